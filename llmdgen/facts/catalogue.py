@@ -1,0 +1,101 @@
+"""The catalogue: instance types, models and releases, read from `facts/data` when they are asked for.
+
+A new instance type is a table in `instances/<family>.toml`, a new model a file in `models/`, a new release a folder in
+`releases/`. Only the files that a name leads to are opened, so that a render does not pay for the whole catalogue.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from llmdgen.facts.types import Fact, Instance, ModelFacts, Release
+from llmdgen.resources import FACTS
+
+HYPERPOD_PREFIX = "ml."
+_F = TypeVar("_F", bound=Fact)
+
+
+class UnknownFact(LookupError):
+    """No row of that name. `name` is what was asked for, `known` every name there is."""
+
+    def __init__(self, what: str, name: str, known: tuple[str, ...]) -> None:
+        self.what, self.name, self.known = what, name, known
+        super().__init__(f"unknown {what} {name!r}")
+
+
+def instance(name: str) -> Instance:
+    """The instance type of that EC2 or ml. name. Raises UnknownFact."""
+    ec2_name = name.removeprefix(HYPERPOD_PREFIX)
+    file = FACTS / "instances" / f"{ec2_name.partition('.')[0]}.toml"
+    rows = _toml(file) if _is_plain(ec2_name) and file.is_file() else {}
+    if ec2_name not in rows:
+        raise UnknownFact("instance type", name, instance_names())
+    return _fact({"name": ec2_name, **rows[ec2_name]}, Instance, file)
+
+
+@cache
+def instance_names() -> tuple[str, ...]:
+    """Every instance type by its EC2 name, in the order of the files."""
+    return tuple(name for file in _files("instances", "*.toml") for name in _toml(file))
+
+
+def model(name: str) -> ModelFacts:
+    """The model of that Hugging Face id (organisation/name). Raises UnknownFact."""
+    file = FACTS / "models" / f"{name.replace('/', '--')}.toml"
+    if not _is_plain(name.replace("/", "--")) or not file.is_file():
+        raise UnknownFact("model", name, model_names())
+    return _fact(_toml(file), ModelFacts, file)
+
+
+def model_names() -> tuple[str, ...]:
+    """Every model by its Hugging Face id."""
+    return tuple(file.stem.replace("--", "/") for file in _files("models", "*.toml"))
+
+
+def release(name: str) -> Release:
+    """The llm-d release of that tag. Raises UnknownFact."""
+    file = FACTS / "releases" / name / "release.toml"
+    if not _is_plain(name) or not file.is_file():
+        raise UnknownFact("llm-d release", name, release_names())
+    return _fact(_toml(file), Release, file)
+
+
+def release_names() -> tuple[str, ...]:
+    """Every llm-d release, oldest first."""
+    return tuple(file.parent.name for file in _files("releases", "*/release.toml"))
+
+
+def release_json(name: str, file: str) -> Any:
+    """A generated table of a release, such as vllm-serve.json."""
+    return msgspec.json.decode((FACTS / "releases" / name / file).read_bytes())
+
+
+def release_toml(name: str, file: str) -> dict[str, Any]:
+    """A written table of a release, such as plugins.toml."""
+    return _toml(FACTS / "releases" / name / file)
+
+
+def _is_plain(name: str) -> bool:
+    """A name that cannot leave its folder."""
+    return bool(name) and "/" not in name and "\\" not in name and "\0" not in name and not name.startswith(".")
+
+
+def _files(folder: str, pattern: str) -> list[Path]:
+    return sorted((FACTS / folder).glob(pattern))
+
+
+@cache
+def _toml(file: Path) -> dict[str, Any]:
+    return tomllib.loads(file.read_text("utf-8"))
+
+
+def _fact(row: dict[str, Any], kind: type[_F], file: Path) -> _F:
+    try:
+        return msgspec.convert(row, kind)
+    except msgspec.ValidationError as error:
+        raise ValueError(f"{file}: {error}") from error

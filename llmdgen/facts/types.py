@@ -1,0 +1,150 @@
+"""The facts as types: instance types, models and releases, each read from a data file that names its sources.
+
+Memory is in the unit that the field's name says; nothing here is computed from anything else.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct
+
+
+class Fact(Struct, frozen=True, forbid_unknown_fields=True):
+    """A row of a facts file: immutable and closed to unknown keys, so that a typing error in a file is seen."""
+
+
+class Gpu(Fact, kw_only=True):
+    """The accelerators of a node. `count` is 0 where a node has only a fraction of a GPU."""
+
+    model: str
+    architecture: str | None = None
+    count: int
+    memory_mib: int | None = None
+
+
+class Efa(Fact, kw_only=True):
+    """The EFA interfaces a node can have attached at launch.
+
+    `rdma` says whether the interfaces read remote memory (FI_EFA_USE_DEVICE_RDMA aborts where they cannot);
+    `gpudirect` whether they reach GPU memory, None where AWS does not say.
+    """
+
+    interfaces: int = 0
+    generation: str | None = None
+    rdma: bool = False
+    gpudirect: bool | None = None
+    bandwidth_gbps: int | None = None
+
+
+class Allocatable(Fact, kw_only=True):
+    """What pods may request on a node. cpu in millicores, memory in MiB."""
+
+    cpu_millis: int
+    memory_mib: int
+
+
+class Instance(Fact, kw_only=True):
+    """An EC2 instance type as an inference node. `hyperpod` is its ml. name, None where HyperPod does not offer it."""
+
+    name: str
+    hyperpod: str | None = None
+    kind: str = "instance"
+    architecture: str
+    vcpus: int
+    memory_gib: int
+    gpu: Gpu
+    efa: Efa = Efa()
+    nvme_gb: int = 0
+    hugepages_mib: int = 0
+    allocatable: Allocatable | None = None
+    hyperpod_allocatable: Allocatable | None = None
+    notes: tuple[str, ...] = ()
+    disagreements: tuple[str, ...] = ()
+    confidence: str = "high"
+    sources: tuple[str, ...]
+
+
+class Layers(Fact, kw_only=True):
+    """Attention layers by kind; only `full` and `sliding` layers hold KV blocks."""
+
+    full: int
+    sliding: int = 0
+    linear: int = 0
+    sliding_window: int | None = None
+
+
+class Mla(Fact, kw_only=True):
+    """Multi-head latent attention: one compressed KV vector a token and layer, a full copy on every TP rank."""
+
+    kv_lora_rank: int
+    qk_rope_head_dim: int
+    indexer_bytes: int = 0
+
+
+class LinearState(Fact, kw_only=True):
+    """Fixed state of linear-attention layers, summed over all TP ranks; it does not grow with the context."""
+
+    bytes_per_sequence: int
+
+
+class Experts(Fact, kw_only=True):
+    """A mixture of experts: `routed` experts in each MoE layer, `per_token` of them used for a token."""
+
+    routed: int
+    per_token: int
+    shared: int = 0
+    intermediate_size: int | None = None
+
+
+class ModelFacts(Fact, kw_only=True):
+    """A model's shape, as far as memory and parallelism depend on it. Sizes in bytes, KV widths in elements."""
+
+    id: str
+    architecture: str
+    parameters: int | None = None
+    active_parameters: int | None = None
+    weight_bytes: int
+    weight_dtype: str
+    hidden_size: int
+    attention_heads: int
+    kv_heads: int
+    head_dim: int | None = None
+    layers: Layers
+    mla: Mla | None = None
+    linear_state: LinearState | None = None
+    experts: Experts | None = None
+    fp8_block: int | None = None
+    mtp_layers: int = 0
+    max_position_embeddings: int
+    vocab_size: int | None = None
+    notes: tuple[str, ...] = ()
+    sources: tuple[str, ...]
+
+
+class Chart(Fact, kw_only=True):
+    """A Helm chart pin. `repository` is an https:// index, or an oci:// address that ends in the chart's own name."""
+
+    name: str
+    version: str
+    repository: str
+    source: str
+
+
+class Release(Fact, kw_only=True):
+    """An llm-d release: what its images hold and the charts that deploy it."""
+
+    name: str
+    date: str
+    commit: str | None = None
+    vllm: str
+    nixl: str
+    lmcache: str
+    architectures: tuple[str, ...]
+    user_id: int
+    images: dict[str, str]
+    charts: dict[str, Chart]
+    prerequisites: dict[str, Any]
+    packages: dict[str, str]
+    notes: tuple[str, ...] = ()
+    sources: tuple[str, ...]

@@ -1,0 +1,65 @@
+"""What a check says: a code, a place in the spec, the reason and the fix.
+
+A finding names its place by a *route*, the keys and indices from the document's root. Lines and columns are worked
+out once, at the end, by the document that owns the text (`llmdgen.spec.document`), so that no check handles them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import Enum
+
+from msgspec import Struct
+
+Route = tuple[str | int, ...]
+
+
+class Severity(str, Enum):
+    """How much a finding weighs: an error stops the spec, a warning is printed, a note is for the summary."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    NOTE = "note"
+
+
+class Finding(Struct, frozen=True):
+    """One thing a check found. `at` is the route to the value at fault, or to its key where `on_key` is set."""
+
+    code: str
+    severity: Severity
+    says: str
+    fix: str
+    at: Route = ()
+    on_key: bool = False
+
+
+class Place(Struct, frozen=True, order=True):
+    """A position in a file; line and column count from 1."""
+
+    path: str
+    line: int = 1
+    column: int = 1
+
+
+class Located(Struct, frozen=True):
+    """A finding and where it stands."""
+
+    finding: Finding
+    place: Place
+
+    @property
+    def is_error(self) -> bool:
+        return self.finding.severity is Severity.ERROR
+
+    def __str__(self) -> str:
+        place, finding = self.place, self.finding
+        fix = f" (fix: {finding.fix})" if finding.fix else ""
+        return f"{place.path}:{place.line}:{place.column}: {finding.severity.value} {finding.code}: {finding.says}{fix}"
+
+
+class SpecError(Exception):
+    """A spec that cannot be used. `findings` holds every reason, in the order of the file."""
+
+    def __init__(self, findings: Iterable[Located]) -> None:
+        self.findings = tuple(sorted(findings, key=lambda found: (found.place, found.finding.code)))
+        super().__init__("\n".join(str(found) for found in self.findings))

@@ -1,0 +1,265 @@
+"""The spec as types: kind WellLitPath of llmdgen.dev/v1alpha1, the file that a platform engineer writes.
+
+The JSON Schema in `schemas/` is generated from these types (`llmdgen.spec.schema`), descriptions and examples
+included, and `llmdgen.spec.structure` turns a parsed file into them. `None` means that the path chooses.
+
+msgspec, not pydantic, because a render has a tenth of a second: importing pydantic alone takes longer than that.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct
+
+from llmdgen.findings import Place, Route
+
+API_VERSION = "llmdgen.dev/v1alpha1"
+KIND = "WellLitPath"
+
+DNS_LABEL = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+DNS_SUBDOMAIN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
+QUANTITY = r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?$"
+ENV_NAME = r"^[-._a-zA-Z][-._a-zA-Z0-9]*$"
+
+Count = Annotated[int, Meta(ge=1)]
+Quantity = Annotated[str, Meta(pattern=QUANTITY, max_length=32, examples=["64Gi"])]
+Label = Annotated[str, Meta(pattern=DNS_LABEL, max_length=63)]
+Subdomain = Annotated[str, Meta(pattern=DNS_SUBDOMAIN, max_length=253)]
+Env = dict[str, str]
+Args = dict[str, Any]
+
+
+class Base(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    """Every part of the spec: immutable, keyword-only, camelCase in YAML, closed to unknown keys."""
+
+
+class Metadata(Base, kw_only=True):
+    name: Annotated[
+        Label,
+        Meta(
+            description="Names the deployment; the releases infra-<name>, gaie-<name> and ms-<name> come from it.",
+            examples=["gpt-oss-pd"],
+        ),
+    ]
+    namespace: Annotated[Label | None, Meta(description="Kubernetes namespace. Default: llm-d-<name>.")] = None
+
+
+class Model(Base, kw_only=True):
+    name: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=256,
+            description="Served model name, the `model` of a chat request.",
+            examples=["openai/gpt-oss-120b"],
+        ),
+    ]
+    uri: Annotated[
+        str | None,
+        Meta(
+            description="Where the weights come from. Default: hf://<name>.",
+            examples=["hf://openai/gpt-oss-120b", "pvc://models/gpt-oss-120b", "pvc+hf://models/hub/openai/gpt-oss-120b"],
+        ),
+    ] = None
+    size: Annotated[Quantity | None, Meta(description="Model volume of each pod. Default: from the model facts.")] = None
+    auth_secret_name: Annotated[
+        Subdomain | None,
+        Meta(description="Secret whose key HF_TOKEN holds the Hugging Face token. Never the token itself."),
+    ] = None
+    config: Annotated[
+        str | None,
+        Meta(description="Path, beside the spec, of a Hugging Face config.json for a model that the facts do not know."),
+    ] = None
+
+
+class LoadBalancer(Base, kw_only=True):
+    scheme: Annotated[Literal["internal", "internet-facing"], Meta(description="Who reaches the API.")] = "internal"
+    target_type: Annotated[Literal["ip", "instance"], Meta(description="What the NLB sends traffic to.")] = "ip"
+    annotations: Annotated[
+        dict[str, str],
+        Meta(description="Further annotations of the AWS Load Balancer Controller; keys and values are checked."),
+    ] = {}
+
+
+class Gateway(Base, kw_only=True):
+    provider: Annotated[
+        Literal["istio", "kgateway", "agentgateway"], Meta(description="Gateway API implementation in the cluster.")
+    ] = "istio"
+    load_balancer: Annotated[
+        LoadBalancer | None, Meta(description="An AWS Network Load Balancer; absent, the gateway is a ClusterIP Service.")
+    ] = None
+
+
+class Parallelism(Base, kw_only=True):
+    tensor: Annotated[Count | None, Meta(description="Tensor parallel size: GPUs that share each layer.")] = None
+    data: Annotated[Count | None, Meta(description="Data parallel size over all pods of one replica.")] = None
+    data_local: Annotated[Count | None, Meta(description="Data parallel ranks in each pod.")] = None
+    workers: Annotated[Count | None, Meta(description="Pods of one replica (LeaderWorkerSet size).")] = None
+    expert: Annotated[
+        bool | None, Meta(description="Expert parallelism: MoE experts spread over the tensor x data ranks.")
+    ] = None
+
+
+class Resources(Base, kw_only=True):
+    cpu: Annotated[Quantity | None, Meta(description="CPU of each pod, request and limit.")] = None
+    memory: Annotated[Quantity | None, Meta(description="Memory of each pod, request and limit; holds /dev/shm too.")] = None
+    shm: Annotated[Quantity | None, Meta(description="Size of the memory-backed /dev/shm.")] = None
+
+
+class Role(Base, kw_only=True):
+    replicas: Annotated[Annotated[int, Meta(ge=1, le=10000)] | None, Meta(description="Independent model servers.")] = None
+    parallelism: Annotated[Parallelism, Meta(description="How one model server spreads over GPUs.")] = Parallelism()
+    instance_type: Annotated[
+        str | None, Meta(description="Hardware of this role, where it differs from instanceTypes.", examples=["p5en.48xlarge"])
+    ] = None
+    efa: Annotated[
+        Literal["auto"] | Annotated[int, Meta(ge=0, le=64)],
+        Meta(description="EFA interfaces of each pod. auto: (interfaces of the instance / its GPUs) x GPUs of the pod."),
+    ] = "auto"
+    resources: Annotated[Resources, Meta(description="CPU, memory and shared memory of each pod.")] = Resources()
+    args: Annotated[
+        Args,
+        Meta(
+            description="vLLM flags without dashes: typed values, true/false for switches, maps and lists for JSON flags.",
+            examples=[{"max-num-seqs": 256}],
+        ),
+    ] = {}
+    env: Annotated[Env, Meta(description="Environment of the vLLM container.", examples=[{"VLLM_LOGGING_LEVEL": "INFO"}])] = {}
+
+
+class Engine(Base, kw_only=True):
+    args: Annotated[Args, Meta(description="vLLM flags of every role; a role's own win.")] = {}
+    env: Annotated[Env, Meta(description="Environment of every role's vLLM container; a role's own wins.")] = {}
+
+
+class Transfer(Base, kw_only=True):
+    backend: Annotated[
+        Literal["LIBFABRIC", "UCX"], Meta(description="NIXL backend of the KV transfer; only LIBFABRIC drives EFA.")
+    ] = "LIBFABRIC"
+    cross_layers_blocks: Annotated[
+        bool, Meta(description="One contiguous block for all layers; only where the release's vLLM reads it.")
+    ] = False
+
+
+class CpuCache(Base, kw_only=True):
+    connector: Annotated[Literal["offloading", "lmcache"], Meta(description="What moves blocks to CPU memory.")] = "offloading"
+    size: Annotated[Quantity | None, Meta(description="CPU memory for KV blocks in each pod.")] = None
+
+
+class DiskCache(Base, kw_only=True):
+    path: Annotated[str, Meta(pattern=r"^/[-A-Za-z0-9._/]+$", description="Directory of the node's NVMe.")] = "/mnt/k8s-disks/0/kv"
+    size: Annotated[Quantity | None, Meta(description="Disk space for KV blocks of each pod.")] = None
+
+
+class StorageCache(Base, kw_only=True):
+    claim: Annotated[Subdomain, Meta(description="PersistentVolumeClaim on a shared file system (FSx for Lustre, EFS).")]
+    size: Annotated[Quantity | None, Meta(description="Space for KV blocks on the claim.")] = None
+
+
+class Cache(Base, kw_only=True):
+    cpu: Annotated[CpuCache | None, Meta(description="KV cache tier in CPU memory.")] = None
+    disk: Annotated[DiskCache | None, Meta(description="KV cache tier on the node's NVMe (LMCache).")] = None
+    storage: Annotated[StorageCache | None, Meta(description="KV cache tier on shared storage (LMCache).")] = None
+
+
+class Scheduler(Base, kw_only=True):
+    replicas: Annotated[Annotated[int, Meta(ge=1, le=16)], Meta(description="Endpoint pickers; more than one elects a leader.")] = 1
+    non_cached_tokens: Annotated[
+        Annotated[int, Meta(ge=0)] | None,
+        Meta(description="Prompt tokens not in a decode pod's cache from which prefill is disaggregated. 0: always."),
+    ] = None
+    weights: Annotated[
+        dict[str, float], Meta(description="Weight of a scorer plugin, by its name.", examples=[{"queue-scorer": 2}])
+    ] = {}
+
+
+class Toleration(Base, kw_only=True):
+    key: str | None = None
+    operator: Literal["Exists", "Equal"] | None = None
+    value: str | None = None
+    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
+    toleration_seconds: int | None = None
+
+
+class Cluster(Base, kw_only=True):
+    efa_per_node: Annotated[
+        Annotated[int, Meta(ge=0, le=64)] | None,
+        Meta(description="EFA interfaces really attached to each node, where fewer than the instance type can have."),
+    ] = None
+    zone: Annotated[str | None, Meta(description="Availability zone of every pod.", examples=["us-east-1a"])] = None
+    node_selector: Annotated[dict[str, str], Meta(description="Further node labels that every model server selects.")] = {}
+    tolerations: Annotated[tuple[Toleration, ...], Meta(description="Further tolerations of every model server.")] = ()
+
+
+class Values(Base, kw_only=True):
+    infra: Annotated[dict[str, Any], Meta(description="Merged into values/infra.yaml.")] = {}
+    gaie: Annotated[dict[str, Any], Meta(description="Merged into values/gaie.yaml.")] = {}
+    ms: Annotated[dict[str, Any], Meta(description="Merged into values/ms.yaml.")] = {}
+
+
+class Suppression(Base, kw_only=True):
+    code: Annotated[str, Meta(pattern=r"^[A-Z]{3,4}[0-9]{3}$", description="The finding to silence.", examples=["NLB004"])]
+    reason: Annotated[str, Meta(min_length=8, description="Why it does not apply here; kept in SUMMARY.md.")]
+
+
+class PathSpec(Base, kw_only=True):
+    path: Annotated[str, Meta(description="The llm-d well-lit path.")]
+    with_: Annotated[tuple[str, ...], Meta(description="Further paths composed with it.")] = ()
+    release: Annotated[str, Meta(description="llm-d release: images, charts, vLLM version, plugins.")] = "v0.5.1"
+    platform: Annotated[Literal["eks", "hyperpod"], Meta(description="Amazon EKS or SageMaker HyperPod on EKS.")] = "eks"
+    instance_types: Annotated[
+        Annotated[tuple[str, ...], Meta(min_length=1, max_length=64)],
+        Meta(description="One output directory each; EC2 names and HyperPod's ml. names.", examples=[["p5.48xlarge"]]),
+    ]
+    model: Annotated[Model, Meta(description="What is served.")]
+    gateway: Annotated[Gateway, Meta(description="How requests come in.")] = Gateway()
+    prefill: Annotated[Role | None, Meta(description="Model servers that compute prompts; absent where the path has none.")] = None
+    decode: Annotated[Role, Meta(description="Model servers that generate tokens.")] = Role()
+    engine: Annotated[Engine, Meta(description="vLLM settings of every role.")] = Engine()
+    transfer: Annotated[Transfer, Meta(description="KV cache transfer between prefill and decode.")] = Transfer()
+    cache: Annotated[Cache, Meta(description="KV cache tiers below GPU memory (tiered-prefix-cache).")] = Cache()
+    scheduler: Annotated[Scheduler, Meta(description="The endpoint picker (EPP).")] = Scheduler()
+    cluster: Annotated[Cluster, Meta(description="What the nodes really have.")] = Cluster()
+    values: Annotated[Values, Meta(description="Escape hatch, merged last; a path no chart reads is an error.")] = Values()
+    suppress: Annotated[tuple[Suppression, ...], Meta(description="Findings that do not apply, each with its reason.")] = ()
+
+
+class Document(Base, kw_only=True):
+    """The whole file, as it is validated."""
+
+    api_version: Annotated[Literal["llmdgen.dev/v1alpha1"], Meta(description="Version of this format.")]
+    kind: Annotated[Literal["WellLitPath"], Meta(description="Kind of this document.")]
+    metadata: Annotated[Metadata, Meta(description="Name and namespace.")]
+    spec: Annotated[PathSpec, Meta(description="The deployment.")]
+
+
+class Spec(Struct, frozen=True):
+    """One document of a spec file, validated, that knows its lines.
+
+    `path` is the file as it was named by the caller, `index` the document's number in it, from 0; `places` leads from
+    a route to (line, column) of its key and of its value, each counting from 1.
+    """
+
+    path: str
+    index: int
+    metadata: Metadata
+    spec: PathSpec
+    places: dict[Route, tuple[tuple[int, int], tuple[int, int]]]
+
+    @property
+    def name(self) -> str:
+        return self.metadata.name
+
+    @property
+    def namespace(self) -> str:
+        return self.metadata.namespace or f"llm-d-{self.metadata.name}"
+
+    def locate(self, route: Route, on_key: bool = False) -> Place:
+        """The place of a route, or of the nearest part of it that the file holds."""
+        for length in range(len(route), -1, -1):
+            found = self.places.get(route[:length])
+            if found:
+                line, column = found[0 if on_key and length == len(route) else 1]
+                return Place(self.path, line, column)
+        return Place(self.path)
