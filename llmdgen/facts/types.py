@@ -94,7 +94,8 @@ class Experts(Fact, kw_only=True):
     routed: int
     per_token: int
     shared: int = 0
-    intermediate_size: int | None = None
+    intermediate_size: int
+    dense_layers: int = 0
 
 
 class ModelFacts(Fact, kw_only=True):
@@ -106,6 +107,7 @@ class ModelFacts(Fact, kw_only=True):
     active_parameters: int | None = None
     weight_bytes: int
     weight_dtype: str
+    repository_bytes: int | None = None
     hidden_size: int
     attention_heads: int
     kv_heads: int

@@ -1,0 +1,53 @@
+"""Kubernetes quantities: read "1500m", "64Gi", "18Ti"; write what a reviewer would have written."""
+
+from __future__ import annotations
+
+_UNITS = {
+    "": 1,
+    "k": 10**3,
+    "M": 10**6,
+    "G": 10**9,
+    "T": 10**12,
+    "P": 10**15,
+    "Ki": 2**10,
+    "Mi": 2**20,
+    "Gi": 2**30,
+    "Ti": 2**40,
+    "Pi": 2**50,
+}
+MIB = 2**20
+GIB = 2**30
+
+
+def to_bytes(quantity: str) -> int:
+    """Bytes of a memory or storage quantity, rounded up. "m" (thousandths) is not a size and raises ValueError."""
+    number = quantity.rstrip("kMGTPiKm")
+    unit = quantity[len(number) :]
+    if unit not in _UNITS:
+        raise ValueError(f"{quantity!r} is no size in bytes")
+    return _scaled(number, _UNITS[unit])
+
+
+def to_millis(quantity: str) -> int:
+    """Millicores of a cpu quantity, rounded up: "16" is 16000, "1500m" is 1500."""
+    if quantity.endswith("m"):
+        return _scaled(quantity[:-1], 1)
+    number = quantity.rstrip("kMGTPiK")
+    return _scaled(number, 1000 * _UNITS[quantity[len(number) :]])
+
+
+def mib_text(mib: int) -> str:
+    """A memory quantity: whole Gi where it is whole, Mi otherwise."""
+    return f"{mib // 1024}Gi" if mib % 1024 == 0 else f"{mib}Mi"
+
+
+def cpu_text(millis: int) -> str:
+    """A cpu quantity: whole cores where it is whole, millicores otherwise."""
+    return str(millis // 1000) if millis % 1000 == 0 else f"{millis}m"
+
+
+def _scaled(number: str, factor: int) -> int:
+    whole, _, part = number.partition(".")
+    digits = int(whole + part) * factor
+    scale: int = 10 ** len(part)
+    return -(-digits // scale)
