@@ -1,0 +1,203 @@
+"""A rendered directory through helmfile and helm: the text of every release, as the cluster would get it.
+
+helm is run with a home of its own in a temporary directory, so that no repository, plugin, kubeconfig or helm setting
+of the user changes what is verified. Charts are fetched as helmfile.yaml names them, unless a directory of charts is
+given.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from msgspec import Struct
+
+from llmdgen.verify.problem import VerifyError
+from llmdgen.verify.tools import Tools, find_tools
+from llmdgen.verify.yaml import YAMLError, dump, load
+
+HELMFILE = "helmfile.yaml"
+TIMEOUT_SECONDS = 180
+# A proxy or a company's certificate authority is how a machine reaches the charts, not a setting that changes them.
+_PASSED_ON = ("http_proxy", "https_proxy", "no_proxy", "all_proxy", "ssl_cert_file", "ssl_cert_dir", "path")
+
+
+class HelmRelease(Struct, frozen=True):
+    """A release as helmfile.yaml states it. `chart` is a path, an oci:// address or repository/name."""
+
+    name: str
+    namespace: str
+    chart: str
+    version: str = ""
+    needs: tuple[str, ...] = ()
+
+    @property
+    def chart_name(self) -> str:
+        return self.chart.rstrip("/").rpartition("/")[2]
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the chart is a path: absolute, or relative with a leading dot as helmfile wants it."""
+        return self.chart.startswith((".", "/"))
+
+
+class ReleaseOutput(Struct, frozen=True):
+    """What helm makes of one release: the documents of each template file, in the order in which helm installs."""
+
+    release: HelmRelease
+    texts: tuple[str, ...]
+
+
+def read_releases(text: str) -> tuple[HelmRelease, ...]:
+    """The releases of a helmfile.yaml, in its order. Raises VerifyError where it is no plain YAML or has none."""
+    state = _state(text)
+    releases = state.get("releases")
+    if not isinstance(releases, list) or not releases:
+        raise VerifyError(f"{HELMFILE} has no releases", "render the directory again")
+    try:
+        return tuple(
+            HelmRelease(
+                each["name"],
+                each.get("namespace") or "default",
+                each["chart"],
+                str(each.get("version") or ""),
+                tuple(each.get("needs") or ()),
+            )
+            for each in releases
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise VerifyError(f"{HELMFILE}: a release has no name or chart", "render the directory again") from error
+
+
+def template(directory: Path, charts: Path | None = None, tools: Tools | None = None) -> list[ReleaseOutput]:
+    """What helmfile and helm make of a directory with helmfile.yaml and the values files that it names.
+
+    With `charts`, a directory that holds charts by their names, a temporary copy is run whose releases point there.
+    Raises VerifyError where a tool is missing or fails; the message holds what it printed.
+    """
+    helmfile = directory / HELMFILE
+    if not helmfile.is_file():
+        raise VerifyError(f"{directory} has no {HELMFILE}", "name a directory that `llmdgen render` wrote")
+    text = helmfile.read_text("utf-8")
+    if charts is None:
+        return _run(directory, read_releases(text), tools or find_tools())
+    files = {HELMFILE: text}
+    for file in sorted((directory / "values").glob("*.yaml")):
+        files[f"values/{file.name}"] = file.read_text("utf-8")
+    return template_files(files, charts, tools)
+
+
+def template_files(files: Mapping[str, str], charts: Path | None, tools: Tools | None = None) -> list[ReleaseOutput]:
+    """The same for files that are not on disk yet, by their paths in the directory.
+
+    Without `charts`, a chart that helmfile.yaml names by a relative path cannot be found and is a VerifyError.
+    """
+    releases = read_releases(files[HELMFILE])
+    text = files[HELMFILE]
+    if charts is not None:
+        text = with_charts(text, charts)
+    elif any(release.is_local for release in releases):
+        raise VerifyError(f"{HELMFILE} names charts by a path", "say where the charts are with --charts")
+    with TemporaryDirectory(prefix="llmdgen-") as folder:
+        for name, content in files.items():
+            file = Path(folder, name)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text if name == HELMFILE else content, "utf-8")
+        return _run(Path(folder), read_releases(text), tools or find_tools())
+
+
+def with_charts(text: str, charts: Path) -> str:
+    """That helmfile.yaml with every chart taken from the directory `charts`, where it lies under its own name.
+
+    Raises VerifyError where a chart is not there.
+    """
+    state = _state(text)
+    for release, each in zip(read_releases(text), state["releases"], strict=True):
+        chart = charts.resolve() / release.chart_name
+        if not (chart / "Chart.yaml").is_file():
+            raise VerifyError(f"there is no chart {release.chart_name} in {charts}", f"put it at {chart}")
+        each["chart"] = str(chart)
+        each.pop("version", None)
+    state.pop("repositories", None)
+    return dump(state)
+
+
+def _state(text: str) -> dict[str, Any]:
+    try:
+        state = load(text)
+    except YAMLError as error:
+        raise VerifyError(f"{HELMFILE} is not plain YAML: {error}", "render the directory again") from error
+    if not isinstance(state, dict):
+        raise VerifyError(f"{HELMFILE} is not a mapping", "render the directory again")
+    return state
+
+
+def _run(directory: Path, releases: tuple[HelmRelease, ...], tools: Tools) -> list[ReleaseOutput]:
+    with TemporaryDirectory(prefix="llmdgen-") as scratch:
+        output = Path(scratch, "output")
+        command = [
+            tools.helmfile,
+            "--no-color",
+            f"--helm-binary={tools.helm}",
+            f"--file={HELMFILE}",
+            "template",
+            f"--output-dir={output}",
+            "--output-dir-template={{ .OutputDir }}/{{ .Release.Name }}",
+        ]
+        if all(release.is_local for release in releases):
+            command.append("--skip-deps")
+        try:
+            answer = subprocess.run(
+                command,
+                cwd=directory,
+                env=_environment(Path(scratch), tools),
+                capture_output=True,
+                text=True,
+                timeout=TIMEOUT_SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise VerifyError(
+                f"helmfile did not end within {TIMEOUT_SECONDS} s",
+                "see whether the charts can be reached, or name local ones with --charts",
+            ) from error
+        if answer.returncode:
+            raise VerifyError(f"helmfile template fails: {_said(answer.stderr)}", "correct the values, or the charts")
+        return [ReleaseOutput(release, _texts(output / release.name)) for release in releases]
+
+
+def _texts(folder: Path) -> tuple[str, ...]:
+    """The text of every template's output, in the order of their paths, which is the same on every machine."""
+    return tuple(file.read_text("utf-8") for file in sorted(folder.rglob("*")) if file.is_file())
+
+
+def _environment(scratch: Path, tools: Tools) -> dict[str, str]:
+    """An environment in which helm and helmfile see nothing of the user's."""
+    environment = {name: value for name, value in os.environ.items() if name.lower() in _PASSED_ON}
+    home = scratch / "home"
+    home.mkdir()
+    environment["PATH"] = os.pathsep.join([str(Path(tools.helm).parent), environment.get("PATH", os.defpath)])
+    environment |= {
+        "HOME": str(home),
+        "KUBECONFIG": str(home / "kubeconfig"),
+        "HELMFILE_UPGRADE_NOTICE_DISABLED": "1",
+        "HELMFILE_CACHE_HOME": str(home / "helmfile"),
+        "TMPDIR": str(home),
+        "LC_ALL": "C",
+    }
+    for kind in ("CACHE", "CONFIG", "DATA"):
+        environment[f"XDG_{kind}_HOME"] = str(home / "xdg" / kind.lower())
+        environment[f"HELM_{kind}_HOME"] = str(home / "helm" / kind.lower())
+    return environment
+
+
+def _said(stderr: str) -> str:
+    """What helm and helmfile printed as an error, without helmfile's account of its command line and progress."""
+    kept = [line.strip() for line in stderr.splitlines() if line.strip()]
+    errors = [line for line in kept if "Error:" in line or line.startswith("Error")]
+    return " ".join(dict.fromkeys(errors or kept[-10:])) or "it prints nothing"
+

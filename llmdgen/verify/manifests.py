@@ -1,0 +1,149 @@
+"""The objects that helm gives: parsed, told apart, and written one a file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from llmdgen.checks.registry import declare
+from llmdgen.verify.helmfile import ReleaseOutput
+from llmdgen.verify.problem import Problem
+from llmdgen.verify.yaml import YAMLError, dump, load
+
+UNREADABLE = declare(
+    "VER002",
+    "error",
+    "a manifest is no Kubernetes object",
+    """Every document that helm prints must be one YAML mapping with apiVersion, kind and metadata.name, without a key
+    that stands twice. helm itself passes on whatever a template prints, and kubectl keeps the last of two equal keys.
+
+    Fails:  a values file whose text leaves its place in a template, so that `name:` stands twice.
+    Passes: every object parsed, every key once.
+    """,
+)
+DUPLICATE = declare(
+    "VER003",
+    "error",
+    "two objects have one name",
+    """The cluster holds one object of a kind, namespace and name: of two, the later overwrites the earlier, and helm
+    refuses to install a release that would take over an object of another one.
+
+    Fails:  an HTTPRoute both from the inferencepool chart and from extraDeploy, under the same name.
+    Passes: every object once.
+    """,
+)
+
+CLUSTER_SCOPED = frozenset(
+    {
+        "ClusterRole",
+        "ClusterRoleBinding",
+        "CustomResourceDefinition",
+        "GatewayClass",
+        "Namespace",
+        "PersistentVolume",
+        "PriorityClass",
+        "StorageClass",
+    }
+)
+_SEPARATOR = re.compile(r"^---[ \t]*(?:#.*)?$", re.MULTILINE)
+_SOURCE = re.compile(r"^# Source: (\S+)", re.MULTILINE)
+_NOT_IN_FILE_NAMES = re.compile(r"[^a-z0-9.]+")
+
+
+class Manifest(Struct, frozen=True):
+    """An object as the cluster would get it.
+
+    `release` is the Helm release that it belongs to and `order` that release's place in helmfile.yaml, from 1;
+    `namespace` is the object's own or its release's, "" for a cluster-scoped kind; `source` the template it comes from.
+    """
+
+    release: str
+    order: int
+    source: str
+    api_version: str
+    kind: str
+    name: str
+    namespace: str
+    doc: dict[str, Any]
+
+    @property
+    def group(self) -> str:
+        """The API group, "" for the core group."""
+        return self.api_version.rpartition("/")[0]
+
+    def __str__(self) -> str:
+        return f"{self.kind}/{self.name}"
+
+
+def read(outputs: Iterable[ReleaseOutput]) -> tuple[tuple[Manifest, ...], list[Problem]]:
+    """Every object of every release, in the order of the releases, and what could not be read or stands twice."""
+    manifests: dict[tuple[str, str, str, str], Manifest] = {}
+    problems: list[Problem] = []
+    for order, output in enumerate(outputs, 1):
+        for text in output.texts:
+            for document in _SEPARATOR.split(text):
+                found = _manifest(document, output, order)
+                if isinstance(found, Problem):
+                    problems.append(found)
+                elif found is not None:
+                    key = (found.group, found.kind, found.namespace, found.name)
+                    if key in manifests:
+                        problems.append(_twice(manifests[key], found))
+                    manifests.setdefault(key, found)
+    return tuple(manifests.values()), problems
+
+
+def write_manifests(manifests: Sequence[Manifest]) -> dict[str, str]:
+    """The objects as files, `manifests/<release's place>-<kind>-<name>.yaml`.
+
+    The place comes first so that `kubectl apply -f manifests/` takes the releases in their order. Where a name of
+    another namespace or group would collide, it is numbered.
+    """
+    files: dict[str, str] = {}
+    for manifest in sorted(manifests, key=lambda each: (each.order, each.kind, each.name, each.namespace, each.group)):
+        stem = f"manifests/{manifest.order}-{_NOT_IN_FILE_NAMES.sub('-', f'{manifest.kind}-{manifest.name}'.lower())}"
+        name, number = f"{stem}.yaml", 1
+        while name in files:
+            number += 1
+            name = f"{stem}-{number}.yaml"
+        files[name] = dump(manifest.doc)
+    return files
+
+
+def _manifest(document: str, output: ReleaseOutput, order: int) -> Manifest | Problem | None:
+    release = output.release
+    match = _SOURCE.search(document)
+    source = match.group(1) if match else release.name
+    try:
+        doc = load(document)
+    except YAMLError as error:
+        says = str(error).partition("To suppress this check")[0]
+        return _unreadable(source, says, "remove the key that stands twice, or quote the text that breaks the YAML")
+    if doc is None:
+        return None
+    metadata = doc.get("metadata") if isinstance(doc, dict) else None
+    if not isinstance(metadata, dict) or not all(
+        isinstance(each, str) and each for each in (doc.get("apiVersion"), doc.get("kind"), metadata.get("name"))
+    ):
+        return _unreadable(source, "has no apiVersion, kind or metadata.name", "give the object all three")
+    namespace = "" if doc["kind"] in CLUSTER_SCOPED else metadata.get("namespace") or release.namespace
+    return Manifest(release.name, order, source, doc["apiVersion"], doc["kind"], metadata["name"], namespace, doc)
+
+
+def _unreadable(source: str, says: str, fix: str) -> Problem:
+    return Problem(UNREADABLE.code, UNREADABLE.severity, source, "", says, fix)
+
+
+def _twice(first: Manifest, second: Manifest) -> Problem:
+    where = first.source if first.release == second.release else f"release {first.release}"
+    return Problem(
+        DUPLICATE.code,
+        DUPLICATE.severity,
+        str(second),
+        "metadata.name",
+        f"{second.source} makes an object that {where} makes too",
+        "remove one, or name it otherwise",
+    )
