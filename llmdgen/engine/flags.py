@@ -1,0 +1,101 @@
+"""The flags of a release's vLLM: what `vllm serve` accepts, as the release's vllm-serve.json states it.
+
+That file is generated from vLLM's own parser (`scripts/vllm_tables.py`). Flags are named as a spec names them, without
+dashes and with hyphens: `max-num-seqs`.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct
+
+from llmdgen.facts.catalogue import release_json
+
+FlagType = Literal["switch", "int", "float", "str", "json", "json-or-text", "human-int", "human-int-or-auto"]
+FieldType = Literal["bool", "int", "float", "str", "list", "dict", "any"]
+
+
+class Flag(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One flag.
+
+    `type` is how vLLM reads its text: `human-int` takes 32k and 32K too, `json-or-text` takes an object or a word.
+    `many` says that it takes several values: "values" after one flag, "append" by repeating the flag.
+    `choices` closes the values; `usual` are values that vLLM names for a flag that takes others too.
+    `config` names the configuration class that a JSON value fills (`FlagTable.configs`).
+    """
+
+    name: str
+    type: FlagType
+    default: Any = None
+    choices: tuple[str | int, ...] = ()
+    usual: tuple[str | int, ...] = ()
+    many: Literal["values", "append"] | None = None
+    short: str | None = None
+    negative: bool = False
+    bare: bool = False
+    optional: bool = False
+    config: str | None = None
+    group: str = ""
+
+    @property
+    def is_switch(self) -> bool:
+        return self.type == "switch"
+
+    @property
+    def is_json(self) -> bool:
+        return self.type in ("json", "json-or-text")
+
+    def __str__(self) -> str:
+        return f"--{self.name}"
+
+
+class ConfigField(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A key of a JSON configuration. `optional` allows null; `config` names the class of a nested object;
+    `items` is the type of a list's elements, where vLLM states one."""
+
+    type: FieldType
+    optional: bool = False
+    choices: tuple[str | int, ...] = ()
+    config: str | None = None
+    items: FieldType | None = None
+    default: Any = None
+
+
+class FlagTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything that `vllm serve` of one version accepts.
+
+    `configs` are the keys of each JSON configuration class, `literals` vLLM's named sets of values,
+    `connectors` the KV connectors that its factory knows, `offloading_specs` those of OffloadingConnector.
+    """
+
+    vllm: str
+    source: str
+    flags: dict[str, Flag]
+    configs: dict[str, dict[str, ConfigField]]
+    literals: dict[str, tuple[str | int, ...]]
+    connectors: tuple[str, ...]
+    offloading_specs: tuple[str, ...]
+
+    def get(self, name: str) -> Flag | None:
+        """The flag of exactly that name without dashes, None where there is none."""
+        return self.flags.get(name)
+
+    def by_short(self, short: str) -> Flag | None:
+        """The flag of a short form with its dash, such as -tp."""
+        return next((flag for flag in self.flags.values() if flag.short == short), None)
+
+    def starting_with(self, prefix: str) -> tuple[str, ...]:
+        """The flags that begin so: vLLM's parser takes a unique prefix for the flag itself."""
+        return tuple(name for name in self.flags if name.startswith(prefix))
+
+
+@cache
+def flag_table(release: str) -> FlagTable:
+    """The flags of that llm-d release's vLLM. Raises FileNotFoundError where the release has no table."""
+    table = release_json(release, "vllm-serve.json")
+    for name, flag in table["flags"].items():
+        flag["name"] = name
+    return msgspec.convert(table, FlagTable)
