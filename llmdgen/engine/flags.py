@@ -14,14 +14,16 @@ from msgspec import Struct
 
 from llmdgen.facts.catalogue import release_json
 
-FlagType = Literal["switch", "int", "float", "str", "json", "json-or-text", "human-int", "human-int-or-auto"]
-FieldType = Literal["bool", "int", "float", "str", "list", "dict", "any"]
+FlagType = Literal["switch", "int", "float", "str", "json", "json-or-text", "enum", "human-int", "human-int-or-auto"]
+FieldType = Literal["bool", "int", "float", "str", "enum", "list", "dict", "any"]
+Number = int | float
 
 
 class Flag(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One flag.
 
-    `type` is how vLLM reads its text: `human-int` takes 32k and 32K too, `json-or-text` takes an object or a word.
+    `type` is how vLLM reads its text: `human-int` takes 32k and 32K too, `json-or-text` takes an object or a word,
+    `enum` one of `choices` in capitals or not.
     `many` says that it takes several values: "values" after one flag, "append" by repeating the flag.
     `choices` closes the values; `usual` are values that vLLM names for a flag that takes others too.
     `config` names the configuration class that a JSON value fills (`FlagTable.configs`).
@@ -37,6 +39,10 @@ class Flag(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     negative: bool = False
     bare: bool = False
     optional: bool = False
+    at_least: Number | None = None
+    more_than: Number | None = None
+    at_most: Number | None = None
+    less_than: Number | None = None
     config: str | None = None
     group: str = ""
 
@@ -61,6 +67,10 @@ class ConfigField(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     choices: tuple[str | int, ...] = ()
     config: str | None = None
     items: FieldType | None = None
+    at_least: Number | None = None
+    more_than: Number | None = None
+    at_most: Number | None = None
+    less_than: Number | None = None
     default: Any = None
 
 
