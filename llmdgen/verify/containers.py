@@ -1,0 +1,182 @@
+"""A container as the rules look at it: its environment, ports, probes, mounts, resources, and the vLLM that it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import Any
+
+import msgspec
+
+from llmdgen.engine.argv import ArgumentError, parse
+from llmdgen.engine.flags import flag_table
+from llmdgen.verify.command_line import expanded, served_arguments
+
+NIXL = "NixlConnector"
+PROBES = ("startupProbe", "livenessProbe", "readinessProbe")
+_VLLM_PORT = 8000
+
+
+class Container:
+    """A container of a pod template. `route` leads from the object to it; `release` is the llm-d release's name."""
+
+    def __init__(self, doc: dict[str, Any], route: tuple[str | int, ...], release: str) -> None:
+        self.doc = doc
+        self.route = route
+        self._release = release
+
+    @property
+    def name(self) -> str:
+        return str(self.doc.get("name") or "")
+
+    @property
+    def image(self) -> str:
+        return str(self.doc.get("image") or "")
+
+    @property
+    def is_routing_sidecar(self) -> bool:
+        return "routing-sidecar" in self.image or self.name == "routing-proxy"
+
+    def list_of(self, key: str) -> list[dict[str, Any]]:
+        """The mappings in a list of the container: env, ports, volumeMounts."""
+        value = self.doc.get(key)
+        return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+    @cached_property
+    def variables(self) -> dict[str, str]:
+        """The environment variables whose values are written down, references to earlier ones filled in."""
+        known: dict[str, str] = {}
+        for each in self.list_of("env"):
+            if isinstance(each.get("value"), str):
+                known[str(each.get("name"))] = expanded(each["value"], known)
+        return known
+
+    def field_of(self, variable: str) -> str | None:
+        """The field of the pod that a variable takes its value from, such as status.podIP."""
+        for each in self.list_of("env"):
+            if each.get("name") == variable:
+                source = each.get("valueFrom")
+                field = source.get("fieldRef") if isinstance(source, dict) else None
+                return str(field.get("fieldPath")) if isinstance(field, dict) else None
+        return None
+
+    def quantity(self, resource: str, side: str = "limits") -> str | None:
+        """The amount of a resource as text, from the limits or the requests."""
+        resources = self.doc.get("resources")
+        amounts = resources.get(side) if isinstance(resources, dict) else None
+        value = amounts.get(resource) if isinstance(amounts, dict) else None
+        return None if value is None else str(value)
+
+    def count(self, resource: str) -> int:
+        """How many of a device the container asks for, 0 where it asks for none."""
+        amount = self.quantity(resource) or self.quantity(resource, "requests") or "0"
+        return int(amount) if amount.isdigit() else 0
+
+    def capabilities(self) -> tuple[str, ...]:
+        context = self.doc.get("securityContext")
+        added = context.get("capabilities", {}).get("add") if isinstance(context, dict) else None
+        if isinstance(context, dict) and context.get("privileged") is True:
+            return ("ALL",)
+        return tuple(str(each) for each in added) if isinstance(added, list) else ()
+
+    def texts(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        """Every command word, argument and value of the environment, with its path inside the container."""
+        for key in ("command", "args"):
+            for index, each in enumerate(self.doc.get(key) or ()):
+                yield (key, index), str(each)
+        for index, variable in enumerate(self.list_of("env")):
+            if "value" in variable:
+                yield ("env", index, "value"), str(variable["value"])
+
+    # --- vLLM
+
+    def arguments(self, variables: Mapping[str, str] | None = None) -> tuple[str, ...] | None:
+        """Everything after `vllm serve`, None where the container does not run it.
+
+        `variables` are further ones that the pod would have, such as a LeaderWorkerSet's LWS_WORKER_INDEX.
+        """
+        command = tuple(str(each) for each in self.doc.get("command") or ())
+        args = tuple(str(each) for each in self.doc.get("args") or ())
+        return served_arguments(command, args, {**self.variables, **(variables or {})})
+
+    @cached_property
+    def serves(self) -> bool:
+        return self.arguments() is not None
+
+    @cached_property
+    def _parsed(self) -> tuple[dict[str, Any], ArgumentError | None]:
+        arguments = self.arguments({"LWS_WORKER_INDEX": "0", "LWS_GROUP_SIZE": "1"}) or ()
+        try:
+            return parse(arguments, flag_table(self._release)), None
+        except ArgumentError as error:
+            return _flags_only(arguments), error
+
+    @property
+    def flags(self) -> dict[str, Any]:
+        """vLLM's flags without dashes and their typed values; texts where its parser would refuse the arguments."""
+        return self._parsed[0]
+
+    @property
+    def refused(self) -> ArgumentError | None:
+        """Why vLLM's parser would refuse the arguments, None where it would take them."""
+        return self._parsed[1]
+
+    def size(self, flag: str, default: int) -> int:
+        """The value of a flag that holds a number."""
+        value = self.flags.get(flag, default)
+        if isinstance(value, str) and value.isdigit():
+            return int(value)
+        return value if isinstance(value, int) else default
+
+    @property
+    def port(self) -> int:
+        return self.size("port", _VLLM_PORT)
+
+    @property
+    def gpus(self) -> int:
+        """GPUs that the engine of this pod uses: tensor parallel size times the pod's data parallel ranks."""
+        tensor = self.size("tensor-parallel-size", 1) * self.size("pipeline-parallel-size", 1)
+        return tensor * self.size("data-parallel-size-local", self.size("data-parallel-size", 1))
+
+    @property
+    def connectors(self) -> list[dict[str, Any]]:
+        """The KV connectors of --kv-transfer-config, a MultiConnector's own included."""
+        config = _json(self.flags.get("kv-transfer-config"))
+        extra = _json(config.get("kv_connector_extra_config"))
+        nested = extra.get("connectors")
+        return [config, *map(_json, nested if isinstance(nested, list) else ())] if config else []
+
+    @property
+    def nixl(self) -> dict[str, Any] | None:
+        """The NixlConnector's configuration, None where the pod has none."""
+        return next((each for each in self.connectors if each.get("kv_connector") == NIXL), None)
+
+    @property
+    def sidecar_flags(self) -> dict[str, str]:
+        """A routing sidecar's flags, which are all written `--name=value` or `--name value`."""
+        flags: dict[str, str] = {}
+        words = [str(each) for each in self.doc.get("args") or ()]
+        for word, following in zip(words, [*words[1:], ""], strict=True):
+            if word.startswith("-"):
+                name, equals, value = word.lstrip("-").partition("=")
+                flags[name] = value if equals else following
+        return flags
+
+
+def _json(value: Any) -> dict[str, Any]:
+    if isinstance(value, str):
+        try:
+            value = msgspec.json.decode(value)
+        except msgspec.DecodeError:
+            return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _flags_only(arguments: tuple[str, ...]) -> dict[str, Any]:
+    """The flags as texts, so that other rules have something to look at where one argument is wrong."""
+    flags: dict[str, Any] = {}
+    for word, following in zip(arguments, (*arguments[1:], ""), strict=True):
+        if word.startswith("--"):
+            name, equals, value = word[2:].partition("=")
+            flags[name.replace("_", "-")] = value if equals else following
+    return flags

@@ -1,0 +1,118 @@
+"""vLLM's arguments: taken by its parser, said once, and the same in the files of the directory."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from llmdgen.verify.command_line import unresolved
+from llmdgen.verify.rendered import Rendered, Workload
+from llmdgen.verify.rules import Found, found, invariant
+
+_FOLDER = "vllm/"
+_REPEATABLE = frozenset({"--middleware", "--lora-modules", "--override-generation-config"})
+
+
+@invariant("VER090", "error", "vLLM's parser refuses the arguments")
+def arguments_are_accepted(rendered: Rendered) -> Iterator[Found]:
+    """What the container really gets, chart additions and the spec's `values` included, must be what the release's vLLM
+    accepts. Otherwise the container exits a second after twenty minutes of image pull.
+
+    Fails:  --max-model-length 32000.
+    Passes: --max-model-len 32000.
+    """
+    for workload in rendered.model_servers:
+        vllm = workload.vllm
+        if vllm is not None and vllm.refused is not None:
+            yield found(
+                workload.manifest, *vllm.route, "args", says=str(vllm.refused), fix="see llmdgen explain and the flag"
+            )
+
+
+@invariant("VER091", "error", "a flag stands twice")
+def flags_are_given_once(rendered: Rendered) -> Iterator[Found]:
+    """vLLM keeps the last of two equal flags. The chart already writes --port, --served-model-name and the parallel
+    sizes, so that a second one means that two places disagree.
+
+    Fails:  --tensor-parallel-size 2 from `parallelism` and --tensor-parallel-size=4 from `args`.
+    Passes: every flag once.
+    """
+    for workload in rendered.model_servers:
+        vllm = workload.vllm
+        if vllm is None:
+            continue
+        spelled = [_flag(each) for each in vllm.arguments() or () if each.startswith("-")]
+        for flag, count in Counter(spelled).items():
+            if count > 1 and flag not in _REPEATABLE:
+                yield found(
+                    workload.manifest,
+                    *vllm.route,
+                    "args",
+                    says=f"{flag} stands {count} times",
+                    fix=f"leave {flag} to the chart, or set it once",
+                )
+
+
+@invariant("VER092", "error", "a file of vLLM arguments is not what the container gets")
+def argument_files_are_true(rendered: Rendered) -> Iterator[Found]:
+    """Reviewers read vllm/<role>.args, one argument a line. It holds everything after `vllm serve` that the container
+    gets, in its order, for a role of several pods those of the first and of the last pod.
+
+    Fails:  a flag in vllm/decode.args that the values no longer have.
+    Passes: line by line the same.
+    """
+    for workload in rendered.model_servers:
+        for name, arguments in _files(workload):
+            text = rendered.files.get(name)
+            if text is None:
+                if any(file.startswith(_FOLDER) for file in rendered.files):
+                    yield found(name, says=f"{workload} has no file of its arguments", fix="render again")
+                continue
+            written = [unresolved(line) for line in text.splitlines()]
+            real = [unresolved(each) for each in arguments]
+            if written != real:
+                yield found(name, says=_difference(written, real, workload), fix="render again, with these charts")
+
+
+@invariant("VER093", "error", "the pods of one deployment serve different names or lengths")
+def served_model_is_one(rendered: Rendered) -> Iterator[Found]:
+    """The sidecar passes a request on as it came: prefill must know the model under decode's name, and take a prompt of
+    the length that decode takes.
+
+    Fails:  --served-model-name a in prefill and b in decode.
+    Passes: the same name, the same --max-model-len.
+    """
+    for flag in ("served-model-name", "max-model-len"):
+        values = {
+            str(each.vllm.flags.get(flag)): each for each in rendered.model_servers if each.vllm is not None
+        }
+        if len(values) > 1:
+            for value, workload in values.items():
+                says = f"--{flag} is {value} here, and otherwise elsewhere"
+                yield found(workload.manifest, says=says, fix=f"set one --{flag}")
+
+
+def _files(workload: Workload) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The names of a workload's argument files, and what the pod of each really gets."""
+    if workload.vllm is None:
+        return
+    if workload.size == 1:
+        yield f"{_FOLDER}{workload.role}.args", workload.vllm.arguments() or ()
+        return
+    for index in (0, workload.size - 1):
+        given = {"LWS_WORKER_INDEX": str(index), "LWS_GROUP_SIZE": str(workload.size)}
+        yield f"{_FOLDER}{workload.role}-node{index}.args", workload.vllm.arguments(given) or ()
+
+
+def _flag(argument: str) -> str:
+    return argument.partition("=")[0].replace("_", "-")
+
+
+def _difference(written: list[str], real: list[str], workload: Workload) -> str:
+    """The first line at which the file and the container part."""
+    for number, (line, argument) in enumerate(zip(written, real, strict=False), 1):
+        if line != argument:
+            return f"line {number} is {line}, the container of {workload} gets {argument}"
+    if len(written) < len(real):
+        return f"the container of {workload} also gets {real[len(written)]}"
+    return f"line {len(real) + 1} is {written[len(real)]}, the container of {workload} gets nothing more"

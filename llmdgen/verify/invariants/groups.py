@@ -1,0 +1,102 @@
+"""LeaderWorkerSets: model servers that span several pods."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from llmdgen.verify.invariants.resources import demand
+from llmdgen.verify.rendered import Rendered, Workload
+from llmdgen.verify.rules import Found, found, invariant
+
+
+@invariant("VER095", "error", "a group's pods and vLLM's ranks do not add up")
+def group_size_matches_the_ranks(rendered: Rendered) -> Iterator[Found]:
+    """The data parallel ranks of all pods of a group must be --data-parallel-size: with fewer pods the group waits for
+    ranks that never come, with more two pods claim one rank.
+
+    Fails:  size 2 with --data-parallel-size 32 and --data-parallel-size-local 8.
+    Passes: size 2, 16 ranks, 8 in each pod.
+    """
+    for workload in rendered.model_servers:
+        vllm = workload.vllm
+        if vllm is None or workload.manifest.kind != "LeaderWorkerSet":
+            continue
+        total = vllm.size("data-parallel-size", 1)
+        local = vllm.size("data-parallel-size-local", total)
+        if local * workload.size != total:
+            yield found(
+                workload.manifest,
+                "spec",
+                "leaderWorkerTemplate",
+                "size",
+                says=f"{workload.size} pods x {local} ranks are not the {total} of --data-parallel-size",
+                fix=f"set workers to {total // local if local else total}",
+            )
+
+
+@invariant("VER096", "error", "the pods of a group start at the same rank, or without the leader's address")
+def group_pods_know_their_place(rendered: Rendered) -> Iterator[Found]:
+    """Every pod of a group runs the same template. What tells them apart is LWS_WORKER_INDEX, from which the first rank
+    comes, and LWS_LEADER_ADDRESS, at which they meet.
+
+    Fails:  a group of 2 without --data-parallel-start-rank or --data-parallel-address.
+    Passes: --data-parallel-start-rank=$((LWS_WORKER_INDEX * DP_SIZE_LOCAL))
+            --data-parallel-address=$LWS_LEADER_ADDRESS.
+    """
+    for workload in rendered.model_servers:
+        vllm = workload.vllm
+        if vllm is None or workload.size == 1 or workload.is_leader:
+            continue
+        first = vllm.arguments({"LWS_WORKER_INDEX": "0", "LWS_GROUP_SIZE": str(workload.size)}) or ()
+        last = vllm.arguments({"LWS_WORKER_INDEX": str(workload.size - 1), "LWS_GROUP_SIZE": str(workload.size)}) or ()
+        if first == last:
+            yield found(
+                workload.manifest,
+                *vllm.route,
+                "args",
+                says="every pod of the group gets the same arguments",
+                fix="take --data-parallel-start-rank from LWS_WORKER_INDEX",
+            )
+        if not any("LWS_LEADER_ADDRESS" in argument for argument in first):
+            yield found(
+                workload.manifest,
+                *vllm.route,
+                "args",
+                says="no argument has the leader's address",
+                fix="set --data-parallel-address to LWS_LEADER_ADDRESS",
+            )
+
+
+@invariant("VER097", "error", "leader and workers of a group differ")
+def leader_and_workers_agree(rendered: Rendered) -> Iterator[Found]:
+    """Where a LeaderWorkerSet has a template for its leader, that pod is one of the ranks: it needs the GPUs, the EFA
+    interfaces and the environment of the others.
+
+    Fails:  EFA interfaces in the worker template only.
+    Passes: no leader template, or one with the same resources, image and environment.
+    """
+    for leader in rendered.workloads:
+        if not leader.is_leader:
+            continue
+        for worker in rendered.workloads:
+            if worker.manifest is not leader.manifest or worker.is_leader:
+                continue
+            for what in _differences(leader, worker):
+                yield found(
+                    leader.manifest,
+                    *leader.route,
+                    says=f"the leader's {what} differ from the workers'",
+                    fix=f"give both templates the same {what}",
+                )
+
+
+def _differences(leader: Workload, worker: Workload) -> Iterator[str]:
+    if demand(leader) != demand(worker):
+        yield "resources"
+    if leader.vllm is not None and worker.vllm is not None:
+        if leader.vllm.list_of("env") != worker.vllm.list_of("env"):
+            yield "environment variables"
+        if leader.vllm.image != worker.vllm.image:
+            yield "images"
+    if leader.node_selector != worker.node_selector:
+        yield "nodes"

@@ -1,0 +1,65 @@
+"""Images: pinned, and those of the release."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from llmdgen.verify.rendered import Rendered
+from llmdgen.verify.rules import Found, found, invariant
+
+_MOVING = ("latest", "main", "master", "nightly", "dev", "edge")
+
+
+@invariant("VER050", "error", "an image is not pinned")
+def images_are_pinned(rendered: Rendered) -> Iterator[Found]:
+    """An image without a tag, or with one that moves, is another image tomorrow: pods of one Deployment then run
+    different vLLM versions, and what was verified is not what runs.
+
+    Fails:  ghcr.io/llm-d/llm-d-aws:latest, ghcr.io/llm-d/llm-d-aws.
+    Passes: ghcr.io/llm-d/llm-d-aws:v0.5.1, or a digest.
+    """
+    for workload in rendered.workloads:
+        for container in workload.containers:
+            name, at_sign, _digest = container.image.partition("@")
+            tag = name.rpartition("/")[2].partition(":")[2]
+            if not container.image or not (at_sign or (tag and tag not in _MOVING)):
+                yield found(
+                    workload.manifest,
+                    *container.route,
+                    "image",
+                    says=f"{container.image or 'no image'} of container {container.name} is not pinned",
+                    fix="give the image a version's tag or a digest",
+                )
+
+
+@invariant("VER051", "error", "an image is not the release's")
+def images_are_the_releases(rendered: Rendered) -> Iterator[Found]:
+    """On AWS every model server runs the release's llm-d-aws image: the others lack the EFA installer or its libfabric,
+    so that NIXL falls back to TCP. Scheduler and sidecar must be of the versions whose flags were written.
+
+    Fails:  ghcr.io/llm-d/llm-d-cuda:v0.5.1 as a model server; llm-d-routing-sidecar of another release.
+    Passes: ghcr.io/llm-d/llm-d-aws:v0.5.1, or the same image in a registry of one's own.
+    """
+    expected = {_image_name(image): image for image in rendered.release.images.values()}
+    server = rendered.release.images.get("model_server", "")
+    for workload in rendered.workloads:
+        for container in workload.containers:
+            wanted = server if container.serves else expected.get(_image_name(container.image))
+            # A mirror in a registry of one's own keeps the image's name and tag; a digest cannot be compared.
+            if wanted and "@" not in container.image and _last(container.image) != _last(wanted):
+                yield found(
+                    workload.manifest,
+                    *container.route,
+                    "image",
+                    says=f"{container.image} of container {container.name} is not of {rendered.release.name}",
+                    fix=f"use {wanted}",
+                )
+
+
+def _last(image: str) -> str:
+    """The image without its registry and organisation: llm-d-aws:v0.5.1."""
+    return image.rpartition("/")[2]
+
+
+def _image_name(image: str) -> str:
+    return _last(image).partition(":")[0].partition("@")[0]

@@ -1,0 +1,180 @@
+"""Selectors: that the pool, Deployments, Services and monitors find the pods that they are for, and no others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from llmdgen.verify.rendered import ROLE_LABEL, Rendered, at, items, mapping, pool_selector, selects
+from llmdgen.verify.rules import Found, found, invariant
+
+
+@invariant("VER030", "error", "a model server is in no pool")
+def every_model_server_is_in_a_pool(rendered: Rendered) -> Iterator[Found]:
+    """The scheduler sees only the pods that the InferencePool selects: a model server outside costs its GPUs and serves
+    nothing.
+
+    Fails:  a pool that selects llm-d.ai/guide: x and pods with another value.
+    Passes: every label of the pool's selector on every model server's pods.
+    """
+    for workload in rendered.model_servers:
+        if not rendered.pools_of(workload):
+            yield found(
+                workload.manifest,
+                *workload.in_template("metadata", "labels"),
+                says="no InferencePool of the namespace selects these pods",
+                fix="make inferencePool.modelServers.matchLabels and modelArtifacts.labels agree",
+            )
+
+
+@invariant("VER031", "error", "a pool selects pods that are no model servers")
+def pools_select_model_servers_only(rendered: Rendered) -> Iterator[Found]:
+    """The scheduler scrapes and chooses every pod of the pool. A pod that does not speak vLLM's protocol there fails
+    requests.
+
+    Fails:  a pool that selects app: llm-d, which the scheduler's own pods carry too.
+    Passes: a selector that only model servers match, and that is not empty.
+    """
+    for pool in rendered.pools:
+        selector = pool_selector(pool.doc)
+        if not selector:
+            yield found(pool, "spec", "selector", says="the selector is empty", fix="select the model servers' labels")
+            continue
+        for workload in rendered.workloads:
+            if workload.vllm is None and workload.namespace == pool.namespace and selects(selector, workload.labels):
+                yield found(
+                    pool,
+                    "spec",
+                    "selector",
+                    says=f"it selects the pods of {workload}, which do not serve vLLM",
+                    fix="select labels that only model servers have",
+                )
+
+
+@invariant("VER032", "error", "a Deployment does not select its own pods")
+def selectors_match_their_templates(rendered: Rendered) -> Iterator[Found]:
+    """The API server refuses a Deployment whose selector does not match its pod template. The selector cannot change
+    later, so that two Deployments of one namespace must not select each other's pods either.
+
+    Fails:  selector llm-d.ai/role: decode over a template with llm-d.ai/role: prefill.
+    Passes: the selector is part of the template's labels, and of no other Deployment's.
+    """
+    for workload in rendered.workloads:
+        if workload.manifest.kind not in ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"):
+            continue
+        selector = mapping(at(workload.manifest.doc, "spec", "selector", "matchLabels"))
+        if not selects(selector, workload.labels):
+            yield found(
+                workload.manifest,
+                "spec",
+                "selector",
+                says="the selector does not match the labels of the pod template",
+                fix="give the template every label of the selector",
+            )
+        for other in rendered.workloads:
+            same = other.manifest is workload.manifest or other.namespace != workload.namespace
+            if not same and other.manifest.kind == workload.manifest.kind and selects(selector, other.labels):
+                yield found(
+                    workload.manifest,
+                    "spec",
+                    "selector",
+                    says=f"it also selects the pods of {other}",
+                    fix="add a label that tells them apart",
+                )
+
+
+@invariant("VER033", "error", "a model server has no role, or one that the scheduler does not know")
+def roles_are_labelled(rendered: Rendered) -> Iterator[Found]:
+    """The scheduler's prefill-filter and decode-filter read the label llm-d.ai/role: prefill, decode or both.
+
+    Fails:  a decode pod labelled llm-d.ai/role: decoder.
+    Passes: llm-d.ai/role: decode.
+    """
+    for workload in rendered.model_servers:
+        if workload.role not in ("prefill", "decode", "both"):
+            yield found(
+                workload.manifest,
+                *workload.in_template("metadata", "labels", ROLE_LABEL),
+                says=f"the role is {workload.role or 'missing'}",
+                fix="label the pods prefill or decode",
+            )
+
+
+@invariant("VER034", "error", "a monitor watches no pods, or a port that they do not have")
+def monitors_find_their_targets(rendered: Rendered) -> Iterator[Found]:
+    """A PodMonitor that selects nothing, or that names a port which the pods do not have, is silent: Prometheus has no
+    series and no error. The same holds for a ServiceMonitor and the ports of its Services.
+
+    Fails:  podMetricsEndpoints with port metrics over pods whose port is called vllm.
+    Passes: the selector matches a pod template that has a port of that name.
+    """
+    for monitor in rendered.of_kind("PodMonitor"):
+        selector = mapping(at(monitor.doc, "spec", "selector", "matchLabels"))
+        watched = [each for each in rendered.workloads if selects(selector, each.labels)]
+        if not watched:
+            yield found(monitor, "spec", "selector", says="it selects no pods", fix="select the labels of the role")
+        for index, endpoint in enumerate(items(at(monitor.doc, "spec", "podMetricsEndpoints"))):
+            name = mapping(endpoint).get("port")
+            for workload in watched:
+                ports = [port.get("name") for each in workload.containers for port in each.list_of("ports")]
+                if name is not None and name not in ports:
+                    yield found(
+                        monitor,
+                        "spec",
+                        "podMetricsEndpoints",
+                        index,
+                        "port",
+                        says=f"the pods of {workload} have no port called {name}",
+                        fix=f"set portName to one of {', '.join(str(port) for port in ports if port) or 'their ports'}",
+                    )
+    for monitor in rendered.of_kind("ServiceMonitor"):
+        selector = mapping(at(monitor.doc, "spec", "selector", "matchLabels"))
+        services = [
+            each
+            for each in rendered.of_kind("Service")
+            if selects(selector, mapping(at(each.doc, "metadata", "labels")))
+        ]
+        if not services:
+            yield found(monitor, "spec", "selector", says="it selects no Service", fix="select the Service's labels")
+        for index, endpoint in enumerate(items(at(monitor.doc, "spec", "endpoints"))):
+            name = mapping(endpoint).get("port")
+            for service in services:
+                if name not in [mapping(port).get("name") for port in items(at(service.doc, "spec", "ports"))]:
+                    yield found(
+                        monitor,
+                        "spec",
+                        "endpoints",
+                        index,
+                        "port",
+                        says=f"{service} has no port called {name}",
+                        fix="name one of its ports",
+                    )
+
+
+@invariant("VER035", "error", "a Service reaches no pods")
+def services_reach_pods(rendered: Rendered) -> Iterator[Found]:
+    """A Service whose selector matches no pods, or whose target port no container holds, answers nothing.
+
+    Fails:  a Service for KV events with targetPort 5557 over a scheduler that declares only 9002.
+    Passes: the scheduler's Service, which selects its pods.
+    """
+    for service in rendered.of_kind("Service"):
+        selector = mapping(at(service.doc, "spec", "selector"))
+        pods = [each for each in rendered.workloads if selects(selector, each.labels)]
+        if not selector:
+            continue
+        if not pods:
+            yield found(service, "spec", "selector", says="it selects no pods", fix="select the labels of its pods")
+        for index, port in enumerate(items(at(service.doc, "spec", "ports"))):
+            target = mapping(port).get("targetPort", mapping(port).get("port"))
+            for workload in pods:
+                ports = [each for container in workload.containers for each in container.list_of("ports")]
+                known = {each.get("name") for each in ports} | {each.get("containerPort") for each in ports}
+                if target not in known:
+                    yield found(
+                        service,
+                        "spec",
+                        "ports",
+                        index,
+                        says=f"no container of {workload} has port {target}",
+                        fix="declare the port in the container, or send to one that it has",
+                    )

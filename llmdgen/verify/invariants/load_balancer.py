@@ -1,0 +1,167 @@
+"""The Network Load Balancer: that its annotations arrive at a Service, by the way that each gateway provider has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from llmdgen.verify.manifests import Manifest
+from llmdgen.verify.rendered import Rendered, at, mapping
+from llmdgen.verify.rules import Found, found, invariant
+from llmdgen.verify.yaml import YAMLError, load
+
+PREFIX = "service.beta.kubernetes.io/"
+_AWS = f"{PREFIX}aws-load-balancer-"
+# Where each provider's parameters object holds the annotations and the type of the Service that it makes.
+_ANNOTATIONS: dict[str, tuple[str, ...]] = {
+    "GatewayParameters": ("spec", "kube", "service", "extraAnnotations"),
+    "AgentgatewayParameters": ("spec", "service", "metadata", "annotations"),
+}
+_SERVICE_SPEC: dict[str, tuple[str, ...]] = {
+    "GatewayParameters": ("spec", "kube", "service"),
+    "AgentgatewayParameters": ("spec", "service", "spec"),
+}
+
+
+@invariant("VER045", "error", "load balancer annotations reach no Service")
+def annotations_arrive(rendered: Rendered) -> Iterator[Found]:
+    """Each provider makes the gateway's Service itself. Istio copies the Gateway's own annotations to it, as long as
+    the Gateway has no spec.infrastructure.annotations; kgateway takes them from GatewayParameters
+    spec.kube.service.extraAnnotations, agentgateway from AgentgatewayParameters spec.service.metadata.annotations.
+    Anywhere else they do nothing, and the load balancer comes up with defaults, or never.
+
+    Fails:  annotations on a Gateway of class kgateway; annotations of a GatewayParameters itself.
+    Passes: annotations on a Gateway of class istio.
+    """
+    for gateway in rendered.of_kind("Gateway"):
+        is_istio = at(gateway.doc, "spec", "gatewayClassName") == "istio"
+        infrastructure = mapping(at(gateway.doc, "spec", "infrastructure", "annotations"))
+        annotated = _load_balancer(at(gateway.doc, "metadata", "annotations"))
+        if is_istio and annotated and infrastructure:
+            yield found(
+                gateway,
+                "spec",
+                "infrastructure",
+                "annotations",
+                says="with these, Istio does not copy the Gateway's own annotations to the Service",
+                fix="move them to metadata.annotations",
+            )
+        parameters = _parameters(rendered, gateway)
+        if not is_istio and annotated and not _handed_on(parameters) and not _load_balancer(infrastructure):
+            yield found(
+                gateway,
+                "metadata",
+                "annotations",
+                says="this gateway class does not copy them to the Service that it makes",
+                fix="set them in the object that spec.infrastructure.parametersRef names",
+            )
+        if not is_istio and parameters is None and at(gateway.doc, "spec", "infrastructure", "parametersRef"):
+            reference = at(gateway.doc, "spec", "infrastructure", "parametersRef")
+            yield found(
+                gateway,
+                "spec",
+                "infrastructure",
+                "parametersRef",
+                says=f"there is no {reference.get('kind')} {reference.get('name')}",
+                fix="add it, or remove the reference",
+            )
+    for kind, route in _ANNOTATIONS.items():
+        for parameters in rendered.of_kind(kind):
+            own = _load_balancer(at(parameters.doc, "metadata", "annotations"))
+            if own and not _load_balancer(at(parameters.doc, *route)):
+                yield found(
+                    parameters,
+                    "metadata",
+                    "annotations",
+                    says="annotations of the parameters object itself reach no Service",
+                    fix=f"move them to {'.'.join(route)}",
+                )
+
+
+@invariant("VER046", "error", "a load balancer is annotated, but the Service is of another type")
+def annotated_services_are_load_balancers(rendered: Rendered) -> Iterator[Found]:
+    """The AWS Load Balancer Controller looks at Services of type LoadBalancer only, and takes those that say so: by the
+    annotation aws-load-balancer-type external (or nlb-ip), or by loadBalancerClass service.k8s.aws/nlb.
+
+    Fails:  NLB annotations on the Gateway and `gateway.service.type: ClusterIP`.
+    Passes: type LoadBalancer in the ConfigMap that the Gateway's parametersRef names.
+    """
+    for gateway in rendered.of_kind("Gateway"):
+        parameters = _parameters(rendered, gateway)
+        annotations = _load_balancer(at(gateway.doc, "metadata", "annotations"))
+        annotations |= _handed_on(parameters)
+        if not annotations:
+            continue
+        service = _service_spec(parameters)
+        at_fault = parameters or gateway
+        place = _SERVICE_SPEC.get(at_fault.kind, ("data", "service") if parameters else ("spec",))
+        if service.get("type", "LoadBalancer") != "LoadBalancer":
+            yield found(
+                at_fault,
+                *place,
+                says=f"the Service is of type {service['type']}",
+                fix="set the Service's type to LoadBalancer",
+            )
+        taken = annotations.get(f"{_AWS}type") in ("external", "nlb-ip")
+        if not taken and service.get("loadBalancerClass") != "service.k8s.aws/nlb":
+            yield found(
+                gateway,
+                "metadata",
+                "annotations",
+                says="neither aws-load-balancer-type: external nor loadBalancerClass service.k8s.aws/nlb is set, so "
+                "that the AWS Load Balancer Controller leaves the Service alone",
+                fix=f"set {_AWS}type to external",
+            )
+
+
+@invariant("VER047", "error", "an annotation's value is no string")
+def annotations_are_strings(rendered: Rendered) -> Iterator[Found]:
+    """Kubernetes refuses an object with an annotation or label that is a number or a boolean.
+
+    Fails:  `aws-load-balancer-proxy-protocol: 1`.
+    Passes: every value quoted.
+    """
+    for manifest in rendered.manifests:
+        for place in _string_maps(manifest, rendered):
+            for key, value in mapping(at(manifest.doc, *place)).items():
+                if not isinstance(value, str):
+                    yield found(manifest, *place, str(key), says=f"{value!r} is no string", fix="quote the value")
+
+
+def _string_maps(manifest: Manifest, rendered: Rendered) -> Iterator[tuple[str, ...]]:
+    """The places of all annotations and labels of an object, its pod templates' included."""
+    templates = [each.route for each in rendered.workloads if each.manifest is manifest and each.route]
+    for route in ((), *templates):
+        yield (*route, "metadata", "annotations")
+        yield (*route, "metadata", "labels")
+    if manifest.kind in _ANNOTATIONS:
+        yield _ANNOTATIONS[manifest.kind]
+
+
+def _load_balancer(annotations: Any) -> dict[str, Any]:
+    return {key: value for key, value in mapping(annotations).items() if str(key).startswith(PREFIX)}
+
+
+def _parameters(rendered: Rendered, gateway: Manifest) -> Manifest | None:
+    reference = mapping(at(gateway.doc, "spec", "infrastructure", "parametersRef"))
+    return rendered.find(str(reference.get("kind")), reference.get("name"), gateway.namespace)
+
+
+def _handed_on(parameters: Manifest | None) -> dict[str, Any]:
+    """The load balancer annotations that a parameters object gives to the Service."""
+    if parameters is None or parameters.kind not in _ANNOTATIONS:
+        return {}
+    return _load_balancer(at(parameters.doc, *_ANNOTATIONS[parameters.kind]))
+
+
+def _service_spec(parameters: Manifest | None) -> dict[str, Any]:
+    """What the parameters say of the Service: its type, ports and class."""
+    if parameters is None:
+        return {}
+    if parameters.kind == "ConfigMap":
+        text = at(parameters.doc, "data", "service")
+        try:
+            return mapping(at(load(text), "spec")) if isinstance(text, str) else {}
+        except YAMLError:
+            return {}
+    return mapping(at(parameters.doc, *_SERVICE_SPEC.get(parameters.kind, ("spec",))))

@@ -1,0 +1,196 @@
+"""What a rendered directory becomes in the cluster, arranged for the rules that look at it.
+
+`Rendered` holds the objects and the files, `Workload` a pod template with what its pods are for. Everything here is
+read from the manifests alone, so that a rule sees what the cluster would see and not what the plan meant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import Any
+
+from llmdgen.facts.types import Release
+from llmdgen.verify.containers import Container
+from llmdgen.verify.helmfile import HelmRelease
+from llmdgen.verify.manifests import Manifest
+from llmdgen.verify.yaml import YAMLError, load
+
+ROLE_LABEL = "llm-d.ai/role"
+POOL_GROUPS = ("inference.networking.k8s.io", "inference.networking.x-k8s.io")
+_TEMPLATES: dict[str, tuple[tuple[str, ...], ...]] = {
+    "Deployment": (("spec", "template"),),
+    "StatefulSet": (("spec", "template"),),
+    "DaemonSet": (("spec", "template"),),
+    "ReplicaSet": (("spec", "template"),),
+    "Job": (("spec", "template"),),
+    "LeaderWorkerSet": (
+        ("spec", "leaderWorkerTemplate", "workerTemplate"),
+        ("spec", "leaderWorkerTemplate", "leaderTemplate"),
+    ),
+    "Pod": ((),),
+}
+
+
+class Workload:
+    """A pod template of an object. A LeaderWorkerSet with a leader template has two of them."""
+
+    def __init__(self, manifest: Manifest, route: tuple[str, ...], release: str) -> None:
+        self.manifest = manifest
+        self.route = route
+        self.template = mapping(at(manifest.doc, *route))
+        self.labels = mapping(at(self.template, "metadata", "labels"))
+        self.annotations = mapping(at(self.template, "metadata", "annotations"))
+        self.spec = mapping(self.template.get("spec"))
+        self._release = release
+
+    def __str__(self) -> str:
+        return str(self.manifest)
+
+    @property
+    def namespace(self) -> str:
+        return self.manifest.namespace
+
+    @property
+    def is_leader(self) -> bool:
+        """Whether this is the template of a LeaderWorkerSet's first pod alone."""
+        return self.route[-1:] == ("leaderTemplate",)
+
+    @property
+    def size(self) -> int:
+        """Pods of one replica: a LeaderWorkerSet's size, 1 elsewhere."""
+        size = at(self.manifest.doc, "spec", "leaderWorkerTemplate", "size")
+        return size if isinstance(size, int) else 1
+
+    @property
+    def replicas(self) -> int:
+        replicas = at(self.manifest.doc, "spec", "replicas")
+        return replicas if isinstance(replicas, int) else 1
+
+    @property
+    def role(self) -> str:
+        """prefill, decode or another value of the role label, "" without one."""
+        return str(self.labels.get(ROLE_LABEL) or "")
+
+    @property
+    def node_selector(self) -> dict[str, Any]:
+        return mapping(self.spec.get("nodeSelector"))
+
+    @cached_property
+    def containers(self) -> tuple[Container, ...]:
+        """Every container, those that start first first."""
+        return tuple(
+            Container(mapping(each), (*self.route, "spec", key, index), self._release)
+            for key in ("initContainers", "containers")
+            for index, each in enumerate(items(self.spec.get(key)))
+        )
+
+    @cached_property
+    def vllm(self) -> Container | None:
+        """The container that runs `vllm serve`, None where the pod is no model server."""
+        return next((each for each in self.containers if each.serves), None)
+
+    @cached_property
+    def sidecar(self) -> Container | None:
+        """The routing sidecar, None where the pod has none."""
+        return next((each for each in self.containers if each.is_routing_sidecar), None)
+
+    def in_template(self, *path: str | int) -> tuple[str | int, ...]:
+        """The path, inside the object, of a path inside the pod template."""
+        return (*self.route, *path)
+
+
+class Rendered:
+    """A rendered directory: its objects, its own files by their paths, and the llm-d release that it deploys."""
+
+    def __init__(
+        self,
+        manifests: tuple[Manifest, ...],
+        files: Mapping[str, str],
+        releases: tuple[HelmRelease, ...],
+        release: Release,
+    ) -> None:
+        self.manifests = manifests
+        self.files = files
+        self.releases = releases
+        self.release = release
+
+    def of_kind(self, kind: str, *groups: str) -> Iterator[Manifest]:
+        """The objects of a kind, of any API group where none is given."""
+        return (each for each in self.manifests if each.kind == kind and (not groups or each.group in groups))
+
+    def find(self, kind: str, name: Any, namespace: str) -> Manifest | None:
+        """The object of that kind and name in that namespace, None where there is none."""
+        for each in self.of_kind(kind):
+            if each.name == name and each.namespace == namespace:
+                return each
+        return None
+
+    @cached_property
+    def workloads(self) -> tuple[Workload, ...]:
+        """Every pod template of every object."""
+        return tuple(
+            Workload(manifest, route, self.release.name)
+            for manifest in self.manifests
+            for route in _TEMPLATES.get(manifest.kind, ())
+            if isinstance(at(manifest.doc, *route), dict)
+        )
+
+    @cached_property
+    def model_servers(self) -> tuple[Workload, ...]:
+        """The pod templates that run vLLM."""
+        return tuple(each for each in self.workloads if each.vllm is not None)
+
+    @cached_property
+    def pools(self) -> tuple[Manifest, ...]:
+        return tuple(self.of_kind("InferencePool", *POOL_GROUPS))
+
+    def overrides_efa(self, role: str) -> bool:
+        """Whether allocation.yaml says that the role's EFA interfaces were set on purpose: `efa: {override: true}`."""
+        try:
+            allocation = load(self.files.get("allocation.yaml", ""))
+        except YAMLError:
+            return False
+        return at(allocation, "roles", role, "efa", "override") is True
+
+    def pools_of(self, workload: Workload) -> list[Manifest]:
+        """The pools of the workload's namespace that select its pods."""
+        return [
+            pool
+            for pool in self.pools
+            if pool.namespace == workload.namespace and selects(pool_selector(pool.doc), workload.labels)
+        ]
+
+
+def pool_selector(pool: dict[str, Any]) -> dict[str, Any]:
+    """The labels that a pool selects: below matchLabels in v1, the selector itself in v1alpha2."""
+    selector = mapping(at(pool, "spec", "selector"))
+    labels = selector.get("matchLabels", selector)
+    return mapping(labels)
+
+
+def selects(selector: Mapping[str, Any], labels: Mapping[str, Any]) -> bool:
+    """Whether a selector that is not empty matches the labels."""
+    return bool(selector) and all(labels.get(key) == value for key, value in selector.items())
+
+
+def at(value: Any, *path: str | int) -> Any:
+    """The value at a path of keys and indices, None where any part of it is missing."""
+    for key in path:
+        if isinstance(value, dict):
+            value = value.get(key)
+        elif isinstance(value, list) and isinstance(key, int) and key < len(value):
+            value = value[key]
+        else:
+            return None
+    return value
+
+
+def mapping(value: Any) -> dict[str, Any]:
+    """The value where it is a mapping, else an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def items(value: Any) -> list[Any]:
+    """The value where it is a list, else an empty one."""
+    return value if isinstance(value, list) else []

@@ -1,0 +1,90 @@
+"""`llmdgen verify`: a rendered directory through helmfile and helm, then every schema and every rule.
+
+Pure but for the last two steps of the way: files are read, helmfile is run, and nothing is written.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from llmdgen.checks.registry import declare
+from llmdgen.facts.catalogue import release, release_names
+from llmdgen.facts.types import Release
+from llmdgen.verify import invariants, rules, schemas
+from llmdgen.verify.helmfile import HELMFILE, HelmRelease, ReleaseOutput, read_releases, template
+from llmdgen.verify.manifests import Manifest, read
+from llmdgen.verify.problem import Problem, VerifyError
+from llmdgen.verify.rendered import Rendered
+from llmdgen.verify.tools import Tools
+
+__all__ = ["invariants", "read_files", "verify", "verify_manifests", "verify_outputs"]
+
+UNRENDERED = declare(
+    "VER001",
+    "error",
+    "helmfile cannot be run on the directory",
+    """What `helmfile apply` would install is what `helmfile template` prints. Where a tool is missing, a chart cannot
+    be had or refuses the values, nothing can be installed, and nothing more be said.
+
+    Fails:  a values file with a key that the infra chart's schema does not have; no helm on PATH.
+    Passes: helmfile prints every release.
+    """,
+)
+_FILES = ("helmfile.yaml", "allocation.yaml", "vllm/*.args", "values/*.yaml")
+
+
+def verify(
+    directory: Path, charts: Path | None = None, crds: Path | None = None, tools: Tools | None = None
+) -> list[Problem]:
+    """Everything that is wrong with what the cluster would get from a rendered directory, in the order of the objects.
+
+    `charts` holds charts by their names for machines without a network, `crds` files of CustomResourceDefinitions.
+    A directory on which helmfile fails gives one problem; VerifyError is raised only where `crds` cannot be read.
+    """
+    files = read_files(directory)
+    try:
+        outputs = template(directory, charts, tools)
+    except VerifyError as error:
+        return [Problem(UNRENDERED.code, UNRENDERED.severity, HELMFILE, "", error.says, error.fix)]
+    return verify_outputs(outputs, files, crds)
+
+
+def verify_outputs(outputs: list[ReleaseOutput], files: dict[str, str], crds: Path | None = None) -> list[Problem]:
+    """The same for what helmfile has printed already. `files` are the directory's own, by their paths in it."""
+    manifests, problems = read(outputs)
+    releases = read_releases(files[HELMFILE])
+    return problems + verify_manifests(manifests, releases, files, crds)
+
+
+def verify_manifests(
+    manifests: tuple[Manifest, ...],
+    releases: tuple[HelmRelease, ...],
+    files: dict[str, str],
+    crds: Path | None = None,
+) -> list[Problem]:
+    """Schemas and rules over objects: errors first, then warnings, then notes, each in the order of the codes."""
+    rendered = Rendered(manifests, files, releases, _release_of(releases))
+    problems = [*schemas.check(manifests, crds), *rules.run(rendered)]
+    weight = {"error": 0, "warning": 1, "note": 2}
+    return sorted(problems, key=lambda each: (weight[each.severity.value], each.code))
+
+
+def read_files(directory: Path) -> dict[str, str]:
+    """The files of a rendered directory that rules look at, by their paths in it."""
+    return {
+        file.relative_to(directory).as_posix(): file.read_text("utf-8")
+        for pattern in _FILES
+        for file in sorted(directory.glob(pattern))
+        if file.is_file()
+    }
+
+
+def _release_of(releases: tuple[HelmRelease, ...]) -> Release:
+    """The llm-d release whose chart versions helmfile.yaml has; the newest where the charts are on disk."""
+    versions = {(each.chart_name, each.version.removeprefix("v")) for each in releases if each.version}
+    known = [release(name) for name in reversed(release_names())]
+    for each in known:
+        pins = {(chart.name, chart.version.removeprefix("v")) for chart in each.charts.values()}
+        if versions & pins == versions and versions:
+            return each
+    return known[0]
