@@ -1,0 +1,20 @@
+"""The checks over a finished plan, one file a topic."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from llmdgen.resources import PACKAGE
+
+
+def load_plan_checks() -> None:
+    """Import every module of checks, which registers its rules."""
+    for file in sorted((PACKAGE / "checks").glob("[!_]*.py")):
+        import_module(f"llmdgen.checks.{file.stem}")
+
+
+def load_all() -> None:
+    """Import everything that declares a rule, for `llmdgen explain` and the documentation."""
+    load_plan_checks()
+    for module in ("spec.load", "plan.build", "engine.check", "verify.run"):
+        import_module(f"llmdgen.{module}")

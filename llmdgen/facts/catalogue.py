@@ -80,6 +80,11 @@ def release_toml(name: str, file: str) -> dict[str, Any]:
     return _toml(FACTS / "releases" / name / file)
 
 
+def table(file: str) -> dict[str, Any]:
+    """A table that no release owns, such as platforms.toml."""
+    return _toml(FACTS / file)
+
+
 def _is_plain(name: str) -> bool:
     """A name that cannot leave its folder."""
     return bool(name) and "/" not in name and "\\" not in name and "\0" not in name and not name.startswith(".")

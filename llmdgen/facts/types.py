@@ -146,6 +146,7 @@ class Release(Fact, kw_only=True):
     user_id: int
     images: dict[str, str]
     charts: dict[str, Chart]
+    scheduler_flags: dict[str, str] = {}
     prerequisites: dict[str, Any]
     packages: dict[str, str]
     notes: tuple[str, ...] = ()

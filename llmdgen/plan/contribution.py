@@ -61,26 +61,37 @@ class Size(Struct, frozen=True, kw_only=True):
 
 
 class EnvVar(Struct, frozen=True, kw_only=True):
-    """An environment variable: a value, or a field of the pod (fieldPath)."""
+    """An environment variable: a value, a value for each role, or a field of the pod (fieldPath)."""
 
     name: str
     value: str | None = None
+    by_role: dict[RoleName, str] = {}
     field: str | None = None
+
+    def for_role(self, role: RoleName) -> EnvVar:
+        """The variable as one role has it."""
+        return EnvVar(name=self.name, value=self.by_role.get(role, self.value), field=self.field)
 
 
 class Volume(Struct, frozen=True, kw_only=True):
-    """A pod volume and where the vLLM container mounts it. `source` is the Kubernetes volume source."""
+    """A pod volume and where the vLLM container mounts it. `source` is the Kubernetes volume source.
+
+    `own_directory` gives each pod a directory of its own inside the volume, owned by the image's user; it may hold
+    "$(POD_NAME)". Host directories and shared claims need it, an emptyDir does not.
+    """
 
     name: str
     mount_path: str
     source: dict[str, Any]
+    own_directory: str | None = None
 
 
 class Connector(Struct, frozen=True, kw_only=True):
-    """A vLLM KV connector. `serves` says what it is for, in a reviewer's words."""
+    """A vLLM KV connector. `serves` says what it is for, in a reviewer's words; `extra` is kv_connector_extra_config."""
 
     name: str
     extra: dict[str, Any] = {}
+    extra_by_role: dict[RoleName, dict[str, Any]] = {}
     serves: str
 
 
@@ -93,12 +104,21 @@ class Scorer(Struct, frozen=True, kw_only=True):
     parameters: dict[str, Any] = {}
 
 
+class Tier(Struct, frozen=True, kw_only=True):
+    """A KV cache tier below GPU memory: `size` in bytes of each pod, by role."""
+
+    name: Literal["cpu", "disk", "storage"]
+    connector: str
+    where: str
+    bytes: dict[RoleName, int]
+
+
 class Contribution(Struct, frozen=True, kw_only=True):
     """All that one path adds. Empty fields add nothing.
 
     `block_size` is a wish: where paths differ the largest wins, because transfers cost by the block.
-    `non_cached_tokens` is set by paths that split prefill from decode. `memory_mib` and `init_directories` are for
-    cache tiers: container memory on top of the role's own, host directories that the image's user must own.
+    `non_cached_tokens` is set by paths that split prefill from decode. `memory_mib` is container memory on top of each
+    role's own. `replaces` names scorers that this path makes superfluous.
     """
 
     path: str
@@ -108,12 +128,13 @@ class Contribution(Struct, frozen=True, kw_only=True):
     volumes: tuple[Volume, ...] = ()
     connectors: tuple[Connector, ...] = ()
     scorers: tuple[Scorer, ...] = ()
+    replaces: tuple[str, ...] = ()
     block_size: int | None = None
     non_cached_tokens: int | None = None
     prefiller_sampling: bool = False
     kv_events: bool = False
     crosses_pods: bool = False
-    memory_mib: int = 0
-    owned_directories: tuple[str, ...] = ()
+    memory_mib: dict[RoleName, int] = {}
+    tiers: tuple[Tier, ...] = ()
     startup_minutes: int = 0
     notes: tuple[str, ...] = ()

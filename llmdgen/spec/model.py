@@ -143,7 +143,10 @@ class Transfer(Base, kw_only=True):
 
 
 class CpuCache(Base, kw_only=True):
-    connector: Annotated[Literal["offloading", "lmcache"], Meta(description="What moves blocks to CPU memory.")] = "offloading"
+    connector: Annotated[
+        Literal["offloading", "lmcache"] | None,
+        Meta(description="What moves blocks to CPU memory. Default: lmcache beside disk or storage, offloading else."),
+    ] = None
     size: Annotated[Quantity | None, Meta(description="CPU memory for KV blocks in each pod.")] = None
 
 

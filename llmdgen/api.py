@@ -1,0 +1,73 @@
+"""The three calls of the Python API, and the two that the command line needs beside them.
+
+None of them reads the network, the clock or the environment; `load` reads the spec, and the config.json it names.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from llmdgen.findings import Located, Severity, SpecError
+from llmdgen.plan.model import Plan
+from llmdgen.spec.model import Spec
+
+
+def load(path: str | Path) -> Spec:
+    """The spec in a file of one document.
+
+    Raises SpecError, whose `findings` hold every error of the file with its line and column.
+    """
+    from llmdgen.spec.load import load as load_spec
+
+    return load_spec(str(path))
+
+
+def targets(spec: Spec) -> tuple[str, ...]:
+    """The instance types of a spec by their EC2 names, one output directory each."""
+    return tuple(name.removeprefix("ml.") for name in spec.spec.instance_types)
+
+
+def plan(spec: Spec, instance_type: str) -> Plan:
+    """Everything that is decided about the spec on one instance type, given by its EC2 or ml. name.
+
+    Raises SpecError where no plan is possible, or where a check finds an error in it.
+    """
+    decided = draft(spec, instance_type)
+    errors = [found for found in check(decided) if found.is_error]
+    if errors:
+        raise SpecError(errors)
+    return decided
+
+
+def draft(spec: Spec, instance_type: str) -> Plan:
+    """The plan before its checks, which may hold errors. Raises SpecError where no plan is possible at all."""
+    from llmdgen.plan.build import build
+
+    return build(spec, instance_type)
+
+
+def check(decided: Plan) -> tuple[Located, ...]:
+    """What the checks say of a plan, suppressed findings left out, in the order of the file."""
+    from llmdgen.checks import load_plan_checks
+    from llmdgen.checks.registry import run
+
+    load_plan_checks()
+    spec = decided.spec
+    silenced = {each.code for each in spec.spec.suppress}
+    found = [
+        Located(finding, spec.locate(finding.at, finding.on_key))
+        for finding in run(decided)
+        if finding.severity is Severity.ERROR or finding.code not in silenced
+    ]
+    return tuple(sorted(found, key=lambda each: (each.place, each.finding.code)))
+
+
+def render(decided: Plan, charts: str | None = None) -> dict[str, str]:
+    """The files of a plan's output directory: relative name -> text.
+
+    `charts` is the path from that directory to a directory of charts, for machines without a network.
+    """
+    from llmdgen.render.files import files
+
+    warnings = tuple(found for found in check(decided) if not found.is_error)
+    return files(decided, warnings, charts)

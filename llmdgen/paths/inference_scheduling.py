@@ -1,0 +1,25 @@
+"""inference-scheduling: model servers that each hold the whole model, behind a scheduler that knows their load."""
+
+from __future__ import annotations
+
+from llmdgen.plan.contribution import Contribution, RoleName, Scorer, Shape, Situation, Size
+from llmdgen.plan.shapes import whole_model_servers
+
+NAME = "inference-scheduling"
+RANK = 10
+
+
+def shapes(situation: Situation) -> dict[RoleName, Shape]:
+    """Decode servers only, as many as fill a node."""
+    return whole_model_servers(situation, NAME)
+
+
+def contribute(situation: Situation, sizes: dict[RoleName, Size]) -> Contribution:
+    """Load and prefix scorers; nothing crosses pods, so no pod asks for EFA."""
+    settings = situation.settings[NAME]
+    return Contribution(
+        path=NAME,
+        args=settings["args"],
+        scorers=tuple(Scorer(type=name, name=name, weight=weight) for name, weight in settings["scorers"].items()),
+        startup_minutes=settings["startup_minutes"],
+    )

@@ -1,0 +1,39 @@
+"""pd-disaggregation: prefill servers compute the prompt and send its KV cache over EFA to decode servers."""
+
+from __future__ import annotations
+
+from llmdgen.plan.contribution import Contribution, RoleName, Scorer, Shape, Situation, Size
+from llmdgen.plan.shapes import shape, tight_tensor
+from llmdgen.plan.transfer import SIDE_CHANNEL, nixl
+
+NAME = "pd-disaggregation"
+RANK = 20
+
+
+def shapes(situation: Situation) -> dict[RoleName, Shape]:
+    """Many small prefill servers and a large decode server, as in AWS's own recipe (4 x TP1 and 1 x TP4)."""
+    prefill = tight_tensor(situation, "prefill")
+    wider = situation.settings[NAME]["decode_tensor_over_prefill"]
+    decode = min(max(tight_tensor(situation, "decode"), prefill * wider), situation.instances["decode"].gpu.count or 1)
+    return {
+        "prefill": shape(situation, NAME, "prefill", tensor=prefill, replicas=4),
+        "decode": shape(situation, NAME, "decode", tensor=decode, replicas=1),
+    }
+
+
+def contribute(situation: Situation, sizes: dict[RoleName, Size]) -> Contribution:
+    """NIXL on both ends, the side channel on the pod's own address, and a decider in the scheduler."""
+    settings = situation.settings[NAME]
+    asked = situation.spec.spec.scheduler.non_cached_tokens
+    args = {flag: value for flag, value in settings["args"].items() if flag != "block-size"}
+    return Contribution(
+        path=NAME,
+        args=args,
+        env=(SIDE_CHANNEL,),
+        connectors=(nixl(situation),),
+        scorers=tuple(Scorer(type=name, name=name, weight=weight) for name, weight in settings["scorers"].items()),
+        block_size=settings["args"]["block-size"],
+        non_cached_tokens=settings["non_cached_tokens"] if asked is None else asked,
+        crosses_pods=True,
+        startup_minutes=settings["startup_minutes"],
+    )

@@ -1,0 +1,48 @@
+"""tiered-prefix-cache: KV blocks leave GPU memory for CPU memory, the node's NVMe or shared storage, and come back."""
+
+from __future__ import annotations
+
+from llmdgen.plan.cache_tiers import lmcache_environment, lmcache_volumes, offloading, tiers
+from llmdgen.plan.contribution import Connector, Contribution, RoleName, Scorer, Shape, Situation, Size
+from llmdgen.plan.quantities import MIB
+from llmdgen.plan.shapes import whole_model_servers
+
+NAME = "tiered-prefix-cache"
+RANK = 5
+
+
+def shapes(situation: Situation) -> dict[RoleName, Shape]:
+    """Decode servers only, as many as fill a node."""
+    return whole_model_servers(situation, NAME)
+
+
+def contribute(situation: Situation, sizes: dict[RoleName, Size]) -> Contribution:
+    """A connector that moves blocks, container memory that holds them, and a scorer that knows how many fit."""
+    settings = situation.settings[NAME]
+    kept = tiers(situation, sizes)
+    in_memory = next((tier.bytes for tier in kept if tier.name == "cpu"), {})
+    uses_lmcache = any(tier.connector == "LMCacheConnectorV1" for tier in kept)
+    connector = (
+        Connector(name="LMCacheConnectorV1", serves="KV cache tiers of LMCache")
+        if uses_lmcache
+        else offloading(in_memory, sizes)
+    )
+    load = tuple(Scorer(type=name, name=name, weight=weight) for name, weight in settings["scorers"].items())
+    gpu = Scorer(type="prefix-cache-scorer", name="gpu-prefix-cache-scorer", weight=settings["gpu_prefix_weight"])
+    cpu = Scorer(
+        type="prefix-cache-scorer",
+        name="cpu-prefix-cache-scorer",
+        weight=settings["cpu_prefix_weight"],
+        parameters={"autoTune": False},
+    )
+    return Contribution(
+        path=NAME,
+        args=settings["args"],
+        env=lmcache_environment(situation, kept, sizes) if uses_lmcache else (),
+        volumes=lmcache_volumes(situation, kept),
+        connectors=(connector,),
+        scorers=(*load, gpu, cpu),
+        memory_mib={role: -(-size // MIB) for role, size in in_memory.items()},
+        tiers=kept,
+        startup_minutes=settings["startup_minutes"],
+    )

@@ -1,0 +1,115 @@
+"""wide-ep: a mixture of experts over all GPUs of several nodes, data parallel attention and expert parallel layers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llmdgen.plan.capacity import weights_per_gpu
+from llmdgen.plan.contribution import Contribution, EnvVar, RoleName, Shape, Situation, Size
+from llmdgen.plan.quantities import MIB
+from llmdgen.plan.shapes import ROOMY
+from llmdgen.plan.transfer import SIDE_CHANNEL, nixl
+
+NAME = "wide-ep"
+RANK = 30
+MOST_NODES = 32
+
+
+def shapes(situation: Situation) -> dict[RoleName, Shape]:
+    """One prefill and one decode replica, each over as many whole nodes as leave the KV cache room.
+
+    A model with linear attention cannot transfer its KV cache at this vLLM version, so it is served by decode alone.
+    """
+    roles: tuple[RoleName, ...] = ("prefill", "decode")
+    model = situation.model
+    if model is not None and model.layers.linear and situation.spec.spec.prefill is None:
+        roles = ("decode",)
+    return {role: _shape(situation, role) for role in roles}
+
+
+def contribute(situation: Situation, sizes: dict[RoleName, Size]) -> Contribution:
+    """Expert parallelism over NCCL and aws-ofi-nccl, EPLB where the model has it, NIXL where both roles are there."""
+    settings = situation.settings[NAME]
+    disaggregated = "prefill" in sizes
+    args = {flag: value for flag, value in settings["args"].items() if flag != "block-size"}
+    return Contribution(
+        path=NAME,
+        args=args,
+        role_args={role: _role_args(situation, role, size) for role, size in sizes.items()},
+        env=tuple(EnvVar(name=name, value=value) for name, value in settings["env"].items())
+        + ((SIDE_CHANNEL,) if disaggregated else ()),
+        connectors=(nixl(situation),) if disaggregated else (),
+        block_size=settings["args"]["block-size"],
+        non_cached_tokens=situation.spec.spec.scheduler.non_cached_tokens or 0 if disaggregated else None,
+        prefiller_sampling=disaggregated,
+        crosses_pods=disaggregated or any(size.workers > 1 for size in sizes.values()),
+        startup_minutes=settings["startup_minutes"],
+    )
+
+
+def redundant_experts(routed: int, expert_parallel: int, share: float) -> int:
+    """Copies of hot experts: at least `share` of the routed ones, and as many as make both together divisible by the
+    expert parallel size, which vLLM asks for."""
+    wanted = routed + int(routed * share)
+    return -(-wanted // expert_parallel) * expert_parallel - routed
+
+
+def has_eplb(situation: Situation) -> bool:
+    """Whether this vLLM can balance the model's experts (release facts: eplb)."""
+    model, table = situation.model, situation.engine["eplb"]
+    return (
+        model is not None
+        and model.architecture in table["architectures"]
+        and model.weight_dtype.startswith(tuple(table["weight_dtypes"]))
+    )
+
+
+def _shape(situation: Situation, role: RoleName) -> Shape:
+    settings = situation.settings[NAME]["roles"][role]
+    instance = situation.instances[role]
+    return Shape(
+        replicas=settings["replicas"],
+        tensor=1,
+        data_local=max(1, instance.gpu.count),
+        workers=_nodes(situation, role),
+        expert=True,
+        cpu=settings["cpu"],
+        memory=settings["memory"],
+        shm=settings["shm"],
+    )
+
+
+def _nodes(situation: Situation, role: RoleName) -> int:
+    """Nodes of one replica, a power of two: the fewest on which the weights leave the KV cache room."""
+    model, instance = situation.model, situation.instances[role]
+    if model is None or instance.gpu.memory_mib is None or not instance.gpu.count:
+        return 2
+    gpus = instance.gpu.count
+    room = instance.gpu.memory_mib * MIB * situation.engine["gpu_memory_utilization"] * ROOMY
+    nodes = 1
+    while nodes < MOST_NODES:
+        size = Size(replicas=1, tensor=1, data=gpus * nodes, data_local=gpus, workers=nodes, expert=True)
+        extra = _redundant(situation, size)
+        if weights_per_gpu(model, size, extra) * situation.engine["resident_weights"] <= room:
+            break
+        nodes *= 2
+    return nodes
+
+
+def _redundant(situation: Situation, size: Size) -> int:
+    model = situation.model
+    if model is None or model.experts is None or not has_eplb(situation):
+        return 0
+    return redundant_experts(
+        model.experts.routed, size.expert_parallel, situation.settings[NAME]["redundant_experts_share"]
+    )
+
+
+def _role_args(situation: Situation, role: RoleName, size: Size) -> dict[str, Any]:
+    settings = situation.settings[NAME]
+    args: dict[str, Any] = dict(settings["decode_args"]) if role == "decode" else {}
+    extra = _redundant(situation, size)
+    if extra:
+        args["enable-eplb"] = True
+        args["eplb-config"] = {**settings["eplb"], "num_redundant_experts": extra}
+    return args

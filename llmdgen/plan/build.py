@@ -1,0 +1,167 @@
+"""A spec and an instance type become a plan.
+
+One direction: facts, shapes of the paths, sizes, contributions, their fold, then roles, placement, scheduler, gateway.
+What cannot be planned is raised as findings with their places; what can be planned but is wrong is left to the checks.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path as FilePath
+
+from llmdgen import paths
+from llmdgen.engine.flags import FlagTable, flag_table
+from llmdgen.facts import catalogue
+from llmdgen.facts.types import Instance, ModelFacts
+from llmdgen.findings import Finding, Located, Severity, SpecError
+from llmdgen.plan import problems
+from llmdgen.plan.contribution import RoleName, Shape, Situation, Size
+from llmdgen.plan.fold import Folded, fold
+from llmdgen.plan.gateway import gateway
+from llmdgen.plan.model import Plan, RolePlan
+from llmdgen.plan.names import labels, names
+from llmdgen.plan.placement import pools
+from llmdgen.plan.roles import plan_role, settle
+from llmdgen.plan.scheduler import scheduler
+from llmdgen.plan.source import MOUNT_PATH, argument, uri, volume_size
+from llmdgen.spec.model import Role, Spec
+
+ROLES: tuple[RoleName, ...] = ("prefill", "decode")
+
+
+def build(spec: Spec, instance_type: str) -> Plan:
+    """The plan of a spec on one of its instance types. Raises SpecError with every finding that prevents one."""
+    situation = _situation(spec, instance_type)
+    modules = [paths.get(name) for name in situation.paths]
+    shapes = max(modules, key=lambda module: module.RANK).shapes(situation)
+    asked = {name: role for name in ROLES if (role := getattr(spec.spec, name)) is not None}
+    _stop(spec, list(problems.roles(situation, tuple(shapes), tuple(asked))))
+    sizes = {name: settle(shape, asked.get(name, Role())) for name, shape in shapes.items()}
+    _stop(spec, list(problems.sizes(sizes)))
+    settled = _settled(spec)
+    folded, conflicts = fold([module.contribute(situation, sizes) for module in modules], settled)
+    table = flag_table(situation.release.name)
+    _stop(spec, [*conflicts, *problems.composition(folded, sizes)])
+    return _plan(situation, instance_type, shapes, sizes, asked, folded, table)
+
+
+def target(spec: Spec, instance_type: str) -> str:
+    """The output directory of an instance type: its EC2 name, or <prefill>_<decode> where the roles' types differ."""
+    types = {name: _instance_name(spec, name, instance_type) for name in ROLES}
+    if spec.spec.prefill is None or types["prefill"] == types["decode"]:
+        return types["decode"]
+    return f"{types['prefill']}_{types['decode']}"
+
+
+def _plan(
+    situation: Situation,
+    instance_type: str,
+    shapes: dict[RoleName, Shape],
+    sizes: dict[RoleName, Size],
+    asked: dict[RoleName, Role],
+    folded: Folded,
+    table: FlagTable,
+) -> Plan:
+    spec = situation.spec
+    platform = catalogue.table("platforms.toml")
+    provider = catalogue.release_toml(situation.release.name, "gateways.toml")[spec.spec.gateway.provider]
+    sidecar = "prefill" in sizes
+    model_argument = argument(spec.spec.model)
+    roles: tuple[RolePlan, ...] = tuple(
+        plan_role(
+            name,
+            size,
+            shapes[name],
+            asked.get(name, Role()),
+            situation,
+            folded,
+            table,
+            platform,
+            model_argument,
+            sidecar,
+        )
+        for name, size in sizes.items()
+    )
+    return Plan(
+        spec=spec,
+        target=target(spec, instance_type),
+        instance_type=instance_type,
+        release=situation.release,
+        model=situation.model,
+        model_uri=uri(spec.spec.model),
+        model_argument=model_argument,
+        model_mount=MOUNT_PATH,
+        model_size=volume_size(spec.spec.model, situation.model),
+        paths=situation.paths,
+        titles=tuple(situation.settings[name]["title"] for name in situation.paths),
+        names=names(situation, provider, tuple(sizes)),
+        labels=labels(situation),
+        roles=roles,
+        pools=pools(roles),
+        connectors=folded.connectors,
+        tiers=folded.tiers,
+        sidecar=sidecar,
+        prefiller_sampling=folded.prefiller_sampling,
+        multinode=any(size.workers > 1 for size in sizes.values()),
+        one_zone=folded.crosses_pods,
+        scheduler=scheduler(situation, folded, roles),
+        gateway=gateway(spec.spec.gateway, provider),
+        tolerations=tuple(platform["tolerations"]),
+        startup_minutes=folded.startup_minutes,
+        precise=situation.settings["precise-prefix-cache"],
+        engine=situation.engine,
+        platform=platform,
+    )
+
+
+def _situation(spec: Spec, instance_type: str) -> Situation:
+    release = catalogue.release(spec.spec.release)
+    return Situation(
+        spec=spec,
+        release=release,
+        model=_model(spec),
+        instances={name: _instance(spec, name, instance_type) for name in ROLES},
+        paths=tuple(dict.fromkeys((spec.spec.path, *spec.spec.with_))),
+        settings=catalogue.release_toml(release.name, "paths.toml"),
+        engine=catalogue.release_toml(release.name, "engine.toml"),
+    )
+
+
+def _instance_name(spec: Spec, role: RoleName, instance_type: str) -> str:
+    own: Role | None = getattr(spec.spec, role)
+    name = own.instance_type if own is not None and own.instance_type else instance_type
+    return name.removeprefix(catalogue.HYPERPOD_PREFIX)
+
+
+def _instance(spec: Spec, role: RoleName, instance_type: str) -> Instance:
+    return catalogue.instance(_instance_name(spec, role, instance_type))
+
+
+def _model(spec: Spec) -> ModelFacts | None:
+    """The model's facts: from the config.json that the spec names, else from the catalogue, by name or by repository."""
+    model = spec.spec.model
+    if model.config is not None:
+        from llmdgen.facts.hf_config import ConfigError, read
+
+        try:
+            return read(FilePath(spec.path).parent / model.config, model.name)
+        except ConfigError as error:
+            _stop(spec, [problems.unusable_config(str(error))])
+    for name in (model.name, argument(model)):
+        try:
+            return catalogue.model(name)
+        except catalogue.UnknownFact:
+            continue
+    return None
+
+
+def _settled(spec: Spec) -> set[str]:
+    own = [spec.spec.engine, spec.spec.decode, *([spec.spec.prefill] if spec.spec.prefill else [])]
+    return {name for part in own for name in (*part.args, *part.env)}
+
+
+def _stop(spec: Spec, findings: list[Finding]) -> None:
+    """Raise what prevents a plan, if anything does."""
+    if any(finding.severity is Severity.ERROR for finding in findings):
+        raise SpecError(Located(finding, spec.locate(finding.at, finding.on_key)) for finding in findings)
+
+

@@ -1,0 +1,133 @@
+"""KV cache tiers below GPU memory: how large they are, and how vLLM and LMCache are told of them.
+
+OffloadingConnector takes `cpu_bytes_to_use` for all tensor parallel ranks of one engine together (vLLM
+v1/kv_offload/cpu.py divides by world size); a pod has one engine for each data parallel rank. LMCache takes gigabytes
+for each rank's own process.
+"""
+
+from __future__ import annotations
+
+from llmdgen.plan.contribution import Connector, EnvVar, RoleName, Situation, Size, Tier, Volume
+from llmdgen.plan.quantities import GIB, MIB, to_bytes
+
+GB = 10**9
+LMCACHE = "LMCacheConnectorV1"
+OFFLOADING = "OffloadingConnector"
+_PATH = "tiered-prefix-cache"
+
+
+def tiers(situation: Situation, sizes: dict[RoleName, Size]) -> tuple[Tier, ...]:
+    """The tiers that the spec asks for, fastest first; CPU memory alone where it names none."""
+    cache, settings = situation.spec.spec.cache, situation.settings[_PATH]
+    below = cache.disk is not None or cache.storage is not None
+    chosen = cache.cpu.connector if cache.cpu else None
+    lmcache = chosen == "lmcache" or (chosen is None and below)
+    asked = cache.cpu.size if cache.cpu else None
+    found = [
+        Tier(
+            name="cpu",
+            connector=LMCACHE if lmcache else OFFLOADING,
+            where="CPU memory of the pod",
+            bytes={role: to_bytes(asked) if asked else _cpu_share(situation, role, sizes) for role in sizes},
+        )
+    ]
+    if cache.disk:
+        size = cache.disk.size
+        found.append(
+            Tier(
+                name="disk",
+                connector=LMCACHE,
+                where=f"{cache.disk.path} of the node",
+                bytes={role: to_bytes(size) if size else _disk_share(situation, role, sizes) for role in sizes},
+            )
+        )
+    if cache.storage:
+        size = cache.storage.size or settings["storage_size"]
+        found.append(
+            Tier(
+                name="storage",
+                connector=LMCACHE,
+                where=f"claim {cache.storage.claim}",
+                bytes=dict.fromkeys(sizes, to_bytes(size)),
+            )
+        )
+    return tuple(found)
+
+
+def offloading(cpu: dict[RoleName, int], sizes: dict[RoleName, Size]) -> Connector:
+    """vLLM's own OffloadingConnector; the role's bytes are filled in by `cpu_bytes_to_use` for each engine."""
+    each = {role: cpu[role] // size.data_local for role, size in sizes.items()}
+    return Connector(name=OFFLOADING, serves="KV cache tier in CPU memory", extra_by_role={
+        role: {"cpu_bytes_to_use": amount} for role, amount in each.items()
+    })
+
+
+def lmcache_environment(situation: Situation, kept: tuple[Tier, ...], sizes: dict[RoleName, Size]) -> tuple[EnvVar, ...]:
+    """LMCACHE_* of the tiers. Sizes are for one rank's process; block keys of two pods agree by PYTHONHASHSEED."""
+    settings, engine = situation.settings[_PATH], situation.engine
+    found = [
+        EnvVar(name="LMCACHE_CHUNK_SIZE", value=str(engine["lmcache"]["chunk_size"])),
+        EnvVar(name="PYTHONHASHSEED", value=engine["hash_seed"]),
+    ]
+    for tier in kept:
+        by_role = {role: tier.bytes[role] / GIB / size.gpus_per_pod for role, size in sizes.items()}
+        if tier.name == "cpu":
+            found.append(EnvVar(name="LMCACHE_LOCAL_CPU", value="True"))
+            found.append(EnvVar(name="LMCACHE_MAX_LOCAL_CPU_SIZE", by_role=_texts(by_role)))
+        elif tier.name == "disk":
+            found.append(EnvVar(name="LMCACHE_LOCAL_DISK", value=f"file://{settings['disk_mount']}/"))
+            found.append(EnvVar(name="LMCACHE_MAX_LOCAL_DISK_SIZE", by_role=_texts(by_role)))
+        else:
+            found.append(EnvVar(name="LMCACHE_REMOTE_URL", value=f"fs://localhost:0{settings['storage_mount']}"))
+            found.append(EnvVar(name="LMCACHE_REMOTE_SERDE", value="naive"))
+    return tuple(found)
+
+
+def lmcache_volumes(situation: Situation, kept: tuple[Tier, ...]) -> tuple[Volume, ...]:
+    """The node's NVMe, a directory a pod, and the shared claim, a directory a deployment."""
+    cache, settings = situation.spec.spec.cache, situation.settings[_PATH]
+    found = []
+    if cache.disk:
+        found.append(
+            Volume(
+                name="kv-disk",
+                mount_path=settings["disk_mount"],
+                source={"hostPath": {"path": cache.disk.path, "type": "DirectoryOrCreate"}},
+                own_directory="$(POD_NAME)",
+            )
+        )
+    if cache.storage:
+        found.append(
+            Volume(
+                name="kv-storage",
+                mount_path=settings["storage_mount"],
+                source={"persistentVolumeClaim": {"claimName": cache.storage.claim}},
+                own_directory=situation.spec.name,
+            )
+        )
+    return tuple(found)
+
+
+def _texts(by_role: dict[RoleName, float]) -> dict[RoleName, str]:
+    return {role: f"{size:.3f}".rstrip("0").rstrip(".") for role, size in by_role.items()}
+
+
+def _share(situation: Situation, role: RoleName, sizes: dict[RoleName, Size]) -> float:
+    """The pod's share of its node, by GPUs."""
+    return sizes[role].gpus_per_pod / max(1, situation.instances[role].gpu.count)
+
+
+def _cpu_share(situation: Situation, role: RoleName, sizes: dict[RoleName, Size]) -> int:
+    instance = situation.instances[role]
+    node = instance.memory_gib * GIB
+    if situation.spec.spec.platform == "hyperpod" and instance.hyperpod_allocatable:
+        node = instance.hyperpod_allocatable.memory_mib * MIB
+    elif instance.allocatable:
+        node = instance.allocatable.memory_mib * MIB
+    wanted = node * _share(situation, role, sizes) * situation.settings[_PATH]["cpu_share_of_memory"]
+    return max(GIB, int(wanted) // GIB * GIB)
+
+
+def _disk_share(situation: Situation, role: RoleName, sizes: dict[RoleName, Size]) -> int:
+    wanted = situation.instances[role].nvme_gb * GB * _share(situation, role, sizes)
+    return max(GIB, int(wanted * situation.settings[_PATH]["disk_share"]) // GIB * GIB)

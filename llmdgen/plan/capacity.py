@@ -1,0 +1,130 @@
+"""GPU memory: what the weights take, what a token of KV cache costs, how many tokens fit.
+
+The formulas are vLLM's own (v1/kv_cache_interface.py); the two estimates, resident weights against file size and
+activations, come from the release's engine.toml. All sizes are bytes of one GPU unless a name says otherwise.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct
+
+from llmdgen.facts.types import Instance, ModelFacts
+from llmdgen.plan.contribution import Size
+from llmdgen.plan.quantities import MIB
+
+# Bytes of a KV element, by --kv-cache-dtype; auto follows the model, whose activations are 16 bit.
+KV_DTYPE_BYTES = {"auto": 2, "bfloat16": 2}
+FP8_BYTES = 1
+DENSE_BYTES_FP8 = 1.2  # attention and dense layers in FP8, embeddings and norms in BF16
+DENSE_BYTES = 2.0  # BF16, which the 4-bit formats keep for everything but the experts
+
+
+class Memory(Struct, frozen=True, kw_only=True):
+    """One GPU's memory in a role, and the KV cache that is left.
+
+    `kv_bytes_per_token` is what a token takes on each GPU; `kv_tokens` what fits on one data parallel rank;
+    `sequences` how many requests of `max_model_len` that is. `hybrid_off` says that sliding-window layers are stored
+    in full because a KV connector switches the hybrid KV cache manager off.
+    """
+
+    gpu: int
+    budget: int
+    weights: int
+    activations: int
+    kv: int
+    kv_bytes_per_token: int
+    kv_tokens: int
+    max_model_len: int
+    hybrid_off: bool
+
+    @property
+    def sequences(self) -> float:
+        return self.kv_tokens / self.max_model_len
+
+
+def memory(
+    model: ModelFacts,
+    instance: Instance,
+    size: Size,
+    engine: dict[str, Any],
+    args: dict[str, Any],
+    *,
+    hybrid: bool,
+    redundant_experts: int = 0,
+) -> Memory | None:
+    """The memory of each GPU of a role; None where the instance's GPU memory is not known."""
+    if instance.gpu.memory_mib is None:
+        return None
+    gpu = instance.gpu.memory_mib * MIB
+    budget = int(gpu * float(args.get("gpu-memory-utilization", engine["gpu_memory_utilization"])))
+    weights = int(weights_per_gpu(model, size, redundant_experts) * engine["resident_weights"])
+    activations = engine["activation_mib"] * MIB
+    kv = int(args.get("kv-cache-memory-bytes") or max(0, budget - weights - activations))
+    per_token = kv_bytes_per_token(model, size.tensor, str(args.get("kv-cache-dtype", "auto")), hybrid=hybrid)
+    return Memory(
+        gpu=gpu,
+        budget=budget,
+        weights=weights,
+        activations=activations,
+        kv=kv,
+        kv_bytes_per_token=per_token,
+        kv_tokens=kv // per_token,
+        max_model_len=int(args.get("max-model-len", model.max_position_embeddings)),
+        hybrid_off=not hybrid and model.layers.sliding > 0,
+    )
+
+
+def kv_bytes_per_token(model: ModelFacts, tensor: int, dtype: str, *, hybrid: bool) -> int:
+    """Bytes of KV cache of one token on each GPU.
+
+    MLA keeps one compressed vector a layer, a full copy on every tensor parallel rank. Otherwise the KV heads are
+    divided, and replicated once there are fewer heads than ranks. Without the hybrid manager sliding-window layers
+    count as full ones; linear layers hold no growing state.
+    """
+    element = KV_DTYPE_BYTES.get(dtype, FP8_BYTES)
+    layers = model.layers.full + (0 if hybrid else model.layers.sliding)
+    if model.mla:
+        width = model.mla.kv_lora_rank + model.mla.qk_rope_head_dim
+        return layers * (width * element + model.mla.indexer_bytes)
+    head_dim = model.head_dim or model.hidden_size // model.attention_heads
+    return layers * 2 * max(1, model.kv_heads // tensor) * head_dim * element
+
+
+def weights_per_gpu(model: ModelFacts, size: Size, redundant_experts: int = 0) -> int:
+    """Bytes of the checkpoint that one GPU holds.
+
+    Tensor parallelism divides everything. Expert parallelism divides the experts over all ranks of the replica and
+    leaves attention and dense layers whole on each data parallel rank.
+    """
+    if not size.expert or model.experts is None:
+        return model.weight_bytes // size.tensor
+    experts = expert_bytes(model)
+    share = 1 + redundant_experts / model.experts.routed
+    return int((model.weight_bytes - experts) / size.tensor + experts * share / size.expert_parallel)
+
+
+def expert_bytes(model: ModelFacts) -> int:
+    """Bytes of all routed experts: what is left of the checkpoint when the dense part, at its own width, is taken off."""
+    if model.experts is None:
+        return 0
+    moe_layers = model.layers.full + model.layers.sliding + model.layers.linear - model.experts.dense_layers
+    parameters = moe_layers * model.experts.routed * 3 * model.hidden_size * model.experts.intermediate_size
+    dense = max(0, (model.parameters or parameters) - parameters)
+    width = DENSE_BYTES_FP8 if model.weight_dtype.startswith("FP8") else DENSE_BYTES
+    return max(0, model.weight_bytes - int(dense * width))
+
+
+def smallest_tensor(model: ModelFacts, instance: Instance, engine: dict[str, Any], weights_share: float) -> int:
+    """The smallest tensor parallel size, a power of two that divides the attention heads, whose weights take at most
+    `weights_share` of the GPU's budget; the whole node where none does."""
+    gpus = max(1, instance.gpu.count)
+    budget = (instance.gpu.memory_mib or 0) * MIB * engine["gpu_memory_utilization"]
+    tensor = 1
+    while tensor < gpus:
+        resident = model.weight_bytes / tensor * engine["resident_weights"]
+        if model.attention_heads % tensor == 0 and resident <= budget * weights_share:
+            break
+        tensor *= 2
+    return min(tensor, gpus)

@@ -1,0 +1,155 @@
+"""The plan: everything that is decided about one deployment on one choice of hardware.
+
+A plan has finished thinking. Whoever renders it adds, multiplies and decides nothing; whoever checks it finds every
+number that the decision rests on.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct
+
+from llmdgen.facts.types import Instance, ModelFacts, Release
+from llmdgen.findings import Route
+from llmdgen.plan.capacity import Memory
+from llmdgen.plan.contribution import Connector, EnvVar, RoleName, Scorer, Size, Tier, Volume
+from llmdgen.spec.model import Spec
+
+
+class Names(Struct, frozen=True, kw_only=True):
+    """Every name that one object uses for another."""
+
+    infra: str
+    gaie: str
+    ms: str
+    namespace: str
+    gateway: str
+    gateway_service: str
+    pool: str
+    scheduler_service: str
+    route: str
+    workload: dict[RoleName, str]
+    metrics_secret: str
+
+
+class Node(Struct, frozen=True, kw_only=True):
+    """One node of a role's hardware: what pods may request on it, and its label. cpu in millicores, memory in MiB."""
+
+    instance: Instance
+    label: str
+    gpus: int
+    efa: int
+    cpu_millis: int | None
+    memory_mib: int | None
+
+
+class RolePlan(Struct, frozen=True, kw_only=True):
+    """One role: prefill or decode.
+
+    `pods_per_node` is how many of its pods fit on an empty node, `nodes` how many nodes they need alone;
+    `efa_per_pod` is 0 where nothing crosses pods. `arguments` are the vLLM arguments that llmdgen writes, `argv` what
+    the container runs after `vllm serve`, chart additions included, by file name (two for a role of several nodes).
+    `flag_routes` leads from a flag or variable to its place in the spec.
+    """
+
+    name: RoleName
+    size: Size
+    node: Node
+    efa_per_pod: int
+    efa_needed: bool
+    efa_share: int
+    cpu: str
+    memory: str
+    shm: str
+    cpu_millis: int
+    memory_mib: int
+    pods: int
+    pods_per_node: int
+    nodes: int
+    limited_by: str
+    port: int
+    flags: dict[str, Any]
+    arguments: tuple[str, ...]
+    argv: dict[str, tuple[str, ...]]
+    env: tuple[EnvVar, ...]
+    volumes: tuple[Volume, ...]
+    node_selector: dict[str, str]
+    memory_use: Memory | None
+    block_size: int
+    flag_routes: dict[str, Route]
+    env_routes: dict[str, Route]
+
+
+class SchedulerPlan(Struct, frozen=True, kw_only=True):
+    """The endpoint picker: its EndpointPickerConfig, and what the chart needs around it."""
+
+    replicas: int
+    config: dict[str, Any]
+    scorers: tuple[Scorer, ...]
+    tokenizer: bool
+    kv_events_port: int | None
+
+
+class GatewayPlan(Struct, frozen=True, kw_only=True):
+    """The Gateway. `own_gateway` says that the infra chart cannot express it, so llmdgen writes the objects itself."""
+
+    provider: str
+    settings: dict[str, Any]
+    service_type: str
+    annotations: dict[str, str]
+    own_gateway: bool
+
+
+class Pool(Struct, frozen=True, kw_only=True):
+    """Nodes of one instance type and how the roles' pods share them."""
+
+    instance: str
+    roles: tuple[RoleName, ...]
+    nodes: int
+    gpus_used: int
+    gpus: int
+    efa_used: int
+    efa: int
+
+
+class Plan(Struct, frozen=True, kw_only=True):
+    """A deployment, decided. `target` names its output directory below rendered/<name>/."""
+
+    spec: Spec
+    target: str
+    instance_type: str
+    release: Release
+    model: ModelFacts | None
+    model_uri: str
+    model_argument: str
+    model_mount: str
+    model_size: str | None
+    paths: tuple[str, ...]
+    titles: tuple[str, ...]
+    names: Names
+    labels: dict[str, str]
+    roles: tuple[RolePlan, ...]
+    pools: tuple[Pool, ...]
+    connectors: tuple[Connector, ...]
+    tiers: tuple[Tier, ...]
+    sidecar: bool
+    prefiller_sampling: bool
+    multinode: bool
+    one_zone: bool
+    scheduler: SchedulerPlan
+    gateway: GatewayPlan
+    tolerations: tuple[dict[str, Any], ...]
+    startup_minutes: int
+    precise: dict[str, Any]
+    engine: dict[str, Any]
+    platform: dict[str, Any]
+
+    def role(self, name: RoleName) -> RolePlan | None:
+        """The role of that name, None where the plan has none."""
+        return next((role for role in self.roles if role.name == name), None)
+
+    @property
+    def disaggregated(self) -> bool:
+        """Whether prompts are computed by servers of their own."""
+        return self.role("prefill") is not None

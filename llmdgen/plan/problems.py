@@ -1,0 +1,165 @@
+"""What keeps a spec from having a plan at all. Everything else that can be wrong is a check over the finished plan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from llmdgen.checks.registry import Rule, declare, found
+from llmdgen.findings import Finding, Route
+from llmdgen.plan.contribution import RoleName, Situation, Size
+from llmdgen.plan.fold import Folded
+
+ABSENT_ROLE = declare(
+    "PATH002",
+    "error",
+    "a role that the path does not have",
+    """Prefill servers of their own exist only where a path separates prefill from decode.
+
+    Fails:  `prefill:` with `path: inference-scheduling`.
+    Passes: the same with `with: [pd-disaggregation]`, or without `prefill:`.
+    """,
+)
+UNEVEN = declare(
+    "PATH003",
+    "error",
+    "data parallel sizes that do not multiply",
+    """A replica's data parallel size is its local size times its pods; the modelservice chart refuses anything else.
+
+    Fails:  parallelism {data: 12, dataLocal: 8}.
+    Passes: parallelism {data: 16, dataLocal: 8}, which is two pods.
+    """,
+)
+TIERS = declare(
+    "PATH004",
+    "error",
+    "cache tiers that do not go together",
+    """Disk and shared storage are tiers of LMCache, which keeps its own CPU tier above them. vLLM's OffloadingConnector
+    beside it would hold every block twice. A `cache` section does nothing without the path tiered-prefix-cache.
+
+    Fails:  cache {cpu: {connector: offloading}, disk: {...}}; a cache section with `path: pd-disaggregation` alone.
+    Passes: cache {cpu: {connector: lmcache}, disk: {...}} with tiered-prefix-cache.
+    """,
+)
+EVENTS = declare(
+    "PATH005",
+    "error",
+    "KV events from several data parallel ranks",
+    """vLLM adds the data parallel rank to the port of its KV events, and the scheduler listens on one port. Events of
+    every rank but the first are lost, and with them what precise prefix routing knows.
+
+    Fails:  precise-prefix-cache with parallelism {data: 8}.
+    Passes: precise-prefix-cache with tensor parallelism, or wide-ep with the other scorers.
+    """,
+)
+EXPERTS = declare(
+    "PATH006",
+    "error",
+    "wide expert parallelism for a model without experts",
+    """Expert parallelism spreads the experts of a mixture of experts. A dense model has none, and vLLM stops at start.
+
+    Fails:  wide-ep with Qwen/Qwen3-32B.
+    Passes: wide-ep with deepseek-ai/DeepSeek-R1-0528.
+    """,
+)
+NO_SIZE = declare(
+    "MOD001",
+    "error",
+    "a model volume of unknown size",
+    """Each pod downloads the weights into a volume whose size has to be known. The facts know it for the models of
+    `llmdgen list models`; for others the spec says it, or where the weights are mounted from.
+
+    Fails:  model {name: example/unknown-70b}.
+    Passes: the same with size: 160Gi, or with uri: pvc://models/unknown-70b.
+    """,
+)
+
+CONFIG = declare(
+    "MOD002",
+    "error",
+    "a config.json that cannot be used",
+    """`model.config` names the Hugging Face config.json of a model that the facts do not know; parallelism, KV cache and
+    volume size are computed from it.
+
+    Fails:  a file that is missing, is no JSON, or lacks num_hidden_layers.
+    Passes: the config.json of the model's repository, stored beside the spec.
+    """,
+)
+
+
+def unusable_config(says: str) -> Finding:
+    """The finding for a config.json that could not be read."""
+    return _one(CONFIG, ("spec", "model", "config"), says=says, fix="store the repository's config.json beside the spec")
+
+
+def roles(situation: Situation, present: tuple[RoleName, ...], asked: tuple[RoleName, ...]) -> Iterator[Finding]:
+    """Findings on roles, paths and model that no plan can be made around."""
+    spec = situation.spec.spec
+    path = " with ".join((spec.path, *spec.with_))
+    for role in asked:
+        if role not in present:
+            yield _one(
+                ABSENT_ROLE,
+                ("spec", role),
+                says=f"{path} has no {role} servers of their own",
+                fix=f"remove {role}, or compose the path: with: [pd-disaggregation]",
+                on_key=True,
+            )
+    tiered = "tiered-prefix-cache" in situation.paths
+    cache = spec.cache
+    if not tiered and (cache.cpu or cache.disk or cache.storage):
+        yield _one(
+            TIERS,
+            ("spec", "cache"),
+            says=f"{path} does not use cache tiers",
+            fix="add tiered-prefix-cache to `with`, or remove cache",
+            on_key=True,
+        )
+    if cache.cpu and cache.cpu.connector == "offloading" and (cache.disk or cache.storage):
+        yield _one(
+            TIERS,
+            ("spec", "cache", "cpu", "connector"),
+            says="disk and storage are tiers of LMCache, and the offloading connector would hold every block twice",
+            fix="set connector: lmcache, or remove it",
+        )
+    if "wide-ep" in situation.paths and situation.model is not None and situation.model.experts is None:
+        yield _one(
+            EXPERTS,
+            ("spec", "model", "name"),
+            says=f"{situation.model.id} is a dense model, it has no experts to spread",
+            fix="use pd-disaggregation or inference-scheduling, or a mixture of experts",
+        )
+    if situation.model is None and spec.model.size is None and not (spec.model.uri or "").startswith("pvc"):
+        yield _one(
+            NO_SIZE,
+            ("spec", "model", "name"),
+            says=f"{spec.model.name} is not in the model facts, so the size of its volume is not known",
+            fix="set model.size, or model.config, or mount the weights with model.uri: pvc://claim/path",
+        )
+
+
+def sizes(settled: dict[RoleName, Size]) -> Iterator[Finding]:
+    """Findings on parallelism whose parts contradict each other."""
+    for role, size in settled.items():
+        if size.data != size.data_local * size.workers:
+            yield _one(
+                UNEVEN,
+                ("spec", role, "parallelism"),
+                says=f"data {size.data} is not dataLocal {size.data_local} x workers {size.workers}",
+                fix=f"set data to {size.data_local * size.workers}, or leave one of the three out",
+            )
+
+
+def composition(folded: Folded, settled: dict[RoleName, Size]) -> Iterator[Finding]:
+    """Findings on what the composed paths ask of the sizes."""
+    for role, size in settled.items():
+        if folded.kv_events and size.data > 1:
+            yield _one(
+                EVENTS,
+                ("spec", role, "parallelism"),
+                says=f"{role} has {size.data} data parallel ranks, and the scheduler hears only the first",
+                fix="leave precise-prefix-cache out, or use tensor parallelism with data: 1",
+            )
+
+
+def _one(rule: Rule, at: Route, *, says: str, fix: str, on_key: bool = False) -> Finding:
+    return rule.finding(found(*at, says=says, fix=fix, on_key=on_key))

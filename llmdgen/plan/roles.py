@@ -1,0 +1,239 @@
+"""One role's part of the plan: size, resources, flags, environment and what vLLM will really be started with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llmdgen.engine.argv import arguments
+from llmdgen.engine.flags import FlagTable
+from llmdgen.facts.types import Instance
+from llmdgen.findings import Route
+from llmdgen.plan.capacity import Memory, memory
+from llmdgen.plan.contribution import Connector, EnvVar, RoleName, Shape, Situation, Size, Volume
+from llmdgen.plan.efa import share
+from llmdgen.plan.fold import Folded
+from llmdgen.plan.launch import argv, multinode_flags
+from llmdgen.plan.model import Node, RolePlan
+from llmdgen.plan.placement import Need, pods_per_node
+from llmdgen.plan.quantities import MIB, cpu_text, mib_text, to_bytes, to_millis
+from llmdgen.spec.model import Role
+
+# A pod without a size of its own takes at most this part of its share of the node: daemons and sidecars need some too.
+SHARE_OF_NODE = 0.9
+POD_NAME = EnvVar(name="POD_NAME", field="metadata.name")
+CACHES = (
+    Volume(name="metrics-volume", mount_path="/.config", source={"emptyDir": {}}),
+    Volume(name="torch-compile-cache", mount_path="/.cache", source={"emptyDir": {}}),
+    Volume(name="triton-cache", mount_path="/.triton-cache", source={"emptyDir": {}}),
+)
+TRITON_CACHE = EnvVar(name="TRITON_CACHE_DIR", value="/.triton-cache")
+
+
+def settle(shape: Shape, role: Role) -> Size:
+    """The path's shape with the spec's parallelism over it. What the spec leaves open follows from what it says, as in
+    the modelservice chart: data = dataLocal x workers."""
+    asked = role.parallelism
+    tensor = asked.tensor or shape.tensor
+    ranks = max(1, shape.tensor * shape.data_local // tensor) if shape.data_local > 1 else 1
+    if asked.data is None:
+        local = asked.data_local or ranks
+        workers = asked.workers or shape.workers
+    elif asked.data_local is not None:
+        local = asked.data_local
+        workers = asked.workers or -(-asked.data // local)
+    elif asked.workers is not None:
+        workers = asked.workers
+        local = max(1, asked.data // workers)
+    else:
+        local = min(asked.data, ranks) if shape.data_local > 1 else asked.data
+        workers = -(-asked.data // local)
+    return Size(
+        replicas=role.replicas or shape.replicas,
+        tensor=tensor,
+        data=asked.data or local * workers,
+        data_local=local,
+        workers=workers,
+        expert=shape.expert if asked.expert is None else asked.expert,
+    )
+
+
+def node(instance: Instance, situation: Situation, platform: dict[str, Any]) -> Node:
+    """What a node of this type offers on the platform. Where AWS states nothing, the limit is None."""
+    spec = situation.spec.spec
+    room = instance.hyperpod_allocatable if spec.platform == "hyperpod" else instance.allocatable
+    attached = spec.cluster.efa_per_node
+    return Node(
+        instance=instance,
+        label=platform[spec.platform]["prefix"] + instance.name,
+        gpus=instance.gpu.count,
+        efa=instance.efa.interfaces if attached is None else attached,
+        cpu_millis=room.cpu_millis if room else None,
+        memory_mib=room.memory_mib if room else None,
+    )
+
+
+def plan_role(
+    name: RoleName,
+    size: Size,
+    shape: Shape,
+    role: Role,
+    situation: Situation,
+    folded: Folded,
+    table: FlagTable,
+    platform: dict[str, Any],
+    model_argument: str,
+    sidecar: bool,
+) -> RolePlan:
+    """Everything about one role."""
+    spec = situation.spec.spec
+    place = node(situation.instances[name], situation, platform)
+    needed = folded.crosses_pods
+    per_share = share(place.efa, place.gpus, size.gpus_per_pod) if needed else 0
+    interfaces = per_share if role.efa == "auto" else role.efa
+    cpu, memory_text, shm = _resources(shape, role, place, size, folded.memory_mib.get(name, 0))
+    need = Need(size.gpus_per_pod, interfaces, to_millis(cpu), -(-to_bytes(memory_text) // MIB))
+    fitting, scarce = pods_per_node(need, place)
+    pods = size.replicas * size.workers
+    flags, routes = _flags(name, size, role, situation, folded)
+    env, env_routes = _env(name, role, situation, folded, place, interfaces, size)
+    lines = arguments(flags, table)
+    ports = situation.engine["ports"]
+    port = ports["behind_sidecar"] if sidecar and name == "decode" else ports["service"]
+    block = int(flags.get("block-size") or _default_block(situation))
+    hybrid = not folded.connectors or situation.engine["hybrid_kv_with_connector"]
+    return RolePlan(
+        name=name,
+        size=size,
+        node=place,
+        efa_per_pod=interfaces,
+        efa_needed=needed,
+        efa_share=per_share,
+        cpu=cpu,
+        memory=memory_text,
+        shm=shm,
+        cpu_millis=need.cpu_millis,
+        memory_mib=need.memory_mib,
+        pods=pods,
+        pods_per_node=fitting,
+        nodes=-(-pods // fitting) if fitting else 0,
+        limited_by=scarce,
+        port=port,
+        flags=flags,
+        arguments=lines,
+        argv=argv(name, size, model_argument, spec.model.name, port, lines, situation),
+        env=env,
+        volumes=(*CACHES, *folded.volumes),
+        node_selector=_node_selector(place, situation, platform),
+        memory_use=_memory(situation, name, size, flags, hybrid),
+        block_size=block,
+        flag_routes=routes,
+        env_routes=env_routes,
+    )
+
+
+def kv_transfer(connectors: tuple[Connector, ...], role: RoleName) -> dict[str, Any] | None:
+    """The --kv-transfer-config of a role: one connector as it is, several inside a MultiConnector, in their order."""
+    found = []
+    for connector in connectors:
+        one: dict[str, Any] = {"kv_connector": connector.name, "kv_role": "kv_both"}
+        extra = {**connector.extra, **connector.extra_by_role.get(role, {})}
+        found.append({**one, "kv_connector_extra_config": extra} if extra else one)
+    if len(found) < 2:
+        return found[0] if found else None
+    return {
+        "kv_connector": "MultiConnector",
+        "kv_role": "kv_both",
+        "kv_connector_extra_config": {"connectors": found},
+    }
+
+
+def _flags(
+    name: RoleName, size: Size, role: Role, situation: Situation, folded: Folded
+) -> tuple[dict[str, Any], dict[str, Route]]:
+    """The role's flags, the path's first, and where each of them comes from."""
+    spec = situation.spec.spec
+    flags: dict[str, Any] = {}
+    if folded.block_size:
+        flags["block-size"] = folded.block_size
+    transfer = kv_transfer(folded.connectors, name)
+    if transfer:
+        flags["kv-transfer-config"] = transfer
+    flags |= folded.args | folded.role_args.get(name, {})
+    flags |= multinode_flags(size, situation)
+    routes: dict[str, Route] = dict.fromkeys(flags, ("spec", "path"))
+    for route, asked in ((("spec", "engine", "args"), spec.engine.args), (("spec", name, "args"), role.args)):
+        flags |= asked
+        routes |= {flag: (*route, flag) for flag in asked}
+    return flags, routes
+
+
+def _env(
+    name: RoleName, role: Role, situation: Situation, folded: Folded, place: Node, interfaces: int, size: Size
+) -> tuple[tuple[EnvVar, ...], dict[str, Route]]:
+    """The container's own environment; the chart adds DP_SIZE, TP_SIZE, HF_HOME and HF_TOKEN to it."""
+    spec = situation.spec.spec
+    found = {variable.name: variable for variable in (TRITON_CACHE,)}
+    if any("POD_NAME" in (volume.own_directory or "") for volume in folded.volumes):
+        found[POD_NAME.name] = POD_NAME
+    found |= {variable.name: variable.for_role(name) for variable in folded.env}
+    if interfaces:
+        found["FI_PROVIDER"] = EnvVar(name="FI_PROVIDER", value="efa")
+        if place.instance.efa.rdma:
+            found["FI_EFA_USE_DEVICE_RDMA"] = EnvVar(name="FI_EFA_USE_DEVICE_RDMA", value="1")
+    if size.workers > 1:
+        # The exclusion form lets NCCL keep EFA; a name would pin it to that interface. Gloo bootstraps on the pod's own.
+        found["NCCL_SOCKET_IFNAME"] = EnvVar(name="NCCL_SOCKET_IFNAME", value="^lo,docker,veth")
+        found["GLOO_SOCKET_IFNAME"] = EnvVar(name="GLOO_SOCKET_IFNAME", value="eth0")
+    routes: dict[str, Route] = dict.fromkeys(found, ("spec", "path"))
+    for route, asked in ((("spec", "engine", "env"), spec.engine.env), (("spec", name, "env"), role.env)):
+        found |= {key: EnvVar(name=key, value=value) for key, value in asked.items()}
+        routes |= {key: (*route, key) for key in asked}
+    return tuple(found.values()), routes
+
+
+def _resources(shape: Shape, role: Role, place: Node, size: Size, cache_mib: int) -> tuple[str, str, str]:
+    """cpu, memory and shm: as the spec says, else the path's, no more than the pod's share of the node.
+
+    Cache tiers come on top of the path's memory, because /dev/shm and pinned buffers count against it.
+    """
+    asked = role.resources
+    part = size.gpus_per_pod / place.gpus * SHARE_OF_NODE if place.gpus else SHARE_OF_NODE
+    cpu = to_millis(shape.cpu)
+    if place.cpu_millis is not None:
+        cpu = min(cpu, max(1000, int(place.cpu_millis * part) // 1000 * 1000))
+    memory_mib = to_bytes(shape.memory) // MIB + cache_mib
+    if place.memory_mib is not None:
+        memory_mib = min(memory_mib, max(1024, int(place.memory_mib * part) // 1024 * 1024))
+    memory_text = asked.memory or mib_text(memory_mib)
+    shm = asked.shm or mib_text(min(to_bytes(shape.shm) // MIB, max(1024, to_bytes(memory_text) // MIB // 4)))
+    return asked.cpu or cpu_text(cpu), memory_text, shm
+
+
+def _node_selector(place: Node, situation: Situation, platform: dict[str, Any]) -> dict[str, str]:
+    cluster = situation.spec.spec.cluster
+    selector = {platform["instance_type_label"]: place.label, **platform[situation.spec.spec.platform]["node_selector"]}
+    if cluster.zone:
+        selector[platform["zone_label"]] = cluster.zone
+    return selector | cluster.node_selector
+
+
+def _memory(situation: Situation, name: RoleName, size: Size, flags: dict[str, Any], hybrid: bool) -> Memory | None:
+    if situation.model is None:
+        return None
+    eplb = flags.get("eplb-config")
+    redundant = eplb.get("num_redundant_experts", 0) if flags.get("enable-eplb") and isinstance(eplb, dict) else 0
+    return memory(
+        situation.model,
+        situation.instances[name],
+        size,
+        situation.engine,
+        flags,
+        hybrid=hybrid,
+        redundant_experts=int(redundant),
+    )
+
+
+def _default_block(situation: Situation) -> int:
+    mla = situation.model is not None and situation.model.mla is not None
+    block: int = situation.engine["mla_block_size" if mla else "block_size"]
+    return block

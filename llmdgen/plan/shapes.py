@@ -1,0 +1,51 @@
+"""Role shapes that several paths share: how a path sizes a role from the model and the hardware."""
+
+from __future__ import annotations
+
+from llmdgen.facts.types import Instance
+from llmdgen.plan.capacity import smallest_tensor
+from llmdgen.plan.contribution import RoleName, Shape, Situation
+
+# Weights may take this much of the GPU's budget, so that the KV cache has room. A prefill server holds few requests.
+ROOMY = 0.6
+TIGHT = 0.92
+
+
+def roomy_tensor(situation: Situation, role: RoleName) -> int:
+    """Tensor parallel size that leaves a good part of GPU memory to the KV cache; 1 for a model without facts."""
+    return _tensor(situation, role, ROOMY)
+
+
+def tight_tensor(situation: Situation, role: RoleName) -> int:
+    """The smallest tensor parallel size whose weights fit; 1 for a model without facts."""
+    return _tensor(situation, role, TIGHT)
+
+
+def full_node(instance: Instance, gpus_per_pod: int) -> int:
+    """Replicas that fill a node, at least two, so that the scheduler has a choice."""
+    return max(2, instance.gpu.count // gpus_per_pod)
+
+
+def whole_model_servers(situation: Situation, path: str) -> dict[RoleName, Shape]:
+    """Decode servers that each hold the whole model, as many as fill a node."""
+    tensor = roomy_tensor(situation, "decode")
+    replicas = full_node(situation.instances["decode"], tensor)
+    return {"decode": shape(situation, path, "decode", tensor=tensor, replicas=replicas)}
+
+
+def shape(situation: Situation, path: str, role: RoleName, *, tensor: int, replicas: int) -> Shape:
+    """A role as `path`'s settings describe it, on one pod each."""
+    settings = situation.settings[path]["roles"][role]
+    return Shape(
+        replicas=settings.get("replicas", replicas),
+        tensor=tensor,
+        cpu=settings["cpu"],
+        memory=settings["memory"],
+        shm=settings["shm"],
+    )
+
+
+def _tensor(situation: Situation, role: RoleName, share: float) -> int:
+    if situation.model is None:
+        return 1
+    return smallest_tensor(situation.model, situation.instances[role], situation.engine, share)

@@ -1,0 +1,72 @@
+"""allocation.yaml: what the deployment takes of the cluster, role by role, for people and for quota scripts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llmdgen.plan.model import Plan, RolePlan
+from llmdgen.plan.quantities import GIB
+
+
+def allocation(plan: Plan) -> dict[str, Any]:
+    """Replicas, pods, nodes, GPUs, EFA interfaces, cpu, memory and KV cache of each role, and the nodes together."""
+    return {
+        "name": plan.spec.name,
+        "target": plan.target,
+        "release": plan.release.name,
+        "paths": list(plan.paths),
+        "roles": {role.name: _role(plan, role) for role in plan.roles},
+        "nodes": [
+            {
+                "instanceType": pool.instance,
+                "roles": list(pool.roles),
+                "nodes": pool.nodes,
+                "gpus": {"used": pool.gpus_used, "of": pool.gpus},
+                "efa": {"used": pool.efa_used, "of": pool.efa},
+            }
+            for pool in plan.pools
+        ],
+        "total": {
+            "nodes": sum(pool.nodes for pool in plan.pools),
+            "pods": sum(role.pods for role in plan.roles),
+            "gpus": sum(pool.gpus_used for pool in plan.pools),
+            "efa": sum(pool.efa_used for pool in plan.pools),
+        },
+    }
+
+
+def _role(plan: Plan, role: RolePlan) -> dict[str, Any]:
+    asked = getattr(plan.spec.spec, role.name)
+    by_hand = asked is not None and asked.efa != "auto"
+    found: dict[str, Any] = {
+        "instanceType": role.node.instance.name,
+        "replicas": role.size.replicas,
+        "podsPerReplica": role.size.workers,
+        "podsPerNode": role.pods_per_node,
+        "nodes": role.nodes,
+        "parallelism": {
+            "tensor": role.size.tensor,
+            "data": role.size.data,
+            "dataLocal": role.size.data_local,
+            "expert": role.size.expert_parallel,
+        },
+        "gpusPerPod": role.size.gpus_per_pod,
+        "efaPerPod": role.efa_per_pod,
+        "efaPerNode": role.node.efa,
+        "efaFrom": "override" if by_hand else "rule",
+        "cpuPerPod": role.cpu,
+        "memoryPerPod": role.memory,
+        "shmPerPod": role.shm,
+    }
+    if role.memory_use:
+        use = role.memory_use
+        found["kvCache"] = {
+            "estimate": True,
+            "gibPerGpu": round(use.kv / GIB, 1),
+            "bytesPerTokenAndGpu": use.kv_bytes_per_token,
+            "tokensPerRank": use.kv_tokens,
+            "maxModelLen": use.max_model_len,
+            "fullLengthRequestsPerRank": round(use.sequences, 1),
+        }
+    tiers = {tier.name: f"{tier.bytes[role.name] / GIB:.0f}Gi" for tier in plan.tiers}
+    return {**found, "cacheTiers": tiers} if tiers else found

@@ -1,0 +1,66 @@
+"""Values as YAML text that every parser reads back as the same value.
+
+A string is written plain only where it looks like a word to every YAML version; whatever YAML 1.1 or 1.2 could take for
+something else (no, 1e3, 0x10, 12:30, ~) and whatever holds a character with a meaning is written as a JSON string,
+which is YAML. So no value can leave its place, whatever it holds.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+from jinja2 import Undefined
+
+_PLAIN = re.compile(r"[A-Za-z/_][A-Za-z0-9_./@+-]*(:[A-Za-z0-9_./@+-]+)*")
+_WORDS = frozenset("y n yes no on off true false null nan inf infinity none".split())
+
+
+class Text(str):
+    """Text that is encoded already."""
+
+
+def as_yaml(value: Any) -> Text:
+    """A value in flow style, on one line: the `finalize` of YAML templates. Raises for an undefined variable."""
+    if isinstance(value, Text):
+        return value
+    if isinstance(value, Undefined):
+        return Text(str(value))
+    if isinstance(value, str) and _PLAIN.fullmatch(value) and value.lower() not in _WORDS:
+        return Text(value)
+    return Text(msgspec.json.encode(value).decode())
+
+
+def block(value: Any, indent: int = 0) -> Text:
+    """A mapping or list in block style, its first line where the template stands and the others `indent` deep."""
+    return Text(("\n" + " " * indent).join(_lines(value)))
+
+
+def lines(text: str, indent: int) -> Text:
+    """Text for a literal block (`|`), its lines `indent` deep. The text must hold no control characters."""
+    return Text(("\n" + " " * indent).join(text.rstrip("\n").split("\n")))
+
+
+def dump(value: Any) -> str:
+    """A whole document in block style."""
+    return "\n".join(_lines(value)) + "\n"
+
+
+def _lines(value: Any) -> list[str]:
+    if isinstance(value, dict) and value:
+        found = []
+        for key, item in value.items():
+            nested = _lines(item)
+            if isinstance(item, dict | list | tuple) and item:
+                found += [f"{as_yaml(key)}:", *(f"  {line}" for line in nested)]
+            else:
+                found.append(f"{as_yaml(key)}: {nested[0]}")
+        return found
+    if isinstance(value, list | tuple) and value:
+        found = []
+        for item in value:
+            first, *others = _lines(item)
+            found += [f"- {first}", *(f"  {line}" for line in others)]
+        return found
+    return [as_yaml(value)]
