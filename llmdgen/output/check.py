@@ -1,0 +1,125 @@
+"""Compare what a spec gives with what is on disk, tell the kinds of difference apart, and say what mends each."""
+
+from __future__ import annotations
+
+import os
+from enum import StrEnum
+
+from msgspec import Struct
+
+from llmdgen.output.lock import LOCK_NAME, Entry, Lock, digest, dump
+from llmdgen.output.tree import Rendered, merged, read_file, read_lock, wanted
+
+
+class Kind(StrEnum):
+    """What became of a file since the last render."""
+
+    STALE = "stale"
+    EDITED = "hand-edited"
+    MISSING = "missing"
+    ORPHANED = "orphaned"
+    FOREIGN = "not ours"
+
+
+class Difference(Struct, frozen=True):
+    """A file that is not what the spec gives: why, the unified diff from the disk to the spec, and what mends it."""
+
+    kind: Kind
+    path: str
+    says: str
+    diff: str
+    mend: str
+
+
+def compare(out: str, name: str, rendered: dict[str, Rendered], command: str, whole: bool = True) -> list[Difference]:
+    """Every difference below <out>/<name>/, by path; `command` is the render that mends most of them.
+
+    Raises OutputError where the lock cannot be used or something that is no regular file is in the way.
+    """
+    root = os.path.join(out, name)
+    old = read_lock(root)
+    new = merged(old, rendered, whole)
+    owned, files = old.owned(), wanted(rendered)
+    differences = []
+    for path in sorted(files.keys() | (owned.keys() - new.owned().keys())):
+        there = read_file(out, name, path)
+        shown = os.path.join(root, path)
+        if path not in files:
+            if there is not None:
+                differences.append(_orphaned(shown, there, digest(there) == owned[path], command))
+        elif there is None:
+            says = "no such file" if path in owned else "never rendered"
+            differences.append(Difference(Kind.MISSING, shown, says, _diff(shown, None, files[path]), command))
+        elif there != files[path]:
+            target = path.partition("/")[0]
+            reason = _why(old.targets.get(target), rendered[target])
+            differences.append(_changed(shown, there, files[path], owned.get(path), reason, command))
+    return differences or _lock_alone(root, old, new, command)
+
+
+def _orphaned(path: str, there: bytes, is_untouched: bool, command: str) -> Difference:
+    if is_untouched:
+        says, mend = "an earlier render wrote it, and the spec no longer gives it", command
+    else:
+        says, mend = "the spec no longer gives it, and it was edited by hand", f"rm {path}, then {command}"
+    return Difference(Kind.ORPHANED, path, says, _diff(path, there, None), mend)
+
+
+def _changed(path: str, there: bytes, given: bytes, seal: str | None, reason: str, command: str) -> Difference:
+    diff = _diff(path, there, given)
+    if seal is None:
+        says = "llmdgen did not write it, and will not replace it"
+        return Difference(Kind.FOREIGN, path, says, diff, f"move {path} away, then {command}")
+    if digest(there) == seal:
+        return Difference(Kind.STALE, path, reason, diff, command)
+    says = "changed since it was rendered"
+    if digest(given) != seal:
+        says += f"; {reason}"
+    return Difference(Kind.EDITED, path, says, diff, f"put the change into the spec, then {command}")
+
+
+def _why(entry: Entry | None, made: Rendered) -> str:
+    """What is different from the render that wrote a target."""
+    if entry is None:
+        return "the lock knows nothing of it"
+    reasons = []
+    if entry.spec != made.spec:
+        reasons.append("the spec changed")
+    if entry.tool != made.tool:
+        reasons.append(f"llmdgen {entry.tool} wrote it, this is {made.tool}")
+    if entry.facts != made.facts:
+        reasons.append("the facts or templates changed")
+    return ", ".join(reasons) or "its inputs changed (charts, config.json or the code of llmdgen)"
+
+
+def _lock_alone(root: str, old: Lock, new: Lock, command: str) -> list[Difference]:
+    """The lock is not what it would be though every file is: it is missing, or names other inputs or files."""
+    before, after = dump(old), dump(new)
+    if before == after:
+        return []
+    path = os.path.join(root, LOCK_NAME)
+    kind, says = (
+        (Kind.STALE, "the files are right, what it says of them is not")
+        if old.targets
+        else (Kind.MISSING, "no such file")
+    )
+    return [
+        Difference(kind, path, says, _diff(path, before.encode() if old.targets else None, after.encode()), command)
+    ]
+
+
+def _diff(path: str, there: bytes | None, given: bytes | None) -> str:
+    """The unified diff from the disk to what the spec gives."""
+    from difflib import unified_diff
+
+    before, after = (_lines(data) for data in (there, given))
+    names = (path if there is not None else os.devnull, path if given is not None else os.devnull)
+    return "".join(unified_diff(before, after, *names))
+
+
+def _lines(data: bytes | None) -> list[str]:
+    """Lines as a terminal can show them: what a strange file holds besides text is escaped."""
+    text = (data or b"").decode("utf-8", "backslashreplace")
+    shown = (each if each.isprintable() or each in "\t\n" else each.encode("unicode_escape").decode() for each in text)
+    lines = "".join(shown).split("\n")
+    return [f"{line}\n" for line in (lines[:-1] if lines[-1] == "" else lines)]

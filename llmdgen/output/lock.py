@@ -1,0 +1,78 @@
+"""llmdgen.lock: what llmdgen wrote below rendered/<name>/, from what, and therefore what it may replace or remove.
+
+One entry a target (an output directory), so that a render of one instance type leaves the others' entries as they are.
+The text is JSON with sorted keys and one file a line: the same targets give the same bytes, and two branches merge.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+import msgspec
+from msgspec import Struct
+
+from llmdgen.output.names import is_safe_name, is_safe_path
+
+LOCK_NAME = "llmdgen.lock"
+_HEX = frozenset("0123456789abcdef")
+
+
+class LockError(ValueError):
+    """A lock that cannot be believed."""
+
+
+class Entry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One target: the version that wrote it, digests of the spec and of the facts, and each file's sha256 by its path
+    below the target's directory."""
+
+    tool: str
+    spec: str
+    facts: str
+    files: dict[str, str]
+
+
+class Lock(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All targets of one spec, by the name of their directory."""
+
+    about: str = "Files that llmdgen wrote here; `llmdgen render --check` compares with them. Do not edit."
+    targets: dict[str, Entry] = {}
+
+    def owned(self) -> dict[str, str]:
+        """sha256 of every file, by its path below the lock's directory."""
+        return {
+            f"{target}/{path}": seal for target, entry in self.targets.items() for path, seal in entry.files.items()
+        }
+
+
+def digest(data: bytes) -> str:
+    """sha256 in hexadecimal."""
+    return sha256(data).hexdigest()
+
+
+def dump(lock: Lock) -> str:
+    """The text of a lock."""
+    return msgspec.json.format(msgspec.json.encode(lock, order="deterministic"), indent=1).decode() + "\n"
+
+
+def parse(data: bytes) -> Lock:
+    """The lock of a text. Raises LockError where it is damaged or names anything outside its directory."""
+    try:
+        lock = msgspec.json.decode(data, type=Lock)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise LockError(str(error)) from error
+    for target, entry in lock.targets.items():
+        if not is_safe_name(target):
+            raise LockError(f"{target!r} is not the name of a directory")
+        for path, seal in entry.files.items():
+            if not is_safe_path(path):
+                raise LockError(f"{path!r} is not a path below {target}")
+            if not _is_seal(seal):
+                raise LockError(f"the sha256 of {target}/{path} is not one")
+        for seal in (entry.spec, entry.facts):
+            if not _is_seal(seal):
+                raise LockError(f"a digest of {target} is not a sha256")
+    return lock
+
+
+def _is_seal(text: str) -> bool:
+    return len(text) == 64 and set(text) <= _HEX

@@ -1,0 +1,78 @@
+"""Rules of writing: what stops a directory from being written, and their words in the catalogue."""
+
+from __future__ import annotations
+
+from llmdgen.checks.registry import Rule, declare
+from llmdgen.findings import Finding, Located, Place
+
+NOT_OURS = declare(
+    "OUT001",
+    "error",
+    "a file in the way was not written by llmdgen",
+    """A file that the lock does not name, and that differs from what would be written, belongs to somebody.
+
+    Fails:  rendered/x/p5.48xlarge/helmfile.yaml exists, llmdgen.lock does not list it.
+    Passes: the file is listed in llmdgen.lock, or holds exactly the text that would be written.
+    """,
+)
+
+BAD_LOCK = declare(
+    "OUT002",
+    "error",
+    "llmdgen.lock cannot be used",
+    """The lock says which files llmdgen may replace and remove, so a lock that is damaged, or that names a file outside
+    its own directory, is not believed in any part: nothing is written and nothing removed.
+
+    Fails:  a merge conflict inside llmdgen.lock; an entry `../../etc/passwd`.
+    Passes: the lock as the last render wrote it, or no lock at all.
+    """,
+)
+
+NOT_A_DIRECTORY = declare(
+    "OUT003",
+    "error",
+    "a symbolic link or a special file is in the way",
+    """Below the output directory llmdgen writes through real directories to regular files only; a symbolic link there
+    could lead anywhere.
+
+    Fails:  rendered/x/p5.48xlarge is a symbolic link to /etc.
+    Passes: `-o` itself may be a symbolic link, for it is the caller's own choice.
+    """,
+)
+
+SHARED_NAME = declare(
+    "OUT004",
+    "error",
+    "two specs write to one directory",
+    """The directory of a spec is rendered/<metadata.name>/; two specs of one name would each remove the other's files.
+    The name `cluster` is taken: rendered/cluster/ holds the prerequisites of a cluster.
+
+    Fails:  paths/a.yaml and paths/b.yaml, both with metadata.name: chat.
+    Passes: every spec of a render has a name of its own.
+    """,
+)
+
+NO_CHARTS = declare(
+    "OUT005",
+    "error",
+    "the directory given with --charts lacks a chart",
+    """`--charts DIR` makes helmfile.yaml name the charts by a path, so that they must be there: DIR/llm-d-infra,
+    DIR/inferencepool and DIR/llm-d-modelservice, each with its Chart.yaml.
+
+    Fails:  --charts charts, and charts/inferencepool/Chart.yaml does not exist.
+    Passes: the three charts unpacked below one directory.
+    """,
+)
+
+
+class OutputError(Exception):
+    """What stops a directory from being written; nothing was. `findings` holds every reason, by file."""
+
+    def __init__(self, findings: list[Located]) -> None:
+        self.findings = tuple(sorted(findings, key=lambda found: (found.place, found.finding.code)))
+        super().__init__("\n".join(str(found) for found in self.findings))
+
+
+def refusal(rule: Rule, path: str, says: str, fix: str) -> Located:
+    """A finding about a file of the output."""
+    return Located(Finding(rule.code, rule.severity, says, fix), Place(path))

@@ -1,0 +1,128 @@
+"""The kinds of difference, told apart, each with its reason and what mends it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from llmdgen.output.check import Difference, Kind, compare
+from llmdgen.output.lock import LOCK_NAME
+from llmdgen.output.rules import OutputError
+from llmdgen.output.tree import Rendered, commit, prepare
+
+COMMAND = "llmdgen render spec.yaml"
+
+
+def rendered(files: dict[str, str], tool: str = "0.1.0", spec: str = "0", facts: str = "0") -> Rendered:
+    return Rendered(tool=tool, spec=spec * 64, facts=facts * 64, files=files)
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    commit(prepare(str(tmp_path), "chat", {"p5": rendered({"a.yaml": "a: 1\n", "b.yaml": "b: 1\n"})}))
+    return tmp_path
+
+
+def differences(out: Path, made: Rendered, whole: bool = True) -> list[Difference]:
+    return compare(str(out), "chat", {"p5": made}, COMMAND, whole)
+
+
+def only(out: Path, made: Rendered) -> Difference:
+    (found,) = differences(out, made)
+    return found
+
+
+def test_what_was_just_rendered_does_not_differ(out: Path) -> None:
+    assert differences(out, rendered({"a.yaml": "a: 1\n", "b.yaml": "b: 1\n"})) == []
+
+
+@pytest.mark.parametrize(
+    ("made", "reason"),
+    [
+        ({"spec": "1"}, "the spec changed"),
+        ({"tool": "0.2.0"}, "llmdgen 0.1.0 wrote it, this is 0.2.0"),
+        ({"facts": "1"}, "the facts or templates changed"),
+        ({"spec": "1", "facts": "1"}, "the spec changed, the facts or templates changed"),
+    ],
+)
+def test_a_file_as_we_left_it_is_stale_and_says_why(out: Path, made: dict[str, str], reason: str) -> None:
+    found = only(out, rendered({"a.yaml": "a: 2\n", "b.yaml": "b: 1\n"}, **made))
+    assert (found.kind, found.says, found.mend) == (Kind.STALE, reason, COMMAND)
+    assert found.path == f"{out}/chat/p5/a.yaml"
+    assert "-a: 1\n+a: 2\n" in found.diff
+
+
+def test_a_file_that_somebody_changed_is_hand_edited(out: Path) -> None:
+    (out / "chat/p5/a.yaml").write_text("a: 3\n")
+    found = only(out, rendered({"a.yaml": "a: 1\n", "b.yaml": "b: 1\n"}))
+    assert (found.kind, found.says) == (Kind.EDITED, "changed since it was rendered")
+    assert found.mend == f"put the change into the spec, then {COMMAND}"
+    assert "-a: 3\n+a: 1\n" in found.diff
+
+
+def test_a_file_that_is_both_edited_and_stale_says_both(out: Path) -> None:
+    (out / "chat/p5/a.yaml").write_text("a: 3\n")
+    found = only(out, rendered({"a.yaml": "a: 2\n", "b.yaml": "b: 1\n"}, spec="1"))
+    assert (found.kind, found.says) == (Kind.EDITED, "changed since it was rendered; the spec changed")
+
+
+def test_a_file_that_is_gone_is_missing(out: Path) -> None:
+    (out / "chat/p5/a.yaml").unlink()
+    found = only(out, rendered({"a.yaml": "a: 1\n", "b.yaml": "b: 1\n"}))
+    assert (found.kind, found.says) == (Kind.MISSING, "no such file")
+    assert found.diff.startswith("--- /dev/null\n")
+
+
+def test_a_file_no_longer_made_is_orphaned(out: Path) -> None:
+    found = only(out, rendered({"a.yaml": "a: 1\n"}))
+    assert (found.kind, found.mend) == (Kind.ORPHANED, COMMAND)
+    assert "+++ /dev/null\n" in found.diff
+
+
+def test_an_orphan_with_edits_has_to_be_removed_by_hand(out: Path) -> None:
+    (out / "chat/p5/b.yaml").write_text("b: 2\n")
+    found = only(out, rendered({"a.yaml": "a: 1\n"}))
+    assert (found.kind, found.mend) == (Kind.ORPHANED, f"rm {out}/chat/p5/b.yaml, then {COMMAND}")
+
+
+def test_a_file_of_somebody_else_in_the_way_is_not_ours(out: Path) -> None:
+    (out / "chat/p5/c.yaml").write_text("mine\n")
+    found = only(out, rendered({"a.yaml": "a: 1\n", "b.yaml": "b: 1\n", "c.yaml": "c: 1\n"}))
+    assert (found.kind, found.mend) == (Kind.FOREIGN, f"move {out}/chat/p5/c.yaml away, then {COMMAND}")
+
+
+def test_a_lock_that_is_gone_is_missing_though_the_files_are_right(out: Path) -> None:
+    (out / "chat" / LOCK_NAME).unlink()
+    found = only(out, rendered({"a.yaml": "a: 1\n", "b.yaml": "b: 1\n"}))
+    assert (found.kind, found.path) == (Kind.MISSING, f"{out}/chat/{LOCK_NAME}")
+
+
+def test_a_lock_that_names_another_version_is_stale_though_the_files_are_right(out: Path) -> None:
+    found = only(out, rendered({"a.yaml": "a: 1\n", "b.yaml": "b: 1\n"}, tool="0.2.0"))
+    assert (found.kind, found.path) == (Kind.STALE, f"{out}/chat/{LOCK_NAME}")
+
+
+def test_another_target_is_orphaned_only_where_the_whole_spec_is_compared(out: Path) -> None:
+    made = rendered({"a.yaml": "a: 1\n"})
+    commit(prepare(str(out), "chat", {"p6": made}, whole=False))
+    same = rendered({"a.yaml": "a: 1\n", "b.yaml": "b: 1\n"})
+    assert [(each.kind, each.path) for each in differences(out, same)] == [(Kind.ORPHANED, f"{out}/chat/p6/a.yaml")]
+    assert differences(out, same, whole=False) == []
+
+
+def test_a_spec_that_was_never_rendered_misses_every_file(tmp_path: Path) -> None:
+    found = differences(tmp_path, rendered({"a.yaml": "a: 1\n", "b.yaml": "b: 1\n"}))
+    assert [(each.kind, each.says) for each in found] == [(Kind.MISSING, "never rendered")] * 2
+
+
+def test_what_a_strange_file_holds_does_not_reach_the_terminal(out: Path) -> None:
+    (out / "chat/p5/a.yaml").write_bytes(b"\x1b[2Jcleared\xff\n")
+    assert "-\\x1b[2Jcleared\\xff\n" in only(out, rendered({"a.yaml": "a: 1\n", "b.yaml": "b: 1\n"})).diff
+
+
+def test_a_link_is_refused_rather_than_read(out: Path) -> None:
+    (out / "chat/p5/a.yaml").unlink()
+    (out / "chat/p5/a.yaml").symlink_to("/etc/passwd")
+    with pytest.raises(OutputError, match="OUT003"):
+        differences(out, rendered({"a.yaml": "a: 1\n"}))

@@ -1,0 +1,71 @@
+"""The lock's text: deterministic, complete, and believed only where it is whole."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llmdgen.output.lock import Entry, Lock, LockError, digest, dump, parse
+from llmdgen.output.names import is_safe_name, is_safe_path
+
+NAMES = st.text(min_size=1, max_size=12).filter(is_safe_name)
+PATHS = st.lists(NAMES, min_size=1, max_size=3).map("/".join)
+SEALS = st.binary(max_size=4).map(digest)
+ENTRIES = st.builds(
+    Entry, tool=st.text(max_size=8), spec=SEALS, facts=SEALS, files=st.dictionaries(PATHS, SEALS, max_size=4)
+)
+LOCKS = st.builds(Lock, targets=st.dictionaries(NAMES, ENTRIES, max_size=3))
+
+
+@given(LOCKS)
+def test_a_lock_comes_back_as_it_was_written(lock: Lock) -> None:
+    assert parse(dump(lock).encode()) == lock
+
+
+@given(LOCKS)
+def test_the_order_in_which_targets_and_files_were_made_does_not_show(lock: Lock) -> None:
+    turned = {
+        name: Entry(tool=entry.tool, spec=entry.spec, facts=entry.facts, files=dict(reversed(entry.files.items())))
+        for name, entry in reversed(lock.targets.items())
+    }
+    assert dump(Lock(targets=turned)) == dump(lock)
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_a_lock_or_a_lock_error(data: bytes) -> None:
+    try:
+        lock = parse(data)
+    except LockError:
+        return
+    assert parse(dump(lock).encode()) == lock
+
+
+def test_each_file_has_a_line_of_its_own() -> None:
+    entry = Entry(
+        tool="0.1.0", spec=digest(b""), facts=digest(b""), files={"a.yaml": digest(b"a"), "b.yaml": digest(b"b")}
+    )
+    lines = dump(Lock(targets={"p5": entry})).splitlines()
+    assert [line.strip().split('"')[1] for line in lines if ".yaml" in line] == ["a.yaml", "b.yaml"]
+
+
+@pytest.mark.parametrize("seal", ["", "0" * 63, "G" * 64, "0" * 64 + "\n", "é" * 64])
+def test_a_digest_that_is_none_is_not_believed(seal: str) -> None:
+    entry = Entry(tool="0", spec=digest(b""), facts=digest(b""), files={"a": seal})
+    with pytest.raises(LockError, match="sha256"):
+        parse(dump(Lock(targets={"p5": entry})).encode())
+
+
+def test_unknown_keys_are_not_believed() -> None:
+    with pytest.raises(LockError, match="unknown field"):
+        parse(b'{"targets": {}, "more": 1}')
+
+
+@pytest.mark.parametrize("path", ["", ".", "..", "/", "/a", "a/", "a/../b", "a\\b", "a\0b", "a\u2028b", "x" * 256])
+def test_paths_that_lead_elsewhere_are_not_safe(path: str) -> None:
+    assert not is_safe_path(path)
+
+
+@pytest.mark.parametrize("path", ["a", "values/ms.yaml", "..a", "a..b", "p5.48xlarge_p5en.48xlarge", "modèle"])
+def test_plain_relative_paths_are_safe(path: str) -> None:
+    assert is_safe_path(path)
