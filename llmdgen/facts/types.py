@@ -99,7 +99,11 @@ class Experts(Fact, kw_only=True):
 
 
 class ModelFacts(Fact, kw_only=True):
-    """A model's shape, as far as memory and parallelism depend on it. Sizes in bytes, KV widths in elements."""
+    """A model's shape, as far as memory and parallelism depend on it. Sizes in bytes, KV widths in elements.
+
+    `resident_weights` is the measured size in GPU memory over the checkpoint's, where it was measured;
+    `repository_bytes` what a download of the whole repository takes, where that is more than the weights.
+    """
 
     id: str
     architecture: str
@@ -108,6 +112,7 @@ class ModelFacts(Fact, kw_only=True):
     weight_bytes: int
     weight_dtype: str
     repository_bytes: int | None = None
+    resident_weights: float | None = None
     hidden_size: int
     attention_heads: int
     kv_heads: int

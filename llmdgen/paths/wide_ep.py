@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from llmdgen.plan.capacity import weights_per_gpu
+from llmdgen.plan.capacity import resident_ratio, weights_per_gpu
 from llmdgen.plan.contribution import Contribution, EnvVar, RoleName, Shape, Situation, Size
 from llmdgen.plan.quantities import MIB
 from llmdgen.plan.shapes import ROOMY
@@ -90,7 +90,7 @@ def _nodes(situation: Situation, role: RoleName) -> int:
     while nodes < MOST_NODES:
         size = Size(replicas=1, tensor=1, data=gpus * nodes, data_local=gpus, workers=nodes, expert=True)
         extra = _redundant(situation, size)
-        if weights_per_gpu(model, size, extra) * situation.engine["resident_weights"] <= room:
+        if weights_per_gpu(model, size, extra) * resident_ratio(model, situation.engine) <= room:
             break
         nodes *= 2
     return nodes

@@ -59,7 +59,7 @@ def memory(
         return None
     gpu = instance.gpu.memory_mib * MIB
     budget = int(gpu * float(args.get("gpu-memory-utilization", engine["gpu_memory_utilization"])))
-    weights = int(weights_per_gpu(model, size, redundant_experts) * engine["resident_weights"])
+    weights = int(weights_per_gpu(model, size, redundant_experts) * resident_ratio(model, engine))
     activations = engine["activation_mib"] * MIB
     kv = int(args.get("kv-cache-memory-bytes") or max(0, budget - weights - activations))
     per_token = kv_bytes_per_token(model, size.tensor, str(args.get("kv-cache-dtype", "auto")), hybrid=hybrid)
@@ -105,6 +105,11 @@ def weights_per_gpu(model: ModelFacts, size: Size, redundant_experts: int = 0) -
     return int((model.weight_bytes - experts) / size.tensor + experts * share / size.expert_parallel)
 
 
+def resident_ratio(model: ModelFacts, engine: dict[str, Any]) -> float:
+    """GPU-resident weights over the checkpoint's size: as measured for the model, else the release's estimate."""
+    return model.resident_weights or float(engine["resident_weights"])
+
+
 def expert_bytes(model: ModelFacts) -> int:
     """Bytes of all routed experts: what is left of the checkpoint when the dense part, at its own width, is taken off."""
     if model.experts is None:
@@ -123,7 +128,7 @@ def smallest_tensor(model: ModelFacts, instance: Instance, engine: dict[str, Any
     budget = (instance.gpu.memory_mib or 0) * MIB * engine["gpu_memory_utilization"]
     tensor = 1
     while tensor < gpus:
-        resident = model.weight_bytes / tensor * engine["resident_weights"]
+        resident = model.weight_bytes / tensor * resident_ratio(model, engine)
         if model.attention_heads % tensor == 0 and resident <= budget * weights_share:
             break
         tensor *= 2

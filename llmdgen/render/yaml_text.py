@@ -1,8 +1,9 @@
 """Values as YAML text that every parser reads back as the same value.
 
-A string is written plain only where it looks like a word to every YAML version; whatever YAML 1.1 or 1.2 could take for
-something else (no, 1e3, 0x10, 12:30, ~) and whatever holds a character with a meaning is written as a JSON string,
-which is YAML. So no value can leave its place, whatever it holds.
+A string is written plain only where it is a word, a flag or a size to every YAML version. Whatever YAML 1.1 or 1.2
+could take for something else (no, 1e3, 0x10, 12:30, ~) and whatever holds a character with a meaning is written as a
+JSON string, which is YAML; text with double quotes of its own, such as a JSON flag, in single quotes, which only the
+single quote can end. So no value can leave its place, whatever it holds.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 import msgspec
 from jinja2 import Undefined
 
-_PLAIN = re.compile(r"[A-Za-z/_][A-Za-z0-9_./@+-]*(:[A-Za-z0-9_./@+-]+)*")
+_PLAIN = re.compile(r"(--)?[A-Za-z/_][A-Za-z0-9_./@+=-]*(:[A-Za-z0-9_./@+=-]+)*|[0-9]+([KMGTP]i|m|s)")
 _WORDS = frozenset("y n yes no on off true false null nan inf infinity none".split())
 
 
@@ -29,6 +30,8 @@ def as_yaml(value: Any) -> Text:
         return Text(str(value))
     if isinstance(value, str) and _PLAIN.fullmatch(value) and value.lower() not in _WORDS:
         return Text(value)
+    if isinstance(value, str) and '"' in value and "'" not in value and value.isascii() and value.isprintable():
+        return Text(f"'{value}'")
     return Text(msgspec.json.encode(value).decode())
 
 
@@ -39,7 +42,8 @@ def block(value: Any, indent: int = 0) -> Text:
 
 def lines(text: str, indent: int) -> Text:
     """Text for a literal block (`|`), its lines `indent` deep. The text must hold no control characters."""
-    return Text(("\n" + " " * indent).join(text.rstrip("\n").split("\n")))
+    first, *others = text.rstrip("\n").split("\n")
+    return Text("\n".join([first, *(" " * indent + line if line else "" for line in others)]))
 
 
 def dump(value: Any) -> str:
