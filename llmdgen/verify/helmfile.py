@@ -196,8 +196,11 @@ def _environment(scratch: Path, tools: Tools) -> dict[str, str]:
 
 
 def _said(stderr: str) -> str:
-    """What helm and helmfile printed as an error, without helmfile's account of its command line and progress."""
-    kept = [line.strip() for line in stderr.splitlines() if line.strip()]
-    errors = [line for line in kept if "Error:" in line or line.startswith("Error")]
-    return " ".join(dict.fromkeys(errors or kept[-10:])) or "it prints nothing"
+    """What helm printed as an error; where helmfile itself fails, the last lines that it printed.
 
+    helmfile tells a failed command under headings: COMMAND, EXIT STATUS, STDERR, and all once more as COMBINED OUTPUT.
+    """
+    _, heading, errors = stderr.partition("STDERR:")
+    text = errors.partition("COMBINED OUTPUT:")[0] if heading else stderr
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return " ".join(dict.fromkeys(lines if heading else lines[-10:])) or "it prints nothing"

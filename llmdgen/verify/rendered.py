@@ -145,13 +145,12 @@ class Rendered:
     def pools(self) -> tuple[Manifest, ...]:
         return tuple(self.of_kind("InferencePool", *POOL_GROUPS))
 
-    def overrides_efa(self, role: str) -> bool:
-        """Whether allocation.yaml says that the role's EFA interfaces were set on purpose: `efa: {override: true}`."""
+    def allocation(self, role: str) -> dict[str, Any]:
+        """What allocation.yaml says of a role, empty where the directory has none."""
         try:
-            allocation = load(self.files.get("allocation.yaml", ""))
+            return mapping(at(load(self.files.get("allocation.yaml", "")), "roles", role))
         except YAMLError:
-            return False
-        return at(allocation, "roles", role, "efa", "override") is True
+            return {}
 
     def pools_of(self, workload: Workload) -> list[Manifest]:
         """The pools of the workload's namespace that select its pods."""

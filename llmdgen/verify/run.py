@@ -5,6 +5,8 @@ Pure but for the last two steps of the way: files are read, helmfile is run, and
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from llmdgen.checks.registry import declare
@@ -30,6 +32,7 @@ UNRENDERED = declare(
     Passes: helmfile prints every release.
     """,
 )
+_STATED = re.compile(r"^release: [\"']?([^\s\"']+)", re.MULTILINE)
 _FILES = ("helmfile.yaml", "allocation.yaml", "vllm/*.args", "values/*.yaml")
 
 
@@ -49,7 +52,7 @@ def verify(
     return verify_outputs(outputs, files, crds)
 
 
-def verify_outputs(outputs: list[ReleaseOutput], files: dict[str, str], crds: Path | None = None) -> list[Problem]:
+def verify_outputs(outputs: list[ReleaseOutput], files: Mapping[str, str], crds: Path | None = None) -> list[Problem]:
     """The same for what helmfile has printed already. `files` are the directory's own, by their paths in it."""
     manifests, problems = read(outputs)
     releases = read_releases(files[HELMFILE])
@@ -59,11 +62,11 @@ def verify_outputs(outputs: list[ReleaseOutput], files: dict[str, str], crds: Pa
 def verify_manifests(
     manifests: tuple[Manifest, ...],
     releases: tuple[HelmRelease, ...],
-    files: dict[str, str],
+    files: Mapping[str, str],
     crds: Path | None = None,
 ) -> list[Problem]:
     """Schemas and rules over objects: errors first, then warnings, then notes, each in the order of the codes."""
-    rendered = Rendered(manifests, files, releases, _release_of(releases))
+    rendered = Rendered(manifests, files, releases, _release_of(releases, files))
     problems = [*schemas.check(manifests, crds), *rules.run(rendered)]
     weight = {"error": 0, "warning": 1, "note": 2}
     return sorted(problems, key=lambda each: (weight[each.severity.value], each.code))
@@ -79,8 +82,11 @@ def read_files(directory: Path) -> dict[str, str]:
     }
 
 
-def _release_of(releases: tuple[HelmRelease, ...]) -> Release:
-    """The llm-d release whose chart versions helmfile.yaml has; the newest where the charts are on disk."""
+def _release_of(releases: tuple[HelmRelease, ...], files: Mapping[str, str]) -> Release:
+    """The llm-d release that allocation.yaml names, else the one whose charts helmfile.yaml has, else the newest."""
+    stated = _STATED.search(files.get("allocation.yaml", ""))
+    if stated and stated.group(1) in release_names():
+        return release(stated.group(1))
     versions = {(each.chart_name, each.version.removeprefix("v")) for each in releases if each.version}
     known = [release(name) for name in reversed(release_names())]
     for each in known:

@@ -20,7 +20,11 @@ __all__ = ["YAMLError", "dump", "load", "load_all"]
 
 _NOT_PLAIN = re.compile(
     r"""(?ix) (y|n|yes|no|on|off|true|false|null|~|)           # booleans and null of either version
-            | [-+.0-9][-+._:0-9a-z]*                           # numbers, dates, sexagesimals, versions
+            | [-+]?(\.[0-9_]+|[0-9][0-9_]*(\.[0-9_]*)?)(e[-+]?[0-9]+)?   # numbers, 1e3 among them
+            | [-+]?0[xob][0-9a-f_]+                            # in other bases
+            | [-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?     # in base 60
+            | [-+]?\.(inf|nan)
+            | [0-9]{4}-[0-9]{1,2}-[0-9]{1,2}.*                 # dates
             | [=<]                                             # value and merge keys
             """
 )

@@ -83,9 +83,7 @@ def served_model_is_one(rendered: Rendered) -> Iterator[Found]:
     Passes: the same name, the same --max-model-len.
     """
     for flag in ("served-model-name", "max-model-len"):
-        values = {
-            str(each.vllm.flags.get(flag)): each for each in rendered.model_servers if each.vllm is not None
-        }
+        values = {str(each.vllm.flags.get(flag)): each for each in rendered.model_servers if each.vllm is not None}
         if len(values) > 1:
             for value, workload in values.items():
                 says = f"--{flag} is {value} here, and otherwise elsewhere"

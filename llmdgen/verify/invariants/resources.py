@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import floor
 
 from msgspec import Struct
 
@@ -103,7 +102,7 @@ def pods_fit_their_node(rendered: Rendered) -> Iterator[Found]:
         room = _allocatable(workload, node)
         limits: list[tuple[str, int, int | None, str]] = [
             ("GPUs", need.gpus, node.gpu.count, ""),
-            ("EFA interfaces", need.efa, node.efa.interfaces, ""),
+            ("EFA interfaces", need.efa, attached(rendered, workload, node), ""),
             ("cpu", need.cpu_millis, room.cpu_millis if room else node.vcpus * 1000, "m"),
             ("memory", need.memory_mib, room.memory_mib if room else node.memory_gib * 1024, "Mi"),
             ("huge pages", need.hugepages_mib, node.hugepages_mib, "Mi"),
@@ -134,7 +133,7 @@ def pods_share_their_node(rendered: Rendered) -> Iterator[Found]:
         by_gpu = node.gpu.count // need.gpus if need.gpus else 0
         wanted = min(by_gpu, workload.replicas * workload.size)
         shares = {
-            "EFA interfaces": (need.efa, node.efa.interfaces),
+            "EFA interfaces": (need.efa, attached(rendered, workload, node)),
             "cpu": (need.cpu_millis, room.cpu_millis if room else node.vcpus * 1000),
             "memory": (need.memory_mib, room.memory_mib if room else node.memory_gib * 1024),
         }
@@ -152,16 +151,17 @@ def pods_share_their_node(rendered: Rendered) -> Iterator[Found]:
 def efa_follows_the_gpus(rendered: Rendered) -> Iterator[Found]:
     """A pod gets (EFA interfaces of the instance / its GPUs) x its GPUs, at least one, so that every GPU has its
     bandwidth and all pods fit on the node. A number set on purpose, in `efa` of the spec, stands in allocation.yaml as
-    an override, and then only the node's own number bounds it.
+    `efaFrom: override`, and then only the node's own number bounds it.
 
     Fails:  4 GPUs with 4 EFA interfaces on p5.48xlarge, where 4 GPUs have 16.
     Passes: 1 GPU with 4 EFA interfaces on p5.48xlarge.
     """
     for workload in rendered.model_servers:
         node, need = node_of(workload), demand(workload)
-        if node is None or not need.efa or not node.gpu.count or rendered.overrides_efa(workload.role):
+        by_hand = rendered.allocation(workload.role).get("efaFrom") == "override"
+        if node is None or not need.efa or not node.gpu.count or by_hand:
             continue
-        share = max(1, floor(node.efa.interfaces / node.gpu.count * need.gpus))
+        share = max(1, attached(rendered, workload, node) * need.gpus // node.gpu.count)
         if need.efa != share:
             yield found(
                 workload.manifest,
@@ -262,6 +262,47 @@ def devices_exist(rendered: Rendered) -> Iterator[Found]:
                         says=f"container {container.name} asks for {name}",
                         fix=f"ask for {EFA} instead" if name.startswith("rdma/") else f"use {GPU} and {EFA} only",
                     )
+
+
+@invariant("VER069", "error", "allocation.yaml does not say what the cluster gets")
+def allocation_is_true(rendered: Rendered) -> Iterator[Found]:
+    """allocation.yaml is what quotas and capacity reservations are made from: its replicas, GPUs and EFA interfaces
+    must be those of the manifests, and the pods that it puts on one node must fit there together.
+
+    Fails:  efaPerPod: 4 and a pod that asks for 2; podsPerNode: 8 with pods of 2 GPUs on a node of 8.
+    Passes: the numbers of the manifests.
+    """
+    for workload in rendered.model_servers:
+        stated, need, node = rendered.allocation(workload.role), demand(workload), node_of(workload)
+        real = {
+            "replicas": workload.replicas,
+            "podsPerReplica": workload.size,
+            "gpusPerPod": need.gpus,
+            "efaPerPod": need.efa,
+        }
+        for key, value in real.items():
+            if key in stated and stated[key] != value:
+                says = f"it says {stated[key]}, {workload} has {value}"
+                yield found("allocation.yaml", "roles", workload.role, key, says=says, fix="render again")
+        pods = stated.get("podsPerNode")
+        if node is None or not isinstance(pods, int):
+            continue
+        room = _allocatable(workload, node)
+        for what, each, has in (
+            ("GPUs", need.gpus, node.gpu.count),
+            ("EFA interfaces", need.efa, attached(rendered, workload, node)),
+            ("millicores", need.cpu_millis, room.cpu_millis if room else node.vcpus * 1000),
+            ("MiB of memory", need.memory_mib, room.memory_mib if room else node.memory_gib * 1024),
+        ):
+            if pods * each > has:
+                says = f"{pods} pods take {pods * each} {what}, {node.name} has {has}"
+                yield found("allocation.yaml", "roles", workload.role, "podsPerNode", says=says, fix="render again")
+
+
+def attached(rendered: Rendered, workload: Workload, node: Instance) -> int:
+    """The EFA interfaces of a node: those that allocation.yaml says it has, at most what its type can have."""
+    stated = rendered.allocation(workload.role).get("efaPerNode")
+    return min(stated, node.efa.interfaces) if isinstance(stated, int) else node.efa.interfaces
 
 
 def instance_types(workload: Workload) -> list[str]:

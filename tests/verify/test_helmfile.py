@@ -1,0 +1,131 @@
+"""helmfile run on a directory: tools, charts, errors, and nothing of the user's."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from llmdgen.verify.helmfile import read_releases, template, template_files, with_charts
+from llmdgen.verify.problem import VerifyError
+from llmdgen.verify.run import verify
+from llmdgen.verify.tools import Tools, find_tools
+from tests.verify.conftest import DATA, Good
+
+
+def program(folder: Path, name: str, answer: str) -> str:
+    file = folder / name
+    file.write_text(f"#!/bin/sh\n{answer}\n")
+    file.chmod(0o755)
+    return str(file)
+
+
+def test_a_missing_tool_is_named_with_the_fix(tmp_path: Path) -> None:
+    with pytest.raises(VerifyError, match=r"helmfile is not .*fix: install helmfile"):
+        find_tools(program(tmp_path, "helm", "echo v3.15.3"), str(tmp_path / "helmfile"))
+
+
+def test_helm_4_is_refused_with_an_old_helmfile(tmp_path: Path) -> None:
+    helm, helmfile = (
+        program(tmp_path, "helm", "echo v4.0.1"),
+        program(tmp_path, "helmfile", "echo 'helmfile version 0.166.0'"),
+    )
+    with pytest.raises(VerifyError, match=r"helmfile 0\.166\.0 does not drive helm 4\.0\.1"):
+        find_tools(helm, helmfile)
+
+
+def test_helm_4_goes_with_a_new_helmfile(tmp_path: Path) -> None:
+    helm, helmfile = (
+        program(tmp_path, "helm", "echo v4.0.1"),
+        program(tmp_path, "helmfile", "echo 'helmfile version 1.2.1'"),
+    )
+    assert find_tools(helm, helmfile).helmfile_version == (1, 2, 1)
+
+
+def test_a_tool_that_does_not_run_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(VerifyError, match="does not say its version: broken"):
+        find_tools(program(tmp_path, "helm", "echo broken >&2; exit 3"), program(tmp_path, "helmfile", "echo 1.2.1"))
+
+
+def test_releases_keep_their_order_and_charts_their_names(pd: Good) -> None:
+    assert [(each.name, each.chart_name, each.is_local) for each in pd.releases] == [
+        ("infra-pd", "llm-d-infra", False),
+        ("gaie-pd", "inferencepool", False),
+        ("ms-pd", "llm-d-modelservice", False),
+    ]
+
+
+@pytest.mark.parametrize("text", ["releases: []", "a: {{ x", "[]", "releases: [{name: x}]", "a: 1\na: 2"])
+def test_a_file_without_usable_releases_is_an_error(text: str) -> None:
+    with pytest.raises(VerifyError):
+        read_releases(text)
+
+
+def test_charts_of_a_folder_replace_the_remote_ones_as_data(pd: Good, stand_in_charts: Path) -> None:
+    local = read_releases(with_charts(pd.files["helmfile.yaml"], stand_in_charts))
+    assert [each.chart for each in local] == [str(stand_in_charts / each.chart_name) for each in pd.releases]
+    assert all(each.is_local and not each.version for each in local)
+
+
+def test_a_chart_that_is_not_in_the_folder_is_named(pd: Good, tmp_path: Path) -> None:
+    with pytest.raises(VerifyError, match="there is no chart llm-d-infra"):
+        with_charts(pd.files["helmfile.yaml"], tmp_path)
+
+
+def test_a_directory_without_helmfile_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(VerifyError, match=r"has no helmfile\.yaml"):
+        template(tmp_path)
+
+
+def test_files_in_memory_and_the_directory_give_the_same(pd: Good, stand_in_charts: Path, helm_tools: Tools) -> None:
+    assert template_files(pd.files, stand_in_charts, helm_tools) == template(pd.directory, stand_in_charts, helm_tools)
+
+
+def test_a_directory_that_names_charts_by_a_relative_path_is_run_as_it_is(
+    tmp_path: Path, pd: Good, stand_in_charts: Path, helm_tools: Tools
+) -> None:
+    shutil.copytree(DATA / "pd", tmp_path / "x")
+    shutil.copytree(stand_in_charts, tmp_path / "charts")
+    text = with_charts(pd.files["helmfile.yaml"], tmp_path / "charts").replace(str(tmp_path / "charts"), "../charts")
+    (tmp_path / "x" / "helmfile.yaml").write_text(text)
+    before = sorted(tmp_path.rglob("*"))
+    assert [each.texts for each in template(tmp_path / "x", None, helm_tools)] == [
+        each.texts for each in template(DATA / "pd", stand_in_charts, helm_tools)
+    ]
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_what_helm_says_is_kept_and_the_users_helm_is_not_touched(
+    tmp_path: Path, pd: Good, stand_in_charts: Path, helm_tools: Tools, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("HELM_PLUGINS", str(tmp_path / "nowhere"))
+    files = {**pd.files, "values/infra.yaml": "provider: {name: istio}\n"}
+    with pytest.raises(VerifyError, match="Additional property provider is not allowed"):
+        template_files(files, stand_in_charts, helm_tools)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("case", ["pd", "wide-ep"])
+def test_a_good_directory_has_no_problems(case: str, stand_in_charts: Path, crds: Path, helm_tools: Tools) -> None:
+    assert verify(DATA / case, stand_in_charts, crds, helm_tools) == []
+
+
+@pytest.mark.parametrize("case", ["pd", "wide-ep"])
+def test_a_good_directory_has_no_problems_with_the_real_charts(
+    case: str, real_charts: Path, crds: Path, helm_tools: Tools
+) -> None:
+    assert verify(DATA / case, real_charts, crds, helm_tools) == []
+
+
+def test_a_directory_on_which_helmfile_fails_gives_one_problem(
+    tmp_path: Path, stand_in_charts: Path, helm_tools: Tools
+) -> None:
+    shutil.copytree(DATA / "pd", tmp_path / "x")
+    (tmp_path / "x" / "values" / "ms.yaml").write_text(
+        "modelArtifacts: {uri: 'hf://a/b'}\ndecode: {containers: [{name: vllm}]}\n"
+    )
+    problems = verify(tmp_path / "x", stand_in_charts, None, helm_tools)
+    assert [each.code for each in problems] == ["VER001"]
+    assert "image is required" in problems[0].says

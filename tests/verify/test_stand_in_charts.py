@@ -1,0 +1,87 @@
+"""The stand-in charts: what helmfile makes with them, and that the real charts make the same where it matters."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from llmdgen.verify.helmfile import template
+from llmdgen.verify.manifests import Manifest, read, write_manifests
+from llmdgen.verify.tools import Tools
+from tests.verify.conftest import DATA
+
+CASES = ("pd", "wide-ep")
+# Chart names, versions and the chart's own housekeeping: all else must be the same.
+HOUSEKEEPING = {"labels", "jobLabel", "annotations"}
+ONLY_IN_REAL = {
+    "ClusterRole": ("rules",),
+    "Role": ("rules",),
+    "RoleBinding": ("subjects",),
+}
+
+
+def manifests(case: str, charts: Path, tools: Tools) -> tuple[Manifest, ...]:
+    found, problems = read(template(DATA / case, charts, tools))
+    assert problems == []
+    return found
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_stored_manifests_are_what_helmfile_makes_with_the_stand_in_charts(
+    case: str, stand_in_charts: Path, helm_tools: Tools
+) -> None:
+    made = write_manifests(manifests(case, stand_in_charts, helm_tools))
+    folder = DATA / case
+    if os.environ.get("LLMDGEN_UPDATE"):
+        for old in (folder / "manifests").glob("*.yaml"):
+            old.unlink()
+        (folder / "manifests").mkdir(exist_ok=True)
+        for name, text in made.items():
+            (folder / name).write_text(text, "utf-8")
+    stored = {f"manifests/{file.name}": file.read_text("utf-8") for file in (folder / "manifests").glob("*.yaml")}
+    assert made == stored
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_real_charts_make_the_same_objects_with_the_same_essential_fields(
+    case: str, stand_in_charts: Path, real_charts: Path, helm_tools: Tools
+) -> None:
+    ours = {str(each): each for each in manifests(case, stand_in_charts, helm_tools)}
+    real = {str(each): each for each in manifests(case, real_charts, helm_tools)}
+    assert sorted(ours) == sorted(real)
+    for name, manifest in ours.items():
+        other = real[name]
+        assert (manifest.api_version, manifest.namespace) == (other.api_version, other.namespace), name
+        skipped = ONLY_IN_REAL.get(manifest.kind, ())
+        differences = [
+            each
+            for key in manifest.doc
+            if key not in ("metadata", *skipped)
+            for each in missing_in(manifest.doc[key], other.doc.get(key), key)
+        ]
+        assert differences == [], name
+
+
+def missing_in(ours: Any, real: Any, path: str) -> list[str]:
+    """Every field of ours that the real object has otherwise. The real one may have more."""
+    if isinstance(ours, dict) and isinstance(real, dict):
+        return [
+            each
+            for key, value in ours.items()
+            if key not in HOUSEKEEPING
+            for each in missing_in(value, real.get(key), f"{path}.{key}")
+        ]
+    if path.endswith(".args") and isinstance(ours, list) and isinstance(real, list):
+        rest = iter(real)
+        return [] if all(any(word == other for other in rest) for word in ours) else [f"{path}: {ours} in {real}"]
+    if isinstance(ours, list) and isinstance(real, list) and len(ours) == len(real):
+        pairs = enumerate(zip(ours, real, strict=True))
+        return [each for index, (one, other) in pairs for each in missing_in(one, other, f"{path}[{index}]")]
+    if isinstance(ours, str) and isinstance(real, str) and "\n" in ours:
+        from llmdgen.verify.yaml import load
+
+        return missing_in(load(ours), load(real), f"{path}(yaml)") if path.startswith("data") else []
+    return [] if ours == real else [f"{path}: {ours!r}, the real chart {real!r}"]

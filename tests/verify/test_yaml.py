@@ -1,0 +1,73 @@
+"""YAML as Kubernetes reads it, and text that comes back as it was."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llmdgen.verify.yaml import YAMLError, dump, load, load_all
+
+LOOKALIKES = [
+    "no",
+    "Yes",
+    "off",
+    "y",
+    "null",
+    "~",
+    "",
+    "1",
+    "1e3",
+    "1e+06",
+    "0x1F",
+    "0o7",
+    "12:30",
+    "2026-03-05",
+    ".5",
+    "=",
+    "<<",
+    "64Gi",
+    "v1.2",
+    "--port",
+    "a: b",
+    "# x",
+    "{{ x }}",
+    "*",
+    "&a",
+    "a\nb\n",
+    "a\n\n",
+    " x ",
+    "\t",
+]
+
+
+@pytest.mark.parametrize("text", LOOKALIKES)
+def test_a_string_comes_back_as_the_string_it_was(text: str) -> None:
+    assert load(dump({"key": text})) == {"key": text}
+
+
+@given(
+    st.recursive(
+        st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"])) | st.integers() | st.booleans(),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("abc-./", min_size=1), inner, max_size=3),
+    )
+)
+def test_what_is_written_is_read_again(value: object) -> None:
+    assert load(dump({"key": value})) == {"key": value}
+
+
+def test_yes_is_a_boolean_and_a_date_is_text_as_in_kubernetes() -> None:
+    assert load("a: yes\nb: 2026-03-05\nc: 1e+06\n") == {"a": True, "b": "2026-03-05", "c": 1_000_000.0}
+
+
+def test_a_key_that_stands_twice_is_refused() -> None:
+    with pytest.raises(YAMLError, match="duplicate key"):
+        load("a: 1\na: 2\n")
+
+
+def test_keys_keep_their_order_and_plain_words_stay_plain() -> None:
+    assert dump({"z": "64Gi", "a": ["--port", "8000"]}) == 'z: 64Gi\na:\n  - --port\n  - "8000"\n'
+
+
+def test_an_empty_document_is_none() -> None:
+    assert load_all("---\n# nothing\n---\na: 1\n") == [None, {"a": 1}]
