@@ -19,6 +19,8 @@ from llmdgen.resources import PACKAGE, TEMPLATES
 
 _MARKDOWN = str.maketrans({character: "\\" + character for character in "\\`*_[]<>|#"})
 
+_XML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;"})
+
 
 def shell_word(value: Any) -> Text:
     """A value as one word of a POSIX shell."""
@@ -50,11 +52,9 @@ def comment(value: Any) -> Text:
 
 def xml(value: Any) -> Text:
     """A value as text or attribute of XML."""
-    from html import escape
-
     if isinstance(value, Text | Undefined):
         return Text(str(value))
-    return Text(escape(str(value)))
+    return Text(str(value).translate(_XML))
 
 
 _ENCODERS: dict[str, Callable[[Any], Text]] = {"yaml": as_yaml, "sh": shell_word, "md": markdown, "svg": xml}
@@ -84,8 +84,10 @@ def _environment(kind: str) -> ImmutableSandboxedEnvironment:
 
 def _compiled() -> FileSystemBytecodeCache | None:
     """Compiled templates lie beside the package's own .pyc files, where it may write; compiling takes longer than all
-    else in a render. Jinja checks them against the template's text."""
+    else in a render. Jinja checks them against the template's text, so a stale one is never used."""
     folder = PACKAGE / "render" / "__pycache__"
-    if not folder.is_dir() or not access(folder, W_OK):
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError:
         return None
-    return FileSystemBytecodeCache(str(folder), "template-%s.pyc")
+    return FileSystemBytecodeCache(str(folder), "template-%s.pyc") if access(folder, W_OK) else None

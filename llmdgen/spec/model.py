@@ -3,10 +3,9 @@
 The JSON Schema in `schemas/` is generated from these types (`llmdgen.spec.schema`), descriptions and examples
 included, and `llmdgen.spec.structure` turns a parsed file into them. `None` means that the path chooses.
 
-msgspec, not pydantic, because a render has a tenth of a second: importing pydantic alone takes longer than that.
+msgspec, not pydantic, because a render has a tenth of a second: importing pydantic alone takes longer than that. For
+the same reason this module has no `from __future__ import annotations`: msgspec would compile every annotation anew.
 """
-
-from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
