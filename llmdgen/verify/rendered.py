@@ -147,8 +147,12 @@ class Rendered:
 
     def allocation(self, role: str) -> dict[str, Any]:
         """What allocation.yaml says of a role, empty where the directory has none."""
+        return mapping(self._allocations.get(role))
+
+    @cached_property
+    def _allocations(self) -> dict[str, Any]:
         try:
-            return mapping(at(load(self.files.get("allocation.yaml", "")), "roles", role))
+            return mapping(at(load(self.files.get("allocation.yaml", "")), "roles"))
         except YAMLError:
             return {}
 

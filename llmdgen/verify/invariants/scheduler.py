@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 from msgspec import Struct
@@ -305,7 +306,9 @@ def _base(file: str) -> str:
     return file.rpartition("/")[2]
 
 
-def _parsed(text: Any) -> dict[str, Any] | None:
+@lru_cache(maxsize=16)
+def _parsed(text: object) -> dict[str, Any] | None:
+    """The configuration, None where the text is none; cached because every rule of this file reads it."""
     if not isinstance(text, str):
         return None
     try:
