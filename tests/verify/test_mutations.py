@@ -260,6 +260,11 @@ PD: list[tuple[str, Change, set[str]]] = [
     ("no prefill pods", both(remove(PREFILL, "PodMonitor/ms-pd-llm-d-modelservice-prefill-podmonitor")), {"VER087"}),
     # engine
     (
+        "another program",
+        in_vllm(DECODE, "command", value=["python", "-m", "server"]),
+        {"VER004", "VER031"},
+    ),
+    (
         "an unknown flag",
         argument(DECODE, "--max-model-len", "--max-model-length=32000"),
         {"VER090", "VER092", "VER093"},

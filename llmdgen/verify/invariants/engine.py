@@ -13,6 +13,28 @@ _FOLDER = "vllm/"
 _REPEATABLE = frozenset({"--middleware", "--lora-modules", "--override-generation-config"})
 
 
+@invariant("VER004", "error", "pods of a role do not run vLLM")
+def roles_run_vllm(rendered: Rendered) -> Iterator[Found]:
+    """Most rules look at the pods that run `vllm serve`. Where none is recognised they would all pass and say nothing,
+    so that a deployment without model servers, or a role whose container runs something else, is an error itself.
+
+    Fails:  a container that runs `python -m my_server` in pods labelled llm-d.ai/role: decode.
+    Passes: `vllm serve` as the command, or in a shell's script.
+    """
+    if not rendered.model_servers:
+        yield found(
+            "helmfile.yaml", says="no pod of any release runs vllm serve", fix="see decode.create in the values"
+        )
+    for workload in rendered.workloads:
+        if workload.role and workload.vllm is None:
+            yield found(
+                workload.manifest,
+                *workload.in_template("spec", "containers"),
+                says=f"the {workload.role} pods have no container that runs vllm serve",
+                fix="start vLLM with modelCommand: vllmServe, or with a script that runs vllm serve",
+            )
+
+
 @invariant("VER090", "error", "vLLM's parser refuses the arguments")
 def arguments_are_accepted(rendered: Rendered) -> Iterator[Found]:
     """What the container really gets, chart additions and the spec's `values` included, must be what the release's vLLM

@@ -1,0 +1,212 @@
+"""Rules that need more than one fault in the good directory: other gateways, other nodes, other deployments."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from llmdgen.facts.catalogue import release
+from llmdgen.verify.helmfile import read_releases
+from llmdgen.verify.manifests import Manifest
+from llmdgen.verify.rendered import Rendered
+from llmdgen.verify.rules import run
+from llmdgen.verify.yaml import dump, load
+from tests.verify.conftest import Docs, Good
+from tests.verify.mutate import (
+    DECODE,
+    EFA,
+    GATEWAY,
+    NLB,
+    PREFILL,
+    WIDE_DECODE,
+    Change,
+    both,
+    plugins,
+    pod,
+    resource,
+    vllm,
+)
+
+ANNOTATIONS = {f"{NLB}type": "external", f"{NLB}scheme": "internal"}
+PARAMETERS: dict[str, tuple[str, dict[str, Any]]] = {
+    "kgateway": (
+        "gateway.kgateway.dev/v1alpha1 GatewayParameters",
+        {"kube": {"service": {"type": "LoadBalancer", "extraAnnotations": ANNOTATIONS}}},
+    ),
+    "agentgateway-v2": (
+        "agentgateway.dev/v1alpha1 AgentgatewayParameters",
+        {"service": {"metadata": {"annotations": ANNOTATIONS}, "spec": {"type": "LoadBalancer"}}},
+    ),
+}
+
+
+def select(docs: Docs, instance_type: str) -> None:
+    for name in (PREFILL, DECODE):
+        pod(docs, name)["nodeSelector"]["node.kubernetes.io/instance-type"] = instance_type
+
+
+def with_gateway(good: Good, class_name: str, spec: dict[str, Any]) -> Rendered:
+    """The good directory behind another gateway class whose parameters object has that spec."""
+    api_version, kind = PARAMETERS[class_name][0].split()
+    group = api_version.partition("/")[0]
+    parameters = {"apiVersion": api_version, "kind": kind, "metadata": {"name": "parameters"}, "spec": spec}
+    gateway = next(each for each in good.manifests if str(each) == GATEWAY)
+    doc = load(dump(gateway.doc))
+    doc["metadata"]["annotations"] = {}
+    doc["spec"]["gatewayClassName"] = class_name
+    doc["spec"]["infrastructure"] = {"parametersRef": {"group": group, "kind": kind, "name": "parameters"}}
+    others = tuple(each for each in good.manifests if each is not gateway)
+    made = (
+        Manifest("infra-pd", 1, "", doc["apiVersion"], "Gateway", gateway.name, gateway.namespace, doc),
+        Manifest("infra-pd", 1, "", api_version, kind, "parameters", gateway.namespace, parameters),
+    )
+    return Rendered((*others, *made), good.files, good.releases, release("v0.5.1"))
+
+
+@pytest.mark.parametrize("class_name", PARAMETERS)
+def test_annotations_in_the_providers_parameters_arrive(pd: Good, class_name: str) -> None:
+    assert list(run(with_gateway(pd, class_name, PARAMETERS[class_name][1]))) == []
+
+
+@pytest.mark.parametrize("class_name", PARAMETERS)
+def test_a_cluster_ip_in_the_providers_parameters_is_caught(pd: Good, class_name: str) -> None:
+    spec = load(dump(PARAMETERS[class_name][1]).replace("LoadBalancer", "ClusterIP"))
+    assert {each.code for each in run(with_gateway(pd, class_name, spec))} == {"VER046"}
+
+
+def test_annotations_of_the_parameters_object_itself_are_caught(pd: Good) -> None:
+    rendered = with_gateway(pd, "kgateway", {"kube": {"service": {"type": "LoadBalancer"}}})
+    rendered.manifests[-1].doc["metadata"]["annotations"] = dict(ANNOTATIONS)
+    assert {each.code for each in run(rendered)} == {"VER045"}
+
+
+def test_parameters_that_are_not_there_are_caught(pd: Good) -> None:
+    rendered = with_gateway(pd, "kgateway", {})
+    without = Rendered(rendered.manifests[:-1], pd.files, pd.releases, rendered.release)
+    assert {each.code for each in run(without)} == {"VER045"}
+
+
+def test_idle_gpus_are_a_warning(pd: Good) -> None:
+    found = pd.break_(resource(PREFILL, "memory", "600Gi"), {"allocation.yaml": "release: v0.5.1\n"})
+    assert [(each.code, each.severity.value) for each in found] == [("VER063", "warning")]
+    assert "but memory for 3" in found[0].says
+
+
+def test_hyperpod_nodes_have_less_to_give(pd: Good) -> None:
+    def on(name: str) -> Change:
+        return both(lambda docs: select(docs, name), resource(DECODE, "cpu", "185"))
+
+    assert pd.codes(on("p5.48xlarge"), {"allocation.yaml": ""}) == set()
+    assert pd.codes(on("ml.p5.48xlarge"), {"allocation.yaml": ""}) == {"VER062"}
+
+
+def test_efa_set_on_purpose_is_not_the_share(pd: Good) -> None:
+    text = pd.files["allocation.yaml"].replace("efaPerPod: 4,", "efaPerPod: 2,").replace("rule}", "override}")
+    assert pd.codes(resource(PREFILL, EFA, "2"), {"allocation.yaml": text}) == set()
+
+
+def test_nodes_with_fewer_interfaces_have_smaller_shares(pd: Good) -> None:
+    text = pd.files["allocation.yaml"].replace("efaPerNode: 32", "efaPerNode: 16")
+    fewer = text.replace("efaPerPod: 4,", "efaPerPod: 2,").replace("efaPerPod: 16,", "efaPerPod: 8,")
+
+    def change(docs: Docs) -> None:
+        resource(PREFILL, EFA, "2")(docs)
+        resource(DECODE, EFA, "8")(docs)
+
+    assert pd.codes(change, {"allocation.yaml": fewer}) == set()
+    assert pd.codes(lambda docs: None, {"allocation.yaml": text}) == {"VER064", "VER069"}
+
+
+def test_an_unknown_instance_type_is_said_once_for_each_role(pd: Good) -> None:
+    found = pd.break_(lambda docs: select(docs, "p9.48xlarge"))
+    assert [each.code for each in found] == ["VER067", "VER067"]
+
+
+def test_a_small_pod_gets_one_interface_where_nodes_have_less_than_one_a_gpu(pd: Good) -> None:
+    def change(docs: Docs) -> None:
+        select(docs, "p4d.24xlarge")
+        resource(PREFILL, EFA, "1")(docs)
+        resource(DECODE, EFA, "2")(docs)
+
+    assert pd.codes(change, {"allocation.yaml": ""}) == set()
+
+
+def precise(size: int, seed: str) -> Change:
+    parameters = {"tokenProcessorConfig": {"blockSize": size, "hashSeed": seed}}
+    return plugins(
+        lambda config: config["plugins"].insert(0, {"type": "precise-prefix-cache-scorer", "parameters": parameters})
+    )
+
+
+def report_events(docs: Docs) -> None:
+    for name in (PREFILL, DECODE):
+        vllm(docs, name)["env"].append({"name": "PYTHONHASHSEED", "value": "42"})
+        vllm(docs, name)["args"].append('--kv-events-config={"enable_kv_cache_events":true,"publisher":"zmq"}')
+
+
+def test_precise_prefix_cache_agrees_with_vllm(pd: Good) -> None:
+    def change(docs: Docs) -> None:
+        precise(128, "42")(docs)
+        report_events(docs)
+
+    assert pd.codes(change) == {"VER092"}  # the argument files know nothing of events
+
+
+@pytest.mark.parametrize(("size", "seed"), [(64, "42"), (128, "")])
+def test_another_block_size_or_seed_is_caught(pd: Good, size: int, seed: str) -> None:
+    def change(docs: Docs) -> None:
+        precise(size, seed)(docs)
+        report_events(docs)
+
+    assert pd.codes(change) == {"VER086", "VER092"}
+
+
+def test_a_vllm_that_reports_nothing_is_caught(pd: Good) -> None:
+    assert pd.codes(precise(128, "")) == {"VER086"}
+
+
+def test_required_affinity_with_expressions_keeps_pods_together(wide_ep: Good) -> None:
+    def change(docs: Docs) -> None:
+        affinity = pod(docs, WIDE_DECODE)["affinity"]["podAffinity"]
+        term = affinity["requiredDuringSchedulingIgnoredDuringExecution"][0]
+        term["labelSelector"] = {
+            "matchExpressions": [{"key": "llm-d.ai/role", "operator": "In", "values": ["prefill", "decode"]}]
+        }
+
+    assert wide_ep.codes(change) == set()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "codes"),
+    [
+        ("    version: v0.4.7\n", "", {"VER098"}),
+        ("version: v0.4.7", "version: v0.4.9", {"VER098"}),
+        ("    needs: [llm-d-pd/infra-pd]\n", "", {"VER099"}),
+        ("namespace: llm-d-pd\n    chart: oci", "namespace: other\n    chart: oci", {"VER018"}),
+    ],
+)
+def test_faults_of_helmfile_yaml_are_caught(pd: Good, old: str, new: str, codes: set[str]) -> None:
+    assert old in pd.files["helmfile.yaml"]
+    releases = read_releases(pd.files["helmfile.yaml"].replace(old, new))
+    assert {each.code for each in run(Rendered(pd.manifests, pd.files, releases, release("v0.5.1")))} == codes
+
+
+def test_a_mirror_of_the_releases_image_is_the_releases(pd: Good) -> None:
+    def change(docs: Docs) -> None:
+        for name in (PREFILL, DECODE):
+            vllm(docs, name)["image"] = "123456789012.dkr.ecr.us-east-1.amazonaws.com/llm-d-aws:v0.5.1"
+
+    assert pd.codes(change) == set()
+
+
+def test_the_first_difference_of_an_argument_file_is_named(pd: Good) -> None:
+    text = pd.files["vllm/decode.args"]
+    for changed, says in (
+        (text.replace("32000", "16000"), "line 11 is --max-model-len=16000"),
+        (text + "--x\n", "gets nothing more"),
+        (text.replace("--max-model-len=32000\n", ""), "also gets --max-model-len=32000"),
+    ):
+        found = pd.break_(lambda docs: None, {"vllm/decode.args": changed})
+        assert [each.code for each in found] == ["VER092"]
+        assert says in found[0].says
