@@ -1,0 +1,120 @@
+"""Names and texts in a spec that the types cannot judge: do they exist, do they fit, can their reader take them?
+
+These checks look at plain data, so that they still speak where another part of the document does not fit its type.
+Each takes the document's `spec` and yields findings; what is of the wrong type is left to `llmdgen.spec.shape`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from llmdgen.facts import catalogue
+from llmdgen.findings import Finding, Route, Severity
+from llmdgen.spec.texts import misread
+from llmdgen.spec.uri import misplaced
+from llmdgen.spec.words import quoted
+from llmdgen.suggest import did_you_mean, one_of
+
+ROLES = ("prefill", "decode")
+
+# infra-<name>-inference-gateway-istio names a Service, and a Service's name has 63 characters at most.
+LONGEST_NAME = 63 - len("infra--inference-gateway-istio")
+
+
+def misnamed(data: dict[str, Any]) -> Iterator[Finding]:
+    """Every finding about the names and texts of a document."""
+    yield from _name(get(data, "metadata", "name"))
+    spec = data.get("spec")
+    if isinstance(spec, dict):
+        for check in (_paths, _release, _instance_types, _model_name, misplaced, misread):
+            yield from check(spec)
+
+
+def get(data: Any, *route: str) -> Any:
+    """The value at a route of mappings, None where there is none."""
+    for key in route:
+        data = data.get(key) if isinstance(data, dict) else None
+    return data
+
+
+def error(code: str, says: str, fix: str, *at: str | int, on_key: bool = False) -> Finding:
+    return Finding(code, Severity.ERROR, says, fix, at, on_key)
+
+
+def _name(name: Any) -> Iterator[Finding]:
+    if isinstance(name, str) and len(name) > LONGEST_NAME:
+        yield error(
+            "SPEC011",
+            f"name has {len(name)} characters, {LONGEST_NAME} are allowed: the Service"
+            " infra-<name>-inference-gateway-istio must fit into 63",
+            f"shorten it by {len(name) - LONGEST_NAME}", "metadata", "name",
+        )
+
+
+def _paths(spec: dict[str, Any]) -> Iterator[Finding]:
+    from llmdgen import paths
+
+    path, more = spec.get("path"), spec.get("with")
+    named: list[tuple[Any, Route]] = [(path, ("path",))]
+    named += [(each, ("with", index)) for index, each in enumerate(more if isinstance(more, list) else ())]
+    seen: set[str] = set()
+    for name, at in named:
+        if not isinstance(name, str):
+            continue
+        if name not in paths.names():
+            says = f"there is no well-lit path {quoted(name)}"
+            yield error("SPEC009", says, did_you_mean(name, paths.names()), "spec", *at)
+        elif name in seen:
+            fix = f"delete it{', spec.path has it already' if name == path else ''}"
+            yield error("SPEC014", f"{name} stands here twice", fix, "spec", *at)
+        seen.add(name)
+
+
+def _release(spec: dict[str, Any]) -> Iterator[Finding]:
+    name = spec.get("release")
+    if isinstance(name, str) and name not in catalogue.release_names():
+        known = catalogue.release_names()
+        fix = did_you_mean(name, known) or f"use {one_of(known)}"
+        yield error("SPEC009", f"release {quoted(name)} is not known", fix, "spec", "release")
+
+
+def _instance_types(spec: dict[str, Any]) -> Iterator[Finding]:
+    listed = spec.get("instanceTypes")
+    listed = listed if isinstance(listed, list) else []
+    first: dict[str, int] = {}
+    for index, name in enumerate(listed):
+        if not isinstance(name, str):
+            continue
+        yield from _instance_type(name, "spec", "instanceTypes", index)
+        plain = name.removeprefix(catalogue.HYPERPOD_PREFIX)
+        if plain in first:
+            other = str(listed[first[plain]])
+            says = f"{quoted(name)} stands here twice" if name == other else f"{quoted(name)} is {quoted(other)} again"
+            yield error("SPEC014", says, "delete one of them", "spec", "instanceTypes", index)
+        first.setdefault(plain, index)
+    for role in ROLES:
+        name = get(spec, role, "instanceType")
+        if isinstance(name, str):
+            yield from _instance_type(name, "spec", role, "instanceType")
+
+
+def _instance_type(name: str, *at: str | int) -> Iterator[Finding]:
+    try:
+        catalogue.instance(name)
+    except catalogue.UnknownFact as unknown:
+        prefix = catalogue.HYPERPOD_PREFIX if name.startswith(catalogue.HYPERPOD_PREFIX) else ""
+        known = [f"{prefix}{each}" for each in unknown.known]
+        fix = did_you_mean(name, known, listed_up_to=0) or "`llmdgen list instances` shows those that are"
+        yield error("SPEC009", f"instance type {quoted(name)} is not known", fix, *at)
+
+
+def _model_name(spec: dict[str, Any]) -> Iterator[Finding]:
+    name = get(spec, "model", "name")
+    if not isinstance(name, str):
+        return
+    if name != name.strip() or name.startswith("-"):
+        proposal = name.strip().lstrip("-").strip()
+        fix = f"write {quoted(proposal, bare=True)}"
+        says = f"{quoted(name)} starts or ends with what no model's name has"
+        yield error("SPEC008", says, fix, "spec", "model", "name")

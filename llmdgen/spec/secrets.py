@@ -1,0 +1,139 @@
+"""Secrets in a spec: found anywhere in its text, comments included, and never repeated.
+
+A spec is committed, reviewed and copied into what is rendered, so a token in it is a token made public. What is found
+is masked, character by character, before anything else reads the text: no later message can quote it, and every
+position stays what it was.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from msgspec import Struct
+
+from llmdgen.findings import Finding, Located, Place, Route, Severity
+from llmdgen.spec.places import Places, locate, position_of
+
+MASK = "x"
+
+
+class Kind(Struct, frozen=True):
+    """A kind of secret. `pattern` holds the secret in its group `secret`; `hints` are texts without which, in lower
+    case, it cannot match."""
+
+    code: str
+    name: str
+    hints: tuple[str, ...]
+    pattern: str
+    fix: str = "delete it, revoke it, and name a Kubernetes Secret that holds the new one"
+
+
+_ALONE = r"(?<![A-Za-z0-9])"
+_KEYED = r"""["']?\s*(?::|=|,\s*["']?value["']?\s*:)\s*["']?"""
+
+NAMED = re.compile(
+    r"(?:password|passwd|passphrase|secret[_-]?key|access[_-]?key|api[_-]?key|"
+    r"(?:hf|hub|auth|access|session|bearer|github|gitlab)[_-]?token)$",
+    re.IGNORECASE,
+)
+"""A key whose value is a secret, whatever it looks like."""
+
+KINDS = (
+    Kind("SEC001", "a Hugging Face token", ("hf_", "api_org_"), _ALONE + r"(?P<secret>(?:hf|api_org)_[A-Za-z0-9]{20,})",
+         "delete it, revoke it at huggingface.co/settings/tokens, and name the Secret that holds the new one in"
+         " spec.model.authSecretName"),
+    Kind("SEC002", "an AWS access key id", ("akia", "asia", "abia", "acca"),
+         _ALONE + r"(?P<secret>(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16})(?![A-Za-z0-9])",
+         "delete it, deactivate it in IAM, and give the pod a role (EKS Pod Identity or IRSA)"),
+    Kind("SEC002", "an AWS secret access key", ("secret", "aws"),
+         r"(?i)(?:aws|secret)[a-z_ -]*(?:key|secret)" + _KEYED + r"(?P<secret>[A-Za-z0-9/+]{40})(?![A-Za-z0-9/+=])",
+         "delete it, deactivate it in IAM, and give the pod a role (EKS Pod Identity or IRSA)"),
+    Kind("SEC002", "an AWS session token", ("iqojb3jpz2lu", "fwogzxivyxdz"),
+         r"(?P<secret>(?:IQoJb3JpZ2lu|FwoGZXIvYXdz)[A-Za-z0-9/+=]{20,})",
+         "delete it, and give the pod a role (EKS Pod Identity or IRSA)"),
+    Kind("SEC003", "a private key", ("private key",),
+         r"(?s)(?P<secret>-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----.*?"
+         r"(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----|\Z))"),
+    Kind("SEC004", "a GitHub token", ("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"),
+         _ALONE + r"(?P<secret>gh[pousr]_[A-Za-z0-9]{30,}|github_pat_[A-Za-z0-9_]{22,})"),
+    Kind("SEC004", "a GitLab token", ("glpat-",), _ALONE + r"(?P<secret>glpat-[A-Za-z0-9_-]{20,})"),
+    Kind("SEC004", "a Slack token", ("xox", "xapp-"), _ALONE + r"(?P<secret>(?:xox[abceprs]|xapp)-[A-Za-z0-9-]{10,})"),
+    Kind("SEC004", "an OpenAI or Anthropic key", ("sk-",),
+         _ALONE + r"(?P<secret>sk-(?=[A-Za-z0-9_-]*[0-9])(?=[A-Za-z0-9_-]*[A-Z])[A-Za-z0-9_-]{20,})"),
+    Kind("SEC004", "an NVIDIA key", ("nvapi-",), _ALONE + r"(?P<secret>nvapi-[A-Za-z0-9_-]{20,})"),
+    Kind("SEC004", "a Google API key", ("aiza",), _ALONE + r"(?P<secret>AIza[A-Za-z0-9_-]{35})"),
+    Kind("SEC004", "a JSON Web Token", ("eyj",),
+         _ALONE + r"(?P<secret>eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,})"),
+    Kind("SEC005", "a password in a URL", ("://",), r"://[^\s:/@'\"]{0,80}:(?P<secret>[^\s/@'\"$]{1,200})@",
+         "delete it from the URL, and give it to the pod through a Kubernetes Secret"),
+)
+
+
+_IN_KEYED_VALUE = Kind("SEC006", "the value of a secret", (), "", "delete it, and read it from a Kubernetes Secret")
+
+
+def find(text: str, path: str) -> tuple[list[Located], str]:
+    """The secrets of a text, and the text with every character of them masked. Findings never hold a secret."""
+    findings = []
+    for kind, start, end in _spans(text):
+        place = Place(path, *position_of(text, start))
+        findings.append(_located(kind, place))
+        text = text[:start] + _masked(text[start:end]) + text[end:]
+    return findings, text
+
+
+def mask(text: str) -> str:
+    """The text with every secret in it masked."""
+    for _, start, end in _spans(text):
+        text = text[:start] + _masked(text[start:end]) + text[end:]
+    return text
+
+
+def find_in_data(data: Any, path: str, places: Places) -> tuple[list[Located], Any]:
+    """What only shows once the text is parsed, and the data without it.
+
+    That is a secret written with escapes or over several lines, and a value, of whatever form, whose key says that it
+    is a secret: `HF_TOKEN: ...`, or `{name: HF_TOKEN, value: ...}`.
+    """
+    findings: list[Located] = []
+
+    def clean(value: Any, route: Route, named: bool) -> Any:
+        if isinstance(value, dict):
+            inner = isinstance(value.get("name"), str) and bool(NAMED.search(value["name"]))
+            return {
+                mask(key): clean(each, (*route, key), bool(NAMED.search(key)) or (inner and key == "value"))
+                for key, each in value.items()
+            }
+        if isinstance(value, list):
+            return [clean(each, (*route, index), named) for index, each in enumerate(value)]
+        if isinstance(value, bool) or value is None or value == "":
+            return value
+        if named and set(str(value)) != {MASK}:
+            findings.append(_located(_IN_KEYED_VALUE, locate(path, places, route)))
+            return _masked(str(value))
+        spans = _spans(value) if isinstance(value, str) else []
+        findings.extend(_located(kind, locate(path, places, route)) for kind, _, _ in spans)
+        return mask(value) if spans else value
+
+    return findings, clean(data, (), False)
+
+
+def _spans(text: str) -> list[tuple[Kind, int, int]]:
+    """Every secret of a text with its start and end, without those that lie in another."""
+    small = text.lower()
+    kinds = [kind for kind in KINDS if any(hint in small for hint in kind.hints)]
+    found = [(kind, *match.span("secret")) for kind in kinds for match in re.finditer(kind.pattern, text)]
+    return [
+        (kind, start, end)
+        for kind, start, end in found
+        if not any(other[1] <= start and end <= other[2] and other[1:] != (start, end) for other in found)
+    ]
+
+
+def _masked(secret: str) -> str:
+    return re.sub(r"\S", MASK, secret)
+
+
+def _located(kind: Kind, place: Place) -> Located:
+    return Located(Finding(kind.code, Severity.ERROR, f"{kind.name} in a spec", kind.fix), place)

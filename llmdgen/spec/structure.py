@@ -1,0 +1,88 @@
+"""From plain data to the types of the spec, with everything that does not fit said at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from llmdgen.findings import Finding, Severity
+from llmdgen.spec.document import Parsed
+from llmdgen.spec.model import API_VERSION, KIND, Document
+from llmdgen.spec.names import misnamed
+from llmdgen.spec.words import described, quoted
+
+_GROUP = API_VERSION.partition("/")[0]
+
+
+def build(parsed: Parsed) -> tuple[Document | None, list[Finding]]:
+    """The typed document, None where there are findings, and the findings in the order in which they were met."""
+    stranger = foreign(parsed.data)
+    if stranger:
+        return None, [stranger]
+    document = _convert(parsed.data)
+    findings = list(misnamed(parsed.data))
+    if document is None or _has_null(parsed.data):
+        from llmdgen.spec.shape import misfits
+
+        findings.extend(misfits(parsed.data))
+    if document is None and not findings and not parsed.damaged:
+        findings.append(Finding("SPEC007", Severity.ERROR, "the document does not have the form of a spec", ""))
+    findings = _without_consequences(findings, parsed)
+    return (document if not findings else None), findings
+
+
+def foreign(data: Any) -> Finding | None:
+    """A finding where the document is no spec of ours at all, so that nothing else about it is worth saying."""
+    if not isinstance(data, dict):
+        return Finding(
+            "SPEC007", Severity.ERROR, f"a spec is a mapping, this document is {described(data)}",
+            f"start with apiVersion: {API_VERSION}",
+        )
+    version, kind = data.get("apiVersion"), data.get("kind")
+    if isinstance(version, str) and version != API_VERSION:
+        if version.partition("/")[0] == _GROUP:
+            says = f"version {quoted(version.partition('/')[2])} of the format is not known"
+            return Finding("SPEC020", Severity.ERROR, says, f"write {API_VERSION}", ("apiVersion",))
+        of = f"of {quoted(version, bare=True)}"
+        what = f"a {quoted(kind, bare=True)} {of}" if isinstance(kind, str) else of
+        return Finding(
+            "SPEC020", Severity.ERROR, f"this document is {what}, not a {KIND} of {API_VERSION}",
+            f"write apiVersion: {API_VERSION} and kind: {KIND}, or take the document out of the file", ("apiVersion",),
+        )
+    if isinstance(kind, str) and kind != KIND:
+        return Finding("SPEC020", Severity.ERROR, f"kind {quoted(kind)} is not known", f"write {KIND}", ("kind",))
+    return None
+
+
+def _convert(data: Any) -> Document | None:
+    try:
+        return msgspec.convert(data, Document)
+    except msgspec.ValidationError:
+        return None
+
+
+def _has_null(data: Any) -> bool:
+    """Whether a key has no value, anywhere but in `args` and `values`, which hold whatever their reader takes."""
+    if isinstance(data, dict):
+        return any(_has_null(value) for key, value in data.items() if key not in ("args", "values"))
+    if isinstance(data, list):
+        return any(map(_has_null, data))
+    return data is None
+
+
+def _without_consequences(findings: list[Finding], parsed: Parsed) -> list[Finding]:
+    """The findings that are not about a value that another finding already calls wrong, one for each place and code."""
+    damaged = parsed.damaged
+    merged = {route[:-1] for route in damaged if route and route[-1] == "<<"}
+    seen: set[Any] = set()
+    kept = []
+    for each in findings:
+        prefixes = {each.at[:length] for length in range(len(each.at) + 1)}
+        if damaged & prefixes or (each.code == "SPEC006" and each.at in merged):
+            continue
+        identity = (each.at, each.code, "" if each.code == "SPEC011" else each.says)
+        if identity not in seen:
+            seen.add(identity)
+            kept.append(each)
+    return kept

@@ -1,0 +1,125 @@
+"""Keys and texts whose reader is Kubernetes or vLLM: labels, zones, environment, flags, tolerations."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from llmdgen.findings import Finding, Route, Severity
+from llmdgen.spec.words import quoted
+
+ENGINES = ("prefill", "decode", "engine")
+FREE = frozenset(("args", "env", "values", "reason"))
+"""Keys under which a text may have several lines."""
+
+_LABEL_NAME = re.compile(r"[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
+_LABEL_PREFIX = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*")
+_LONGEST_PREFIX = 253
+_ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_REGION = re.compile(r"[a-z]{2,4}(?:-[a-z]+)+-[0-9]")
+_ZONE = re.compile(rf"{_REGION.pattern}(?:[a-z]|-[a-z]{{3}}-[0-9][a-z]|-wl[0-9]-[a-z]{{3}}-wlz-[0-9])")
+_ZONE_ID = re.compile(r"[a-z]+[0-9](?:-[a-z]+[0-9])?-az[0-9]")
+
+
+def misread(spec: dict[str, Any]) -> Iterator[Finding]:
+    """Findings about texts that their reader would refuse or take for something else."""
+    yield from _lines(spec, ("spec",))
+    cluster = spec.get("cluster")
+    if isinstance(cluster, dict):
+        yield from _zone(cluster.get("zone"))
+        yield from _labels(cluster.get("nodeSelector"))
+        yield from _tolerations(cluster.get("tolerations"))
+    for role in ENGINES:
+        part = spec.get(role)
+        if isinstance(part, dict):
+            yield from _flags(part.get("args"), ("spec", role, "args"))
+            yield from _environment(part.get("env"), ("spec", role, "env"))
+
+
+def _lines(value: Any, at: Route) -> Iterator[Finding]:
+    """A name or path with a line break in it comes from a text block, and nobody reads it as it was meant."""
+    if isinstance(value, dict):
+        for key, each in value.items():
+            if key not in FREE:
+                yield from _lines(each, (*at, key))
+    elif isinstance(value, list):
+        for index, each in enumerate(value):
+            yield from _lines(each, (*at, index))
+    elif isinstance(value, str) and any(character in value for character in "\n\r\t"):
+        broken = "a tab" if "\t" in value else "a line break"
+        yield _error("SPEC018", f"{quoted(value)} holds {broken}", "write it in one line, without | or >", at)
+
+
+def _zone(zone: Any) -> Iterator[Finding]:
+    if not isinstance(zone, str) or _ZONE.fullmatch(zone):
+        return
+    fix = "write the zone's name, such as us-east-1a"
+    says = f"{quoted(zone)} is not an availability zone"
+    if _REGION.fullmatch(zone):
+        says, fix = f"{quoted(zone)} is a region, not an availability zone", f"add the zone's letter, such as {zone}a"
+    elif _ZONE_ID.fullmatch(zone):
+        says = f"{quoted(zone)} is a zone's id, and nodes carry its name in topology.kubernetes.io/zone"
+    elif _ZONE.fullmatch(zone.lower()):
+        fix = f"write {zone.lower()}"
+    yield _error("SPEC015", says, fix, ("spec", "cluster", "zone"))
+
+
+def _labels(labels: Any) -> Iterator[Finding]:
+    at = ("spec", "cluster", "nodeSelector")
+    for key, value in labels.items() if isinstance(labels, dict) else ():
+        prefix, slash, name = key.rpartition("/")
+        prefix_fits = _LABEL_PREFIX.fullmatch(prefix) and len(prefix) <= _LONGEST_PREFIX if slash else True
+        if not (prefix_fits and _LABEL_NAME.fullmatch(name)):
+            says = f"{quoted(key)} cannot be the key of a node label"
+            fix = "write prefix/name: a lower-case domain, then at most 63 letters, digits, -, _ and ."
+            yield _error("SPEC015", says, fix, (*at, key), on_key=True)
+        if isinstance(value, str) and value and not _LABEL_NAME.fullmatch(value):
+            says = f"{quoted(value)} cannot be the value of a node label"
+            fix = "use at most 63 letters, digits, -, _ and ., with a letter or digit at both ends"
+            yield _error("SPEC015", says, fix, (*at, key))
+
+
+def _tolerations(tolerations: Any) -> Iterator[Finding]:
+    for index, each in enumerate(tolerations if isinstance(tolerations, list) else ()):
+        if not isinstance(each, dict):
+            continue
+        at = ("spec", "cluster", "tolerations", index)
+        if each.get("operator") == "Exists" and each.get("value"):
+            says = "a toleration with operator Exists has no value"
+            yield _error("SPEC021", says, "delete the value, or write operator: Equal", (*at, "value"))
+        if not each.get("key") and each.get("operator") != "Exists":
+            says = "a toleration without a key tolerates every taint, and needs operator Exists to say so"
+            yield _error("SPEC021", says, "write the key of the taint, or operator: Exists", at)
+        if "tolerationSeconds" in each and each.get("effect") != "NoExecute":
+            says = "tolerationSeconds is only for effect NoExecute"
+            fix = "delete it, or write effect: NoExecute"
+            yield _error("SPEC021", says, fix, (*at, "tolerationSeconds"), on_key=True)
+
+
+def _flags(args: Any, at: Route) -> Iterator[Finding]:
+    """vLLM takes --max_num_seqs too, but two spellings of one flag would win over each other unseen."""
+    for key in args if isinstance(args, dict) else ():
+        flag, dot, rest = key.partition(".")
+        plain = flag.strip().lstrip("-").replace("_", "-") + dot + rest
+        name, equals, _ = plain.partition("=")
+        if equals:
+            fix = f"write {quoted(name, bare=True)} and the value after a colon"
+            yield _error("SPEC017", f"the flag {quoted(key)} holds a value", fix, (*at, key), on_key=True)
+        elif plain != key:
+            why = "starts with dashes" if flag.startswith("-") else "is not spelled with -"
+            fix = f"write {quoted(plain, bare=True)}"
+            yield _error("SPEC017", f"the flag {quoted(key)} {why}", fix, (*at, key), on_key=True)
+
+
+def _environment(env: Any, at: Route) -> Iterator[Finding]:
+    for key in env if isinstance(env, dict) else ():
+        if not _ENV_NAME.fullmatch(key):
+            proposal = re.sub(r"[^A-Za-z0-9_]", "_", key.strip())
+            fits = bool(_ENV_NAME.fullmatch(proposal))
+            fix = f"write {quoted(proposal, bare=True)}" if fits else "use letters, digits and _, not first a digit"
+            yield _error("SPEC016", f"{quoted(key)} cannot name an environment variable", fix, (*at, key), on_key=True)
+
+
+def _error(code: str, says: str, fix: str, at: Route, on_key: bool = False) -> Finding:
+    return Finding(code, Severity.ERROR, says, fix, at, on_key)

@@ -1,0 +1,90 @@
+"""Where a spec points to: the model's weights, its config.json, a directory of the node."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from llmdgen.findings import Finding, Route, Severity
+from llmdgen.spec.words import quoted
+
+_SEGMENT = r"(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._-]+"
+_REPOSITORY = r"[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*"
+_CLAIM = r"[a-z0-9](?:[-a-z0-9.]*[a-z0-9])?"
+_FORMS = {
+    "hf": (re.compile(_REPOSITORY), "hf://org/name"),
+    "pvc": (re.compile(rf"{_CLAIM}(?:/{_SEGMENT})+"), "pvc://claim/path"),
+    "pvc+hf": (re.compile(rf"{_CLAIM}(?:/{_SEGMENT})+/{_REPOSITORY}"), "pvc+hf://claim/path/org/name"),
+}
+FORMS = "hf://org/name, pvc://claim/path or pvc+hf://claim/path/org/name"
+_HUB = re.compile(rf"(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)/({_REPOSITORY})(?:/.*)?")
+
+
+def misplaced(spec: dict[str, Any]) -> Iterator[Finding]:
+    """Findings about spec.model.uri, spec.model.config and spec.cache.disk.path."""
+    model = spec.get("model")
+    model = model if isinstance(model, dict) else {}
+    if isinstance(model.get("uri"), str):
+        yield from _uri(model["uri"])
+    elif "uri" not in model and isinstance(model.get("name"), str) and model["name"]:
+        yield from _default_uri(model["name"])
+    if isinstance(model.get("config"), str):
+        yield from _config(model["config"])
+    cache = spec.get("cache")
+    disk = cache.get("disk") if isinstance(cache, dict) else None
+    path = disk.get("path") if isinstance(disk, dict) else None
+    if isinstance(path, str) and ".." in path.split("/"):
+        says = f"{quoted(path)} holds .., which Kubernetes refuses in a hostPath"
+        yield _error("SPEC013", says, "write the directory without ..", ("spec", "cache", "disk", "path"))
+
+
+def _uri(uri: str) -> Iterator[Finding]:
+    at = ("spec", "model", "uri")
+    scheme, separator, rest = uri.partition("://")
+    hub = _HUB.fullmatch(uri)
+    if hub:
+        yield _error("SPEC012", f"{quoted(uri)} is a web page, not a model URI", f"write hf://{hub[1]}", at)
+    elif scheme == "oci" and separator:
+        says = "the llm-d-modelservice chart cannot serve a model from oci://"
+        yield _error("SPEC012", says, f"use {FORMS}", at)
+    elif scheme in _FORMS and separator:
+        pattern, form = _FORMS[scheme]
+        if not pattern.fullmatch(rest):
+            yield _error("SPEC012", f"{quoted(uri)} is not of the form {form}", f"write {_repaired(scheme, rest)}", at)
+    elif re.fullmatch(_REPOSITORY, uri):
+        yield _error("SPEC012", f"{quoted(uri)} has no scheme", f"write hf://{uri}", at)
+    elif scheme in ("s3", "fsx", "efs", "file") or uri.startswith("/"):
+        says = f"{quoted(uri)} is not a place that the llm-d-modelservice chart reads"
+        yield _error("SPEC012", says, "put the weights on a PersistentVolumeClaim and write pvc://claim/path", at)
+    else:
+        yield _error("SPEC012", f"{quoted(uri)} is not a model URI", f"use {FORMS}", at)
+
+
+def _repaired(scheme: str, rest: str) -> str:
+    """The same URI without empty segments and spaces where that makes it one, else its form."""
+    pattern, form = _FORMS[scheme]
+    segments = "/".join(segment.strip() for segment in rest.split("/") if segment.strip())
+    return f"{scheme}://{segments}" if pattern.fullmatch(segments) else form
+
+
+def _default_uri(name: str) -> Iterator[Finding]:
+    if not re.fullmatch(_REPOSITORY, name):
+        says = f"without a uri the weights come from hf://<name>, and {quoted(name)} is no org/name of Hugging Face"
+        yield _error("SPEC012", says, "set spec.model.uri", ("spec", "model", "name"))
+
+
+def _config(path: str) -> Iterator[Finding]:
+    at = ("spec", "model", "config")
+    if path.startswith(("/", "~")) or re.match(r"[A-Za-z]:|[A-Za-z]+://", path) or "\\" in path:
+        says = f"{quoted(path)} is not a path relative to the spec"
+        yield _error("SPEC013", says, "put the file beside the spec and write ./config.json", at)
+    elif ".." in path.split("/"):
+        says = f"{quoted(path)} leaves the spec's directory"
+        yield _error("SPEC013", says, "put the file beside the spec, or below it", at)
+    elif path.strip("./") == "" or path.endswith("/"):
+        yield _error("SPEC013", f"{quoted(path)} names no file", "write ./config.json", at)
+
+
+def _error(code: str, says: str, fix: str, at: Route) -> Finding:
+    return Finding(code, Severity.ERROR, says, fix, at)
