@@ -126,12 +126,16 @@ class _Reader:
         self.start()
         if event.tags or (event.version and tuple(event.version) != (1, 2)):
             self.report(
-                "SPEC004", "a YAML directive changes how the file is read", "delete the line that starts with %",
+                "SPEC004",
+                "a YAML directive changes how the file is read",
+                "delete the line that starts with %",
                 _position(event.start_mark),
             )
         if len(self.documents) >= MOST_DOCUMENTS:
             self.report(
-                "SPEC002", f"the file holds more than {MOST_DOCUMENTS} documents", "split the file",
+                "SPEC002",
+                f"the file holds more than {MOST_DOCUMENTS} documents",
+                "split the file",
                 _position(event.start_mark),
             )
             raise _Stop
@@ -163,8 +167,10 @@ class _Reader:
         unseen = _IN_SCALARS.search(event.value)
         if unseen:
             self.report(
-                "SPEC018", f"the text holds the invisible character U+{ord(unseen[0]):04X}",
-                "replace it with an ordinary space" if unseen[0] == "\u00a0" else "delete it", at,
+                "SPEC018",
+                f"the text holds the invisible character U+{ord(unseen[0]):04X}",
+                "replace it with an ordinary space" if unseen[0] == "\u00a0" else "delete it",
+                at,
             )
         text = _IN_SCALARS.sub("?", event.value) if unseen else event.value
         plain = event.style in (None, "") and event.tag is None
@@ -208,8 +214,10 @@ class _Reader:
         at = _position(event.start_mark)
         if self._awaits_key():
             self.report(
-                "SPEC007", "a key must be text, this one is a list or a mapping",
-                "write a plain key; put text that starts with { or [ in quotes", at,
+                "SPEC007",
+                "a key must be text, this one is a list or a mapping",
+                "write a plain key; put text that starts with { or [ in quotes",
+                at,
             )
             raise _Stop
         self._refuse_properties(event, at)
@@ -225,7 +233,9 @@ class _Reader:
         if event.anchor is not None:
             self.report("SPEC004", f"anchor &{quoted(event.anchor, bare=True)}", "delete it, write values out", at)
         if event.tag is not None:
-            self.report("SPEC004", f"tag {quoted(str(event.tag), bare=True)}", "delete it; quotes make a value text", at)
+            self.report(
+                "SPEC004", f"tag {quoted(str(event.tag), bare=True)}", "delete it; quotes make a value text", at
+            )
 
     def _awaits_key(self) -> bool:
         return bool(self.open) and isinstance(self.open[-1].container, dict) and self.open[-1].key is None

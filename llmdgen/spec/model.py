@@ -33,7 +33,7 @@ class Base(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
     """Every part of the spec: immutable, keyword-only, camelCase in YAML, closed to unknown keys."""
 
 
-class Metadata(Base, kw_only=True):
+class Metadata(Base, frozen=True, kw_only=True):
     name: Annotated[
         Label,
         Meta(
@@ -44,7 +44,7 @@ class Metadata(Base, kw_only=True):
     namespace: Annotated[Label | None, Meta(description="Kubernetes namespace. Default: llm-d-<name>.")] = None
 
 
-class Model(Base, kw_only=True):
+class Model(Base, frozen=True, kw_only=True):
     name: Annotated[
         str,
         Meta(
@@ -58,21 +58,29 @@ class Model(Base, kw_only=True):
         str | None,
         Meta(
             description="Where the weights come from. Default: hf://<name>.",
-            examples=["hf://openai/gpt-oss-120b", "pvc://models/gpt-oss-120b", "pvc+hf://models/hub/openai/gpt-oss-120b"],
+            examples=[
+                "hf://openai/gpt-oss-120b",
+                "pvc://models/gpt-oss-120b",
+                "pvc+hf://models/hub/openai/gpt-oss-120b",
+            ],
         ),
     ] = None
-    size: Annotated[Quantity | None, Meta(description="Model volume of each pod. Default: from the model facts.")] = None
+    size: Annotated[Quantity | None, Meta(description="Model volume of each pod. Default: from the model facts.")] = (
+        None
+    )
     auth_secret_name: Annotated[
         Subdomain | None,
         Meta(description="Secret whose key HF_TOKEN holds the Hugging Face token. Never the token itself."),
     ] = None
     config: Annotated[
         str | None,
-        Meta(description="Path, beside the spec, of a Hugging Face config.json for a model that the facts do not know."),
+        Meta(
+            description="Path, beside the spec, of a Hugging Face config.json for a model that the facts do not know."
+        ),
     ] = None
 
 
-class LoadBalancer(Base, kw_only=True):
+class LoadBalancer(Base, frozen=True, kw_only=True):
     scheme: Annotated[Literal["internal", "internet-facing"], Meta(description="Who reaches the API.")] = "internal"
     target_type: Annotated[Literal["ip", "instance"], Meta(description="What the NLB sends traffic to.")] = "ip"
     annotations: Annotated[
@@ -81,16 +89,17 @@ class LoadBalancer(Base, kw_only=True):
     ] = {}
 
 
-class Gateway(Base, kw_only=True):
+class Gateway(Base, frozen=True, kw_only=True):
     provider: Annotated[
         Literal["istio", "kgateway", "agentgateway"], Meta(description="Gateway API implementation in the cluster.")
     ] = "istio"
     load_balancer: Annotated[
-        LoadBalancer | None, Meta(description="An AWS Network Load Balancer; absent, the gateway is a ClusterIP Service.")
+        LoadBalancer | None,
+        Meta(description="An AWS Network Load Balancer; absent, the gateway is a ClusterIP Service."),
     ] = None
 
 
-class Parallelism(Base, kw_only=True):
+class Parallelism(Base, frozen=True, kw_only=True):
     tensor: Annotated[Count | None, Meta(description="Tensor parallel size: GPUs that share each layer.")] = None
     data: Annotated[Count | None, Meta(description="Data parallel size over all pods of one replica.")] = None
     data_local: Annotated[Count | None, Meta(description="Data parallel ranks in each pod.")] = None
@@ -100,39 +109,49 @@ class Parallelism(Base, kw_only=True):
     ] = None
 
 
-class Resources(Base, kw_only=True):
+class Resources(Base, frozen=True, kw_only=True):
     cpu: Annotated[Quantity | None, Meta(description="CPU of each pod, request and limit.")] = None
-    memory: Annotated[Quantity | None, Meta(description="Memory of each pod, request and limit; holds /dev/shm too.")] = None
+    memory: Annotated[
+        Quantity | None, Meta(description="Memory of each pod, request and limit; holds /dev/shm too.")
+    ] = None
     shm: Annotated[Quantity | None, Meta(description="Size of the memory-backed /dev/shm.")] = None
 
 
-class Role(Base, kw_only=True):
-    replicas: Annotated[Annotated[int, Meta(ge=1, le=10000)] | None, Meta(description="Independent model servers.")] = None
+class Role(Base, frozen=True, kw_only=True):
+    replicas: Annotated[Annotated[int, Meta(ge=1, le=10000)] | None, Meta(description="Independent model servers.")] = (
+        None
+    )
     parallelism: Annotated[Parallelism, Meta(description="How one model server spreads over GPUs.")] = Parallelism()
     instance_type: Annotated[
-        str | None, Meta(description="Hardware of this role, where it differs from instanceTypes.", examples=["p5en.48xlarge"])
+        str | None,
+        Meta(description="Hardware of this role, where it differs from instanceTypes.", examples=["p5en.48xlarge"]),
     ] = None
     efa: Annotated[
         Literal["auto"] | Annotated[int, Meta(ge=0, le=64)],
-        Meta(description="EFA interfaces of each pod. auto: (interfaces of the instance / its GPUs) x GPUs of the pod."),
+        Meta(
+            description="EFA interfaces of each pod. auto: (interfaces of the instance / its GPUs) x GPUs of the pod."
+        ),
     ] = "auto"
     resources: Annotated[Resources, Meta(description="CPU, memory and shared memory of each pod.")] = Resources()
     args: Annotated[
         Args,
         Meta(
-            description="vLLM flags without dashes: typed values, true/false for switches, maps and lists for JSON flags.",
+            description="vLLM flags without dashes: typed values, true/false for switches, maps and lists for JSON "
+            "flags.",
             examples=[{"max-num-seqs": 256}],
         ),
     ] = {}
-    env: Annotated[Env, Meta(description="Environment of the vLLM container.", examples=[{"VLLM_LOGGING_LEVEL": "INFO"}])] = {}
+    env: Annotated[
+        Env, Meta(description="Environment of the vLLM container.", examples=[{"VLLM_LOGGING_LEVEL": "INFO"}])
+    ] = {}
 
 
-class Engine(Base, kw_only=True):
+class Engine(Base, frozen=True, kw_only=True):
     args: Annotated[Args, Meta(description="vLLM flags of every role; a role's own win.")] = {}
     env: Annotated[Env, Meta(description="Environment of every role's vLLM container; a role's own wins.")] = {}
 
 
-class Transfer(Base, kw_only=True):
+class Transfer(Base, frozen=True, kw_only=True):
     backend: Annotated[
         Literal["LIBFABRIC", "UCX"], Meta(description="NIXL backend of the KV transfer; only LIBFABRIC drives EFA.")
     ] = "LIBFABRIC"
@@ -141,7 +160,7 @@ class Transfer(Base, kw_only=True):
     ] = False
 
 
-class CpuCache(Base, kw_only=True):
+class CpuCache(Base, frozen=True, kw_only=True):
     connector: Annotated[
         Literal["offloading", "lmcache"] | None,
         Meta(description="What moves blocks to CPU memory. Default: lmcache beside disk or storage, offloading else."),
@@ -149,24 +168,30 @@ class CpuCache(Base, kw_only=True):
     size: Annotated[Quantity | None, Meta(description="CPU memory for KV blocks in each pod.")] = None
 
 
-class DiskCache(Base, kw_only=True):
-    path: Annotated[str, Meta(pattern=r"^/[-A-Za-z0-9._/]+$", description="Directory of the node's NVMe.")] = "/mnt/k8s-disks/0/kv"
+class DiskCache(Base, frozen=True, kw_only=True):
+    path: Annotated[str, Meta(pattern=r"^/[-A-Za-z0-9._/]+$", description="Directory of the node's NVMe.")] = (
+        "/mnt/k8s-disks/0/kv"
+    )
     size: Annotated[Quantity | None, Meta(description="Disk space for KV blocks of each pod.")] = None
 
 
-class StorageCache(Base, kw_only=True):
-    claim: Annotated[Subdomain, Meta(description="PersistentVolumeClaim on a shared file system (FSx for Lustre, EFS).")]
+class StorageCache(Base, frozen=True, kw_only=True):
+    claim: Annotated[
+        Subdomain, Meta(description="PersistentVolumeClaim on a shared file system (FSx for Lustre, EFS).")
+    ]
     size: Annotated[Quantity | None, Meta(description="Space for KV blocks on the claim.")] = None
 
 
-class Cache(Base, kw_only=True):
+class Cache(Base, frozen=True, kw_only=True):
     cpu: Annotated[CpuCache | None, Meta(description="KV cache tier in CPU memory.")] = None
     disk: Annotated[DiskCache | None, Meta(description="KV cache tier on the node's NVMe (LMCache).")] = None
     storage: Annotated[StorageCache | None, Meta(description="KV cache tier on shared storage (LMCache).")] = None
 
 
-class Scheduler(Base, kw_only=True):
-    replicas: Annotated[Annotated[int, Meta(ge=1, le=16)], Meta(description="Endpoint pickers; more than one elects a leader.")] = 1
+class Scheduler(Base, frozen=True, kw_only=True):
+    replicas: Annotated[
+        Annotated[int, Meta(ge=1, le=16)], Meta(description="Endpoint pickers; more than one elects a leader.")
+    ] = 1
     non_cached_tokens: Annotated[
         Annotated[int, Meta(ge=0)] | None,
         Meta(description="Prompt tokens not in a decode pod's cache from which prefill is disaggregated. 0: always."),
@@ -176,7 +201,7 @@ class Scheduler(Base, kw_only=True):
     ] = {}
 
 
-class Toleration(Base, kw_only=True):
+class Toleration(Base, frozen=True, kw_only=True):
     key: str | None = None
     operator: Literal["Exists", "Equal"] | None = None
     value: str | None = None
@@ -184,50 +209,62 @@ class Toleration(Base, kw_only=True):
     toleration_seconds: int | None = None
 
 
-class Cluster(Base, kw_only=True):
+class Cluster(Base, frozen=True, kw_only=True):
     efa_per_node: Annotated[
         Annotated[int, Meta(ge=0, le=64)] | None,
         Meta(description="EFA interfaces really attached to each node, where fewer than the instance type can have."),
     ] = None
     zone: Annotated[str | None, Meta(description="Availability zone of every pod.", examples=["us-east-1a"])] = None
-    node_selector: Annotated[dict[str, str], Meta(description="Further node labels that every model server selects.")] = {}
+    node_selector: Annotated[
+        dict[str, str], Meta(description="Further node labels that every model server selects.")
+    ] = {}
     tolerations: Annotated[tuple[Toleration, ...], Meta(description="Further tolerations of every model server.")] = ()
 
 
-class Values(Base, kw_only=True):
+class Values(Base, frozen=True, kw_only=True):
     infra: Annotated[dict[str, Any], Meta(description="Merged into values/infra.yaml.")] = {}
     gaie: Annotated[dict[str, Any], Meta(description="Merged into values/gaie.yaml.")] = {}
     ms: Annotated[dict[str, Any], Meta(description="Merged into values/ms.yaml.")] = {}
 
 
-class Suppression(Base, kw_only=True):
-    code: Annotated[str, Meta(pattern=r"^[A-Z]{3,4}[0-9]{3}$", description="The finding to silence.", examples=["NLB004"])]
+class Suppression(Base, frozen=True, kw_only=True):
+    code: Annotated[
+        str, Meta(pattern=r"^[A-Z]{3,4}[0-9]{3}$", description="The finding to silence.", examples=["NLB004"])
+    ]
     reason: Annotated[str, Meta(min_length=8, description="Why it does not apply here; kept in SUMMARY.md.")]
 
 
-class PathSpec(Base, kw_only=True):
+class PathSpec(Base, frozen=True, kw_only=True):
     path: Annotated[str, Meta(description="The llm-d well-lit path.")]
     with_: Annotated[tuple[str, ...], Meta(description="Further paths composed with it.")] = ()
     release: Annotated[str, Meta(description="llm-d release: images, charts, vLLM version, plugins.")] = "v0.5.1"
-    platform: Annotated[Literal["eks", "hyperpod"], Meta(description="Amazon EKS or SageMaker HyperPod on EKS.")] = "eks"
+    platform: Annotated[Literal["eks", "hyperpod"], Meta(description="Amazon EKS or SageMaker HyperPod on EKS.")] = (
+        "eks"
+    )
     instance_types: Annotated[
         Annotated[tuple[str, ...], Meta(min_length=1, max_length=64)],
         Meta(description="One output directory each; EC2 names and HyperPod's ml. names.", examples=[["p5.48xlarge"]]),
     ]
     model: Annotated[Model, Meta(description="What is served.")]
     gateway: Annotated[Gateway, Meta(description="How requests come in.")] = Gateway()
-    prefill: Annotated[Role | None, Meta(description="Model servers that compute prompts; absent where the path has none.")] = None
+    prefill: Annotated[
+        Role | None, Meta(description="Model servers that compute prompts; absent where the path has none.")
+    ] = None
     decode: Annotated[Role, Meta(description="Model servers that generate tokens.")] = Role()
     engine: Annotated[Engine, Meta(description="vLLM settings of every role.")] = Engine()
     transfer: Annotated[Transfer, Meta(description="KV cache transfer between prefill and decode.")] = Transfer()
     cache: Annotated[Cache, Meta(description="KV cache tiers below GPU memory (tiered-prefix-cache).")] = Cache()
     scheduler: Annotated[Scheduler, Meta(description="The endpoint picker (EPP).")] = Scheduler()
     cluster: Annotated[Cluster, Meta(description="What the nodes really have.")] = Cluster()
-    values: Annotated[Values, Meta(description="Escape hatch, merged last; a path no chart reads is an error.")] = Values()
-    suppress: Annotated[tuple[Suppression, ...], Meta(description="Findings that do not apply, each with its reason.")] = ()
+    values: Annotated[Values, Meta(description="Escape hatch, merged last; a path no chart reads is an error.")] = (
+        Values()
+    )
+    suppress: Annotated[
+        tuple[Suppression, ...], Meta(description="Findings that do not apply, each with its reason.")
+    ] = ()
 
 
-class Document(Base, kw_only=True):
+class Document(Base, frozen=True, kw_only=True):
     """The whole file, as it is validated."""
 
     api_version: Annotated[Literal["llmdgen.dev/v1alpha1"], Meta(description="Version of this format.")]

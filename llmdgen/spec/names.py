@@ -48,7 +48,9 @@ def _name(name: Any) -> Iterator[Finding]:
             "SPEC011",
             f"name has {len(name)} characters, {LONGEST_NAME} are allowed: the Service"
             " infra-<name>-inference-gateway-istio must fit into 63",
-            f"shorten it by {len(name) - LONGEST_NAME}", "metadata", "name",
+            f"shorten it by {len(name) - LONGEST_NAME}",
+            "metadata",
+            "name",
         )
 
 

@@ -40,33 +40,71 @@ NAMED = re.compile(
 """A key whose value is a secret, whatever it looks like."""
 
 KINDS = (
-    Kind("SEC001", "a Hugging Face token", ("hf_", "api_org_"), _ALONE + r"(?P<secret>(?:hf|api_org)_[A-Za-z0-9]{20,})",
-         "delete it, revoke it at huggingface.co/settings/tokens, and name the Secret that holds the new one in"
-         " spec.model.authSecretName"),
-    Kind("SEC002", "an AWS access key id", ("akia", "asia", "abia", "acca"),
-         _ALONE + r"(?P<secret>(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16})(?![A-Za-z0-9])",
-         "delete it, deactivate it in IAM, and give the pod a role (EKS Pod Identity or IRSA)"),
-    Kind("SEC002", "an AWS secret access key", ("secret", "aws"),
-         r"(?i)(?:aws|secret)[a-z_ -]*(?:key|secret)" + _KEYED + r"(?P<secret>[A-Za-z0-9/+]{40})(?![A-Za-z0-9/+=])",
-         "delete it, deactivate it in IAM, and give the pod a role (EKS Pod Identity or IRSA)"),
-    Kind("SEC002", "an AWS session token", ("iqojb3jpz2lu", "fwogzxivyxdz"),
-         r"(?P<secret>(?:IQoJb3JpZ2lu|FwoGZXIvYXdz)[A-Za-z0-9/+=]{20,})",
-         "delete it, and give the pod a role (EKS Pod Identity or IRSA)"),
-    Kind("SEC003", "a private key", ("private key",),
-         r"(?s)(?P<secret>-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----.*?"
-         r"(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----|\Z))"),
-    Kind("SEC004", "a GitHub token", ("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"),
-         _ALONE + r"(?P<secret>gh[pousr]_[A-Za-z0-9]{30,}|github_pat_[A-Za-z0-9_]{22,})"),
+    Kind(
+        "SEC001",
+        "a Hugging Face token",
+        ("hf_", "api_org_"),
+        _ALONE + r"(?P<secret>(?:hf|api_org)_[A-Za-z0-9]{20,})",
+        "delete it, revoke it at huggingface.co/settings/tokens, and name the Secret that holds the new one in"
+        " spec.model.authSecretName",
+    ),
+    Kind(
+        "SEC002",
+        "an AWS access key id",
+        ("akia", "asia", "abia", "acca"),
+        _ALONE + r"(?P<secret>(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16})(?![A-Za-z0-9])",
+        "delete it, deactivate it in IAM, and give the pod a role (EKS Pod Identity or IRSA)",
+    ),
+    Kind(
+        "SEC002",
+        "an AWS secret access key",
+        ("secret", "aws"),
+        r"(?i)(?:aws|secret)[a-z_ -]*(?:key|secret)" + _KEYED + r"(?P<secret>[A-Za-z0-9/+]{40})(?![A-Za-z0-9/+=])",
+        "delete it, deactivate it in IAM, and give the pod a role (EKS Pod Identity or IRSA)",
+    ),
+    Kind(
+        "SEC002",
+        "an AWS session token",
+        ("iqojb3jpz2lu", "fwogzxivyxdz"),
+        r"(?P<secret>(?:IQoJb3JpZ2lu|FwoGZXIvYXdz)[A-Za-z0-9/+=]{20,})",
+        "delete it, and give the pod a role (EKS Pod Identity or IRSA)",
+    ),
+    Kind(
+        "SEC003",
+        "a private key",
+        ("private key",),
+        r"(?s)(?P<secret>-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----.*?"
+        r"(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----|\Z))",
+    ),
+    Kind(
+        "SEC004",
+        "a GitHub token",
+        ("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"),
+        _ALONE + r"(?P<secret>gh[pousr]_[A-Za-z0-9]{30,}|github_pat_[A-Za-z0-9_]{22,})",
+    ),
     Kind("SEC004", "a GitLab token", ("glpat-",), _ALONE + r"(?P<secret>glpat-[A-Za-z0-9_-]{20,})"),
     Kind("SEC004", "a Slack token", ("xox", "xapp-"), _ALONE + r"(?P<secret>(?:xox[abceprs]|xapp)-[A-Za-z0-9-]{10,})"),
-    Kind("SEC004", "an OpenAI or Anthropic key", ("sk-",),
-         _ALONE + r"(?P<secret>sk-(?=[A-Za-z0-9_-]*[0-9])(?=[A-Za-z0-9_-]*[A-Z])[A-Za-z0-9_-]{20,})"),
+    Kind(
+        "SEC004",
+        "an OpenAI or Anthropic key",
+        ("sk-",),
+        _ALONE + r"(?P<secret>sk-(?=[A-Za-z0-9_-]*[0-9])(?=[A-Za-z0-9_-]*[A-Z])[A-Za-z0-9_-]{20,})",
+    ),
     Kind("SEC004", "an NVIDIA key", ("nvapi-",), _ALONE + r"(?P<secret>nvapi-[A-Za-z0-9_-]{20,})"),
     Kind("SEC004", "a Google API key", ("aiza",), _ALONE + r"(?P<secret>AIza[A-Za-z0-9_-]{35})"),
-    Kind("SEC004", "a JSON Web Token", ("eyj",),
-         _ALONE + r"(?P<secret>eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,})"),
-    Kind("SEC005", "a password in a URL", ("://",), r"://[^\s:/@'\"]{0,80}:(?P<secret>[^\s/@'\"$]{1,200})@",
-         "delete it from the URL, and give it to the pod through a Kubernetes Secret"),
+    Kind(
+        "SEC004",
+        "a JSON Web Token",
+        ("eyj",),
+        _ALONE + r"(?P<secret>eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,})",
+    ),
+    Kind(
+        "SEC005",
+        "a password in a URL",
+        ("://",),
+        r"://[^\s:/@'\"]{0,80}:(?P<secret>[^\s/@'\"$]{1,200})@",
+        "delete it from the URL, and give it to the pod through a Kubernetes Secret",
+    ),
 )
 
 

@@ -36,7 +36,9 @@ def foreign(data: Any) -> Finding | None:
     """A finding where the document is no spec of ours at all, so that nothing else about it is worth saying."""
     if not isinstance(data, dict):
         return Finding(
-            "SPEC007", Severity.ERROR, f"a spec is a mapping, this document is {described(data)}",
+            "SPEC007",
+            Severity.ERROR,
+            f"a spec is a mapping, this document is {described(data)}",
             f"start with apiVersion: {API_VERSION}",
         )
     version, kind = data.get("apiVersion"), data.get("kind")
@@ -47,8 +49,11 @@ def foreign(data: Any) -> Finding | None:
         of = f"of {quoted(version, bare=True)}"
         what = f"a {quoted(kind, bare=True)} {of}" if isinstance(kind, str) else of
         return Finding(
-            "SPEC020", Severity.ERROR, f"this document is {what}, not a {KIND} of {API_VERSION}",
-            f"write apiVersion: {API_VERSION} and kind: {KIND}, or take the document out of the file", ("apiVersion",),
+            "SPEC020",
+            Severity.ERROR,
+            f"this document is {what}, not a {KIND} of {API_VERSION}",
+            f"write apiVersion: {API_VERSION} and kind: {KIND}, or take the document out of the file",
+            ("apiVersion",),
         )
     if isinstance(kind, str) and kind != KIND:
         return Finding("SPEC020", Severity.ERROR, f"kind {quoted(kind)} is not known", f"write {KIND}", ("kind",))
