@@ -156,7 +156,7 @@ class Container:
         """A routing sidecar's flags, which are all written `--name=value` or `--name value`."""
         flags: dict[str, str] = {}
         words = [str(each) for each in self.doc.get("args") or ()]
-        for word, following in zip(words, [*words[1:], ""], strict=True):
+        for word, following in zip(words, [*words[1:], ""], strict=False):
             if word.startswith("-"):
                 name, equals, value = word.lstrip("-").partition("=")
                 flags[name] = value if equals else following
@@ -175,7 +175,7 @@ def _json(value: Any) -> dict[str, Any]:
 def _flags_only(arguments: tuple[str, ...]) -> dict[str, Any]:
     """The flags as texts, so that other rules have something to look at where one argument is wrong."""
     flags: dict[str, Any] = {}
-    for word, following in zip(arguments, (*arguments[1:], ""), strict=True):
+    for word, following in zip(arguments, (*arguments[1:], ""), strict=False):
         if word.startswith("--"):
             name, equals, value = word[2:].partition("=")
             flags[name.replace("_", "-")] = value if equals else following

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+from pathlib import Path
+
 import pytest
 
 from llmdgen.verify.command_line import served_arguments, unresolved
@@ -69,3 +73,26 @@ def test_what_only_the_cluster_knows_stays_in_one_spelling() -> None:
 
 def test_arithmetic_on_what_is_not_known_stays() -> None:
     assert served_arguments(["sh", "-c"], ["vllm serve m --r=$((INDEX * 8))"], {}) == ("m", "--r=$((INDEX * 8))")
+
+
+@pytest.mark.parametrize("index", ["0", "1"])
+def test_a_script_is_read_as_bash_would_run_it(tmp_path: Path, index: str) -> None:
+    bash = shutil.which("bash")
+    if bash is None:
+        pytest.skip("there is no bash")
+    program = tmp_path / "vllm"
+    program.write_text("#!/bin/sh\nprintf '%s\\n' \"$@\"\n")
+    program.chmod(0o755)
+    variables = {
+        "DP_SIZE_LOCAL": "8",
+        "TP_SIZE": "1",
+        "LWS_WORKER_INDEX": index,
+        "LWS_GROUP_SIZE": "2",
+        "LWS_LEADER_ADDRESS": "leader.ns",
+    }
+    answer = subprocess.run(
+        [bash, "-c", SCRIPT], env={**variables, "PATH": str(tmp_path)}, capture_output=True, text=True, check=True
+    )
+    assert ("serve", *(served_arguments(["bash", "-c"], [SCRIPT], variables) or ())) == tuple(
+        answer.stdout.splitlines()
+    )

@@ -16,6 +16,7 @@ from tests.verify.conftest import Docs, Good
 from tests.verify.mutate import (
     DECODE,
     EFA,
+    EPP,
     GATEWAY,
     NLB,
     PREFILL,
@@ -210,3 +211,11 @@ def test_the_first_difference_of_an_argument_file_is_named(pd: Good) -> None:
         found = pd.break_(lambda docs: None, {"vllm/decode.args": changed})
         assert [each.code for each in found] == ["VER092"]
         assert says in found[0].says
+
+
+def test_a_container_without_arguments_is_no_scheduler(pd: Good) -> None:
+    def change(docs: Docs) -> None:
+        tokenizer = {"name": "tokenizer-uds", "image": "ghcr.io/llm-d/llm-d-uds-tokenizer:v0.6.0"}
+        pod(docs, EPP)["containers"].insert(0, tokenizer)
+
+    assert pd.codes(change) == set()
