@@ -1,0 +1,164 @@
+"""KV connectors: their names, what each of them reads, and what goes with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from llmdgen.checks.registry import Draft, found
+from llmdgen.engine.checks.settings import RoleSettings, engine_rule, mapping, whole
+from llmdgen.engine.checks.values import MULTI, Problem, children, field_problems, shown
+from llmdgen.engine.facts import Connector, connectors, lmcache
+from llmdgen.findings import Route
+from llmdgen.suggest import did_you_mean
+
+FLAG = "kv-transfer-config"
+EXTRA = "kv_connector_extra_config"
+OFFLOADING = "OffloadingConnector"
+
+
+@engine_rule("VLLM005", "error", "a KV connector that this vLLM does not have")
+def connector_exists(role: RoleSettings) -> Iterator[Draft]:
+    """vLLM looks the connector up only when the engine starts, and stops there. Names are exact. A connector of your
+    own is allowed where kv_connector_module_path names its module.
+
+    Fails:  kv-transfer-config: {kv_connector: NixlConector, kv_role: kv_both}, inside MultiConnector too.
+    Passes: kv-transfer-config: {kv_connector: NixlConnector, kv_role: kv_both}.
+    """
+    known = role.table.connectors
+    for inside, transfer in _transfers(role):
+        name = transfer.get("kv_connector")
+        own = transfer.get("kv_connector_module_path")
+        if isinstance(name, str) and name not in known and not own:
+            says = f"vLLM {role.table.vllm} has no KV connector {shown(name)}"
+            fix = did_you_mean(name, known)
+            yield found(*role.at(FLAG, *inside, "kv_connector"), says=says, fix=fix)
+
+
+@engine_rule("VLLM006", "error", "a setting that a KV connector does not read")
+def connector_reads_its_settings(role: RoleSettings) -> Iterator[Draft]:
+    """kv_connector_extra_config goes to the connector unchecked: a key that it does not read does nothing, one that it
+    needs stops the engine. NIXL's backends are a list of exact upper-case names; NIXL logs an unknown one and goes on
+    without it, and reads a bare string letter by letter. Every connector needs a kv_role, and one inside a
+    MultiConnector must not have an engine_id, which MultiConnector passes itself.
+
+    Fails:  {kv_connector: NixlConnector, kv_role: kv_both, kv_connector_extra_config: {backends: libfabric}}
+            {kv_connector: OffloadingConnector, kv_role: kv_both, kv_connector_extra_config: {num_cpu_blocks: 1000}}
+            kv_connector_extra_config: {enable_cross_layers_blocks: true}, which no vLLM before 0.16 reads.
+    Passes: {kv_connector: NixlConnector, kv_role: kv_both, kv_connector_extra_config: {backends: [LIBFABRIC]}}
+    """
+    for inside, transfer in _transfers(role):
+        name = transfer.get("kv_connector")
+        if not isinstance(name, str) or transfer.get("kv_connector_module_path"):
+            continue
+        at = role.at(FLAG, *inside)
+        if transfer.get("kv_role") is None:
+            says = f"{name} has no kv_role, and vLLM refuses a connector without one"
+            yield found(*at, says=says, fix="add kv_role: kv_both, kv_producer or kv_consumer")
+        if inside and "engine_id" in transfer:
+            says = "a connector inside MultiConnector cannot have an engine_id: MultiConnector passes its own"
+            yield found(*at, "engine_id", says=says, fix="remove it", on_key=True)
+        rules = connectors(role.release).get(name)
+        if rules is not None:
+            yield from _extra(role, name, rules, mapping(transfer.get(EXTRA)), at)
+
+
+@engine_rule("VLLM010", "error", "kv-offloading-size where it cannot work")
+def offloading_is_a_connector(role: RoleSettings) -> Iterator[Draft]:
+    """--kv-offloading-size makes vLLM choose a KV connector itself. Beside --kv-transfer-config it replaces the
+    connector given there, so that prefill and decode no longer exchange anything; alone it stops the engine, because
+    that connector cannot run with the hybrid KV cache manager and this flag, unlike --kv-transfer-config, leaves it on.
+
+    Fails:  args: {kv-offloading-size: 100}.
+    Passes: spec.cache: {cpu: {size: 100Gi}} with the path tiered-prefix-cache.
+    """
+    if role.args.get("kv-offloading-size") is None:
+        return
+    at, fix = role.at("kv-offloading-size"), "set spec.cache.cpu.size with the path tiered-prefix-cache"
+    if role.args.get(FLAG) is not None:
+        says = "--kv-offloading-size replaces the connector of --kv-transfer-config"
+        yield found(*at, says=says, fix=fix, on_key=True)
+    elif role.args.get("disable-hybrid-kv-cache-manager") is not True:
+        says = "--kv-offloading-size alone stops vLLM: its connector cannot run with the hybrid KV cache manager"
+        yield found(*at, says=says, fix=fix, on_key=True)
+
+
+@engine_rule("VLLM015", "error", "the hybrid KV cache manager forced on")
+def hybrid_manager_is_off(role: RoleSettings) -> Iterator[Draft]:
+    """No KV connector of vLLM 0.15.1 supports the hybrid KV cache manager, nor do KV events. vLLM switches it off by
+    itself where either is configured, unless the flag forces it on: then the engine stops.
+
+    Fails:  args: {disable-hybrid-kv-cache-manager: false} in prefill/decode disaggregation.
+    Passes: the flag left out.
+    """
+    flag = "disable-hybrid-kv-cache-manager"
+    reason = next((each for each in (FLAG, "kv-events-config") if role.args.get(each) is not None), None)
+    if role.args.get(flag) is False and reason:
+        says = f"--no-{flag} cannot be combined with --{reason}"
+        yield found(*role.at(flag), says=says, fix=f"remove {flag}")
+
+
+def _transfers(role: RoleSettings) -> Iterator[tuple[Route, Mapping[str, Any]]]:
+    """Every connector's settings and where they stand inside the flag: its own, then those inside a MultiConnector."""
+    transfer = mapping(role.args.get(FLAG))
+    if transfer:
+        yield from _with_children((), transfer)
+
+
+def _with_children(inside: Route, transfer: Mapping[str, Any]) -> Iterator[tuple[Route, Mapping[str, Any]]]:
+    yield inside, transfer
+    if transfer.get("kv_connector") == MULTI:
+        for index, child in enumerate(children(transfer)):
+            yield from _with_children((*inside, EXTRA, "connectors", index), child)
+
+
+def _extra(role: RoleSettings, name: str, rules: Connector, extra: Mapping[str, Any], at: Route) -> Iterator[Draft]:
+    here = (*at, EXTRA)
+    for key, value in extra.items():
+        if key in rules.unread:
+            yield found(*here, key, says=f"{name} does not read {key}", fix=rules.unread[key], on_key=True)
+        elif key in rules.keys:
+            for problem in _value_problems(role, name, key, rules, value):
+                yield found(*here, *problem.inside, says=problem.says, fix=problem.fix)
+        elif rules.prefix and key.startswith(rules.prefix):
+            yield from _lmcache(role, key, rules.prefix, value, here)
+        else:
+            fix = did_you_mean(key, rules.keys) or "remove it"
+            yield found(*here, key, says=f"{name} reads no {shown(key)}", fix=fix, on_key=True)
+    for key in rules.required:
+        if not extra.get(key):
+            yield found(*here, says=f"{name} does not start without {key}", fix=f"add {EXTRA}: {{{key}: ...}}")
+    if name == OFFLOADING:
+        yield from _offloading(role, extra, here)
+
+
+def _value_problems(role: RoleSettings, name: str, key: str, rules: Connector, value: Any) -> Iterator[Problem]:
+    for problem in field_problems(f"{name}: {key}", rules.keys[key], value, role.table, (key,)):
+        exact = key == "backends" and isinstance(value, str)
+        fix = f"write [{value.upper()}]: NIXL reads text letter by letter" if exact else problem.fix
+        yield Problem(kind=problem.kind, inside=problem.inside, says=problem.says, fix=fix)
+
+
+def _offloading(role: RoleSettings, extra: Mapping[str, Any], here: Route) -> Iterator[Draft]:
+    spec, specs = extra.get("spec_name"), role.table.offloading_specs
+    if isinstance(spec, str) and spec not in specs and not extra.get("spec_module_path"):
+        says = f"{OFFLOADING} has no spec_name {shown(spec)}"
+        yield found(*here, "spec_name", says=says, fix=did_you_mean(spec, specs))
+    block, gpu_block = whole(extra.get("block_size")), whole(role.args.get("block-size")) or 16
+    if block and block % gpu_block:
+        says = f"{OFFLOADING}'s block_size {block} is no multiple of vLLM's --block-size {gpu_block}"
+        yield found(*here, "block_size", says=says, fix=f"write a multiple of {gpu_block}")
+
+
+def _lmcache(role: RoleSettings, key: str, prefix: str, value: Any, here: Route) -> Iterator[Draft]:
+    table, name = lmcache(role.release), key.removeprefix(prefix)
+    if name in table.renamed:
+        new = prefix + table.renamed[name]
+        yield found(*here, key, says=f"{key} is an old name", fix=f"write {new}", on_key=True)
+    elif name not in table.settings:
+        known = [prefix + each for each in table.settings]
+        fix = did_you_mean(key, known) or "remove it"
+        yield found(*here, key, says=f"LMCache has no setting {shown(key)}", fix=fix, on_key=True)
+    else:
+        for problem in field_problems(key, table.settings[name], value, role.table, (key,)):
+            yield found(*here, *problem.inside, says=problem.says, fix=problem.fix)

@@ -1,0 +1,111 @@
+"""The environment of the vLLM container."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from llmdgen.checks.registry import Draft, found
+from llmdgen.engine.checks.settings import RoleSettings, engine_rule
+from llmdgen.engine.checks.values import shown
+from llmdgen.engine.facts import Variable, lmcache, taken, variables
+from llmdgen.suggest import did_you_mean, one_of
+
+ALL2ALL = "VLLM_ALL2ALL_BACKEND"
+_OFF = ("", "0", "false", "False", "FALSE", "no", "off")
+
+
+@engine_rule("VLLM008", "error", "an environment variable that the engine does not read as written")
+def variable_is_read(role: RoleSettings) -> Iterator[Draft]:
+    """vLLM ignores a VLLM_ variable, and LMCache an LMCACHE_ variable, that it does not know: a misspelt one does
+    nothing. Of those it knows, vLLM reads many as a number, and stops at its first use of any other text; of its
+    switches some are on for 1 alone, others for true as well.
+
+    Fails:  env: {VLLM_LOGING_LEVEL: DEBUG}, {VLLM_LOG_STATS_INTERVAL: often}, {VLLM_USE_BYTECODE_HOOK: "true"}.
+    Passes: env: {VLLM_LOGGING_LEVEL: DEBUG, VLLM_LOG_STATS_INTERVAL: "10"}.
+    """
+    for name, value in role.env.items():
+        if name.startswith("VLLM_"):
+            known = variables(role.release)
+            if name not in known:
+                yield _unknown(role, name, f"vLLM {role.table.vllm}", tuple(known))
+            elif value is not None:
+                yield from _unreadable(role, name, value, known[name])
+        elif name.startswith("LMCACHE_") and name not in lmcache(role.release).environment():
+            yield _unknown(role, name, "LMCache", lmcache(role.release).environment())
+
+
+@engine_rule("VLLM009", "error", "an environment variable that overrides a flag")
+def variable_overrides_no_flag(role: RoleSettings) -> Iterator[Draft]:
+    """VLLM_ALL2ALL_BACKEND still overrides --all2all-backend, whatever the flag says, and later versions drop it: one
+    place must state the backend, and the flag is the one that is checked and shown.
+
+    Fails:  env: {VLLM_ALL2ALL_BACKEND: naive}.
+    Passes: args: {all2all-backend: naive}.
+    """
+    if ALL2ALL in role.env:
+        says = f"{ALL2ALL} overrides --all2all-backend={role.value('all2all-backend')}"
+        yield found(*role.env_at(ALL2ALL), says=says, fix="set args.all2all-backend", on_key=True)
+
+
+@engine_rule("VLLM017", "error", "an environment variable that llmdgen or the chart sets")
+def variable_is_the_specs_to_set(role: RoleSettings) -> Iterator[Draft]:
+    """The chart adds DP_SIZE, TP_SIZE, HF_HOME and HF_TOKEN to the container, llmdgen the addresses that vLLM's pods
+    find each other by. A second entry of one name is refused by server-side apply; where it is not, the last wins.
+
+    Fails:  env: {HF_HOME: /models}.
+    Passes: spec.model.uri, spec.model.authSecretName, parallelism.
+    """
+    names = taken(role.release).environment
+    for name in role.env:
+        if name in names and role.spec_sets_env(name):
+            says = f"{name} is not set under env: llmdgen, the chart or Kubernetes does"
+            yield found(*role.env_at(name), says=says, fix=names[name], on_key=True)
+
+
+@engine_rule("HELM001", "error", "text that Helm would execute")
+def helm_executes_nothing(role: RoleSettings) -> Iterator[Draft]:
+    """The modelservice chart runs every environment value through Helm's tpl: {{ begins a template there, which fails
+    or puts other text in its place.
+
+    Fails:  env: {GREETING: "{{ .Values.x }}"}.
+    Passes: text without two opening braces in a row.
+    """
+    for name, value in role.env.items():
+        if value is not None and "{{" in value:
+            says = f"{name} holds {{{{, which Helm's tpl would execute"
+            yield found(*role.env_at(name), says=says, fix="put the text in a ConfigMap or change it")
+
+
+def _unknown(role: RoleSettings, name: str, reader: str, known: tuple[str, ...]) -> Draft:
+    fix = did_you_mean(name, known) or "remove it"
+    return found(*role.env_at(name), says=f"{reader} does not read {name}", fix=fix, on_key=True)
+
+
+def _unreadable(role: RoleSettings, name: str, value: str, variable: Variable) -> Iterator[Draft]:
+    """What vLLM makes of the value, where that is not what it looks like."""
+    at = role.env_at(name)
+    if variable.kind in ("int", "float") and not _number(value, variable.kind):
+        wanted = "a whole number" if variable.kind == "int" else "a number"
+        yield found(*at, says=f"{name} takes {wanted}, not {shown(value)}", fix=f"write {wanted}")
+    elif variable.kind == "choice":
+        given = value.lower() if variable.any_case else value
+        choices = [each.lower() for each in variable.choices] if variable.any_case else list(variable.choices)
+        if given not in choices:
+            fix = did_you_mean(value, variable.choices, listed_up_to=20)
+            yield found(*at, says=f"{name} cannot be {shown(value)}", fix=fix)
+    elif variable.kind == "switch" and value not in variable.true and (variable.strict or value not in _OFF):
+        if variable.strict and _number(value, "int"):
+            return
+        effect = "vLLM stops at" if variable.strict else "vLLM reads as off"
+        on = one_of(variable.true)
+        yield found(*at, says=f"{name}: {effect} {shown(value)}", fix=f"write {on} for on, 0 for off")
+    elif variable.kind == "presence" and value in _OFF:
+        yield found(*at, says=f"{name} is on whatever it holds, {shown(value)} included", fix="remove it")
+
+
+def _number(text: str, kind: str) -> bool:
+    try:
+        int(text) if kind == "int" else float(text)
+    except ValueError:
+        return False
+    return True

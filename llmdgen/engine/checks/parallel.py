@@ -1,0 +1,144 @@
+"""Parallelism: ranks, experts and what carries their tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from llmdgen.checks.registry import Draft, found
+from llmdgen.engine.checks.environment import ALL2ALL
+from llmdgen.engine.checks.settings import RoleSettings, engine_rule, mapping, whole
+from llmdgen.engine.facts import taken
+
+BACKEND = "all2all-backend"
+DEEPEP = ("deepep_low_latency", "deepep_high_throughput")
+
+
+@engine_rule("VLLM011", "error", "dual batch overlap without DeepEP")
+def dual_batch_needs_deepep(role: RoleSettings) -> Iterator[Draft]:
+    """--enable-dbo runs two half batches in turn, so that one computes while the other's tokens travel. vLLM stops where
+    the all2all backend is not DeepEP, and DeepEP does not run on EFA.
+
+    Fails:  args: {enable-dbo: true}.
+    Passes: args without it; the backend allgather_reducescatter has no overlap.
+    """
+    micro = whole(role.args.get("ubatch-size")) or 0
+    for flag, on in (("enable-dbo", role.args.get("enable-dbo") is True), ("ubatch-size", micro > 1)):
+        if on and _backend(role) not in DEEPEP:
+            says = f"--{flag} needs a DeepEP backend, and {BACKEND} is {_backend(role)}"
+            yield found(*role.at(flag), says=says, fix=f"remove {flag}: DeepEP does not run on EFA", on_key=True)
+
+
+@engine_rule("VLLM014", "error", "an all2all backend that cannot run here")
+def backend_runs_on_efa(role: RoleSettings) -> Iterator[Draft]:
+    """vLLM's parser takes every backend it has ever had. DeepEP needs NVSHMEM's IBGDA transport, which drives Mellanox
+    mlx5 adapters and no EFA; pplx-kernels are not in the release's image; MoRI is for AMD GPUs. NCCL over EFA carries
+    allgather_reducescatter.
+
+    Fails:  args: {all2all-backend: deepep_low_latency}.
+    Passes: args: {all2all-backend: allgather_reducescatter}.
+    """
+    reasons = taken(role.release).all2all_backends
+    backend = role.args.get(BACKEND)
+    if isinstance(backend, str) and backend in reasons:
+        says = f"{BACKEND} {backend} cannot run: {reasons[backend]}"
+        yield found(*role.at(BACKEND), says=says, fix="write allgather_reducescatter")
+
+
+@engine_rule("VLLM012", "error", "data or expert parallel settings that vLLM refuses")
+def ranks_fit_together(role: RoleSettings) -> Iterator[Draft]:
+    """vLLM stops where data parallel ranks, their load balancing and expert parallelism contradict each other. Hybrid
+    load balancing (each pod balances over its own ranks) needs several ranks in a pod; expert load balancing
+    (--enable-eplb) needs expert parallelism over more than one GPU, a mixture of experts, and physical experts
+    (routed and redundant) that divide by the ranks.
+
+    Fails:  args: {enable-eplb: true} with parallelism: {expert: false}.
+    Passes: args: {enable-eplb: true} with parallelism: {expert: true, tensor: 1, dataLocal: 8}.
+    """
+    yield from _load_balancing(role)
+    yield from _expert_balancing(role)
+
+
+@engine_rule("VLLM018", "error", "a tensor parallel size that vLLM refuses")
+def tensor_parallel_size_fits(role: RoleSettings) -> Iterator[Draft]:
+    """Every tensor parallel rank is a GPU of one node and holds an equal share of the attention heads; where there are
+    fewer KV heads than ranks, each is copied to an equal number of ranks.
+
+    Fails:  parallelism: {tensor: 16} on a node of 8 GPUs; tensor: 3 for a model of 64 attention heads.
+    Passes: parallelism: {tensor: 8} for a model of 64 attention heads and 8 KV heads.
+    """
+    numbers = role.numbers
+    tensor = numbers.tensor
+    at = role.flag_routes.get("tensor-parallel-size", ())
+    if numbers.gpus and tensor > numbers.gpus:
+        says = f"tensor parallel size {tensor} is more than the node's {numbers.gpus} GPUs"
+        yield found(*at, says=says, fix=f"set parallelism.tensor to {numbers.gpus} or less")
+    elif numbers.attention_heads and numbers.attention_heads % tensor:
+        says = f"the model's {numbers.attention_heads} attention heads do not divide by tensor parallel size {tensor}"
+        yield found(*at, says=says, fix=f"set parallelism.tensor to {_divisors(numbers.attention_heads, numbers.gpus)}")
+    elif numbers.kv_heads and not numbers.mla and _uneven(numbers.kv_heads, tensor):
+        says = f"the model's {numbers.kv_heads} KV heads do not spread evenly over tensor parallel size {tensor}"
+        yield found(*at, says=says, fix=f"set parallelism.tensor to {_divisors(numbers.kv_heads, numbers.gpus)}")
+
+
+def _load_balancing(role: RoleSettings) -> Iterator[Draft]:
+    numbers, args = role.numbers, role.args
+    hybrid, external = args.get("data-parallel-hybrid-lb") is True, args.get("data-parallel-external-lb") is True
+    local = whole(args.get("data-parallel-size-local")) or numbers.data_local
+    if hybrid and external:
+        says = "hybrid and external load balancing exclude each other"
+        yield found(*role.at("data-parallel-external-lb"), says=says, fix="keep one of the two", on_key=True)
+    elif hybrid and local < 2:
+        # The chart writes --data-parallel-size-local only above 1, and vLLM wants it written.
+        says = f"hybrid load balancing needs several ranks in a pod, here are {local}"
+        yield found(*role.at("data-parallel-hybrid-lb"), says=says, fix="set parallelism.dataLocal to 2 or more")
+    elif external and numbers.data < 2:
+        says = "external load balancing needs a data parallel size above 1"
+        yield found(*role.at("data-parallel-external-lb"), says=says, fix="set parallelism.data")
+    if hybrid and args.get("headless") is True:
+        says = "hybrid load balancing needs an API server in each pod, and --headless starts none"
+        yield found(*role.at("headless"), says=says, fix="remove headless", on_key=True)
+    start = whole(args.get("data-parallel-start-rank"))
+    if start is not None and start >= numbers.data:
+        says = f"data parallel start rank {start} is not below the data parallel size {numbers.data}"
+        yield found(*role.at("data-parallel-start-rank"), says=says, fix=f"write 0 to {numbers.data - 1}")
+    if local > numbers.data:
+        says = f"{local} local data parallel ranks are more than the data parallel size {numbers.data}"
+        at = role.at("data-parallel-size-local")
+        yield found(*at, says=says, fix=f"set parallelism.dataLocal to {numbers.data} or less")
+
+
+def _expert_balancing(role: RoleSettings) -> Iterator[Draft]:
+    numbers, args = role.numbers, role.args
+    redundant = whole(mapping(args.get("eplb-config")).get("num_redundant_experts")) or 0
+    if args.get("enable-eplb") is not True:
+        if redundant:
+            says = f"{redundant} redundant experts need --enable-eplb"
+            at = role.at("eplb-config", "num_redundant_experts")
+            yield found(*at, says=says, fix="add enable-eplb: true")
+        return
+    at = role.at("enable-eplb")
+    ranks = numbers.tensor * numbers.data
+    if not (args.get("enable-expert-parallel") is True or numbers.expert_parallel):
+        yield found(*at, says="--enable-eplb needs expert parallelism", fix="set parallelism.expert: true")
+    elif ranks < 2:
+        yield found(*at, says="--enable-eplb needs more than one rank", fix="set parallelism.tensor or data")
+    if numbers.routed_experts == 0:
+        yield found(*at, says="--enable-eplb needs a mixture of experts, and the model is dense", fix="remove it")
+    elif numbers.routed_experts and (numbers.routed_experts + redundant) % ranks:
+        missing = -(numbers.routed_experts + redundant) % ranks
+        says = f"{numbers.routed_experts} routed and {redundant} redundant experts do not divide by {ranks} ranks"
+        fix = f"set eplb-config.num_redundant_experts to {redundant + missing}"
+        yield found(*role.at("eplb-config"), says=says, fix=fix)
+
+
+def _backend(role: RoleSettings) -> str:
+    return str(role.env.get(ALL2ALL) or role.value(BACKEND))
+
+
+def _uneven(heads: int, tensor: int) -> bool:
+    return bool(heads % tensor if heads >= tensor else tensor % heads)
+
+
+def _divisors(heads: int, gpus: int | None) -> str:
+    fitting = [size for size in range(1, (gpus or heads) + 1) if not heads % size]
+    return ", ".join(map(str, fitting))

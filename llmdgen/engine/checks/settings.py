@@ -1,0 +1,104 @@
+"""What the checks of this package look at: one role's flags and environment, and the numbers around them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from llmdgen.checks.registry import Draft, Rule, declare
+from llmdgen.engine.flags import Flag, FlagTable
+from llmdgen.findings import Route
+
+
+class Numbers(Struct, frozen=True, kw_only=True):
+    """What the plan knows of the model and the node. None where it does not know; a check then stays silent.
+
+    `gpus` and `host_memory_bytes` are the node's, `routed_experts` the model's in a layer, 0 for a dense model,
+    `max_position_embeddings` the longest context its config.json allows.
+    """
+
+    tensor: int = 1
+    data: int = 1
+    data_local: int = 1
+    workers: int = 1
+    expert_parallel: bool = False
+    gpus: int | None = None
+    host_memory_bytes: int | None = None
+    attention_heads: int | None = None
+    kv_heads: int | None = None
+    routed_experts: int | None = None
+    max_position_embeddings: int | None = None
+    mla: bool = False
+
+
+class RoleSettings(Struct, frozen=True, kw_only=True):
+    """One role's flags and environment as vLLM will get them, without what the chart adds.
+
+    `env` maps a name to its value, None for one that Kubernetes fills in from the pod. `flag_routes` and `env_routes`
+    lead to places in the spec: a route that ends in the name itself says that the spec sets it, any other that the
+    path does.
+    """
+
+    args: Mapping[str, Any]
+    env: Mapping[str, str | None]
+    release: str
+    table: FlagTable
+    flag_routes: Mapping[str, Route] = {}
+    env_routes: Mapping[str, Route] = {}
+    numbers: Numbers = Numbers()
+
+    def at(self, flag: str, *inside: str | int) -> Route:
+        """The place of a flag, or of a key inside its JSON value."""
+        return (*self.flag_routes.get(flag, ()), *inside)
+
+    def env_at(self, name: str) -> Route:
+        """The place of an environment variable."""
+        return self.env_routes.get(name, ())
+
+    def spec_sets(self, flag: str) -> bool:
+        """Whether the spec itself names the flag, rather than its path."""
+        return self.at(flag)[-1:] == (flag,)
+
+    def spec_sets_env(self, name: str) -> bool:
+        """Whether the spec itself names the variable, rather than its path."""
+        return self.env_at(name)[-1:] == (name,)
+
+    def value(self, flag: str) -> Any:
+        """What the flag is set to, else vLLM's default, None where it has none."""
+        if self.args.get(flag) is not None:
+            return self.args[flag]
+        known = self.table.get(flag)
+        return known.default if known else None
+
+    def known(self) -> Iterable[tuple[Flag, Any]]:
+        """The flags that this vLLM has and that are set, with their values."""
+        for name, value in self.args.items():
+            flag = self.table.get(name)
+            if flag is not None and value is not None:
+                yield flag, value
+
+
+EngineCheck = Callable[[RoleSettings], Iterable[Draft]]
+ENGINE_RULES: list[tuple[Rule, EngineCheck]] = []
+
+
+def engine_rule(code: str, severity: str, title: str) -> Callable[[EngineCheck], EngineCheck]:
+    """Register a check of a role's settings; its docstring is its documentation, as with `registry.rule`."""
+
+    def register(check: EngineCheck) -> EngineCheck:
+        ENGINE_RULES.append((declare(code, severity, title, check.__doc__ or ""), check))
+        return check
+
+    return register
+
+
+def whole(value: Any) -> int | None:
+    """The value where it is an integer, None where it is anything else (another check says so)."""
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def mapping(value: Any) -> Mapping[str, Any]:
+    """The value where it is a map, an empty one where it is anything else."""
+    return value if isinstance(value, Mapping) else {}

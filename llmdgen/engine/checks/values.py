@@ -1,0 +1,264 @@
+"""Whether a value is what vLLM reads: its type, its range, and the keys inside a JSON value.
+
+The checks are stricter than vLLM's parser, which turns text into whatever a flag wants: a spec is typed, so "256" is
+text and 256 a number. What is found is a `Problem`; the rules that report it are in `types` and `json_configs`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from math import isfinite
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from llmdgen.engine.argv import human_int
+from llmdgen.engine.flags import ConfigField, Flag, FlagTable
+from llmdgen.findings import Route
+from llmdgen.suggest import did_you_mean
+
+TRANSFER = "KVTransferConfig"
+MULTI = "MultiConnector"
+_WANTS = {
+    "switch": "true or false",
+    "bool": "true or false",
+    "int": "a whole number",
+    "float": "a number",
+    "str": "text",
+    "enum": "a name",
+    "dict": "a map",
+    "list": "a list",
+    "json": "a map or a list",
+    "json-or-text": "a map or text",
+    "human-int": "a whole number, or text such as 32k (32,000) or 32K (32,768)",
+    "human-int-or-auto": "a whole number, text such as 32k or 32K, or auto",
+}
+
+
+class Problem(Struct, frozen=True, kw_only=True):
+    """One thing wrong with a flag's value; `inside` leads from the flag to the part at fault."""
+
+    kind: Literal["type", "value", "key"]
+    inside: Route = ()
+    says: str
+    fix: str
+
+
+def flag_problems(flag: Flag, value: Any, table: FlagTable) -> Iterator[Problem]:
+    """Everything that is wrong with the value of a flag."""
+    if flag.many and not isinstance(value, Mapping):
+        yield from _many(flag, value)
+        return
+    wrong = _wrong_type(str(flag), flag.type, value, ())
+    if wrong:
+        yield wrong
+        return
+    if flag.config and isinstance(value, Mapping):
+        yield from config_problems(str(flag), flag.config, value, table, ())
+    elif flag.is_json and not isinstance(value, str):
+        yield from _unwritable(str(flag), value, ())
+    else:
+        yield from _wrong_value(str(flag), flag, value, ())
+        if isinstance(value, str) and ("\n" in value or "\0" in value):
+            yield Problem(kind="value", says=f"{flag}: {shown(value)} holds a line break", fix="write it on one line")
+
+
+def config_problems(
+    what: str, name: str, value: Mapping[Any, Any], table: FlagTable, inside: Route
+) -> Iterator[Problem]:
+    """Everything that is wrong with a JSON object that fills the configuration class `name`."""
+    fields = table.configs[name]
+    for key, part in value.items():
+        at = (*inside, key)
+        if key not in fields:
+            says = f"{what} has no key {shown(key)}"
+            fix = did_you_mean(str(key), fields) or f"remove it, or use one of {', '.join(sorted(fields))}"
+            yield Problem(kind="key", inside=at, says=says, fix=fix)
+            continue
+        yield from field_problems(f"{what}: {key}", fields[key], part, table, at)
+    if name == TRANSFER and value.get("kv_connector") == MULTI:
+        for index, child in enumerate(children(value)):
+            at = (*inside, "kv_connector_extra_config", "connectors", index)
+            yield from config_problems(f"{what}: connectors[{index}]", TRANSFER, child, table, at)
+
+
+def field_problems(what: str, field: ConfigField, value: Any, table: FlagTable, inside: Route) -> Iterator[Problem]:
+    """Everything that is wrong with one key's value."""
+    if value is None and field.optional:
+        return
+    wrong = _wrong_type(what, field.type, value, inside)
+    if wrong:
+        yield wrong
+    elif field.config and isinstance(value, Mapping):
+        yield from config_problems(what, field.config, value, table, inside)
+    elif field.type == "list" and isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            at = (*inside, index)
+            wrong = _wrong_type(f"{what}[{index}]", field.items or "any", item, at)
+            if wrong:
+                yield wrong
+            elif field.choices:
+                yield from _wrong_value(f"{what}[{index}]", field, item, at)
+            else:
+                yield from _unwritable(f"{what}[{index}]", item, at)
+    elif field.type in ("dict", "any"):
+        yield from _unwritable(what, value, inside)
+    else:
+        yield from _wrong_value(what, field, value, inside)
+
+
+def children(transfer: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
+    """The connectors inside a MultiConnector, as far as they are maps."""
+    extra = transfer.get("kv_connector_extra_config")
+    found = extra.get("connectors") if isinstance(extra, Mapping) else None
+    return tuple(child for child in found if isinstance(child, Mapping)) if isinstance(found, list | tuple) else ()
+
+
+def shown(value: Any) -> str:
+    """A value as a message quotes it: short, on one line, as YAML would have it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    text = repr(value) if isinstance(value, str) else str(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _many(flag: Flag, value: Any) -> Iterator[Problem]:
+    values = value if isinstance(value, list | tuple) else [value]
+    if not values:
+        yield Problem(kind="type", says=f"{flag} needs at least one value", fix="give one, or remove the flag")
+    for index, item in enumerate(values):
+        at: Route = (index,) if isinstance(value, list | tuple) else ()
+        if flag.name == "lora-modules" and isinstance(item, Mapping):
+            continue
+        wrong = _wrong_type(str(flag), flag.type, item, at)
+        if wrong:
+            yield wrong
+            continue
+        yield from _wrong_value(str(flag), flag, item, at)
+        if flag.many == "values" and str(item).startswith("-"):
+            says = f"{flag}: {shown(item)} would be read as a flag"
+            yield Problem(kind="value", inside=at, says=says, fix="give a value that does not begin with -")
+
+
+def _wrong_type(what: str, wanted: str, value: Any, inside: Route) -> Problem | None:
+    if _fits(wanted, value):
+        return None
+    says = f"{what} takes {_WANTS[wanted]}, not {shown(value)}"
+    return Problem(kind="type", inside=inside, says=says, fix=_type_fix(wanted, value))
+
+
+def _fits(wanted: str, value: Any) -> bool:
+    number = isinstance(value, int) and not isinstance(value, bool)
+    match wanted:
+        case "switch" | "bool":
+            return isinstance(value, bool)
+        case "int":
+            return number
+        case "float":
+            return number or isinstance(value, float)
+        case "str":
+            return isinstance(value, str)
+        case "enum":
+            return number or isinstance(value, str)
+        case "dict":
+            return isinstance(value, Mapping)
+        case "list":
+            return isinstance(value, list | tuple)
+        case "json":
+            return isinstance(value, Mapping | list | tuple)
+        case "json-or-text":
+            return isinstance(value, Mapping | str)
+        case "human-int" | "human-int-or-auto":
+            return number or (isinstance(value, str) and _is_human(value, wanted))
+        case _:
+            return True
+
+
+def _is_human(text: str, wanted: str) -> bool:
+    if wanted == "human-int-or-auto" and text.lower() == "auto":
+        return True
+    try:
+        human_int(text)
+    except ValueError:
+        return False
+    return not text.strip().lstrip("+-").isdigit()  # digits alone are a number that was quoted
+
+
+def _type_fix(wanted: str, value: Any) -> str:
+    if wanted in ("switch", "bool") and str(value).lower() in ("true", "1", "yes", "on"):
+        return "write true"
+    if wanted in ("switch", "bool") and str(value).lower() in ("false", "0", "no", "off"):
+        return "write false"
+    if wanted in ("int", "human-int", "human-int-or-auto"):
+        if isinstance(value, float) and value == int(value):
+            return f"write {int(value)}"
+        if isinstance(value, str) and value.strip().lstrip("+-").isdigit():
+            return f"write {int(value)} without quotes"
+    if wanted == "float" and isinstance(value, str):
+        return "write the number without quotes"
+    if wanted in ("str", "enum") and isinstance(value, int | float):
+        return f'write "{shown(value)}" in quotes'
+    if wanted in ("json", "dict") and isinstance(value, str):
+        return "write it as a YAML map, not as JSON text"
+    if wanted == "list" and isinstance(value, str):
+        return f"write [{value}]"
+    return f"write {_WANTS[wanted]}"
+
+
+def _wrong_value(what: str, rule: Flag | ConfigField, value: Any, inside: Route) -> Iterator[Problem]:
+    if isinstance(value, float) and not isfinite(value):
+        yield Problem(kind="value", inside=inside, says=f"{what} cannot be {value}", fix="write a finite number")
+        return
+    in_capitals = rule.type == "enum" and isinstance(value, str) and value.upper() in rule.choices
+    if rule.choices and value not in rule.choices and not in_capitals:
+        names = [str(each) for each in rule.choices]
+        fix = did_you_mean(str(value), names, listed_up_to=30)
+        yield Problem(kind="value", inside=inside, says=f"{what} cannot be {shown(value)}", fix=fix)
+        return
+    wanted = _range(rule)
+    number = human_int(value) if isinstance(value, str) and rule.type == "human-int" else value
+    if wanted and isinstance(number, int | float) and not _in_range(rule, number):
+        yield Problem(kind="value", inside=inside, says=f"{what} cannot be {value}", fix=f"write a number {wanted}")
+    elif _is_port(rule) and isinstance(value, int) and not 0 < value < 65536:
+        yield Problem(kind="value", inside=inside, says=f"{what} is no port: {value}", fix="write 1 to 65535")
+
+
+def _is_port(rule: Flag | ConfigField) -> bool:
+    return isinstance(rule, Flag) and rule.type == "int" and (rule.name == "port" or rule.name.endswith("-port"))
+
+
+def _in_range(rule: Flag | ConfigField, number: int | float) -> bool:
+    return not (
+        (rule.at_least is not None and number < rule.at_least)
+        or (rule.more_than is not None and number <= rule.more_than)
+        or (rule.at_most is not None and number > rule.at_most)
+        or (rule.less_than is not None and number >= rule.less_than)
+    )
+
+
+def _range(rule: Flag | ConfigField) -> str:
+    limits = (
+        ("of at least", rule.at_least),
+        ("above", rule.more_than),
+        ("up to", rule.at_most),
+        ("below", rule.less_than),
+    )
+    return " and ".join(f"{word} {limit:g}" for word, limit in limits if limit is not None)
+
+
+def _unwritable(what: str, value: Any, inside: Route) -> Iterator[Problem]:
+    """What JSON cannot hold: numbers without end, keys that are not text, dates."""
+    if isinstance(value, Mapping):
+        for key, part in value.items():
+            if not isinstance(key, str):
+                says, fix = f"{what}: the key {shown(key)} is not text", f'write "{key}" in quotes'
+                yield Problem(kind="type", inside=(*inside, key), says=says, fix=fix)
+            yield from _unwritable(f"{what}: {key}", part, (*inside, key))
+    elif isinstance(value, list | tuple):
+        for index, part in enumerate(value):
+            yield from _unwritable(f"{what}[{index}]", part, (*inside, index))
+    elif isinstance(value, float) and not isfinite(value):
+        yield Problem(kind="value", inside=inside, says=f"{what} cannot be {value}", fix="write a finite number")
+    elif value is not None and not isinstance(value, str | int | float):
+        says = f"{what}: {shown(value)} is nothing that JSON can hold"
+        yield Problem(kind="type", inside=inside, says=says, fix="write it in quotes")

@@ -1,0 +1,110 @@
+"""What a release's vLLM and its surroundings read: environment variables, connectors, settings that are taken."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+
+from llmdgen.engine.flags import ConfigField
+from llmdgen.facts.catalogue import release_json, release_toml
+from llmdgen.resources import FACTS
+
+
+class Variable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How vLLM reads an environment variable.
+
+    `true` are the words that switch a switch on; another word leaves it off, or stops vLLM where it is `strict`.
+    A variable of kind `presence` is on whatever it holds.
+    """
+
+    kind: Literal["text", "int", "float", "switch", "choice", "presence"]
+    choices: tuple[str, ...] = ()
+    any_case: bool = False
+    true: tuple[str, ...] = ()
+    strict: bool = False
+
+
+class Connector(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a KV connector reads from kv_connector_extra_config. `unread` are keys that only look as if it did, with
+    what to do instead; `prefix` begins the keys that LMCache takes."""
+
+    keys: dict[str, ConfigField] = {}
+    required: tuple[str, ...] = ()
+    unread: dict[str, str] = {}
+    prefix: str | None = None
+
+
+class LmCache(Struct, frozen=True, kw_only=True):
+    """LMCache's settings by name, the names it translates, and its variables that are no settings."""
+
+    settings: dict[str, ConfigField]
+    renamed: dict[str, str]
+    variables: tuple[str, ...]
+
+    def environment(self) -> tuple[str, ...]:
+        """Every LMCACHE_ variable that is read."""
+        names = (*self.settings, *self.renamed)
+        return (*(f"LMCACHE_{name.upper()}" for name in names), *self.variables)
+
+
+class Taken(Struct, frozen=True, kw_only=True):
+    """Flags and variables that are not the spec's to set, and all2all backends that cannot run, each with the reason
+    or what to do instead."""
+
+    flags: dict[str, str]
+    environment: dict[str, str]
+    all2all_backends: dict[str, str]
+
+
+class Lifetime(Struct, frozen=True, kw_only=True):
+    """When a flag came and went: the first of the compared versions that has it, the first later one that has not."""
+
+    first_seen: str
+    missing_from: str | None = None
+
+
+@cache
+def variables(release: str) -> dict[str, Variable]:
+    """Every environment variable that the release's vLLM reads."""
+    return msgspec.convert(release_json(release, "vllm-env.json")["variables"], dict[str, Variable])
+
+
+@cache
+def connectors(release: str) -> dict[str, Connector]:
+    """The release's KV connectors by name."""
+    return msgspec.convert(release_toml(release, "connectors.toml")["connectors"], dict[str, Connector])
+
+
+@cache
+def lmcache(release: str) -> LmCache:
+    """The settings of the release's LMCache."""
+    table = release_toml(release, "connectors.toml")["lmcache"]
+    rows = {name: {"type": kind} for kind, names in table["types"].items() for name in names}
+    return LmCache(
+        settings=msgspec.convert(rows, dict[str, ConfigField]),
+        renamed=table["renamed"],
+        variables=tuple(table["environment"]["names"]),
+    )
+
+
+@cache
+def taken(release: str) -> Taken:
+    """What the release's chart and llmdgen set themselves."""
+    return msgspec.convert(release_toml(release, "vllm-on-aws.toml"), Taken)
+
+
+@cache
+def history() -> dict[str, Lifetime]:
+    """Flags, without dashes, that not every vLLM since 0.15.1 has."""
+    table = msgspec.json.decode((FACTS / "vllm-flag-history.json").read_bytes())
+    return {name.lstrip("-"): msgspec.convert(row, Lifetime) for name, row in table["flags"].items()}
+
+
+@cache
+def help_line(release: str, flag: str) -> str:
+    """vLLM's own description of a flag, "" where it has none."""
+    line = release_json(release, "vllm-help.json")["flags"].get(flag, "")
+    return str(line)
