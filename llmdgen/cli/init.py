@@ -1,0 +1,85 @@
+"""`llmdgen init`: a commented spec to start from, sized as the path itself would."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from llmdgen import paths
+from llmdgen.cli import options, status
+from llmdgen.cli.schema import NAME as SCHEMA
+from llmdgen.cli.terminal import complain, report
+from llmdgen.facts import catalogue
+from llmdgen.findings import SpecError
+from llmdgen.plan.model import Plan
+
+# A model and nodes that show what the path is for; wide-ep is for a mixture of experts.
+START = {"wide-ep": ("deepseek-ai/DeepSeek-R1-0528", "p5en.48xlarge")}
+ROOMY = "500Gi"  # of a model that the facts do not know
+ELSEWHERE = ("openai/gpt-oss-120b", "p5.48xlarge")
+
+
+@click.command()
+@click.argument("path", metavar="PATH", type=click.Choice(paths.names()))
+@options.model("The model to serve, by its Hugging Face id.")
+@options.one_instance_type("The nodes, by their EC2 or ml. name.")
+@click.option(
+    "-o",
+    "--output",
+    "file",
+    metavar="FILE",
+    type=click.Path(dir_okay=False),
+    help="Write FILE, which must not exist yet.",
+)
+def command(path: str, model: str | None, instance_type: str | None, file: str | None) -> int:
+    """Print a commented spec of the well-lit path PATH to start from."""
+    usual_model, usual_type = START.get(path, ELSEWHERE)
+    try:
+        text = starting_spec(path, model or usual_model, instance_type or usual_type)
+    except SpecError as error:
+        report(error.findings)
+        return status.ERROR
+    if file is None:
+        click.echo(text, nl=False)
+        return status.OK
+    try:
+        # Never through a link, and never over a file that appears between a look and the writing.
+        with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "w", encoding="utf-8") as stream:
+            stream.write(text)
+    except FileExistsError:
+        complain(f"{file}: error: the file exists and is not overwritten (fix: name another with -o)")
+        return status.ERROR
+    return status.OK
+
+
+def starting_spec(path: str, model: str, instance_type: str) -> str:
+    """The text of a spec that validates. Raises SpecError where the model does not run so on those nodes."""
+    from llmdgen import api
+    from llmdgen.spec.load import parse
+
+    bare = _text(path, model, instance_type, None)
+    plan = api.draft(parse(bare, f"llmdgen init {path}")[0], instance_type)
+    text = _text(path, model, instance_type, plan)
+    api.plan(parse(text, f"llmdgen init {path}")[0], instance_type)
+    return text
+
+
+def _text(path: str, model: str, instance_type: str, plan: Plan | None) -> str:
+    """The spec; without a plan, without what only a plan knows."""
+    from llmdgen.render.environment import render
+
+    release = catalogue.release_names()[-1]
+    return render(
+        "init.yaml.j2",
+        schema=SCHEMA,
+        about=catalogue.release_toml(release, "paths.toml")[path]["about"],
+        path=path,
+        other="inference-scheduling" if path == "tiered-prefix-cache" else "tiered-prefix-cache",
+        release=release,
+        instance_types=[instance_type],
+        model=model,
+        known=model in catalogue.model_names(),
+        size=plan.model_size if plan else ROOMY,
+        roles=plan.roles if plan else (),
+    )

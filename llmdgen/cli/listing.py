@@ -1,0 +1,69 @@
+"""`llmdgen list`: what a spec may name, as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import click
+
+from llmdgen.cli.terminal import columns, say
+from llmdgen.facts import catalogue
+
+
+def _paths() -> str:
+    from llmdgen import paths
+
+    about = catalogue.release_toml(catalogue.release_names()[-1], "paths.toml")
+    return columns(((name, about[name]["about"]) for name in paths.names()), ("PATH", "WHAT IT IS"))
+
+
+def _instances() -> str:
+    rows = []
+    for name in catalogue.instance_names():
+        each = catalogue.instance(name)
+        memory = f"{each.gpu.memory_mib / 1024:.0f} GiB" if each.gpu.memory_mib else "-"
+        efa = f"{each.efa.interfaces} {each.efa.generation or ''}".strip() if each.efa.interfaces else "-"
+        rows.append(
+            (
+                name,
+                each.gpu.count,
+                each.gpu.model,
+                memory,
+                efa,
+                each.vcpus,
+                f"{each.memory_gib} GiB",
+                each.hyperpod or "-",
+            )
+        )
+    return columns(rows, ("INSTANCE TYPE", "GPUS", "GPU", "GPU MEMORY", "EFA", "VCPUS", "MEMORY", "HYPERPOD"))
+
+
+def _models() -> str:
+    rows = []
+    for name in catalogue.model_names():
+        each = catalogue.model(name)
+        parameters = f"{each.parameters / 1e9:.1f}B" if each.parameters else "-"
+        rows.append(
+            (name, parameters, f"{each.weight_bytes / 2**30:.0f} GiB", each.max_position_embeddings, each.architecture)
+        )
+    return columns(rows, ("MODEL", "PARAMETERS", "WEIGHTS", "CONTEXT", "ARCHITECTURE"))
+
+
+def _releases() -> str:
+    rows = [(each.name, each.date, each.vllm, each.nixl) for each in map(catalogue.release, catalogue.release_names())]
+    return columns(rows, ("RELEASE", "DATE", "VLLM", "NIXL"))
+
+
+_TABLES: dict[str, Callable[[], str]] = {
+    "paths": _paths,
+    "instances": _instances,
+    "models": _models,
+    "releases": _releases,
+}
+
+
+@click.command()
+@click.argument("what", type=click.Choice(list(_TABLES)))
+def command(what: str) -> None:
+    """List what a spec may name: well-lit paths, instance types, models or llm-d releases."""
+    say(_TABLES[what]())

@@ -1,0 +1,112 @@
+"""`llmdgen`: the commands by name, and the exit code of whatever happens.
+
+A command's module is imported when the command is called, so that `--help` costs no more than click itself.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from llmdgen import __version__
+from llmdgen.cli import status
+
+# Name: the module below llmdgen.cli that holds it as `command`, and its line in --help.
+COMMANDS = {
+    "render": ("render", "Write the directories that specs describe, or compare with them."),
+    "validate": ("validate", "Run every check on specs and write nothing."),
+    "plan": ("plan", "Show topology, placement and capacity of a spec."),
+    "init": ("init", "Print a commented spec to start from."),
+    "explain": ("explain", "Explain a diagnostic, a vLLM flag, an instance type or a model."),
+    "list": ("listing", "List paths, instance types, models or releases."),
+    "schema": ("schema", "Print the JSON Schema of a spec."),
+    "verify": ("verify", "Run helmfile and helm on rendered directories and check the manifests."),
+    "completion": ("completion", "Print the completion script of a shell."),
+}
+
+
+class Commands(click.Group):
+    """The commands of the table, each imported on demand."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        from importlib import import_module
+
+        command = import_module(f"llmdgen.cli.{COMMANDS[cmd_name][0]}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
+            from llmdgen.suggest import did_you_mean
+
+            hint = did_you_mean(args[0], COMMANDS, listed_up_to=0)
+            ctx.fail(f"No such command {args[0]!r}." + (f" {hint.capitalize()}" if hint else ""))
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The table as it stands, where click would import every command to ask it."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.version_option(__version__, prog_name="llmdgen", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Turn a short spec of an llm-d well-lit path into directories that `helmfile apply` deploys on AWS.
+
+    \b
+    Exit codes: 0 done, 1 errors, 2 differs (--check), 64 wrong usage.
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code. Errors are lines on stderr, never a traceback."""
+    # The process lives for a tenth of a second and holds a few parsed files: looking for cycles among them, again and
+    # again while they are built, costs more than all the memory that it could free.
+    gc.disable()
+    _print_anything()
+    try:
+        code: Any = cli.main(
+            args=None if arguments is None else list(arguments), prog_name="llmdgen", standalone_mode=False
+        )
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except click.UsageError as error:
+        error.show()
+        return status.USAGE
+    except click.ClickException as error:
+        error.show()
+        return status.ERROR
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("llmdgen: interrupted", err=True)
+        return status.INTERRUPTED
+    except BrokenPipeError:
+        # The reader is gone, and Python would complain about it again when it closes the streams.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        return status.BROKEN_PIPE
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        click.echo(f"llmdgen: error: {where}{error.strerror or error}", err=True)
+        return status.ERROR
+    return code if isinstance(code, int) else status.OK
+
+
+def _print_anything() -> None:
+    """Let a terminal without UTF-8 show what it cannot encode as escapes, where Python would stop."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")

@@ -1,0 +1,139 @@
+"""From a spec to the files of its targets, manifests included where they are asked for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from msgspec import Struct
+
+from llmdgen import __version__
+from llmdgen.cli import work
+from llmdgen.findings import Finding, Located, Place, Severity
+from llmdgen.output import rules
+from llmdgen.output.digests import facts_digest, spec_digest
+from llmdgen.output.rules import refusal
+from llmdgen.output.tree import Rendered
+from llmdgen.plan.model import Plan
+from llmdgen.spec.model import Spec
+
+CLUSTER = "cluster"  # rendered/cluster/ holds prerequisites
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """What the command line says beside the specs. `charts` is a directory of charts, None for those of the release."""
+
+    out: str
+    charts: str | None
+    manifests: bool
+
+
+class Made(Struct, frozen=True, kw_only=True):
+    """A spec and its targets in memory, by the names of their directories."""
+
+    spec: Spec
+    targets: dict[str, Rendered]
+
+
+def make(spec: Spec, instance_types: Iterable[str], settings: Settings) -> tuple[Made | None, list[Located]]:
+    """The targets of a spec on the instance types given, None where anything of it is wrong; and every finding."""
+    done = work.plan(spec, instance_types)
+    findings = list(done.findings)
+    targets: dict[str, Rendered] = {}
+    for plan in () if done.is_wrong else done.plans:
+        files = _files(plan, done.warnings[plan.target], settings)
+        if settings.manifests:
+            manifests, found = _manifests(plan, files, settings.charts)
+            files |= manifests
+            findings += found
+        facts = facts_digest(plan.release.name, spec.spec.model.name)
+        targets[plan.target] = Rendered(tool=__version__, spec=spec_digest(spec), facts=facts, files=files)
+    if any(found.is_error for found in findings):
+        return None, findings
+    return Made(spec=spec, targets=targets), findings
+
+
+def taken_names(specs: Iterable[Spec]) -> frozenset[str]:
+    """The names that no spec of these may be written under: those of several, and that of the prerequisites."""
+    seen: set[str] = set()
+    taken = {CLUSTER}
+    for spec in specs:
+        (taken if spec.name in seen else seen).add(spec.name)
+    return frozenset(taken)
+
+
+def shared_names(specs: Iterable[Spec]) -> list[Located]:
+    """A finding for each spec whose name is taken."""
+    found = []
+    taken = taken_names(specs)
+    for spec in specs:
+        if spec.name in taken:
+            says = f"another spec of this call is called {spec.name} too, and both would be written to one directory"
+            if spec.name == CLUSTER:
+                says = f"the directory {CLUSTER} is that of the prerequisites"
+            rule, route = rules.SHARED_NAME, ("metadata", "name")
+            finding = Finding(rule.code, rule.severity, says, "choose another metadata.name", route)
+            found.append(Located(finding, spec.locate(route)))
+    return found
+
+
+def missing_charts(charts: str | None) -> list[Located]:
+    """A finding for each chart that --charts promises and that is not there."""
+    if charts is None:
+        return []
+    from llmdgen.render.files import CHART_FOLDERS
+
+    return [
+        refusal(rules.NO_CHARTS, charts, f"there is no {folder}/Chart.yaml", "unpack the chart there")
+        for folder in CHART_FOLDERS.values()
+        if not os.path.isfile(os.path.join(charts, folder, "Chart.yaml"))
+    ]
+
+
+def command_line(specs: Iterable[str], settings: Settings, instance_types: Iterable[str]) -> str:
+    """The render that makes the same files, as one would type it."""
+    from shlex import join
+
+    words = ["llmdgen", "render", *specs]
+    if settings.out != "rendered":
+        words += ["-o", settings.out]
+    for name in instance_types:
+        words += ["--instance-type", name]
+    if settings.manifests:
+        words.append("--manifests")
+    if settings.charts is not None:
+        words += ["--charts", settings.charts]
+    return join(words)
+
+
+def _files(plan: Plan, warnings: tuple[Located, ...], settings: Settings) -> dict[str, str]:
+    from llmdgen.render.files import files
+
+    charts = settings.charts
+    if charts is not None:
+        target = os.path.join(os.path.realpath(settings.out), plan.spec.name, plan.target)
+        charts = os.path.relpath(os.path.realpath(charts), target)
+    return files(plan, warnings, charts)
+
+
+def _manifests(plan: Plan, files: dict[str, str], charts: str | None) -> tuple[dict[str, str], list[Located]]:
+    """The manifests that helm makes of a target's files, and what is wrong with them."""
+    from llmdgen.verify.helmfile import template_files
+    from llmdgen.verify.manifests import read, write_manifests
+    from llmdgen.verify.problem import VerifyError
+    from llmdgen.verify.run import UNRENDERED
+
+    place = Place(plan.spec.path)
+    try:
+        outputs = template_files(files, None if charts is None else Path(charts))
+    except VerifyError as error:
+        return {}, [Located(Finding(UNRENDERED.code, Severity.ERROR, f"{plan.target}: {error.says}", error.fix), place)]
+    manifests, wrong = read(outputs)
+    found = [
+        Located(
+            Finding(each.code, each.severity, f"{plan.target}: {each.object} {each.path}: {each.says}", each.fix), place
+        )
+        for each in wrong
+    ]
+    return write_manifests(manifests), found

@@ -1,0 +1,109 @@
+"""`llmdgen plan`: what a spec takes of a cluster, without writing anything."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from llmdgen.cli import options, status, work
+from llmdgen.cli.terminal import columns, report, say
+from llmdgen.plan.model import Plan
+
+
+@click.command()
+@click.argument("spec", type=click.Path())
+@options.instance_types()
+@click.option("--format", "form", type=click.Choice(["table", "json", "svg"]), default="table", show_default=True)
+def command(spec: str, instance_types: tuple[str, ...], form: str) -> int:
+    """Show topology, placement and capacity of a spec on each of its instance types."""
+    read, findings = work.read([spec])
+    plans: list[Plan] = []
+    for each, names in zip(read, options.chosen(read, instance_types), strict=True):
+        done = work.plan(each, names)
+        findings += done.findings
+        plans += done.plans
+    report(findings)
+    if any(found.is_error for found in findings):
+        return status.ERROR
+    if form == "svg":
+        _print_drawing(plans)
+    elif form == "json":
+        _print_json(plans)
+    else:
+        say("\n\n".join(_table(plan) for plan in plans))
+    return status.OK
+
+
+def _print_drawing(plans: list[Plan]) -> None:
+    from llmdgen.render.topology import topology
+
+    if len(plans) != 1:
+        raise click.UsageError("one drawing shows one instance type: choose it with --instance-type")
+    click.echo(topology(plans[0]), nl=False)
+
+
+def _print_json(plans: list[Plan]) -> None:
+    import msgspec
+
+    from llmdgen.render.allocation import allocation
+
+    text = msgspec.json.encode([allocation(plan) for plan in plans])
+    click.echo(msgspec.json.format(text, indent=2).decode())
+
+
+def _table(plan: Plan) -> str:
+    """A plan for a terminal: a line of its own for each role, and for the nodes that the roles share."""
+    from llmdgen.render.allocation import allocation
+
+    taken = allocation(plan)
+    title = f"{plan.spec.name} on {plan.target}: {' + '.join(plan.paths)}, llm-d {plan.release.name}"
+    roles = columns(
+        (_role(name, role) for name, role in taken["roles"].items()),
+        (
+            "ROLE",
+            "ON",
+            "REPLICAS",
+            "PODS",
+            "TP",
+            "DP",
+            "GPUS/POD",
+            "EFA/POD",
+            "CPU/POD",
+            "MEMORY/POD",
+            "PODS/NODE",
+            "KV TOKENS/RANK",
+        ),
+    )
+    nodes = columns(
+        (
+            (
+                node["instanceType"],
+                node["nodes"],
+                f"{node['gpus']['used']} of {node['gpus']['of']}",
+                f"{node['efa']['used']} of {node['efa']['of']}",
+                ", ".join(node["roles"]),
+            )
+            for node in taken["nodes"]
+        ),
+        ("NODES", "COUNT", "GPUS", "EFA", "ROLES"),
+    )
+    return f"{title}\n\n{roles}\n\n{nodes}"
+
+
+def _role(name: str, role: dict[str, Any]) -> tuple[object, ...]:
+    cache = role.get("kvCache")
+    return (
+        name,
+        role["instanceType"],
+        role["replicas"],
+        role["replicas"] * role["podsPerReplica"],
+        role["parallelism"]["tensor"],
+        role["parallelism"]["data"],
+        role["gpusPerPod"],
+        role["efaPerPod"],
+        role["cpuPerPod"],
+        role["memoryPerPod"],
+        role["podsPerNode"],
+        f"{cache['tokensPerRank']:,}" if cache else "-",
+    )

@@ -1,0 +1,127 @@
+"""`llmdgen render`: from specs to directories, or to what differs from them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import click
+
+from llmdgen.cli import making, options, status, work
+from llmdgen.cli.making import Made
+from llmdgen.cli.terminal import complain, count, report, say
+from llmdgen.findings import Located
+from llmdgen.output.rules import OutputError
+from llmdgen.output.tree import Writing, commit, prepare
+from llmdgen.spec.model import Spec
+
+
+@click.command()
+@options.SPEC_FILES
+@options.OUTPUT
+@options.instance_types()
+@click.option("--manifests", is_flag=True, help="Write the manifests too that helm makes of it, one object a file.")
+@options.charts("Charts for machines without a network; helmfile.yaml names them by a relative path.")
+@click.option(
+    "--check", "only_check", is_flag=True, help="Write nothing; print what differs, and exit 2 if anything does."
+)
+def command(
+    specs: tuple[str, ...],
+    out: str,
+    instance_types: tuple[str, ...],
+    manifests: bool,
+    charts: str | None,
+    only_check: bool,
+) -> int:
+    """Write the directory of each spec and instance type: DIR/<name>/<instance type>/.
+
+    Only files that change are touched. Files that llmdgen wrote before and no longer makes are removed; a file that it
+    did not write is never replaced. An error anywhere in a spec means that nothing of that spec is written.
+    """
+    read, findings = work.read(specs)
+    asked = options.chosen(read, instance_types)
+    whole = not instance_types
+    settings = making.Settings(out=out, charts=charts, manifests=manifests)
+    missing = making.missing_charts(charts)
+    findings += missing + making.shared_names(read)
+    made: list[Made] = []
+    with _progress(list(zip(read, asked, strict=True))) as steps:
+        for spec, names in steps:
+            if names:
+                each, found = making.make(spec, names, settings)
+                findings += found
+                made += [each] if each else []
+    taken = making.taken_names(read)
+    made = [] if missing else [each for each in made if each.spec.name not in taken]
+    if only_check:
+        again = making.command_line(specs, settings, instance_types)
+        differs, wrong = _compare(out, made, again, whole)
+    else:
+        differs, wrong = 0, _write(out, made, whole)
+    findings += wrong
+    report(findings)
+    if any(found.is_error for found in findings):
+        return status.ERROR
+    return status.DIFFERS if differs else status.OK
+
+
+def _write(out: str, made: list[Made], whole: bool) -> list[Located]:
+    """Write what may be written, and say so; the findings of what may not."""
+    findings: list[Located] = []
+    writings: list[tuple[Made, Writing]] = []
+    for each in made:
+        try:
+            writings.append((each, prepare(out, each.spec.name, each.targets, whole)))
+        except OutputError as error:
+            findings += error.findings
+    for each, writing in writings:
+        commit(writing)
+        for path in writing.edited:
+            complain(f"{writing.root}/{path}: replaced, though it was edited by hand")
+        for path in writing.kept:
+            complain(f"{writing.root}/{path}: no longer made, but edited by hand, and therefore kept")
+        say(f"{writing.root}: {_size(each)}: {_changes(writing)}")
+    return findings
+
+
+def _compare(out: str, made: list[Made], again: str, whole: bool) -> tuple[int, list[Located]]:
+    """Print what differs; how many files do, and the findings of what cannot be compared."""
+    from llmdgen.output.check import compare
+
+    differs = 0
+    findings: list[Located] = []
+    for each in made:
+        try:
+            differences = compare(out, each.spec.name, each.targets, again, whole)
+        except OutputError as error:
+            findings += error.findings
+            continue
+        differs += len(differences)
+        for found in differences:
+            say(f"{found.path}: {found.kind.value}: {found.says} (fix: {found.mend})\n{found.diff.rstrip()}")
+        if not differences:
+            say(f"{out}/{each.spec.name}: {_size(each)}: up to date")
+    return differs, findings
+
+
+def _size(made: Made) -> str:
+    files = sum(len(target.files) for target in made.targets.values())
+    return f"{count(len(made.targets), 'target')}, {count(files, 'file')}"
+
+
+def _changes(writing: Writing) -> str:
+    counts = {"written": writing.written, "removed": len(writing.removes), "unchanged": writing.unchanged}
+    if not counts["written"] and not counts["removed"]:
+        return "unchanged"
+    return ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+
+
+@contextmanager
+def _progress(steps: list[tuple[Spec, tuple[str, ...]]]) -> Iterator[Iterable[tuple[Spec, tuple[str, ...]]]]:
+    """The steps; with a bar on stderr where somebody watches and there is more than one."""
+    if len(steps) < 2 or not sys.stderr.isatty():
+        yield steps
+        return
+    with click.progressbar(steps, label="specs", file=sys.stderr) as bar:
+        yield bar

@@ -1,0 +1,58 @@
+"""What reaches a terminal: findings on stderr, one a line, and nothing that a terminal would obey."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import click
+
+from llmdgen.findings import Located
+
+
+def visible(text: str) -> str:
+    """A text of one or more lines with everything that does not print escaped: names and files may hold anything."""
+    return "\n".join(line if line.isprintable() else _escaped(line) for line in text.split("\n"))
+
+
+def say(text: str) -> None:
+    """A line for a person, on stdout."""
+    click.echo(visible(text))
+
+
+def complain(text: str) -> None:
+    """One line on stderr."""
+    click.echo(" ".join(visible(text).split("\n")), err=True)
+
+
+def report(findings: Iterable[Located]) -> None:
+    """Findings on stderr, each once, in the order given."""
+    for each in dict.fromkeys(findings):
+        complain(str(each))
+
+
+def count(number: int, thing: str) -> str:
+    """1 file, 2 files."""
+    return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
+def columns(rows: Iterable[Iterable[object]], header: Iterable[str]) -> str:
+    """Rows as a table for a terminal: columns as wide as they must be, numbers to the right."""
+    cells = [[str(cell) for cell in row] for row in (header, *rows)]
+    if not cells[1:]:
+        return "  ".join(cells[0])
+    widths = [max(len(cell) for cell in column) for column in zip(*cells, strict=True)]
+    numeric = [all(cell[:1].isdigit() or cell == "-" for cell in column[1:]) for column in zip(*cells, strict=True)]
+    lines = (
+        "  ".join(
+            cell.rjust(width) if is_number else cell.ljust(width)
+            for cell, width, is_number in zip(row, widths, numeric, strict=True)
+        ).rstrip()
+        for row in cells
+    )
+    return "\n".join(lines)
+
+
+def _escaped(line: str) -> str:
+    return "".join(
+        each if each.isprintable() or each == "\t" else each.encode("unicode_escape").decode() for each in line
+    )

@@ -1,0 +1,31 @@
+"""Everything that `llmdgen explain` knows, one kind of thing a file.
+
+Each module has `names()`, what can be asked, and `explain(topic)`, the text on it, None where it knows nothing of it.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from llmdgen.cli.topics import flag, instance, model, rule
+
+
+class Topic(Protocol):
+    """What a module of this folder offers."""
+
+    def names(self) -> list[str]: ...
+
+    def explain(self, topic: str) -> str | None: ...
+
+
+KINDS: tuple[Topic, ...] = (rule, instance, model, flag)
+
+
+def names() -> list[str]:
+    """Everything that can be explained, by the name one would type."""
+    return [name for kind in KINDS for name in kind.names()]
+
+
+def explain(topic: str) -> str | None:
+    """The text on a topic, None where nothing is known of it. Case does not matter, nor dashes before a flag."""
+    return next((text for kind in KINDS if (text := kind.explain(topic)) is not None), None)

@@ -1,0 +1,66 @@
+"""From spec files to checked plans: what render, validate and plan do alike.
+
+Nothing stops at the first error: whoever calls shows the errors of all specs at once, and leaves out the specs that
+have any.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+from llmdgen.findings import Located, SpecError
+from llmdgen.plan.model import Plan
+from llmdgen.spec.model import Spec
+
+
+class Work(Struct, frozen=True, kw_only=True):
+    """A spec, its plans, one an instance type, and what the checks say of each; warnings are by target.
+
+    An instance type on which no plan is possible has none, and its findings say why.
+    """
+
+    spec: Spec
+    plans: tuple[Plan, ...]
+    findings: tuple[Located, ...]
+    warnings: dict[str, tuple[Located, ...]]
+
+    @property
+    def is_wrong(self) -> bool:
+        return any(found.is_error for found in self.findings)
+
+
+def read(files: Iterable[str]) -> tuple[list[Spec], list[Located]]:
+    """The specs of all files that can be read, and why the others cannot."""
+    from llmdgen.spec.load import load_all
+
+    specs: list[Spec] = []
+    findings: list[Located] = []
+    for file in dict.fromkeys(files):
+        try:
+            specs += load_all(file)
+        except SpecError as error:
+            findings += error.findings
+    return specs, findings
+
+
+def plan(spec: Spec, instance_types: Iterable[str]) -> Work:
+    """Plans of a spec on the instance types given, with every finding about any of them, each once."""
+    from llmdgen.api import check, draft
+
+    plans: list[Plan] = []
+    findings: list[Located] = []
+    warnings: dict[str, tuple[Located, ...]] = {}
+    for instance_type in instance_types:
+        try:
+            decided = draft(spec, instance_type)
+        except SpecError as error:
+            findings += error.findings
+            continue
+        found = check(decided)
+        plans.append(decided)
+        findings += found
+        warnings[decided.target] = tuple(each for each in found if not each.is_error)
+    once = tuple(sorted(dict.fromkeys(findings), key=lambda each: (each.place, each.finding.code)))
+    return Work(spec=spec, plans=tuple(plans), findings=once, warnings=warnings)
