@@ -33,7 +33,7 @@ VERSIONS = {"torch": "2.9.1", "transformers": "4.57.0"}
 
 
 class Placeholder(abc.ABCMeta):
-    """The type of everything that a missing module offers: it can be named, subclassed, called, compared and indexed."""
+    """The type of everything that a missing module offers: it can be subclassed, called, compared and indexed."""
 
     def __getattr__(cls, name: str) -> Any:
         if name.startswith("__"):

@@ -83,8 +83,8 @@ def flags_go_together(role: RoleSettings) -> Iterator[Draft]:
     """vLLM refuses some flags without another, some values given in two places, and some that it no longer supports
     although its parser still takes them.
 
-    Fails:  args: {enable-auto-tool-choice: true}; {max-num-partial-prefills: 2}; cudagraph-capture-sizes beside the same
-            key in compilation-config.
+    Fails:  args: {enable-auto-tool-choice: true}; {max-num-partial-prefills: 2}; cudagraph-capture-sizes beside the
+            same key in compilation-config.
     Passes: args: {enable-auto-tool-choice: true, tool-call-parser: openai}.
     """
     for flag, needed in NEEDS:
@@ -107,8 +107,8 @@ def flags_go_together(role: RoleSettings) -> Iterator[Draft]:
 
 @engine_rule("VLLM022", "warning", "a block size that vLLM changes")
 def block_size_is_kept(role: RoleSettings) -> Iterator[Draft]:
-    """Attention with a compressed KV vector (MLA: DeepSeek, Kimi) has blocks of 64 tokens or multiples of it: vLLM makes
-    any other size 64 without an error. Whoever counts blocks, such as the scheduler's prefix scorer, must count
+    """Attention with a compressed KV vector (MLA: DeepSeek, Kimi) has blocks of 64 tokens or multiples of it: vLLM
+    makes any other size 64 without an error. Whoever counts blocks, such as the scheduler's prefix scorer, must count
     by the size that vLLM really uses.
 
     Warned: args: {block-size: 16} for DeepSeek-R1.

@@ -15,8 +15,8 @@ DEEPEP = ("deepep_low_latency", "deepep_high_throughput")
 
 @engine_rule("VLLM011", "error", "dual batch overlap without DeepEP")
 def dual_batch_needs_deepep(role: RoleSettings) -> Iterator[Draft]:
-    """--enable-dbo runs two half batches in turn, so that one computes while the other's tokens travel. vLLM stops where
-    the all2all backend is not DeepEP, and DeepEP does not run on EFA.
+    """--enable-dbo runs two half batches in turn, so that one computes while the other's tokens travel. vLLM stops
+    where the all2all backend is not DeepEP, and DeepEP does not run on EFA.
 
     Fails:  args: {enable-dbo: true}.
     Passes: args without it; the backend allgather_reducescatter has no overlap.

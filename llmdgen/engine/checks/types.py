@@ -14,8 +14,8 @@ def value_has_the_flags_type(role: RoleSettings) -> Iterator[Draft]:
     """A spec is typed: switches are true or false, numbers are numbers, JSON flags are YAML maps. vLLM would read some
     other spellings too, but "256" or 1e6 in YAML mean different things to different readers.
 
-    Fails:  args: {enable-expert-parallel: "true"}, {max-num-seqs: "256"}, {kv-transfer-config: '{"kv_connector": ...}'}.
-    Passes: args: {enable-expert-parallel: true, max-num-seqs: 256, kv-transfer-config: {kv_connector: NixlConnector}}.
+    Fails:  args: {async-scheduling: "true"}, {max-num-seqs: "256"}, {kv-transfer-config: '{"kv_connector": ...}'}.
+    Passes: args: {async-scheduling: true, max-num-seqs: 256, kv-transfer-config: {kv_connector: NixlConnector}}.
     """
     yield from drafts(role, "type")
 
