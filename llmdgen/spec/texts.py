@@ -10,13 +10,17 @@ from llmdgen.findings import Finding, Route, Severity
 from llmdgen.spec.words import quoted
 
 ENGINES = ("prefill", "decode", "engine")
+ENV_NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
+FLAG_NAME = r"^[A-Za-z0-9]+(-[A-Za-z0-9]+)*(\.[-A-Za-z0-9_.]+)?$"
+"""A flag, or with a dot a key of its JSON value, whose words may hold underscores."""
 FREE = frozenset(("args", "env", "values", "reason"))
 """Keys under which a text may have several lines."""
 
 _LABEL_NAME = re.compile(r"[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 _LABEL_PREFIX = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*")
 _LONGEST_PREFIX = 253
-_ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_ENV_NAME = re.compile(ENV_NAME)
+_FLAG_NAME = re.compile(FLAG_NAME)
 _REGION = re.compile(r"[a-z]{2,4}(?:-[a-z]+)+-[0-9]")
 _ZONE = re.compile(rf"{_REGION.pattern}(?:[a-z]|-[a-z]{{3}}-[0-9][a-z]|-wl[0-9]-[a-z]{{3}}-wlz-[0-9])")
 _ZONE_ID = re.compile(r"[a-z]+[0-9](?:-[a-z]+[0-9])?-az[0-9]")
@@ -100,16 +104,21 @@ def _tolerations(tolerations: Any) -> Iterator[Finding]:
 def _flags(args: Any, at: Route) -> Iterator[Finding]:
     """vLLM takes --max_num_seqs too, but two spellings of one flag would win over each other unseen."""
     for key in args if isinstance(args, dict) else ():
-        flag, dot, rest = key.partition(".")
-        plain = flag.strip().lstrip("-").replace("_", "-") + dot + rest
-        name, equals, _ = plain.partition("=")
+        if _FLAG_NAME.fullmatch(key):
+            continue
+        name, equals, _ = key.partition("=")
+        flag, dot, rest = name.strip().partition(".")
+        proposal = re.sub(r"[_\s]+", "-", flag.strip("-_ ")) + dot + rest
         if equals:
-            fix = f"write {quoted(name, bare=True)} and the value after a colon"
-            yield _error("SPEC017", f"the flag {quoted(key)} holds a value", fix, (*at, key), on_key=True)
-        elif plain != key:
-            why = "starts with dashes" if flag.startswith("-") else "is not spelled with -"
-            fix = f"write {quoted(plain, bare=True)}"
-            yield _error("SPEC017", f"the flag {quoted(key)} {why}", fix, (*at, key), on_key=True)
+            says = f"the flag {quoted(key)} holds a value"
+        elif flag.startswith("-"):
+            says = f"the flag {quoted(key)} starts with dashes"
+        else:
+            says = f"{quoted(key)} is not how a flag is spelled"
+        fix = "write the flag's name in letters and digits, with - between words"
+        if _FLAG_NAME.fullmatch(proposal):
+            fix = f"write {quoted(proposal, bare=True)}{' and the value after a colon' if equals else ''}"
+        yield _error("SPEC017", says, fix, (*at, key), on_key=True)
 
 
 def _environment(env: Any, at: Route) -> Iterator[Finding]:

@@ -1,0 +1,33 @@
+"""Workflow commands of GitHub Actions: each finding becomes an annotation at its line of the pull request.
+
+Escaping as in actions/toolkit, packages/core/src/command.ts: a message escapes %, CR and LF, a property also : and ,.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from llmdgen.findings import Located, Severity
+
+_COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "notice"}
+
+
+def write(findings: Sequence[Located]) -> str:
+    """::error file=...,line=...,col=...,title=CODE::reason (fix: ...)"""
+    return "".join(f"{_command(each)}\n" for each in findings)
+
+
+def _command(each: Located) -> str:
+    place, finding = each.place, each.finding
+    message = f"{finding.says} (fix: {finding.fix})" if finding.fix else finding.says
+    properties = {"file": place.path, "line": str(place.line), "col": str(place.column), "title": finding.code}
+    written = ",".join(f"{name}={_property(value)}" for name, value in properties.items())
+    return f"::{_COMMANDS[finding.severity]} {written}::{_data(message)}"
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")

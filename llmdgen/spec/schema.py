@@ -1,0 +1,90 @@
+"""The JSON Schema of a spec, for editors and for pipelines that check specs without this tool.
+
+It is generated from the types in `llmdgen.spec.model`, with the names of paths, releases and instance types that the
+facts know. `python -m llmdgen.spec.schema` writes it to `schemas/`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from llmdgen.facts import catalogue
+from llmdgen.resources import SCHEMAS
+from llmdgen.spec.model import Document
+from llmdgen.spec.names import LONGEST_NAME
+from llmdgen.spec.texts import ENV_NAME, FLAG_NAME
+
+FILE = "wellitpath.v1alpha1.json"
+IDENTITY = f"https://llmdgen.dev/schemas/{FILE}"
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+INSTANCE_TYPES = ("p5.48xlarge", "p5en.48xlarge", "p6-b200.48xlarge", "ml.p5.48xlarge", "g6e.12xlarge")
+
+_REFERENCE = "#/$defs/"
+
+
+def schema() -> dict[str, Any]:
+    """The schema as plain data, without references: each place holds what it takes."""
+    from llmdgen import paths
+
+    (_, definitions) = msgspec.json.schema_components([Document], ref_template=_REFERENCE + "{name}")
+    body: dict[str, Any] = _inlined(definitions["Document"], definitions)
+    spec = body["properties"]["spec"]["properties"]
+    known_paths = list(paths.names())
+    spec["path"]["enum"] = known_paths
+    spec["with"] |= {"items": {"type": "string", "enum": known_paths}, "uniqueItems": True}
+    spec["release"]["enum"] = list(catalogue.release_names())
+    spec["instanceTypes"]["items"] |= {"examples": list(INSTANCE_TYPES)}
+    spec["instanceTypes"]["uniqueItems"] = True
+    body["properties"]["metadata"]["properties"]["name"]["maxLength"] = LONGEST_NAME
+    for role in ("prefill", "decode", "engine"):
+        spec[role]["properties"]["args"]["propertyNames"] = {"pattern": FLAG_NAME}
+        spec[role]["properties"]["env"]["propertyNames"] = {"pattern": ENV_NAME}
+    described = {"title": "WellLitPath", "description": "A deployment of an llm-d well-lit path on AWS."}
+    return {"$schema": DIALECT, "$id": IDENTITY, **body, **described}
+
+
+def schema_text() -> str:
+    """The schema as the file holds it."""
+    return msgspec.json.format(msgspec.json.encode(schema()), indent=2).decode("utf-8") + "\n"
+
+
+def _inlined(node: Any, definitions: dict[str, Any]) -> Any:
+    """A node with every reference replaced by what it names, and without null, which no key of a spec takes."""
+    if isinstance(node, list):
+        return [_inlined(each, definitions) for each in node]
+    if not isinstance(node, dict):
+        return node
+    node = {key: _inlined(value, definitions) for key, value in _without_nulls(node).items()}
+    if "$ref" in node:
+        target = _inlined(definitions[node.pop("$ref").removeprefix(_REFERENCE)], definitions)
+        node = {**target, **node}
+    if "anyOf" in node:
+        options = [option for option in node.pop("anyOf") if option != {"type": "null"}]
+        node = {**options[0], **node} if len(options) == 1 else {**node, "anyOf": options}
+    return node
+
+
+def _without_nulls(node: dict[str, Any]) -> dict[str, Any]:
+    """A node whose default, where it has one, says what the format sets; None means that the path chooses."""
+    if node.get("default") is None:
+        return {key: value for key, value in node.items() if key != "default"}
+    return {**node, "default": _set(node["default"])}
+
+
+def _set(value: Any) -> Any:
+    """A default without what it leaves to the path."""
+    if isinstance(value, dict):
+        return {key: _set(each) for key, each in value.items() if each is not None}
+    return value
+
+
+def main() -> None:
+    """Write the file."""
+    SCHEMAS.mkdir(exist_ok=True)
+    (SCHEMAS / FILE).write_text(schema_text(), "utf-8")
+
+
+if __name__ == "__main__":
+    main()
