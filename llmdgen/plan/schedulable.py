@@ -1,0 +1,32 @@
+"""On which nodes a pod may land: the labels that it selects and the taints that it tolerates."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from llmdgen.plan.model import Node
+from llmdgen.spec.model import Cluster
+
+
+def node_selector(place: Node, cluster: Cluster, platform: dict[str, Any], kind: str) -> dict[str, str]:
+    """The node's type, what the platform (`kind`: eks or hyperpod) asks for, the zone, then the spec's own labels."""
+    selector = {platform["instance_type_label"]: place.label, **platform[kind]["node_selector"]}
+    if cluster.zone:
+        selector[platform["zone_label"]] = cluster.zone
+    return selector | cluster.node_selector
+
+
+def tolerations(platform: dict[str, Any], cluster: Cluster) -> tuple[dict[str, Any], ...]:
+    """The platform's tolerations and the spec's own, as Kubernetes writes them; one that is there already is left out."""
+    own = [_written(msgspec.to_builtins(each)) for each in cluster.tolerations]
+    found: list[dict[str, Any]] = []
+    for each in (*platform["tolerations"], *own):
+        if each not in found:
+            found.append(each)
+    return tuple(found)
+
+
+def _written(toleration: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in toleration.items() if value is not None}
