@@ -21,6 +21,7 @@ from llmdgen.plan.model import Plan, RolePlan
 from llmdgen.plan.names import labels, names
 from llmdgen.plan.placement import pools
 from llmdgen.plan.roles import plan_role, settle
+from llmdgen.plan.schedulable import tolerations
 from llmdgen.plan.scheduler import scheduler
 from llmdgen.plan.source import MOUNT_PATH, argument, uri, volume_size
 from llmdgen.spec.model import Role, Spec
@@ -105,7 +106,7 @@ def _plan(
         one_zone=folded.crosses_pods,
         scheduler=scheduler(situation, folded, roles),
         gateway=gateway(spec.spec.gateway, provider),
-        tolerations=tuple(platform["tolerations"]),
+        tolerations=tolerations(platform, spec.spec.cluster),
         startup_minutes=folded.startup_minutes,
         precise=situation.settings["precise-prefix-cache"],
         engine=situation.engine,
@@ -163,5 +164,3 @@ def _stop(spec: Spec, findings: list[Finding]) -> None:
     """Raise what prevents a plan, if anything does."""
     if any(finding.severity is Severity.ERROR for finding in findings):
         raise SpecError(Located(finding, spec.locate(finding.at, finding.on_key)) for finding in findings)
-
-

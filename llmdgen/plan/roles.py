@@ -16,6 +16,7 @@ from llmdgen.plan.launch import argv, multinode_flags
 from llmdgen.plan.model import Node, RolePlan
 from llmdgen.plan.placement import Need, pods_per_node
 from llmdgen.plan.quantities import MIB, cpu_text, mib_text, to_bytes, to_millis
+from llmdgen.plan.schedulable import node_selector
 from llmdgen.spec.model import Role
 
 # A pod without a size of its own takes at most this part of its share of the node: daemons and sidecars need some too.
@@ -123,7 +124,7 @@ def plan_role(
         argv=argv(name, size, model_argument, spec.model.name, port, lines, situation),
         env=env,
         volumes=(*CACHES, *folded.volumes),
-        node_selector=_node_selector(place, situation, platform),
+        node_selector=node_selector(place, spec.cluster, platform, spec.platform),
         memory_use=_memory(situation, name, size, flags, hybrid),
         block_size=block,
         flag_routes=routes,
@@ -207,14 +208,6 @@ def _resources(shape: Shape, role: Role, place: Node, size: Size, cache_mib: int
     memory_text = asked.memory or mib_text(memory_mib)
     shm = asked.shm or mib_text(min(to_bytes(shape.shm) // MIB, max(1024, to_bytes(memory_text) // MIB // 4)))
     return asked.cpu or cpu_text(cpu), memory_text, shm
-
-
-def _node_selector(place: Node, situation: Situation, platform: dict[str, Any]) -> dict[str, str]:
-    cluster = situation.spec.spec.cluster
-    selector = {platform["instance_type_label"]: place.label, **platform[situation.spec.spec.platform]["node_selector"]}
-    if cluster.zone:
-        selector[platform["zone_label"]] = cluster.zone
-    return selector | cluster.node_selector
 
 
 def _memory(situation: Situation, name: RoleName, size: Size, flags: dict[str, Any], hybrid: bool) -> Memory | None:
