@@ -36,7 +36,7 @@ def build(spec: Spec, instance_type: str) -> Plan:
     shapes = max(modules, key=lambda module: module.RANK).shapes(situation)
     asked = {name: role for name in ROLES if (role := getattr(spec.spec, name)) is not None}
     _stop(spec, list(problems.roles(situation, tuple(shapes), tuple(asked))))
-    sizes = {name: settle(shape, asked.get(name, Role())) for name, shape in shapes.items()}
+    sizes = {name: settle(shape, asked.get(name, Role()), spec.spec.engine) for name, shape in shapes.items()}
     _stop(spec, list(problems.sizes(sizes)))
     settled = _settled(spec)
     folded, conflicts = fold([module.contribute(situation, sizes) for module in modules], settled)

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from llmdgen.facts.types import Instance, ModelFacts
 from llmdgen.plan.contribution import Size
-from llmdgen.plan.quantities import MIB
+from llmdgen.plan.quantities import GIB, MIB, decimal, whole
 
 # Bytes of a KV element, by --kv-cache-dtype; auto follows the model, whose activations are 16 bit.
 KV_DTYPE_BYTES = {"auto": 2, "bfloat16": 2}
@@ -58,10 +58,12 @@ def memory(
     if instance.gpu.memory_mib is None:
         return None
     gpu = instance.gpu.memory_mib * MIB
-    budget = int(gpu * float(args.get("gpu-memory-utilization", engine["gpu_memory_utilization"])))
-    weights = int(weights_per_gpu(model, size, redundant_experts) * resident_ratio(model, engine))
+    utilization = engine["gpu_memory_utilization"]
+    budget = int(gpu * decimal(args.get("gpu-memory-utilization", utilization), utilization))
+    in_cpu = int(decimal(args.get("cpu-offload-gb", 0), 0) * GIB)
+    weights = max(0, int(weights_per_gpu(model, size, redundant_experts) * resident_ratio(model, engine)) - in_cpu)
     activations = engine["activation_mib"] * MIB
-    kv = int(args.get("kv-cache-memory-bytes") or max(0, budget - weights - activations))
+    kv = whole(args.get("kv-cache-memory-bytes"), 0) or max(0, budget - weights - activations)
     per_token = kv_bytes_per_token(model, size.tensor, str(args.get("kv-cache-dtype", "auto")), hybrid=hybrid)
     return Memory(
         gpu=gpu,
@@ -71,7 +73,7 @@ def memory(
         kv=kv,
         kv_bytes_per_token=per_token,
         kv_tokens=kv // per_token,
-        max_model_len=int(args.get("max-model-len", model.max_position_embeddings)),
+        max_model_len=_longest(args.get("max-model-len"), model, kv // per_token),
         hybrid_off=not hybrid and model.layers.sliding > 0,
     )
 
@@ -95,14 +97,23 @@ def kv_bytes_per_token(model: ModelFacts, tensor: int, dtype: str, *, hybrid: bo
 def weights_per_gpu(model: ModelFacts, size: Size, redundant_experts: int = 0) -> int:
     """Bytes of the checkpoint that one GPU holds.
 
-    Tensor parallelism divides everything. Expert parallelism divides the experts over all ranks of the replica and
-    leaves attention and dense layers whole on each data parallel rank.
+    Tensor parallelism divides everything. Experts are divided over all ranks of the replica, data parallel ones too:
+    whole experts with expert parallelism, slices of each without (vLLM fused_moe/config.py, flatten_tp_across_dp).
+    Attention and dense layers stay whole on each data parallel rank.
     """
-    if not size.expert or model.experts is None:
+    if model.experts is None:
         return model.weight_bytes // size.tensor
     experts = expert_bytes(model)
-    share = 1 + redundant_experts / model.experts.routed
-    return int((model.weight_bytes - experts) / size.tensor + experts * share / size.expert_parallel)
+    share = 1 + redundant_experts / model.experts.routed if size.expert else 1
+    return int((model.weight_bytes - experts) / size.tensor + experts * share / (size.tensor * size.data))
+
+
+def experts_divide(model: ModelFacts, ranks: int) -> bool:
+    """Whether every expert can be cut into `ranks` slices: vLLM refuses slices that cut a block of an FP8 block
+    quantisation (quantization/fp8.py)."""
+    if model.experts is None or model.fp8_block is None:
+        return True
+    return model.experts.intermediate_size % (ranks * model.fp8_block) == 0
 
 
 def resident_ratio(model: ModelFacts, engine: dict[str, Any]) -> float:
@@ -133,3 +144,11 @@ def smallest_tensor(model: ModelFacts, instance: Instance, engine: dict[str, Any
             break
         tensor *= 2
     return min(tensor, gpus)
+
+
+def _longest(asked: object, model: ModelFacts, kv_tokens: int) -> int:
+    """--max-model-len: as asked, the model's own where nothing is, what fits for `auto`."""
+    own = model.max_position_embeddings
+    if str(asked).strip().lower() in ("auto", "-1"):
+        return max(1, min(own, kv_tokens))
+    return max(1, whole(asked, own))

@@ -15,6 +15,9 @@ _UNITS = {
     "Ti": 2**40,
     "Pi": 2**50,
 }
+_FLAG_UNITS = {unit: 1000 ** (power + 1) for power, unit in enumerate("kmgt")} | {
+    unit: 1024 ** (power + 1) for power, unit in enumerate("KMGT")
+}
 MIB = 2**20
 GIB = 2**30
 
@@ -34,6 +37,27 @@ def to_millis(quantity: str) -> int:
         return _scaled(quantity[:-1], 1)
     number = quantity.rstrip("kMGTPiK")
     return _scaled(number, 1000 * _UNITS[quantity[len(number) :]])
+
+
+def whole(value: object, default: int) -> int:
+    """A whole number as vLLM's flags take it: 32000, "32000", "32k" (thousands), "32K" (1024s); `default` for anything
+    else. Whether the value is one that the flag accepts is checked elsewhere."""
+    if isinstance(value, int | float):
+        return int(value)
+    text = str(value).strip()
+    factor = 1
+    if text[-1:] in _FLAG_UNITS:
+        text, factor = text[:-1], _FLAG_UNITS[text[-1]]
+    digits = text.replace(".", "", 1)
+    return _scaled(text, factor) if digits.isascii() and digits.isdigit() else default
+
+
+def decimal(value: object, default: float) -> float:
+    """A number as vLLM's flags take it, `default` for anything else."""
+    try:
+        return float(str(value))
+    except ValueError:
+        return default
 
 
 def mib_text(mib: int) -> str:

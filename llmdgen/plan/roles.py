@@ -15,12 +15,13 @@ from llmdgen.plan.fold import Folded
 from llmdgen.plan.launch import argv, multinode_flags
 from llmdgen.plan.model import Node, RolePlan
 from llmdgen.plan.placement import Need, pods_per_node
-from llmdgen.plan.quantities import MIB, cpu_text, mib_text, to_bytes, to_millis
+from llmdgen.plan.quantities import MIB, cpu_text, mib_text, to_bytes, to_millis, whole
 from llmdgen.plan.schedulable import node_selector
-from llmdgen.spec.model import Role
+from llmdgen.spec.model import Engine, Role
 
 # A pod without a size of its own takes at most this part of its share of the node: daemons and sidecars need some too.
 SHARE_OF_NODE = 0.9
+EXPERT_PARALLEL = "enable-expert-parallel"
 POD_NAME = EnvVar(name="POD_NAME", field="metadata.name")
 CACHES = (
     Volume(name="metrics-volume", mount_path="/.config", source={"emptyDir": {}}),
@@ -30,10 +31,12 @@ CACHES = (
 TRITON_CACHE = EnvVar(name="TRITON_CACHE_DIR", value="/.triton-cache")
 
 
-def settle(shape: Shape, role: Role) -> Size:
+def settle(shape: Shape, role: Role, engine: Engine) -> Size:
     """The path's shape with the spec's parallelism over it. What the spec leaves open follows from what it says, as in
-    the modelservice chart: data = dataLocal x workers."""
+    the modelservice chart: data = dataLocal x workers. A vLLM flag of the spec counts as well as parallelism.expert."""
     asked = role.parallelism
+    flag = (engine.args | role.args).get(EXPERT_PARALLEL)
+    expert = asked.expert if asked.expert is not None else flag if isinstance(flag, bool) else shape.expert
     tensor = asked.tensor or shape.tensor
     ranks = max(1, shape.tensor * shape.data_local // tensor) if shape.data_local > 1 else 1
     if asked.data is None:
@@ -54,7 +57,7 @@ def settle(shape: Shape, role: Role) -> Size:
         data=asked.data or local * workers,
         data_local=local,
         workers=workers,
-        expert=shape.expert if asked.expert is None else asked.expert,
+        expert=expert,
     )
 
 
@@ -100,7 +103,7 @@ def plan_role(
     lines = arguments(flags, table)
     ports = situation.engine["ports"]
     port = ports["behind_sidecar"] if sidecar and name == "decode" else ports["service"]
-    block = int(flags.get("block-size") or _default_block(situation))
+    block = whole(flags.get("block-size"), 0) or _default_block(situation)
     hybrid = not folded.connectors or situation.engine["hybrid_kv_with_connector"]
     return RolePlan(
         name=name,
@@ -161,6 +164,9 @@ def _flags(
         flags["kv-transfer-config"] = transfer
     flags |= folded.args | folded.role_args.get(name, {})
     flags |= multinode_flags(size, situation)
+    flags.pop(EXPERT_PARALLEL, None)
+    if size.expert:
+        flags[EXPERT_PARALLEL] = True
     routes: dict[str, Route] = dict.fromkeys(flags, ("spec", "path"))
     for route, asked in ((("spec", "engine", "args"), spec.engine.args), (("spec", name, "args"), role.args)):
         flags |= asked
@@ -222,7 +228,7 @@ def _memory(situation: Situation, name: RoleName, size: Size, flags: dict[str, A
         situation.engine,
         flags,
         hybrid=hybrid,
-        redundant_experts=int(redundant),
+        redundant_experts=whole(redundant, 0),
     )
 
 

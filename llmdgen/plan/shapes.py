@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from llmdgen.facts.types import Instance
-from llmdgen.plan.capacity import smallest_tensor
+from llmdgen.plan.capacity import experts_divide, smallest_tensor
 from llmdgen.plan.contribution import RoleName, Shape, Situation
 
 # Weights may take this much of the GPU's budget, so that the KV cache has room. A prefill server holds few requests.
@@ -34,11 +34,15 @@ def whole_model_servers(situation: Situation, path: str) -> dict[RoleName, Shape
 
 
 def shape(situation: Situation, path: str, role: RoleName, *, tensor: int, replicas: int) -> Shape:
-    """A role as `path`'s settings describe it, on one pod each."""
+    """A role as `path`'s settings describe it, on one pod each.
+
+    Experts that cannot be cut into slices are spread whole.
+    """
     settings = situation.settings[path]["roles"][role]
     return Shape(
         replicas=settings.get("replicas", replicas),
         tensor=tensor,
+        expert=situation.model is not None and not experts_divide(situation.model, tensor),
         cpu=settings["cpu"],
         memory=settings["memory"],
         shm=settings["shm"],
