@@ -1,0 +1,251 @@
+"""An EndpointPickerConfig, judged as the scheduler's plugin loader would, and more strictly where that is silent.
+
+Pure: a parsed configuration and the release's plugin tables in, what is wrong with it out, each with its route inside
+the configuration.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from msgspec import Struct
+
+from llmdgen.facts.catalogue import release_toml
+from llmdgen.findings import Route
+from llmdgen.suggest import did_you_mean, one_of
+
+PREFIX = "prefix-cache-scorer"
+PRECISE = "precise-prefix-cache-scorer"
+PD_HANDLER = "pd-profile-handler"
+BY_PREFIX = "prefix-based-pd-decider"
+DEFAULT_DECIDER = "always-disagg-pd-decider"
+PREPARE_DATA = "prepareDataPlugins"
+TOP_LEVEL = (
+    "apiVersion",
+    "kind",
+    "featureGates",
+    "plugins",
+    "schedulingProfiles",
+    "saturationDetector",
+    "data",
+    "flowControl",
+)
+_DURATION = re.compile(r"([0-9]+(\.[0-9]+)?(ns|us|ms|s|m|h))+")
+
+
+class Fault(Struct, frozen=True):
+    """One thing that is wrong. `route` leads into the configuration."""
+
+    route: Route
+    says: str
+    fix: str
+
+
+def faults(config: Any, release: str) -> Iterator[Fault]:
+    """Everything that the scheduler of a release would refuse in a configuration, or ignore without a word."""
+    table = release_toml(release, "plugins.toml")
+    if not isinstance(config, dict):
+        yield Fault((), "it is not a mapping", "write an EndpointPickerConfig")
+        return
+    yield from _head(config, table)
+    plugins = [each if isinstance(each, dict) else {} for each in _list(config.get("plugins"))]
+    names = [name_of(each) for each in plugins]
+    if not plugins:
+        yield Fault((), "it has no plugins", "list the plugins that the profiles refer to")
+    types = release_toml(release, "plugin-parameters.toml")
+    for index, plugin in enumerate(plugins):
+        yield from _plugin(index, plugin, names, table, types)
+    yield from _together(config, plugins, names, table)
+    yield from _profiles(config, plugins, names, table)
+
+
+def name_of(plugin: dict[str, Any]) -> str:
+    """The name by which others refer to a plugin: its type where it has none."""
+    return str(plugin.get("name") or plugin.get("type") or "")
+
+
+def of_type(config: dict[str, Any], kind: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The plugins of one type with their index."""
+    for index, plugin in enumerate(_list(config.get("plugins"))):
+        if isinstance(plugin, dict) and plugin.get("type") == kind:
+            yield index, plugin
+
+
+def parameters_of(plugin: dict[str, Any]) -> dict[str, Any]:
+    """The plugin's parameters, empty where it has none."""
+    return _dict(plugin.get("parameters"))
+
+
+def _head(config: dict[str, Any], table: dict[str, Any]) -> Iterator[Fault]:
+    for key, wanted in (("apiVersion", table["api_version"]), ("kind", "EndpointPickerConfig")):
+        if config.get(key) != wanted:
+            yield Fault((key,) if key in config else (), f"{key} is {config.get(key)}", f"write {key}: {wanted}")
+    for key in config:
+        if key not in TOP_LEVEL:
+            yield Fault((key,), f"the scheduler does not read {key}", did_you_mean(str(key), TOP_LEVEL) or "remove it")
+    for index, gate in enumerate(_list(config.get("featureGates"))):
+        if gate not in table["feature_gates"]:
+            fix = did_you_mean(str(gate), table["feature_gates"])
+            yield Fault(("featureGates", index), f"there is no feature gate {gate}", fix)
+
+
+def _plugin(
+    index: int, plugin: dict[str, Any], names: list[str], table: dict[str, Any], types: dict[str, Any]
+) -> Iterator[Fault]:
+    at: Route = ("plugins", index)
+    kind = plugin.get("type")
+    if not isinstance(kind, str) or kind not in table["plugins"]:
+        fix = did_you_mean(str(kind), table["plugins"]) or "see the plugin types of the scheduler"
+        yield Fault((*at, "type"), f"the scheduler has no plugin type {kind}", fix)
+        return
+    for key in plugin:
+        if key not in ("type", "name", "parameters"):
+            yield Fault((*at, key), f"a plugin has no {key}", "put it under parameters, if it is one")
+    if names.index(names[index]) != index:
+        yield Fault(at, f"a plugin is called {names[index]} already", "give each a name of its own")
+    given = parameters_of(plugin)
+    known = table["plugins"][kind].get("parameters", [])
+    for name in given:
+        if name not in known:
+            fix = did_you_mean(name, known) or f"remove it: {kind} has no parameters"
+            yield Fault((*at, "parameters", name), f"{kind} ignores {name}", fix)
+    yield from _typed(given, types.get(kind, {}), (*at, "parameters"))
+    if kind == PREFIX and "blockSize" in given and "blockSizeTokens" not in given:
+        says = "with blockSize alone the scheduler does not start"
+        yield Fault((*at, "parameters", "blockSize"), says, "use blockSizeTokens")
+    if kind == PRECISE and not _dict(_dict(given.get("indexerConfig")).get("tokenizersPoolConfig")).get("modelName"):
+        says = f"{kind} needs indexerConfig.tokenizersPoolConfig.modelName"
+        yield Fault((*at, "parameters"), says, "name the model")
+    yield from _references(at, plugin, names[:index], names, table)
+
+
+def _references(
+    at: Route, plugin: dict[str, Any], before: list[str], names: list[str], table: dict[str, Any]
+) -> Iterator[Fault]:
+    """The scheduler builds plugins in list order: what another one refers to has to be there already."""
+    kind, given = str(plugin["type"]), parameters_of(plugin)
+    wanted = {key: str(given[key]) for key in table["plugins"][kind].get("refers", ()) if given.get(key)}
+    if kind == PD_HANDLER:
+        wanted.setdefault("deciderPluginName", DEFAULT_DECIDER)
+    for key, name in wanted.items():
+        if name in before:
+            continue
+        where = "comes after it" if name in names else "is not in the list"
+        own = name_of(plugin)
+        yield Fault(at, f"{own} needs {name} ({key}), which {where}", f"put {name} before {own}")
+
+
+def _together(
+    config: dict[str, Any], plugins: list[dict[str, Any]], names: list[str], table: dict[str, Any]
+) -> Iterator[Fault]:
+    handlers = [name for name, plugin in zip(names, plugins, strict=True) if _kind(plugin, table) == "handler"]
+    if len(handlers) != 1 and (plugins and (handlers or len(_list(config.get("schedulingProfiles"))) > 1)):
+        says = f"there are {len(handlers)} profile handlers" if handlers else "there is no profile handler"
+        yield Fault(("plugins",), says, "keep exactly one, single-profile-handler or pd-profile-handler")
+    gates = _list(config.get("featureGates"))
+    for index, decider in of_type(config, BY_PREFIX):
+        if not parameters_of(decider).get("nonCachedTokens"):
+            continue
+        if PREPARE_DATA not in gates:
+            says = f"without the feature gate {PREPARE_DATA} {BY_PREFIX} sends every request to decode alone"
+            yield Fault(("plugins", index), says, f"add featureGates: [{PREPARE_DATA}]")
+        if not any(True for _ in of_type(config, PREFIX)):
+            says = f"{BY_PREFIX} reads what a {PREFIX} prepares, and there is none"
+            yield Fault(("plugins", index), says, f"add a {PREFIX} to the plugins and to the profiles")
+    profiles = _profile_list(config)
+    referred = {str(_dict(each).get("pluginRef")) for profile in profiles for each in _list(profile.get("plugins"))}
+    if any(True for _ in of_type(config, BY_PREFIX)):
+        referred.add(PREFIX)  # the decider reads what it prepares, scored or not
+    for index, (name, plugin) in enumerate(zip(names, plugins, strict=True)):
+        if _kind(plugin, table) in ("scorer", "filter", "picker") and name not in referred and profiles:
+            says = f"no profile refers to {name}, so it decides nothing"
+            yield Fault(("plugins", index), says, "add a pluginRef to a profile, or remove it")
+
+
+def _profiles(
+    config: dict[str, Any], plugins: list[dict[str, Any]], names: list[str], table: dict[str, Any]
+) -> Iterator[Fault]:
+    profiles = _profile_list(config)
+    for number, profile in enumerate(profiles):
+        pickers = 0
+        for index, reference in enumerate(_list(profile.get("plugins"))):
+            at: Route = ("schedulingProfiles", number, "plugins", index)
+            name = _dict(reference).get("pluginRef")
+            if name not in names:
+                yield Fault((*at, "pluginRef"), f"there is no plugin {name}", did_you_mean(str(name), names))
+                continue
+            kind = _kind(plugins[names.index(str(name))], table)
+            pickers += kind == "picker"
+            for key in _dict(reference):
+                if key not in ("pluginRef", "weight"):
+                    yield Fault((*at, key), f"a reference has no {key}", "use pluginRef and weight")
+            weight = _dict(reference).get("weight", 1)
+            if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight < float("inf"):
+                yield Fault((*at, "weight"), f"the weight {weight} is no number from 0", "write such as 1 or 2.5")
+        if pickers > 1:
+            yield Fault(("schedulingProfiles", number), f"the profile has {pickers} pickers", "keep one")
+    called = [str(profile.get("name")) for profile in profiles]
+    for index, handler in of_type(config, PD_HANDLER):
+        given = parameters_of(handler)
+        for key, default in (("decodeProfile", "decode"), ("prefillProfile", "prefill")):
+            if given.get(key, default) not in called:
+                says = f"{name_of(handler)} needs a profile {given.get(key, default)}"
+                fix = f"the profiles are {one_of(called)}" if called else "add it"
+                yield Fault(("plugins", index), says, fix)
+    for name in sorted({name for name in called if called.count(name) > 1}):
+        yield Fault(("schedulingProfiles",), f"two profiles are called {name}", "keep one")
+
+
+def _typed(value: Any, types: dict[str, str], at: Route, path: str = "") -> Iterator[Fault]:
+    """Parameters whose type is known, and nested ones that nothing reads."""
+    if path in types:
+        if value is not None and not _fits(value, types[path]):
+            yield Fault(at, f"{path} is {value!r}, not a {types[path]}", f"write a {types[path]}")
+    elif isinstance(value, dict):
+        below = [known[len(path) :].lstrip(".") for known in types if known.startswith(f"{path}." if path else "")]
+        keys = {known.partition(".")[0].partition("[")[0] for known in below}
+        for key, item in value.items():
+            inner = f"{path}.{key}" if path else str(key)
+            if path and keys and key not in keys:
+                yield Fault((*at, key), f"the scheduler ignores {inner}", did_you_mean(str(key), sorted(keys)))
+            else:
+                yield from _typed(item, types, (*at, key), inner)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _typed(item, types, (*at, index), f"{path}[]")
+
+
+def _fits(value: Any, kind: str) -> bool:
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    if kind == "count":
+        return whole and value >= 0
+    if kind == "port":
+        return whole and 0 <= value <= 65535
+    if kind == "number":
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if kind == "boolean":
+        return isinstance(value, bool)
+    if kind == "list":
+        return isinstance(value, list)
+    if kind == "duration":
+        return isinstance(value, str) and bool(_DURATION.fullmatch(value))
+    return kind == "any" or isinstance(value, str)
+
+
+def _kind(plugin: dict[str, Any], table: dict[str, Any]) -> str:
+    known: dict[str, Any] = table["plugins"].get(str(plugin.get("type")), {})
+    return str(known.get("kind", ""))
+
+
+def _profile_list(config: dict[str, Any]) -> list[dict[str, Any]]:
+    return [_dict(each) for each in _list(config.get("schedulingProfiles"))]
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []

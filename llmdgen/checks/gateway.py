@@ -1,0 +1,230 @@
+"""The Network Load Balancer: annotations that the AWS Load Balancer Controller reads, values it takes, who gets in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from llmdgen.checks._annotations import items, pairs, wrong
+from llmdgen.checks.registry import Draft, found, rule
+from llmdgen.facts.catalogue import table
+from llmdgen.plan.model import Plan
+from llmdgen.suggest import did_you_mean
+
+AT = ("spec", "gateway", "loadBalancer")
+LISTENER_PORT = "80"
+GUARDS = ("aws-load-balancer-security-groups", "aws-load-balancer-security-group-prefix-lists")
+EVERYONE = ("0.0.0.0/0", "::/0")
+ONLY_WITH_TLS = (
+    "aws-load-balancer-ssl-ports",
+    "aws-load-balancer-ssl-negotiation-policy",
+    "aws-load-balancer-alpn-policy",
+)
+
+
+@rule("GW001", "error", "an annotation that the load balancer controller does not read")
+def annotations_are_known(plan: Plan) -> Iterator[Draft]:
+    """The AWS Load Balancer Controller ignores annotations that it does not know, so that a mistyped one leaves a load
+    balancer that is reachable, or slow, or untagged, without an error. Annotations of other controllers, with a domain
+    of their own, are left alone.
+
+    Fails:  service.beta.kubernetes.io/aws-load-balancer-target-group-attribute; aws-load-balancer-name without a
+            prefix; alb.ingress.kubernetes.io/subnets, which is for an Ingress.
+    Passes: service.beta.kubernetes.io/aws-load-balancer-target-group-attributes.
+    """
+    facts = _facts(plan)
+    for key in _asked(plan):
+        name = _name(key, facts)
+        if name is not None:
+            if name.partition(".")[0] not in facts["annotations"]:
+                fix = facts["instead"].get(name) or did_you_mean(name, facts["annotations"], listed_up_to=0)
+                yield _at(key, f"the load balancer controller does not read {name}", fix or "remove it", on_key=True)
+            continue
+        domain, _, bare = key.rpartition("/")
+        foreign = f"{domain}/" in facts["foreign_prefixes"]
+        known = bare.partition(".")[0] in facts["annotations"]
+        if foreign:
+            close = did_you_mean(f"aws-load-balancer-{bare}", facts["annotations"], listed_up_to=0)
+            says = f"{key} is for an Ingress, and llm-d's gateway is a Service"
+            yield _at(key, says, close or "use the annotation of a Service", on_key=True)
+        elif known or bare.startswith("aws-load-balancer-") or not domain:
+            near = bare if known else did_you_mean(bare, facts["annotations"], listed_up_to=0) or "remove it"
+            says = f"{key} lacks the prefix {facts['prefix']}" if not domain else f"{domain}/ is not the prefix"
+            fix = f"write {facts['prefix']}{bare}" if known else near
+            yield _at(key, says, fix, on_key=True)
+
+
+@rule("GW002", "error", "an annotation's value that the load balancer cannot have")
+def annotation_values_fit(plan: Plan) -> Iterator[Draft]:
+    """The controller reports a wrong value only as an event on the Service, and the load balancer stays without an
+    address.
+
+    Fails:  aws-load-balancer-name with 40 characters; load-balancer-source-ranges: 10.0.0.1/8;
+            deregistration_delay.timeout_seconds=7200; a boolean written as yes.
+    Passes: load-balancer-source-ranges: 10.0.0.0/8,192.168.0.0/16.
+    """
+    facts = _facts(plan)
+    for key, value in _asked(plan).items():
+        name, _, suffix = (_name(key, facts) or "").partition(".")
+        entry = facts["annotations"].get(name)
+        if entry is None:
+            continue
+        for says, fix in wrong(value, entry, facts):
+            yield _at(key, f"{name}: {says}", fix)
+        if suffix and "suffix" not in entry:
+            yield _at(key, f"{name} takes no .{suffix}", f"write {facts['prefix']}{name}", on_key=True)
+        elif not suffix and "needs" in entry:
+            yield _at(key, f"{name} is read for one listener", f"write {name}.{entry['needs']}", on_key=True)
+
+
+@rule("GW003", "error", "an annotation that the spec has a field for")
+def annotations_leave_the_fields_alone(plan: Plan) -> Iterator[Draft]:
+    """Scheme, target type and type come from spec.gateway.loadBalancer. An annotation of the same meaning would win
+    unseen, or contradict it, and the type must never change on a Service that exists.
+
+    Fails:  scheme: internal and aws-load-balancer-scheme: internet-facing.
+    Passes: scheme: internet-facing.
+    """
+    facts = _facts(plan)
+    for key in _asked(plan):
+        name = _name(key, facts)
+        field = facts["annotations"].get(name or "", {}).get("field")
+        if field:
+            yield _at(key, f"{name} is what spec.{field} sets", f"remove it, and set {field}", on_key=True)
+
+
+@rule("GW004", "warning", "a model API that the whole internet reaches")
+def the_api_is_not_open(plan: Plan) -> Iterator[Draft]:
+    """llm-d's gateway asks nobody who they are. An internet-facing load balancer without source ranges, prefix lists or
+    security groups serves the model to everyone who finds it.
+
+    Fails:  scheme: internet-facing alone, or with source ranges 0.0.0.0/0.
+    Passes: scheme: internet-facing with load-balancer-source-ranges: 203.0.113.0/24.
+    """
+    balancer = plan.spec.spec.gateway.load_balancer
+    if balancer is None or balancer.scheme != "internet-facing":
+        return
+    given = _by_name(plan)
+    ranges = items(given.get("load-balancer-source-ranges", ""))
+    guarded = any(given.get(name, "").strip() for name in GUARDS)
+    if not guarded and (not ranges or any(each in EVERYONE for each in ranges)):
+        yield found(
+            *AT,
+            "scheme",
+            says="anyone on the internet can use the model: the gateway has no authentication",
+            fix="add the annotation load-balancer-source-ranges or aws-load-balancer-security-groups,"
+            " or use scheme: internal",
+        )
+
+
+@rule("GW005", "warning", "source ranges that are ignored")
+def ranges_and_groups_exclude_each_other(plan: Plan) -> Iterator[Draft]:
+    """With security groups of your own the controller makes none, and so has no place for source ranges or prefix
+    lists: it ignores them.
+
+    Fails:  load-balancer-source-ranges beside aws-load-balancer-security-groups.
+    Passes: either of them; ranges as inbound rules of the security groups.
+    """
+    facts = _facts(plan)
+    if not _by_name(plan).get("aws-load-balancer-security-groups", "").strip():
+        return
+    for key in _asked(plan):
+        name = _name(key, facts)
+        if name in ("load-balancer-source-ranges", "aws-load-balancer-security-group-prefix-lists"):
+            yield _at(
+                key,
+                f"{name} is ignored where aws-load-balancer-security-groups is given",
+                "put the ranges into the rules of the security groups, and remove it",
+                on_key=True,
+            )
+
+
+@rule("GW006", "error", "annotations that do not go together")
+def annotations_go_together(plan: Plan) -> Iterator[Draft]:
+    """Some annotations are refused, or never read, for this load balancer: Elastic IPs belong to an internet-facing
+    one, private addresses to an internal one, both one for each subnet; TLS settings need a certificate; and a
+    listener's attributes are read only under the name of a listener that the gateway has.
+
+    Fails:  aws-load-balancer-eip-allocations with scheme: internal; aws-load-balancer-listener-attributes.TCP-443 for a
+            gateway that listens on port 80; aws-load-balancer-ssl-ports without aws-load-balancer-ssl-cert.
+    Passes: aws-load-balancer-listener-attributes.TCP-80.
+    """
+    balancer = plan.spec.spec.gateway.load_balancer
+    if balancer is None:
+        return
+    facts, given = _facts(plan), _by_name(plan)
+    subnets = items(given.get("aws-load-balancer-subnets", ""))
+    dualstack = given.get("aws-load-balancer-ip-address-type") == "dualstack"
+    fits = {
+        "aws-load-balancer-eip-allocations": (balancer.scheme == "internet-facing", "an internet-facing load balancer"),
+        "aws-load-balancer-private-ipv4-addresses": (balancer.scheme == "internal", "an internal load balancer"),
+        "aws-load-balancer-ipv6-addresses": (dualstack, "aws-load-balancer-ip-address-type: dualstack"),
+    }
+    for key, value in _asked(plan).items():
+        name = _name(key, facts) or ""
+        base, _, suffix = name.partition(".")
+        if base in fits:
+            yes, what = fits[base]
+            if not yes:
+                yield _at(key, f"{base} is only for {what}", "remove it", on_key=True)
+            elif subnets and len(items(value)) != len(subnets):
+                says = f"{base} has {len(items(value))} items for {len(subnets)} subnets"
+                yield _at(key, says, "give one for each subnet")
+        if base in ONLY_WITH_TLS and "aws-load-balancer-ssl-cert" not in given:
+            yield _at(key, f"{base} does nothing without a certificate", "add aws-load-balancer-ssl-cert", on_key=True)
+        if suffix and facts["annotations"].get(base, {}).get("suffix"):
+            yield from _listener(key, base, suffix, facts["annotations"][base]["suffix"], given)
+
+
+@rule("GW007", "warning", "a load balancer attribute that the facts do not hold")
+def attributes_are_known(plan: Plan) -> Iterator[Draft]:
+    """Attributes go to the AWS API as they stand, which refuses those that it does not know. This one may be newer than
+    llmdgen's facts, or not be one of a Network Load Balancer.
+
+    Fails:  aws-load-balancer-attributes: routing.http2.enabled=true, which an Application Load Balancer has.
+    Passes: aws-load-balancer-attributes: load_balancing.cross_zone.enabled=true.
+    """
+    facts = _facts(plan)
+    for key, value in _asked(plan).items():
+        entry = facts["annotations"].get((_name(key, facts) or "").partition(".")[0], {})
+        known = facts["attributes"].get(entry.get("of"), {})
+        for name, _ in pairs(value) if known else ():
+            if name not in known and not did_you_mean(name, known, listed_up_to=0):
+                says = f"{name} is not among the {entry['of'].replace('_', ' ')} attributes of a Network Load Balancer"
+                yield _at(key, says, "check it against the Elastic Load Balancing API reference")
+
+
+def _listener(key: str, base: str, suffix: str, kind: str, given: dict[str, str]) -> Iterator[Draft]:
+    """A listener is named by protocol and port, a target group by its port; the gateway has one of each."""
+    protocol = "TLS" if "aws-load-balancer-ssl-cert" in given and "aws-load-balancer-ssl-ports" not in given else "TCP"
+    expected = LISTENER_PORT if kind == "port" else f"{protocol}-{LISTENER_PORT}"
+    either = (expected, f"TLS-{LISTENER_PORT}") if "aws-load-balancer-ssl-ports" in given else (expected,)
+    if suffix not in either:
+        says = f"the gateway has no listener {suffix}, so nothing reads this"
+        yield _at(key, says, f"write {base}.{expected}", on_key=True)
+
+
+def _asked(plan: Plan) -> dict[str, str]:
+    balancer = plan.spec.spec.gateway.load_balancer
+    return balancer.annotations if balancer else {}
+
+
+def _facts(plan: Plan) -> dict[str, Any]:
+    """The controller's annotations, which are only read from disk where the spec has some."""
+    return table("nlb.toml") if _asked(plan) else {}
+
+
+def _by_name(plan: Plan) -> dict[str, str]:
+    """The controller's annotations by what follows their prefix."""
+    facts = _facts(plan)
+    return {name: value for key, value in _asked(plan).items() if (name := _name(key, facts)) is not None}
+
+
+def _name(key: str, facts: dict[str, Any]) -> str | None:
+    """What follows the controller's prefix, None for a key without it."""
+    prefix: str = facts["prefix"]
+    return key[len(prefix) :] if key.startswith(prefix) else None
+
+
+def _at(key: str, says: str, fix: str, on_key: bool = False) -> Draft:
+    return found(*AT, "annotations", key, says=says, fix=fix, on_key=on_key)

@@ -1,0 +1,196 @@
+"""The escape hatch, spec.values: that the charts read what it sets, and that it does not undo what others need.
+
+What the charts read, execute, print and need is data of the release (values-*.txt and values.toml).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from llmdgen.checks._value_paths import dotted, is_below, leaves, nodes, read_paths, unread
+from llmdgen.checks.registry import Draft, found, rule
+from llmdgen.facts.catalogue import release_toml
+from llmdgen.findings import Route
+from llmdgen.plan.model import Plan
+from llmdgen.suggest import did_you_mean
+
+CHARTS = ("infra", "gaie", "ms")
+LOAD_BALANCER = "load-balancer"
+
+_ESCAPED = re.compile(r"\{\{-?\s*(?:`[^`]*`|\"(?:[^\"\\]|\\.)*\")\s*-?\}\}")
+
+
+@rule("HELM002", "error", "a value that no template of the chart reads")
+def values_are_read(plan: Plan) -> Iterator[Draft]:
+    """Helm takes any value and says nothing of those that no template uses, so that a mistyped path changes nothing.
+    The paths that each chart reads are data of the release.
+
+    Fails:  values.infra {gateway: {service: {annotations: {...}}}}; values.ms {decode: {nodeSelectors: {...}}}.
+    Passes: values.ms {decode: {podAnnotations: {...}}}.
+    """
+    for chart, values, facts in _charts(plan):
+        for each in unread(values, read_paths(plan.release.name, chart)):
+            path = dotted(each.route)
+            advice = next((fix for top, fix in facts["advice"][chart].items() if is_below(path, top)), None)
+            fix = advice or did_you_mean(str(each.route[-1]), each.known) or "remove it"
+            yield _at(chart, each.route, f"the {_chart(plan, chart)} chart does not read {path}", fix, on_key=True)
+        if chart == "infra" and plan.gateway.own_gateway and "gateway" in values:
+            says = f"with {plan.gateway.provider} the Gateway is in extraDeploy, and the chart reads nothing of gateway"
+            yield _at(chart, ("gateway",), says, "use spec.gateway", on_key=True)
+        if chart == "ms" and not plan.disaggregated and "prefill" in values:
+            says = f"{' with '.join(plan.paths)} has no prefill servers, and the chart reads nothing of prefill"
+            yield _at(chart, ("prefill",), says, "remove it", on_key=True)
+
+
+@rule("HELM003", "error", "a whole number that Helm prints with an exponent")
+def large_numbers_are_text(plan: Plan) -> Iterator[Draft]:
+    """Helm reads every number as a floating point one, and a template that prints it writes 1e+06 from a million on.
+    What a chart writes through toYaml keeps its digits.
+
+    Fails:  values.gaie {inferenceExtension: {flags: {max-bytes: 1000000}}}.
+    Passes: the same with "1000000" in quotes.
+    """
+    for chart, values, facts in _charts(plan):
+        for route, value in leaves(values):
+            if isinstance(value, bool) or not isinstance(value, int) or abs(value) < facts["exponent_from"]:
+                continue
+            if any(is_below(dotted(route), top) for top in facts["printed"][chart]):
+                says = f"Helm would print {value} as {float(value):.6g}"
+                yield _at(chart, route, says, f'write "{value}" in quotes')
+
+
+@rule("HELM004", "error", "text that Helm would execute")
+def text_is_not_executed(plan: Plan) -> Iterator[Draft]:
+    """The charts run annotations, labels, ports, extra objects and the environment of containers through Helm's tpl: a
+    {{ in them is code, and what is no code ends the deployment with an error in a template that nobody wrote.
+
+    Fails:  env {PROMPT: "Hello {{ name }}"}.
+    Passes: env {PROMPT: "Hello {{ `{{ name }}` }}"}, which comes out as written; {{ in args, which no chart executes.
+    """
+    spec = plan.spec.spec
+    texts: list[tuple[Route, Any]] = []
+    for route, env in (
+        (("spec", "engine", "env"), spec.engine.env),
+        (("spec", "prefill", "env"), spec.prefill.env if spec.prefill else {}),
+        (("spec", "decode", "env"), spec.decode.env),
+    ):
+        texts += [((*route, name), value) for name, value in env.items()]
+    balancer = spec.gateway.load_balancer
+    for key, value in balancer.annotations.items() if balancer else ():
+        texts += [(("spec", "gateway", "loadBalancer", "annotations", key), text) for text in (key, value)]
+    for chart, values, facts in _charts(plan):
+        for inner, value in leaves(values):
+            if any(is_below(dotted(inner), top) for top in facts["executed"][chart]):
+                texts.append((("spec", "values", chart, *inner), value))
+    for at, text in texts:
+        if isinstance(text, str) and "{{" in _ESCAPED.sub("", text):
+            yield found(*at, says="Helm executes the {{ in it", fix="write {{ `{{` }} where two braces are meant")
+
+
+@rule("HELM005", "error", "a value that other objects depend on")
+def values_keep_what_others_need(plan: Plan) -> Iterator[Draft]:
+    """Names, ports, labels, replicas and parallelism stand in several objects of several charts, and the plan's
+    arithmetic rests on them. Changed in one place, the others no longer find it; labels are a Deployment's selector,
+    which Kubernetes never lets change. The spec has a field for each that changes all places.
+
+    Fails:  values.ms {decode: {replicas: 8}}; values.ms {modelArtifacts: {labels: {team: a}}}; values.ms
+            {extraObjects: [...]} without the HTTPRoute.
+    Passes: decode {replicas: 8} in the spec itself.
+    """
+    for chart, values, facts in _charts(plan):
+        for route, value in nodes(values):
+            path = dotted(route)
+            fix = facts["depended_on"][chart].get(path)
+            if fix and value is not None:
+                yield _at(chart, route, f"other objects depend on {path}", fix, on_key=True)
+            elif chart == "infra" and route[:2] == ("gateway", "annotations") and LOAD_BALANCER in str(route[-1]):
+                fix = "use spec.gateway.loadBalancer, whose annotations are checked"
+                yield _at(chart, route, "it configures the load balancer behind llmdgen's back", fix, on_key=True)
+    own = plan.spec.spec.values
+    if not _keeps("HTTPRoute", own.ms.get("extraObjects")):
+        says = "the list replaces the HTTPRoute, without which no request arrives"
+        yield _at("ms", ("extraObjects",), says, "repeat the HTTPRoute of values/ms.yaml in it")
+    if plan.gateway.own_gateway and not _keeps("Gateway", own.infra.get("extraDeploy")):
+        says = f"the list replaces the Gateway, which stands in extraDeploy with {plan.gateway.provider}"
+        yield _at("infra", ("extraDeploy",), says, "repeat the objects of values/infra.yaml in it")
+
+
+@rule("HELM006", "error", "text where a chart asks for true or false")
+def switches_are_booleans(plan: Plan) -> Iterator[Draft]:
+    """A template asks whether a value is empty, and the text "false" is not: it switches on what it should switch off.
+
+    Fails:  values.gaie {inferenceExtension: {tracing: {enabled: "false"}}}.
+    Passes: enabled: false.
+    """
+    for chart, values, facts in _charts(plan):
+        tree = read_paths(plan.release.name, chart)
+        for route, value in leaves(values):
+            path = dotted(route)
+            switch = route[-1] in facts["switches"]["names"] and _is_leaf(path, tree)
+            if switch and isinstance(value, str | int) and not isinstance(value, bool):
+                says = f"{path} is {value!r}, not true or false"
+                yield _at(chart, route, says, "write true or false, without quotes")
+
+
+@rule("HELM007", "error", "a key removed that the chart needs")
+def needed_keys_stay(plan: Plan) -> Iterator[Draft]:
+    """null removes what llmdgen wrote, and the chart's own default takes its place: a sample model, a port that nothing
+    uses, the chart's own image, or an error in a template.
+
+    Fails:  values.ms {decode: {containers: null}}; values.gaie {inferenceExtension: {image: null}}.
+    Passes: values.ms {decode: {extraConfig: null}}.
+    """
+    for chart, values, facts in _charts(plan):
+        depended_on = facts["depended_on"][chart]
+        for route, value in nodes(values):
+            path = dotted(route)
+            if value is None and (path in facts["required"][chart] or path in depended_on):
+                fix = depended_on.get(path, "remove the line")
+                yield _at(chart, route, f"null removes {path}, which the deployment needs", fix, on_key=True)
+
+
+@rule("HELM008", "warning", "a list that replaces llmdgen's own")
+def lists_replace(plan: Plan) -> Iterator[Draft]:
+    """Maps of spec.values are merged into what llmdgen writes, lists replace it. Nothing that the plan decided about
+    the replaced list reaches the cluster, and no check of llmdgen sees what does.
+
+    Fails:  values.ms {decode: {containers: [...]}}.
+    Passes: decode {args: {...}, env: {...}} in the spec itself; suppress HELM008 with the reason why it has to be.
+    """
+    for chart, values, facts in _charts(plan):
+        for route, value in nodes(values):
+            fix = facts["lists"][chart].get(dotted(route))
+            if fix and isinstance(value, list):
+                yield _at(chart, route, f"the list replaces all of {dotted(route)}", fix, on_key=True)
+
+
+def _charts(plan: Plan) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
+    """The charts for which the spec has values of its own, with those and the release's facts about values."""
+    for chart in CHARTS:
+        values: dict[str, Any] = getattr(plan.spec.spec.values, chart)
+        if values:
+            yield chart, values, release_toml(plan.release.name, "values.toml")
+
+
+def _keeps(kind: str, objects: Any) -> bool:
+    """Whether a list of objects, where there is one, still holds one of that kind."""
+    return not isinstance(objects, list) or any(isinstance(each, dict) and each.get("kind") == kind for each in objects)
+
+
+def _chart(plan: Plan, chart: str) -> str:
+    return plan.release.charts[chart].name
+
+
+def _is_leaf(path: str, tree: dict[str, Any]) -> bool:
+    """Whether the chart reads exactly this path, so that it is its own and not a part of some Kubernetes object."""
+    for part in path.replace("[]", ".[]").split("."):
+        if part not in tree:
+            return False
+        tree = tree[part]
+    return not tree
+
+
+def _at(chart: str, route: Route, says: str, fix: str, on_key: bool = False) -> Draft:
+    return found("spec", "values", chart, *route, says=says, fix=fix, on_key=on_key)

@@ -1,0 +1,221 @@
+"""What Kubernetes itself would refuse, or take for something else: names, quantities, node selectors, references."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from llmdgen.checks.registry import Draft, found, rule
+from llmdgen.plan.model import Plan, RolePlan
+from llmdgen.plan.quantities import GIB, MIB, to_bytes
+
+LONGEST_LABEL = 63
+REVISION_SUFFIX = 11  # "-" and the revision hash of a StatefulSet, in the label controller-revision-hash
+CHART = "llm-d-modelservice"
+HEALTH_TAINT = "sagemaker.amazonaws.com/node-health-status"
+OLD_INSTANCE_LABEL = "beta.kubernetes.io/instance-type"
+SYSTEM = ("/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/proc", "/root", "/run", "/sbin", "/sys", "/usr")
+SYSTEM_STATE = ("/var/lib/kubelet", "/var/lib/containerd", "/var/lib/etcd", "/var/lib/docker", "/var/run", "/var/log")
+SMALLEST_MEMORY = GIB
+SMALLEST_SHM = 64 * MIB
+MOST_CPU_MILLIS = 1024 * 1000
+
+
+@rule("K8S001", "error", "a name that leads to one that Kubernetes refuses")
+def derived_names_fit(plan: Plan) -> Iterator[Draft]:
+    """A LeaderWorkerSet's pods belong to StatefulSets called after it, and each pod's label controller-revision-hash is
+    that name and eleven more characters. Beyond 63 no pod is ever created, and nothing but an event says so
+    (kubernetes/kubernetes#64023, kubernetes-sigs/lws#410). A release whose name holds the chart's own name loses the
+    suffix by which the other objects know it.
+
+    Fails:  metadata.name of 24 characters with wide-ep: ms-<name>-llm-d-modelservice-prefill-0-<hash> has 67.
+    Passes: at most 20 characters with wide-ep.
+    """
+    at = ("metadata", "name")
+    if CHART in plan.spec.name:
+        says = f"the chart leaves its suffix out where the name holds {CHART}"
+        yield found(*at, says=says, fix="choose another name")
+    if not plan.multinode:
+        return
+    for role in plan.roles:
+        index = f"-{role.size.replicas - 1}" if role.size.workers > 1 else ""
+        name = plan.names.workload[role.name] + index
+        excess = len(name) + REVISION_SUFFIX - LONGEST_LABEL
+        if excess > 0:
+            yield found(
+                *at,
+                says=f"pods of the StatefulSet {name} would have a label of {len(name) + REVISION_SUFFIX} characters,"
+                f" {LONGEST_LABEL} are allowed",
+                fix=f"shorten the name by {excess}",
+            )
+            return
+
+
+@rule("K8S002", "error", "a quantity that cannot be meant")
+def quantities_are_sane(plan: Plan) -> Iterator[Draft]:
+    """A memory size without a unit is in bytes, and a cpu quantity with one is in thousands or millions of cores: both
+    are valid to Kubernetes, and no pod starts with them.
+
+    Fails:  memory: "64", which is 64 bytes; cpu: 64Gi; shm: 16M.
+    Passes: memory: 64Gi, cpu: "16" or 1500m, shm: 16Gi.
+    """
+    for role in plan.roles:
+        asked = plan.spec.spec.prefill if role.name == "prefill" else plan.spec.spec.decode
+        if asked is None:
+            continue
+        at, given = ("spec", role.name, "resources"), asked.resources
+        if given.cpu is not None and given.cpu[-1] not in "0123456789m":
+            says = f"cpu {given.cpu} has the unit of a size"
+            yield found(*at, "cpu", says=says, fix="write cores, such as 16 or 1500m")
+        elif role.cpu_millis == 0 or role.cpu_millis > MOST_CPU_MILLIS:
+            says = f"cpu {role.cpu} is {role.cpu_millis / 1000:g} cores"
+            yield found(*at, "cpu", says=says, fix="write cores, such as 16")
+        if given.memory is not None:
+            yield from _size(given.memory, SMALLEST_MEMORY, *at, "memory")
+        if given.shm is not None:
+            yield from _size(given.shm, SMALLEST_SHM, *at, "shm")
+            if to_bytes(given.shm) > to_bytes(role.memory):
+                says = f"/dev/shm of {given.shm} counts against the memory of {role.memory} and cannot exceed it"
+                yield found(*at, "shm", says=says, fix="raise memory, or lower shm")
+    if plan.spec.spec.model.size is not None:
+        yield from _size(plan.spec.spec.model.size, SMALLEST_SHM, "spec", "model", "size")
+    cache = plan.spec.spec.cache
+    for name, tier in (("cpu", cache.cpu), ("disk", cache.disk), ("storage", cache.storage)):
+        if tier is not None and tier.size is not None:
+            yield from _size(tier.size, SMALLEST_SHM, "spec", "cache", name, "size")
+
+
+@rule("K8S003", "error", "a node selector that contradicts the rest of the spec")
+def selectors_agree(plan: Plan) -> Iterator[Draft]:
+    """llmdgen selects the instance type, the zone and, on HyperPod, healthy nodes itself. A label of
+    cluster.nodeSelector replaces that for every role and every instance type, and sends pods to hardware that the
+    plan was not made for, or to nodes that are being replaced.
+
+    Fails:  nodeSelector {node.kubernetes.io/instance-type: p5.48xlarge}; a second zone beside cluster.zone.
+    Passes: nodeSelector {sagemaker.amazonaws.com/instance-group-name: inference}.
+    """
+    cluster, platform = plan.spec.spec.cluster, plan.platform
+    for key, value in cluster.node_selector.items():
+        at = ("spec", "cluster", "nodeSelector", key)
+        healthy = platform[plan.spec.spec.platform]["node_selector"]
+        if key in (platform["instance_type_label"], OLD_INSTANCE_LABEL):
+            fix = "remove it, and use instanceTypes, or instanceType of a role"
+            yield found(*at, says="llmdgen selects the instance type of each role", fix=fix, on_key=True)
+        elif key == platform["zone_label"] and cluster.zone is not None and value != cluster.zone:
+            yield found(*at, says=f"cluster.zone is {cluster.zone}", fix="remove one of the two")
+        elif key in healthy and value != healthy[key]:
+            says = f"pods would select nodes that are {value}, which HyperPod keeps free or replaces"
+            yield found(*at, says=says, fix="remove it: healthy nodes are selected anyway")
+        elif key in ("kubernetes.io/arch", "beta.kubernetes.io/arch"):
+            wanted = {"x86_64": "amd64", "arm64": "arm64"}
+            for role in plan.roles:
+                architecture = role.node.instance.architecture
+                if value != wanted.get(architecture, architecture):
+                    says = f"{role.node.instance.name} is {wanted.get(architecture, architecture)}"
+                    yield found(*at, says=says, fix="remove it: the instance type decides")
+                    break
+
+
+@rule("K8S004", "error", "a toleration of nodes that are being replaced")
+def unhealthy_nodes_are_not_tolerated(plan: Plan) -> Iterator[Draft]:
+    """HyperPod taints nodes that fail its health checks and replaces or reboots them. A pod that tolerates the taint,
+    or every taint, is put on such a node, and a model server that waits there has its GPUs fail under it.
+
+    Fails:  tolerations [{key: sagemaker.amazonaws.com/node-health-status, operator: Exists}], or [{operator: Exists}]
+            on HyperPod.
+    Passes: tolerations [{key: dedicated, operator: Equal, value: inference, effect: NoSchedule}].
+    """
+    for index, each in enumerate(plan.spec.spec.cluster.tolerations):
+        at = ("spec", "cluster", "tolerations", index)
+        if each.key == HEALTH_TAINT:
+            yield found(*at, "key", says="it lets pods onto nodes that HyperPod found unhealthy", fix="remove it")
+        elif not each.key and plan.spec.spec.platform == "hyperpod" and each.effect != "PreferNoSchedule":
+            says = "it tolerates every taint, that of unhealthy HyperPod nodes included"
+            yield found(*at, says=says, fix="name the taint that the nodes really have")
+
+
+@rule("K8S005", "warning", "a reference to a variable that is not defined there")
+def references_are_defined(plan: Plan) -> Iterator[Draft]:
+    """Kubernetes replaces $(NAME) in a variable only by one that stands before it, and in an argument by any of the
+    container. Where there is none, the text stays as it is, and vLLM reads a literal $(NAME). $$(NAME) is meant so.
+
+    Fails:  env {CACHE_DIR: /cache/$(POD_UID)}.
+    Passes: env {CACHE_DIR: /cache/shared}; $(POD_IP) where a path defines it.
+    """
+    for role in plan.roles:
+        before: set[str] = set()
+        for variable in role.env:
+            route = role.env_routes.get(variable.name, ())
+            for name in _references(variable.value or ""):
+                if name not in before and route[:2] != ("spec", "path"):
+                    says = f"{variable.name} refers to $({name}), which is not defined before it"
+                    yield found(*route, says=says, fix=f"write $$({name}) for the text itself, or define {name}")
+            before.add(variable.name)
+        yield from _arguments(role, before)
+
+
+@rule("K8S006", "error", "a cache directory that belongs to the node's system")
+def host_paths_are_safe(plan: Plan) -> Iterator[Draft]:
+    """cache.disk.path is a directory of the node that llmdgen's init container writes to as root, and that vLLM fills
+    to its limit. On the system's own disk that evicts every pod of the node.
+
+    Fails:  path: /, /etc/kv, /var/lib/kubelet/kv.
+    Passes: path: /mnt/k8s-disks/0/kv, where EKS and Karpenter mount the node's NVMe.
+    """
+    disk = plan.spec.spec.cache.disk
+    if disk is None:
+        return
+    parts = [part for part in disk.path.split("/") if part not in ("", ".")]
+    path = "/" + "/".join(parts)
+    inside = next((each for each in (*SYSTEM, *SYSTEM_STATE) if path == each or path.startswith(each + "/")), None)
+    if inside or path in ("/", "/var", "/var/lib", "/home", "/opt", "/mnt"):
+        says = f"{disk.path} is {'in ' + inside if inside else 'a directory'} of the node's own system"
+        yield found("spec", "cache", "disk", "path", says=says, fix="use a directory of the NVMe: /mnt/k8s-disks/0/kv")
+    elif parts[0] == "tmp":
+        says = f"{disk.path} is on the node's root volume and is emptied at a reboot"
+        yield found("spec", "cache", "disk", "path", says=says, fix="use a directory of the NVMe: /mnt/k8s-disks/0/kv")
+
+
+@rule("K8S008", "warning", "a toleration that does less or more than it seems")
+def tolerations_mean_something(plan: Plan) -> Iterator[Draft]:
+    """Operator Equal, the default, without a value tolerates only a taint whose value is empty. A toleration without a
+    key tolerates every taint, those of nodes that are full, unreachable or being drained included.
+
+    Fails:  tolerations [{key: dedicated}]; [{operator: Exists}] on EKS.
+    Passes: tolerations [{key: dedicated, operator: Exists}].
+    """
+    for index, each in enumerate(plan.spec.spec.cluster.tolerations):
+        at = ("spec", "cluster", "tolerations", index)
+        if each.key and each.operator != "Exists" and not each.value:
+            says = f"it tolerates {each.key} only where the taint has no value"
+            yield found(*at, says=says, fix="add operator: Exists, or the taint's value")
+        elif not each.key and plan.spec.spec.platform == "eks":
+            says = "it tolerates every taint, also of nodes that are unreachable or being drained"
+            yield found(*at, says=says, fix="name the taint that the nodes really have")
+
+
+def _size(quantity: str, least: int, *at: str) -> Iterator[Draft]:
+    size = to_bytes(quantity)
+    if size >= least:
+        return
+    number = quantity.rstrip("kMGTPiK")
+    unit = "Gi" if quantity == number else f"{'G' if quantity[len(number)] in 'kK' else quantity[len(number)]}i"
+    better = f"{number}{'Gi' if unit in ('Mi', 'Ki') else unit}"
+    fix = f"did you mean {better}?" if to_bytes(better) >= least else f"write {least // MIB}Mi or more"
+    yield found(*at, says=f"{at[-1]} {quantity} is {size} bytes", fix=fix)
+
+
+def _references(text: str) -> list[str]:
+    """The names in $(NAME); $$(NAME) is an escape."""
+    import re
+
+    return re.findall(r"(?<!\$)(?:\$\$)*\$\(([A-Za-z_][A-Za-z0-9_.-]*)\)", text)
+
+
+def _arguments(role: RolePlan, defined: set[str]) -> Iterator[Draft]:
+    added = {"DP_SIZE", "TP_SIZE", "DP_SIZE_LOCAL", "HF_HOME", "HF_HUB_CACHE", "HF_TOKEN"}  # by the modelservice chart
+    for flag, value in role.flags.items():
+        route = role.flag_routes[flag]
+        for name in _references(str(value)):
+            if name not in defined | added and route[:2] != ("spec", "path"):
+                says = f"--{flag} refers to $({name}), which no variable of the container is called"
+                yield found(*route, says=says, fix=f"define {name} in env, or write $$({name}) for the text itself")
