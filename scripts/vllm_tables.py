@@ -78,6 +78,7 @@ def tables() -> dict[str, Any]:
     named = {long_form(each): each for each in actions}
     flags = {
         name: {
+            "name": name,
             **flag_row(action, field_of(action, classes.get(str(groups[id(action)])))),
             **({"config": LATER_CONFIGS[name]} if name in LATER_CONFIGS else {}),
             "group": groups[id(action)],

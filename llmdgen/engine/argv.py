@@ -160,6 +160,8 @@ def _typed(flag: Flag, text: str) -> Any:
             return human_int(text)
         case "human-int-or-auto":
             return -1 if text.strip().lower() in ("-1", "auto") else human_int(text)
+        case "enum":
+            return text.upper()
         case "json":
             return msgspec.json.decode(text)
         case "json-or-text":

@@ -105,7 +105,4 @@ class FlagTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 @cache
 def flag_table(release: str) -> FlagTable:
     """The flags of that llm-d release's vLLM. Raises FileNotFoundError where the release has no table."""
-    table = release_json(release, "vllm-serve.json")
-    for name, flag in table["flags"].items():
-        flag["name"] = name
-    return msgspec.convert(table, FlagTable)
+    return msgspec.convert(release_json(release, "vllm-serve.json"), FlagTable)

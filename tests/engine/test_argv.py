@@ -5,12 +5,7 @@ from __future__ import annotations
 import pytest
 
 from llmdgen.engine.argv import ArgumentError, arguments, human_int, parse
-from llmdgen.engine.flags import FlagTable, flag_table
-
-
-@pytest.fixture(scope="module")
-def table() -> FlagTable:
-    return flag_table("v0.5.1")
+from llmdgen.engine.flags import FlagTable
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from llmdgen.engine.checks.types import drafts
 
 @engine_rule("VLLM004", "error", "an unknown key in a JSON flag")
 def json_key_exists(role: RoleSettings) -> Iterator[Draft]:
-    """Each JSON flag fills a configuration class of vLLM. For most of them vLLM stops at an unknown key; in
-    --kv-transfer-config and --eplb-config vLLM 0.15.1 drops it without a word, so that the setting does nothing.
+    """Each JSON flag fills a configuration class of vLLM. vLLM 0.15.1 stops at an unknown key in --compilation-config
+    alone; in all others, such as --kv-transfer-config, it drops the key without a word, and the setting does nothing.
 
     Fails:  kv-transfer-config: {kv_conector: NixlConnector}, compilation-config: {pass_config: {fuse_norm: true}}.
     Passes: kv-transfer-config: {kv_connector: NixlConnector, kv_role: kv_both}.

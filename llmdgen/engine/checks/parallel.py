@@ -111,7 +111,7 @@ def _expert_balancing(role: RoleSettings) -> Iterator[Draft]:
     numbers, args = role.numbers, role.args
     redundant = whole(mapping(args.get("eplb-config")).get("num_redundant_experts")) or 0
     if args.get("enable-eplb") is not True:
-        if redundant:
+        if redundant > 0:
             says = f"{redundant} redundant experts need --enable-eplb"
             at = role.at("eplb-config", "num_redundant_experts")
             yield found(*at, says=says, fix="add enable-eplb: true")

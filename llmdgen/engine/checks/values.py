@@ -49,7 +49,7 @@ def flag_problems(flag: Flag, value: Any, table: FlagTable) -> Iterator[Problem]
     if flag.many and not isinstance(value, Mapping):
         yield from _many(flag, value)
         return
-    wrong = _wrong_type(str(flag), flag.type, value, ())
+    wrong = _wrong_type(str(flag), "dict" if flag.config else flag.type, value, ())
     if wrong:
         yield wrong
         return

@@ -1,0 +1,167 @@
+"""Our reading of vLLM's flags against vLLM's own parser: both must accept, refuse and understand alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from llmdgen.engine.argv import ArgumentError, arguments, human_int, parse
+from llmdgen.engine.check import RoleSettings, check_role
+from llmdgen.engine.flags import ConfigField, Flag, FlagTable
+from llmdgen.findings import Severity
+from tests.engine.conftest import RELEASE, REPOSITORY, Ask, corpus
+
+MODEL = "org/model"
+NEEDED = {
+    "enable-auto-tool-choice": {"tool-call-parser": "openai"},
+    "enable-log-outputs": {"enable-log-requests": True},
+}
+# The parser keeps these as they are written; what they mean is known only behind it.
+TEXT_TO_THE_PARSER = ("optimization-level", "attention-backend", "mm-encoder-attn-backend")
+
+
+def errors(args: dict[str, Any], table: FlagTable) -> list[str]:
+    routes = {name: ("spec", "engine", "args", name) for name in args}
+    role = RoleSettings(args=args, env={}, release=RELEASE, table=table, flag_routes=routes)
+    return [found.code for found in check_role(role) if found.severity is Severity.ERROR]
+
+
+def same(ours: Any, theirs: Any, config: str | None, table: FlagTable) -> bool:
+    """Whether a setting means what vLLM understood. Of a JSON value vLLM reports its own additions too."""
+    if config is not None and isinstance(ours, dict):
+        fields = table.configs[config]
+        return isinstance(theirs, dict) and all(
+            same_field(value, theirs.get(key), fields.get(key), table) for key, value in ours.items()
+        )
+    return bool(ours == theirs)
+
+
+def same_field(ours: Any, theirs: Any, field: ConfigField | None, table: FlagTable) -> bool:
+    if field is None:
+        return theirs is None  # vLLM drops it
+    if theirs is None:
+        return field.default is None or bool(ours == field.default)  # vLLM reports no defaults
+    if field.type == "enum":
+        names = [name for name in field.choices if isinstance(name, str)]
+        return bool(theirs == (names[ours] if isinstance(ours, int) else ours.upper()))
+    return same(ours, theirs, field.config, table)
+
+
+def understood(settings: dict[str, Any], values: dict[str, Any], table: FlagTable) -> Iterator[str]:
+    """The settings that vLLM understood in another way, and those it has although nobody set them."""
+    for name, ours in settings.items():
+        flag = table.get(name)
+        default = flag.default if flag else None
+        theirs = values.get(name, {} if flag and flag.config else default)
+        if name in TEXT_TO_THE_PARSER:
+            ours, theirs = str(ours).upper(), str(theirs).upper()
+        if name == "lora-modules" or (name not in values and ours in (default, None)):
+            continue
+        if not same(ours, theirs, flag.config if flag else None, table):
+            yield f"{name}: {ours!r} became {theirs!r}"
+    yield from (f"{name} appeared" for name in values if name not in settings)
+
+
+def meant(args: dict[str, Any], table: FlagTable) -> dict[str, Any]:
+    """Settings with numbers such as 32k written out."""
+    found = {}
+    for name, value in args.items():
+        flag = table.get(name)
+        human = flag is not None and flag.type.startswith("human-int") and isinstance(value, str)
+        found[name] = (-1 if value == "auto" else human_int(value)) if human else value
+    return found
+
+
+def sample(flag: Flag) -> Any:
+    """A value that the flag takes."""
+    if flag.choices:
+        value: Any = flag.choices[-1]
+    else:
+        samples: dict[str, Any] = {
+            "switch": not flag.default,
+            "int": 2,
+            "float": 0.25,
+            "str": "some/text-1.0",
+            "json": {},
+            "json-or-text": {"key": [1, "two", 0.5, None, True]},
+            "human-int": 4096,
+            "human-int-or-auto": 4096,
+        }
+        value = samples[flag.type]
+    if flag.name == "lora-modules":
+        return ["name=/path"]
+    return [value] if flag.many else value
+
+
+def test_every_flag_of_the_table_means_what_vllm_understands(table: FlagTable, ask: Ask) -> None:
+    # --config reads a file, and --headless false has no spelling.
+    flags = [flag for flag in table.flags.values() if flag.name not in ("config", "model")]
+    cases = [{flag.name: sample(flag), **NEEDED.get(flag.name, {})} for flag in flags]
+    lists = [[MODEL, *arguments(case, table)] for case in cases]
+    for case, argv, answer in zip(cases, lists, ask(lists), strict=True):
+        assert answer["accepted"], (argv, answer)
+        assert list(understood({"model": MODEL, **case}, answer["values"], table)) == [], argv
+
+
+def test_every_flag_of_the_table_refuses_what_vllm_refuses(table: FlagTable, ask: Ask) -> None:
+    typed = [flag for flag in table.flags.values() if flag.type not in ("switch", "str", "json-or-text", "enum")]
+    chosen = [flag for flag in table.flags.values() if flag.choices and flag.type == "str"]
+    lists = [[MODEL, f"--{flag.name}=no~such"] for flag in (*typed, *chosen) if flag.name != "optimization-level"]
+    assert len(lists) > 80
+    for argv, answer in zip(lists, ask(lists), strict=True):
+        assert not answer["accepted"], argv
+        with pytest.raises(ArgumentError):
+            parse(argv, table)
+
+
+def test_right_settings_are_right_to_both(table: FlagTable, ask: Ask) -> None:
+    cases = corpus("right")
+    lists = [[MODEL, *arguments(case["args"], table)] for case in cases]
+    for case, argv, answer in zip(cases, lists, ask(lists), strict=True):
+        assert errors(case["args"], table) == [], case["case"]
+        assert answer["accepted"], (case["case"], answer)
+        settings = {"model": MODEL, **meant(case["args"], table)}
+        assert list(understood(settings, answer["values"], table)) == [], case["case"]
+        assert list(understood(parse(argv, table), answer["values"], table)) == [], case["case"]
+
+
+def test_wrong_settings_are_found_and_vllms_verdict_on_them_is_as_recorded(table: FlagTable, ask: Ask) -> None:
+    cases = corpus("wrong")
+    lists = [[MODEL, *arguments(case["args"], table)] for case in cases]
+    for case, answer in zip(cases, ask(lists), strict=True):
+        assert ("accepts" if answer["accepted"] else "refuses") == case["vllm"], (case["case"], answer)
+
+
+@pytest.mark.parametrize("case", corpus("wrong"), ids=lambda case: case["case"])
+def test_wrong_settings_are_found(table: FlagTable, case: dict[str, Any]) -> None:
+    # VLLM007 speaks of the flags that the spec must not set at all; here they are about their values.
+    assert [code for code in errors(case["args"], table) if code != "VLLM007"] == case["codes"]
+
+
+@pytest.mark.parametrize("case", corpus("right"), ids=lambda case: case["case"])
+def test_right_settings_pass(table: FlagTable, case: dict[str, Any]) -> None:
+    assert errors(case["args"], table) == []
+
+
+def test_argument_lists_of_any_spelling_are_read_as_vllm_reads_them(table: FlagTable, ask: Ask) -> None:
+    cases = corpus("spellings")
+    for case, answer in zip(cases, ask([case["argv"] for case in cases]), strict=True):
+        assert answer["accepted"] is case["accepted"], (case, answer)
+        if case["accepted"]:
+            assert list(understood(parse(case["argv"], table), answer["values"], table)) == [], case
+        else:
+            with pytest.raises(ArgumentError):
+                parse(case["argv"], table)
+
+
+def test_vllm_starts_with_every_rendered_argument_list(table: FlagTable, ask: Ask) -> None:
+    files = sorted((REPOSITORY / "rendered").glob("**/vllm/*.args"))
+    if not files:
+        pytest.skip("nothing is rendered")
+    lists = [Path(file).read_text("utf-8").splitlines() for file in files]
+    for file, argv, answer in zip(files, lists, ask(lists), strict=True):
+        assert answer["accepted"], (file, answer)
+        assert list(understood(parse(argv, table), answer["values"], table)) == [], file
