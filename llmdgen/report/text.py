@@ -10,27 +10,26 @@ _BOLD, _DIM, _END = "\033[1m", "\033[2m", "\033[0m"
 _COLOURS = {Severity.ERROR: "\033[31m", Severity.WARNING: "\033[33m", Severity.NOTE: "\033[36m"}
 
 
-def write(findings: Sequence[Located]) -> str:
-    """file:line:column: severity CODE: reason (fix: ...)"""
-    return "".join(f"{_one_line(str(each))}\n" for each in findings)
+def write(findings: Sequence[Located], colour: bool = False) -> str:
+    """file:line:column: severity CODE: reason (fix: ...); for a terminal the same in colour."""
+    line = _coloured if colour else _plain
+    return "".join(f"{line(each)}\n" for each in findings)
 
 
-def coloured(findings: Sequence[Located]) -> str:
-    """The same lines for a terminal: the place bold, the severity in its colour, the fix dim."""
-    lines = []
-    for each in findings:
-        place, finding = each.place, each.finding
-        where = f"{_BOLD}{place.path}:{place.line}:{place.column}:{_END}"
-        what = f"{_COLOURS[finding.severity]}{finding.severity.value} {finding.code}:{_END}"
-        fix = f" {_DIM}(fix: {_plain(finding.fix)}){_END}" if finding.fix else ""
-        lines.append(f"{where} {what} {_plain(finding.says)}{fix}\n")
-    return "".join(_one_line(line[:-1]) + "\n" for line in lines)
+def _plain(each: Located) -> str:
+    return _visible(str(each))
 
 
-def _one_line(text: str) -> str:
-    return text.replace("\r", "\\r").replace("\n", "\\n")
+def _coloured(each: Located) -> str:
+    place, finding = each.place, each.finding
+    where = f"{_BOLD}{_visible(place.path)}:{place.line}:{place.column}:{_END}"
+    what = f"{_COLOURS[finding.severity]}{finding.severity.value} {finding.code}:{_END}"
+    fix = f" {_DIM}(fix: {_visible(finding.fix)}){_END}" if finding.fix else ""
+    return f"{where} {what} {_visible(finding.says)}{fix}"
 
 
-def _plain(text: str) -> str:
-    """Text that cannot steer a terminal."""
-    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
+def _visible(text: str) -> str:
+    """Text on one line that cannot steer a terminal: what does not print is escaped."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode("ascii") for each in text)

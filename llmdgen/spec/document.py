@@ -184,7 +184,7 @@ class _Reader:
                 value = resolve(value)
             except NotANumber as error:
                 damaged = True
-                self.report("SPEC008", str(error), "write a smaller number, or put text in quotes", at)
+                self.report("SPEC008", str(error), "write a finite number, or text in quotes", at)
         route = self._place(value, at)
         if damaged:
             self.damaged.add(route)
@@ -216,7 +216,7 @@ class _Reader:
             self.report(
                 "SPEC007",
                 "a key must be text, this one is a list or a mapping",
-                "write a plain key; put text that starts with { or [ in quotes",
+                "write a plain key; text that starts with { or [ goes in quotes, and {{ }} is not filled in",
                 at,
             )
             raise _Stop
@@ -231,7 +231,7 @@ class _Reader:
 
     def _refuse_properties(self, event: Any, at: Position) -> None:
         if event.anchor is not None:
-            self.report("SPEC004", f"anchor &{quoted(event.anchor, bare=True)}", "delete it, write values out", at)
+            self.report("SPEC004", f"anchor &{quoted(event.anchor, bare=True)}", "write the values out", at)
         if event.tag is not None:
             self.report(
                 "SPEC004", f"tag {quoted(str(event.tag), bare=True)}", "delete it; quotes make a value text", at

@@ -49,15 +49,18 @@ def fix(key: str, at: Route, known: tuple[str, ...]) -> str:
     close = nearest(key, known, limit=1)
     if close:
         return f"did you mean {close[0]}?"
-    homes = [place for place in _homes().get(key, ()) if place != dotted(at)]
-    if homes:
-        return f"write it under {one_of(homes)}"
+    for name, places in _homes().items():
+        if _same(name, key):
+            return f"write {'it' if name == key else name} under {one_of(places)}"
     other = next((place for name, place in ALSO_CALLED.items() if _same(name, key)), None)
     if other:
         return f"write {other}"
     if _is_flag(key):
         under = f"{dotted(at)}.args" if "args" in known else "spec.engine.args, or args of a role"
         return f"this is a vLLM flag, write it under {under}"
+    elsewhere = nearest(key, _homes(), limit=1)
+    if elsewhere:
+        return f"did you mean {elsewhere[0]}, under {one_of(_homes()[elsewhere[0]])}?"
     return f"delete it; known here: {', '.join(known)}"
 
 
@@ -90,7 +93,7 @@ def _is_flag(key: str) -> bool:
 
 
 def _same(name: str, key: str) -> bool:
-    return name.lower() == key.lower().replace("-", "").replace("_", "")
+    return name.lower().replace("-", "") == key.lower().replace("-", "").replace("_", "")
 
 
 def means(key: str, name: str, known: tuple[str, ...]) -> bool:

@@ -18,8 +18,8 @@ _ARTICLES = {
     model.QUANTITY: "a Kubernetes quantity such as 500m, 8, 64Gi or 2Ti",
 }
 _OTHER_ARTICLES = {
-    "/": "an absolute path of letters, digits and -._/",
-    "A": "a code such as NLB004",
+    "/": ("an absolute path of letters, digits and -._/", "write a path such as /mnt/k8s-disks/0/kv"),
+    "A": ("a finding's code", "write the code as the finding shows it, such as NLB004"),
 }
 _TRUE = frozenset(("true", "yes", "on", "y"))
 _FALSE = frozenset(("false", "no", "off", "n"))
@@ -72,7 +72,7 @@ def _bounds(kind: inspect.IntType) -> str:
 
 def article(pattern: str) -> str:
     """What a pattern asks for, in words."""
-    return _ARTICLES.get(pattern) or _OTHER_ARTICLES.get(pattern.lstrip("^[")[:1], f"of the form {pattern}")
+    return _ARTICLES.get(pattern) or _other(pattern)[0]
 
 
 def fix_of_type(options: list[Any], value: Any) -> str:
@@ -122,7 +122,24 @@ def fix_of_pattern(pattern: str, value: str) -> str:
         proposal = re.sub(rf"[^{allowed}]+", "-", value.lower()).strip("-.")
     if proposal != value and re.search(pattern, proposal):
         return f"write {quoted(proposal, bare=True)}"
-    return f"write {article(pattern)}"
+    return f"write {article(pattern)}" if pattern in _ARTICLES else _other(pattern)[1]
+
+
+def fix_of_number(options: list[Any], value: Any, unit: str) -> str:
+    """How a number becomes a quantity of that unit; empty where no quantity is expected."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return ""
+    if not any(isinstance(each, inspect.StrType) and each.pattern == model.QUANTITY for each in options):
+        return ""
+    if value < 0:
+        return "write a quantity that is not negative"
+    return f"write {value}{unit}" if unit else f'put it in quotes: "{value}"'
+
+
+def _other(pattern: str) -> tuple[str, str]:
+    return _OTHER_ARTICLES.get(
+        pattern.lstrip("^[")[:1], (f"of the form {pattern}", f"write text of the form {pattern}")
+    )
 
 
 def _fix_of_quantity(value: str) -> str:

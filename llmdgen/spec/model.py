@@ -177,7 +177,8 @@ class DiskCache(Base, frozen=True, kw_only=True):
 
 class StorageCache(Base, frozen=True, kw_only=True):
     claim: Annotated[
-        Subdomain, Meta(description="PersistentVolumeClaim on a shared file system (FSx for Lustre, EFS).")
+        Subdomain,
+        Meta(description="PersistentVolumeClaim on a shared file system (FSx for Lustre, EFS).", examples=["kv-cache"]),
     ]
     size: Annotated[Quantity | None, Meta(description="Space for KV blocks on the claim.")] = None
 
@@ -231,11 +232,18 @@ class Suppression(Base, frozen=True, kw_only=True):
     code: Annotated[
         str, Meta(pattern=r"^[A-Z]{3,4}[0-9]{3}$", description="The finding to silence.", examples=["NLB004"])
     ]
-    reason: Annotated[str, Meta(min_length=8, description="Why it does not apply here; kept in SUMMARY.md.")]
+    reason: Annotated[
+        str,
+        Meta(
+            min_length=8,
+            description="Why it does not apply here; kept in SUMMARY.md.",
+            examples=["why the finding does not apply here"],
+        ),
+    ]
 
 
 class PathSpec(Base, frozen=True, kw_only=True):
-    path: Annotated[str, Meta(description="The llm-d well-lit path.")]
+    path: Annotated[str, Meta(description="The llm-d well-lit path.", examples=["pd-disaggregation"])]
     with_: Annotated[tuple[str, ...], Meta(description="Further paths composed with it.")] = ()
     release: Annotated[str, Meta(description="llm-d release: images, charts, vLLM version, plugins.")] = "v0.5.1"
     platform: Annotated[Literal["eks", "hyperpod"], Meta(description="Amazon EKS or SageMaker HyperPod on EKS.")] = (

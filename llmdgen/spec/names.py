@@ -11,7 +11,7 @@ from typing import Any
 
 from llmdgen.facts import catalogue
 from llmdgen.findings import Finding, Route, Severity
-from llmdgen.spec.texts import misread
+from llmdgen.spec.texts import broken_lines, misread
 from llmdgen.spec.uri import misplaced
 from llmdgen.spec.words import quoted
 from llmdgen.suggest import did_you_mean, one_of
@@ -25,6 +25,7 @@ LONGEST_NAME = 63 - len("infra--inference-gateway-istio")
 def misnamed(data: dict[str, Any]) -> Iterator[Finding]:
     """Every finding about the names and texts of a document."""
     yield from _name(get(data, "metadata", "name"))
+    yield from broken_lines(data)
     spec = data.get("spec")
     if isinstance(spec, dict):
         for check in (_paths, _release, _instance_types, _model_name, misplaced, misread):

@@ -108,7 +108,7 @@ KINDS = (
 )
 
 
-_IN_KEYED_VALUE = Kind("SEC006", "the value of a secret", (), "", "delete it, and read it from a Kubernetes Secret")
+_IN_KEYED_VALUE = Kind("SEC006", "a secret, as its key says", (), "", "delete it, and read it from a Kubernetes Secret")
 
 
 def find(text: str, path: str) -> tuple[list[Located], str]:
@@ -165,7 +165,8 @@ def _spans(text: str) -> list[tuple[Kind, int, int]]:
     return [
         (kind, start, end)
         for kind, start, end in found
-        if not any(other[1] <= start and end <= other[2] and other[1:] != (start, end) for other in found)
+        if set(text[start:end]) != {MASK}
+        and not any(other[1] <= start and end <= other[2] and other[1:] != (start, end) for other in found)
     ]
 
 
@@ -174,4 +175,4 @@ def _masked(secret: str) -> str:
 
 
 def _located(kind: Kind, place: Place) -> Located:
-    return Located(Finding(kind.code, Severity.ERROR, f"{kind.name} in a spec", kind.fix), place)
+    return Located(Finding(kind.code, Severity.ERROR, f"the spec holds {kind.name}", kind.fix), place)

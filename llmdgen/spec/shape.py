@@ -14,7 +14,7 @@ from msgspec import inspect
 
 from llmdgen.findings import Finding, Route, Severity
 from llmdgen.spec import keys
-from llmdgen.spec.kinds import article, document_type, expected, fix_of_pattern, fix_of_type, unwrapped
+from llmdgen.spec.kinds import article, document_type, expected, fix_of_number, fix_of_pattern, fix_of_type, unwrapped
 from llmdgen.spec.words import described, dotted, quoted
 from llmdgen.suggest import did_you_mean, one_of
 
@@ -34,7 +34,8 @@ def _walk(value: Any, kind: Any, at: Route) -> Iterator[Finding]:
     fitting = next((each for each in options if _accepts(each, value)), None)
     if fitting is None:
         says = f"{_name(at)} must be {expected(options)}, not {described(value)}"
-        yield _error("SPEC007", says, fix_of_type(options, value), at)
+        unit = "" if at and at[-1] == "cpu" else "Gi"
+        yield _error("SPEC007", says, fix_of_number(options, value, unit) or fix_of_type(options, value), at)
     elif isinstance(fitting, inspect.StructType):
         yield from _struct(value, fitting, at)
     elif isinstance(fitting, inspect.DictType):
@@ -153,6 +154,9 @@ def _example(kind: Any) -> str:
 
 
 def _fix_of_nothing(options: list[Any]) -> str:
+    needy = [each for each in options if any(field.required for field in getattr(each, "fields", ()))]
+    if needy:
+        return fix_of_type(needy, None)
     if any(isinstance(each, inspect.StructType | inspect.DictType) for each in options):
         return "delete the key, or write {} for an empty mapping"
     if any(isinstance(each, inspect.VarTupleType) for each in options):

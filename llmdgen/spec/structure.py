@@ -12,6 +12,7 @@ from llmdgen.spec.model import API_VERSION, KIND, Document
 from llmdgen.spec.names import misnamed
 from llmdgen.spec.words import described, quoted
 
+_TOP_KEYS = ("apiVersion", "kind", "metadata", "spec")
 _GROUP = API_VERSION.partition("/")[0]
 
 
@@ -41,6 +42,9 @@ def foreign(data: Any) -> Finding | None:
             f"a spec is a mapping, this document is {described(data)}",
             f"start with apiVersion: {API_VERSION}",
         )
+    if not any(key in data for key in _TOP_KEYS):
+        says = f"this document has no key of a {KIND}: {', '.join(_TOP_KEYS)}"
+        return Finding("SPEC020", Severity.ERROR, says, f"start with apiVersion: {API_VERSION} and kind: {KIND}")
     version, kind = data.get("apiVersion"), data.get("kind")
     if isinstance(version, str) and version != API_VERSION:
         if version.partition("/")[0] == _GROUP:

@@ -32,6 +32,12 @@ def explain(error: Any, text: str, last: Position, innermost: Position | None) -
     opened = getattr(error, "context_mark", None)
     if "expected ':'" in problem and opened is not None:
         return (opened.line + 1, opened.column + 1), "a line without a colon", "write it as `key: value`"
+    if "mapping values are not allowed" in problem and at[0] > 1 and ":" not in _line(text, at[0])[: mark.column]:
+        return (
+            at,
+            "a key inside the text that starts above",
+            "give the line above its colon, or correct the indentation",
+        )
     start = opened.line + 1 if opened is not None else None
     if "flow node" in context and innermost is not None:
         start = innermost[0]
@@ -76,11 +82,15 @@ def _reason(problem: str, context: str, since: str) -> tuple[str, str]:
 
 def _tab_in_indentation(text: str, line: int) -> tuple[int, int] | None:
     """Where the given line, or the one before it, has a tab in its indentation."""
-    lines = _LINE_BREAK.split(text)
     for number in (line, line - 1):
-        if 0 < number <= len(lines):
-            written = lines[number - 1]
-            indentation = written[: len(written) - len(written.lstrip(" \t"))]
-            if "\t" in indentation and written.strip():
-                return number, indentation.index("\t") + 1
+        written = _line(text, number)
+        indentation = written[: len(written) - len(written.lstrip(" \t"))]
+        if "\t" in indentation and written.strip():
+            return number, indentation.index("\t") + 1
     return None
+
+
+def _line(text: str, number: int) -> str:
+    """A line of the text by its number; an empty one outside."""
+    lines = _LINE_BREAK.split(text)
+    return lines[number - 1] if 0 < number <= len(lines) else ""

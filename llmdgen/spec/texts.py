@@ -28,7 +28,6 @@ _ZONE_ID = re.compile(r"[a-z]+[0-9](?:-[a-z]+[0-9])?-az[0-9]")
 
 def misread(spec: dict[str, Any]) -> Iterator[Finding]:
     """Findings about texts that their reader would refuse or take for something else."""
-    yield from _lines(spec, ("spec",))
     cluster = spec.get("cluster")
     if isinstance(cluster, dict):
         yield from _zone(cluster.get("zone"))
@@ -41,15 +40,15 @@ def misread(spec: dict[str, Any]) -> Iterator[Finding]:
             yield from _environment(part.get("env"), ("spec", role, "env"))
 
 
-def _lines(value: Any, at: Route) -> Iterator[Finding]:
+def broken_lines(value: Any, at: Route = ()) -> Iterator[Finding]:
     """A name or path with a line break in it comes from a text block, and nobody reads it as it was meant."""
     if isinstance(value, dict):
         for key, each in value.items():
             if key not in FREE:
-                yield from _lines(each, (*at, key))
+                yield from broken_lines(each, (*at, key))
     elif isinstance(value, list):
         for index, each in enumerate(value):
-            yield from _lines(each, (*at, index))
+            yield from broken_lines(each, (*at, index))
     elif isinstance(value, str) and any(character in value for character in "\n\r\t"):
         broken = "a tab" if "\t" in value else "a line break"
         yield _error("SPEC018", f"{quoted(value)} holds {broken}", "write it in one line, without | or >", at)

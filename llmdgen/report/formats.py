@@ -1,0 +1,37 @@
+"""The formats of a report, and which module writes each. A module is imported when its format is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from llmdgen.findings import Located
+
+Report = Callable[[Sequence[Located]], str]
+
+FORMATS = ("text", "json", "github", "sarif")
+
+
+def writer(form: str) -> Report:
+    """The writer of a format. Raises KeyError where there is no such format."""
+    if form == "text":
+        from llmdgen.report import text
+
+        return text.write
+    if form == "json":
+        from llmdgen.report import json
+
+        return json.write
+    if form == "github":
+        from llmdgen.report import github
+
+        return github.write
+    if form == "sarif":
+        from llmdgen.report import sarif
+
+        return sarif.write
+    raise KeyError(form)
+
+
+def write(form: str, findings: Sequence[Located]) -> str:
+    """Findings in a format. Raises KeyError where there is no such format."""
+    return writer(form)(findings)

@@ -1,0 +1,32 @@
+"""Golden files: an expectation beside its input, compared, or rewritten with `pytest --update-golden`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Golden = Callable[[Path, str], None]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="Write golden files instead of comparing with them.")
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Golden:
+    """`golden(path, text)`: the file holds exactly that text. Under --update-golden it is made to."""
+    update = request.config.getoption("--update-golden")
+
+    def compare(path: Path, text: str) -> None:
+        if update:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if not path.is_file() or path.read_bytes() != text.encode():
+                path.write_bytes(text.encode())
+            return
+        assert path.is_file(), f"{path} is missing; pytest --update-golden writes it"
+        assert text.splitlines() == path.read_text("utf-8").splitlines(), f"{path} differs; see --update-golden"
+        assert text.encode() == path.read_bytes()
+
+    return compare
