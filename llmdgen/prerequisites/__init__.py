@@ -1,0 +1,7 @@
+"""What a cluster needs before the first deployment: one directory for each platform and gateway provider."""
+
+from __future__ import annotations
+
+from llmdgen.prerequisites.documents import render
+
+__all__ = ["render"]
