@@ -1,0 +1,43 @@
+"""Where in a spec the checks of hardware and memory point."""
+
+from __future__ import annotations
+
+from llmdgen.findings import Route
+from llmdgen.plan.model import Plan, RolePlan
+from llmdgen.spec.model import Resources, Role
+
+
+def asked(plan: Plan, role: RolePlan) -> Role:
+    """The role as the spec has it; its defaults where the spec does not mention it."""
+    return getattr(plan.spec.spec, role.name) or Role()
+
+
+def resources(plan: Plan, role: RolePlan) -> Resources:
+    """The resources that the spec sets for a role."""
+    return asked(plan, role).resources
+
+
+def hardware(plan: Plan, role: RolePlan) -> Route:
+    """The place that gives a role its instance type: its own, or the entry of spec.instanceTypes."""
+    if asked(plan, role).instance_type:
+        return ("spec", role.name, "instanceType")
+    for index, name in enumerate(plan.spec.spec.instance_types):
+        if name.removeprefix("ml.") == plan.instance_type.removeprefix("ml."):
+            return ("spec", "instanceTypes", index)
+    return ("spec", "instanceTypes")
+
+
+def size(plan: Plan, role: RolePlan, *keys: str) -> Route:
+    """The first of these parallelism keys that the spec sets, in camelCase; `parallelism` itself where it sets none."""
+    route = ("spec", role.name, "parallelism")
+    return next(((*route, key) for key in keys if (*route, key) in plan.spec.places), route)
+
+
+def flag(role: RolePlan, name: str) -> Route:
+    """The place of a vLLM flag, the role's arguments where nothing sets it."""
+    return role.flag_routes.get(name, ("spec", role.name, "args"))
+
+
+def runs_models(role: RolePlan) -> bool:
+    """Whether the role's hardware is a node with whole GPUs. Where it is not, nothing else about it is worth saying."""
+    return role.node.instance.kind == "instance" and role.node.gpus > 0
