@@ -76,8 +76,8 @@ def read(text: str, path: str) -> Reading:
             getattr(reader, _HANDLERS[type(event).__name__])(event)
     except _Stop:
         pass
-    except (YAMLError, ValueError) as error:
-        # ValueError: an escape such as "\UFFFFFFFF" names a character that does not exist.
+    except (YAMLError, ValueError, OverflowError) as error:
+        # Neither YAML error: an escape such as "\UFFFFFFFF" names a character that does not exist.
         position, says, fix = explain(error, text, reader.last, reader.innermost())
         reader.report("SPEC001", says, fix, position)
     if not reader.documents and not reader.findings:
@@ -131,19 +131,16 @@ class _Reader:
                 "delete the line that starts with %",
                 _position(event.start_mark),
             )
-        if len(self.documents) >= MOST_DOCUMENTS:
-            self.report(
-                "SPEC002",
-                f"the file holds more than {MOST_DOCUMENTS} documents",
-                "split the file",
-                _position(event.start_mark),
-            )
-            raise _Stop
 
     def document_end(self, event: Any) -> None:
-        if self.root is not None:  # an empty document, such as the one after a last ---, is none
-            parsed = Parsed(len(self.documents), self.root, self.places, frozenset(self.damaged))
-            self.documents.append(parsed)
+        if self.root is None:  # an empty document, such as the one after a last ---, is none
+            return
+        if len(self.documents) >= MOST_DOCUMENTS:
+            says = f"the file holds more than {MOST_DOCUMENTS} documents"
+            self.report("SPEC002", says, "split the file", self.places[()][1])
+            raise _Stop
+        parsed = Parsed(len(self.documents), self.root, self.places, frozenset(self.damaged))
+        self.documents.append(parsed)
 
     def mapping_start(self, event: Any) -> None:
         self._collection(event, {})

@@ -51,7 +51,7 @@ def resolve(text: str) -> str | int | float | bool | None:
 
 def _integer(digits: str, base: int) -> int:
     """The length is looked at first: Python refuses to convert very long numbers, and slowly converts long ones."""
-    number = int(digits, base) if len(digits.lstrip("+-0")) <= _LONGEST else None
+    number = int(digits, base) if len(digits) <= _LONGEST else None
     if number is None or not SMALLEST <= number <= LARGEST:
         raise NotANumber("the number is larger than 64 bits hold")
     return number

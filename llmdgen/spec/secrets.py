@@ -44,7 +44,7 @@ KINDS = (
         "SEC001",
         "a Hugging Face token",
         ("hf_", "api_org_"),
-        _ALONE + r"(?P<secret>(?:hf|api_org)_[A-Za-z0-9]{20,})",
+        r"(?P<secret>(?:hf|api_org)_[A-Za-z0-9]{20,})",
         "delete it, revoke it at huggingface.co/settings/tokens, and name the Secret that holds the new one in"
         " spec.model.authSecretName",
     ),
