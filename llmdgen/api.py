@@ -52,11 +52,13 @@ def check(decided: Plan) -> tuple[Located, ...]:
     from llmdgen.checks.registry import run
 
     load_plan_checks()
+    from llmdgen.checks.engine import engine_findings
+
     spec = decided.spec
     silenced = {each.code for each in spec.spec.suppress}
     found = [
         Located(finding, spec.locate(finding.at, finding.on_key))
-        for finding in run(decided)
+        for finding in (*run(decided), *engine_findings(decided))
         if finding.severity is Severity.ERROR or finding.code not in silenced
     ]
     return tuple(sorted(found, key=lambda each: (each.place, each.finding.code)))

@@ -1,0 +1,47 @@
+"""The engine's own checks (`llmdgen.engine.check`), applied to every role of a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from llmdgen.engine.check import Numbers, RoleSettings, check_role
+from llmdgen.engine.flags import flag_table
+from llmdgen.findings import Finding
+from llmdgen.plan.model import Plan, RolePlan
+from llmdgen.plan.quantities import MIB
+
+
+def engine_findings(plan: Plan) -> Iterator[Finding]:
+    """What vLLM, or whatever starts it, would say of each role's flags and environment; what two roles share, once."""
+    yield from dict.fromkeys(finding for role in plan.roles for finding in check_role(_settings(plan, role)))
+
+
+def _settings(plan: Plan, role: RolePlan) -> RoleSettings:
+    return RoleSettings(
+        args=role.flags,
+        env={variable.name: variable.value for variable in role.env},
+        release=plan.release.name,
+        table=flag_table(plan.release.name),
+        flag_routes=role.flag_routes,
+        env_routes=role.env_routes,
+        numbers=_numbers(plan, role),
+    )
+
+
+def _numbers(plan: Plan, role: RolePlan) -> Numbers:
+    model, size, node = plan.model, role.size, role.node
+    experts = None if model is None else model.experts.routed if model.experts else 0
+    return Numbers(
+        tensor=size.tensor,
+        data=size.data,
+        data_local=size.data_local,
+        workers=size.workers,
+        expert_parallel=size.expert,
+        gpus=node.gpus or None,
+        host_memory_bytes=None if node.memory_mib is None else node.memory_mib * MIB,
+        attention_heads=model.attention_heads if model else None,
+        kv_heads=model.kv_heads if model else None,
+        routed_experts=experts,
+        max_position_embeddings=model.max_position_embeddings if model else None,
+        mla=model is not None and model.mla is not None,
+    )
