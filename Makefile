@@ -26,10 +26,10 @@ help:
 	@sed -n '2,4s/^# *//p' Makefile
 
 render: run
-	@$(BIN)/llmdgen render $(SPECS)
+	@$(BIN)/llmdgen render --prerequisites $(SPECS)
 
 check: run
-	@$(BIN)/llmdgen render --check $(SPECS)
+	@$(BIN)/llmdgen render --prerequisites --check $(SPECS)
 
 test: dev
 	@$(MAKE) --no-print-directory tools || echo "make test: helm and helmfile are not to be had here; the tests that run them skip"

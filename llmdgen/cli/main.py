@@ -93,10 +93,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         click.echo("llmdgen: interrupted", err=True)
         return status.INTERRUPTED
     except BrokenPipeError:
-        # The reader is gone, and Python would complain about it again when it closes the streams.
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        return status.BROKEN_PIPE
+        # The reader is gone, and Python would complain about it again when it closes the stream.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return status.ERROR
+    except SystemExit as ended:
+        # click ends so where a reader is gone while a command prints, and after it has answered a shell's completion.
+        return ended.code if isinstance(ended.code, int) else status.OK
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         click.echo(f"llmdgen: error: {where}{error.strerror or error}", err=True)

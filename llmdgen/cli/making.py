@@ -10,9 +10,10 @@ from msgspec import Struct
 
 from llmdgen import __version__
 from llmdgen.cli import work
-from llmdgen.findings import Finding, Located, Place, Severity
+from llmdgen.findings import Finding, Located, Place, Severity, SpecError
 from llmdgen.output import rules
 from llmdgen.output.digests import facts_digest, spec_digest
+from llmdgen.output.lock import digest
 from llmdgen.output.rules import refusal
 from llmdgen.output.tree import Rendered
 from llmdgen.plan.model import Plan
@@ -22,18 +23,24 @@ CLUSTER = "cluster"  # rendered/cluster/ holds prerequisites
 
 
 class Settings(Struct, frozen=True, kw_only=True):
-    """What the command line says beside the specs. `charts` is a directory of charts, None for those of the release."""
+    """What the command line says beside the specs.
+
+    `instance_types` are those asked for, none for all; `charts` is a directory of charts, None for the release's own.
+    """
 
     out: str
+    instance_types: tuple[str, ...]
     charts: str | None
     manifests: bool
+    prerequisites: bool
 
 
 class Made(Struct, frozen=True, kw_only=True):
-    """A spec and its targets in memory, by the names of their directories."""
+    """Directories in memory, by their names, below <out>/<name>/. `whole` says that no others belong there."""
 
-    spec: Spec
+    name: str
     targets: dict[str, Rendered]
+    whole: bool
 
 
 def make(spec: Spec, instance_types: Iterable[str], settings: Settings) -> tuple[Made | None, list[Located]]:
@@ -51,7 +58,26 @@ def make(spec: Spec, instance_types: Iterable[str], settings: Settings) -> tuple
         targets[plan.target] = Rendered(tool=__version__, spec=spec_digest(spec), facts=facts, files=files)
     if any(found.is_error for found in findings):
         return None, findings
-    return Made(spec=spec, targets=targets), findings
+    return Made(name=spec.name, targets=targets, whole=not settings.instance_types), findings
+
+
+def make_prerequisites(specs: list[Spec]) -> tuple[Made | None, list[Located]]:
+    """What the clusters of all specs need, None where that cannot be said; and why.
+
+    Never whole: a call with other specs may be about another cluster.
+    """
+    from llmdgen.prerequisites import render
+
+    try:
+        clusters = render(specs)
+    except SpecError as error:
+        return None, list(error.findings)
+    said = digest("".join(sorted(map(spec_digest, specs))).encode())
+    known = digest("".join(sorted({facts_digest(spec.spec.release, "") for spec in specs})).encode())
+    targets = {
+        name: Rendered(tool=__version__, spec=said, facts=known, files=files) for name, files in clusters.items()
+    }
+    return Made(name=CLUSTER, targets=targets, whole=False), []
 
 
 def taken_names(specs: Iterable[Spec]) -> frozenset[str]:
@@ -91,17 +117,19 @@ def missing_charts(charts: str | None) -> list[Located]:
     ]
 
 
-def command_line(specs: Iterable[str], settings: Settings, instance_types: Iterable[str]) -> str:
+def command_line(specs: Iterable[str], settings: Settings) -> str:
     """The render that makes the same files, as one would type it."""
     from shlex import join
 
     words = ["llmdgen", "render", *specs]
     if settings.out != "rendered":
         words += ["-o", settings.out]
-    for name in instance_types:
+    for name in settings.instance_types:
         words += ["--instance-type", name]
     if settings.manifests:
         words.append("--manifests")
+    if settings.prerequisites:
+        words.append("--prerequisites")
     if settings.charts is not None:
         words += ["--charts", settings.charts]
     return join(words)

@@ -23,6 +23,7 @@ from llmdgen.spec.model import Spec
 @options.instance_types()
 @click.option("--manifests", is_flag=True, help="Write the manifests too that helm makes of it, one object a file.")
 @options.charts("Charts for machines without a network; helmfile.yaml names them by a relative path.")
+@click.option("--prerequisites", is_flag=True, help=f"Write DIR/{making.CLUSTER}/ too: what the specs' clusters need.")
 @click.option(
     "--check", "only_check", is_flag=True, help="Write nothing; print what differs, and exit 2 if anything does."
 )
@@ -32,6 +33,7 @@ def command(
     instance_types: tuple[str, ...],
     manifests: bool,
     charts: str | None,
+    prerequisites: bool,
     only_check: bool,
 ) -> int:
     """Write the directory of each spec and instance type: DIR/<name>/<instance type>/.
@@ -41,8 +43,9 @@ def command(
     """
     read, findings = work.read(specs)
     asked = options.chosen(read, instance_types)
-    whole = not instance_types
-    settings = making.Settings(out=out, charts=charts, manifests=manifests)
+    settings = making.Settings(
+        out=out, instance_types=instance_types, charts=charts, manifests=manifests, prerequisites=prerequisites
+    )
     missing = making.missing_charts(charts)
     findings += missing + making.shared_names(read)
     made: list[Made] = []
@@ -53,12 +56,15 @@ def command(
                 findings += found
                 made += [each] if each else []
     taken = making.taken_names(read)
-    made = [] if missing else [each for each in made if each.spec.name not in taken]
+    made = [] if missing else [each for each in made if each.name not in taken]
+    if prerequisites and not any(found.is_error for found in findings):
+        cluster, found = making.make_prerequisites(read)
+        findings += found
+        made += [cluster] if cluster else []
     if only_check:
-        again = making.command_line(specs, settings, instance_types)
-        differs, wrong = _compare(out, made, again, whole)
+        differs, wrong = _compare(out, made, making.command_line(specs, settings))
     else:
-        differs, wrong = 0, _write(out, made, whole)
+        differs, wrong = 0, _write(out, made)
     findings += wrong
     report(findings)
     if any(found.is_error for found in findings):
@@ -66,13 +72,13 @@ def command(
     return status.DIFFERS if differs else status.OK
 
 
-def _write(out: str, made: list[Made], whole: bool) -> list[Located]:
+def _write(out: str, made: list[Made]) -> list[Located]:
     """Write what may be written, and say so; the findings of what may not."""
     findings: list[Located] = []
     writings: list[tuple[Made, Writing]] = []
     for each in made:
         try:
-            writings.append((each, prepare(out, each.spec.name, each.targets, whole)))
+            writings.append((each, prepare(out, each.name, each.targets, each.whole)))
         except OutputError as error:
             findings += error.findings
     for each, writing in writings:
@@ -85,7 +91,7 @@ def _write(out: str, made: list[Made], whole: bool) -> list[Located]:
     return findings
 
 
-def _compare(out: str, made: list[Made], again: str, whole: bool) -> tuple[int, list[Located]]:
+def _compare(out: str, made: list[Made], again: str) -> tuple[int, list[Located]]:
     """Print what differs; how many files do, and the findings of what cannot be compared."""
     from llmdgen.output.check import compare
 
@@ -93,7 +99,7 @@ def _compare(out: str, made: list[Made], again: str, whole: bool) -> tuple[int, 
     findings: list[Located] = []
     for each in made:
         try:
-            differences = compare(out, each.spec.name, each.targets, again, whole)
+            differences = compare(out, each.name, each.targets, again, each.whole)
         except OutputError as error:
             findings += error.findings
             continue
@@ -101,7 +107,7 @@ def _compare(out: str, made: list[Made], again: str, whole: bool) -> tuple[int, 
         for found in differences:
             say(f"{found.path}: {found.kind.value}: {found.says} (fix: {found.mend})\n{found.diff.rstrip()}")
         if not differences:
-            say(f"{out}/{each.spec.name}: {_size(each)}: up to date")
+            say(f"{out}/{each.name}: {_size(each)}: up to date")
     return differs, findings
 
 

@@ -1,0 +1,89 @@
+"""`llmdgen init`: a spec to start from that is right as it stands, and with each of its comments."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from llmdgen import api, paths
+from tests.cli.conftest import Llmdgen
+
+
+@pytest.mark.parametrize("path", paths.names())
+def test_the_start_of_each_path_validates(llmdgen: Llmdgen, path: str) -> None:
+    Path("start.yaml").write_text(llmdgen("init", path).out)
+    answer = llmdgen("validate", "start.yaml", "--strict")
+    assert (answer.code, answer.err) == (0, "")
+
+
+@pytest.mark.parametrize("path", paths.names())
+def test_what_it_writes_as_a_number_is_what_the_path_would_choose(llmdgen: Llmdgen, path: str) -> None:
+    text = llmdgen("init", path).out
+    Path("start.yaml").write_text(text)
+    Path("bare.yaml").write_text(re.sub(r"^  (prefill|decode):\n(    .*\n)+", "", text, flags=re.MULTILINE))
+    start, bare = api.load("start.yaml"), api.load("bare.yaml")
+    assert bare.spec.prefill is None
+    (instance_type,) = api.targets(start)
+    sizes = [[role.size for role in api.draft(spec, instance_type).roles] for spec in (start, bare)]
+    assert sizes[0] == sizes[1]
+
+
+@pytest.mark.parametrize("path", paths.names())
+def test_each_commented_line_may_be_uncommented(llmdgen: Llmdgen, path: str) -> None:
+    lines = llmdgen("init", path).out.splitlines()
+    choices = [number for number, line in enumerate(lines) if number > 3 and re.match(r"^ +# [a-zA-Z]+: *\S", line)]
+    assert len(choices) >= 6
+    for number in choices:
+        changed = [*lines]
+        changed[number] = re.sub(r"# ", "", lines[number], count=1)
+        Path("start.yaml").write_text("\n".join(changed) + "\n")
+        assert api.load("start.yaml").name == path, lines[number]
+
+
+def test_the_first_line_names_the_schema_that_llmdgen_prints(llmdgen: Llmdgen) -> None:
+    assert llmdgen("init", "wide-ep").out.startswith("# yaml-language-server: $schema=wellitpath.v1alpha1.json\n")
+
+
+def test_the_model_and_the_nodes_may_be_given(llmdgen: Llmdgen) -> None:
+    answer = llmdgen("init", "inference-scheduling", "--model", "Qwen/Qwen3-32B", "--instance-type", "ml.p5en.48xlarge")
+    Path("start.yaml").write_text(answer.out)
+    loaded = api.load("start.yaml")
+    assert (loaded.spec.model.name, loaded.spec.instance_types) == ("Qwen/Qwen3-32B", ("ml.p5en.48xlarge",))
+
+
+def test_a_model_that_nobody_knows_gets_a_size_to_correct(llmdgen: Llmdgen) -> None:
+    answer = llmdgen("init", "inference-scheduling", "--model", "acme/secret-70b")
+    assert answer.code == 0
+    assert "\n    size: 500Gi # llmdgen does not know this model" in answer.out
+
+
+def test_nodes_that_do_not_exist_are_an_error(llmdgen: Llmdgen) -> None:
+    answer = llmdgen("init", "pd-disaggregation", "--instance-type", "p5.84xlarge")
+    assert (answer.code, answer.out) == (1, "")
+    assert "p5.48xlarge" in answer.err
+
+
+def test_a_name_cannot_leave_its_place(llmdgen: Llmdgen) -> None:
+    answer = llmdgen("init", "inference-scheduling", "--model", "a/b\n  release: evil")
+    assert "\n  release: evil" not in answer.out
+
+
+def test_a_file_is_written_and_never_overwritten(llmdgen: Llmdgen) -> None:
+    assert llmdgen("init", "wide-ep", "-o", "new.yaml").code == 0
+    text = Path("new.yaml").read_text()
+    assert text == llmdgen("init", "wide-ep").out
+    answer = llmdgen("init", "pd-disaggregation", "-o", "new.yaml")
+    assert (answer.code, answer.err) == (
+        1,
+        "new.yaml: error: the file exists and is not overwritten (fix: name another with -o)\n",
+    )
+    assert Path("new.yaml").read_text() == text
+
+
+def test_a_link_to_nowhere_is_not_followed(llmdgen: Llmdgen) -> None:
+    os.symlink("elsewhere.yaml", "new.yaml")
+    assert llmdgen("init", "wide-ep", "-o", "new.yaml").code == 1
+    assert not Path("elsewhere.yaml").exists()

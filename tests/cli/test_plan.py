@@ -1,0 +1,49 @@
+"""`llmdgen plan`: a table, JSON and a drawing, and nothing written."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from xml.etree import ElementTree
+
+from tests.cli.conftest import SPEC, Llmdgen
+
+
+def test_the_table_has_a_line_for_each_role_and_each_kind_of_node(llmdgen: Llmdgen, spec: Path) -> None:
+    answer = llmdgen("plan", "chat.yaml", "--instance-type", "p5.48xlarge")
+    assert answer.code == 0
+    lines = [line.split() for line in answer.out.splitlines()]
+    assert lines[0][:3] == ["chat", "on", "p5.48xlarge:"]
+    header = next(line for line in lines if line[:1] == ["ROLE"])
+    prefill = dict(zip(header[:8], next(line for line in lines if line[:1] == ["prefill"]), strict=False))
+    assert prefill == {
+        "ROLE": "prefill",
+        "ON": "p5.48xlarge",
+        "REPLICAS": "4",
+        "PODS": "4",
+        "TP": "1",
+        "DP": "1",
+        "GPUS/POD": "1",
+        "EFA/POD": "4",
+    }
+    assert ["p5.48xlarge", "1", "8", "of", "8", "32", "of", "32", "prefill,", "decode"] in lines
+    assert [entry.name for entry in Path().iterdir()] == ["chat.yaml"]
+
+
+def test_json_holds_the_allocation_of_every_instance_type(llmdgen: Llmdgen, spec: Path) -> None:
+    found = json.loads(llmdgen("plan", "chat.yaml", "--format", "json").out)
+    assert [each["target"] for each in found] == ["p5.48xlarge", "p5en.48xlarge"]
+    assert [each["roles"]["decode"]["efaPerPod"] for each in found] == [16, 8]
+
+
+def test_the_drawing_is_of_one_instance_type(llmdgen: Llmdgen, spec: Path) -> None:
+    answer = llmdgen("plan", "chat.yaml", "--format", "svg", "--instance-type", "ml.p5en.48xlarge")
+    assert ElementTree.fromstring(answer.out).tag.endswith("svg")
+    assert llmdgen("plan", "chat.yaml", "--format", "svg").code == 64
+
+
+def test_a_wrong_spec_gives_its_errors_and_no_plan(llmdgen: Llmdgen, spec: Path) -> None:
+    spec.write_text(SPEC.replace("path: pd", "path: dp"))
+    answer = llmdgen("plan", "chat.yaml")
+    assert (answer.code, answer.out) == (1, "")
+    assert answer.err.startswith("chat.yaml:6:9: error ")

@@ -1,0 +1,242 @@
+"""`llmdgen render`: what is written, what is refused, what differs."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any, TextIO
+
+import pytest
+
+from llmdgen import api
+from llmdgen.cli import render
+from tests.cli.conftest import SPEC, Llmdgen
+
+TARGETS = {"p5.48xlarge", "p5en.48xlarge"}
+
+
+def tree(folder: Path) -> dict[str, str]:
+    return {str(file.relative_to(folder)): file.read_text() for file in sorted(folder.rglob("*")) if file.is_file()}
+
+
+def test_each_instance_type_gets_its_directory(llmdgen: Llmdgen, spec: Path) -> None:
+    answer = llmdgen("render", "chat.yaml")
+    assert (answer.code, answer.err) == (0, "")
+    assert {entry.name for entry in Path("rendered/chat").iterdir()} == {*TARGETS, "llmdgen.lock"}
+    assert answer.out.startswith("rendered/chat: 2 targets, ")
+
+
+def test_what_is_written_is_what_the_api_gives(llmdgen: Llmdgen, spec: Path) -> None:
+    llmdgen("render", "chat.yaml")
+    given = api.render(api.plan(api.load("chat.yaml"), "p5.48xlarge"))
+    assert tree(Path("rendered/chat/p5.48xlarge")) == given
+
+
+def test_a_second_render_writes_nothing(llmdgen: Llmdgen, spec: Path) -> None:
+    llmdgen("render", "chat.yaml")
+    for file in Path("rendered").rglob("*"):
+        os.utime(file, ns=(1, 1))
+    assert llmdgen("render", "chat.yaml").out.endswith(": unchanged\n")
+    assert {file.stat().st_mtime_ns for file in Path("rendered").rglob("*")} == {1}
+
+
+def test_a_render_of_one_instance_type_leaves_the_others(llmdgen: Llmdgen, spec: Path) -> None:
+    llmdgen("render", "chat.yaml")
+    before = tree(Path("rendered"))
+    spec.write_text(SPEC + "  decode: {replicas: 2}\n")
+    assert llmdgen("render", "chat.yaml", "--instance-type", "ml.p5.48xlarge").code == 0
+    after = tree(Path("rendered"))
+    changed = {name for name in after if after[name] != before.get(name)}
+    assert {name.split("/")[1] for name in changed} == {"p5.48xlarge", "llmdgen.lock"}
+    assert before.keys() == after.keys()
+    check = llmdgen("render", "chat.yaml", "--check")
+    assert check.code == 2
+    assert "p5en.48xlarge/values/ms.yaml: stale: the spec changed" in check.out
+    assert "chat/p5.48xlarge" not in check.out
+
+
+def test_an_instance_type_that_no_spec_has_is_wrong_usage(llmdgen: Llmdgen, spec: Path) -> None:
+    answer = llmdgen("render", "chat.yaml", "--instance-type", "p5.84xlarge")
+    assert answer.code == 64
+    assert "did you mean p5.48xlarge" in answer.err
+    assert not Path("rendered").exists()
+
+
+def test_an_instance_type_that_leaves_the_spec_leaves_the_disk(llmdgen: Llmdgen, spec: Path) -> None:
+    llmdgen("render", "chat.yaml")
+    spec.write_text(SPEC.replace(", ml.p5en.48xlarge", ""))
+    assert "removed" in llmdgen("render", "chat.yaml").out
+    assert {entry.name for entry in Path("rendered/chat").iterdir()} == {"p5.48xlarge", "llmdgen.lock"}
+
+
+def test_an_error_on_one_instance_type_writes_nothing_of_the_spec_and_all_of_the_others(
+    llmdgen: Llmdgen, spec: Path
+) -> None:
+    Path("good.yaml").write_text(SPEC.replace("chat", "good"))
+    spec.write_text(SPEC.replace("p5en.48xlarge", "p5en.47xlarge"))
+    answer = llmdgen("render", "chat.yaml", "good.yaml")
+    assert answer.code == 1
+    assert answer.err.startswith("chat.yaml:7:32: error ")
+    assert [entry.name for entry in Path("rendered").iterdir()] == ["good"]
+
+
+def test_the_errors_of_all_specs_are_shown_each_on_a_line(llmdgen: Llmdgen, spec: Path) -> None:
+    Path("a.yaml").write_text(SPEC.replace("chat", "a").replace("path: pd", "path: dp"))
+    Path("b.yaml").write_text(SPEC.replace("chat", "b") + "  decoed: {}\n")
+    answer = llmdgen("render", "a.yaml", "b.yaml", "none.yaml")
+    assert answer.code == 1
+    assert [line.partition(":")[0] for line in answer.err.splitlines()] == ["a.yaml", "b.yaml", "none.yaml"]
+    assert not Path("rendered").exists()
+
+
+def test_two_specs_of_one_name_are_refused(llmdgen: Llmdgen, spec: Path) -> None:
+    shutil.copy("chat.yaml", "again.yaml")
+    answer = llmdgen("render", "chat.yaml", "again.yaml")
+    assert answer.code == 1
+    assert {line.partition(" (fix")[0].partition(" error ")[2][:6] for line in answer.err.splitlines()} == {"OUT004"}
+    assert not Path("rendered").exists()
+
+
+def test_the_same_file_twice_is_one_spec(llmdgen: Llmdgen, spec: Path) -> None:
+    assert llmdgen("render", "chat.yaml", "chat.yaml").code == 0
+
+
+def test_the_name_of_the_prerequisites_is_taken(llmdgen: Llmdgen, spec: Path) -> None:
+    spec.write_text(SPEC.replace("name: chat", "name: cluster"))
+    answer = llmdgen("render", "chat.yaml")
+    assert answer.code == 1
+    assert answer.err.startswith("chat.yaml:4:9: error OUT004")
+
+
+def test_a_file_of_somebody_else_is_neither_replaced_nor_forgotten(llmdgen: Llmdgen, spec: Path) -> None:
+    Path("rendered/chat/p5.48xlarge").mkdir(parents=True)
+    Path("rendered/chat/p5.48xlarge/helmfile.yaml").write_text("mine\n")
+    answer = llmdgen("render", "chat.yaml")
+    assert answer.code == 1
+    assert answer.err.startswith("rendered/chat/p5.48xlarge/helmfile.yaml:1:1: error OUT001")
+    assert tree(Path("rendered")) == {"chat/p5.48xlarge/helmfile.yaml": "mine\n"}
+
+
+def test_an_edited_file_is_restored_with_a_word_about_it(llmdgen: Llmdgen, spec: Path) -> None:
+    llmdgen("render", "chat.yaml")
+    file = Path("rendered/chat/p5.48xlarge/helmfile.yaml")
+    text = file.read_text()
+    file.write_text("mine\n")
+    answer = llmdgen("render", "chat.yaml")
+    assert (answer.code, answer.err) == (0, f"{file}: replaced, though it was edited by hand\n")
+    assert file.read_text() == text
+
+
+def test_check_says_nothing_differs_and_exits_0(llmdgen: Llmdgen, spec: Path) -> None:
+    llmdgen("render", "chat.yaml")
+    answer = llmdgen("render", "chat.yaml", "--check")
+    assert (answer.code, answer.err) == (0, "")
+    assert answer.out.endswith(": up to date\n")
+
+
+def test_check_tells_every_kind_apart_writes_nothing_and_exits_2(llmdgen: Llmdgen, spec: Path) -> None:
+    llmdgen("render", "chat.yaml", "-o", "out dir")
+    spec.write_text(SPEC.replace(", ml.p5en.48xlarge", "") + "  decode: {replicas: 2}\n")
+    here = Path("out dir/chat/p5.48xlarge")
+    (here / "topology.svg").write_text("<mine/>\n")
+    (here / "SUMMARY.md").unlink()
+    before = tree(Path("out dir"))
+    answer = llmdgen("render", "chat.yaml", "-o", "out dir", "--check")
+    assert answer.code == 2
+    again = "llmdgen render chat.yaml -o 'out dir'"
+    assert f"{here}/topology.svg: hand-edited: changed since it was rendered" in answer.out
+    assert f"{here}/SUMMARY.md: missing: no such file (fix: {again})" in answer.out
+    assert f"{here}/values/ms.yaml: stale: the spec changed (fix: {again})" in answer.out
+    assert "out dir/chat/p5en.48xlarge/helmfile.yaml: orphaned: " in answer.out
+    assert "-    replicas: 1\n" in answer.out or "-  replicas: 1\n" in answer.out
+    assert tree(Path("out dir")) == before
+
+
+def test_check_of_a_spec_with_errors_exits_1(llmdgen: Llmdgen, spec: Path) -> None:
+    spec.write_text(SPEC.replace("path: pd", "path: dp"))
+    assert llmdgen("render", "chat.yaml", "--check").code == 1
+
+
+def test_charts_are_named_by_a_path_from_the_target(llmdgen: Llmdgen, spec: Path) -> None:
+    for chart in ("llm-d-infra", "inferencepool", "llm-d-modelservice"):
+        Path("charts", chart).mkdir(parents=True)
+        Path("charts", chart, "Chart.yaml").write_text("")
+    assert llmdgen("render", "chat.yaml", "--charts", "charts").code == 0
+    helmfile = Path("rendered/chat/p5.48xlarge/helmfile.yaml").read_text()
+    assert "chart: ../../../charts/llm-d-infra" in helmfile.replace('"', "")
+    assert str(Path.cwd()) not in helmfile
+
+
+def test_charts_that_are_not_there_stop_everything(llmdgen: Llmdgen, spec: Path) -> None:
+    Path("charts").mkdir()
+    answer = llmdgen("render", "chat.yaml", "--charts", "charts")
+    assert answer.code == 1
+    assert answer.err.count("error OUT005") == 3
+    assert not Path("rendered").exists()
+
+
+def test_the_same_spec_gives_the_same_bytes_wherever_it_is_rendered(llmdgen: Llmdgen, spec: Path) -> None:
+    llmdgen("render", "chat.yaml")
+    Path("deep/er").mkdir(parents=True)
+    llmdgen("render", str(spec), "-o", "deep/er/out")
+    assert tree(Path("rendered")) == tree(Path("deep/er/out"))
+
+
+def test_manifests_without_helm_are_an_error_and_nothing_is_written(
+    llmdgen: Llmdgen, spec: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/nonexistent")
+    answer = llmdgen("render", "chat.yaml", "--manifests")
+    assert answer.code == 1
+    assert "error VER001: p5.48xlarge: helm is not on PATH" in answer.err
+    assert not Path("rendered").exists()
+
+
+def test_a_bar_is_shown_only_where_somebody_watches_several_specs(
+    llmdgen: Llmdgen, spec: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("more.yaml").write_text(SPEC.replace("chat", "more"))
+    shown: list[str] = []
+    bar = render.click.progressbar
+
+    def spy(steps: list[Any], label: str, file: TextIO) -> Any:
+        shown.append(label)
+        return bar(steps, label=label, file=file)
+
+    monkeypatch.setattr(render.click, "progressbar", spy)
+    llmdgen("render", "chat.yaml", "more.yaml")
+    assert shown == []
+    monkeypatch.setattr(render.sys.stderr, "isatty", lambda: True)
+    llmdgen("render", "chat.yaml")
+    assert shown == []
+    assert llmdgen("render", "chat.yaml", "more.yaml").code == 0
+    assert shown == ["specs"]
+
+
+def test_prerequisites_are_written_beside_the_specs_and_checked_with_them(llmdgen: Llmdgen, spec: Path) -> None:
+    assert llmdgen("render", "chat.yaml", "--prerequisites").code == 0
+    assert {entry.name for entry in Path("rendered").iterdir()} == {"chat", "cluster"}
+    assert Path("rendered/cluster/eks-istio/helmfile.yaml").is_file()
+    assert llmdgen("render", "chat.yaml", "--prerequisites", "--check").code == 0
+    Path("rendered/cluster/eks-istio/helmfile.yaml").unlink()
+    answer = llmdgen("render", "chat.yaml", "--prerequisites", "--check")
+    assert answer.code == 2
+    assert "(fix: llmdgen render chat.yaml --prerequisites)" in answer.out
+
+
+def test_the_prerequisites_of_another_cluster_stay(llmdgen: Llmdgen, spec: Path) -> None:
+    llmdgen("render", "chat.yaml", "--prerequisites")
+    Path("more.yaml").write_text(SPEC.replace("chat", "more") + "  platform: hyperpod\n")
+    assert llmdgen("render", "more.yaml", "--prerequisites").code == 0
+    assert {entry.name for entry in Path("rendered/cluster").iterdir()} == {
+        "eks-istio",
+        "hyperpod-istio",
+        "llmdgen.lock",
+    }
+
+
+def test_an_error_in_any_spec_leaves_the_prerequisites_as_they_are(llmdgen: Llmdgen, spec: Path) -> None:
+    Path("wrong.yaml").write_text(SPEC.replace("chat", "wrong").replace("path: pd", "path: dp"))
+    assert llmdgen("render", "chat.yaml", "wrong.yaml", "--prerequisites").code == 1
+    assert [entry.name for entry in Path("rendered").iterdir()] == ["chat"]
