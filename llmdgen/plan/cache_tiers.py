@@ -94,6 +94,7 @@ def lmcache_volumes(situation: Situation, kept: tuple[Tier, ...]) -> tuple[Volum
                 mount_path=settings["disk_mount"],
                 source={"hostPath": {"path": cache.disk.path, "type": "DirectoryOrCreate"}},
                 own_directory="$(POD_NAME)",
+                scratch=True,
             )
         )
     if cache.storage:

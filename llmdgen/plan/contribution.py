@@ -77,13 +77,15 @@ class Volume(Struct, frozen=True, kw_only=True):
     """A pod volume and where the vLLM container mounts it. `source` is the Kubernetes volume source.
 
     `own_directory` gives each pod a directory of its own inside the volume, owned by the image's user; it may hold
-    "$(POD_NAME)". Host directories and shared claims need it, an emptyDir does not.
+    "$(POD_NAME)". Host directories and shared claims need it, an emptyDir does not. `scratch` says that what is in it is of
+    no use once the pod is gone.
     """
 
     name: str
     mount_path: str
     source: dict[str, Any]
     own_directory: str | None = None
+    scratch: bool = False
 
 
 class Connector(Struct, frozen=True, kw_only=True):

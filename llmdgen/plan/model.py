@@ -150,6 +150,12 @@ class Plan(Struct, frozen=True, kw_only=True):
         return next((role for role in self.roles if role.name == name), None)
 
     @property
+    def own_sidecar(self) -> bool:
+        """Whether llmdgen writes the routing sidecar itself: the chart cannot switch on prefiller sampling, and its
+        LeaderWorkerSet template indents its own sidecar unlike further init containers, which is no YAML any more."""
+        return self.sidecar and (self.prefiller_sampling or self.multinode)
+
+    @property
     def disaggregated(self) -> bool:
         """Whether prompts are computed by servers of their own."""
         return self.role("prefill") is not None

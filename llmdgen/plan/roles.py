@@ -17,6 +17,7 @@ from llmdgen.plan.model import Node, RolePlan
 from llmdgen.plan.placement import Need, pods_per_node
 from llmdgen.plan.quantities import MIB, cpu_text, mib_text, to_bytes, to_millis, whole
 from llmdgen.plan.schedulable import node_selector
+from llmdgen.plan.source import uri
 from llmdgen.spec.model import Engine, Role
 
 # A pod without a size of its own takes at most this part of its share of the node: daemons and sidecars need some too.
@@ -29,6 +30,7 @@ CACHES = (
     Volume(name="triton-cache", mount_path="/.triton-cache", source={"emptyDir": {}}),
 )
 TRITON_CACHE = EnvVar(name="TRITON_CACHE_DIR", value="/.triton-cache")
+OFFLINE = EnvVar(name="HF_HUB_OFFLINE", value="1")
 
 
 def settle(shape: Shape, role: Role, engine: Engine) -> Size:
@@ -183,6 +185,9 @@ def _env(
     if any("POD_NAME" in (volume.own_directory or "") for volume in folded.volumes):
         found[POD_NAME.name] = POD_NAME
     found |= {variable.name: variable.for_role(name) for variable in folded.env}
+    if uri(spec.model).startswith("pvc+hf://"):
+        # The chart mounts the claim read-only; asked for a newer revision, the hub's client would want to write there.
+        found[OFFLINE.name] = OFFLINE
     if interfaces:
         found["FI_PROVIDER"] = EnvVar(name="FI_PROVIDER", value="efa")
         if place.instance.efa.rdma:

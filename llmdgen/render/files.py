@@ -95,7 +95,7 @@ def _ms(plan: Plan) -> str:
         "labels": plan.labels,
         "ports": plan.engine["ports"],
         "sidecar": plan.sidecar,
-        "own_sidecar": plan.prefiller_sampling,
+        "own_sidecar": plan.own_sidecar,
         "sidecar_image": plan.release.images["routing_sidecar"],
         "image": plan.release.images["model_server"],
         "tolerations": plan.tolerations,

@@ -30,6 +30,7 @@ def role_values(plan: Plan, role: RolePlan) -> dict[str, Any]:
         "capabilities": ["IPC_LOCK"] if role.efa_per_pod else [],
         "mounts": [_mount(volume) for volume in role.volumes],
         "volumes": [{"name": volume.name, **volume.source} for volume in role.volumes],
+        "scratch": [volume.mount_path for volume in role.volumes if volume.scratch],
         "init_containers": [*_owners(plan, role), *_sidecar(plan, role)],
     }
 
@@ -96,8 +97,8 @@ def _owners(plan: Plan, role: RolePlan) -> list[dict[str, Any]]:
 
 
 def _sidecar(plan: Plan, role: RolePlan) -> list[dict[str, Any]]:
-    """The routing sidecar with prefiller sampling, for which the chart has no key."""
-    if role.name != "decode" or not plan.prefiller_sampling:
+    """The routing sidecar, where the chart's own does not do (`Plan.own_sidecar`)."""
+    if role.name != "decode" or not plan.own_sidecar:
         return []
     ports = plan.engine["ports"]
     return [
@@ -112,7 +113,7 @@ def _sidecar(plan: Plan, role: RolePlan) -> list[dict[str, Any]]:
                 "--connector=nixlv2",
                 "--zap-log-level=error",
                 "--secure-proxy=false",
-                "--enable-prefiller-sampling",
+                *(["--enable-prefiller-sampling"] if plan.prefiller_sampling else []),
             ],
             "ports": [{"name": "sidecar", "containerPort": ports["service"], "protocol": "TCP"}],
             "securityContext": {"allowPrivilegeEscalation": False, "runAsNonRoot": True},
