@@ -1,0 +1,199 @@
+"""The directories of a cluster's prerequisites: whole, against golden files, and in what matters one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from msgspec import structs
+
+from llmdgen.findings import SpecError
+from llmdgen.prerequisites import render
+from tests.prerequisites.specs import BALANCED, scheduling, wide
+
+GOLDEN = Path(__file__).parent / "golden"
+EFA_VALUES = "values/aws-efa-k8s-device-plugin.yaml"
+GPU_VALUES = "values/nvidia-device-plugin.yaml"
+PLATFORMS = ("eks", "hyperpod")
+PROVIDERS = ("istio", "kgateway", "agentgateway")
+
+
+def releases(files: dict[str, str]) -> dict[str, dict[str, Any]]:
+    """The releases of a helmfile by name, in its order."""
+    return {release["name"]: release for release in yaml.safe_load(files["helmfile.yaml"])["releases"]}
+
+
+def efa_types(files: dict[str, str]) -> list[str]:
+    return list(yaml.safe_load(files[EFA_VALUES])["supportedInstanceLabels"]["values"])
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_each_platform_and_provider_has_the_golden_directory(
+    platform: str, provider: str, golden: Callable[[Path, str], None]
+) -> None:
+    specs = [scheduling(platform, provider, balancer=BALANCED), wide(platform, provider)]
+    (directory, files), *others = render(specs).items()
+    assert directory == f"{platform}-{provider}"
+    assert not others
+    for name, text in files.items():
+        golden(GOLDEN / directory / name, text)
+    kept = {str(path.relative_to(GOLDEN / directory)) for path in (GOLDEN / directory).rglob("*") if path.is_file()}
+    assert kept == set(files)
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_every_yaml_file_is_one_document_of_a_mapping(platform: str, provider: str) -> None:
+    for files in render([scheduling(platform, provider, balancer=BALANCED), wide(platform, provider)]).values():
+        documents = {name: yaml.safe_load(text) for name, text in files.items() if name.endswith(".yaml")}
+        assert all(isinstance(document, dict) and document for document in documents.values())
+
+
+def test_specs_of_one_cluster_share_a_directory_that_covers_the_union_of_their_node_types() -> None:
+    rendered = render([scheduling(), wide()])
+    assert list(rendered) == ["eks-istio"]
+    assert efa_types(rendered["eks-istio"]) == ["g6e.48xlarge", "p5.48xlarge", "p5en.48xlarge"]
+
+
+def test_specs_of_two_platforms_or_providers_have_directories_of_their_own() -> None:
+    rendered = render([scheduling("hyperpod"), wide(), scheduling("eks", "kgateway")])
+    assert list(rendered) == ["eks-istio", "eks-kgateway", "hyperpod-istio"]
+
+
+def test_on_hyperpod_both_device_plugins_look_for_ml_names() -> None:
+    files = render([scheduling("hyperpod"), wide("hyperpod")])["hyperpod-istio"]
+    wanted = ["ml.g6e.48xlarge", "ml.p5.48xlarge", "ml.p5en.48xlarge"]
+    affinity = yaml.safe_load(files[GPU_VALUES])["affinity"]["nodeAffinity"]
+    terms = affinity["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
+    assert efa_types(files) == wanted
+    assert terms == [
+        {"matchExpressions": [{"key": "node.kubernetes.io/instance-type", "operator": "In", "values": wanted}]}
+    ]
+
+
+def test_hyperpod_brings_its_own_device_plugins_so_both_are_off_there() -> None:
+    eks, hyperpod = (render([scheduling(platform)])[f"{platform}-istio"] for platform in PLATFORMS)
+    off, on = {"enabled": False}, {"enabled": True}
+    assert yaml.safe_load(hyperpod["helmfile.yaml"])["values"] == [
+        {"efaDevicePlugin": off},
+        {"nvidiaDevicePlugin": off},
+    ]
+    assert yaml.safe_load(eks["helmfile.yaml"])["values"] == [{"efaDevicePlugin": on}, {"nvidiaDevicePlugin": off}]
+    assert releases(hyperpod)["aws-efa-k8s-device-plugin"]["condition"] == "efaDevicePlugin.enabled"
+
+
+def test_a_node_type_without_efa_is_no_node_of_the_efa_device_plugin() -> None:
+    assert efa_types(
+        render([scheduling(second="g6e.xlarge", more="decode: {parallelism: {tensor: 1}}")])["eks-istio"]
+    ) == ["p5.48xlarge"]
+
+
+def test_device_plugins_tolerate_every_taint_that_the_model_servers_tolerate() -> None:
+    taint = {"key": "team", "operator": "Equal", "value": "{{ exec `id` }}: on", "effect": "NoExecute"}
+    spec = scheduling(
+        more=f"cluster: {{tolerations: [{yaml.safe_dump(taint, default_flow_style=True, width=999).strip()}]}}"
+    )
+    files = render([spec])["eks-istio"]
+    for name in (EFA_VALUES, GPU_VALUES):
+        tolerations = yaml.safe_load(files[name])["tolerations"]
+        assert taint in tolerations
+        assert {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"} in tolerations
+
+
+def test_beside_efa_the_nvidia_device_plugin_leaves_mofed_devices_alone() -> None:
+    assert yaml.safe_load(render([scheduling()])["eks-istio"][GPU_VALUES])["mofedEnabled"] is False
+
+
+def test_only_model_servers_of_several_nodes_need_leader_worker_sets() -> None:
+    assert "lws" not in releases(render([scheduling()])["eks-istio"])
+    lws = releases(render([wide()])["eks-istio"])["lws"]
+    assert (lws["chart"], lws["version"]) == ("oci://registry.k8s.io/lws/charts/lws", "0.7.0")
+
+
+def test_only_a_load_balancer_needs_its_controller_and_the_cluster_s_name() -> None:
+    plain, balanced = (render([scheduling(balancer=balancer)])["eks-istio"] for balancer in ("", BALANCED))
+    assert "aws-load-balancer-controller" not in releases(plain)
+    assert "cluster.example.yaml" not in plain
+    files = releases(balanced)["aws-load-balancer-controller"]["values"]
+    assert files == ["values/aws-load-balancer-controller.yaml", "cluster.yaml"]
+    assert "cluster.yaml" not in balanced, "the user's own file"
+    assert yaml.safe_load(balanced["cluster.example.yaml"])["clusterName"] is None
+
+
+def test_whatever_makes_services_waits_for_the_webhook_of_the_load_balancer_controller() -> None:
+    found = releases(render([scheduling(balancer=BALANCED), wide()])["eks-istio"])
+    controller = "kube-system/aws-load-balancer-controller"
+    assert found["istiod"]["needs"] == [controller, "istio-system/istio-base"]
+    assert found["lws"]["needs"] == [controller]
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_every_release_is_pinned_and_what_it_needs_comes_before_it(provider: str) -> None:
+    helmfile = yaml.safe_load(
+        render([scheduling("eks", provider, balancer=BALANCED)])[f"eks-{provider}"]["helmfile.yaml"]
+    )
+    repositories = {repository["name"] for repository in helmfile["repositories"]}
+    seen: set[str] = set()
+    for release in helmfile["releases"]:
+        assert release["version"]
+        assert release["chart"].startswith("oci://") or release["chart"].partition("/")[0] in repositories
+        assert seen.issuperset(release.get("needs", []))
+        seen.add(f"{release['namespace']}/{release['name']}")
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_every_values_file_that_the_helmfile_names_is_rendered_but_the_user_s_own(provider: str) -> None:
+    files = render([scheduling("eks", provider, balancer=BALANCED), wide("eks", provider)])[f"eks-{provider}"]
+    named = {name for release in releases(files).values() for name in release.get("values", [])}
+    assert named == {name for name in files if name.startswith("values/")} | {"cluster.yaml"}
+
+
+def test_istio_reads_inference_pools_in_control_plane_and_proxy() -> None:
+    values = yaml.safe_load(render([scheduling()])["eks-istio"]["values/istiod.yaml"])
+    switch = {"ENABLE_GATEWAY_API_INFERENCE_EXTENSION": "true"}
+    assert values == {"pilot": {"env": switch}, "meshConfig": {"defaultConfig": {"proxyMetadata": switch}}}
+
+
+def test_no_namespace_and_no_secret_is_rendered_as_an_object() -> None:
+    for files in render([scheduling(balancer=BALANCED), wide("hyperpod")]).values():
+        for name, text in files.items():
+            assert name == "README.md" or not {"kind", "stringData", "HF_TOKEN"} & set(
+                str(text).replace(":", " ").split()
+            )
+
+
+def test_the_readme_gives_the_custom_resources_in_the_release_s_versions_before_the_apply() -> None:
+    text = render([scheduling()])["eks-istio"]["README.md"]
+    gateway = text.index("gateway-api/config/crd?ref=v1.4.0")
+    inference = text.index("gateway-api-inference-extension/config/crd?ref=v1.3.1")
+    monitors = text.index("monitoring.coreos.com_podmonitors.yaml")
+    assert gateway < inference < monitors < text.index("helmfile apply\n```")
+
+
+def test_deployments_of_one_namespace_share_its_token_and_name_their_claims() -> None:
+    text = render([scheduling(), wide()])["eks-istio"]["README.md"]
+    assert "### chat, wide\n" in text
+    assert text.count("create namespace team") == 1
+    assert text.count("create secret generic llm-d-hf-token") == 1
+    assert "The PersistentVolumeClaim `models` must exist in `team`." in text
+
+
+def test_the_order_of_the_specs_changes_nothing() -> None:
+    specs = [scheduling(), wide(), scheduling("hyperpod"), wide("hyperpod", "kgateway")]
+    assert render(specs) == render(specs[::-1])
+    assert list(render(specs)) == list(render(specs[::-1]))
+
+
+def test_two_releases_on_one_cluster_are_refused_where_the_spec_says_its_release() -> None:
+    other = wide()
+    other = structs.replace(other, spec=structs.replace(other.spec, release="v0.6.0"))
+    with pytest.raises(SpecError, match=r"^wide\.yaml:.* error PRE001: llm-d v0\.6\.0, but chat .* is of v0\.5\.1"):
+        render([scheduling(), other])
+
+
+def test_no_specs_need_no_cluster() -> None:
+    assert render([]) == {}
