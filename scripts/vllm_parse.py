@@ -3,10 +3,10 @@
     python scripts/vllm_parse.py WHEEL < LISTS
 
 LISTS has one JSON list of arguments a line: everything after `vllm serve`. For each a JSON line comes back:
-{"accepted": true, "values": {flag: value, ...}} with what differs from the defaults, or {"accepted": false, "says": ...}.
-Values of JSON flags come back as the keys that were given, so that two spellings of one setting can be compared.
+{"accepted": true, "values": {flag: value, ...}} with what differs from the defaults (inside JSON flags too), or
+{"accepted": false, "says": ...}.
 
-Only the parser runs, and what `vllm serve` checks before it starts the engine; what the engine refuses later it accepts.
+Only the parser runs, and what `vllm serve` checks before it starts the engine; it accepts what the engine then refuses.
 """
 
 from __future__ import annotations

@@ -6,20 +6,16 @@ It needs the wheel that `make oracle` downloads, or the one that LLMDGEN_VLLM_WH
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from llmdgen.engine.flags import FlagTable, flag_table
-
-REPOSITORY = Path(__file__).parents[2]
-RELEASE = "v0.5.1"
-Ask = Callable[[Sequence[Sequence[str]]], list[dict[str, Any]]]
+from tests.engine.cases import RELEASE, REPOSITORY, Ask, vllm_wheel
 
 
 @pytest.fixture(scope="session")
@@ -28,29 +24,32 @@ def table() -> FlagTable:
 
 
 @pytest.fixture(scope="session")
-def wheel(table: FlagTable) -> Path:
-    named = os.environ.get("LLMDGEN_VLLM_WHEEL")
-    found = [Path(named)] if named else sorted((REPOSITORY / ".cache/vllm").glob(f"vllm*-{table.vllm}-*.whl"))
-    if not found:
+def wheel() -> Path:
+    found = vllm_wheel()
+    if found is None:
         pytest.skip("no vLLM wheel: run `make oracle` or set LLMDGEN_VLLM_WHEEL")
-    return found[-1].resolve()
+    return found
 
 
 @pytest.fixture(scope="session")
-def ask(wheel: Path) -> Ask:
-    """Argument lists -> vLLM's answers, in one process."""
+def ask(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
+    """Argument lists -> vLLM's answers. One process answers all, for importing vLLM takes seconds."""
+    complaints = tmp_path_factory.mktemp("vllm") / "stderr"
+    command = [sys.executable, REPOSITORY / "scripts/vllm_parse.py", wheel]
+    with (
+        complaints.open("w") as stderr,
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, text=True) as process,
+    ):
+        questions, replies = process.stdin, process.stdout
+        assert questions is not None
+        assert replies is not None
 
-    def answers(lists: Sequence[Sequence[str]]) -> list[dict[str, Any]]:
-        script = REPOSITORY / "scripts/vllm_parse.py"
-        text = "".join(json.dumps(list(each)) + "\n" for each in lists)
-        run = subprocess.run([sys.executable, script, wheel], input=text, capture_output=True, text=True, check=False)
-        assert run.returncode == 0, run.stderr[-2000:]
-        return [json.loads(line) for line in run.stdout.splitlines()]
+        def answer(arguments: Sequence[str]) -> dict[str, Any]:
+            questions.write(json.dumps(list(arguments)) + "\n")
+            questions.flush()
+            line = replies.readline()
+            assert line, complaints.read_text()[-2000:]
+            reply: dict[str, Any] = json.loads(line)
+            return reply
 
-    return answers
-
-
-def corpus(name: str) -> list[dict[str, Any]]:
-    """The cases of a file in corpus/."""
-    cases: list[dict[str, Any]] = json.loads((Path(__file__).parent / "corpus" / f"{name}.json").read_text("utf-8"))
-    return cases
+        yield lambda lists: [answer(each) for each in lists]

@@ -12,7 +12,7 @@ from llmdgen.engine.argv import ArgumentError, arguments, human_int, parse
 from llmdgen.engine.check import RoleSettings, check_role
 from llmdgen.engine.flags import ConfigField, Flag, FlagTable
 from llmdgen.findings import Severity
-from tests.engine.conftest import RELEASE, REPOSITORY, Ask, corpus
+from tests.engine.cases import RELEASE, REPOSITORY, Ask, corpus
 
 MODEL = "org/model"
 NEEDED = {

@@ -1,0 +1,294 @@
+"""Each rule of vLLM's settings, on the smallest settings that break it and on some that do not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from llmdgen.engine.check import Numbers, RoleSettings, check_role
+from llmdgen.engine.checks.settings import ENGINE_RULES
+from llmdgen.engine.facts import connectors, lmcache, taken, variables
+from llmdgen.engine.flags import FlagTable
+from llmdgen.findings import Finding
+from tests.engine.cases import RELEASE
+
+ARGS = ("spec", "engine", "args")
+ENV = ("spec", "decode", "env")
+
+
+def found(
+    table: FlagTable,
+    args: dict[str, Any] | None = None,
+    env: dict[str, str | None] | None = None,
+    numbers: Numbers | None = None,
+    by_path: bool = False,
+) -> list[Finding]:
+    args, env = args or {}, env or {}
+    routes = {name: ("spec", "path") if by_path else (*ARGS, name) for name in args}
+    env_routes = {name: ("spec", "path") if by_path else (*ENV, name) for name in env}
+    role = RoleSettings(
+        args=args,
+        env=env,
+        release=RELEASE,
+        table=table,
+        flag_routes=routes,
+        env_routes=env_routes,
+        numbers=numbers or Numbers(),
+    )
+    return list(check_role(role))
+
+
+def codes(*given: Any, **named: Any) -> list[str]:
+    return [finding.code for finding in found(*given, **named)]
+
+
+def transfer(name: str, extra: dict[str, Any] | None = None) -> dict[str, Any]:
+    return {"kv_connector": name, "kv_role": "kv_both", **({"kv_connector_extra_config": extra} if extra else {})}
+
+
+def test_a_finding_stands_at_the_key_inside_the_json_value(table: FlagTable) -> None:
+    nested = transfer("MultiConnector", {"connectors": [transfer("NixlConnector", {"backends": ["libfabric"]})]})
+    (finding,) = found(table, {"kv-transfer-config": nested})
+    inside = ("kv_connector_extra_config", "connectors", 0, "kv_connector_extra_config", "backends", 0)
+    assert finding.at == (*ARGS, "kv-transfer-config", *inside)
+    assert (finding.code, finding.fix) == ("VLLM006", "did you mean LIBFABRIC?")
+
+
+def test_a_finding_of_a_paths_own_flag_stands_at_the_path(table: FlagTable) -> None:
+    (finding,) = found(table, {"max-num-seqs": 0}, by_path=True)
+    assert finding.at == ("spec", "path")
+
+
+@pytest.mark.parametrize(
+    ("name", "fix"),
+    [
+        ("max-num-seq", "did you mean max-num-seqs?"),
+        ("max_num_seqs", "write max-num-seqs"),
+        ("--max-num-seqs", "write max-num-seqs"),
+        ("no-enable-prefix-caching", "write enable-prefix-caching: false"),
+        ("tp", "write tensor-parallel-size"),
+        ("-O3", "write optimization-level: 3"),
+        ("compilation-config.mode", "write compilation-config: {mode: ...}"),
+        ("moe-backend", "remove it, or choose a release with that vLLM"),
+        ("gpu-memory-utilisation", "did you mean gpu-memory-utilization?"),
+        ("zzz", "remove it; `llmdgen explain FLAG` knows every flag"),
+    ],
+)
+def test_an_unknown_flag_comes_with_what_to_write(table: FlagTable, name: str, fix: str) -> None:
+    (finding,) = [each for each in found(table, {name: 1}) if each.code == "VLLM001"]
+    assert (finding.fix, finding.on_key) == (fix, True)
+
+
+@pytest.mark.parametrize(
+    ("args", "fix"),
+    [
+        ({"max-num-seqs": "256"}, "write 256 without quotes"),
+        ({"max-num-seqs": 256.0}, "write 256"),
+        ({"async-scheduling": "yes"}, "write true"),
+        ({"async-scheduling": 0}, "write false"),
+        ({"revision": 5}, 'write "5" in quotes'),
+        ({"gpu-memory-utilization": "0.9"}, "write the number without quotes"),
+        ({"kv-transfer-config": "{}"}, "write it as a YAML map, not as JSON text"),
+        ({"compilation-config": {"custom_ops": "none"}}, "write [none]"),
+        ({"max-model-len": "32000"}, "write 32000 without quotes"),
+        ({"override-generation-config": {"a": {1: 2}}}, 'write "1" in quotes'),
+        ({"override-generation-config": {"a": [object]}}, "write it in quotes"),
+    ],
+)
+def test_a_wrong_type_comes_with_what_to_write(table: FlagTable, args: dict[str, Any], fix: str) -> None:
+    (finding,) = found(table, args)
+    assert (finding.code, finding.fix) == ("VLLM002", fix)
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        {"gpu-memory-utilization": float("nan")},
+        {"swap-space": float("inf")},
+        {"override-generation-config": {"temperature": float("inf")}},
+        {"chat-template": "a\nb"},
+        {"data-parallel-rpc-port": 70000},
+        {"video-pruning-rate": 1.0},
+    ],
+)
+def test_values_that_cannot_be_written_or_used_are_out_of_range(table: FlagTable, args: dict[str, Any]) -> None:
+    assert "VLLM003" in codes(table, args)
+
+
+def test_a_removed_flag_is_not_checked(table: FlagTable) -> None:
+    assert codes(table, {"max-num-seqs": None, "kv-transfer-config": None, "kv-offloading-size": None}) == []
+
+
+def test_every_flag_that_is_taken_exists_and_is_refused_in_a_spec(table: FlagTable) -> None:
+    for name in taken(RELEASE).flags:
+        assert table.get(name) is not None, name
+        assert "VLLM007" in codes(table, {name: 1}), name
+
+
+def test_a_path_may_set_what_a_spec_may_not(table: FlagTable) -> None:
+    several = Numbers(data=4, data_local=2)
+    assert codes(table, {"data-parallel-hybrid-lb": True}, numbers=several, by_path=True) == []
+    assert codes(table, env={"VLLM_NIXL_SIDE_CHANNEL_HOST": None}, by_path=True) == []
+
+
+def test_a_flag_without_a_future_is_noted(table: FlagTable) -> None:
+    (finding,) = found(table, {"swap-space": 8})
+    assert (finding.code, finding.severity.value) == ("VLLM020", "note")
+    assert "0.19.1" in finding.says
+
+
+@pytest.mark.parametrize(
+    ("env", "code"),
+    [
+        ({"VLLM_LOGING_LEVEL": "DEBUG"}, "VLLM008"),
+        ({"VLLM_LOG_STATS_INTERVAL": "often"}, "VLLM008"),
+        ({"VLLM_ENGINE_READY_TIMEOUT_S": "1.5"}, "VLLM008"),
+        ({"VLLM_USE_BYTECODE_HOOK": "true"}, "VLLM008"),
+        ({"VLLM_NO_USAGE_STATS": "true"}, "VLLM008"),
+        ({"VLLM_KV_CACHE_LAYOUT": "hnd"}, "VLLM008"),
+        ({"LMCACHE_CHUNKSIZE": "256"}, "VLLM008"),
+        ({"VLLM_ALL2ALL_BACKEND": "naive"}, "VLLM009"),
+        ({"HF_HOME": "/models"}, "VLLM017"),
+        ({"TP_SIZE": "8"}, "VLLM017"),
+        ({"GREETING": "{{ .Values.x }}"}, "HELM001"),
+    ],
+)
+def test_a_variable_that_does_something_else_is_found(table: FlagTable, env: dict[str, str | None], code: str) -> None:
+    assert codes(table, env=env) == [code]
+
+
+@pytest.mark.parametrize(
+    "env",
+    [
+        {"VLLM_LOGGING_LEVEL": "INFO", "VLLM_LOG_STATS_INTERVAL": "0.5"},
+        {"VLLM_USE_BYTECODE_HOOK": "0", "VLLM_NO_USAGE_STATS": "1", "VLLM_USE_AOT_COMPILE": "false"},
+        {"VLLM_FLOAT32_MATMUL_PRECISION": "HIGH", "VLLM_KV_CACHE_LAYOUT": "HND"},
+        {"LMCACHE_CHUNK_SIZE": "256", "LMCACHE_LOG_LEVEL": "INFO"},
+        {"NCCL_DEBUG": "INFO", "BRACES": "{ }", "POD": "$(POD_NAME)"},
+        {"VLLM_BATCH_INVARIANT": "1"},
+        {"VLLM_LOGGING_PREFIX": None},
+    ],
+)
+def test_variables_as_vllm_reads_them_pass(table: FlagTable, env: dict[str, str | None]) -> None:
+    assert codes(table, env=env) == []
+
+
+def test_the_backend_that_really_runs_decides_about_dual_batches(table: FlagTable) -> None:
+    args = {"enable-dbo": True, "all2all-backend": "deepep_low_latency"}
+    assert codes(table, args) == ["VLLM014"]
+    assert codes(table, args, {"VLLM_ALL2ALL_BACKEND": "naive"}) == ["VLLM009", "VLLM011", "VLLM014"]
+
+
+@pytest.mark.parametrize(
+    ("args", "numbers", "code"),
+    [
+        ({"data-parallel-hybrid-lb": True}, Numbers(data=4, data_local=1), "VLLM012"),
+        ({"data-parallel-external-lb": True}, Numbers(data=1), "VLLM012"),
+        ({"data-parallel-hybrid-lb": True, "headless": True}, Numbers(data=4, data_local=2), "VLLM012"),
+        ({"data-parallel-start-rank": 4}, Numbers(data=4), "VLLM012"),
+        ({}, Numbers(data=2, data_local=4), "VLLM012"),
+        ({"enable-eplb": True}, Numbers(data=8, data_local=8), "VLLM012"),
+        ({"enable-eplb": True}, Numbers(expert_parallel=True), "VLLM012"),
+        ({"enable-eplb": True}, Numbers(data=8, expert_parallel=True, routed_experts=0), "VLLM012"),
+        ({"enable-eplb": True}, Numbers(data=12, expert_parallel=True, routed_experts=256), "VLLM012"),
+        ({}, Numbers(tensor=16, gpus=8), "VLLM018"),
+        ({}, Numbers(tensor=3, gpus=8, attention_heads=64), "VLLM018"),
+        ({}, Numbers(tensor=8, gpus=8, attention_heads=24, kv_heads=3), "VLLM018"),
+        ({"swap-space": 64}, Numbers(tensor=8, host_memory_bytes=512 << 30), "VLLM016"),
+        ({}, Numbers(tensor=8, host_memory_bytes=32 << 30), "VLLM016"),
+        ({"max-model-len": 65536}, Numbers(max_position_embeddings=40960), "VLLM019"),
+        ({"max-model-len": "64k"}, Numbers(max_position_embeddings=40960), "VLLM019"),
+        ({"block-size": 16}, Numbers(mla=True), "VLLM022"),
+        (
+            {"enable-chunked-prefill": False, "max-num-batched-tokens": 8192},
+            Numbers(max_position_embeddings=40960),
+            "VLLM013",
+        ),
+    ],
+)
+def test_settings_that_the_model_or_the_node_refuses_are_found(
+    table: FlagTable, args: dict[str, Any], numbers: Numbers, code: str
+) -> None:
+    assert codes(table, args, numbers=numbers, by_path=True) == [code]
+
+
+@pytest.mark.parametrize(
+    ("args", "numbers"),
+    [
+        ({"data-parallel-hybrid-lb": True}, Numbers(data=16, data_local=8, workers=2)),
+        ({"enable-eplb": True}, Numbers(data=16, data_local=8, expert_parallel=True, routed_experts=256)),
+        (
+            {"enable-eplb": True, "eplb-config": {"num_redundant_experts": 32}},
+            Numbers(data=16, data_local=8, expert_parallel=True, routed_experts=256),
+        ),
+        ({}, Numbers(tensor=8, gpus=8, attention_heads=64, kv_heads=4)),
+        ({}, Numbers(tensor=8, gpus=8, attention_heads=128, kv_heads=1, mla=True)),
+        ({"swap-space": 16}, Numbers(tensor=8, host_memory_bytes=512 << 30)),
+        ({"max-model-len": "auto"}, Numbers(max_position_embeddings=40960)),
+        (
+            {"max-model-len": 131072, "hf-overrides": {"rope_scaling": {"rope_type": "yarn", "factor": 4.0}}},
+            Numbers(max_position_embeddings=40960),
+        ),
+        ({"block-size": 128}, Numbers(mla=True)),
+        ({"block-size": 16}, Numbers()),
+        ({"kv-offloading-size": 10, "disable-hybrid-kv-cache-manager": True}, Numbers()),
+    ],
+)
+def test_settings_that_fit_the_model_and_the_node_pass(
+    table: FlagTable, args: dict[str, Any], numbers: Numbers
+) -> None:
+    assert codes(table, args, numbers=numbers, by_path=True) == []
+
+
+def test_a_number_of_redundant_experts_that_divides_is_proposed(table: FlagTable) -> None:
+    numbers = Numbers(data=24, expert_parallel=True, routed_experts=256)
+    (finding,) = found(table, {"enable-eplb": True}, numbers=numbers, by_path=True)
+    assert finding.fix == "set eplb-config.num_redundant_experts to 8"
+
+
+def test_vllm_is_asked_about_long_contexts_only_where_it_is_not_silenced(table: FlagTable) -> None:
+    numbers = Numbers(max_position_embeddings=40960)
+    silenced: dict[str, str | None] = {"VLLM_ALLOW_LONG_MAX_MODEL_LEN": "1"}
+    assert codes(table, {"max-model-len": 65536}, silenced, numbers=numbers) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "extra", "fix"),
+    [
+        ("NixlConnector", {"backends": "libfabric"}, "write [LIBFABRIC]: NIXL reads text letter by letter"),
+        ("NixlConnector", {"backend": ["UCX"]}, "did you mean backends?"),
+        ("OffloadingConnector", {"cpu_bytes_to_use": "100Gi"}, "write a whole number"),
+        ("OffloadingConnector", {"cpu_bytes_to_use": 1, "eviction_policy": "fifo"}, "use lru or arc"),
+        ("OffloadingConnector", {"cpu_bytes_to_use": 1, "spec_name": "CPUSpec"}, "use CPUOffloadingSpec"),
+        (
+            "LMCacheConnectorV1",
+            {"lmcache.local_cpus": 1},
+            "did you mean lmcache.local_cpu or lmcache.max_local_cpu_size?",
+        ),
+        ("LMCacheConnectorV1", {"lmcache.enable_xpyd": True}, "write lmcache.enable_pd"),
+        ("LMCacheConnectorV1", {"lmcache.max_local_cpu_size": "5"}, "write the number without quotes"),
+        ("MultiConnector", None, "add kv_connector_extra_config: {connectors: ...}"),
+    ],
+)
+def test_a_connectors_setting_comes_with_what_to_write(
+    table: FlagTable, name: str, extra: dict[str, Any] | None, fix: str
+) -> None:
+    findings = found(table, {"kv-transfer-config": transfer(name, extra)})
+    assert {each.code for each in findings} == {"VLLM006"}
+    assert fix in [each.fix for each in findings]
+
+
+def test_the_facts_speak_of_what_this_vllm_has(table: FlagTable) -> None:
+    assert set(connectors(RELEASE)) == set(table.connectors)
+    assert set(taken(RELEASE).all2all_backends) < set(table.literals["All2AllBackend"])
+    read = variables(RELEASE)
+    assert [name for name in taken(RELEASE).environment if name.startswith("VLLM_") and name not in read] == []
+    assert not set(lmcache(RELEASE).settings) & set(lmcache(RELEASE).renamed)
+
+
+def test_every_rule_shows_what_fails_and_what_passes() -> None:
+    for rule, _ in ENGINE_RULES:
+        shown = [word for word in ("Fails:", "Warned:", "Noted:") if word in rule.explanation]
+        assert shown, rule.code
+        assert "Passes:" in rule.explanation or "Noted:" in rule.explanation, rule.code

@@ -1,0 +1,39 @@
+"""The table of flags as it is read."""
+
+from __future__ import annotations
+
+from llmdgen.engine.facts import help_line, history
+from llmdgen.engine.flags import FlagTable
+from tests.engine.cases import RELEASE
+
+
+def test_the_table_is_of_the_releases_vllm(table: FlagTable) -> None:
+    assert table.vllm == "0.15.1"
+    assert len(table.flags) == 207  # and the positional model
+
+
+def test_a_flag_knows_how_its_value_is_read(table: FlagTable) -> None:
+    flag = table.flags["gpu-memory-utilization"]
+    assert (flag.type, flag.default, flag.more_than, flag.at_most) == ("float", 0.9, 0, 1)
+    assert table.flags["block-size"].choices == (1, 8, 16, 32, 64, 128, 256)
+    assert table.flags["speculative-config"].config == "SpeculativeConfig"
+
+
+def test_a_flag_is_found_by_its_short_form(table: FlagTable) -> None:
+    assert str(table.by_short("-tp")) == "--tensor-parallel-size"
+    assert table.by_short("-nope") is None
+
+
+def test_nested_configurations_are_known(table: FlagTable) -> None:
+    assert table.configs["CompilationConfig"]["pass_config"].config == "PassConfig"
+    assert "fuse_allreduce_rms" in table.configs["PassConfig"]
+
+
+def test_the_history_tells_when_a_flag_came_and_went() -> None:
+    assert history()["moe-backend"].first_seen == "0.17.1"
+    assert history()["swap-space"].missing_from == "0.19.1"
+
+
+def test_a_flag_has_vllms_own_description() -> None:
+    assert help_line(RELEASE, "block-size").startswith("Size of a contiguous cache block")
+    assert help_line(RELEASE, "no-such-flag") == ""

@@ -1,0 +1,66 @@
+"""The release's tables are what scripts/vllm_tables.py makes of the release's vLLM."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from llmdgen.resources import FACTS
+from tests.engine.cases import RELEASE, REPOSITORY, vllm_wheel
+
+TABLES = ("vllm-serve.json", "vllm-env.json", "vllm-help.json")
+MEASURED = REPOSITORY.parent / "shared/facts"
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    wheel = vllm_wheel()
+    if wheel is None:
+        pytest.skip("no vLLM wheel: run `make oracle` or set LLMDGEN_VLLM_WHEEL")
+    folder = tmp_path_factory.mktemp("tables")
+    subprocess.run([sys.executable, REPOSITORY / "scripts/vllm_tables.py", wheel, folder], check=True)
+    return folder
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_the_wheel_gives_the_committed_table(made: Path, name: str) -> None:
+    assert (made / name).read_text("utf-8") == (FACTS / "releases" / RELEASE / name).read_text("utf-8")
+
+
+def rows() -> dict[str, Any]:
+    table: dict[str, Any] = json.loads((FACTS / "releases" / RELEASE / "vllm-serve.json").read_text("utf-8"))
+    return table["flags"]
+
+
+@pytest.fixture(scope="module")
+def measured() -> dict[str, Any]:
+    """The flags as another reading of vLLM 0.15.1 found them, by name."""
+    file = MEASURED / "vllm-serve-0.15.1.json"
+    if not file.is_file():
+        pytest.skip(f"{file.name} is not beside the repository")
+    table = json.loads(file.read_text("utf-8"))
+    return {row["flag"].removeprefix("--"): row for row in table["arguments"] if not row.get("positional")}
+
+
+def test_the_table_has_the_flags_of_another_reading(measured: dict[str, Any]) -> None:
+    assert set(rows()) == set(measured)
+
+
+def test_the_table_agrees_with_another_reading_about_each_flag(measured: dict[str, Any]) -> None:
+    for name, row in rows().items():
+        other = measured[name]
+        assert (row["type"] == "switch") == (other["action"] in ("boolean-optional", "store_true")), name
+        assert row.get("negative", False) == bool(other.get("negative")), name
+        assert row.get("short") in (other.get("aliases") or [None]), name
+        assert (row.get("many") == "values") == (other.get("nargs") == "+"), name
+        if other.get("choices"):
+            assert row["choices"] == [each for each in other["choices"] if each not in ("None", None)], name
+        if other.get("json_class"):
+            assert row["config"] == other["json_class"], name
+        if other.get("default") is not None and not isinstance(other["default"], dict):
+            assert row["default"] == other["default"], name
