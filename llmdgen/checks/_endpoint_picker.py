@@ -32,7 +32,7 @@ TOP_LEVEL = (
     "data",
     "flowControl",
 )
-_DURATION = re.compile(r"([0-9]+(\.[0-9]+)?(ns|us|ms|s|m|h))+")
+_DURATION = r"([0-9]+(\.[0-9]+)?(ns|us|ms|s|m|h))+"
 
 
 class Fault(Struct, frozen=True):
@@ -230,7 +230,7 @@ def _fits(value: Any, kind: str) -> bool:
     if kind == "list":
         return isinstance(value, list)
     if kind == "duration":
-        return isinstance(value, str) and bool(_DURATION.fullmatch(value))
+        return isinstance(value, str) and bool(re.fullmatch(_DURATION, value))
     return kind == "any" or isinstance(value, str)
 
 

@@ -38,9 +38,7 @@ class Unread(Struct, frozen=True):
 
 def unread(values: Any, tree: Tree, route: Route = ()) -> Iterator[Unread]:
     """Every key of the values that no template reads."""
-    if not tree:
-        return
-    if isinstance(values, dict):
+    if isinstance(values, dict) and ITEM not in tree and tree:
         for key, value in values.items():
             at = (*route, key)
             if key not in tree:
@@ -50,6 +48,20 @@ def unread(values: Any, tree: Tree, route: Route = ()) -> Iterator[Unread]:
     elif isinstance(values, list) and ITEM in tree:
         for index, value in enumerate(values):
             yield from unread(value, tree[ITEM], (*route, index))
+
+
+def misshapen(values: Any, tree: Tree, route: Route = ()) -> Iterator[tuple[Route, str]]:
+    """Values of another shape than the templates read: a text where they look for keys, a map where for a list."""
+    if not tree or values is None:
+        return
+    if ITEM in tree and isinstance(values, list):
+        for index, value in enumerate(values):
+            yield from misshapen(value, tree[ITEM], (*route, index))
+    elif ITEM not in tree and isinstance(values, dict):
+        for key, value in values.items():
+            yield from misshapen(value, tree.get(key, {}), (*route, key))
+    else:
+        yield route, "list" if ITEM in tree else "map"
 
 
 def leaves(value: Any, route: Route = ()) -> Iterator[tuple[Route, Any]]:

@@ -13,6 +13,7 @@ from llmdgen.suggest import did_you_mean
 
 AT = ("spec", "gateway", "loadBalancer")
 LISTENER_PORT = "80"
+ISTIO_STATUS_PORT = "15021"  # Istio's Service for a Gateway has it beside the listeners
 GUARDS = ("aws-load-balancer-security-groups", "aws-load-balancer-security-group-prefix-lists")
 EVERYONE = ("0.0.0.0/0", "::/0")
 ONLY_WITH_TLS = (
@@ -154,6 +155,7 @@ def annotations_go_together(plan: Plan) -> Iterator[Draft]:
         return
     facts, given = _facts(plan), _by_name(plan)
     subnets = items(given.get("aws-load-balancer-subnets", ""))
+    own_ports = not plan.spec.spec.values.infra  # else the spec's own values may add listeners
     dualstack = given.get("aws-load-balancer-ip-address-type") == "dualstack"
     fits = {
         "aws-load-balancer-eip-allocations": (balancer.scheme == "internet-facing", "an internet-facing load balancer"),
@@ -172,8 +174,10 @@ def annotations_go_together(plan: Plan) -> Iterator[Draft]:
                 yield _at(key, says, "give one for each subnet")
         if base in ONLY_WITH_TLS and "aws-load-balancer-ssl-cert" not in given:
             yield _at(key, f"{base} does nothing without a certificate", "add aws-load-balancer-ssl-cert", on_key=True)
-        if suffix and facts["annotations"].get(base, {}).get("suffix"):
-            yield from _listener(key, base, suffix, facts["annotations"][base]["suffix"], given)
+        kind = facts["annotations"].get(base, {}).get("suffix")
+        of_istio = plan.gateway.provider == "istio" and suffix.rpartition("-")[2] == ISTIO_STATUS_PORT
+        if kind and suffix and own_ports and not of_istio:
+            yield from _listener(key, base, suffix, kind, given)
 
 
 @rule("GW007", "warning", "a load balancer attribute that the facts do not hold")

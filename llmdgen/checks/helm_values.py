@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from llmdgen.checks._value_paths import dotted, is_below, leaves, nodes, read_paths, unread
+from llmdgen.checks._value_paths import dotted, is_below, leaves, misshapen, nodes, read_paths, unread
 from llmdgen.checks.registry import Draft, found, rule
 from llmdgen.facts.catalogue import release_toml
 from llmdgen.findings import Route
@@ -19,7 +19,7 @@ from llmdgen.suggest import did_you_mean
 CHARTS = ("infra", "gaie", "ms")
 LOAD_BALANCER = "load-balancer"
 
-_ESCAPED = re.compile(r"\{\{-?\s*(?:`[^`]*`|\"(?:[^\"\\]|\\.)*\")\s*-?\}\}")
+_ESCAPED = r"\{\{-?\s*(?:`[^`]*`|\"(?:[^\"\\]|\\.)*\")\s*-?\}\}"
 
 
 @rule("HELM002", "error", "a value that no template of the chart reads")
@@ -64,20 +64,14 @@ def large_numbers_are_text(plan: Plan) -> Iterator[Draft]:
 @rule("HELM004", "error", "text that Helm would execute")
 def text_is_not_executed(plan: Plan) -> Iterator[Draft]:
     """The charts run annotations, labels, ports, extra objects and the environment of containers through Helm's tpl: a
-    {{ in them is code, and what is no code ends the deployment with an error in a template that nobody wrote.
+    {{ in them is code, and what is no code ends the deployment with an error in a template that nobody wrote. The
+    environment of prefill, decode and engine has a rule of its own, HELM001.
 
-    Fails:  env {PROMPT: "Hello {{ name }}"}.
-    Passes: env {PROMPT: "Hello {{ `{{ name }}` }}"}, which comes out as written; {{ in args, which no chart executes.
+    Fails:  values.ms {extraObjects: [...]} with the text "Hello {{ name }}" in an object.
+    Passes: the text "Hello {{ `{{ name }}` }}", which comes out as Hello {{ name }}.
     """
-    spec = plan.spec.spec
     texts: list[tuple[Route, Any]] = []
-    for route, env in (
-        (("spec", "engine", "env"), spec.engine.env),
-        (("spec", "prefill", "env"), spec.prefill.env if spec.prefill else {}),
-        (("spec", "decode", "env"), spec.decode.env),
-    ):
-        texts += [((*route, name), value) for name, value in env.items()]
-    balancer = spec.gateway.load_balancer
+    balancer = plan.spec.spec.gateway.load_balancer
     for key, value in balancer.annotations.items() if balancer else ():
         texts += [(("spec", "gateway", "loadBalancer", "annotations", key), text) for text in (key, value)]
     for chart, values, facts in _charts(plan):
@@ -85,7 +79,7 @@ def text_is_not_executed(plan: Plan) -> Iterator[Draft]:
             if any(is_below(dotted(inner), top) for top in facts["executed"][chart]):
                 texts.append((("spec", "values", chart, *inner), value))
     for at, text in texts:
-        if isinstance(text, str) and "{{" in _ESCAPED.sub("", text):
+        if isinstance(text, str) and "{{" in re.sub(_ESCAPED, "", text):
             yield found(*at, says="Helm executes the {{ in it", fix="write {{ `{{` }} where two braces are meant")
 
 
@@ -117,15 +111,18 @@ def values_keep_what_others_need(plan: Plan) -> Iterator[Draft]:
         yield _at("infra", ("extraDeploy",), says, "repeat the objects of values/infra.yaml in it")
 
 
-@rule("HELM006", "error", "text where a chart asks for true or false")
-def switches_are_booleans(plan: Plan) -> Iterator[Draft]:
+@rule("HELM006", "error", "a value of another type than the chart reads")
+def values_have_the_type_that_is_read(plan: Plan) -> Iterator[Draft]:
     """A template asks whether a value is empty, and the text "false" is not: it switches on what it should switch off.
+    A text or a list where a template looks for keys replaces all that llmdgen wrote there.
 
-    Fails:  values.gaie {inferenceExtension: {tracing: {enabled: "false"}}}.
+    Fails:  values.gaie {inferenceExtension: {tracing: {enabled: "false"}}}; values.ms {decode: none}.
     Passes: enabled: false.
     """
     for chart, values, facts in _charts(plan):
         tree = read_paths(plan.release.name, chart)
+        for route, wanted in misshapen(values, tree):
+            yield _at(chart, route, f"the chart reads a {wanted} in {dotted(route)}", f"write a {wanted}")
         for route, value in leaves(values):
             path = dotted(route)
             switch = route[-1] in facts["switches"]["names"] and _is_leaf(path, tree)

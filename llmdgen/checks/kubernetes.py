@@ -17,6 +17,7 @@ SYSTEM = ("/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/proc", "/root", "
 SYSTEM_STATE = ("/var/lib/kubelet", "/var/lib/containerd", "/var/lib/etcd", "/var/lib/docker", "/var/run", "/var/log")
 SMALLEST_MEMORY = GIB
 SMALLEST_SHM = 64 * MIB
+SMALLEST_VOLUME = 100 * MIB
 MOST_CPU_MILLIS = 1024 * 1000
 
 
@@ -73,15 +74,15 @@ def quantities_are_sane(plan: Plan) -> Iterator[Draft]:
             yield from _size(given.memory, SMALLEST_MEMORY, *at, "memory")
         if given.shm is not None:
             yield from _size(given.shm, SMALLEST_SHM, *at, "shm")
-            if to_bytes(given.shm) > to_bytes(role.memory):
+            if to_bytes(given.shm) > to_bytes(role.memory) >= SMALLEST_MEMORY:
                 says = f"/dev/shm of {given.shm} counts against the memory of {role.memory} and cannot exceed it"
                 yield found(*at, "shm", says=says, fix="raise memory, or lower shm")
     if plan.spec.spec.model.size is not None:
-        yield from _size(plan.spec.spec.model.size, SMALLEST_SHM, "spec", "model", "size")
+        yield from _size(plan.spec.spec.model.size, SMALLEST_VOLUME, "spec", "model", "size")
     cache = plan.spec.spec.cache
     for name, tier in (("cpu", cache.cpu), ("disk", cache.disk), ("storage", cache.storage)):
         if tier is not None and tier.size is not None:
-            yield from _size(tier.size, SMALLEST_SHM, "spec", "cache", name, "size")
+            yield from _size(tier.size, SMALLEST_VOLUME, "spec", "cache", name, "size")
 
 
 @rule("K8S003", "error", "a node selector that contradicts the rest of the spec")
