@@ -14,6 +14,7 @@ from llmdgen.suggest import did_you_mean
 AT = ("spec", "gateway", "loadBalancer")
 LISTENER_PORT = "80"
 ISTIO_STATUS_PORT = "15021"  # Istio's Service for a Gateway has it beside the listeners
+LISTENER_ATTRIBUTES = "aws-load-balancer-listener-attributes"
 GUARDS = ("aws-load-balancer-security-groups", "aws-load-balancer-security-group-prefix-lists")
 EVERYONE = ("0.0.0.0/0", "::/0")
 ONLY_WITH_TLS = (
@@ -144,7 +145,8 @@ def ranges_and_groups_exclude_each_other(plan: Plan) -> Iterator[Draft]:
 def annotations_go_together(plan: Plan) -> Iterator[Draft]:
     """Some annotations are refused, or never read, for this load balancer: Elastic IPs belong to an internet-facing
     one, private addresses to an internal one, both one for each subnet; TLS settings need a certificate; and a
-    listener's attributes are read only under the name of a listener that the gateway has.
+    listener's attributes are read only under the name of a listener that the gateway has, and only one for TCP has any
+    (https://docs.aws.amazon.com/elasticloadbalancing/latest/network/update-idle-timeout.html).
 
     Fails:  aws-load-balancer-eip-allocations with scheme: internal; aws-load-balancer-listener-attributes.TCP-443 for a
             gateway that listens on port 80; aws-load-balancer-ssl-ports without aws-load-balancer-ssl-cert.
@@ -199,11 +201,18 @@ def attributes_are_known(plan: Plan) -> Iterator[Draft]:
 
 
 def _listener(key: str, base: str, suffix: str, kind: str, given: dict[str, str]) -> Iterator[Draft]:
-    """A listener is named by protocol and port, a target group by its port; the gateway has one of each."""
-    protocol = "TLS" if "aws-load-balancer-ssl-cert" in given and "aws-load-balancer-ssl-ports" not in given else "TCP"
-    expected = LISTENER_PORT if kind == "port" else f"{protocol}-{LISTENER_PORT}"
-    either = (expected, f"TLS-{LISTENER_PORT}") if "aws-load-balancer-ssl-ports" in given else (expected,)
-    if suffix not in either:
+    """A listener is named by protocol and port, a target group by its port; the gateway has one of each.
+
+    With a certificate the listener is one for TLS, unless ssl-ports leaves its port out.
+    """
+    encrypted = "aws-load-balancer-ssl-cert" in given
+    by_port = "aws-load-balancer-ssl-ports" in given
+    expected = LISTENER_PORT if kind == "port" else f"{'TLS' if encrypted and not by_port else 'TCP'}-{LISTENER_PORT}"
+    either = (expected, f"TLS-{LISTENER_PORT}") if encrypted and by_port else (expected,)
+    if base == LISTENER_ATTRIBUTES and encrypted and not by_port:
+        says = "a TLS listener closes connections after 350 idle seconds, which nothing changes"
+        yield _at(key, says, "remove it, or end TLS behind the load balancer", on_key=True)
+    elif suffix not in either:
         says = f"the gateway has no listener {suffix}, so nothing reads this"
         yield _at(key, says, f"write {base}.{expected}", on_key=True)
 

@@ -123,6 +123,10 @@ def test_source_ranges_beside_security_groups_are_ignored() -> None:
         {"aws-load-balancer-ipv6-addresses": "2001:db8::1"},
         {"aws-load-balancer-ssl-ports": "443"},
         {"aws-load-balancer-listener-attributes.TCP-443": "tcp.idle_timeout.seconds=400"},
+        {
+            "aws-load-balancer-listener-attributes.TLS-80": "tcp.idle_timeout.seconds=400",
+            "aws-load-balancer-ssl-cert": "arn:aws:acm:us-east-1:123456789012:certificate/0",
+        },
     ],
 )
 def test_annotations_that_do_not_go_together_are_an_error(annotations: dict[str, str]) -> None:
