@@ -1,0 +1,145 @@
+"""Every target of both sides, and what is alike folded: over roles first, then over targets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+from msgspec import Struct
+
+from llmdgen.diff.compare import Change, changes
+from llmdgen.diff.reading import Files, state
+from llmdgen.diff.rules import WEIGHTS, Consequence, Step, consequences
+from llmdgen.diff.state import Key, Value
+
+TargetName = tuple[str, str]
+Side = dict[TargetName, Files]
+
+
+class Line(Struct, frozen=True):
+    """A change, and the subjects that it holds for: prefill and decode often change alike."""
+
+    subjects: tuple[str, ...]
+    topic: str
+    name: str
+    old: Value
+    new: Value
+
+    @property
+    def delta(self) -> int | float | None:
+        return Change(Key(self.subjects[0], self.topic, self.name), self.old, self.new).delta
+
+
+class Section(Struct, frozen=True):
+    """What changes alike on these targets of a deployment."""
+
+    name: str
+    targets: tuple[str, ...]
+    lines: tuple[Line, ...]
+    consequences: tuple[Consequence, ...]
+
+
+class Lone(Struct, frozen=True):
+    """A target that only one side has."""
+
+    name: str
+    target: str
+    is_added: bool
+
+
+class Difference(Struct, frozen=True):
+    """Everything that differs between two sides, and how many targets both have."""
+
+    lone: tuple[Lone, ...]
+    sections: tuple[Section, ...]
+    compared: int
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.lone and not self.sections
+
+
+def difference(old: Side, new: Side) -> Difference:
+    """What changed from one side to the other. Raises DiffError where a file of a pair cannot be read.
+
+    Targets belong together by deployment and name; where each side has one deployment, by name alone; where each side
+    has one target, whatever they are called.
+    """
+    pairs = _pairs(old, new)
+    found: dict[TargetName, tuple[list[Line], list[Consequence]]] = {}
+    for before, after in pairs:
+        if dict(old[before]) == dict(new[after]):
+            continue
+        step_old, step_new = state(*before, old[before]), state(*after, new[after])
+        changed = changes(step_old, step_new)
+        if changed:
+            step = Step(step_old, step_new, changed)
+            found[after] = (_fold_roles(changed), _fold_consequences(consequences(step)))
+    paired_old, paired_new = {before for before, _ in pairs}, {after for _, after in pairs}
+    lone = [Lone(*key, is_added=False) for key in old if key not in paired_old]
+    lone += [Lone(*key, is_added=True) for key in new if key not in paired_new]
+    lone.sort(key=lambda each: (each.name, each.target, each.is_added))
+    return Difference(tuple(lone), _sections(found), len(pairs))
+
+
+def _pairs(old: Side, new: Side) -> list[tuple[TargetName, TargetName]]:
+    if len(old) == 1 and len(new) == 1:
+        return [(next(iter(old)), next(iter(new)))]
+    names = {name for name, _ in old}, {name for name, _ in new}
+    if all(len(each) == 1 for each in names):
+        by_target = {target: (name, target) for name, target in old}
+        return sorted((by_target[target], (name, target)) for name, target in new if target in by_target)
+    return sorted((key, key) for key in new if key in old)
+
+
+def _fold_roles(changed: Iterable[Change]) -> list[Line]:
+    """Changes of several subjects that are alike stand once, where the first of them stood."""
+    alike: dict[tuple[str, str, str, str], tuple[list[str], Change]] = {}
+    for each in changed:
+        role = each.key.subject if each.key.subject not in ("prefill", "decode") else "role"
+        slot = alike.setdefault((role, each.key.topic, each.key.name, repr((each.old, each.new))), ([], each))
+        slot[0].append(each.key.subject)
+    return [
+        Line(tuple(subjects), first.key.topic, first.key.name, first.old, first.new)
+        for subjects, first in alike.values()
+    ]
+
+
+def _fold_consequences(found: Iterable[Consequence]) -> list[Consequence]:
+    roles: dict[tuple[str, str], list[str]] = {}
+    for each in found:
+        roles.setdefault((each.weight, each.says), []).extend(each.roles)
+    return [
+        Consequence(weight, says, tuple(dict.fromkeys(of)))
+        for weight in WEIGHTS
+        for (heavy, says), of in roles.items()
+        if heavy == weight
+    ]
+
+
+def _sections(found: dict[TargetName, tuple[list[Line], list[Consequence]]]) -> tuple[Section, ...]:
+    """Lines by the targets that share them; the most shared first."""
+    sections: dict[tuple[str, tuple[str, ...]], tuple[list[Line], list[Consequence]]] = {}
+    for name in dict.fromkeys(name for name, _ in found):
+        of = {target: each for (owner, target), each in found.items() if owner == name}
+        lines: dict[str, tuple[Line, list[str]]] = {}
+        follows: dict[Consequence, list[str]] = {}
+        for target, (changed, after) in of.items():
+            for line in changed:
+                lines.setdefault(repr(line), (line, []))[1].append(target)
+            for each in after:
+                follows.setdefault(each, []).append(target)
+        for line, targets in lines.values():
+            sections.setdefault((name, tuple(targets)), ([], []))[0].append(line)
+        for each, targets in follows.items():
+            sections.setdefault((name, tuple(targets)), ([], []))[1].append(each)
+    keys = sorted(sections, key=lambda key: (key[0], -len(key[1]), key[1]))
+    return tuple(Section(*key, tuple(_ordered(sections[key][0])), tuple(_heavy_first(sections[key][1]))) for key in keys)
+
+
+def _ordered(lines: list[Line]) -> list[Line]:
+    return sorted(lines, key=lambda line: Key(line.subjects[0], line.topic, line.name).order)
+
+
+def _heavy_first(found: list[Consequence]) -> list[Consequence]:
+    return sorted(found, key=lambda each: WEIGHTS.index(each.weight))

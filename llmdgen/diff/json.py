@@ -1,0 +1,48 @@
+"""The difference for machines; schemas/diff.v1.json describes it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from llmdgen.diff import words
+from llmdgen.diff.fold import Difference, Line, Section
+
+VERSION = 1
+
+
+def write(found: Difference) -> str:
+    """JSON of two spaces, ending with a line break."""
+    document = {
+        "version": VERSION,
+        "differs": not found.is_empty,
+        "targetsCompared": found.compared,
+        "added": [{"name": each.name, "target": each.target} for each in found.lone if each.is_added],
+        "removed": [{"name": each.name, "target": each.target} for each in found.lone if not each.is_added],
+        "sections": [_section(section) for section in found.sections],
+    }
+    return msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n"
+
+
+def _section(section: Section) -> dict[str, Any]:
+    return {
+        "name": section.name,
+        "targets": section.targets,
+        "changes": [_change(line) for line in section.lines],
+        "consequences": [
+            {"weight": each.weight, "says": words.consequence(each), "roles": each.roles}
+            for each in section.consequences
+        ],
+    }
+
+
+def _change(line: Line) -> dict[str, Any]:
+    found = {
+        "subjects": line.subjects,
+        "topic": line.topic,
+        "name": line.name,
+        "old": line.old,
+        "new": line.new,
+    }
+    return found if line.delta is None else {**found, "delta": line.delta}

@@ -1,0 +1,77 @@
+"""The difference as a comment on a pull request: what follows first, then a table of changes, folded when long."""
+
+from __future__ import annotations
+
+import re
+
+from llmdgen.diff import words
+from llmdgen.diff.fold import Difference, Line, Section
+from llmdgen.diff.text import printable
+
+ROWS = 12  # of a table that is shown open
+_SIGNS = {"breaks": "🛑", "interrupts": "⚠️", "costs": "💰", "note": "ℹ️"}  # noqa: RUF001
+_MARKUP = re.compile(r"([\\`*_\[\]<>|#~!&$@])")
+
+
+def write(found: Difference) -> str:
+    """GitHub Markdown, ending with a line break. Nothing of a value becomes markup, a link or a mention."""
+    if found.is_empty:
+        return f"**llmdgen diff:** {words.nothing(found)}.\n"
+    parts = ["### llmdgen diff"]
+    if found.lone:
+        parts.append(
+            "\n".join(
+                f"- {'➕ added' if each.is_added else '➖ removed'}: {_code(words.lone(each))}"  # noqa: RUF001
+                for each in found.lone
+            )
+        )
+    for section in found.sections:
+        parts += _section(section)
+    return "\n\n".join(parts) + "\n"
+
+
+def _section(section: Section) -> list[str]:
+    targets = ", ".join(map(_code, section.targets))
+    parts = [f"#### {_code(section.name)} on {targets}"]
+    if section.consequences:
+        parts.append(
+            "\n".join(
+                f"- {_SIGNS[each.weight]} **{each.weight}**: {_prose(words.consequence(each))}"
+                for each in section.consequences
+            )
+        )
+    if not section.lines:
+        return parts
+    table = "\n".join(("| | what | before | after | |", "|---|---|---|---|---|", *map(_row, section.lines)))
+    if len(section.lines) > ROWS:
+        table = f"<details>\n<summary>{len(section.lines)} changes</summary>\n\n{table}\n\n</details>"
+    return [*parts, table]
+
+
+def _row(line: Line) -> str:
+    old, new = words.pair(line)
+    before, after = ("" if given is None else _code(text) for given, text in ((line.old, old), (line.new, new)))
+    name = _code(line.name) if line.name else ""
+    return f"| {_escaped(words.subject(line))} | {name} | {before} | {after} | {_escaped(words.delta(line))} |"
+
+
+def _code(text: str) -> str:
+    """A value as code in a table. A pipe ends a cell even inside backticks unless it is escaped."""
+    text = printable(text)
+    longest = max((len(run) for run in re.findall("`+", text)), default=0)
+    fence = "`" * (longest + 1)
+    space = " " if text.startswith("`") or text.endswith("`") or not text.strip() else ""
+    inner = text.replace("|", "\\|")
+    return f"{fence}{space}{inner}{space}{fence}"
+
+
+def _escaped(text: str) -> str:
+    return _MARKUP.sub(r"\\\1", printable(text))
+
+
+def _prose(text: str) -> str:
+    """A sentence whose commands in backticks stay code."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:
+        return _escaped(text)
+    return "".join(_code(part) if at % 2 else _escaped(part) for at, part in enumerate(parts))

@@ -1,0 +1,148 @@
+"""A deployment as facts that can be compared one by one, wherever they were written down."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct
+
+from llmdgen.diff.yaml import compact
+
+Scalar = str | int | float | bool | None
+Value = Scalar | tuple[Scalar, ...]
+
+PREFILL, DECODE = "prefill", "decode"
+ROLES = (PREFILL, DECODE)
+
+# What a fact is about, in the order in which people ask.
+SUBJECTS = ("deployment", "model", *ROLES, "sidecar", "scheduler", "pool", "gateway", "route", "charts", "capacity")
+
+# What kind of fact it is, in order; rules hang on these words.
+TOPICS = (
+    "release",
+    "paths",
+    "name",
+    "namespace",
+    "workload",
+    "label",
+    "model",
+    "secret",
+    "presence",
+    "placement",
+    "replicas",
+    "parallelism",
+    "image",
+    "connectors",
+    "connector",
+    "flag",
+    "script",
+    "env",
+    "resource",
+    "device",
+    "cache",
+    "probe",
+    "port",
+    "volume",
+    "plugin",
+    "weight",
+    "parameter",
+    "provider",
+    "service",
+    "annotation",
+    "chart",
+    "nodes",
+    "total",
+    "pod",
+    "value",
+)
+
+
+class Key(Struct, frozen=True):
+    """What a fact says something about: `decode`, `flag`, `--max-model-len`."""
+
+    subject: str
+    topic: str
+    name: str
+
+    @property
+    def order(self) -> tuple[int, int, str]:
+        return SUBJECTS.index(self.subject), TOPICS.index(self.topic), self.name
+
+
+Facts = dict[Key, Value]
+
+
+class State(Struct, frozen=True):
+    """One target of one side: what it is called, and all its facts."""
+
+    name: str
+    target: str
+    facts: Facts
+
+    def get(self, subject: str, topic: str, name: str) -> Value:
+        """That fact, None where the side does not say it."""
+        return self.facts.get(Key(subject, topic, name))
+
+    def number(self, subject: str, topic: str, name: str) -> float:
+        """That fact where it is a number, otherwise 0."""
+        value = self.get(subject, topic, name)
+        return value if isinstance(value, int | float) and not isinstance(value, bool) else 0
+
+    def text(self, subject: str, topic: str, name: str) -> str:
+        """That fact as text, "" where the side does not say it."""
+        value = self.get(subject, topic, name)
+        return "" if value is None else str(value)
+
+
+def leaves(value: Any, path: str = "") -> list[tuple[str, Value]]:
+    """Every scalar of a tree by its path. Items of a list go by their name, key or type where they all have one of
+    their own, otherwise by their number; a list of scalars is one value, and so are {} and []."""
+    if isinstance(value, dict) and value:
+        return [leaf for key, item in value.items() for leaf in leaves(item, f"{path}.{key}" if path else str(key))]
+    if isinstance(value, list) and value and any(isinstance(item, dict | list) for item in value):
+        return [leaf for name, item in named(value).items() for leaf in leaves(item, f"{path}[{name}]")]
+    if isinstance(value, list):
+        return [(path, tuple(value))]
+    return [(path, "{}" if value == {} else value)]
+
+
+def named(items: list[Any]) -> dict[str, Any]:
+    """The items of a list by what tells them apart. The order of named items is noise."""
+    for identity in ("name", "key", "type", "pluginRef", "kind"):
+        names = [item.get(identity) if isinstance(item, dict) else None for item in items]
+        if all(isinstance(name, str) for name in names) and len(set(names)) == len(names):
+            return {
+                str(name): {key: value for key, value in item.items() if key != identity}
+                or {identity: name}
+                for name, item in zip(names, items, strict=True)
+            }
+    return {str(index): item for index, item in enumerate(items)}
+
+
+def taken(tree: dict[str, Any], *route: str) -> Any:
+    """Take the value at a route out of a tree, None where there is none. What nobody takes remains to be reported."""
+    for key in route[:-1]:
+        inner = tree.get(key)
+        if not isinstance(inner, dict):
+            return None
+        tree = inner
+    return tree.pop(route[-1], None)
+
+
+def mapping(value: Any) -> dict[str, Any]:
+    """The value where it is a mapping, otherwise an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def listing(value: Any) -> list[Any]:
+    """The value where it is a list, otherwise an empty one."""
+    return value if isinstance(value, list) else []
+
+
+def fact(value: Any) -> Value:
+    """A value as one fact: a scalar as it is, a list of scalars as a tuple, anything else as text."""
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    if isinstance(value, list | tuple) and not any(isinstance(item, dict | list | tuple) for item in value):
+        return tuple(value)
+    return compact(value)

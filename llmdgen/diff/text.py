@@ -1,0 +1,54 @@
+"""The difference for a terminal: a section for targets that change alike, a line a change, what follows below."""
+
+from __future__ import annotations
+
+from llmdgen.diff import words
+from llmdgen.diff.fold import Difference, Line, Section
+
+_RED, _GREEN, _YELLOW, _BOLD, _PLAIN = "\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[1m", "\x1b[0m"
+_WEIGHTS = {"breaks": _RED, "interrupts": _YELLOW, "costs": _YELLOW, "note": ""}
+
+
+def write(found: Difference, colour: bool = False) -> str:
+    """The text, ending with a line break; `colour` writes ANSI sequences. Characters that do not print are escaped."""
+    if found.is_empty:
+        return f"{words.nothing(found)}\n"
+    blocks = []
+    if found.lone:
+        lines = []
+        for each in found.lone:
+            mark, tint, what = ("+", _GREEN, "added") if each.is_added else ("-", _RED, "removed")
+            lines.append(_tinted(f"{mark} {printable(words.lone(each))}: {what}", tint, colour))
+        blocks.append("\n".join(lines))
+    blocks += ["\n".join(_section(section, colour)) for section in found.sections]
+    return "\n\n".join(blocks) + "\n"
+
+
+def printable(text: str) -> str:
+    """The text with everything escaped that a terminal would obey."""
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+
+
+def _section(section: Section, colour: bool) -> list[str]:
+    lines = [_tinted(f"{printable(words.heading(section))}:", _BOLD, colour)]
+    lines += [_change(line, colour) for line in section.lines]
+    for each in section.consequences:
+        says = f"  => {each.weight}: {printable(words.consequence(each))}"
+        lines.append(_tinted(says, _WEIGHTS[each.weight], colour))
+    return lines
+
+
+def _change(line: Line, colour: bool) -> str:
+    old, new = map(printable, words.pair(line))
+    name = printable(line.name)
+    what = f"{words.subject(line)}: {name} " if name else f"{words.subject(line)}: "
+    if line.old is None:
+        return _tinted(f"  + {what}{new}", _GREEN, colour)
+    if line.new is None:
+        return _tinted(f"  - {what}{old}", _RED, colour)
+    grown = words.delta(line)
+    return _tinted(f"  ~ {what}{old} -> {new}" + (f" ({grown})" if grown else ""), _YELLOW, colour)
+
+
+def _tinted(text: str, tint: str, colour: bool) -> str:
+    return f"{tint}{text}{_PLAIN}" if colour and tint else text

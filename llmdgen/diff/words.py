@@ -1,0 +1,72 @@
+"""Changes and consequences in words, for every format."""
+
+from __future__ import annotations
+
+from llmdgen.diff.fold import Difference, Line, Lone, Section
+from llmdgen.diff.rules import Consequence
+from llmdgen.diff.state import Value
+from llmdgen.diff.yaml import compact
+
+LONGEST = 120  # characters of a value; start scripts and JSON can be pages
+
+
+def subject(line: Line) -> str:
+    """decode, or `prefill, decode` where both change alike."""
+    return ", ".join(line.subjects)
+
+
+def value(given: Value) -> str:
+    """A value on one line, as a command line or YAML would have it."""
+    if isinstance(given, tuple):
+        text = ", ".join(value(each) for each in given) or "none"
+    elif isinstance(given, str):
+        text = " ".join(given.split()) or '""'
+    else:
+        text = compact(given)
+    return text
+
+
+def pair(line: Line) -> tuple[str, str]:
+    """Old and new, each short enough for a line; of long ones the part that differs."""
+    old, new = ("" if each is None else value(each) for each in (line.old, line.new))
+    if max(len(old), len(new)) <= LONGEST:
+        return old, new
+    start = next((at for at, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), min(len(old), len(new)))
+    start = max(0, start - 20) if old and new else 0
+    return _cut(old, start), _cut(new, start)
+
+
+def _cut(text: str, start: int) -> str:
+    part = text[start : start + LONGEST - 6]
+    before, after = "..." if start and part else "", "..." if start + len(part) < len(text) else ""
+    return f"{before}{part}{after}"
+
+
+def delta(line: Line) -> str:
+    """How a number grew: `+8`, and in percent where the numbers are large and one is not zero."""
+    grown = line.delta
+    if grown is None or not isinstance(line.old, int | float):
+        return ""
+    if line.topic == "cache" and line.old:
+        return f"{100 * grown / line.old:+.0f} %".replace("+0 %", "").replace("-0 %", "")
+    return f"{grown:+g}" if line.topic in ("replicas", "nodes", "total", "device", "parallelism") else ""
+
+
+def consequence(given: Consequence) -> str:
+    """A consequence with its roles in place."""
+    return given.says.replace("{roles}", " and ".join(given.roles))
+
+
+def heading(section: Section) -> str:
+    """`chat on p5.48xlarge, p5en.48xlarge`."""
+    return f"{section.name} on {', '.join(section.targets)}"
+
+
+def lone(each: Lone) -> str:
+    """`chat on p5.48xlarge`."""
+    return f"{each.name} on {each.target}"
+
+
+def nothing(found: Difference) -> str:
+    """What to say where nothing differs."""
+    return f"no difference in meaning ({found.compared} target{'s'[: found.compared != 1]} compared)"
