@@ -41,3 +41,21 @@ def flag(role: RolePlan, name: str) -> Route:
 def runs_models(role: RolePlan) -> bool:
     """Whether the role's hardware is a node with whole GPUs. Where it is not, nothing else about it is worth saying."""
     return role.node.instance.kind == "instance" and role.node.gpus > 0
+
+
+def crossing(plan: Plan) -> list[RolePlan]:
+    """Roles whose pods send something to other pods over the fabric."""
+    return [role for role in plan.roles if role.efa_needed and runs_models(role)]
+
+
+def transferring(plan: Plan) -> list[RolePlan]:
+    """Both ends of the KV transfer; none where the path has no prefill servers."""
+    return crossing(plan) if plan.disaggregated else []
+
+
+def type_of(role: RolePlan) -> str:
+    return role.node.instance.name
+
+
+def family(role: RolePlan) -> str:
+    return type_of(role).partition(".")[0]

@@ -31,9 +31,10 @@ def a_pod_fits_an_empty_node(plan: Plan) -> Iterator[Draft]:
         if need > node.gpus:
             yield found(
                 *size(plan, role, "tensor", "dataLocal", "data"),
-                says=f"a {role.name} pod needs {need} GPUs (tensor {role.size.tensor} x {role.size.data_local} local data "
+                says=f"a {role.name} pod needs {need} GPUs (tensor {role.size.tensor} x "
+                f"{role.size.data_local} local data "
                 f"parallel ranks), {name} has {node.gpus}",
-                fix=_fewer_gpus(role),
+                fix=_fewer_gpus(plan, role),
             )
         own = resources(plan, role)
         if node.cpu_millis is not None and role.cpu_millis > node.cpu_millis and (own.cpu or need <= node.gpus):
@@ -42,7 +43,8 @@ def a_pod_fits_an_empty_node(plan: Plan) -> Iterator[Draft]:
                 role.name,
                 "resources",
                 "cpu",
-                says=f"a {role.name} pod asks for {role.cpu} cpu, {name} can allocate {cpu_text(node.cpu_millis)}{kept}",
+                says=f"a {role.name} pod asks for {role.cpu} cpu, {name} can allocate "
+                f"{cpu_text(node.cpu_millis)}{kept}",
                 fix=f'set cpu: "{_cores(node.cpu_millis // _by_gpus(role))}" or less',
             )
         if node.memory_mib is not None and role.memory_mib > node.memory_mib and (own.memory or need <= node.gpus):
@@ -77,7 +79,8 @@ def cpu_and_memory_last_for_all_gpus(plan: Plan) -> Iterator[Draft]:
             role.name,
             "resources",
             role.limited_by,
-            says=f"with {asks} {role.limited_by} each, {role.pods_per_node} {role.name} pods fit on {node.instance.name}, "
+            says=f"with {asks} {role.limited_by} each, {role.pods_per_node} {role.name} pods fit on "
+            f"{node.instance.name}, "
             f"whose GPUs are enough for {by_gpus}",
             fix=f"set {role.limited_by}: {fixes[role.limited_by]} or less",
         )
@@ -97,7 +100,8 @@ def image_runs_on_the_node(plan: Plan) -> Iterator[Draft]:
             offered = " and ".join(plan.release.architectures)
             yield found(
                 *hardware(plan, role),
-                says=f"{role.node.instance.name} is {architecture}, the model server image of llm-d {plan.release.name} is "
+                says=f"{role.node.instance.name} is {architecture}, the model server image of llm-d "
+                f"{plan.release.name} is "
                 f"{offered} only",
                 fix=f"use an {offered} instance type, such as p6-b200.48xlarge",
             )
@@ -186,7 +190,8 @@ def cpu_tier_fits(plan: Plan) -> Iterator[Draft]:
         most = (room if raise_it or not memory else role.memory_mib) - shm - engine
         yield found(
             *(("spec", role.name, "resources", "memory") if raise_it else ("spec", "cache", "cpu", "size")),
-            says=f"{_gib(cache)} of KV blocks and {role.shm} of /dev/shm do not fit into the {role.memory} of a {role.name} "
+            says=f"{_gib(cache)} of KV blocks and {role.shm} of /dev/shm do not fit into the "
+            f"{role.memory} of a {role.name} "
             f"pod on {role.node.instance.name}",
             fix=f"set memory: {_gib_up(wanted)}" if raise_it else _tier_size(most),
         )
@@ -273,8 +278,8 @@ def selector_names_the_type(plan: Plan) -> Iterator[Draft]:
 
 @rule("FIT012", "warning", "/dev/shm of more than half of the container's memory")
 def shared_memory_leaves_room(plan: Plan) -> Iterator[Draft]:
-    """/dev/shm counts against the container's memory. Above half of it, a full /dev/shm leaves too little to the engine,
-    whose weights pass through host memory while they load.
+    """/dev/shm counts against the container's memory. Above half of it, a full /dev/shm leaves too little to the
+    engine, whose weights pass through host memory while they load.
 
     Fails:  resources {memory: 24Gi, shm: 20Gi}.
     Passes: resources {memory: 64Gi, shm: 16Gi}.
@@ -309,7 +314,8 @@ def cpu_tier_leaves_room(plan: Plan) -> Iterator[Draft]:
                 "cache",
                 "cpu",
                 "size",
-                says=f"{_gib(cache)} of KV blocks and {role.shm} of /dev/shm leave {_gib(role.memory_mib - cache - shm)} of "
+                says=f"{_gib(cache)} of KV blocks and {role.shm} of /dev/shm leave "
+                f"{_gib(role.memory_mib - cache - shm)} of "
                 f"the {role.memory} of a {role.name} pod to {role.size.gpus_per_pod} ranks",
                 fix=_tier_size(role.memory_mib - shm - engine),
             )
@@ -326,12 +332,16 @@ def _uses_up(plan: Plan, role: RolePlan) -> bool:
     return role.pods > role.pods_per_node or (shares and role.pods == role.pods_per_node)
 
 
-def _fewer_gpus(role: RolePlan) -> str:
-    """Parallelism that a node can hold, or more nodes."""
-    gpus, tensor, local = role.node.gpus, role.size.tensor, role.size.data_local
+def _fewer_gpus(plan: Plan, role: RolePlan) -> str:
+    """Parallelism that a node can hold; the rest on further nodes."""
+    gpus, tensor = role.node.gpus, role.size.tensor
     if tensor > gpus:
         return f"set tensor: {gpus} or less, or use an instance type with more GPUs"
-    return f"set dataLocal: {gpus // tensor}" + (f" with workers: {-(-role.size.data // (gpus // tensor))}" if local > 1 else "")
+    local = gpus // tensor
+    replicas = role.size.replicas * -(-role.size.data // local)
+    if "wide-ep" in plan.paths:
+        return f"set dataLocal: {local}, which makes {-(-role.size.data // local)} pods of {role.size.data} ranks"
+    return f"set data: {local} or less, and replicas: {replicas} for the same ranks"
 
 
 def _tiers(plan: Plan, name: str) -> Iterator[tuple[RolePlan, Tier]]:

@@ -23,7 +23,8 @@ def experts_are_whole_across_pods(plan: Plan) -> Iterator[Draft]:
         if parts.workers > 1 and not parts.expert and plan.model is not None and plan.model.experts:
             yield found(
                 *size(plan, role, "expert", "data", "workers"),
-                says=f"each expert of {plan.model.id} is cut into {parts.tensor * parts.data} slices over {parts.workers} pods",
+                says=f"each expert of {plan.model.id} is cut into {parts.tensor * parts.data} slices "
+                f"over {parts.workers} pods",
                 fix="set expert: true, or remove it with wide-ep",
             )
 
@@ -71,7 +72,8 @@ def ends_divide_each_other(plan: Plan) -> Iterator[Draft]:
     elif plan.model is not None and first > second and not plan.model.mla and first >= plan.model.kv_heads:
         yield found(
             *size(plan, prefill, "tensor"),
-            says=f"prefill has more ranks ({first}) than decode ({second}) and replicates the {plan.model.kv_heads} KV heads "
+            says=f"prefill has more ranks ({first}) than decode ({second}) and replicates the "
+            f"{plan.model.kv_heads} KV heads "
             f"of {plan.model.id}, which NIXL does not gather",
             fix=f"set prefill's tensor to {second} or less, or decode's to {first}",
         )

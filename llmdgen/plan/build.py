@@ -24,7 +24,7 @@ from llmdgen.plan.roles import plan_role, settle
 from llmdgen.plan.schedulable import tolerations
 from llmdgen.plan.scheduler import scheduler
 from llmdgen.plan.source import MOUNT_PATH, argument, uri, volume_size
-from llmdgen.spec.model import Role, Spec
+from llmdgen.spec.model import Engine, Role, Spec
 
 ROLES: tuple[RoleName, ...] = ("prefill", "decode")
 
@@ -156,7 +156,7 @@ def _model(spec: Spec) -> ModelFacts | None:
 
 
 def _settled(spec: Spec) -> set[str]:
-    own = [spec.spec.engine, spec.spec.decode, *([spec.spec.prefill] if spec.spec.prefill else [])]
+    own: list[Engine | Role] = [spec.spec.engine, spec.spec.decode, *([spec.spec.prefill] if spec.spec.prefill else [])]
     return {name for part in own for name in (*part.args, *part.env)}
 
 

@@ -1,0 +1,118 @@
+"""What a role's GPUs hold when the estimates err in its favour, and what would hold the model.
+
+Errors rest on the favourable figures, so that a spec which might start is never refused for an estimate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from msgspec import Struct, structs
+
+from llmdgen.checks._places import runs_models
+from llmdgen.facts.types import Instance, ModelFacts
+from llmdgen.plan.capacity import Memory, experts_divide, resident_ratio, weights_per_gpu
+from llmdgen.plan.contribution import Size
+from llmdgen.plan.model import Plan, RolePlan
+from llmdgen.plan.quantities import GIB, MIB, decimal, whole
+
+CONTEXT_STEP = 1024
+
+
+class Favourable(Struct, frozen=True):
+    """One GPU with weights as large as their file and half of the activations: bytes of weights, what is left of the
+    budget for the KV cache (negative where nothing is), and the tokens that it holds."""
+
+    weights: int
+    left: int
+    tokens: int
+
+
+def loaded(plan: Plan) -> Iterator[tuple[RolePlan, ModelFacts, Memory]]:
+    """Roles whose GPU memory is known, with the model."""
+    for role in plan.roles:
+        if plan.model is not None and role.memory_use is not None and runs_models(role):
+            yield role, plan.model, role.memory_use
+
+
+def favourable(plan: Plan, role: RolePlan, model: ModelFacts, use: Memory) -> Favourable:
+    """The role's GPU memory at its best."""
+    quantised = "quantization" in role.flags and model.weight_dtype.startswith("BF16")
+    in_cpu = int(decimal(role.flags.get("cpu-offload-gb", 0), 0) * GIB)
+    ratio = 1.0 if model.resident_weights is None else min(1.0, model.resident_weights)
+    weights = max(0, int(weights_per_gpu(model, role.size, redundant(role)) * ratio) - in_cpu) // (
+        4 if quantised else 1
+    )
+    fixed = whole(role.flags.get("kv-cache-memory-bytes"), 0)
+    if fixed:
+        left = fixed if use.gpu >= weights + use.activations // 2 + fixed else -1
+    else:
+        left = use.budget - weights - use.activations // 2
+    return Favourable(weights, left, max(0, left) * context_parallel(role) // use.kv_bytes_per_token)
+
+
+def redundant(role: RolePlan) -> int:
+    """Copies of experts that EPLB keeps."""
+    config = role.flags.get("eplb-config")
+    enabled = role.flags.get("enable-eplb") is True and isinstance(config, dict)
+    return whole(config.get("num_redundant_experts"), 0) if enabled and isinstance(config, dict) else 0
+
+
+def context_parallel(role: RolePlan) -> int:
+    """Ranks that share one request's KV cache by context."""
+    return max(1, whole(role.flags.get("decode-context-parallel-size"), 1))
+
+
+def resized(size: Size, tensor: int) -> Size:
+    """The same role with another tensor parallel size."""
+    return structs.replace(size, tensor=tensor)
+
+
+def tensor_that_holds(plan: Plan, role: RolePlan, model: ModelFacts, tokens: int) -> int | None:
+    """The smallest larger tensor parallel size on the role's node whose GPUs hold the weights and this many tokens."""
+    use, tensor = role.memory_use, role.size.tensor * 2
+    while use is not None and tensor * role.size.data_local <= role.node.gpus:
+        size = resized(role.size, tensor)
+        if fits_heads(model, tensor) and (size.expert or experts_divide(model, tensor * size.data)):
+            weights = weights_per_gpu(model, size, redundant(role)) * resident_ratio(model, plan.engine)
+            per_token = use.kv_bytes_per_token
+            if not model.mla:
+                per_token = per_token * max(1, model.kv_heads // tensor) // max(1, model.kv_heads // role.size.tensor)
+            if use.budget - weights - use.activations >= per_token * tokens:
+                return tensor
+        tensor *= 2
+    return None
+
+
+def fits_heads(model: ModelFacts, tensor: int) -> bool:
+    """Whether attention heads divide by this size, and KV heads divide by it or it by them."""
+    if model.attention_heads % tensor:
+        return False
+    return bool(model.mla) or model.kv_heads % tensor == 0 or tensor % model.kv_heads == 0
+
+
+def types_that_hold(plan: Plan, model: ModelFacts) -> list[str]:
+    """The instance types, smallest memory first, whose GPUs of one node hold the weights with a quarter left over."""
+    from llmdgen.facts import catalogue
+
+    ratio = resident_ratio(model, plan.engine)
+
+    def room(row: Instance) -> int:
+        return (row.gpu.memory_mib or 0) * MIB * row.gpu.count
+
+    rows = [catalogue.instance(name) for name in catalogue.instance_names()]
+    hyperpod = plan.spec.spec.platform == "hyperpod"
+    suited = [
+        row
+        for row in rows
+        if row.kind == "instance"
+        and row.architecture in plan.release.architectures
+        and (row.hyperpod or not hyperpod)
+        and room(row) * 0.9 * 0.75 >= model.weight_bytes * ratio
+    ]
+    return [row.name for row in sorted(suited, key=lambda row: (room(row), row.name))]
+
+
+def step_down(tokens: int) -> int:
+    """A context length that a reviewer would write: a multiple of 1024, not more than this."""
+    return tokens // CONTEXT_STEP * CONTEXT_STEP

@@ -1,0 +1,277 @@
+"""The model: whether its weights and requests fit the GPUs, and whether its shape divides as the spec divides it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from llmdgen.checks._gpu_memory import (
+    favourable,
+    loaded,
+    redundant,
+    step_down,
+    tensor_that_holds,
+    types_that_hold,
+)
+from llmdgen.checks._places import flag, size
+from llmdgen.checks.registry import Draft, found, rule
+from llmdgen.facts.types import ModelFacts
+from llmdgen.plan.capacity import Memory, experts_divide, resident_ratio, weights_per_gpu
+from llmdgen.plan.model import Plan, RolePlan
+from llmdgen.plan.quantities import GIB, MIB, to_bytes
+
+MODEL = ("spec", "model", "name")
+LONGER = "VLLM_ALLOW_LONG_MAX_MODEL_LEN"
+
+
+@rule("MOD003", "error", "weights that do not fit GPU memory")
+def weights_fit(plan: Plan) -> Iterator[Draft]:
+    """vLLM loads the weights before anything else and stops with "CUDA out of memory" where they do not fit. The rule
+    counts in favour of the spec: weights as large as their file, half of the usual activations.
+
+    Fails:  openai/gpt-oss-120b (61 GiB) with tensor: 1 on g6e.48xlarge, whose GPUs have 45 GiB.
+    Passes: the same with tensor: 4.
+    """
+    for role, model, use in loaded(plan):
+        best = favourable(plan, role, model, use)
+        if best.left <= 0:
+            yield found(
+                *size(plan, role, "tensor", "data"),
+                says=f"{_gib(best.weights)} of weights of {model.id} on each {role.name} GPU leave nothing of the "
+                f"{_gib(use.budget)} that vLLM may use of a GPU of {role.node.instance.name}",
+                fix=_room_for_weights(plan, role, model),
+            )
+
+
+@rule("MOD004", "error", "a request that does not fit the KV cache")
+def one_request_fits(plan: Plan) -> Iterator[Draft]:
+    """vLLM refuses to start where its KV cache does not hold one request of --max-model-len. The rule counts in favour
+    of the spec, so that what it refuses cannot start.
+
+    Fails:  meta-llama/Llama-3.3-70B-Instruct with tensor: 4 on g6e.48xlarge and max-model-len: 131072.
+    Passes: the same with max-model-len: 16384, or tensor: 8.
+    """
+    for role, model, use in loaded(plan):
+        best = favourable(plan, role, model, use)
+        if best.left > 0 and best.tokens < use.max_model_len:
+            yield found(
+                *_length(role),
+                says=f"one request of {use.max_model_len} tokens needs "
+                f"{_gib(use.max_model_len * use.kv_bytes_per_token)} of KV "
+                f"cache on each {role.name} GPU, {role.node.instance.name} has at most {_gib(best.left)} left",
+                fix=_shorter(plan, role, model, use),
+            )
+
+
+@rule("MOD005", "warning", "a request that may not fit the KV cache")
+def one_request_fits_by_estimate(plan: Plan) -> Iterator[Draft]:
+    """By the release's estimates of resident weights and activations the KV cache does not hold one request of
+    --max-model-len, and vLLM would not start; with smaller ones it does.
+
+    Fails:  RedHatAI/Llama-3.3-70B-Instruct-FP8-dynamic with tensor: 1 on p5.48xlarge and max-model-len: 16384.
+    Passes: the same with max-model-len: 8192.
+    """
+    for role, model, use in loaded(plan):
+        best = favourable(plan, role, model, use)
+        if use.kv_tokens < use.max_model_len <= best.tokens:
+            yield found(
+                *_length(role),
+                says=f"by estimate {use.kv_tokens} tokens fit the KV cache of {role.name} on "
+                f"{role.node.instance.name}, one "
+                f"request may have {use.max_model_len}",
+                fix=_shorter(plan, role, model, use),
+            )
+
+
+@rule("MOD006", "error", "more context than the model has")
+def context_is_the_models(plan: Plan) -> Iterator[Draft]:
+    """vLLM refuses a --max-model-len above the model's own, unless its rope scaling is overridden (hf-overrides) or
+    VLLM_ALLOW_LONG_MAX_MODEL_LEN is set.
+
+    Fails:  Qwen/Qwen3-32B with max-model-len: 131072, whose own is 40960.
+    Passes: the same with max-model-len: 32768.
+    """
+    for route, role in {flag(role, "max-model-len"): role for role, _, _ in loaded(plan)}.items():
+        use, model = role.memory_use, plan.model
+        longer = "hf-overrides" in role.flags or any(variable.name == LONGER for variable in role.env)
+        if use and model and use.max_model_len > model.max_position_embeddings and not longer:
+            yield found(
+                *route,
+                says=f"max-model-len is {use.max_model_len}, {model.id} has {model.max_position_embeddings} positions",
+                fix=f"set max-model-len: {model.max_position_embeddings} or less",
+            )
+
+
+@rule("MOD010", "warning", "an architecture that the release's vLLM does not have")
+def architecture_is_known(plan: Plan) -> Iterator[Draft]:
+    """vLLM knows models by their architecture. One that its registry lacks runs on the slower Transformers backend at
+    best, and often not at all.
+
+    Fails:  Qwen/Qwen3.5-397B-A17B with llm-d v0.5.1, whose vLLM is 0.15.1.
+    Passes: Qwen/Qwen3-235B-A22B.
+    """
+    if plan.model is not None and plan.model.architecture in plan.engine["unsupported_architectures"]:
+        yield found(
+            *MODEL,
+            says=f"vLLM {plan.release.vllm} of llm-d {plan.release.name} does not have {plan.model.architecture}",
+            fix="use a model that it has (llmdgen list models), or a release with a newer vLLM",
+        )
+
+
+@rule("MOD011", "warning", "linear attention with a KV connector")
+def linear_attention_has_no_connector(plan: Plan) -> Iterator[Draft]:
+    """Any KV connector switches vLLM's hybrid KV cache manager off, and without it vLLM cannot lay out the state of
+    linear attention layers beside KV blocks: it stops at start with "failed to convert the KV cache specs to one
+    unified type".
+
+    Fails:  a Qwen3.5 model with pd-disaggregation or tiered-prefix-cache.
+    Passes: the same with inference-scheduling.
+    """
+    if plan.model is None or not plan.model.layers.linear or plan.engine["hybrid_kv_with_connector"]:
+        return
+    if plan.connectors:
+        names = " and ".join(connector.name for connector in plan.connectors)
+        yield found(
+            *MODEL,
+            says=f"{plan.model.id} has {plan.model.layers.linear} linear attention layers, with which "
+            f"vLLM {plan.release.vllm} "
+            f"does not start beside {names}",
+            fix="use inference-scheduling, or wide-ep without prefill and cache tiers",
+        )
+
+
+@rule("MOD013", "error", "a model volume smaller than the weights")
+def weights_fit_the_volume(plan: Plan) -> Iterator[Draft]:
+    """Each pod downloads the weights into its model volume, and the kubelet evicts a pod that fills it beyond its size.
+
+    Fails:  openai/gpt-oss-120b (61 GiB) with model {size: 50Gi}.
+    Passes: the same with size: 250Gi, or without size.
+    """
+    asked = plan.spec.spec.model.size
+    if asked is None or plan.model is None or not plan.model_uri.startswith("hf://"):
+        return
+    if to_bytes(asked) < plan.model.weight_bytes:
+        yield found(
+            "spec",
+            "model",
+            "size",
+            says=f"the weights of {plan.model.id} are {_gib(plan.model.weight_bytes)}, the volume is {asked}",
+            fix=f"remove size, or set size: {-(-plan.model.weight_bytes * 5 // 4 // (10 * GIB)) * 10}Gi",
+        )
+
+
+@rule("MOD014", "note", "GPU memory unchecked")
+def model_is_known(plan: Plan) -> Iterator[Draft]:
+    """Of a model without facts neither weights nor KV cache can be counted, so nothing says whether it fits the GPUs,
+    and the path's defaults for parallelism are those of a small model.
+
+    Fails:  model {name: example/unknown-70b, size: 160Gi}.
+    Passes: the same with config: ./config.json.
+    """
+    if plan.model is None:
+        yield found(
+            *MODEL,
+            says=f"{plan.spec.spec.model.name} is not in the model facts: GPU memory and head counts are unchecked",
+            fix="store the model's config.json beside the spec and set model.config",
+        )
+
+
+@rule("MOD016", "note", "sliding-window layers stored in full")
+def sliding_layers_are_full(plan: Plan) -> Iterator[Draft]:
+    """Any KV connector switches vLLM's hybrid KV cache manager off. Layers with a sliding window then keep the whole
+    context: for gpt-oss twice the KV cache of each token. The figures of the plan count it.
+
+    Fails:  openai/gpt-oss-120b with pd-disaggregation.
+    Passes: the same with inference-scheduling.
+    """
+    roles = [(role, use) for role, _, use in loaded(plan) if use.hybrid_off]
+    if roles and plan.model:
+        layers = plan.model.layers
+        times = (layers.full + layers.sliding) / max(1, layers.full)
+        yield found(
+            *MODEL,
+            says=f"the KV connector makes {layers.sliding} sliding-window layers of {plan.model.id} "
+            "keep the whole context: "
+            f"{times:g} times the bytes a token, {roles[0][1].kv_bytes_per_token} on a {roles[0][0].name} GPU",
+            fix="nothing to do; the KV cache figures of the plan count it",
+        )
+
+
+@rule("MOD017", "warning", "a CPU cache tier that adds little")
+def cpu_tier_is_worth_it(plan: Plan) -> Iterator[Draft]:
+    """Blocks are written to CPU memory as they are computed, so a tier smaller than the GPUs' own KV cache holds mostly
+    blocks that the GPUs still have. Where prefill is on its own it is the role that finds prefixes again; above disk or
+    storage the tier only passes blocks on.
+
+    Fails:  cache {cpu: {size: 20Gi}} for Qwen/Qwen3-32B with tensor: 2 on p5.48xlarge, whose GPUs hold 75 GiB.
+    Passes: the same with size: 100Gi.
+    """
+    asked = plan.spec.spec.cache.cpu
+    if asked is None or asked.size is None or any(tier.name != "cpu" for tier in plan.tiers):
+        return
+    reuses = "prefill" if plan.disaggregated else "decode"
+    for role, _, use in loaded(plan):
+        size_of_tier = next((tier.bytes[role.name] for tier in plan.tiers), None)
+        if role.name != reuses or size_of_tier is None:
+            continue
+        ranks = role.size.gpus_per_pod
+        block, on_gpus = use.kv_bytes_per_token * role.block_size * ranks, use.kv * ranks
+        if size_of_tier >= on_gpus:
+            continue
+        held = f"the {_gib(on_gpus)} of KV cache on the GPUs of a {role.name} pod"
+        yield found(
+            "spec",
+            "cache",
+            "cpu",
+            "size",
+            says=f"{asked.size} is less than " + (f"one block of {block // MIB} MiB" if size_of_tier < block else held),
+            fix=f"set size: {-(-on_gpus // (10 * GIB)) * 10}Gi or more, or remove size",
+        )
+
+
+def _length(role: RolePlan) -> tuple[str | int, ...]:
+    return role.flag_routes.get("max-model-len", ("spec", role.name, "parallelism"))
+
+
+def _shorter(plan: Plan, role: RolePlan, model: ModelFacts, use: Memory) -> str:
+    """The context that fits, or the tensor parallel size that holds the one asked for."""
+    tokens = step_down(use.kv_tokens)
+    tensor = tensor_that_holds(plan, role, model, use.max_model_len)
+    fixes = [f"set max-model-len: {tokens}"] if tokens else []
+    if tensor:
+        fixes.append(f"set {role.name}'s tensor: {tensor}")
+    return ", or ".join(fixes) or "use an instance type with more GPU memory"
+
+
+def _room_for_weights(plan: Plan, role: RolePlan, model: ModelFacts) -> str:
+    """What holds the weights: more tensor parallelism, more nodes, other instance types."""
+    tensor = tensor_that_holds(plan, role, model, 1)
+    if tensor:
+        expert = "" if role.size.expert or experts_divide(model, tensor * role.size.data) else " with expert: true"
+        return f"set tensor: {tensor}{expert}"
+    if "wide-ep" in plan.paths:
+        nodes = _nodes_that_hold(plan, role, model)
+        if nodes:
+            return f"set data: {nodes * role.size.data_local}, which is {nodes} nodes"
+    types = [name for name in types_that_hold(plan, model) if name != role.node.instance.name]
+    other = f"use {' or '.join(types[:3])}" if types else ""
+    wide = "wide-ep over several nodes" if model.experts and "wide-ep" not in plan.paths else ""
+    return ", or ".join(part for part in (other, wide) if part) or "use a quantised checkpoint of the model"
+
+
+def _nodes_that_hold(plan: Plan, role: RolePlan, model: ModelFacts) -> int | None:
+    """Nodes of one replica, a power of two, over which the experts leave room."""
+    from msgspec import structs
+
+    use, nodes = role.memory_use, role.size.workers * 2
+    while use is not None and nodes <= 64:
+        wider = structs.replace(role.size, workers=nodes, data=nodes * role.size.data_local)
+        weights = weights_per_gpu(model, wider, redundant(role)) * resident_ratio(model, plan.engine)
+        if weights + use.activations < use.budget:
+            return nodes
+        nodes *= 2
+    return None
+
+
+def _gib(size_in_bytes: int) -> str:
+    value = size_in_bytes / GIB
+    return f"{value:.0f} GiB" if value >= 100 else f"{value:.1f} GiB"
