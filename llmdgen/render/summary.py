@@ -6,7 +6,8 @@ from typing import Any
 
 import msgspec
 
-from llmdgen.findings import Located
+from llmdgen.findings import Located, Severity
+from llmdgen.plan.contribution import Tier
 from llmdgen.plan.model import Plan, RolePlan
 from llmdgen.plan.quantities import GIB
 from llmdgen.render.environment import code, markdown, render, shell_word
@@ -17,7 +18,7 @@ MOST_TOKENS = 128
 
 
 def summary(plan: Plan, findings: tuple[Located, ...]) -> str:
-    """The Markdown of a target. `findings` are the warnings that stand."""
+    """The Markdown of a target. `findings` are the warnings and notes that stand."""
     return render(
         "SUMMARY.md.j2",
         name=plan.spec.name,
@@ -34,7 +35,8 @@ def summary(plan: Plan, findings: tuple[Located, ...]) -> str:
         memory=[_memory(role) for role in plan.roles if role.memory_use],
         tiers=[_tier(plan, tier) for tier in plan.tiers],
         notable=_notable(plan),
-        warnings=[found.finding for found in findings],
+        notes=[found.finding for found in findings if found.finding.severity is Severity.NOTE],
+        warnings=[found.finding for found in findings if found.finding.severity is Severity.WARNING],
         suppressed=plan.spec.spec.suppress,
         before=_before(plan),
         request=_request(plan),
@@ -66,7 +68,7 @@ def _role(role: RolePlan) -> dict[str, Any]:
 def _efa(role: RolePlan) -> str:
     node = role.node
     return (
-        f"{role.name}: {node.efa} EFA interfaces / {node.gpus} GPUs x {role.size.gpus_per_pod} GPUs a pod"
+        f"{role.name}: {node.efa} EFA interfaces / {node.gpus} GPUs x {role.size.gpus_per_pod} GPU{'s' * (role.size.gpus_per_pod > 1)} a pod"
         f" = {role.efa_share} a pod" + ("" if role.efa_per_pod == role.efa_share else f"; the spec says {role.efa_per_pod}")
     )
 
@@ -85,13 +87,23 @@ def _memory(role: RolePlan) -> dict[str, Any]:
     }
 
 
-def _tier(plan: Plan, tier: Any) -> dict[str, Any]:
+def _tier(plan: Plan, tier: Tier) -> dict[str, Any]:
     return {
         "name": tier.name,
         "connector": tier.connector,
         "where": tier.where,
-        "sizes": [f"{tier.bytes[role.name] / GIB:,.0f} GiB" for role in plan.roles],
+        "size": _tier_size(plan, tier),
     }
+
+
+def _tier_size(plan: Plan, tier: Tier) -> str:
+    """Per pod, role by role where they differ; storage is one for all pods."""
+    sizes = {role.name: f"{tier.bytes[role.name] / GIB:,.0f} GiB" for role in plan.roles}
+    if tier.name == "storage":
+        return f"{next(iter(sizes.values()))}, shared by all pods"
+    if len(set(sizes.values())) == 1:
+        return f"{next(iter(sizes.values()))} a pod"
+    return ", ".join(f"{size} a {name} pod" for name, size in sizes.items())
 
 
 def _notable(plan: Plan) -> list[Text]:
@@ -102,13 +114,6 @@ def _notable(plan: Plan) -> list[Text]:
     if len(plan.connectors) > 1:
         order = ", then ".join(connector.name for connector in plan.connectors)
         found.append(Text(f"{code('MultiConnector')} asks {markdown(order)}."))
-    if any(role.memory_use and role.memory_use.hybrid_off for role in plan.roles):
-        found.append(
-            Text(
-                f"A KV connector switches the hybrid KV cache manager of vLLM {plan.release.vllm} off: sliding-window"
-                " layers are stored in full, so a token takes more memory than without one."
-            )
-        )
     if plan.one_zone:
         zone = plan.spec.spec.cluster.zone
         where = f"zone {zone}" if zone else "the zone of the first pod (pod affinity)"
@@ -145,8 +150,27 @@ def _before(plan: Plan) -> list[Text]:
             ' --from-literal=HF_TOKEN="$HF_TOKEN"'
         )
         found.append(Text(f"The namespace and the Hugging Face token, from your own environment: {code(create)}"))
+    found += map(markdown, _storage(plan))
     if any(role.efa_per_pod for role in plan.roles):
         found.append(Text("A security group on the nodes that allows all traffic to and from itself, both ways."))
+    return found
+
+
+def _storage(plan: Plan) -> list[str]:
+    """Room for the weights and the cache tiers that the cluster has to have."""
+    cache, namespace = plan.spec.spec.cache, plan.names.namespace
+    found = []
+    if plan.model_uri.startswith("pvc"):
+        claim = plan.model_uri.partition("://")[2].partition("/")[0]
+        found.append(f"The claim {claim} in namespace {namespace}, with the weights on it, readable by every pod at once.")
+    elif plan.model_size:
+        found.append(
+            f"Ephemeral storage on each node for the weights: every pod downloads its own copy, up to {plan.model_size}."
+        )
+    if cache.disk:
+        found.append(f"The node's NVMe mounted above {cache.disk.path}, which no Amazon EKS node does by default.")
+    if cache.storage:
+        found.append(f"The claim {cache.storage.claim} in namespace {namespace}, ReadWriteMany, for the KV cache.")
     return found
 
 

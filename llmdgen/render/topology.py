@@ -9,8 +9,10 @@ from llmdgen.render.environment import render
 
 MOST_NODES = 12
 COLUMNS = 2
-GPU_STEP, NODE_HEIGHT, GAP, TOP = 34, 124, 16, 64
-DOT_STEP = 11
+GPU_STEP, NODE_WIDTH, NODE_HEIGHT, GAP, TOP = 34, 300, 128, 16, 64
+DOTS_A_GPU, DOT_STEP = 2, 11
+# Widths of a character: SVG without scripts cannot measure its text, so a little more than the common fonts take.
+TITLE_CHARACTER, LABEL_CHARACTER = 9, 7
 INITIAL = {"prefill": "P", "decode": "D"}
 
 
@@ -46,16 +48,18 @@ def topology(plan: Plan) -> str:
     """The drawing of a plan; at most twelve nodes of it."""
     nodes = _place(plan)
     widest = max((node.node.gpus for node in nodes), default=1)
-    width = max(360, widest * GPU_STEP + 20)
+    width = max(NODE_WIDTH, widest * GPU_STEP + 18)
     rows = -(-len(nodes) // COLUMNS)
     total = sum(pool.nodes for pool in plan.pools)
     columns = min(COLUMNS, max(1, len(nodes)))
+    title = f"{plan.spec.name}: {plan.spec.spec.model.name} on {plan.target}"
+    legend, legend_end = _legend(plan)
     return render(
         "topology.svg.j2",
-        title=f"{plan.spec.name}: {plan.spec.spec.model.name} on {plan.target}",
-        width=columns * (width + GAP) + GAP,
+        title=title,
+        width=max(columns * (width + GAP) + GAP, 2 * GAP + len(title) * TITLE_CHARACTER, legend_end),
         height=TOP + rows * (NODE_HEIGHT + GAP) + (24 if total > len(nodes) else 0),
-        legend=_legend(plan),
+        legend=legend,
         nodes=[_drawn(plan, node, index, width) for index, node in enumerate(nodes)],
         more=f"and {total - len(nodes)} more nodes" if total > len(nodes) else None,
     )
@@ -79,10 +83,38 @@ def _place(plan: Plan) -> list[_Node]:
     return nodes
 
 
-def _legend(plan: Plan) -> list[dict[str, Any]]:
-    items = [(role.name, f"{role.name}: {role.size.gpus_per_pod} GPUs a pod") for role in plan.roles]
-    items += [("free", "free GPU")] + ([("on", "EFA interface in use")] if any(r.efa_per_pod for r in plan.roles) else [])
-    return [{"style": style, "label": label, "x": 16 + index * 170} for index, (style, label) in enumerate(items)]
+def _legend(plan: Plan) -> tuple[list[dict[str, Any]], int]:
+    """The legend's items from left to right, and where they end."""
+    items: list[tuple[str, str]] = []
+    for role in plan.roles:
+        count = role.size.gpus_per_pod
+        items.append((role.name, f"{role.name} ({INITIAL[role.name]}): {count} GPU{'s' * (count > 1)} a pod"))
+    items.append(("free", "free GPU"))
+    if any(role.efa_per_pod for role in plan.roles):
+        items.append(("on", "EFA interface in use"))
+    found, x = [], GAP
+    for style, label in items:
+        found.append({"style": style, "label": label, "x": x})
+        x += 18 + len(label) * LABEL_CHARACTER + GAP
+    return found, x
+
+
+def _dots(node: _Node) -> list[dict[str, Any]]:
+    """EFA interfaces spread below the GPUs, column by column, so that a pod's share lies below its own GPUs."""
+    count = node.node.efa
+    columns = min(count, max(1, node.node.gpus) * DOTS_A_GPU)
+    if not columns:
+        return []
+    rows = -(-count // columns)
+    step = max(1, node.node.gpus) * GPU_STEP / columns
+    return [
+        {
+            "x": round(6 + (index // rows + 0.5) * step, 1),
+            "y": 92 + index % rows * DOT_STEP,
+            "style": "on" if index < node.efa else "off",
+        }
+        for index in range(count)
+    ]
 
 
 def _drawn(plan: Plan, node: _Node, index: int, width: int) -> dict[str, Any]:
@@ -92,7 +124,7 @@ def _drawn(plan: Plan, node: _Node, index: int, width: int) -> dict[str, Any]:
     for role, first, label in node.pods:
         count = role.size.gpus_per_pod
         styles[first : first + count] = [role.name] * count
-        pods.append({"x": 8 + first * GPU_STEP, "width": count * GPU_STEP - 6, "label": label})
+        pods.append({"x": 7 + first * GPU_STEP, "width": count * GPU_STEP - 2, "label": label})
     return {
         "x": GAP + column * (width + GAP),
         "y": TOP + row * (NODE_HEIGHT + GAP),
@@ -102,9 +134,6 @@ def _drawn(plan: Plan, node: _Node, index: int, width: int) -> dict[str, Any]:
         "zone": plan.spec.spec.cluster.zone or "",
         "gpus": [{"x": 10 + place * GPU_STEP, "style": style} for place, style in enumerate(styles)],
         "pods": pods,
-        "efa": [
-            {"x": 14 + place % 24 * DOT_STEP, "y": 90 + place // 24 * DOT_STEP, "style": "on" if place < node.efa else "off"}
-            for place in range(node.node.efa)
-        ],
+        "efa": _dots(node),
         "note": f"{node.gpus} of {node.node.gpus} GPUs, {node.efa} of {node.node.efa} EFA interfaces",
     }
