@@ -14,10 +14,10 @@ from llmdgen.facts import catalogue
 from llmdgen.findings import SpecError
 from llmdgen.plan.model import Plan
 
-# A model and nodes that show what the path is for; wide-ep is for a mixture of experts.
-START = {"wide-ep": ("deepseek-ai/DeepSeek-R1-0528", "p5en.48xlarge")}
+USUAL_NODES = "p5en.48xlarge"  # room for the usual model in every role, and EFA
+USUAL_MODEL = "openai/gpt-oss-120b"
+MODEL_OF_PATH = {"wide-ep": "deepseek-ai/DeepSeek-R1-0528"}  # hundreds of experts are what it is for
 ROOMY = "500Gi"  # of a model that the facts do not know
-ELSEWHERE = ("openai/gpt-oss-120b", "p5.48xlarge")
 
 
 @click.command()
@@ -34,9 +34,8 @@ ELSEWHERE = ("openai/gpt-oss-120b", "p5.48xlarge")
 )
 def command(path: str, model: str | None, instance_type: str | None, file: str | None) -> int:
     """Print a commented spec of the well-lit path PATH to start from."""
-    usual_model, usual_type = START.get(path, ELSEWHERE)
     try:
-        text = starting_spec(path, model or usual_model, instance_type or usual_type)
+        text = starting_spec(path, model or MODEL_OF_PATH.get(path, USUAL_MODEL), instance_type or USUAL_NODES)
     except SpecError as error:
         report(error.findings)
         return status.ERROR

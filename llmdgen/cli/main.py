@@ -25,6 +25,7 @@ COMMANDS = {
     "explain": ("explain", "Explain a diagnostic, a vLLM flag, an instance type or a model."),
     "list": ("listing", "List paths, instance types, models or releases."),
     "schema": ("schema", "Print the JSON Schema of a spec."),
+    "diff": ("diff", "Say what changed in meaning between specs, rendered trees or git revisions."),
     "verify": ("verify", "Run helmfile and helm on rendered directories and check the manifests."),
     "completion": ("completion", "Print the completion script of a shell."),
 }

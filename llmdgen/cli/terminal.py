@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import click
 
-from llmdgen.findings import Located
+from llmdgen.findings import Located, Severity
 
 
 def visible(text: str) -> str:
@@ -24,10 +24,11 @@ def complain(text: str) -> None:
     click.echo(" ".join(visible(text).split("\n")), err=True)
 
 
-def report(findings: Iterable[Located]) -> None:
-    """Findings on stderr, each once, in the order given."""
+def report(findings: Iterable[Located], notes: bool = False) -> None:
+    """Findings on stderr, each once, in the order given; notes, which SUMMARY.md repeats, only where asked for."""
     for each in dict.fromkeys(findings):
-        complain(str(each))
+        if notes or each.finding.severity is not Severity.NOTE:
+            complain(str(each))
 
 
 def count(number: int, thing: str) -> str:

@@ -28,13 +28,13 @@ def command(specs: tuple[str, ...], instance_types: tuple[str, ...], form: str, 
     for spec, names in zip(read, options.chosen(read, instance_types), strict=True):
         findings += work.plan(spec, names).findings
     once = list(dict.fromkeys(findings))
-    errors = sum(found.is_error for found in once)
-    warnings = sum(found.finding.severity is Severity.WARNING for found in once)
+    number = {each: sum(found.finding.severity is each for found in once) for each in Severity}
     if form == "text":
-        report(once)
-        say(f"{count(len(read), 'spec')}, {count(errors, 'error')}, {count(warnings, 'warning')}")
+        report(once, notes=True)
+        say(", ".join([count(len(read), "spec"), *(count(number[each], each.value) for each in Severity)]))
     else:
         from llmdgen.report.formats import write
 
         click.echo(write(form, once), nl=False)
-    return status.ERROR if errors or (strict and warnings) else status.OK
+    failing = number[Severity.ERROR] + (number[Severity.WARNING] if strict else 0)
+    return status.ERROR if failing else status.OK

@@ -22,6 +22,8 @@ spec:
   model:
     name: openai/gpt-oss-120b
     authSecretName: llm-d-hf-token
+  engine:
+    args: {max-model-len: 8192}
 """
 
 

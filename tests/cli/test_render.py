@@ -11,6 +11,7 @@ import pytest
 
 from llmdgen import api
 from llmdgen.cli import render
+from llmdgen.findings import Finding, Located, Place, Severity
 from tests.cli.conftest import SPEC, Llmdgen
 
 TARGETS = {"p5.48xlarge", "p5en.48xlarge"}
@@ -240,3 +241,17 @@ def test_an_error_in_any_spec_leaves_the_prerequisites_as_they_are(llmdgen: Llmd
     Path("wrong.yaml").write_text(SPEC.replace("chat", "wrong").replace("path: pd", "path: dp"))
     assert llmdgen("render", "chat.yaml", "wrong.yaml", "--prerequisites").code == 1
     assert [entry.name for entry in Path("rendered").iterdir()] == ["chat"]
+
+
+def test_notes_are_for_the_summary_and_warnings_for_the_terminal(
+    llmdgen: Llmdgen, spec: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def two_findings(plan: object) -> tuple[Located, ...]:
+        findings = (
+            Finding(f"XXX{severity.value}", severity, "says", "fix") for severity in (Severity.NOTE, Severity.WARNING)
+        )
+        return tuple(Located(each, Place("chat.yaml")) for each in findings)
+
+    monkeypatch.setattr(api, "check", two_findings)
+    assert llmdgen("render", "chat.yaml").err == "chat.yaml:1:1: warning XXXwarning: says (fix: fix)\n"
+    assert "XXXnote" in Path("rendered/chat/p5.48xlarge/SUMMARY.md").read_text()

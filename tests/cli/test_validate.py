@@ -16,7 +16,9 @@ WRONG = SPEC.replace("path: pd", "path: dp")
 
 def test_a_good_spec_is_valid_and_nothing_is_written(llmdgen: Llmdgen, spec: Path) -> None:
     answer = llmdgen("validate", "chat.yaml")
-    assert (answer.code, answer.out, answer.err) == (0, "1 spec, 0 errors, 0 warnings\n", "")
+    assert answer.code == 0
+    assert answer.out.startswith("1 spec, 0 errors, 0 warnings, ")
+    assert [line for line in answer.err.splitlines() if ": note " not in line] == []
     assert [entry.name for entry in Path().iterdir()] == ["chat.yaml"]
 
 
@@ -64,7 +66,7 @@ def test_formats_for_machines_are_json_on_stdout(llmdgen: Llmdgen, spec: Path, f
     spec.write_text(text)
     answer = llmdgen("validate", "chat.yaml", "--format", form)
     assert (answer.code, answer.err) == (int(text is WRONG), "")
-    assert ("chat.yaml" in json.dumps(json.loads(answer.out))) == (text is WRONG)
+    assert ('"error"' in json.dumps(json.loads(answer.out))) == (text is WRONG)
 
 
 def test_the_github_format_annotates_the_line(llmdgen: Llmdgen, spec: Path) -> None:
