@@ -13,10 +13,7 @@ from llmdgen.diff.fold import Side
 from llmdgen.diff.git import DEFAULT_PATH
 
 
-@click.command(
-    epilog="Exit codes: 0 the same, 2 differs, 1 an error, 64 wrong usage.",
-    options_metavar="[OPTIONS]",
-)
+@click.command(epilog="Exit codes: 0 the same, 2 differs, 1 an error, 64 wrong usage.")
 @click.argument("sides", nargs=-1, required=True, metavar="OLD NEW | A..B | A...B [-- PATH]", type=click.Path())
 @click.option("--format", "form", type=click.Choice(["text", "markdown", "json"]), default="text", show_default=True)
 def command(sides: tuple[str, ...], form: str) -> int:

@@ -17,7 +17,9 @@ class Change(Struct, frozen=True):
     @property
     def delta(self) -> int | float | None:
         """How much a number grew, None for anything else."""
-        numbers = [each for each in (self.old, self.new) if isinstance(each, int | float) and not isinstance(each, bool)]
+        numbers = [
+            each for each in (self.old, self.new) if isinstance(each, int | float) and not isinstance(each, bool)
+        ]
         return numbers[1] - numbers[0] if len(numbers) == 2 else None
 
 

@@ -134,7 +134,9 @@ def _sections(found: dict[TargetName, tuple[list[Line], list[Consequence]]]) -> 
         for each, targets in follows.items():
             sections.setdefault((name, tuple(targets)), ([], []))[1].append(each)
     keys = sorted(sections, key=lambda key: (key[0], -len(key[1]), key[1]))
-    return tuple(Section(*key, tuple(_ordered(sections[key][0])), tuple(_heavy_first(sections[key][1]))) for key in keys)
+    return tuple(
+        Section(*key, tuple(_ordered(sections[key][0])), tuple(_heavy_first(sections[key][1]))) for key in keys
+    )
 
 
 def _ordered(lines: list[Line]) -> list[Line]:

@@ -9,7 +9,7 @@ from llmdgen.diff.fold import Difference, Line, Section
 from llmdgen.diff.text import printable
 
 ROWS = 12  # of a table that is shown open
-_SIGNS = {"breaks": "🛑", "interrupts": "⚠️", "costs": "💰", "note": "ℹ️"}  # noqa: RUF001
+_SIGNS = {"breaks": "🛑", "interrupts": "⚠️", "costs": "💰", "note": "📝"}
 _MARKUP = re.compile(r"([\\`*_\[\]<>|#~!&$@])")
 
 
@@ -20,10 +20,7 @@ def write(found: Difference) -> str:
     parts = ["### llmdgen diff"]
     if found.lone:
         parts.append(
-            "\n".join(
-                f"- {'➕ added' if each.is_added else '➖ removed'}: {_code(words.lone(each))}"  # noqa: RUF001
-                for each in found.lone
-            )
+            "\n".join(f"- {'added' if each.is_added else 'removed'}: {_code(words.lone(each))}" for each in found.lone)
         )
     for section in found.sections:
         parts += _section(section)

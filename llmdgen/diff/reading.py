@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from llmdgen.diff.problem import DiffError
-from llmdgen.diff.state import Facts, State
+from llmdgen.diff.state import Facts, Key, State
 from llmdgen.diff.surroundings import allocation_facts, gateway_facts, helmfile_facts, scheduler_facts
 from llmdgen.diff.workloads import workload_facts
 from llmdgen.diff.yaml import load
@@ -44,7 +44,31 @@ def state(name: str, target: str, files: Files) -> State:
         facts |= workload_facts(trees["values/ms.yaml"], release, _arguments(files))
     except RecursionError as error:
         raise DiffError(files.place, "a value is nested too deeply", "restore the file, or render it again") from error
-    return State(name, target, facts)
+    return State(name, target, _without_names(facts))
+
+
+def _without_names(facts: Facts) -> Facts:
+    """The facts with the releases and the namespace called by what they are wherever an object refers to them, so that
+    another name is one change and not twenty. A reference to something else stays as it is, and shows."""
+    import re
+
+    names = {what: facts.get(Key("deployment", "name", f"release {what}")) for what in ("infra", "gaie", "ms")}
+    known = {f"<{what}>": re.escape(name) for what, name in names.items() if isinstance(name, str) and name}
+    namespace = facts.get(Key("deployment", "namespace", "namespace"))
+
+    def neutral(text: str) -> str:
+        for what, name in known.items():
+            text = re.sub(rf"(?<![\w-]){name}(?![A-Za-z0-9_])", what, text)
+        return text
+
+    found: Facts = {}
+    for key, value in facts.items():
+        if key.topic == "value":
+            key = Key(key.subject, key.topic, neutral(key.name))
+            if isinstance(value, str):
+                value = "<namespace>" if value == namespace else neutral(value)
+        found[key] = value
+    return found
 
 
 def _arguments(files: Files) -> dict[str, tuple[str, ...]]:

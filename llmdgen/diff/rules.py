@@ -84,13 +84,17 @@ def consequences(step: Step) -> tuple[Consequence, ...]:
 def another_deployment(step: Step) -> Iterator[Consequence]:
     """Helm knows releases by name and namespace: others are installed beside the old ones."""
     if step.is_new:
-        says = "a new deployment beside the old one, which stays and keeps its nodes until `helmfile destroy` of the old"
+        says = (
+            "a new deployment beside the old one, which stays and keeps its nodes until `helmfile destroy` of the old"
+        )
         yield Consequence("breaks", says)
 
 
 def selector_is_immutable(step: Step) -> Iterator[Consequence]:
     """The chart makes `modelArtifacts.labels` the selector of its Deployments, which Kubernetes never lets change."""
-    deployments = all(state.text("deployment", "workload", "workload") == "Deployment" for state in (step.old, step.new))
+    deployments = all(
+        state.text("deployment", "workload", "workload") == "Deployment" for state in (step.old, step.new)
+    )
     if deployments and not step.is_new and step.changed("deployment", ("label",)):
         release = step.new.text("deployment", "name", "release ms")
         namespace = step.new.text("deployment", "namespace", "namespace")
@@ -141,7 +145,9 @@ def model_is_loaded_again(step: Step) -> Iterator[Consequence]:
         return
     what = "another model" if changed else "the model"
     every = f"each of {pods} pods" if (changed or step.is_new) and pods else "each restarted pod"
-    yield Consequence("costs", f"{every} downloads {what} (a volume of {size})" if size else f"{every} downloads {what}")
+    yield Consequence(
+        "costs", f"{every} downloads {what} (a volume of {size})" if size else f"{every} downloads {what}"
+    )
 
 
 def served_name(step: Step) -> Iterator[Consequence]:
@@ -167,7 +173,11 @@ def replicas_of_a_role(step: Step) -> Iterator[Consequence]:
                 says = "start" if each.delta > 0 else "stop, with their prefix caches"
                 several = abs(each.delta) != 1
                 group = "replica" if step.new.text("deployment", "workload", "workload") == "LeaderWorkerSet" else "pod"
-                says = says if several else says.replace("start", "starts").replace("stop", "stops").replace("their", "its")
+                says = (
+                    says
+                    if several
+                    else says.replace("start", "starts").replace("stop", "stops").replace("their", "its")
+                )
                 says = says if several else says.replace("caches", "cache")
                 yield Consequence("note", f"{abs(each.delta)} {{roles}} {group}{'s'[:several]} {says}", (role,))
 
@@ -208,7 +218,9 @@ def stored_blocks(step: Step) -> Iterator[Consequence]:
         names += ["model" for each in step.changed("model", ("model",)) if each.key.name == "name"][:1]
         for name in names:
             what = name.removeprefix("env ")
-            yield Consequence("costs", f"blocks on disk and shared storage are not found again ({what} changed)", (role,))
+            yield Consequence(
+                "costs", f"blocks on disk and shared storage are not found again ({what} changed)", (role,)
+            )
 
 
 def block_size_of_scheduler(step: Step) -> Iterator[Consequence]:

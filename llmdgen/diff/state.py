@@ -112,8 +112,7 @@ def named(items: list[Any]) -> dict[str, Any]:
         names = [item.get(identity) if isinstance(item, dict) else None for item in items]
         if all(isinstance(name, str) for name in names) and len(set(names)) == len(names):
             return {
-                str(name): {key: value for key, value in item.items() if key != identity}
-                or {identity: name}
+                str(name): {key: value for key, value in item.items() if key != identity} or {identity: name}
                 for name, item in zip(names, items, strict=True)
             }
     return {str(index): item for index, item in enumerate(items)}

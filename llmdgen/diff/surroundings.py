@@ -75,9 +75,11 @@ def _plugins(picker: dict[str, Any], place: str) -> Facts:
         of = str(mapping(profile).get("name"))
         for reference in listing(taken(mapping(profile), "plugins")):
             name = mapping(reference).get("pluginRef")
-            facts[Key("scheduler", "weight", f"profile {of}: {name}")] = fact(mapping(reference).get("weight", "used"))
+            facts[Key("scheduler", "weight", f"{name} in profile {of}")] = fact(
+                mapping(reference).get("weight", "used")
+            )
         rest = {key: value for key, value in mapping(profile).items() if key != "name"}
-        facts |= {Key("scheduler", "parameter", f"profile {of}: {path}"): value for path, value in leaves(rest) if path}
+        facts |= {Key("scheduler", "parameter", f"profile {of} {path}"): value for path, value in leaves(rest) if path}
     facts |= {Key("scheduler", "parameter", path): value for path, value in leaves(config) if path}
     return facts
 

@@ -41,7 +41,7 @@ def _section(section: Section, colour: bool) -> list[str]:
 def _change(line: Line, colour: bool) -> str:
     old, new = map(printable, words.pair(line))
     name = printable(line.name)
-    what = f"{words.subject(line)}: {name} " if name else f"{words.subject(line)}: "
+    what = f"{words.subject(line)} {name}".rstrip() + ": "
     if line.old is None:
         return _tinted(f"  + {what}{new}", _GREEN, colour)
     if line.new is None:

@@ -70,7 +70,10 @@ def _role(role: str, values: dict[str, Any], release: str, argv: tuple[str, ...]
         name, says = _toleration(mapping(each))
         facts[Key(role, "placement", name)] = says
     affinity = taken(values, "extraConfig", "affinity")
-    facts |= {Key(role, "placement", f"affinity {path}"): value for path, value in leaves(affinity) if affinity}
+    for path, value in leaves(affinity) if affinity else ():
+        short = path.replace("requiredDuringSchedulingIgnoredDuringExecution", "required")
+        short = short.replace("preferredDuringSchedulingIgnoredDuringExecution", "preferred")
+        facts[Key(role, "placement", f"affinity {short}")] = value
     for name, source in named(listing(taken(values, "volumes"))).items():
         if name == "shm" and isinstance(source, dict) and "sizeLimit" in mapping(source.get("emptyDir")):
             facts[Key(role, "resource", "/dev/shm")] = _quantity("memory", source["emptyDir"].pop("sizeLimit"))

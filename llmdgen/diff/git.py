@@ -1,0 +1,126 @@
+"""The rendered tree of a git revision, read from git's objects: nothing is checked out, and no hook or filter runs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from llmdgen.diff.fold import Side
+from llmdgen.diff.limits import ALL_BYTES, FILE_BYTES, FILES
+from llmdgen.diff.problem import DiffError
+from llmdgen.diff.sources import decoded, targets_of, wanted
+
+DEFAULT_PATH = "rendered"
+_REGULAR = ("100644", "100755")
+
+
+def split_range(text: str) -> tuple[str, str, bool] | None:
+    """The two revisions of `A..B` or `A...B`, an empty one being HEAD, and whether the first is their merge base."""
+    for dots in ("...", ".."):
+        old, found, new = text.partition(dots)
+        if found:
+            return old or "HEAD", new or "HEAD", dots == "..."
+    return None
+
+
+def range_sides(old: str, new: str, from_merge_base: bool, path: str) -> tuple[Side, Side]:
+    """Both sides of a range. A path that only one revision has is empty in the other. Raises DiffError."""
+    first, second = commit(old), commit(new)
+    if from_merge_base:
+        base = _git(["merge-base", first, second], may_fail=True).decode().strip()
+        if not base:
+            raise DiffError(f"{old}...{new}", "the revisions have no common ancestor", f"compare with {old}..{new}")
+        first, old = base, base[:12]
+    sides = _side(first, old, path), _side(second, new, path)
+    if not any(sides):
+        raise DiffError(path, f"no rendered target below it in {old} or {new}", "name its path after --")
+    return sides
+
+
+def revision_side(revision: str, path: str) -> Side:
+    """The targets of one revision. Raises DiffError."""
+    side = _side(commit(revision), revision, path)
+    if not side:
+        raise DiffError(f"{revision}:{path}", "no rendered target below it", "name its path after --")
+    return side
+
+
+def commit(revision: str) -> str:
+    """The commit that a revision names. Raises DiffError."""
+    _git(["rev-parse", "--git-dir"])
+    command = ["rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"]
+    found = b"" if "\0" in revision else _git(command, may_fail=True)
+    if not found.strip():
+        raise DiffError(
+            revision,
+            "neither a file, nor a directory, nor a git revision",
+            "check the name; `git branch -a` and `git log` show revisions, `git fetch` brings those of a remote",
+        )
+    return found.decode().strip()
+
+
+def _side(commit: str, revision: str, path: str) -> Side:
+    """The targets below a path, which is relative to the current directory as all paths of a command line are."""
+    prefix = _git(["rev-parse", "--show-prefix"]).decode().strip("\n")
+    root = os.path.normpath(os.path.join(prefix, path)) if not os.path.isabs(path) else ""
+    if root.startswith("..") or os.path.isabs(path):
+        raise DiffError(path, "outside of the repository", "name a path inside the repository")
+    inside = "" if root == "." else f"{root}/"
+    objects: dict[str, str] = {}
+    listing = _git(["ls-tree", "-r", "-z", "--full-tree", commit, "--", *([f":(literal){root}"] if inside else [])])
+    for row in listing.split(b"\0"):
+        facts, _, name = row.partition(b"\t")
+        below = name.decode("utf-8", "surrogateescape").removeprefix(inside)
+        if not facts or not wanted(below):
+            continue
+        mode, kind, identity = facts.decode().split()
+        if kind != "blob" or mode not in _REGULAR:
+            raise DiffError(f"{revision}:{inside}{below}", "a symbolic link or a submodule", "commit the file itself")
+        objects[below] = identity
+    if len(objects) > FILES:
+        raise DiffError(f"{revision}:{path}", f"more than {FILES} files", "name one rendered directory after --")
+    place = f"{revision}:{inside}"
+    texts = _contents(objects, place)
+    outer = ("", *root.split("/"))[-2:]
+    return targets_of(texts, (outer[0], outer[1]), place)
+
+
+def _contents(objects: dict[str, str], place: str) -> dict[str, str]:
+    """The texts of blobs by path, all from one git process."""
+    if not objects:
+        return {}
+    asked = sorted(set(objects.values()))
+    sizes = _git(["cat-file", "--batch-check"], "\n".join(asked).encode() + b"\n").decode().splitlines()
+    total = 0
+    for row in sizes:
+        identity, _, size = row.split()
+        total += int(size)
+        if int(size) > FILE_BYTES or total > ALL_BYTES:
+            name = next(path for path, each in objects.items() if each == identity)
+            says = "larger than anything that llmdgen writes"
+            raise DiffError(f"{place}{name}", says, "name one rendered directory after --")
+    data = _git(["cat-file", "--batch"], "\n".join(asked).encode() + b"\n")
+    blobs: dict[str, bytes] = {}
+    at = 0
+    while at < len(data):
+        end = data.index(b"\n", at)
+        identity, _, size = data[at:end].decode().split()
+        blobs[identity] = data[end + 1 : end + 1 + int(size)]
+        at = end + 2 + int(size)
+    return {path: decoded(blobs[identity], f"{place}{path}") for path, identity in objects.items()}
+
+
+def _git(arguments: Sequence[str], given: bytes = b"", may_fail: bool = False) -> bytes:
+    """What a git command prints. Raises DiffError where it fails, unless that is an answer too."""
+    from subprocess import run
+
+    command = ["git", "--no-optional-locks", "--no-pager", "-c", "core.fsmonitor=false", *arguments]
+    try:
+        done = run(command, input=given, capture_output=True, check=False)
+    except FileNotFoundError as error:
+        raise DiffError("git", "not found", "install git, or name specs or rendered directories") from error
+    if done.returncode and not may_fail:
+        says = done.stderr.decode("utf-8", "replace").strip().partition("\n")[0].removeprefix("fatal: ")
+        fix = "run this in a repository, or name specs or rendered directories that exist"
+        raise DiffError("git", says or f"git {arguments[0]} failed", fix)
+    return done.stdout if not done.returncode else b""

@@ -1,0 +1,121 @@
+"""A side of a comparison, as it was named, becomes the files of its targets in memory."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable
+
+from llmdgen.diff.fold import Side
+from llmdgen.diff.limits import ALL_BYTES, FILE_BYTES, FILES
+from llmdgen.diff.problem import DiffError
+from llmdgen.diff.reading import MARKS, Files, is_read
+
+_DEPTH = 6  # directories below the one that was named
+_TOO_MUCH = "name one rendered directory"
+
+
+def spec_side(path: str) -> Side:
+    """The targets of every spec in a file, rendered in memory. Raises SpecError where a spec cannot be planned."""
+    from llmdgen.api import draft, targets
+    from llmdgen.render.files import files
+    from llmdgen.spec.load import load_all
+
+    side: Side = {}
+    for spec in load_all(path):
+        for instance_type in targets(spec):
+            plan = draft(spec, instance_type)
+            made = {name: text for name, text in files(plan).items() if is_read(name)}
+            side[spec.name, plan.target] = Files(made, f"{path} on {plan.target}")
+    return side
+
+
+def directory_side(path: str) -> Side:
+    """The targets in or below a directory; no symbolic link below it is followed. Raises DiffError."""
+    found: dict[str, str] = {}
+    _walk(path, "", 0, found, [ALL_BYTES])
+    here = os.path.abspath(path)
+    side = targets_of(found, (os.path.basename(os.path.dirname(here)), os.path.basename(here)), path)
+    if not side:
+        raise DiffError(
+            path,
+            "no rendered target here or below (a directory with helmfile.yaml and values/ms.yaml)",
+            "name a directory that `llmdgen render` wrote",
+        )
+    return side
+
+
+def targets_of(files: dict[str, str], outer: tuple[str, str], place: str) -> Side:
+    """The targets among files by path; the last two directories name one, `outer` those above the paths' root."""
+    side: Side = {}
+    for root in sorted(path[: -len(MARKS[0])] for path in files if path.endswith(MARKS[0])):
+        if (root and not root.endswith("/")) or f"{root}{MARKS[1]}" not in files:
+            continue
+        parts = (*outer, *root.split("/")[:-1])
+        key = (parts[-2], parts[-1])
+        if key in side:
+            says = f"two rendered trees hold {'/'.join(key)}: {side[key].place} and {_joined(place, root)}"
+            raise DiffError(place, says, "name one of them")
+        own = {path[len(root) :]: text for path, text in files.items() if path.startswith(root)}
+        side[key] = Files({path: text for path, text in own.items() if is_read(path)}, _joined(place, root))
+    return side
+
+
+def wanted(path: str) -> bool:
+    """Whether a path may be a file of a target, wherever the target is."""
+    parts = path.split("/")
+    return any(is_read("/".join(parts[-depth:])) for depth in (1, 2))
+
+
+def decoded(data: bytes, place: str) -> str:
+    """The text of a file. Raises DiffError."""
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise DiffError(place, "this is not UTF-8 text", "restore the file, or render it again") from error
+
+
+def _joined(place: str, root: str) -> str:
+    below = root.rstrip("/")
+    if not below:
+        return place
+    return f"{place}{below}" if place.endswith((":", "/")) else f"{place}/{below}"
+
+
+def _walk(top: str, below: str, depth: int, found: dict[str, str], left: list[int]) -> None:
+    here = os.path.join(top, below) if below else top
+    for entry in _entries(here):
+        path = f"{below}/{entry.name}" if below else entry.name
+        if entry.is_dir(follow_symlinks=False):
+            if depth < _DEPTH and not entry.name.startswith("."):
+                _walk(top, path, depth + 1, found, left)
+        elif wanted(path):
+            found[path] = _text(os.path.join(top, path), left)
+            if len(found) > FILES:
+                raise DiffError(top, f"more than {FILES} files", _TOO_MUCH)
+
+
+def _entries(here: str) -> Iterable[os.DirEntry[str]]:
+    try:
+        with os.scandir(here) as entries:
+            return sorted(entries, key=lambda entry: entry.name)
+    except OSError as error:
+        raise DiffError(here, f"cannot be read: {error.strerror}", "check the path and its permissions") from error
+
+
+def _text(path: str, left: list[int]) -> str:
+    """The text of a regular file, never of what a link leads to."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        says = "a symbolic link" if os.path.islink(path) else f"cannot be read: {error.strerror}"
+        raise DiffError(path, says, "put the file itself there") from error
+    with os.fdopen(descriptor, "rb") as file:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise DiffError(path, "not a regular file", "put a file there")
+        data = file.read(FILE_BYTES + 1)
+    left[0] -= len(data)
+    if len(data) > FILE_BYTES or left[0] < 0:
+        raise DiffError(path, "larger than anything that llmdgen writes", _TOO_MUCH)
+    return decoded(data, path)
