@@ -7,7 +7,6 @@ and docs/diagnostics.md print it as it stands, so it says why the rule holds and
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from inspect import cleandoc
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -36,8 +35,15 @@ class Rule(Struct, frozen=True):
     code: str
     severity: Severity
     title: str
-    explanation: str
+    text: str
     check: Check | None = None
+
+    @property
+    def explanation(self) -> str:
+        """What the rule says of itself: why it holds, what fails, what passes."""
+        from inspect import cleandoc
+
+        return cleandoc(self.text)
 
     def finding(self, draft: Draft) -> Finding:
         return Finding(self.code, self.severity, draft.says, draft.fix, draft.at, draft.on_key)
@@ -62,7 +68,7 @@ def declare(code: str, severity: str, title: str, explanation: str, check: Check
         raise ValueError(f"{code} is declared twice")
     if not explanation.strip():
         raise ValueError(f"{code} has no explanation")
-    RULES[code] = Rule(code, Severity(severity), title, cleandoc(explanation), check)
+    RULES[code] = Rule(code, Severity(severity), title, explanation, check)
     return RULES[code]
 
 

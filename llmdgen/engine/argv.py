@@ -17,7 +17,7 @@ from llmdgen.engine.flags import Flag, FlagTable
 
 MODEL = "model"
 _OPTIMIZATION_LEVELS = ("0", "1", "2", "3")
-_HUMAN_INT = re.compile(r"(\d+(?:\.\d+)?)([kKmMgGtT])")
+_HUMAN_INT = r"(\d+(?:\.\d+)?)([kKmMgGtT])"
 _DECIMAL = {"k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 _BINARY = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
@@ -173,7 +173,7 @@ def _typed(flag: Flag, text: str) -> Any:
 
 def human_int(text: str) -> int:
     """A number as vLLM's human_readable_int reads it: 32k is 32,000 and 32K is 32,768. Raises ValueError."""
-    match = _HUMAN_INT.fullmatch(text.strip())
+    match = re.fullmatch(_HUMAN_INT, text.strip())
     if match is None:
         return int(text)
     number, suffix = match.groups()

@@ -6,12 +6,12 @@ A new instance type is a table in `instances/<family>.toml`, a new model a file 
 
 from __future__ import annotations
 
-import tomllib
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
+import tomli
 
 from llmdgen.facts.types import Fact, Instance, ModelFacts, Release
 from llmdgen.resources import FACTS
@@ -96,7 +96,7 @@ def _files(folder: str, pattern: str) -> list[Path]:
 
 @cache
 def _toml(file: Path) -> dict[str, Any]:
-    return tomllib.loads(file.read_text("utf-8"))
+    return tomli.loads(file.read_text("utf-8"))
 
 
 def _fact(row: dict[str, Any], kind: type[_F], file: Path) -> _F:

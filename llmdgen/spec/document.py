@@ -21,6 +21,7 @@ from llmdgen.spec.words import quoted
 MOST_BYTES = 256 * 1024
 MOST_DOCUMENTS = 100
 MOST_LEVELS = 32
+MOST_VALUES = 10_000
 MOST_FINDINGS = 100
 
 # What an editor does not show: control characters, separators that only some readers take for line breaks, and the
@@ -72,7 +73,7 @@ def read(text: str, path: str) -> Reading:
     try:
         reader.look_for_invisible(text)
         for event in YAML(typ="safe", pure=True).parse(text):
-            reader.last = _position(event.start_mark)
+            reader.count(event)
             getattr(reader, _HANDLERS[type(event).__name__])(event)
     except _Stop:
         pass
@@ -94,6 +95,7 @@ class _Reader:
         self.findings: list[Located] = []
         self.open: list[_Frame] = []
         self.last: Position = (1, 1)
+        self.events = 0
         self.start()
 
     def start(self) -> None:
@@ -106,6 +108,14 @@ class _Reader:
         place = Place(self.path, *position)
         self.findings.append(Located(Finding(code, Severity.ERROR, says, fix), place))
         if len(self.findings) >= MOST_FINDINGS:
+            raise _Stop
+
+    def count(self, event: Any) -> None:
+        """A limit to the work: the parser takes a second for some ten thousand values."""
+        self.last = _position(event.start_mark)
+        self.events += 1
+        if self.events > MOST_VALUES:
+            self.report("SPEC002", f"the file holds more than {MOST_VALUES} keys and values", "split it", self.last)
             raise _Stop
 
     def innermost(self) -> Position | None:

@@ -15,16 +15,17 @@ from llmdgen.suggest import one_of
 _ARTICLES = {
     model.DNS_LABEL: "a Kubernetes name: lower-case letters, digits and -, with a letter or digit at both ends",
     model.DNS_SUBDOMAIN: "a Kubernetes name: lower-case letters, digits, - and ., with a letter or digit at both ends",
-    model.QUANTITY: "a Kubernetes quantity such as 500m, 8, 64Gi or 2Ti",
+    model.CPU: "cores or millicores such as 8, 1.5 or 500m",
+    model.SIZE: "a Kubernetes size such as 64Gi or 2Ti",
 }
 _OTHER_ARTICLES = {
     "/": ("an absolute path of letters, digits and -._/", "write a path such as /mnt/k8s-disks/0/kv"),
-    "A": ("a finding's code", "write the code as the finding shows it, such as NLB004"),
+    "A": ("a finding's code", "write the code as the finding shows it, such as GW004"),
 }
 _TRUE = frozenset(("true", "yes", "on", "y"))
 _FALSE = frozenset(("false", "no", "off", "n"))
-_WHOLE = re.compile(r"[-+]?[0-9]{1,18}")
-_UNIT = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([kmgtp]?)(i?)b?\s*", re.IGNORECASE)
+_WHOLE = r"[-+]?[0-9]{1,18}"
+_UNIT = r"\s*([0-9]+(?:\.[0-9]+)?)\s*([kmgtp]?)(i?)b?\s*"
 
 
 @cache
@@ -93,7 +94,7 @@ def _fix_of_kind(kind: Any, value: Any) -> str:
             return f'put it in quotes: "{value}"'
         case inspect.StrType() if isinstance(value, float):
             return "put it in quotes"
-        case inspect.IntType() | inspect.FloatType() if isinstance(value, str) and _WHOLE.fullmatch(value):
+        case inspect.IntType() | inspect.FloatType() if isinstance(value, str) and re.fullmatch(_WHOLE, value):
             return f"remove the quotes: {value}"
         case inspect.IntType() if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
             return f"write {int(value)}"
@@ -114,8 +115,10 @@ def _fix_of_kind(kind: Any, value: Any) -> str:
 
 def fix_of_pattern(pattern: str, value: str) -> str:
     """How a text that does not match becomes one that does; a proposal is only made where it matches."""
-    if pattern == model.QUANTITY:
-        return _fix_of_quantity(value)
+    if pattern == model.CPU:
+        return "write cores such as 8, or millicores such as 500m"
+    if pattern == model.SIZE:
+        return _fix_of_size(value)
     proposal = value.strip()
     if pattern in (model.DNS_LABEL, model.DNS_SUBDOMAIN):
         allowed = "a-z0-9." if pattern == model.DNS_SUBDOMAIN else "a-z0-9"
@@ -129,7 +132,7 @@ def fix_of_number(options: list[Any], value: Any, unit: str) -> str:
     """How a number becomes a quantity of that unit; empty where no quantity is expected."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return ""
-    if not any(isinstance(each, inspect.StrType) and each.pattern == model.QUANTITY for each in options):
+    if not any(isinstance(each, inspect.StrType) and each.pattern in (model.CPU, model.SIZE) for each in options):
         return ""
     if value < 0:
         return "write a quantity that is not negative"
@@ -142,13 +145,13 @@ def _other(pattern: str) -> tuple[str, str]:
     )
 
 
-def _fix_of_quantity(value: str) -> str:
-    parts = _UNIT.fullmatch(value)
+def _fix_of_size(value: str) -> str:
+    parts = re.fullmatch(_UNIT, value, re.IGNORECASE)
     if parts is None:
         return "write a number and a unit, such as 64Gi"
     number, unit, binary = parts[1], parts[2], parts[3]
     if not unit:
-        return f"write {number}Gi for gibibytes, or {number} for bytes or cores"
+        return f"write {number}Gi for gibibytes, or {number} for bytes"
     decimal = "k" if unit in "kK" else unit.upper()
     if binary:
         return f"write {number}{unit.upper()}i"

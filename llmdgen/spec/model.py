@@ -18,11 +18,13 @@ KIND = "WellLitPath"
 
 DNS_LABEL = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 DNS_SUBDOMAIN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
-QUANTITY = r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?$"
+CPU = r"^([0-9]+(\.[0-9]+)?|[0-9]+m)$"
+SIZE = r"^[0-9]+(\.[0-9]+)?(k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?$"
 ENV_NAME = r"^[-._a-zA-Z][-._a-zA-Z0-9]*$"
 
 Count = Annotated[int, Meta(ge=1)]
-Quantity = Annotated[str, Meta(pattern=QUANTITY, max_length=32, examples=["64Gi"])]
+Cpu = Annotated[str, Meta(pattern=CPU, max_length=32, examples=["16"])]
+Size = Annotated[str, Meta(pattern=SIZE, max_length=32, examples=["64Gi"])]
 Label = Annotated[str, Meta(pattern=DNS_LABEL, max_length=63)]
 Subdomain = Annotated[str, Meta(pattern=DNS_SUBDOMAIN, max_length=253)]
 Env = dict[str, str]
@@ -65,7 +67,7 @@ class Model(Base, frozen=True, kw_only=True):
             ],
         ),
     ] = None
-    size: Annotated[Quantity | None, Meta(description="Model volume of each pod. Default: from the model facts.")] = (
+    size: Annotated[Size | None, Meta(description="Model volume of each pod. Default: from the model facts.")] = (
         None
     )
     auth_secret_name: Annotated[
@@ -110,11 +112,11 @@ class Parallelism(Base, frozen=True, kw_only=True):
 
 
 class Resources(Base, frozen=True, kw_only=True):
-    cpu: Annotated[Quantity | None, Meta(description="CPU of each pod, request and limit.")] = None
+    cpu: Annotated[Cpu | None, Meta(description="CPU of each pod, request and limit.")] = None
     memory: Annotated[
-        Quantity | None, Meta(description="Memory of each pod, request and limit; holds /dev/shm too.")
+        Size | None, Meta(description="Memory of each pod, request and limit; holds /dev/shm too.")
     ] = None
-    shm: Annotated[Quantity | None, Meta(description="Size of the memory-backed /dev/shm.")] = None
+    shm: Annotated[Size | None, Meta(description="Size of the memory-backed /dev/shm.")] = None
 
 
 class Role(Base, frozen=True, kw_only=True):
@@ -165,14 +167,14 @@ class CpuCache(Base, frozen=True, kw_only=True):
         Literal["offloading", "lmcache"] | None,
         Meta(description="What moves blocks to CPU memory. Default: lmcache beside disk or storage, offloading else."),
     ] = None
-    size: Annotated[Quantity | None, Meta(description="CPU memory for KV blocks in each pod.")] = None
+    size: Annotated[Size | None, Meta(description="CPU memory for KV blocks in each pod.")] = None
 
 
 class DiskCache(Base, frozen=True, kw_only=True):
     path: Annotated[str, Meta(pattern=r"^/[-A-Za-z0-9._/]+$", description="Directory of the node's NVMe.")] = (
         "/mnt/k8s-disks/0/kv"
     )
-    size: Annotated[Quantity | None, Meta(description="Disk space for KV blocks of each pod.")] = None
+    size: Annotated[Size | None, Meta(description="Disk space for KV blocks of each pod.")] = None
 
 
 class StorageCache(Base, frozen=True, kw_only=True):
@@ -180,7 +182,7 @@ class StorageCache(Base, frozen=True, kw_only=True):
         Subdomain,
         Meta(description="PersistentVolumeClaim on a shared file system (FSx for Lustre, EFS).", examples=["kv-cache"]),
     ]
-    size: Annotated[Quantity | None, Meta(description="Space for KV blocks on the claim.")] = None
+    size: Annotated[Size | None, Meta(description="Space for KV blocks on the claim.")] = None
 
 
 class Cache(Base, frozen=True, kw_only=True):
@@ -230,7 +232,7 @@ class Values(Base, frozen=True, kw_only=True):
 
 class Suppression(Base, frozen=True, kw_only=True):
     code: Annotated[
-        str, Meta(pattern=r"^[A-Z]{3,4}[0-9]{3}$", description="The finding to silence.", examples=["NLB004"])
+        str, Meta(pattern=r"^[A-Z][A-Z0-9]{1,4}[0-9]{3}$", description="The finding to silence.", examples=["GW004"])
     ]
     reason: Annotated[
         str,

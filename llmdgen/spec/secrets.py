@@ -29,6 +29,12 @@ class Kind(Struct, frozen=True):
     fix: str = "delete it, revoke it, and name a Kubernetes Secret that holds the new one"
 
 
+Span = tuple[Kind, int, int]
+"""A kind of secret, where it starts in a text and where it ends."""
+
+MOST_FINDINGS = 100
+
+# A repetition after which a match can still fail is bounded, so that no text makes a search slow.
 _ALONE = r"(?<![A-Za-z0-9])"
 _KEYED = r"""["']?\s*(?::|=|,\s*["']?value["']?\s*:)\s*["']?"""
 
@@ -59,7 +65,7 @@ KINDS = (
         "SEC002",
         "an AWS secret access key",
         ("secret", "aws"),
-        r"(?i)(?:aws|secret)[a-z_ -]*(?:key|secret)" + _KEYED + r"(?P<secret>[A-Za-z0-9/+]{40})(?![A-Za-z0-9/+=])",
+        r"(?i)(?:aws|secret)[a-z_ -]{0,40}(?:key|secret)" + _KEYED + r"(?P<secret>[A-Za-z0-9/+]{40})(?![A-Za-z0-9/+=])",
         "delete it, deactivate it in IAM, and give the pod a role (EKS Pod Identity or IRSA)",
     ),
     Kind(
@@ -88,7 +94,7 @@ KINDS = (
         "SEC004",
         "an OpenAI or Anthropic key",
         ("sk-",),
-        _ALONE + r"(?P<secret>sk-(?=[A-Za-z0-9_-]*[0-9])(?=[A-Za-z0-9_-]*[A-Z])[A-Za-z0-9_-]{20,})",
+        _ALONE + r"(?P<secret>sk-(?=[A-Za-z0-9_-]{0,200}[0-9])(?=[A-Za-z0-9_-]{0,200}[A-Z])[A-Za-z0-9_-]{20,})",
     ),
     Kind("SEC004", "an NVIDIA key", ("nvapi-",), _ALONE + r"(?P<secret>nvapi-[A-Za-z0-9_-]{20,})"),
     Kind("SEC004", "a Google API key", ("aiza",), _ALONE + r"(?P<secret>AIza[A-Za-z0-9_-]{35})"),
@@ -96,7 +102,7 @@ KINDS = (
         "SEC004",
         "a JSON Web Token",
         ("eyj",),
-        _ALONE + r"(?P<secret>eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,})",
+        _ALONE + r"(?P<secret>eyJ[A-Za-z0-9_-]{10,2000}\.eyJ[A-Za-z0-9_-]{10,2000}\.[A-Za-z0-9_-]{10,})",
     ),
     Kind(
         "SEC005",
@@ -113,19 +119,14 @@ _IN_KEYED_VALUE = Kind("SEC006", "a secret, as its key says", (), "", "delete it
 
 def find(text: str, path: str) -> tuple[list[Located], str]:
     """The secrets of a text, and the text with every character of them masked. Findings never hold a secret."""
-    findings = []
-    for kind, start, end in _spans(text):
-        place = Place(path, *position_of(text, start))
-        findings.append(_located(kind, place))
-        text = text[:start] + _masked(text[start:end]) + text[end:]
-    return findings, text
+    spans = _spans(text)
+    findings = [_located(kind, Place(path, *position_of(text, start))) for kind, start, _ in spans[:MOST_FINDINGS]]
+    return findings, _without(text, spans)
 
 
 def mask(text: str) -> str:
     """The text with every secret in it masked."""
-    for _, start, end in _spans(text):
-        text = text[:start] + _masked(text[start:end]) + text[end:]
-    return text
+    return _without(text, _spans(text))
 
 
 def find_in_data(data: Any, path: str, places: Places) -> tuple[list[Located], Any]:
@@ -157,17 +158,26 @@ def find_in_data(data: Any, path: str, places: Places) -> tuple[list[Located], A
     return findings, clean(data, (), False)
 
 
-def _spans(text: str) -> list[tuple[Kind, int, int]]:
-    """Every secret of a text with its start and end, without those that lie in another."""
+def _spans(text: str) -> list[Span]:
+    """The secrets of a text from its start to its end; of those that overlap, the one that starts first."""
     small = text.lower()
     kinds = [kind for kind in KINDS if any(hint in small for hint in kind.hints)]
     found = [(kind, *match.span("secret")) for kind in kinds for match in re.finditer(kind.pattern, text)]
-    return [
-        (kind, start, end)
-        for kind, start, end in found
-        if set(text[start:end]) != {MASK}
-        and not any(other[1] <= start and end <= other[2] and other[1:] != (start, end) for other in found)
-    ]
+    spans: list[Span] = []
+    for kind, start, end in sorted(found, key=lambda span: (span[1], -span[2])):
+        is_masked = set(text[start:end]) == {MASK}
+        if not is_masked and (not spans or start >= spans[-1][2]):
+            spans.append((kind, start, end))
+    return spans
+
+
+def _without(text: str, spans: list[Span]) -> str:
+    pieces = []
+    done = 0
+    for _, start, end in spans:
+        pieces += [text[done:start], _masked(text[start:end])]
+        done = end
+    return "".join([*pieces, text[done:]])
 
 
 def _masked(secret: str) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any
 
 import msgspec
 
 from llmdgen.findings import Finding, Severity
-from llmdgen.spec.document import Parsed
+from llmdgen.spec.document import MOST_FINDINGS, Parsed
 from llmdgen.spec.model import API_VERSION, KIND, Document
 from llmdgen.spec.names import misnamed
 from llmdgen.spec.words import described, quoted
@@ -22,11 +23,11 @@ def build(parsed: Parsed) -> tuple[Document | None, list[Finding]]:
     if stranger:
         return None, [stranger]
     document = _convert(parsed.data)
-    findings = list(misnamed(parsed.data))
+    findings = list(islice(misnamed(parsed.data), MOST_FINDINGS))
     if document is None or _has_null(parsed.data):
         from llmdgen.spec.shape import misfits
 
-        findings.extend(misfits(parsed.data))
+        findings.extend(islice(misfits(parsed.data), MOST_FINDINGS))
     if document is None and not findings and not parsed.damaged:
         findings.append(Finding("SPEC007", Severity.ERROR, "the document does not have the form of a spec", ""))
     findings = _without_consequences(findings, parsed)

@@ -10,8 +10,8 @@ from llmdgen.spec.places import Position
 Explained = tuple[Position, str, str]
 """The place, the reason and the fix."""
 
-_CANNOT_START = re.compile(r"found character (.+) that cannot start any token")
-_LINE_BREAK = re.compile(r"\r\n|\r|\n")
+_CANNOT_START = r"found character (.+) that cannot start any token"
+_LINE_BREAK = r"\r\n|\r|\n"
 _OTHER_FIX = "check the quotes, brackets, colons and indentation around here"
 
 
@@ -45,7 +45,7 @@ def explain(error: Any, text: str, last: Position, innermost: Position | None) -
 
 
 def _reason(problem: str, context: str, since: str) -> tuple[str, str]:
-    starts = _CANNOT_START.search(problem)
+    starts = re.search(_CANNOT_START, problem)
     if starts:
         return f"unquoted text cannot start with {starts[1]}", "put the text in quotes"
     if "mapping values are not allowed" in problem:
@@ -92,5 +92,5 @@ def _tab_in_indentation(text: str, line: int) -> tuple[int, int] | None:
 
 def _line(text: str, number: int) -> str:
     """A line of the text by its number; an empty one outside."""
-    lines = _LINE_BREAK.split(text)
+    lines = re.split(_LINE_BREAK, text)
     return lines[number - 1] if 0 < number <= len(lines) else ""

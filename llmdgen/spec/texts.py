@@ -16,14 +16,14 @@ FLAG_NAME = r"^[A-Za-z0-9]+(-[A-Za-z0-9]+)*(\.[-A-Za-z0-9_.]+)?$"
 FREE = frozenset(("args", "env", "values", "reason"))
 """Keys under which a text may have several lines."""
 
-_LABEL_NAME = re.compile(r"[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
-_LABEL_PREFIX = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*")
+_LABEL_NAME = r"[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
+_LABEL_PREFIX = r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*"
 _LONGEST_PREFIX = 253
-_ENV_NAME = re.compile(ENV_NAME)
-_FLAG_NAME = re.compile(FLAG_NAME)
-_REGION = re.compile(r"[a-z]{2,4}(?:-[a-z]+)+-[0-9]")
-_ZONE = re.compile(rf"{_REGION.pattern}(?:[a-z]|-[a-z]{{3}}-[0-9][a-z]|-wl[0-9]-[a-z]{{3}}-wlz-[0-9])")
-_ZONE_ID = re.compile(r"[a-z]+[0-9](?:-[a-z]+[0-9])?-az[0-9]")
+_ENV_NAME = ENV_NAME
+_FLAG_NAME = FLAG_NAME
+_REGION = r"[a-z]{2,4}(?:-[a-z]+)+-[0-9]"
+_ZONE = rf"{_REGION}(?:[a-z]|-[a-z]{{3}}-[0-9][a-z]|-wl[0-9]-[a-z]{{3}}-wlz-[0-9])"
+_ZONE_ID = r"[a-z]+[0-9](?:-[a-z]+[0-9])?-az[0-9]"
 
 
 def misread(spec: dict[str, Any]) -> Iterator[Finding]:
@@ -55,15 +55,15 @@ def broken_lines(value: Any, at: Route = ()) -> Iterator[Finding]:
 
 
 def _zone(zone: Any) -> Iterator[Finding]:
-    if not isinstance(zone, str) or _ZONE.fullmatch(zone):
+    if not isinstance(zone, str) or re.fullmatch(_ZONE, zone):
         return
     fix = "write the zone's name, such as us-east-1a"
     says = f"{quoted(zone)} is not an availability zone"
-    if _REGION.fullmatch(zone):
+    if re.fullmatch(_REGION, zone):
         says, fix = f"{quoted(zone)} is a region, not an availability zone", f"add the zone's letter, such as {zone}a"
-    elif _ZONE_ID.fullmatch(zone):
+    elif re.fullmatch(_ZONE_ID, zone):
         says = f"{quoted(zone)} is a zone's id, and nodes carry its name in topology.kubernetes.io/zone"
-    elif _ZONE.fullmatch(zone.lower()):
+    elif re.fullmatch(_ZONE, zone.lower()):
         fix = f"write {zone.lower()}"
     yield _error("SPEC015", says, fix, ("spec", "cluster", "zone"))
 
@@ -72,12 +72,12 @@ def _labels(labels: Any) -> Iterator[Finding]:
     at = ("spec", "cluster", "nodeSelector")
     for key, value in labels.items() if isinstance(labels, dict) else ():
         prefix, slash, name = key.rpartition("/")
-        prefix_fits = _LABEL_PREFIX.fullmatch(prefix) and len(prefix) <= _LONGEST_PREFIX if slash else True
-        if not (prefix_fits and _LABEL_NAME.fullmatch(name)):
+        prefix_fits = re.fullmatch(_LABEL_PREFIX, prefix) and len(prefix) <= _LONGEST_PREFIX if slash else True
+        if not (prefix_fits and re.fullmatch(_LABEL_NAME, name)):
             says = f"{quoted(key)} cannot be the key of a node label"
             fix = "write prefix/name: a lower-case domain, then at most 63 letters, digits, -, _ and ."
             yield _error("SPEC015", says, fix, (*at, key), on_key=True)
-        if isinstance(value, str) and value and not _LABEL_NAME.fullmatch(value):
+        if isinstance(value, str) and value and not re.fullmatch(_LABEL_NAME, value):
             says = f"{quoted(value)} cannot be the value of a node label"
             fix = "use at most 63 letters, digits, -, _ and ., with a letter or digit at both ends"
             yield _error("SPEC015", says, fix, (*at, key))
@@ -103,7 +103,7 @@ def _tolerations(tolerations: Any) -> Iterator[Finding]:
 def _flags(args: Any, at: Route) -> Iterator[Finding]:
     """vLLM takes --max_num_seqs too, but two spellings of one flag would win over each other unseen."""
     for key in args if isinstance(args, dict) else ():
-        if _FLAG_NAME.fullmatch(key):
+        if re.fullmatch(_FLAG_NAME, key):
             continue
         name, equals, _ = key.partition("=")
         flag, dot, rest = name.strip().partition(".")
@@ -115,16 +115,16 @@ def _flags(args: Any, at: Route) -> Iterator[Finding]:
         else:
             says = f"{quoted(key)} is not how a flag is spelled"
         fix = "write the flag's name in letters and digits, with - between words"
-        if _FLAG_NAME.fullmatch(proposal):
+        if re.fullmatch(_FLAG_NAME, proposal):
             fix = f"write {quoted(proposal, bare=True)}{' and the value after a colon' if equals else ''}"
         yield _error("SPEC017", says, fix, (*at, key), on_key=True)
 
 
 def _environment(env: Any, at: Route) -> Iterator[Finding]:
     for key in env if isinstance(env, dict) else ():
-        if not _ENV_NAME.fullmatch(key):
+        if not re.fullmatch(_ENV_NAME, key):
             proposal = re.sub(r"[^A-Za-z0-9_]", "_", key.strip())
-            fits = bool(_ENV_NAME.fullmatch(proposal))
+            fits = bool(re.fullmatch(_ENV_NAME, proposal))
             fix = f"write {quoted(proposal, bare=True)}" if fits else "use letters, digits and _, not first a digit"
             yield _error("SPEC016", f"{quoted(key)} cannot name an environment variable", fix, (*at, key), on_key=True)
 

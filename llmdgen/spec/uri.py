@@ -13,12 +13,12 @@ _SEGMENT = r"(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._-]+"
 _REPOSITORY = r"[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*"
 _CLAIM = r"[a-z0-9](?:[-a-z0-9.]*[a-z0-9])?"
 _FORMS = {
-    "hf": (re.compile(_REPOSITORY), "hf://org/name"),
-    "pvc": (re.compile(rf"{_CLAIM}(?:/{_SEGMENT})+"), "pvc://claim/path"),
-    "pvc+hf": (re.compile(rf"{_CLAIM}(?:/{_SEGMENT})+/{_REPOSITORY}"), "pvc+hf://claim/path/org/name"),
+    "hf": (_REPOSITORY, "hf://org/name"),
+    "pvc": (rf"{_CLAIM}(?:/{_SEGMENT})+", "pvc://claim/path"),
+    "pvc+hf": (rf"{_CLAIM}(?:/{_SEGMENT})+/{_REPOSITORY}", "pvc+hf://claim/path/org/name"),
 }
 FORMS = "hf://org/name, pvc://claim/path or pvc+hf://claim/path/org/name"
-_HUB = re.compile(rf"(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)/({_REPOSITORY})(?:/.*)?")
+_HUB = rf"(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)/({_REPOSITORY})(?:/.*)?"
 
 
 def misplaced(spec: dict[str, Any]) -> Iterator[Finding]:
@@ -42,7 +42,7 @@ def misplaced(spec: dict[str, Any]) -> Iterator[Finding]:
 def _uri(uri: str) -> Iterator[Finding]:
     at = ("spec", "model", "uri")
     scheme, separator, rest = uri.partition("://")
-    hub = _HUB.fullmatch(uri)
+    hub = re.fullmatch(_HUB, uri)
     if hub:
         yield _error("SPEC012", f"{quoted(uri)} is a web page, not a model URI", f"write hf://{hub[1]}", at)
     elif scheme == "oci" and separator:
@@ -50,7 +50,7 @@ def _uri(uri: str) -> Iterator[Finding]:
         yield _error("SPEC012", says, f"use {FORMS}", at)
     elif scheme in _FORMS and separator:
         pattern, form = _FORMS[scheme]
-        if not pattern.fullmatch(rest):
+        if not re.fullmatch(pattern, rest):
             yield _error("SPEC012", f"{quoted(uri)} is not of the form {form}", f"write {_repaired(scheme, rest)}", at)
     elif re.fullmatch(_REPOSITORY, uri):
         yield _error("SPEC012", f"{quoted(uri)} has no scheme", f"write hf://{uri}", at)
@@ -65,7 +65,7 @@ def _repaired(scheme: str, rest: str) -> str:
     """The same URI without empty segments and spaces where that makes it one, else its form."""
     pattern, form = _FORMS[scheme]
     segments = "/".join(segment.strip() for segment in rest.split("/") if segment.strip())
-    return f"{scheme}://{segments}" if pattern.fullmatch(segments) else form
+    return f"{scheme}://{segments}" if re.fullmatch(pattern, segments) else form
 
 
 def _default_uri(name: str) -> Iterator[Finding]:
