@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from llmdgen.findings import Route
 from llmdgen.plan.model import Plan, RolePlan
 from llmdgen.spec.model import Resources, Role
@@ -28,9 +30,11 @@ def hardware(plan: Plan, role: RolePlan) -> Route:
 
 
 def size(plan: Plan, role: RolePlan, *keys: str) -> Route:
-    """The first of these parallelism keys that the spec sets, in camelCase; `parallelism` itself where it sets none."""
+    """The first of these parallelism keys that the spec sets, in camelCase; else the role's parallelism, or the model,
+    from which the path took the size."""
     route = ("spec", role.name, "parallelism")
-    return next(((*route, key) for key in keys if (*route, key) in plan.spec.places), route)
+    otherwise: Route = route if route in plan.spec.places else ("spec", "model", "name")
+    return next(((*route, key) for key in keys if (*route, key) in plan.spec.places), otherwise)
 
 
 def flag(role: RolePlan, name: str) -> Route:
@@ -51,6 +55,13 @@ def crossing(plan: Plan) -> list[RolePlan]:
 def transferring(plan: Plan) -> list[RolePlan]:
     """Both ends of the KV transfer; none where the path has no prefill servers."""
     return crossing(plan) if plan.disaggregated else []
+
+
+def by_type(roles: list[RolePlan]) -> Iterator[tuple[RolePlan, str]]:
+    """The first role of each instance type, and the names of all roles on it: "prefill and decode"."""
+    for name in dict.fromkeys(type_of(role) for role in roles):
+        sharing = [role for role in roles if type_of(role) == name]
+        yield sharing[0], " and ".join(role.name for role in sharing)
 
 
 def type_of(role: RolePlan) -> str:

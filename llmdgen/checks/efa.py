@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from llmdgen.checks._places import crossing, family, hardware, runs_models, size, type_of
+from llmdgen.checks._places import by_type, crossing, family, hardware, runs_models, size, type_of
 from llmdgen.checks.registry import Draft, found, rule
 from llmdgen.plan.efa import share
 from llmdgen.plan.model import Plan, RolePlan
@@ -20,30 +20,29 @@ def crossing_pods_have_interfaces(plan: Plan) -> Iterator[Draft]:
     Fails:  pd-disaggregation on g6e.4xlarge, which has no EFA; prefill {efa: 0} with transfer {backend: LIBFABRIC}.
     Passes: pd-disaggregation on g6e.8xlarge; the same without `efa`, which gives each pod its share.
     """
-    for role in crossing(plan):
-        if role.efa_per_pod or not (_spans(role) or plan.spec.spec.transfer.backend == "LIBFABRIC"):
-            continue
+    tcp = plan.spec.spec.transfer.backend == "UCX"
+    without = [role for role in crossing(plan) if not role.efa_per_pod and (_spans(role) or not tcp)]
+    for role, names in by_type(without):
         instance = role.node.instance
-        why = "spans pods" if _spans(role) else "exchanges KV caches over LIBFABRIC"
+        why = f"pods of {names} " + ("form one server" if _spans(role) else "exchange KV caches over LIBFABRIC")
         if not instance.efa.interfaces:
+            slow = "" if _spans(role) else ", or set transfer.backend: UCX for a slow transfer over TCP"
             yield found(
-                *hardware(plan, role),
-                says=f"{role.name} {why}, and {instance.name} has no EFA",
-                fix=_with_efa(role)
-                + ("" if _spans(role) else ", or set transfer.backend: UCX for a slow transfer over TCP"),
+                *hardware(plan, role), says=f"{why}, and {instance.name} has no EFA", fix=_with_efa(role) + slow
             )
         elif not role.node.efa:
             yield found(
                 *ATTACHED,
-                says=f"{role.name} {why}, and its nodes have no EFA interface attached",
+                says=f"{why}, and {instance.name} nodes have no EFA interface attached",
                 fix=f"attach up to {instance.efa.interfaces} to {instance.name} and set efaPerNode to that number",
             )
-        else:
+    for role in without:
+        if role.node.efa:
             yield found(
                 "spec",
                 role.name,
                 "efa",
-                says=f"{role.name} {why}, and each pod asks for 0 interfaces",
+                says=f"{role.name} talks to other pods over EFA, and each pod asks for 0 interfaces",
                 fix=f"set efa: auto, which is {role.efa_share} for each pod",
             )
 
@@ -57,7 +56,7 @@ def interfaces_fit_the_node(plan: Plan) -> Iterator[Draft]:
     Passes: prefill {efa: 4} on p4d.24xlarge; efa: auto, which is the pod's share of what is attached.
     """
     for role in plan.roles:
-        if runs_models(role) and role.efa_per_pod > role.node.efa:
+        if runs_models(role) and role.efa_per_pod > role.node.efa and role.size.gpus_per_pod <= role.node.gpus:
             usual = share(role.node.efa, role.node.gpus, role.size.gpus_per_pod)
             yield found(
                 "spec",
@@ -85,7 +84,7 @@ def attached_interfaces_exist(plan: Plan) -> Iterator[Draft]:
         if attached is None or attached <= most or instance.name in seen or not runs_models(role):
             continue
         seen.add(instance.name)
-        cards = attached == most + 1 and any("ENA only" in text for text in instance.disagreements)
+        cards = any(f"{attached} network cards but" in text for text in instance.disagreements)
         note = f": of its {attached} network cards the first is ENA only" if cards else ""
         yield found(
             *ATTACHED,
@@ -142,8 +141,8 @@ def interfaces_last_for_all_gpus(plan: Plan) -> Iterator[Draft]:
             fix = f"set tensor: {larger}, {node.gpus // (larger * role.size.data_local)} pods a node use all its GPUs"
         yield found(
             *size(plan, role, "tensor"),
-            says=f"{role.pods_per_node} {role.name} pods with {gpus} GPU and {role.efa_per_pod} EFA each use up the "
-            f"{node.efa} interfaces of {node.instance.name}; {idle} of its {node.gpus} GPUs stay idle",
+            says=f"{node.efa} EFA interfaces of {node.instance.name}, {role.efa_per_pod} for each {role.name} pod of "
+            f"{gpus} GPU, are used up by {role.pods_per_node}: {idle} of {node.gpus} GPUs stay idle",
             fix=fix or "use an instance type with as many interfaces as GPUs, such as p6-b200.48xlarge",
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from llmdgen.checks._places import asked, hardware, resources, runs_models, size
+from llmdgen.checks._places import asked, by_type, hardware, resources, runs_models, size
 from llmdgen.checks.registry import Draft, found, rule
 from llmdgen.plan.contribution import Tier
 from llmdgen.plan.model import Plan, RolePlan
@@ -20,15 +20,15 @@ def a_pod_fits_an_empty_node(plan: Plan) -> Iterator[Draft]:
     """A pod that asks for more GPUs, cpu or memory than an empty node can allocate stays Pending for ever. What a node
     can allocate is less than what it has; HyperPod keeps more for itself than EKS.
 
-    Fails:  decode {parallelism: {tensor: 16}} on p5.48xlarge; resources {cpu: "200"} on p5.48xlarge, which offers 191.
-    Passes: decode {parallelism: {tensor: 8}}, or two pods of 8 GPUs with wide-ep.
+    Fails:  wide-ep with parallelism {dataLocal: 16} on p5.48xlarge; resources {cpu: "200"} there, which offers 191.
+    Passes: wide-ep with parallelism {data: 16}, two pods of 8 GPUs.
     """
     for role in plan.roles:
         if not runs_models(role) or role.pods_per_node:
             continue
         node, name, need = role.node, role.node.instance.name, role.size.gpus_per_pod
         kept = " on HyperPod" if plan.spec.spec.platform == "hyperpod" else ""
-        if need > node.gpus:
+        if role.size.tensor <= node.gpus < need:
             yield found(
                 *size(plan, role, "tensor", "dataLocal", "data"),
                 says=f"a {role.name} pod needs {need} GPUs (tensor {role.size.tensor} x "
@@ -94,7 +94,7 @@ def image_runs_on_the_node(plan: Plan) -> Iterator[Draft]:
     Fails:  p6e-gb200.36xlarge, which is arm64, with llm-d v0.5.1, whose AWS image is amd64 only.
     Passes: p6-b200.48xlarge.
     """
-    for role in plan.roles:
+    for role, _ in by_type(list(plan.roles)):
         architecture = role.node.instance.architecture
         if architecture not in plan.release.architectures and role.node.instance.kind == "instance":
             offered = " and ".join(plan.release.architectures)
@@ -117,7 +117,7 @@ def hyperpod_offers_the_type(plan: Plan) -> Iterator[Draft]:
     """
     if plan.spec.spec.platform != "hyperpod":
         return
-    for role in plan.roles:
+    for role, _ in by_type(list(plan.roles)):
         if role.node.instance.hyperpod is None:
             yield found(
                 *hardware(plan, role),
@@ -134,7 +134,7 @@ def nodes_have_whole_gpus(plan: Plan) -> Iterator[Draft]:
     Fails:  g6f.4xlarge; u-p6e-gb200x72.
     Passes: g6.4xlarge, p6-b200.48xlarge.
     """
-    for role in plan.roles:
+    for role, _ in by_type(list(plan.roles)):
         instance = role.node.instance
         if instance.kind != "instance":
             yield found(
@@ -187,7 +187,7 @@ def cpu_tier_fits(plan: Plan) -> Iterator[Draft]:
         wanted = cache + shm + engine
         memory = resources(plan, role).memory
         raise_it = memory is not None and wanted <= room
-        most = (room if raise_it or not memory else role.memory_mib) - shm - engine
+        most = role.memory_mib - shm - engine
         yield found(
             *(("spec", role.name, "resources", "memory") if raise_it else ("spec", "cache", "cpu", "size")),
             says=f"{_gib(cache)} of KV blocks and {role.shm} of /dev/shm do not fit into the "
@@ -244,7 +244,11 @@ def nodes_are_used(plan: Plan) -> Iterator[Draft]:
             continue
         role = roles[-1]
         more = (pool.gpus - pool.gpus_used) // role.size.gpus_per_pod
-        fits = min(more, role.pods_per_node * pool.nodes - role.pods) if role.size.workers == 1 else 0
+        fits = (
+            min(more, role.pods_per_node * pool.nodes - role.pods)
+            if role.size.workers == 1 and role.limited_by == "GPUs"
+            else 0
+        )
         raise_it = f"set replicas of {role.name} to {role.size.replicas + fits}, or " if fits > 0 else ""
         yield found(
             *(("spec", role.name, "replicas") if asked(plan, role).replicas else hardware(plan, role)),
@@ -334,10 +338,7 @@ def _uses_up(plan: Plan, role: RolePlan) -> bool:
 
 def _fewer_gpus(plan: Plan, role: RolePlan) -> str:
     """Parallelism that a node can hold; the rest on further nodes."""
-    gpus, tensor = role.node.gpus, role.size.tensor
-    if tensor > gpus:
-        return f"set tensor: {gpus} or less, or use an instance type with more GPUs"
-    local = gpus // tensor
+    local = role.node.gpus // role.size.tensor
     replicas = role.size.replicas * -(-role.size.data // local)
     if "wide-ep" in plan.paths:
         return f"set dataLocal: {local}, which makes {-(-role.size.data // local)} pods of {role.size.data} ranks"

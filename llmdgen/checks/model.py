@@ -12,15 +12,15 @@ from llmdgen.checks._gpu_memory import (
     tensor_that_holds,
     types_that_hold,
 )
-from llmdgen.checks._places import flag, size
+from llmdgen.checks._places import size
 from llmdgen.checks.registry import Draft, found, rule
 from llmdgen.facts.types import ModelFacts
+from llmdgen.findings import Route
 from llmdgen.plan.capacity import Memory, experts_divide, resident_ratio, weights_per_gpu
 from llmdgen.plan.model import Plan, RolePlan
 from llmdgen.plan.quantities import GIB, MIB, to_bytes
 
 MODEL = ("spec", "model", "name")
-LONGER = "VLLM_ALLOW_LONG_MAX_MODEL_LEN"
 
 
 @rule("MOD003", "error", "weights that do not fit GPU memory")
@@ -54,7 +54,7 @@ def one_request_fits(plan: Plan) -> Iterator[Draft]:
         best = favourable(plan, role, model, use)
         if best.left > 0 and best.tokens < use.max_model_len:
             yield found(
-                *_length(role),
+                *_length(plan, role),
                 says=f"one request of {use.max_model_len} tokens needs "
                 f"{_gib(use.max_model_len * use.kv_bytes_per_token)} of KV "
                 f"cache on each {role.name} GPU, {role.node.instance.name} has at most {_gib(best.left)} left",
@@ -74,30 +74,11 @@ def one_request_fits_by_estimate(plan: Plan) -> Iterator[Draft]:
         best = favourable(plan, role, model, use)
         if use.kv_tokens < use.max_model_len <= best.tokens:
             yield found(
-                *_length(role),
+                *_length(plan, role),
                 says=f"by estimate {use.kv_tokens} tokens fit the KV cache of {role.name} on "
                 f"{role.node.instance.name}, one "
                 f"request may have {use.max_model_len}",
                 fix=_shorter(plan, role, model, use),
-            )
-
-
-@rule("MOD006", "error", "more context than the model has")
-def context_is_the_models(plan: Plan) -> Iterator[Draft]:
-    """vLLM refuses a --max-model-len above the model's own, unless its rope scaling is overridden (hf-overrides) or
-    VLLM_ALLOW_LONG_MAX_MODEL_LEN is set.
-
-    Fails:  Qwen/Qwen3-32B with max-model-len: 131072, whose own is 40960.
-    Passes: the same with max-model-len: 32768.
-    """
-    for route, role in {flag(role, "max-model-len"): role for role, _, _ in loaded(plan)}.items():
-        use, model = role.memory_use, plan.model
-        longer = "hf-overrides" in role.flags or any(variable.name == LONGER for variable in role.env)
-        if use and model and use.max_model_len > model.max_position_embeddings and not longer:
-            yield found(
-                *route,
-                says=f"max-model-len is {use.max_model_len}, {model.id} has {model.max_position_embeddings} positions",
-                fix=f"set max-model-len: {model.max_position_embeddings} or less",
             )
 
 
@@ -228,8 +209,8 @@ def cpu_tier_is_worth_it(plan: Plan) -> Iterator[Draft]:
         )
 
 
-def _length(role: RolePlan) -> tuple[str | int, ...]:
-    return role.flag_routes.get("max-model-len", ("spec", role.name, "parallelism"))
+def _length(plan: Plan, role: RolePlan) -> Route:
+    return role.flag_routes.get("max-model-len") or size(plan, role, "tensor", "data")
 
 
 def _shorter(plan: Plan, role: RolePlan, model: ModelFacts, use: Memory) -> str:

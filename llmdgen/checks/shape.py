@@ -4,32 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from llmdgen.checks._gpu_memory import fits_heads, loaded, redundant
+from msgspec import structs
+
+from llmdgen.checks._gpu_memory import fits_heads, loaded
 from llmdgen.checks._places import flag, size
 from llmdgen.checks.registry import Draft, found, rule
-from llmdgen.facts.types import ModelFacts
-from llmdgen.plan.capacity import experts_divide
+from llmdgen.plan.capacity import experts_divide, weights_per_gpu
 from llmdgen.plan.model import Plan
-
-
-@rule("MOD007", "error", "heads that do not divide by the tensor parallel size")
-def heads_divide(plan: Plan) -> Iterator[Draft]:
-    """Tensor parallelism gives each GPU the same number of attention heads, and of KV heads, or the same KV head to the
-    same number of GPUs. vLLM refuses any other size.
-
-    Fails:  zai-org/GLM-4.6 (96 heads, 8 KV heads) with tensor: 6; openai/gpt-oss-120b (64 heads) with tensor: 3.
-    Passes: both with tensor: 8.
-    """
-    for role, model, _ in loaded(plan):
-        tensor = role.size.tensor
-        if not fits_heads(model, tensor):
-            sizes = [each for each in range(1, role.node.gpus + 1) if fits_heads(model, each)]
-            kv_heads = "" if model.mla else f" and {model.kv_heads} KV heads"
-            yield found(
-                *size(plan, role, "tensor"),
-                says=f"{model.attention_heads} attention heads{kv_heads} of {model.id} do not divide by {tensor}",
-                fix=f"set tensor to one of {_list(sizes)}",
-            )
 
 
 @rule("MOD008", "warning", "KV cache stored more than once")
@@ -41,20 +22,23 @@ def kv_is_divided(plan: Plan) -> Iterator[Draft]:
     Fails:  Qwen/Qwen3-235B-A22B (4 KV heads) with tensor: 8; deepseek-ai/DeepSeek-R1-0528 with tensor: 8.
     Passes: DeepSeek-R1 with wide-ep, which has tensor: 1.
     """
-    for role, model, _ in loaded(plan):
+    for role, model, use in loaded(plan):
         tensor = role.size.tensor
-        copies = tensor if model.mla else tensor // model.kv_heads if tensor > model.kv_heads else 1
-        if copies < 2 or not fits_heads(model, tensor) or "decode-context-parallel-size" in role.flags:
+        copies = tensor if model.mla else tensor // model.kv_heads
+        if copies < 2 or tensor % copies or tensor > role.node.gpus or "decode-context-parallel-size" in role.flags:
             continue
         what = "one latent KV vector a layer" if model.mla else f"{model.kv_heads} KV heads"
-        ranks = role.size.gpus_per_pod
-        wide = f"set parallelism: {{tensor: 1, dataLocal: {ranks}, expert: true}}, or use wide-ep"
+        fewer, ranks = tensor // copies, role.size.data_local * copies
+        if model.experts:
+            fix = f"set parallelism: {{tensor: {fewer}, dataLocal: {ranks}, expert: true}}, or use wide-ep"
+        elif weights_per_gpu(model, structs.replace(role.size, tensor=fewer)) < use.budget // 2:
+            fix = f"set tensor: {fewer} with {copies} times the replicas"
+        else:
+            continue
         yield found(
             *size(plan, role, "tensor"),
             says=f"{model.id} has {what}, so tensor: {tensor} keeps {copies} copies of the {role.name} KV cache",
-            fix=wide
-            if model.mla and model.experts
-            else f"set tensor: {tensor // copies} with more replicas, where it fits",
+            fix=fix,
         )
 
 
@@ -86,27 +70,6 @@ def experts_are_cut_at_blocks(plan: Plan) -> Iterator[Draft]:
         )
 
 
-@rule("MOD012", "error", "experts that do not spread evenly")
-def experts_spread_evenly(plan: Plan) -> Iterator[Draft]:
-    """EPLB gives every rank the same number of experts: routed and redundant ones together have to divide by the expert
-    parallel size. vLLM stops at start otherwise.
-
-    Fails:  256 routed and 30 redundant experts over 16 ranks.
-    Passes: 256 routed and 32 redundant experts over 16 ranks.
-    """
-    for role, model, _ in loaded(plan):
-        if model.experts is None or role.flags.get("enable-eplb") is not True or not role.size.expert:
-            continue
-        routed, extra, ranks = model.experts.routed, redundant(role), role.size.expert_parallel
-        if (routed + extra) % ranks:
-            yield found(
-                *flag(role, "eplb-config"),
-                says=f"{routed} routed and {extra} redundant experts of {model.id} do not divide by "
-                f"{ranks} ranks of {role.name}",
-                fix=f"set num_redundant_experts: {-(-(routed + extra) // ranks) * ranks - routed} in eplb-config",
-            )
-
-
 @rule("MOD018", "error", "expert load balancing that the model does not have")
 def eplb_is_supported(plan: Plan) -> Iterator[Draft]:
     """EPLB moves experts between ranks, which vLLM implements for some architectures and quantisations only. For others
@@ -116,25 +79,20 @@ def eplb_is_supported(plan: Plan) -> Iterator[Draft]:
     Passes: deepseek-ai/DeepSeek-R1-0528 with wide-ep, where it is on without being asked for.
     """
     table = plan.engine["eplb"]
-    for role, model, _ in loaded(plan):
-        if role.flags.get("enable-eplb") is not True:
-            continue
-        if not role.size.expert:
-            says, fix = (
-                f"EPLB of {role.name} needs expert parallelism",
-                "set parallelism.expert: true, or remove enable-eplb",
-            )
-        elif model.architecture not in table["architectures"] or not model.weight_dtype.startswith(
-            tuple(table["weight_dtypes"])
-        ):
-            says = (
-                f"vLLM {plan.release.vllm} does not balance the experts of {model.id} "
-                f"({model.architecture}, {_short(model)})"
-            )
-            fix = "remove enable-eplb"
-        else:
-            continue
-        yield found(*flag(role, "enable-eplb"), says=says, fix=fix)
+    balanced = [role for role, _, _ in loaded(plan) if role.flags.get("enable-eplb") is True]
+    model = plan.model
+    if model is None or model.experts is None:
+        return
+    known = model.architecture in table["architectures"]
+    if known and model.weight_dtype.startswith(tuple(table["weight_dtypes"])):
+        return
+    kind = f"{model.architecture}, {model.weight_dtype.split(' ')[0]}"
+    for route in dict.fromkeys(flag(role, "enable-eplb") for role in balanced):
+        yield found(
+            *route,
+            says=f"vLLM {plan.release.vllm} does not balance the experts of {model.id} ({kind})",
+            fix="remove enable-eplb",
+        )
 
 
 @rule("MOD019", "error", "expert parallelism for a model without experts")
@@ -153,10 +111,6 @@ def expert_parallel_has_experts(plan: Plan) -> Iterator[Draft]:
                 says=f"{model.id} is a dense model, it has no experts to spread",
                 fix="remove enable-expert-parallel" if "args" in by_flag else "remove expert, or set expert: false",
             )
-
-
-def _short(model: ModelFacts) -> str:
-    return model.weight_dtype.split(" ")[0]
 
 
 def _list(sizes: list[int]) -> str:

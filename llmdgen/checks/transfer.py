@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from llmdgen.checks._places import family, flag, hardware, transferring, type_of
+from llmdgen.checks._places import by_type, family, flag, hardware, transferring, type_of
 from llmdgen.checks.registry import Draft, found, rule
 from llmdgen.plan.model import Plan, RolePlan
 
@@ -38,12 +38,12 @@ def transfer_has_rdma(plan: Plan) -> Iterator[Draft]:
     Fails:  pd-disaggregation on g5.48xlarge.
     Passes: pd-disaggregation on g6e.48xlarge or p4d.24xlarge; inference-scheduling on g5.48xlarge.
     """
-    for role in transferring(plan):
+    for role, names in by_type([role for role in transferring(plan) if role.efa_per_pod]):
         instance = role.node.instance
-        if role.efa_per_pod and instance.efa.interfaces and not instance.efa.rdma:
+        if instance.efa.interfaces and not instance.efa.rdma:
             yield found(
                 *hardware(plan, role),
-                says=f"{role.name} transfers KV caches over EFA, and the EFA of {instance.name} has no RDMA",
+                says=f"KV transfer of {names} needs RDMA, and the EFA of {instance.name} has none",
                 fix="use g6, g6e, p4d or later, or a path that transfers nothing, such as inference-scheduling",
             )
 
@@ -76,17 +76,13 @@ def interfaces_reach_gpu_memory(plan: Plan) -> Iterator[Draft]:
     Fails:  pd-disaggregation on g6e.48xlarge.
     Passes: pd-disaggregation on p5.48xlarge or g7e.48xlarge.
     """
-    for role in transferring(plan):
+    for role, names in by_type([role for role in transferring(plan) if role.efa_per_pod]):
         efa = role.node.instance.efa
-        if role.efa_per_pod and efa.rdma and not efa.gpudirect:
-            known = (
-                "AWS does not say whether EFA reaches GPU memory on"
-                if efa.gpudirect is None
-                else "EFA does not reach GPU memory on"
-            )
+        if efa.rdma and not efa.gpudirect:
+            known = "AWS does not say whether EFA reaches" if efa.gpudirect is None else "EFA does not reach"
             yield found(
                 *hardware(plan, role),
-                says=f"{known} {role.node.instance.name}, and {role.name} transfers KV caches",
+                says=f"{known} GPU memory on {type_of(role)}, which the KV transfer of {names} needs",
                 fix="try the transfer before relying on it, or use p4d.24xlarge, p5.48xlarge, g7e.12xlarge or larger",
             )
 

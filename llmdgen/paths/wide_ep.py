@@ -98,7 +98,7 @@ def _nodes(situation: Situation, role: RoleName) -> int:
 
 def _redundant(situation: Situation, size: Size) -> int:
     model = situation.model
-    if model is None or model.experts is None or not has_eplb(situation):
+    if model is None or model.experts is None or not size.expert or not has_eplb(situation):
         return 0
     return redundant_experts(
         model.experts.routed, size.expert_parallel, situation.settings[NAME]["redundant_experts_share"]

@@ -23,6 +23,13 @@ from llmdgen.spec.model import Engine, Role
 # A pod without a size of its own takes at most this part of its share of the node: daemons and sidecars need some too.
 SHARE_OF_NODE = 0.9
 EXPERT_PARALLEL = "enable-expert-parallel"
+# Flags that the chart writes, or that follow from it, and the key of `parallelism` that sets each.
+SIZES = {
+    "tensor-parallel-size": "tensor",
+    "data-parallel-size": "data",
+    "data-parallel-size-local": "dataLocal",
+    EXPERT_PARALLEL: "expert",
+}
 POD_NAME = EnvVar(name="POD_NAME", field="metadata.name")
 CACHES = (
     Volume(name="metrics-volume", mount_path="/.config", source={"emptyDir": {}}),
@@ -170,6 +177,7 @@ def _flags(
     if size.expert:
         flags[EXPERT_PARALLEL] = True
     routes: dict[str, Route] = dict.fromkeys(flags, ("spec", "path"))
+    routes |= {flag: ("spec", name, "parallelism", key) for flag, key in SIZES.items()}
     for route, asked in ((("spec", "engine", "args"), spec.engine.args), (("spec", name, "args"), role.args)):
         flags |= asked
         routes |= {flag: (*route, flag) for flag in asked}
