@@ -1,0 +1,102 @@
+"""The model against GPU memory: errors only where the spec cannot start, with the size or length that can."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from llmdgen import api
+from tests.checks.conftest import plan_of
+from tests.checks.hardware import DEEPSEEK, GPT, QWEN, codes, the
+
+SCHEDULING = "inference-scheduling"
+TIERED = "tiered-prefix-cache"
+LLAMA = "meta-llama/Llama-3.3-70B-Instruct"
+QWEN35 = "Qwen/Qwen3.5-397B-A17B"
+
+
+def decode(tensor: int, replicas: int = 4, **args: Any) -> dict[str, Any]:
+    return {"decode": {"replicas": replicas, "parallelism": {"tensor": tensor}, "args": args}}
+
+
+def test_weights_that_do_not_fit_name_the_tensor_size_that_does() -> None:
+    at, says, fix = the("MOD003", SCHEDULING, "g6e.48xlarge", GPT, **decode(1, 8))
+    assert at == "spec.decode.parallelism.tensor"
+    assert "60.8 GiB" in says
+    assert fix == "set tensor: 2"
+    assert codes(SCHEDULING, "g6e.48xlarge", GPT, **decode(2)) == []
+
+
+def test_weights_that_fit_no_node_of_the_type_name_types_that_hold_them() -> None:
+    fix = the("MOD003", SCHEDULING, "g6e.4xlarge", DEEPSEEK)[2]
+    assert "p5en.48xlarge" in fix
+    assert "wide-ep" in fix
+
+
+def test_wide_ep_on_too_few_nodes_names_the_nodes() -> None:
+    few = {"decode": {"parallelism": {"data": 8}}}
+    at, _, fix = the("MOD003", "wide-ep", "p5.48xlarge", DEEPSEEK, **few)
+    assert at == "spec.decode.parallelism.data"
+    assert fix == "set data: 16, which is 2 nodes"
+
+
+def test_weights_that_live_in_cpu_memory_do_not_count() -> None:
+    assert "MOD003" not in codes(SCHEDULING, "g6e.48xlarge", GPT, **decode(1, 8, **{"cpu-offload-gb": 40}))
+
+
+def test_a_request_that_does_not_fit_names_the_length_that_does() -> None:
+    at, _, fix = the("MOD004", SCHEDULING, "g6e.48xlarge", LLAMA, **decode(4, 2, **{"max-model-len": 131072}))
+    assert at == "spec.decode.args.max-model-len"
+    length = re.search(r"max-model-len: (\d+)", fix)
+    assert length is not None
+    assert int(length[1]) % 1024 == 0
+    assert codes(SCHEDULING, "g6e.48xlarge", LLAMA, **decode(4, 2, **{"max-model-len": int(length[1])})) == []
+    assert "tensor: 8" in fix
+
+
+def test_a_request_that_fits_only_with_luck_is_a_warning() -> None:
+    assert codes(SCHEDULING, "p5.48xlarge", QWEN, **decode(1, 8)) == ["MOD005"]
+
+
+@pytest.mark.parametrize("length", ["32k", "32K", "auto", -1, "32768"])
+def test_a_length_may_be_written_as_vllm_takes_it(length: str | int) -> None:
+    assert codes(SCHEDULING, "p5.48xlarge", QWEN, engine={"args": {"max-model-len": length}}) == []
+
+
+@pytest.mark.parametrize("flag", ["max-model-len", "gpu-memory-utilization", "block-size", "kv-cache-memory-bytes"])
+def test_a_flag_that_is_no_number_is_left_to_the_checks_of_flags(flag: str) -> None:
+    assert codes(SCHEDULING, "p5.48xlarge", QWEN, engine={"args": {flag: "much"}}) == []
+
+
+def test_an_architecture_that_vllm_lacks_is_a_warning() -> None:
+    assert "MOD010" in codes(SCHEDULING, "p6-b200.48xlarge", QWEN35)
+
+
+def test_linear_attention_does_not_start_beside_a_connector() -> None:
+    assert "OffloadingConnector" in the("MOD011", TIERED, "p6-b200.48xlarge", QWEN35)[1]
+    assert "MOD011" not in codes(SCHEDULING, "p6-b200.48xlarge", QWEN35)
+
+
+def test_the_model_volume_holds_the_weights() -> None:
+    at, _, fix = the("MOD013", SCHEDULING, "p5.48xlarge", GPT, model_settings={"size": "50Gi"})
+    assert at == "spec.model.size"
+    assert "80Gi" in fix
+    mounted = {"size": "50Gi", "uri": "pvc://models/gpt-oss-120b"}
+    assert "MOD013" not in codes(SCHEDULING, "p5.48xlarge", GPT, model_settings=mounted)
+
+
+def test_a_cpu_tier_below_gpu_memory_adds_little() -> None:
+    assert "75.3 GiB" in the("MOD017", TIERED, "p5.48xlarge", QWEN, cache={"cpu": {"size": "20Gi"}})[1]
+    assert "one block" in the("MOD017", TIERED, "p5.48xlarge", QWEN, cache={"cpu": {"size": "1Mi"}})[1]
+    assert codes(TIERED, "p5.48xlarge", QWEN, cache={"cpu": {"size": "80Gi"}}) == []
+
+
+def test_notes_are_said_of_unknown_models_and_of_layers_stored_in_full() -> None:
+    spec = "apiVersion: llmdgen.dev/v1alpha1\nkind: WellLitPath\nmetadata: {name: test}\nspec:\n"
+    unknown = "  path: inference-scheduling\n  instanceTypes: [p5.48xlarge]\n  model: {name: a/b, size: 10Gi}\n"
+    sliding = "  path: pd-disaggregation\n  instanceTypes: [p5.48xlarge]\n  model: {name: openai/gpt-oss-120b}\n"
+    for text, code in ((unknown, "MOD014"), (sliding, "MOD016")):
+        (found,) = [each.finding for each in api.check(plan_of(spec + text)) if each.finding.code == code]
+        assert found.severity.value == "note"
