@@ -49,7 +49,9 @@ def test_a_pod_cannot_ask_for_more_than_is_attached() -> None:
     assert "16 of the 32" in the("EFA003", PD, "p5.48xlarge", SMALL, **attached, **SHORT)[1]
 
 
-@pytest.mark.parametrize(("instance", "attached"), [("p6-b300.48xlarge", 17), ("p6-b200.48xlarge", 32), ("p4d.24xlarge", 5)])
+@pytest.mark.parametrize(
+    ("instance", "attached"), [("p6-b300.48xlarge", 17), ("p6-b200.48xlarge", 32), ("p4d.24xlarge", 5)]
+)
 def test_no_more_interfaces_are_attached_than_the_type_can_have(instance: str, attached: int) -> None:
     at, says, _ = the("EFA006", PD, instance, SMALL, cluster={"efaPerNode": attached}, **SHORT)
     assert at == "spec.cluster.efaPerNode"

@@ -1,0 +1,184 @@
+"""What holds for every instance type with every well-lit path: a plan whose pods fit their nodes, or findings that say
+in their place why there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from llmdgen import api, paths
+from llmdgen.facts import catalogue
+from llmdgen.findings import Located, SpecError
+from llmdgen.planning.model import Plan, RolePlan
+from llmdgen.planning.placement import Need, need_of
+from llmdgen.spec.load import parse
+
+MODELS = {"wide-ep": "deepseek-ai/DeepSeek-R1-0528"}
+MOST_CHARACTERS = 63
+HARDWARE = ("EFA", "FIT", "MOD", "PAR")
+
+
+def spec_text(path: str, instance: str, model: str, more: str = "", platform: str = "eks") -> str:
+    return f"""apiVersion: llmdgen.dev/v1alpha1
+kind: WellLitPath
+metadata: {{name: every-one}}
+spec:
+  path: {path}
+  platform: {platform}
+  instanceTypes: [{instance}]
+  model: {{name: {model}}}
+  engine: {{args: {{max-model-len: 4096}}}}
+{more}"""
+
+
+def outcome(text: str, instance: str) -> tuple[Plan | None, tuple[Located, ...]]:
+    """The plan and its findings; no plan where the findings prevent one."""
+    try:
+        plan = api.draft(parse(text, "spec.yaml")[0], instance)
+    except SpecError as error:
+        return None, error.findings
+    return plan, api.check(plan)
+
+
+@cache
+def every(path: str, instance: str) -> tuple[Plan | None, tuple[Located, ...]]:
+    return outcome(spec_text(path, instance, MODELS.get(path, "Qwen/Qwen3-32B")), instance)
+
+
+def good(path: str, instance: str) -> Plan | None:
+    """The plan where there is one and no check finds an error in it."""
+    plan, findings = every(path, instance)
+    return None if any(each.is_error for each in findings) else plan
+
+
+def plans(instance: str) -> list[Plan]:
+    """The good plans of every path on one instance type."""
+    return [plan for path in paths.names() if (plan := good(path, instance)) is not None]
+
+
+everywhere = pytest.mark.parametrize("instance", catalogue.instance_names())
+
+
+def assert_fits(plan: Plan) -> None:
+    """The pods of a full node are within what the node offers, and the nodes of each pool are enough for all pods."""
+    for role in plan.roles:
+        need, room = need_of(role), capacity(role)
+        assert role.pods_per_node >= 1
+        assert all(role.pods_per_node * asks <= has for asks, has in zip(amounts(need), amounts(room), strict=True))
+        assert role.nodes * role.pods_per_node >= role.pods
+    for pool in plan.pools:
+        sharing = [role for role in plan.roles if role.name in pool.roles]
+        room = capacity(sharing[0])
+        total = [sum(role.pods * amounts(need_of(role))[index] for role in sharing) for index in range(4)]
+        assert all(asks <= pool.nodes * has for asks, has in zip(total, amounts(room), strict=True))
+        assert pool.nodes <= sum(role.nodes for role in sharing)
+
+
+def capacity(role: RolePlan) -> Need:
+    node, unlimited = role.node, 1 << 60
+    return Need(node.gpus, node.efa, node.cpu_millis or unlimited, node.memory_mib or unlimited)
+
+
+def amounts(need: Need) -> tuple[int, int, int, int]:
+    return need.gpus, need.efa, need.cpu_millis, need.memory_mib
+
+
+def names_of(plan: Plan) -> Iterator[str]:
+    names = plan.names
+    yield from (names.infra, names.gaie, names.ms, names.namespace, names.gateway, names.gateway_service, names.pool)
+    yield from (names.scheduler_service, names.route, names.metrics_secret, *names.workload.values())
+
+
+def test_enough_combinations_have_a_plan_without_errors() -> None:
+    for path in paths.names():
+        suited = [instance for instance in catalogue.instance_names() if good(path, instance)]
+        assert {"p5.48xlarge", "p5en.48xlarge", "p6-b200.48xlarge", "p6-b300.48xlarge"} <= set(suited)
+
+
+@everywhere
+def test_findings_have_a_place_a_reason_and_a_fix(instance: str) -> None:
+    for path in paths.names():
+        plan, findings = every(path, instance)
+        assert plan is not None or findings
+        for each in findings:
+            assert each.place.path == "spec.yaml"
+            assert each.place.line > 1 or not each.finding.code.startswith(HARDWARE)
+            assert each.finding.says
+            assert each.finding.fix
+
+
+@everywhere
+def test_nothing_is_said_twice(instance: str) -> None:
+    for path in paths.names():
+        said = [str(each) for each in every(path, instance)[1] if each.finding.code.startswith(HARDWARE)]
+        assert len(said) == len(set(said))
+
+
+@everywhere
+def test_pods_fit_their_nodes(instance: str) -> None:
+    for plan in plans(instance):
+        assert_fits(plan)
+
+
+@everywhere
+def test_interfaces_are_there_where_pods_talk_and_nowhere_else(instance: str) -> None:
+    for plan in plans(instance):
+        assert {role.efa_per_pod > 0 for role in plan.roles} == {plan.one_zone}
+
+
+@everywhere
+def test_both_ends_of_a_transfer_have_the_same_blocks(instance: str) -> None:
+    for plan in plans(instance):
+        if plan.disaggregated:
+            argvs = [argv for role in plan.roles for argv in role.argv.values()]
+            assert len(argvs) >= 2
+            assert all([each for each in argv if "block-size" in each] == ["--block-size=128"] for argv in argvs)
+
+
+@everywhere
+def test_names_are_short_enough_for_kubernetes(instance: str) -> None:
+    for plan in plans(instance):
+        assert max(len(name) for name in names_of(plan)) <= MOST_CHARACTERS
+
+
+@pytest.mark.parametrize("path", paths.names())
+@pytest.mark.parametrize("instance", ["p4d.24xlarge", "p5.48xlarge", "p6-b300.48xlarge"])
+def test_the_same_spec_gives_the_same_bytes(path: str, instance: str) -> None:
+    plan = good(path, instance)
+    if plan is None:
+        assert any(each.is_error for each in every(path, instance)[1])
+        return
+    again, _ = outcome(spec_text(path, instance, MODELS.get(path, "Qwen/Qwen3-32B")), instance)
+    assert again is not None
+    assert api.render(plan) == api.render(again)
+
+
+@settings(max_examples=60, deadline=None, derandomize=True, database=None)
+@given(
+    instance=st.sampled_from(catalogue.instance_names()),
+    model=st.sampled_from(catalogue.model_names()),
+    platform=st.sampled_from(["eks", "hyperpod"]),
+    prefill=st.tuples(st.sampled_from([1, 2, 3, 4, 8, 16]), st.integers(1, 40), st.sampled_from(["auto", 0, 1, 4, 64])),
+    decode=st.tuples(st.sampled_from([1, 2, 4, 6, 8]), st.integers(1, 40), st.sampled_from(["auto", 1, 2, 16])),
+)
+def test_whatever_is_asked_for_fits_or_is_refused(
+    instance: str,
+    model: str,
+    platform: str,
+    prefill: tuple[int, int, str | int],
+    decode: tuple[int, int, str | int],
+) -> None:
+    more = "".join(
+        f"  {role}: {{replicas: {replicas}, parallelism: {{tensor: {tensor}}}, efa: {efa}}}\n"
+        for role, (tensor, replicas, efa) in (("prefill", prefill), ("decode", decode))
+    )
+    plan, findings = outcome(spec_text("pd-disaggregation", instance, model, more, platform), instance)
+    if plan is None or any(each.is_error for each in findings):
+        assert all(each.finding.says and each.finding.fix for each in findings)
+        return
+    assert_fits(plan)
+    assert all(role.efa_per_pod for role in plan.roles)
