@@ -1,0 +1,89 @@
+"""Cache tiers: bytes of each engine and of each rank's process, and where they are kept."""
+
+from __future__ import annotations
+
+import pytest
+
+from llmdgen.findings import SpecError
+from tests.specs import GPT_OSS, QWEN, plan_of, role_of
+
+PATH = "tiered-prefix-cache"
+GIB = 2**30
+
+
+def _extra(plan_flags: dict[str, object]) -> dict[str, object]:
+    transfer = plan_flags["kv-transfer-config"]
+    assert isinstance(transfer, dict)
+    return dict(transfer["kv_connector_extra_config"])
+
+
+@pytest.mark.parametrize(("tensor", "data", "each"), [(2, 1, 400), (2, 4, 100), (1, 2, 200)])
+def test_offloading_is_told_the_bytes_of_one_engine_for_all_its_ranks(tensor: int, data: int, each: int) -> None:
+    plan = plan_of(
+        PATH, decode={"replicas": 1, "parallelism": {"tensor": tensor, "data": data}}, cache={"cpu": {"size": "400Gi"}}
+    )
+    assert _extra(role_of(plan, "decode").flags) == {"cpu_bytes_to_use": each * GIB}
+
+
+@pytest.mark.parametrize(("tensor", "data", "each"), [(2, 1, "200"), (2, 4, "50"), (8, 1, "50"), (1, 3, "133.333")])
+def test_lmcache_is_told_the_gigabytes_of_one_ranks_process(tensor: int, data: int, each: str) -> None:
+    plan = plan_of(
+        PATH,
+        decode={"replicas": 1, "parallelism": {"tensor": tensor, "data": data}},
+        cache={"cpu": {"connector": "lmcache", "size": "400Gi"}, "disk": {"size": "400Gi"}},
+    )
+    values = {variable.name: variable.value for variable in role_of(plan, "decode").env}
+    assert values["LMCACHE_MAX_LOCAL_CPU_SIZE"] == values["LMCACHE_MAX_LOCAL_DISK_SIZE"] == each
+    assert (values["LMCACHE_LOCAL_CPU"], values["LMCACHE_LOCAL_DISK"]) == ("True", "file:///mnt/kv-disk/")
+
+
+def test_the_container_has_the_memory_that_the_tier_takes() -> None:
+    small = plan_of(PATH, decode={"parallelism": {"tensor": 2}}, cache={"cpu": {"size": "10Gi"}})
+    large = plan_of(PATH, decode={"parallelism": {"tensor": 2}}, cache={"cpu": {"size": "110Gi"}})
+    assert role_of(large, "decode").memory_mib - role_of(small, "decode").memory_mib == 100 * 1024
+
+
+def test_disk_or_storage_choose_lmcache_and_keep_the_order_of_speed() -> None:
+    plan = plan_of(PATH, cache={"storage": {"claim": "kv"}, "disk": {}})
+    assert [tier.name for tier in plan.tiers] == ["cpu", "disk", "storage"]
+    assert {tier.connector for tier in plan.tiers} == {"LMCacheConnectorV1"}
+    assert [volume.name for volume in role_of(plan, "decode").volumes[-2:]] == ["kv-disk", "kv-storage"]
+    values = {variable.name: variable.value for variable in role_of(plan, "decode").env}
+    assert values["LMCACHE_REMOTE_URL"] == "fs://localhost:0/mnt/kv-storage"
+
+
+def test_only_the_nodes_disk_is_scratch() -> None:
+    plan = plan_of(PATH, cache={"storage": {"claim": "kv"}, "disk": {}})
+    kept = {
+        volume.name: (volume.own_directory, volume.scratch)
+        for volume in role_of(plan, "decode").volumes
+        if volume.own_directory
+    }
+    assert kept == {"kv-disk": ("$(POD_NAME)", True), "kv-storage": ("demo", False)}
+
+
+def test_the_transfer_is_asked_before_the_tier() -> None:
+    plan = plan_of("pd-disaggregation", GPT_OSS, with_=[PATH])
+    for role in plan.roles:
+        transfer = role.flags["kv-transfer-config"]
+        assert (transfer["kv_connector"], transfer["kv_role"]) == ("MultiConnector", "kv_both")
+        children = transfer["kv_connector_extra_config"]["connectors"]
+        assert [(each["kv_connector"], each["kv_role"]) for each in children] == [
+            ("NixlConnector", "kv_both"),
+            ("OffloadingConnector", "kv_both"),
+        ]
+        assert children[0]["kv_connector_extra_config"]["backends"] == ["LIBFABRIC"]
+        assert children[1]["kv_connector_extra_config"]["cpu_bytes_to_use"] == plan.tiers[0].bytes[role.name]
+
+
+@pytest.mark.parametrize(
+    ("path", "cache"),
+    [
+        ("pd-disaggregation", {"cpu": {"size": "1Gi"}}),
+        (PATH, {"cpu": {"connector": "offloading"}, "disk": {}}),
+        (PATH, {"cpu": {"connector": "offloading"}, "storage": {"claim": "kv"}}),
+    ],
+)
+def test_tiers_that_do_not_go_together_are_an_error(path: str, cache: dict[str, object]) -> None:
+    with pytest.raises(SpecError, match="PATH004"):
+        plan_of(path, QWEN, cache=cache)

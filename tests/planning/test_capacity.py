@@ -1,0 +1,94 @@
+"""GPU memory by vLLM's own formulas, against what vLLM 0.15.1 computes and what was measured."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from llmdgen.facts import catalogue
+from llmdgen.planning.capacity import expert_bytes, experts_divide, kv_bytes_per_token, smallest_tensor, weights_per_gpu
+from llmdgen.planning.contribution import Size
+from tests.specs import DEEPSEEK, GPT_OSS, QWEN, plan_of, role_of
+
+MODELS = Path(__file__).parents[3] / "shared" / "facts" / "models.json"
+
+
+@pytest.mark.parametrize(
+    ("model", "tensor", "dtype", "hybrid", "expected"),
+    [
+        (QWEN, 2, "auto", True, 131_072),
+        (QWEN, 2, "fp8", True, 65_536),
+        (GPT_OSS, 1, "auto", False, 73_728),
+        (GPT_OSS, 1, "auto", True, 36_864),
+        (GPT_OSS, 16, "auto", False, 9_216),  # eight KV heads: a whole one stays on each of sixteen ranks
+        (DEEPSEEK, 1, "auto", True, 70_272),
+        (DEEPSEEK, 8, "auto", True, 70_272),  # MLA is not divided
+    ],
+)
+def test_a_token_takes_what_vllm_says(model: str, tensor: int, dtype: str, hybrid: bool, expected: int) -> None:
+    assert kv_bytes_per_token(catalogue.model(model), tensor, dtype, hybrid=hybrid) == expected
+
+
+def _documented() -> list[dict[str, object]]:
+    return json.loads(MODELS.read_text("utf-8")) if MODELS.is_file() else []
+
+
+@pytest.mark.skipif(not MODELS.is_file(), reason="the survey of models is not beside the repository")
+@pytest.mark.parametrize("row", _documented(), ids=lambda row: str(row["id"]))
+def test_every_surveyed_model_takes_what_the_survey_says(row: dict[str, dict[str, int]]) -> None:
+    facts = catalogue.model(str(row["id"]))
+    for dtype, expected in (row.get("kv_bytes_per_token") or {}).items():
+        if expected is not None and dtype in ("bf16", "fp8"):
+            name = "auto" if dtype == "bf16" else "fp8"
+            assert kv_bytes_per_token(facts, 1, name, hybrid=True) == expected
+    for dtype, expected in (row.get("kv_bytes_per_token_hma_off") or {}).items():
+        if expected is not None and dtype in ("bf16", "fp8"):
+            name = "auto" if dtype == "bf16" else "fp8"
+            assert kv_bytes_per_token(facts, 1, name, hybrid=False) == expected
+
+
+def test_gpt_oss_takes_the_memory_that_was_measured() -> None:
+    use = role_of(plan_of("pd-disaggregation", GPT_OSS), "prefill").memory_use
+    assert use is not None
+    assert use.weights / 2**30 == pytest.approx(64.38, rel=0.01)
+
+
+def test_a_connector_switches_the_hybrid_manager_off() -> None:
+    with_connector = role_of(plan_of("pd-disaggregation", GPT_OSS), "prefill").memory_use
+    without = role_of(
+        plan_of("inference-scheduling", GPT_OSS, decode={"parallelism": {"tensor": 1}}), "decode"
+    ).memory_use
+    assert with_connector is not None
+    assert without is not None
+    assert (with_connector.hybrid_off, without.hybrid_off) == (True, False)
+    assert with_connector.kv_bytes_per_token == 2 * without.kv_bytes_per_token
+
+
+def test_experts_are_divided_over_all_ranks_and_attention_is_not() -> None:
+    model = catalogue.model(DEEPSEEK)
+    size = Size(replicas=1, tensor=1, data=16, data_local=8, workers=2, expert=True)
+    dense = model.weight_bytes - expert_bytes(model)
+    assert weights_per_gpu(model, size) == pytest.approx(dense + expert_bytes(model) / 16, rel=1e-6)
+    assert weights_per_gpu(model, size, 32) == pytest.approx(dense + expert_bytes(model) * 288 / 256 / 16, rel=1e-6)
+
+
+def test_slices_of_experts_do_not_cut_a_quantisation_block() -> None:
+    model = catalogue.model(DEEPSEEK)
+    assert experts_divide(model, 16)
+    assert not experts_divide(model, 32)
+
+
+@pytest.mark.parametrize(("instance", "tensor"), [("p5.48xlarge", 2), ("g6e.48xlarge", 4), ("p6-b300.48xlarge", 1)])
+def test_the_smallest_tensor_size_leaves_the_cache_room(instance: str, tensor: int) -> None:
+    engine = catalogue.release_toml("v0.5.1", "engine.toml")
+    assert smallest_tensor(catalogue.model(QWEN), catalogue.instance(instance), engine, 0.6) == tensor
+
+
+def test_cpu_offload_and_a_fixed_cache_size_are_counted() -> None:
+    asked = {"args": {"kv-cache-memory-bytes": 10 * 2**30}}
+    use = role_of(plan_of("inference-scheduling", decode=asked), "decode").memory_use
+    assert use is not None
+    assert use.kv == 10 * 2**30
+    assert use.kv_tokens == 10 * 2**30 // use.kv_bytes_per_token

@@ -1,0 +1,139 @@
+"""Pods on nodes, against brute force and against what no placement can beat."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from llmdgen.facts.types import Gpu, Instance
+from llmdgen.planning.model import Node
+from llmdgen.planning.placement import Need, _nodes, pods_per_node
+from tests.specs import GPT_OSS, plan_of
+
+NODE = Node(
+    instance=Instance(
+        name="test.large",
+        architecture="amd64",
+        vcpus=8,
+        memory_gib=64,
+        gpu=Gpu(model="H100", count=8),
+        sources=("none",),
+    ),
+    label="test.large",
+    gpus=8,
+    efa=16,
+    cpu_millis=16000,
+    memory_mib=64,
+)
+NEEDS = st.builds(
+    Need,
+    st.integers(min_value=1, max_value=8),
+    st.integers(min_value=0, max_value=16),
+    st.integers(min_value=1, max_value=16000),
+    st.integers(min_value=1, max_value=64),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.tuples(NEEDS, st.integers(min_value=1, max_value=2000)), min_size=1, max_size=2))
+def test_nodes_are_never_over_committed(pods: list[tuple[Need, int]]) -> None:
+    nodes = _nodes(NODE, pods)
+    for used, room in zip(_sums(pods), (NODE.gpus, NODE.efa, 16000, 64), strict=True):
+        assert nodes >= -(-used // room)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.tuples(NEEDS, st.integers(min_value=1, max_value=40)), min_size=1, max_size=3))
+def test_counted_nodes_are_those_of_first_fit_pod_by_pod(pods: list[tuple[Need, int]]) -> None:
+    free: list[Need] = []
+    for need, count in sorted(pods, reverse=True):
+        for _ in range(count):
+            place = next((index for index, room in enumerate(free) if _fits(need, room)), None)
+            if place is None:
+                free.append(Need(8, 16, 16000, 64))
+                place = len(free) - 1
+            free[place] = _less(free[place], need)
+    assert _nodes(NODE, pods) == len(free)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(NEEDS, min_size=1, max_size=6))
+def test_small_cases_take_at_most_two_nodes_for_every_one_of_the_best(needs: list[Need]) -> None:
+    found, best = _nodes(NODE, [(need, 1) for need in needs]), _fewest(tuple(needs))
+    assert best <= found <= 2 * best
+
+
+@given(NEEDS)
+def test_equal_pods_fill_a_node_up_to_its_scarcest_resource(need: Need) -> None:
+    count, scarce = pods_per_node(need, NODE)
+    sums = {
+        "GPUs": (need.gpus, 8),
+        "EFA interfaces": (need.efa, 16),
+        "cpu": (need.cpu_millis, 16000),
+        "memory": (need.memory_mib, 64),
+    }
+    assert all(each * count <= room for each, room in sums.values())
+    each, room = sums[scarce]
+    assert each * (count + 1) > room
+
+
+def test_what_aws_does_not_state_limits_nothing() -> None:
+    node = Node(instance=NODE.instance, label="x", gpus=8, efa=16, cpu_millis=None, memory_mib=None)
+    assert pods_per_node(Need(1, 2, 10**9, 10**9), node) == (8, "GPUs")
+
+
+def test_prefill_and_decode_share_a_node_that_has_room_for_both() -> None:
+    plan = plan_of("pd-disaggregation", GPT_OSS)
+    assert [(pool.nodes, pool.gpus_used, pool.efa_used) for pool in plan.pools] == [(1, 8, 32)]
+
+
+def test_roles_on_other_hardware_have_nodes_of_their_own() -> None:
+    plan = plan_of("pd-disaggregation", GPT_OSS, prefill={"instanceType": "p5en.48xlarge"})
+    assert [(pool.instance, pool.nodes, pool.efa_used) for pool in plan.pools] == [
+        ("p5en.48xlarge", 1, 8),
+        ("p5.48xlarge", 1, 16),
+    ]
+    assert plan.target == "p5en.48xlarge_p5.48xlarge"
+
+
+def _sums(pods: list[tuple[Need, int]]) -> tuple[int, int, int, int]:
+    return (
+        sum(need.gpus * count for need, count in pods),
+        sum(need.efa * count for need, count in pods),
+        sum(need.cpu_millis * count for need, count in pods),
+        sum(need.memory_mib * count for need, count in pods),
+    )
+
+
+def _fits(need: Need, room: Need) -> bool:
+    return (
+        need.gpus <= room.gpus
+        and need.efa <= room.efa
+        and need.cpu_millis <= room.cpu_millis
+        and need.memory_mib <= room.memory_mib
+    )
+
+
+def _less(room: Need, need: Need) -> Need:
+    return Need(
+        room.gpus - need.gpus, room.efa - need.efa, room.cpu_millis - need.cpu_millis, room.memory_mib - need.memory_mib
+    )
+
+
+def _fewest(needs: tuple[Need, ...]) -> int:
+    """The fewest nodes of all placements, by trying them."""
+
+    @cache
+    def place(index: int, rooms: tuple[Need, ...]) -> int:
+        if index == len(needs):
+            return len(rooms)
+        need = needs[index]
+        best = place(index + 1, tuple(sorted((*rooms, _less(Need(8, 16, 16000, 64), need)))))
+        for at, room in enumerate(rooms):
+            if _fits(need, room):
+                best = min(best, place(index + 1, tuple(sorted((*rooms[:at], _less(room, need), *rooms[at + 1 :])))))
+        return best
+
+    return place(0, ())
