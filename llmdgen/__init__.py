@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from llmdgen.api import load, plan, render
-    from llmdgen.plan.model import Plan
+    from llmdgen.planning.model import Plan
     from llmdgen.spec.model import Spec
 
 __version__ = "0.1.0"
@@ -23,7 +23,7 @@ _HOMES = {
     "load": "llmdgen.api",
     "plan": "llmdgen.api",
     "render": "llmdgen.api",
-    "Plan": "llmdgen.plan.model",
+    "Plan": "llmdgen.planning.model",
     "Spec": "llmdgen.spec.model",
 }
 

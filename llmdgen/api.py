@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from llmdgen.findings import Located, Severity, SpecError
-from llmdgen.plan.model import Plan
+from llmdgen.planning.model import Plan
 from llmdgen.spec.model import Spec
 
 
@@ -41,7 +41,7 @@ def plan(spec: Spec, instance_type: str) -> Plan:
 
 def draft(spec: Spec, instance_type: str) -> Plan:
     """The plan before its checks, which may hold errors. Raises SpecError where no plan is possible at all."""
-    from llmdgen.plan.build import build
+    from llmdgen.planning.build import build
 
     return build(spec, instance_type)
 
@@ -69,7 +69,7 @@ def render(decided: Plan, charts: str | None = None) -> dict[str, str]:
 
     `charts` is the path from that directory to a directory of charts, for machines without a network.
     """
-    from llmdgen.render.files import files
+    from llmdgen.rendering.files import files
 
     warnings = tuple(found for found in check(decided) if not found.is_error)
     return files(decided, warnings, charts)

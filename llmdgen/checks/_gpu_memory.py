@@ -11,10 +11,10 @@ from msgspec import Struct, structs
 
 from llmdgen.checks._places import runs_models
 from llmdgen.facts.types import Instance, ModelFacts
-from llmdgen.plan.capacity import Memory, experts_divide, resident_ratio, weights_per_gpu
-from llmdgen.plan.contribution import Size
-from llmdgen.plan.model import Plan, RolePlan
-from llmdgen.plan.quantities import GIB, MIB, decimal, whole
+from llmdgen.planning.capacity import Memory, experts_divide, resident_ratio, weights_per_gpu
+from llmdgen.planning.contribution import Size
+from llmdgen.planning.model import Plan, RolePlan
+from llmdgen.planning.quantities import GIB, MIB, decimal, whole
 
 CONTEXT_STEP = 1024
 

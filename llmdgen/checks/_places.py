@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from llmdgen.findings import Route
-from llmdgen.plan.model import Plan, RolePlan
+from llmdgen.planning.model import Plan, RolePlan
 from llmdgen.spec.model import Resources, Role
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from llmdgen.checks._places import by_type, crossing, family, hardware, runs_models, size, type_of
 from llmdgen.checks.registry import Draft, found, rule
-from llmdgen.plan.efa import share
-from llmdgen.plan.model import Plan, RolePlan
+from llmdgen.planning.efa import share
+from llmdgen.planning.model import Plan, RolePlan
 
 ATTACHED = ("spec", "cluster", "efaPerNode")
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from llmdgen.engine.check import Numbers, RoleSettings, check_role
 from llmdgen.engine.flags import flag_table
 from llmdgen.findings import Finding
-from llmdgen.plan.model import Plan, RolePlan
-from llmdgen.plan.quantities import MIB
+from llmdgen.planning.model import Plan, RolePlan
+from llmdgen.planning.quantities import MIB
 
 
 def engine_findings(plan: Plan) -> Iterator[Finding]:

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from llmdgen.checks._places import asked, by_type, hardware, resources, runs_models, size
 from llmdgen.checks.registry import Draft, found, rule
-from llmdgen.plan.contribution import Tier
-from llmdgen.plan.model import Plan, RolePlan
-from llmdgen.plan.quantities import GIB, MIB, cpu_text, mib_text, to_bytes
+from llmdgen.planning.contribution import Tier
+from llmdgen.planning.model import Plan, RolePlan
+from llmdgen.planning.quantities import GIB, MIB, cpu_text, mib_text, to_bytes
 
 GB = 10**9
 # Host memory of each rank beside caches: CUDA context, NCCL and pinned staging buffers. An estimate.

@@ -8,7 +8,7 @@ from typing import Any
 from llmdgen.checks._annotations import items, pairs, wrong
 from llmdgen.checks.registry import Draft, found, rule
 from llmdgen.facts.catalogue import table
-from llmdgen.plan.model import Plan
+from llmdgen.planning.model import Plan
 from llmdgen.suggest import did_you_mean
 
 AT = ("spec", "gateway", "loadBalancer")

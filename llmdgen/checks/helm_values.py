@@ -13,7 +13,7 @@ from llmdgen.checks._value_paths import dotted, is_below, leaves, misshapen, nod
 from llmdgen.checks.registry import Draft, found, rule
 from llmdgen.facts.catalogue import release_toml
 from llmdgen.findings import Route
-from llmdgen.plan.model import Plan
+from llmdgen.planning.model import Plan
 from llmdgen.suggest import did_you_mean
 
 CHARTS = ("infra", "gaie", "ms")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from llmdgen.checks.registry import Draft, found, rule
-from llmdgen.plan.model import Plan, RolePlan
-from llmdgen.plan.quantities import GIB, MIB, to_bytes
+from llmdgen.planning.model import Plan, RolePlan
+from llmdgen.planning.quantities import GIB, MIB, to_bytes
 
 LONGEST_LABEL = 63
 REVISION_SUFFIX = 11  # "-" and the revision hash of a StatefulSet, in the label controller-revision-hash

@@ -16,9 +16,9 @@ from llmdgen.checks._places import size
 from llmdgen.checks.registry import Draft, found, rule
 from llmdgen.facts.types import ModelFacts
 from llmdgen.findings import Route
-from llmdgen.plan.capacity import Memory, experts_divide, resident_ratio, weights_per_gpu
-from llmdgen.plan.model import Plan, RolePlan
-from llmdgen.plan.quantities import GIB, MIB, to_bytes
+from llmdgen.planning.capacity import Memory, experts_divide, resident_ratio, weights_per_gpu
+from llmdgen.planning.model import Plan, RolePlan
+from llmdgen.planning.quantities import GIB, MIB, to_bytes
 
 MODEL = ("spec", "model", "name")
 

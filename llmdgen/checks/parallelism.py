@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from llmdgen.checks._places import runs_models, size
 from llmdgen.checks.registry import Draft, found, rule
-from llmdgen.plan.model import Plan
+from llmdgen.planning.model import Plan
 
 
 @rule("PAR001", "warning", "experts cut into slices over several pods")

@@ -14,7 +14,7 @@ from msgspec import Struct
 from llmdgen.findings import Finding, Route, Severity
 
 if TYPE_CHECKING:
-    from llmdgen.plan.model import Plan
+    from llmdgen.planning.model import Plan
 
 
 class Draft(Struct, frozen=True):

@@ -9,7 +9,7 @@ from typing import Any
 from llmdgen.checks._endpoint_picker import BY_PREFIX, PRECISE, faults, of_type, parameters_of
 from llmdgen.checks.registry import Draft, found, rule
 from llmdgen.findings import Route
-from llmdgen.plan.model import Plan, RolePlan
+from llmdgen.planning.model import Plan, RolePlan
 from llmdgen.suggest import did_you_mean, one_of
 
 AT = ("spec", "scheduler")

@@ -9,8 +9,8 @@ from msgspec import structs
 from llmdgen.checks._gpu_memory import fits_heads, loaded
 from llmdgen.checks._places import flag, size
 from llmdgen.checks.registry import Draft, found, rule
-from llmdgen.plan.capacity import experts_divide, weights_per_gpu
-from llmdgen.plan.model import Plan
+from llmdgen.planning.capacity import experts_divide, weights_per_gpu
+from llmdgen.planning.model import Plan
 
 
 @rule("MOD008", "warning", "KV cache stored more than once")
@@ -29,12 +29,14 @@ def kv_is_divided(plan: Plan) -> Iterator[Draft]:
             continue
         what = "one latent KV vector a layer" if model.mla else f"{model.kv_heads} KV heads"
         fewer, ranks = tensor // copies, role.size.data_local * copies
+        spread = structs.replace(
+            role.size, tensor=fewer, data=role.size.data * copies, data_local=ranks, expert=model.experts is not None
+        )
+        if weights_per_gpu(model, spread) > use.budget // 2:
+            continue
+        fix = f"set tensor: {fewer} with {copies} times the replicas"
         if model.experts:
             fix = f"set parallelism: {{tensor: {fewer}, dataLocal: {ranks}, expert: true}}, or use wide-ep"
-        elif weights_per_gpu(model, structs.replace(role.size, tensor=fewer)) < use.budget // 2:
-            fix = f"set tensor: {fewer} with {copies} times the replicas"
-        else:
-            continue
         yield found(
             *size(plan, role, "tensor"),
             says=f"{model.id} has {what}, so tensor: {tensor} keeps {copies} copies of the {role.name} KV cache",

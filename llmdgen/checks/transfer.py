@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from llmdgen.checks._places import by_type, family, flag, hardware, transferring, type_of
 from llmdgen.checks.registry import Draft, found, rule
-from llmdgen.plan.model import Plan, RolePlan
+from llmdgen.planning.model import Plan, RolePlan
 
 TRANSFER_BLOCK = 128
 BACKEND = ("spec", "transfer", "backend")

@@ -12,7 +12,7 @@ from llmdgen.cli.schema import NAME as SCHEMA
 from llmdgen.cli.terminal import complain, report
 from llmdgen.facts import catalogue
 from llmdgen.findings import SpecError
-from llmdgen.plan.model import Plan
+from llmdgen.planning.model import Plan
 
 USUAL_NODES = "p5en.48xlarge"  # room for the usual model in every role, and EFA
 USUAL_MODEL = "openai/gpt-oss-120b"
@@ -66,7 +66,7 @@ def starting_spec(path: str, model: str, instance_type: str) -> str:
 
 def _text(path: str, model: str, instance_type: str, plan: Plan | None) -> str:
     """The spec; without a plan, without what only a plan knows."""
-    from llmdgen.render.environment import render
+    from llmdgen.rendering.environment import render
 
     release = catalogue.release_names()[-1]
     return render(

@@ -16,7 +16,7 @@ from llmdgen.output.digests import facts_digest, spec_digest
 from llmdgen.output.lock import digest
 from llmdgen.output.rules import refusal
 from llmdgen.output.tree import Rendered
-from llmdgen.plan.model import Plan
+from llmdgen.planning.model import Plan
 from llmdgen.spec.model import Spec
 
 CLUSTER = "cluster"  # rendered/cluster/ holds prerequisites
@@ -108,7 +108,7 @@ def missing_charts(charts: str | None) -> list[Located]:
     """A finding for each chart that --charts promises and that is not there."""
     if charts is None:
         return []
-    from llmdgen.render.files import CHART_FOLDERS
+    from llmdgen.rendering.files import CHART_FOLDERS
 
     return [
         refusal(rules.NO_CHARTS, charts, f"there is no {folder}/Chart.yaml", "unpack the chart there")
@@ -136,7 +136,7 @@ def command_line(specs: Iterable[str], settings: Settings) -> str:
 
 
 def _files(plan: Plan, warnings: tuple[Located, ...], settings: Settings) -> dict[str, str]:
-    from llmdgen.render.files import files
+    from llmdgen.rendering.files import files
 
     charts = settings.charts
     if charts is not None:

@@ -8,7 +8,7 @@ import click
 
 from llmdgen.cli import options, status, work
 from llmdgen.cli.terminal import columns, report, say
-from llmdgen.plan.model import Plan
+from llmdgen.planning.model import Plan
 
 
 @click.command()
@@ -36,7 +36,7 @@ def command(spec: str, instance_types: tuple[str, ...], form: str) -> int:
 
 
 def _print_drawing(plans: list[Plan]) -> None:
-    from llmdgen.render.topology import topology
+    from llmdgen.rendering.topology import topology
 
     if len(plans) != 1:
         raise click.UsageError("one drawing shows one instance type: choose it with --instance-type")
@@ -46,7 +46,7 @@ def _print_drawing(plans: list[Plan]) -> None:
 def _print_json(plans: list[Plan]) -> None:
     import msgspec
 
-    from llmdgen.render.allocation import allocation
+    from llmdgen.rendering.allocation import allocation
 
     text = msgspec.json.encode([allocation(plan) for plan in plans])
     click.echo(msgspec.json.format(text, indent=2).decode())
@@ -54,7 +54,7 @@ def _print_json(plans: list[Plan]) -> None:
 
 def _table(plan: Plan) -> str:
     """A plan for a terminal: a line of its own for each role, and for the nodes that the roles share."""
-    from llmdgen.render.allocation import allocation
+    from llmdgen.rendering.allocation import allocation
 
     taken = allocation(plan)
     title = f"{plan.spec.name} on {plan.target}: {' + '.join(plan.paths)}, llm-d {plan.release.name}"

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from llmdgen.findings import Located, SpecError
-from llmdgen.plan.model import Plan
+from llmdgen.planning.model import Plan
 from llmdgen.spec.model import Spec
 
 

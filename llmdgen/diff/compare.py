@@ -17,10 +17,11 @@ class Change(Struct, frozen=True):
     @property
     def delta(self) -> int | float | None:
         """How much a number grew, None for anything else."""
-        numbers = [
-            each for each in (self.old, self.new) if isinstance(each, int | float) and not isinstance(each, bool)
-        ]
-        return numbers[1] - numbers[0] if len(numbers) == 2 else None
+        if isinstance(self.old, bool) or isinstance(self.new, bool):
+            return None
+        if isinstance(self.old, int | float) and isinstance(self.new, int | float):
+            return self.new - self.old
+        return None
 
 
 def changes(old: State, new: State) -> tuple[Change, ...]:

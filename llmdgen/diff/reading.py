@@ -66,7 +66,8 @@ def _without_names(facts: Facts) -> Facts:
         if key.topic == "value":
             key = Key(key.subject, key.topic, neutral(key.name))
             if isinstance(value, str):
-                value = "<namespace>" if value == namespace else neutral(value)
+                is_namespace = value == namespace and key.name.endswith("namespace")
+                value = "<namespace>" if is_namespace else neutral(value)
         found[key] = value
     return found
 

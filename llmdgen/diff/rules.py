@@ -21,16 +21,31 @@ WEIGHTS: tuple[Weight, ...] = ("breaks", "interrupts", "costs", "note")
 
 # Facts of a role that are part of its pod template, so that a change replaces the pods.
 POD_TOPICS = frozenset(
-    "placement parallelism image connectors connector flag script env resource device probe port volume pod".split()
+    {
+        "placement",
+        "parallelism",
+        "image",
+        "connectors",
+        "connector",
+        "flag",
+        "script",
+        "env",
+        "resource",
+        "device",
+        "probe",
+        "port",
+        "volume",
+        "pod",
+    }
 )
 # The scheduler's: its plugins are in a ConfigMap instead.
-SCHEDULER_POD_TOPICS = frozenset("image flag env pod".split())
-SCHEDULER_CONFIG_TOPICS = frozenset("plugin weight parameter".split())
+SCHEDULER_POD_TOPICS = frozenset({"image", "flag", "env", "pod"})
+SCHEDULER_CONFIG_TOPICS = frozenset({"plugin", "weight", "parameter"})
 # Facts of the model that every pod carries: volume, mount, arguments and the Secret's reference.
-MODEL_TOPICS = frozenset(("model", "secret"))
+MODEL_TOPICS = frozenset({"model", "secret"})
 # What LMCache makes its keys of: a stored block is found again only under the same.
 CACHE_KEYS = frozenset(("env PYTHONHASHSEED", "env LMCACHE_CHUNK_SIZE", "--kv-cache-dtype", "tensor parallelism"))
-SHARED_CACHES = ("disk cache of a pod", "storage cache of a pod")
+SHARED_CACHE = "storage cache of a pod"  # the disk tier is each pod's own, and goes with it
 SURGE = 0.25  # of a Deployment's replicas: Kubernetes' default for pods above and below the number asked for
 
 
@@ -57,6 +72,12 @@ class Step(Struct, frozen=True):
     def is_new(self) -> bool:
         """Whether other releases or another namespace make it a deployment of its own."""
         return bool(self.changed("deployment", ("name", "namespace")))
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether Kubernetes refuses the new Deployments as an update of the old."""
+        kinds = {state.text("deployment", "workload", "workload") for state in (self.old, self.new)}
+        return kinds == {"Deployment"} and not self.is_new and bool(self.changed("deployment", ("label",)))
 
     def serves(self, role: str) -> bool:
         """Whether both sides have the role."""
@@ -85,17 +106,14 @@ def another_deployment(step: Step) -> Iterator[Consequence]:
     """Helm knows releases by name and namespace: others are installed beside the old ones."""
     if step.is_new:
         says = (
-            "a new deployment beside the old one, which stays and keeps its nodes until `helmfile destroy` of the old"
+            "a new deployment beside the old one, which keeps its nodes until `helmfile destroy` of the old"
         )
         yield Consequence("breaks", says)
 
 
 def selector_is_immutable(step: Step) -> Iterator[Consequence]:
     """The chart makes `modelArtifacts.labels` the selector of its Deployments, which Kubernetes never lets change."""
-    deployments = all(
-        state.text("deployment", "workload", "workload") == "Deployment" for state in (step.old, step.new)
-    )
-    if deployments and not step.is_new and step.changed("deployment", ("label",)):
+    if step.is_refused:
         release = step.new.text("deployment", "name", "release ms")
         namespace = step.new.text("deployment", "namespace", "namespace")
         yield Consequence(
@@ -114,7 +132,7 @@ def kind_of_workload(step: Step) -> Iterator[Consequence]:
 def pods_restart(step: Step) -> Iterator[Consequence]:
     """A changed pod template replaces every pod. A Deployment first starts a quarter more pods, and with fewer than
     four replicas it removes none before a new one is ready; where the planned nodes have no room, it waits for ever."""
-    if step.is_new or step.changed("deployment", ("workload",)):
+    if step.is_new or step.is_refused or step.changed("deployment", ("workload",)):
         return
     multinode = step.new.text("deployment", "workload", "workload") == "LeaderWorkerSet"
     how = "group by group" if multinode else "a rolling update"
@@ -129,8 +147,8 @@ def pods_restart(step: Step) -> Iterator[Consequence]:
         if not multinode and gpus and 0 < replicas < 1 / SURGE and free < gpus:
             yield Consequence(
                 "interrupts",
-                f"the rolling update of {{roles}} waits for room for one more pod ({gpus} GPU{'s'[: gpus != 1]}; {free} free "
-                f"on the planned {instance} nodes): add a node, or delete an old pod (downtime)",
+                f"the rolling update of {{roles}} waits for room for one more pod ({gpus} GPU{'s'[: gpus != 1]}; "
+                f"{free} free on the planned {instance} nodes): add a node, or delete an old pod (downtime)",
                 (role,),
             )
 
@@ -170,16 +188,12 @@ def replicas_of_a_role(step: Step) -> Iterator[Consequence]:
     for role in ROLES:
         for each in step.changed(role, ("replicas",)):
             if isinstance(each.delta, int) and not step.restarts(role):
-                says = "start" if each.delta > 0 else "stop, with their prefix caches"
-                several = abs(each.delta) != 1
-                group = "replica" if step.new.text("deployment", "workload", "workload") == "LeaderWorkerSet" else "pod"
-                says = (
-                    says
-                    if several
-                    else says.replace("start", "starts").replace("stop", "stops").replace("their", "its")
-                )
-                says = says if several else says.replace("caches", "cache")
-                yield Consequence("note", f"{abs(each.delta)} {{roles}} {group}{'s'[:several]} {says}", (role,))
+                grouped = step.new.text("deployment", "workload", "workload") == "LeaderWorkerSet"
+                one = abs(each.delta) == 1
+                what = ("replica" if grouped else "pod") + ("" if one else "s")
+                starts, stops = ("starts", "stops, with its") if one else ("start", "stop, with their")
+                does = starts if each.delta > 0 else f"{stops} prefix cache"
+                yield Consequence("note", f"{abs(each.delta)} {{roles}} {what} {does}", (role,))
 
 
 def roles_come_and_go(step: Step) -> Iterator[Consequence]:
@@ -212,22 +226,19 @@ def shorter_requests(step: Step) -> Iterator[Consequence]:
 def stored_blocks(step: Step) -> Iterator[Consequence]:
     """What LMCache stored is found by a hash of tokens, chunk size, seed, model, type and tensor parallelism."""
     for role in ROLES:
-        if not any(state.get(role, "cache", name) for state in (step.old, step.new) for name in SHARED_CACHES):
+        if not all(state.get(role, "cache", SHARED_CACHE) for state in (step.old, step.new)):
             continue
         names = [each.key.name for each in step.changed(role, POD_TOPICS) if each.key.name in CACHE_KEYS]
-        names += ["model" for each in step.changed("model", ("model",)) if each.key.name == "name"][:1]
-        for name in names:
-            what = name.removeprefix("env ")
-            yield Consequence(
-                "costs", f"blocks on disk and shared storage are not found again ({what} changed)", (role,)
-            )
+        names += [f"model {each.key.name}" for each in step.changed("model", ("model",)) if each.key.name == "name"]
+        if names:
+            what = ", ".join(name.removeprefix("env ") for name in names)
+            yield Consequence("costs", f"blocks on shared storage are not found again ({what} changed)", (role,))
 
 
 def block_size_of_scheduler(step: Step) -> Iterator[Consequence]:
-    """Blocks of another size have other hashes, so scores mean nothing until every pod has the new size."""
-    for role in ROLES:
-        if any(each.key.name == "--block-size" for each in step.changed(role, ("flag",))):
-            yield Consequence("costs", "cached prefixes are not shared between pods of the old and the new block size")
+    """The scheduler's prefix scores count blocks of its own configuration or of what pods report."""
+    if any(each.key.name == "--block-size" for role in ROLES for each in step.changed(role, ("flag",))):
+        yield Consequence("costs", "prefix scores are off until every pod and the scheduler have the new block size")
 
 
 def scheduler_restarts(step: Step) -> Iterator[Consequence]:

@@ -18,7 +18,7 @@ _TOO_MUCH = "name one rendered directory"
 def spec_side(path: str) -> Side:
     """The targets of every spec in a file, rendered in memory. Raises SpecError where a spec cannot be planned."""
     from llmdgen.api import draft, targets
-    from llmdgen.render.files import files
+    from llmdgen.rendering.files import files
     from llmdgen.spec.load import load_all
 
     side: Side = {}

@@ -74,10 +74,9 @@ def _plugins(picker: dict[str, Any], place: str) -> Facts:
     for profile in listing(taken(config, "schedulingProfiles")):
         of = str(mapping(profile).get("name"))
         for reference in listing(taken(mapping(profile), "plugins")):
-            name = mapping(reference).get("pluginRef")
-            facts[Key("scheduler", "weight", f"{name} in profile {of}")] = fact(
-                mapping(reference).get("weight", "used")
-            )
+            scorer = str(mapping(reference).get("pluginRef"))
+            weight = fact(mapping(reference).get("weight", "used"))
+            facts[Key("scheduler", "weight", f"{scorer} in profile {of}")] = weight
         rest = {key: value for key, value in mapping(profile).items() if key != "name"}
         facts |= {Key("scheduler", "parameter", f"profile {of} {path}"): value for path, value in leaves(rest) if path}
     facts |= {Key("scheduler", "parameter", path): value for path, value in leaves(config) if path}

@@ -21,6 +21,8 @@ def value(given: Value) -> str:
         text = ", ".join(value(each) for each in given) or "none"
     elif isinstance(given, str):
         text = " ".join(given.split()) or '""'
+    elif isinstance(given, float) and given.is_integer():
+        text = str(int(given))
     else:
         text = compact(given)
     return text
@@ -47,7 +49,7 @@ def delta(line: Line) -> str:
     grown = line.delta
     if grown is None or not isinstance(line.old, int | float):
         return ""
-    if line.topic == "cache" and line.old:
+    if line.name.startswith("KV cache") and line.old:
         return f"{100 * grown / line.old:+.0f} %".replace("+0 %", "").replace("-0 %", "")
     return f"{grown:+g}" if line.topic in ("replicas", "nodes", "total", "device", "parallelism") else ""
 

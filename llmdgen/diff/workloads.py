@@ -22,7 +22,7 @@ _PROBES = ("startupProbe", "livenessProbe", "readinessProbe")
 
 
 def workload_facts(tree: dict[str, Any], release: str, argv: dict[str, tuple[str, ...]]) -> Facts:
-    """The facts of the model servers. `argv` is what each role's vllm/*.args says, for a role whose values do not tell."""
+    """The facts of the model servers. `argv` is each role's vllm/*.args, for a role whose values do not tell."""
     facts: Facts = {}
     multinode = taken(tree, "multinode")
     facts[Key("deployment", "workload", "workload")] = "LeaderWorkerSet" if multinode else "Deployment"
@@ -200,7 +200,7 @@ def _resources(role: str, prefix: str, resources: dict[str, Any]) -> Facts:
 
 def _quantity(name: str, value: Any) -> Value:
     """A quantity in one spelling: "8000m" and 8 are 8, 65536Mi is 64Gi; a count of devices is a number."""
-    from llmdgen.plan.quantities import MIB, cpu_text, mib_text, to_bytes, to_millis
+    from llmdgen.planning.quantities import MIB, cpu_text, mib_text, to_bytes, to_millis
 
     text = compact(value)
     if value is None or len(text) > 30:

@@ -13,7 +13,7 @@ from functools import cache
 from importlib import import_module
 from typing import Protocol, cast
 
-from llmdgen.plan.contribution import Contribution, RoleName, Shape, Situation, Size
+from llmdgen.planning.contribution import Contribution, RoleName, Shape, Situation, Size
 from llmdgen.resources import PACKAGE
 
 

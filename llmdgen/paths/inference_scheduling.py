@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from llmdgen.plan.contribution import Contribution, RoleName, Scorer, Shape, Situation, Size
-from llmdgen.plan.shapes import whole_model_servers
+from llmdgen.planning.contribution import Contribution, RoleName, Scorer, Shape, Situation, Size
+from llmdgen.planning.shapes import whole_model_servers
 
 NAME = "inference-scheduling"
 RANK = 10

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from llmdgen.plan.contribution import Contribution, RoleName, Scorer, Shape, Situation, Size
-from llmdgen.plan.shapes import shape, tight_tensor
-from llmdgen.plan.transfer import SIDE_CHANNEL, nixl
+from llmdgen.planning.contribution import Contribution, RoleName, Scorer, Shape, Situation, Size
+from llmdgen.planning.shapes import shape, tight_tensor
+from llmdgen.planning.transfer import SIDE_CHANNEL, nixl
 
 NAME = "pd-disaggregation"
 RANK = 20

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from llmdgen.plan.contribution import Contribution, EnvVar, RoleName, Scorer, Shape, Situation, Size
-from llmdgen.plan.shapes import whole_model_servers
+from llmdgen.planning.contribution import Contribution, EnvVar, RoleName, Scorer, Shape, Situation, Size
+from llmdgen.planning.shapes import whole_model_servers
 
 NAME = "precise-prefix-cache"
 RANK = 4

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from llmdgen.plan.cache_tiers import lmcache_environment, lmcache_volumes, offloading, tiers
-from llmdgen.plan.contribution import Connector, Contribution, RoleName, Scorer, Shape, Situation, Size
-from llmdgen.plan.quantities import MIB
-from llmdgen.plan.shapes import whole_model_servers
+from llmdgen.planning.cache_tiers import lmcache_environment, lmcache_volumes, offloading, tiers
+from llmdgen.planning.contribution import Connector, Contribution, RoleName, Scorer, Shape, Situation, Size
+from llmdgen.planning.quantities import MIB
+from llmdgen.planning.shapes import whole_model_servers
 
 NAME = "tiered-prefix-cache"
 RANK = 5

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from llmdgen.plan.capacity import resident_ratio, weights_per_gpu
-from llmdgen.plan.contribution import Contribution, EnvVar, RoleName, Shape, Situation, Size
-from llmdgen.plan.quantities import MIB
-from llmdgen.plan.shapes import ROOMY
-from llmdgen.plan.transfer import SIDE_CHANNEL, nixl
+from llmdgen.planning.capacity import resident_ratio, weights_per_gpu
+from llmdgen.planning.contribution import Contribution, EnvVar, RoleName, Shape, Situation, Size
+from llmdgen.planning.quantities import MIB
+from llmdgen.planning.shapes import ROOMY
+from llmdgen.planning.transfer import SIDE_CHANNEL, nixl
 
 NAME = "wide-ep"
 RANK = 30

@@ -11,7 +11,7 @@ from llmdgen.api import draft, targets
 from llmdgen.checks.registry import declare, found
 from llmdgen.facts.types import Instance, Release
 from llmdgen.findings import Located, SpecError
-from llmdgen.plan.model import Plan
+from llmdgen.planning.model import Plan
 from llmdgen.prerequisites.facts import Need
 from llmdgen.spec.model import Spec
 

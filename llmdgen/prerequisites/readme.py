@@ -6,8 +6,8 @@ from typing import Any
 
 from llmdgen.prerequisites.cluster import Cluster, Namespace
 from llmdgen.prerequisites.facts import Prerequisites
-from llmdgen.render.environment import render, shell_word
-from llmdgen.render.yaml_text import Text
+from llmdgen.rendering.environment import render, shell_word
+from llmdgen.rendering.yaml_text import Text
 
 KINDS = "https://github.com/kubernetes-sigs"
 MONITORS = "https://raw.githubusercontent.com/prometheus-operator/prometheus-operator"

@@ -67,9 +67,7 @@ class Model(Base, frozen=True, kw_only=True):
             ],
         ),
     ] = None
-    size: Annotated[Size | None, Meta(description="Model volume of each pod. Default: from the model facts.")] = (
-        None
-    )
+    size: Annotated[Size | None, Meta(description="Model volume of each pod. Default: from the model facts.")] = None
     auth_secret_name: Annotated[
         Subdomain | None,
         Meta(description="Secret whose key HF_TOKEN holds the Hugging Face token. Never the token itself."),
@@ -113,9 +111,9 @@ class Parallelism(Base, frozen=True, kw_only=True):
 
 class Resources(Base, frozen=True, kw_only=True):
     cpu: Annotated[Cpu | None, Meta(description="CPU of each pod, request and limit.")] = None
-    memory: Annotated[
-        Size | None, Meta(description="Memory of each pod, request and limit; holds /dev/shm too.")
-    ] = None
+    memory: Annotated[Size | None, Meta(description="Memory of each pod, request and limit; holds /dev/shm too.")] = (
+        None
+    )
     shm: Annotated[Size | None, Meta(description="Size of the memory-backed /dev/shm.")] = None
 
 

@@ -21,6 +21,8 @@ ROLES = ("prefill", "decode")
 # infra-<name>-inference-gateway-istio names a Service, and a Service's name has 63 characters at most.
 LONGEST_NAME = 63 - len("infra--inference-gateway-istio")
 
+LONGEST_INSTANCE_TYPE = 64
+
 
 def misnamed(data: dict[str, Any]) -> Iterator[Finding]:
     """Every finding about the names and texts of a document."""
@@ -103,13 +105,19 @@ def _instance_types(spec: dict[str, Any]) -> Iterator[Finding]:
 
 
 def _instance_type(name: str, *at: str | int) -> Iterator[Finding]:
-    try:
-        catalogue.instance(name)
-    except catalogue.UnknownFact as unknown:
+    if not _is_known(name):
         prefix = catalogue.HYPERPOD_PREFIX if name.startswith(catalogue.HYPERPOD_PREFIX) else ""
-        known = [f"{prefix}{each}" for each in unknown.known]
+        known = [f"{prefix}{each}" for each in catalogue.instance_names()]
         fix = did_you_mean(name, known, listed_up_to=0) or "`llmdgen list instances` shows those that are"
         yield error("SPEC009", f"instance type {quoted(name)} is not known", fix, *at)
+
+
+def _is_known(instance_type: str) -> bool:
+    """The catalogue opens a file by the name, so what is too long for a file's name is not asked for."""
+    try:
+        return len(instance_type) <= LONGEST_INSTANCE_TYPE and bool(catalogue.instance(instance_type))
+    except catalogue.UnknownFact:
+        return False
 
 
 def _model_name(spec: dict[str, Any]) -> Iterator[Finding]:

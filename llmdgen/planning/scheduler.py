@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from llmdgen.plan.contribution import Scorer, Situation
-from llmdgen.plan.fold import Folded
-from llmdgen.plan.model import RolePlan, SchedulerPlan
+from llmdgen.planning.contribution import Scorer, Situation
+from llmdgen.planning.fold import Folded
+from llmdgen.planning.model import RolePlan, SchedulerPlan
 
 API_VERSION = "inference.networking.x-k8s.io/v1alpha1"
 PREFIX = "prefix-cache-scorer"

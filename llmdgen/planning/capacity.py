@@ -11,8 +11,8 @@ from typing import Any
 from msgspec import Struct
 
 from llmdgen.facts.types import Instance, ModelFacts
-from llmdgen.plan.contribution import Size
-from llmdgen.plan.quantities import GIB, MIB, decimal, whole
+from llmdgen.planning.contribution import Size
+from llmdgen.planning.quantities import GIB, MIB, decimal, whole
 
 # Bytes of a KV element, by --kv-cache-dtype; auto follows the model, whose activations are 16 bit.
 KV_DTYPE_BYTES = {"auto": 2, "bfloat16": 2}

@@ -7,11 +7,11 @@ from typing import Any
 import msgspec
 
 from llmdgen.findings import Located, Severity
-from llmdgen.plan.contribution import Tier
-from llmdgen.plan.model import Plan, RolePlan
-from llmdgen.plan.quantities import GIB
-from llmdgen.render.environment import code, markdown, render, shell_word
-from llmdgen.render.yaml_text import Text
+from llmdgen.planning.contribution import Tier
+from llmdgen.planning.model import Plan, RolePlan
+from llmdgen.planning.quantities import GIB
+from llmdgen.rendering.environment import code, markdown, render, shell_word
+from llmdgen.rendering.yaml_text import Text
 
 FIRST_MESSAGE = "What is an EFA interface?"
 MOST_TOKENS = 128

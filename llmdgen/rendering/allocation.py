@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from llmdgen.plan.model import Plan, RolePlan
-from llmdgen.plan.quantities import GIB
+from llmdgen.planning.model import Plan, RolePlan
+from llmdgen.planning.quantities import GIB
 
 
 def allocation(plan: Plan) -> dict[str, Any]:

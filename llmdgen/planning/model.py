@@ -12,8 +12,8 @@ from msgspec import Struct
 
 from llmdgen.facts.types import Instance, ModelFacts, Release
 from llmdgen.findings import Route
-from llmdgen.plan.capacity import Memory
-from llmdgen.plan.contribution import Connector, EnvVar, RoleName, Scorer, Size, Tier, Volume
+from llmdgen.planning.capacity import Memory
+from llmdgen.planning.contribution import Connector, EnvVar, RoleName, Scorer, Size, Tier, Volume
 from llmdgen.spec.model import Spec
 
 

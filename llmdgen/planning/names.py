@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from llmdgen.plan.contribution import RoleName, Situation
-from llmdgen.plan.model import Names
+from llmdgen.planning.contribution import RoleName, Situation
+from llmdgen.planning.model import Names
 
 MODEL_LABEL_LENGTH = 63
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from llmdgen.plan.model import Plan
-from llmdgen.render.allocation import allocation
-from llmdgen.render.environment import render
-from llmdgen.render.gateway_objects import gateway_objects
-from llmdgen.render.overrides import merged
-from llmdgen.render.roles import role_values
-from llmdgen.render.route import http_route
-from llmdgen.render.summary import summary
-from llmdgen.render.topology import topology
-from llmdgen.render.yaml_text import dump
+from llmdgen.planning.model import Plan
+from llmdgen.rendering.allocation import allocation
+from llmdgen.rendering.environment import render
+from llmdgen.rendering.gateway_objects import gateway_objects
+from llmdgen.rendering.overrides import merged
+from llmdgen.rendering.roles import role_values
+from llmdgen.rendering.route import http_route
+from llmdgen.rendering.summary import summary
+from llmdgen.rendering.topology import topology
+from llmdgen.rendering.yaml_text import dump
 from llmdgen.findings import Located
 
 CHART_FOLDERS = {"infra": "llm-d-infra", "gaie": "inferencepool", "ms": "llm-d-modelservice"}

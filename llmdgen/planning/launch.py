@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from llmdgen.plan.contribution import RoleName, Situation, Size
+from llmdgen.planning.contribution import RoleName, Situation, Size
 
 LEADER_ADDRESS = "${LWS_LEADER_ADDRESS}"
 

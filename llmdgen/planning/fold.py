@@ -12,7 +12,7 @@ from typing import Any
 
 from llmdgen.checks.registry import declare
 from llmdgen.findings import Finding
-from llmdgen.plan.contribution import Contribution, EnvVar, RoleName, Scorer
+from llmdgen.planning.contribution import Contribution, EnvVar, RoleName, Scorer
 
 CONFLICT = declare(
     "PATH001",

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from llmdgen.plan.contribution import RoleName
-from llmdgen.plan.model import Node, Pool, RolePlan
+from llmdgen.planning.contribution import RoleName
+from llmdgen.planning.model import Node, Pool, RolePlan
 
 
 class Need(Struct, frozen=True, order=True):

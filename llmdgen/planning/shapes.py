@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from llmdgen.facts.types import Instance
-from llmdgen.plan.capacity import experts_divide, smallest_tensor
-from llmdgen.plan.contribution import RoleName, Shape, Situation
+from llmdgen.planning.capacity import experts_divide, smallest_tensor
+from llmdgen.planning.contribution import RoleName, Shape, Situation
 
 # Weights may take this much of the GPU's budget, so that the KV cache has room. A prefill server holds few requests.
 ROOMY = 0.6

@@ -13,17 +13,17 @@ from llmdgen.engine.flags import FlagTable, flag_table
 from llmdgen.facts import catalogue
 from llmdgen.facts.types import Instance, ModelFacts
 from llmdgen.findings import Finding, Located, Severity, SpecError
-from llmdgen.plan import problems
-from llmdgen.plan.contribution import RoleName, Shape, Situation, Size
-from llmdgen.plan.fold import Folded, fold
-from llmdgen.plan.gateway import gateway
-from llmdgen.plan.model import Plan, RolePlan
-from llmdgen.plan.names import labels, names
-from llmdgen.plan.placement import pools
-from llmdgen.plan.roles import plan_role, settle
-from llmdgen.plan.schedulable import tolerations
-from llmdgen.plan.scheduler import scheduler
-from llmdgen.plan.source import MOUNT_PATH, argument, uri, volume_size
+from llmdgen.planning import problems
+from llmdgen.planning.contribution import RoleName, Shape, Situation, Size
+from llmdgen.planning.fold import Folded, fold
+from llmdgen.planning.gateway import gateway
+from llmdgen.planning.model import Plan, RolePlan
+from llmdgen.planning.names import labels, names
+from llmdgen.planning.placement import pools
+from llmdgen.planning.roles import plan_role, settle
+from llmdgen.planning.schedulable import tolerations
+from llmdgen.planning.scheduler import scheduler
+from llmdgen.planning.source import MOUNT_PATH, argument, uri, volume_size
 from llmdgen.spec.model import Engine, Role, Spec
 
 ROLES: tuple[RoleName, ...] = ("prefill", "decode")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from llmdgen.plan.model import Plan
+from llmdgen.planning.model import Plan
 
 
 def http_route(plan: Plan) -> dict[str, Any]:

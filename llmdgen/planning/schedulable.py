@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from llmdgen.plan.model import Node
+from llmdgen.planning.model import Node
 from llmdgen.spec.model import Cluster
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from llmdgen.plan.model import GatewayPlan
+from llmdgen.planning.model import GatewayPlan
 from llmdgen.spec.model import Gateway
 
 PREFIX = "service.beta.kubernetes.io/aws-load-balancer-"

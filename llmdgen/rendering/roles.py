@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from llmdgen.plan.contribution import EnvVar, Volume
-from llmdgen.plan.launch import head
-from llmdgen.plan.model import Plan, RolePlan
-from llmdgen.render.environment import render
-from llmdgen.render.yaml_text import Text
+from llmdgen.planning.contribution import EnvVar, Volume
+from llmdgen.planning.launch import head
+from llmdgen.planning.model import Plan, RolePlan
+from llmdgen.rendering.environment import render
+from llmdgen.rendering.yaml_text import Text
 
 CONTINUED, ENDED = Text(" \\"), Text("")
 

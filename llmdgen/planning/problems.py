@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from llmdgen.checks.registry import Rule, declare, found
 from llmdgen.findings import Finding, Route
-from llmdgen.plan.contribution import RoleName, Situation, Size
-from llmdgen.plan.fold import Folded
+from llmdgen.planning.contribution import RoleName, Situation, Size
+from llmdgen.planning.fold import Folded
 
 ABSENT_ROLE = declare(
     "PATH002",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from llmdgen.plan.model import Plan, RolePlan
-from llmdgen.render.environment import render
+from llmdgen.planning.model import Plan, RolePlan
+from llmdgen.rendering.environment import render
 
 MOST_NODES = 12
 COLUMNS = 2

@@ -7,8 +7,8 @@ for each rank's own process.
 
 from __future__ import annotations
 
-from llmdgen.plan.contribution import Connector, EnvVar, RoleName, Situation, Size, Tier, Volume
-from llmdgen.plan.quantities import GIB, MIB, to_bytes
+from llmdgen.planning.contribution import Connector, EnvVar, RoleName, Situation, Size, Tier, Volume
+from llmdgen.planning.quantities import GIB, MIB, to_bytes
 
 GB = 10**9
 LMCACHE = "LMCacheConnectorV1"

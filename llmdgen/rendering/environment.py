@@ -14,7 +14,7 @@ from typing import Any
 from jinja2 import FileSystemBytecodeCache, FileSystemLoader, StrictUndefined, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from llmdgen.render.yaml_text import Text, as_yaml, block, lines
+from llmdgen.rendering.yaml_text import Text, as_yaml, block, lines
 from llmdgen.resources import PACKAGE, TEMPLATES
 
 _MARKDOWN = str.maketrans({character: "\\" + character for character in "\\`*_[]<>|#"})
@@ -85,7 +85,7 @@ def _environment(kind: str) -> ImmutableSandboxedEnvironment:
 def _compiled() -> FileSystemBytecodeCache | None:
     """Compiled templates lie beside the package's own .pyc files, where it may write; compiling takes longer than all
     else in a render. Jinja checks them against the template's text, so a stale one is never used."""
-    folder = PACKAGE / "render" / "__pycache__"
+    folder = PACKAGE / "rendering" / "__pycache__"
     try:
         folder.mkdir(exist_ok=True)
     except OSError:

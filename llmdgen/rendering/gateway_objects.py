@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from llmdgen.plan.model import Plan
+from llmdgen.planning.model import Plan
 
 GATEWAY_PORT = 80
 

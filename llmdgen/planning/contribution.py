@@ -1,4 +1,4 @@
-"""What a well-lit path adds to a plan. Paths compose: the contributions of several fold into one (`plan.fold`)."""
+"""What a well-lit path adds to a plan. Paths compose: the contributions of several fold into one (`planning.fold`)."""
 
 from __future__ import annotations
 
