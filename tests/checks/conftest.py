@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from llmdgen import api
-from llmdgen.plan.model import Plan
+from llmdgen.planning.model import Plan
 from llmdgen.spec.load import parse
 
 

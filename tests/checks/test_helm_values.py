@@ -9,8 +9,8 @@ import pytest
 
 from llmdgen import api
 from llmdgen.checks._value_paths import leaves, read_paths, unread
-from llmdgen.plan.model import Plan
-from llmdgen.render.overrides import merged
+from llmdgen.planning.model import Plan
+from llmdgen.rendering.overrides import merged
 from tests.checks.conftest import plan_of
 
 

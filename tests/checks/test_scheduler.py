@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 
 from llmdgen import api
 from llmdgen.checks._endpoint_picker import faults
-from llmdgen.plan.model import Plan
+from llmdgen.planning.model import Plan
 from tests.checks.conftest import plan_of
 
 GUIDES = Path(__file__).parents[3] / "shared" / "upstream" / "guides" / "v0.5.1"
