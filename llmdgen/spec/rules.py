@@ -24,8 +24,8 @@ declare(
     "error",
     "the file is larger than a spec can be",
     """
-    At most 256 KiB, 100 documents, 10,000 keys and values, and 32 levels of nesting. A spec has about a hundred lines; what is larger
-    was not written by a person, and nobody would review it.
+    At most 256 KiB, 100 documents, 10,000 keys and values, and 32 levels of nesting. A spec has about a hundred lines;
+    what is larger was not written by a person, and nobody would review it.
 
     Fails:  a rendered manifest of two megabytes given as a spec
     Passes: one document for each deployment

@@ -47,7 +47,7 @@ def test_of_two_equal_keys_the_first_is_kept_and_the_second_reported() -> None:
 
 
 def test_equal_keys_are_equal_however_they_are_quoted() -> None:
-    assert findings("a: 1\n\"a\": 2\n'\\u0061': 3\n\"\\u0061\": 4\n") == ["2:1 SPEC003", "4:1 SPEC003"]
+    assert findings('a: 1\n"a": 2\n\'\\u0061\': 3\n"\\u0061": 4\n') == ["2:1 SPEC003", "4:1 SPEC003"]
 
 
 @pytest.mark.parametrize(

@@ -34,13 +34,45 @@ def test_the_core_schema_has_null_booleans_and_numbers(text: str, value: Any) ->
 
 @pytest.mark.parametrize(
     "text",
-    ["yes", "no", "on", "off", "y", "1_000", "12:30:45", "2026-10-01", "0b11", "1.2.3", "-", "+", ".", "0x", "nULL", "-0x1", "1e", "v1"],
+    [
+        "yes",
+        "no",
+        "on",
+        "off",
+        "y",
+        "1_000",
+        "12:30:45",
+        "2026-10-01",
+        "0b11",
+        "1.2.3",
+        "-",
+        "+",
+        ".",
+        "0x",
+        "nULL",
+        "-0x1",
+        "1e",
+        "v1",
+    ],
 )
 def test_everything_else_is_text(text: str) -> None:
     assert resolve(text) == text
 
 
-@pytest.mark.parametrize("text", [".inf", "-.INF", ".nan", "1e999", "18446744073709551616", "-9223372036854775809", "0" * 5000, "9" * 5000, "0x" + "f" * 17])
+@pytest.mark.parametrize(
+    "text",
+    [
+        ".inf",
+        "-.INF",
+        ".nan",
+        "1e999",
+        "18446744073709551616",
+        "-9223372036854775809",
+        "0" * 5000,
+        "9" * 5000,
+        "0x" + "f" * 17,
+    ],
+)
 def test_numbers_that_no_reader_holds_are_refused(text: str) -> None:
     with pytest.raises(NotANumber):
         resolve(text)

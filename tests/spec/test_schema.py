@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from llmdgen.facts import catalogue
+from llmdgen.resources import SCHEMAS
+from llmdgen.spec.document import Parsed
+from llmdgen.spec.schema import FILE, schema, schema_text
+from llmdgen.spec.structure import build
+from llmdgen.spec.texts import FLAG_NAME
+
+from .conftest import FULL
+
+SCHEMA = schema()
+VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
+STRUCTURAL = {f"SPEC{number:03}" for number in (5, 6, 7, 8, 11, 16, 17, 19, 20)}
+VALUES = (
+    None,
+    True,
+    0,
+    -1,
+    3,
+    64,
+    70000,
+    1.5,
+    "",
+    "x",
+    "64Gi",
+    "8 Gi",
+    "UPPER",
+    "auto",
+    "a" * 300,
+    [],
+    ["x"],
+    [1],
+    [None],
+)
+MAPPINGS: tuple[dict[str, Any], ...] = (
+    {},
+    {"x": 1},
+    {"x": "y"},
+    {"--flag": 1},
+    {"a-b": "c"},
+    {"x": None},
+    {"name": "x"},
+)
+
+
+def test_the_file_is_what_the_types_say() -> None:
+    assert (SCHEMAS / FILE).read_text("utf-8") == schema_text(), "python -m llmdgen.spec.schema writes it anew"
+
+
+def test_the_schema_is_a_schema_without_references() -> None:
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    assert "$ref" not in schema_text()
+    assert "null" not in [word.strip(' ",') for word in schema_text().split()]
+
+
+def test_every_mapping_of_the_format_is_closed_and_every_key_described() -> None:
+    def walk(node: Any, at: str) -> Iterator[str]:
+        if isinstance(node, dict):
+            if "properties" in node:
+                assert node["additionalProperties"] is False, at
+                yield from (f"{at}.{key}" for key, value in node["properties"].items() if "description" not in value)
+            for key, value in node.items():
+                yield from walk(value, f"{at}.{key}")
+        elif isinstance(node, list):
+            for each in node:
+                yield from walk(each, at)
+
+    assert [place for place in walk(SCHEMA, "") if "tolerations" not in place] == []
+
+
+def test_good_specs_are_valid() -> None:
+    VALIDATOR.validate(FULL)
+    assert build(Parsed(0, FULL, {}))[1] == []
+
+
+def test_every_flag_of_every_release_can_be_written() -> None:
+    for release in catalogue.release_names():
+        flags = catalogue.release_json(release, "vllm-serve.json")["flags"]
+        validator = jsonschema.Draft202012Validator({"propertyNames": {"pattern": FLAG_NAME}})
+        validator.validate(flags)
+
+
+def routes(node: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    items = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    for key, value in items:
+        yield (*at, key)
+        yield from routes(value, (*at, key))
+
+
+ROUTES = sorted(routes(FULL), key=str)
+
+
+def agree(data: Any) -> None:
+    """A spec is refused by its structure exactly where the schema refuses it."""
+    by_schema = next(iter(VALIDATOR.iter_errors(data)), None)
+    _, findings = build(Parsed(0, data, {}))
+    ours = [
+        each
+        for each in findings
+        if each.code in STRUCTURAL
+        or (each.code == "SPEC009" and each.at[:2] in (("spec", "path"), ("spec", "with"), ("spec", "release")))
+    ]
+    assert bool(ours) == bool(by_schema), (findings, by_schema)
+
+
+@pytest.mark.parametrize("value", [None, True, 3, 1.5, "x", [], {}], ids=str)
+def test_a_document_of_any_kind_is_judged_alike(value: Any) -> None:
+    agree(value)
+
+
+@given(st.lists(st.tuples(st.sampled_from(ROUTES), st.sampled_from((*VALUES, *MAPPINGS))), min_size=1, max_size=2))
+@settings(max_examples=500, deadline=None)
+def test_the_schema_and_the_types_agree_on_any_changed_value(changes: list[tuple[tuple[Any, ...], Any]]) -> None:
+    data: Any = copy.deepcopy(FULL)
+    for route, value in changes:
+        change(data, route, copy.deepcopy(value))
+    agree(data)
+
+
+@given(st.sampled_from(ROUTES), st.sampled_from(["delete", "add"]))
+@settings(max_examples=300, deadline=None)
+def test_the_schema_and_the_types_agree_on_missing_and_added_keys(route: tuple[Any, ...], how: str) -> None:
+    data: Any = copy.deepcopy(FULL)
+    parent = data
+    for key in route[:-1]:
+        parent = parent[key]
+    if isinstance(parent, dict):
+        if how == "delete":
+            del parent[route[-1]]
+        else:
+            parent["unheard-of"] = "x"
+    agree(data)
+
+
+def change(data: Any, route: tuple[Any, ...], value: Any) -> None:
+    """Set a value where its parents are still there."""
+    for key in route[:-1]:
+        fits = (
+            key in data
+            if isinstance(data, dict)
+            else isinstance(data, list) and isinstance(key, int) and key < len(data)
+        )
+        if not fits:
+            return
+        data = data[key]
+    last = route[-1]
+    if isinstance(data, dict) or (isinstance(data, list) and isinstance(last, int) and last < len(data)):
+        data[last] = value
+
+
+def test_a_spec_names_the_schema_by_a_path_that_exists() -> None:
+    assert Path(SCHEMA["$id"]).name == FILE
+    assert json.loads((SCHEMAS / FILE).read_text("utf-8"))["$id"] == SCHEMA["$id"]

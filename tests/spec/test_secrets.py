@@ -1,0 +1,161 @@
+"""Secrets are found wherever they stand and never repeated. Samples are put together here, so that no scanner of
+repositories takes this file for a leak."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from llmdgen.findings import SpecError
+from llmdgen.spec.load import parse
+from llmdgen.spec.secrets import KINDS, find, mask
+
+LETTERS = "AbCdEfGhIjKlMnOpQrStUvWxYz0123456789"
+SAMPLES = {
+    "SEC001": ["hf_" + LETTERS[:34], "api_org_" + LETTERS[:34]],
+    "SEC002": ["AKIA" + "IOSFODNN7EXAMPLE", "ASIA" + "IOSFODNN7EXAMPLE", "IQoJb3JpZ2lu" + LETTERS * 3],
+    "SEC003": ["-----BEGIN " + "PRIVATE KEY-----\n  MIIE\n  -----END PRIVATE KEY-----"],
+    "SEC004": [
+        "ghp_" + LETTERS,
+        "github_pat_" + LETTERS,
+        "glpat-" + LETTERS[:20],
+        "xoxb-" + "1234567890-abcdef",
+        "sk-" + "proj-" + LETTERS,
+        "sk-" + "ant-api03-" + LETTERS,
+        "nvapi-" + LETTERS,
+        "AIza" + LETTERS[:35],
+        "eyJ" + LETTERS + ".eyJ" + LETTERS + "." + LETTERS,
+    ],
+}
+EACH = [(code, secret) for code, secrets in SAMPLES.items() for secret in secrets]
+
+
+def body(secret: str) -> str:
+    """The part of a secret that is its own, without line breaks."""
+    return secret.split("\n")[min(1, secret.count("\n"))].strip()[-12:]
+
+
+@pytest.mark.parametrize(("code", "secret"), EACH, ids=lambda value: value[:8])
+@pytest.mark.parametrize("around", ["a: {}\n", "a: '{}'\n", "# {}\n", "- [x, {}]\n", "{}: b\n", "a: x={},y\n"])
+def test_a_secret_is_found_anywhere_and_masked_where_it_stands(code: str, secret: str, around: str) -> None:
+    text = around.replace("{}", secret)
+    findings, masked = find(text, "a.yaml")
+    assert [each.finding.code for each in findings] == [code]
+    assert (findings[0].place.line, findings[0].place.column) == (1, around.index("{}") + 1)
+    assert body(secret) not in masked
+    assert len(masked) == len(text)
+    assert body(secret) not in str(findings[0])
+
+
+def test_an_aws_secret_key_is_known_by_the_key_before_it() -> None:
+    secret = "wJalrXUtnFEMI/K7MDENG/" + "bPxRfiCYEXAMPLEKEY"
+    for text in (f"AWS_SECRET_ACCESS_KEY: {secret}", f"# aws_secret_access_key = {secret}", f"secretKey: '{secret}'"):
+        findings, masked = find(text, "a.yaml")
+        assert [each.finding.code for each in findings] == ["SEC002"]
+        assert secret not in masked
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "authSecretName: llm-d-hf-token",
+        "name: hf_internal-testing/tiny-random",
+        "path: /mnt/k8s-disks/0/kv",
+        "uri: hf://openai/gpt-oss-120b",
+        "digest: sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+        "sk-learn-disk-usage-of-the-task-runner",
+        "url: redis://cache:6379/0",
+        "reason: the password is kept in a Secret",
+        "max-num-batched-tokens: 8192",
+        "-----BEGIN CERTIFICATE-----",
+    ],
+)
+def test_what_only_resembles_a_secret_is_none(text: str) -> None:
+    assert find(text, "a.yaml") == ([], text)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"HF_TOKEN": "anything"},
+        {"VLLM_API_KEY": 12345678},
+        {"REDIS_PASSWORD": "changeme"},
+        {"AWS_SESSION_TOKEN": "x y"},
+        {"list": [{"name": "HF_TOKEN", "value": "anything"}]},
+    ],
+)
+def test_a_value_whose_key_says_that_it_is_secret_is_one(
+    value: dict[str, Any], report_of: Callable[[str, Any], str]
+) -> None:
+    told = report_of("spec.values.ms", value)
+    assert "SEC006" in told
+    assert "anything" not in told
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"list": [{"name": "HF_TOKEN", "valueFrom": {"secretKeyRef": {"name": "s", "key": "HF_TOKEN"}}}]},
+        {"VLLM_API_KEY": ""},
+        {"enable-auth-token": True},
+        {"authSecretName": "llm-d-hf-token"},
+    ],
+)
+def test_a_reference_to_a_secret_is_none(value: dict[str, Any], report_of: Callable[[str, Any], str]) -> None:
+    assert report_of("spec.values.ms", value) == ""
+
+
+def test_a_secret_written_with_escapes_is_found_and_not_repeated(report: Callable[[str], str], short: str) -> None:
+    secret = "hf_" + LETTERS[:34]
+    hidden = "\\x68" + secret[1:]
+    told = report(short + f'  platform: "{hidden}"\n  "{hidden}": 1\n')
+    assert "SEC001" in told
+    assert secret not in told
+    assert LETTERS[:10] not in told
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "  platform: {}",
+        "  {}: 1",
+        "  release: [{}]",
+        "  decode: &{} 1",
+        "  x: '{}",
+        "  decode: {replicas: {}}",
+        "  {} x",
+    ],
+)
+def test_no_other_finding_of_the_file_repeats_a_secret(line: str, report: Callable[[str], str], short: str) -> None:
+    secret = "hf_" + LETTERS[:34]
+    told = report(short + line.replace("{}", secret) + "\n")
+    assert "SEC001" in told
+    assert LETTERS[:10] not in told
+
+
+def test_the_name_of_every_kind_is_said_without_its_value() -> None:
+    assert all(kind.name.startswith(("a ", "an ")) and kind.fix for kind in KINDS)
+
+
+@given(st.text(max_size=60), st.sampled_from([secret for _, secret in EACH]), st.text(max_size=60))
+@settings(max_examples=150, deadline=None)
+def test_a_text_with_a_secret_is_masked_to_the_same_length(before: str, secret: str, after: str) -> None:
+    text = f"{before} {secret} {after}"
+    masked = mask(text)
+    assert len(masked) == len(text)
+    assert body(secret) not in masked or body(secret) in before + after
+    assert mask(masked) == masked
+
+
+@given(st.integers(0, 200), st.sampled_from([secret for _, secret in EACH]))
+@settings(max_examples=150, deadline=None)
+def test_no_report_of_a_broken_file_holds_a_secret_of_it(at: int, secret: str) -> None:
+    text = "apiVersion: llmdgen.dev/v1alpha1\nkind: WellLitPath\nmetadata:\n  name: x\nspec: {path: a, model: [b]}\n"
+    at = min(at, len(text))
+    with pytest.raises(SpecError) as caught:
+        parse(f"{text[:at]} {secret} {text[at:]}", "a.yaml")
+    assert body(secret) not in str(caught.value)
