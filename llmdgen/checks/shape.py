@@ -9,15 +9,18 @@ from msgspec import structs
 from llmdgen.checks._gpu_memory import fits_heads, loaded
 from llmdgen.checks._places import flag, size
 from llmdgen.checks.registry import Draft, found, rule
-from llmdgen.planning.capacity import experts_divide, weights_per_gpu
+from llmdgen.planning.capacity import experts_divide, resident_ratio, weights_per_gpu
 from llmdgen.planning.model import Plan
+
+WORTH_IT = 1.5  # times the KV cache, below which another division is not worth a warning
 
 
 @rule("MOD008", "warning", "KV cache stored more than once")
 def kv_is_divided(plan: Plan) -> Iterator[Draft]:
     """With more tensor parallel ranks than KV heads, ranks keep copies of the same heads. A model with multi-head
     latent attention has one compressed vector, of which every rank keeps a copy. More tensor parallelism then adds no
-    room for requests beyond that of the weights; data parallel attention does.
+    room for requests beyond that of the weights; data parallel attention does. It is said where that gives half as much
+    KV cache again, attention weights on every rank counted.
 
     Fails:  Qwen/Qwen3-235B-A22B (4 KV heads) with tensor: 8; deepseek-ai/DeepSeek-R1-0528 with tensor: 8.
     Passes: DeepSeek-R1 with wide-ep, which has tensor: 1.
@@ -32,7 +35,9 @@ def kv_is_divided(plan: Plan) -> Iterator[Draft]:
         spread = structs.replace(
             role.size, tensor=fewer, data=role.size.data * copies, data_local=ranks, expert=model.experts is not None
         )
-        if weights_per_gpu(model, spread) > use.budget // 2:
+        weights = int(weights_per_gpu(model, spread) * resident_ratio(model, plan.engine))
+        times = (use.budget - weights - use.activations) * copies / max(1, use.kv)
+        if times < WORTH_IT:
             continue
         fix = f"set tensor: {fewer} with {copies} times the replicas"
         if model.experts:
@@ -40,7 +45,7 @@ def kv_is_divided(plan: Plan) -> Iterator[Draft]:
         yield found(
             *size(plan, role, "tensor"),
             says=f"{model.id} has {what}, so tensor: {tensor} keeps {copies} copies of the {role.name} KV cache",
-            fix=fix,
+            fix=f"{fix}: {times:.1f} times the KV cache on as many GPUs",
         )
 
 
