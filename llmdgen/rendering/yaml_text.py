@@ -3,7 +3,7 @@
 A string is written plain only where it is a word, a flag or a size to every YAML version. Whatever YAML 1.1 or 1.2
 could take for something else (no, 1e3, 0x10, 12:30, ~) and whatever holds a character with a meaning is written as a
 JSON string, which is YAML; text with double quotes of its own, such as a JSON flag, in single quotes, which only the
-single quote can end. So no value can leave its place, whatever it holds.
+single quote can end. Numbers in exponent form get the point that YAML 1.1 asks for. So no value can leave its place, whatever it holds.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ import msgspec
 from jinja2 import Undefined
 
 _PLAIN = re.compile(r"(--)?[A-Za-z/_][A-Za-z0-9_./@+=-]*(:[A-Za-z0-9_./@+=-]+)*|[0-9]+([KMGTP]i|m|s)")
-_WORDS = frozenset("y n yes no on off true false null nan inf infinity none".split())
+# What JSON lets stand and YAML does not: controls, line ends of other alphabets, byte order marks.
+_UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+_WORDS = frozenset(["y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf", "infinity", "none"])
 
 
 class Text(str):
@@ -32,7 +34,9 @@ def as_yaml(value: Any) -> Text:
         return Text(value)
     if isinstance(value, str) and '"' in value and "'" not in value and value.isascii() and value.isprintable():
         return Text(f"'{value}'")
-    return Text(msgspec.json.encode(value).decode())
+    if isinstance(value, float) and "e" in (number := repr(value)):
+        return Text(number if "." in number else number.replace("e", ".0e"))
+    return Text(_UNPRINTABLE.sub(_escaped, msgspec.json.encode(value).decode()))
 
 
 def block(value: Any, indent: int = 0) -> Text:
@@ -49,6 +53,10 @@ def lines(text: str, indent: int) -> Text:
 def dump(value: Any) -> str:
     """A whole document in block style."""
     return "\n".join(_lines(value)) + "\n"
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return f"\\u{ord(found.group()):04x}"
 
 
 def _lines(value: Any) -> list[str]:
