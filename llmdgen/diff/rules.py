@@ -148,7 +148,7 @@ def pods_restart(step: Step) -> Iterator[Consequence]:
             yield Consequence(
                 "interrupts",
                 f"the rolling update of {{roles}} waits for room for one more pod ({gpus} GPU{'s'[: gpus != 1]}; "
-                f"{free} free on the planned {instance} nodes): add a node, or delete an old pod (downtime)",
+                f"{free} free on the planned nodes): add a node, or delete an old pod (downtime)",
                 (role,),
             )
 

@@ -59,7 +59,7 @@ def _plugins(picker: dict[str, Any], place: str) -> Facts:
     facts: Facts = {Key("scheduler", "parameter", name): fact(text) for name, text in custom.items()}
     if used is None:
         return facts
-    config = load(used, f"{place} (plugins)") if isinstance(used, str) else mapping(used)
+    config = load(used, f"{place}: plugins") if isinstance(used, str) else mapping(used)
     seen: dict[str, int] = {}
     for plugin in listing(taken(config, "plugins")):
         kind = str(mapping(plugin).get("type"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -12,8 +13,27 @@ from llmdgen.diff.problem import DiffError
 _FIX = "restore the file, or render it again"
 
 
+class _Unreadable(Exception):
+    """Why a text cannot be read, and where as `:line:column`, "" where that is not known."""
+
+    def __init__(self, at: str, says: str) -> None:
+        self.at, self.says = at, says
+        super().__init__(says)
+
+
 def load(text: str, place: str) -> dict[str, Any]:
-    """The one mapping of a file, empty where it holds nothing. Raises DiffError."""
+    """The one mapping of a file, empty where it holds nothing; the caller's own, to take apart. Raises DiffError."""
+    from copy import deepcopy
+
+    try:
+        return deepcopy(_mapping(text))
+    except _Unreadable as error:
+        raise DiffError(f"{place}{error.at}", error.says, _FIX) from error
+
+
+# Targets of one deployment share most of their files, and so do both sides.
+@lru_cache(maxsize=64)
+def _mapping(text: str) -> dict[str, Any]:
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
@@ -21,18 +41,17 @@ def load(text: str, place: str) -> dict[str, Any]:
         document = YAML(typ="safe", pure=True).load(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        at = f"{place}:{mark.line + 1}:{mark.column + 1}" if mark else place
-        raise DiffError(at, f"this is not YAML: {_line(error.problem or error.context or '')}", _FIX) from error
+        at = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
+        raise _Unreadable(at, f"this is not YAML: {_line(error.problem or error.context or '')}") from error
     except YAMLError as error:
-        raise DiffError(place, f"this is not YAML: {_line(str(error))}", _FIX) from error
+        raise _Unreadable("", f"this is not YAML: {_line(str(error))}") from error
     except (RecursionError, ValueError, OverflowError) as error:
-        raise DiffError(place, f"this YAML cannot be read: {_line(str(error))}", _FIX) from error
+        raise _Unreadable("", f"this YAML cannot be read: {_line(str(error))}") from error
     if document is None:
         return {}
     if not isinstance(document, dict):
-        raise DiffError(f"{place}:1:1", "a mapping is expected here", _FIX)
-    left = [VALUES]
-    plain: dict[str, Any] = _plain(document, place, 0, left)
+        raise _Unreadable(":1:1", "a mapping is expected here")
+    plain: dict[str, Any] = _plain(document, 0, [VALUES])
     return plain
 
 
@@ -40,16 +59,16 @@ def _line(says: str) -> str:
     return " ".join(says.split("\n")[0].split())
 
 
-def _plain(value: Any, place: str, depth: int, left: list[int]) -> Any:
+def _plain(value: Any, depth: int, left: list[int]) -> Any:
     """The value with text keys, and nothing in it but maps, lists and scalars of JSON. Shared parts (aliases) are
     copied, so that a document which refers to itself ends at the depth limit and one that multiplies at the count."""
     left[0] -= 1
     if left[0] < 0 or depth > DEPTH:
-        raise DiffError(place, "this YAML is larger or deeper than any values file", _FIX)
+        raise _Unreadable("", "this YAML is larger or deeper than any values file")
     if isinstance(value, dict):
-        return {_text(key): _plain(item, place, depth + 1, left) for key, item in value.items()}
+        return {_text(key): _plain(item, depth + 1, left) for key, item in value.items()}
     if isinstance(value, list | tuple | set):
-        return [_plain(item, place, depth + 1, left) for item in value]
+        return [_plain(item, depth + 1, left) for item in value]
     if value is None or isinstance(value, str | bool | int | float):
         return value
     return _text(value)

@@ -1,0 +1,142 @@
+"""Specs changed one thing at a time: the exact lines, and what they do to a deployment that runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from llmdgen.diff.text import write
+
+from .conftest import PD, changed, compared
+
+HERE = Path(__file__).parent
+LMCACHE = {"connector": "lmcache", "size": "50Gi"}
+STORED = {"cpu": LMCACHE, "storage": {"claim": "kv-cache", "size": "18Ti"}}
+TIERED = changed(
+    PD,
+    {
+        "spec.path": "tiered-prefix-cache",
+        "spec.gateway": {"provider": "istio"},
+        "spec.model.name": "Qwen/Qwen3-32B",
+        "spec.engine": None,
+        "spec.cache": STORED,
+    },
+)
+WIDE = changed(
+    PD,
+    {
+        "spec.path": "wide-ep",
+        "spec.model.name": "deepseek-ai/DeepSeek-R1-0528",
+        "spec.instanceTypes": ["p5en.48xlarge"],
+    },
+)
+EPLB = {"window_size": 500, "step_interval": 3000, "log_balancedness": False, "num_redundant_experts": 32}
+CROSS_ZONE = {
+    "service.beta.kubernetes.io/aws-load-balancer-attributes": "load_balancing.cross_zone.enabled=true",
+}
+RESERVED = [{"key": "reserved", "operator": "Equal", "value": "inference", "effect": "NoSchedule"}]
+SIXTEEN_RANKS = {"tensor": 1, "data": 32, "dataLocal": 8, "workers": 4, "expert": True}
+
+CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "more-decode-replicas": (PD, {"spec.decode.replicas": 2}),
+    "fewer-prefill-replicas": (PD, {"spec.prefill.replicas": 3}),
+    "wider-decode": (PD, {"spec.decode.parallelism.tensor": 8}),
+    "flag-with-a-value": (PD, {"spec.decode.args.max-num-seqs": 64}),
+    "switch": (PD, {"spec.decode.args.enable-prefix-caching": False}),
+    "flag-of-both-roles": (PD, {"spec.engine.args.gpu-memory-utilization": 0.85}),
+    "shorter-context": (PD, {"spec.engine.args.max-model-len": 16000}),
+    "flag-no-longer-set": (PD, {"spec.engine.args.max-model-len": None}),
+    "json-flag-by-key": (WIDE, {"spec.decode.args.eplb-config": EPLB}),
+    "block-size": (PD, {"spec.engine.args.block-size": 64}),
+    "environment": (PD, {"spec.decode.env.VLLM_LOGGING_LEVEL": "DEBUG"}),
+    "cpu": (PD, {"spec.decode.resources.cpu": "24"}),
+    "memory": (PD, {"spec.prefill.resources.memory": "96Gi"}),
+    "shared-memory": (PD, {"spec.decode.resources.shm": "32Gi"}),
+    "efa": (PD, {"spec.decode.efa": 8}),
+    "model": (PD, {"spec.model.name": "openai/gpt-oss-20b"}),
+    "model-on-a-claim": (PD, {"spec.model.uri": "pvc://models/gpt-oss-120b"}),
+    "model-size": (PD, {"spec.model.size": "300Gi"}),
+    "secret": (PD, {"spec.model.authSecretName": "other-token"}),
+    "no-secret": (PD, {"spec.model.authSecretName": None}),
+    "name": (PD, {"metadata.name": "talk"}),
+    "namespace": (PD, {"metadata.namespace": "serving"}),
+    "load-balancer-scheme": (PD, {"spec.gateway.loadBalancer.scheme": "internet-facing"}),
+    "load-balancer-targets": (PD, {"spec.gateway.loadBalancer.targetType": "instance"}),
+    "no-load-balancer": (PD, {"spec.gateway.loadBalancer": None}),
+    "load-balancer-annotation": (PD, {"spec.gateway.loadBalancer.annotations": CROSS_ZONE}),
+    "gateway-provider": (PD, {"spec.gateway.provider": "kgateway"}),
+    "gateway-log-level": (PD, {"spec.values.infra": {"gateway": {"gatewayParameters": {"logLevel": "info"}}}}),
+    "scheduler-weight": (PD, {"spec.scheduler.weights": {"queue-scorer": 3}}),
+    "scheduler-parameter": (PD, {"spec.scheduler.nonCachedTokens": 32}),
+    "scheduler-replicas": (PD, {"spec.scheduler.replicas": 2}),
+    "scheduler-image": (PD, {"spec.values.gaie": {"inferenceExtension": {"image": {"tag": "v0.6.1"}}}}),
+    "pool-port": (PD, {"spec.values.gaie": {"inferencePool": {"targetPorts": [{"number": 8001}]}}}),
+    "zone": (PD, {"spec.cluster.zone": "us-east-1a"}),
+    "node-selector": (PD, {"spec.cluster.nodeSelector": {"pool": "inference"}}),
+    "toleration": (PD, {"spec.cluster.tolerations": RESERVED}),
+    "instance-type": (PD, {"spec.instanceTypes": ["p5en.48xlarge"]}),
+    "platform": (PD, {"spec.platform": "hyperpod"}),
+    "composed-path": (PD, {"spec.with": ["tiered-prefix-cache"]}),
+    "path": (PD, {"spec.path": "inference-scheduling"}),
+    "label": (PD, {"spec.values.ms": {"modelArtifacts": {"labels": {"team": "search"}}}}),
+    "value-without-a-name": (PD, {"spec.values.ms": {"accelerator": {"type": "cpu"}}}),
+    "transfer-backend": (PD, {"spec.transfer": {"backend": "UCX"}}),
+    "hash-seed": (TIERED, {"spec.engine.env": {"PYTHONHASHSEED": "7"}}),
+    "storage-size": (TIERED, {"spec.cache.storage.size": "36Ti"}),
+    "tier-connector": (TIERED, {"spec.cache": {"cpu": {"connector": "offloading", "size": "50Gi"}}}),
+    "tensor-parallelism-of-stored-blocks": (TIERED, {"spec.decode.parallelism.tensor": 4}),
+    "nodes-of-a-replica": (WIDE, {"spec.decode.parallelism": SIXTEEN_RANKS}),
+    "replicas-of-a-group": (WIDE, {"spec.decode.replicas": 2}),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_change_says_what_it_changes_and_what_follows(case: str, golden: Callable[[Path, str], None]) -> None:
+    base, changes = CASES[case]
+    found = compared(base, changed(base, changes))
+    assert not found.is_empty
+    golden(HERE / "cases" / f"{case}.txt", write(found))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_way_back_changes_the_same_facts(case: str) -> None:
+    base, changes = CASES[case]
+    other = changed(base, changes)
+    there, back = compared(base, other), compared(other, base)
+    assert [(line.subjects, line.name, line.old, line.new) for part in there.sections for line in part.lines] == [
+        (line.subjects, line.name, line.new, line.old) for part in back.sections for line in part.lines
+    ]
+
+
+@pytest.mark.parametrize("spec", [PD, TIERED, WIDE], ids=["pd", "tiered", "wide"])
+def test_a_spec_does_not_differ_from_itself(spec: dict[str, Any]) -> None:
+    found = compared(spec, spec)
+    assert found.is_empty
+    assert found.compared == 1
+
+
+def test_changes_alike_on_several_targets_are_said_once() -> None:
+    both = changed(PD, {"spec.instanceTypes": ["p5.48xlarge", "p5en.48xlarge"]})
+    found = compared(both, changed(both, {"spec.decode.args.max-num-seqs": 64}))
+    assert [section.targets for section in found.sections] == [("p5.48xlarge", "p5en.48xlarge")]
+
+
+def test_what_differs_between_targets_has_sections_of_its_own() -> None:
+    both = changed(PD, {"spec.instanceTypes": ["p5.48xlarge", "p5en.48xlarge"]})
+    found = compared(both, changed(both, {"spec.decode.replicas": 2}))
+    assert [section.targets for section in found.sections] == [
+        ("p5.48xlarge", "p5en.48xlarge"),
+        ("p5.48xlarge",),
+        ("p5en.48xlarge",),
+    ]
+
+
+def test_targets_that_one_side_lacks_are_a_line_each() -> None:
+    both = changed(PD, {"spec.instanceTypes": ["p5.48xlarge", "p5en.48xlarge"]})
+    other = changed(PD, {"spec.instanceTypes": ["p5.48xlarge", "p6-b200.48xlarge"]})
+    assert write(compared(both, other)) == (
+        "- chat on p5en.48xlarge: removed\n+ chat on p6-b200.48xlarge: added\n"
+    )
