@@ -1,4 +1,4 @@
-"""precise-prefix-cache: model servers report their KV blocks to the scheduler, which routes by what is really cached."""
+"""precise-prefix-cache: model servers report KV blocks to the scheduler, which routes by what is really cached."""
 
 from __future__ import annotations
 
@@ -61,7 +61,10 @@ def _scorer_parameters(situation: Situation, sizes: dict[RoleName, Size]) -> dic
         "indexerConfig": {
             "kvBlockIndexConfig": {
                 # An index entry forgets pods beyond this many, so it has to hold them all.
-                "inMemoryConfig": {"size": settings["index_size"], "podCacheSize": max(settings["pod_cache_size"], replicas)},
+                "inMemoryConfig": {
+                    "size": settings["index_size"],
+                    "podCacheSize": max(settings["pod_cache_size"], replicas),
+                },
             },
             "tokenizersPoolConfig": {
                 "modelName": situation.spec.spec.model.name,

@@ -138,7 +138,7 @@ def _instance(spec: Spec, role: RoleName, instance_type: str) -> Instance:
 
 
 def _model(spec: Spec) -> ModelFacts | None:
-    """The model's facts: from the config.json that the spec names, else from the catalogue, by name or by repository."""
+    """The model's facts: from the config.json that the spec names, else from the catalogue by name or repository."""
     model = spec.spec.model
     if model.config is not None:
         from llmdgen.facts.hf_config import ConfigError, read

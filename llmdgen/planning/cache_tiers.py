@@ -62,7 +62,9 @@ def offloading(cpu: dict[RoleName, int], sizes: dict[RoleName, Size]) -> Connect
     })
 
 
-def lmcache_environment(situation: Situation, kept: tuple[Tier, ...], sizes: dict[RoleName, Size]) -> tuple[EnvVar, ...]:
+def lmcache_environment(
+    situation: Situation, kept: tuple[Tier, ...], sizes: dict[RoleName, Size]
+) -> tuple[EnvVar, ...]:
     """LMCACHE_* of the tiers. Sizes are for one rank's process; block keys of two pods agree by PYTHONHASHSEED."""
     settings, engine = situation.settings[_PATH], situation.engine
     found = [

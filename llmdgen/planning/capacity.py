@@ -122,7 +122,7 @@ def resident_ratio(model: ModelFacts, engine: dict[str, Any]) -> float:
 
 
 def expert_bytes(model: ModelFacts) -> int:
-    """Bytes of all routed experts: what is left of the checkpoint when the dense part, at its own width, is taken off."""
+    """Bytes of all routed experts: the checkpoint less its dense part, which has a width of its own."""
     if model.experts is None:
         return 0
     moe_layers = model.layers.full + model.layers.sliding + model.layers.linear - model.experts.dense_layers

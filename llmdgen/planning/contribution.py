@@ -28,7 +28,7 @@ class Situation(Struct, frozen=True, kw_only=True):
 
 
 class Shape(Struct, frozen=True, kw_only=True):
-    """The size of a role as its path would choose it, before the spec has its say. cpu, memory and shm are quantities."""
+    """The size of a role as its path would choose it, before the spec has its say; cpu, memory, shm are quantities."""
 
     replicas: int
     tensor: int
@@ -77,8 +77,8 @@ class Volume(Struct, frozen=True, kw_only=True):
     """A pod volume and where the vLLM container mounts it. `source` is the Kubernetes volume source.
 
     `own_directory` gives each pod a directory of its own inside the volume, owned by the image's user; it may hold
-    "$(POD_NAME)". Host directories and shared claims need it, an emptyDir does not. `scratch` says that what is in it is of
-    no use once the pod is gone.
+    "$(POD_NAME)". Host directories and shared claims need it, an emptyDir does not. `scratch` says that what is in it
+    is of no use once the pod is gone.
     """
 
     name: str
@@ -89,7 +89,7 @@ class Volume(Struct, frozen=True, kw_only=True):
 
 
 class Connector(Struct, frozen=True, kw_only=True):
-    """A vLLM KV connector. `serves` says what it is for, in a reviewer's words; `extra` is kv_connector_extra_config."""
+    """A vLLM KV connector. `serves` says what it is for, to a reviewer; `extra` is kv_connector_extra_config."""
 
     name: str
     extra: dict[str, Any] = {}

@@ -61,7 +61,9 @@ def fold(contributions: Sequence[Contribution], settled: set[str]) -> tuple[Fold
         prefiller_sampling=any(each.prefiller_sampling for each in contributions),
         kv_events=any(each.kv_events for each in contributions),
         crosses_pods=any(each.crosses_pods for each in contributions),
-        memory_mib={role: sum(each.memory_mib.get(role, 0) for each in contributions) for role in _roles(contributions)},
+        memory_mib={
+            role: sum(each.memory_mib.get(role, 0) for each in contributions) for role in _roles(contributions)
+        },
         tiers=tuple(tier for each in contributions for tier in each.tiers),
         startup_minutes=max(each.startup_minutes for each in contributions),
         notes=tuple(note for each in contributions for note in each.notes),

@@ -66,7 +66,7 @@ def _pool(instance: str, roles: list[RolePlan]) -> Pool:
 
 
 def _nodes(node: Node, pods: list[tuple[Need, int]]) -> int:
-    """First fit, largest first. Equal nodes are kept as one entry with a count, so that thousands of pods stay cheap."""
+    """First fit, largest first. Equal nodes are one entry with a count, so that thousands of pods stay cheap."""
     free: list[tuple[Need, int]] = []
     full = Need(node.gpus, node.efa, node.cpu_millis or 0, node.memory_mib or 0)
     known_cpu, known_memory = node.cpu_millis is not None, node.memory_mib is not None

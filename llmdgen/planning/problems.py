@@ -77,8 +77,8 @@ CONFIG = declare(
     "MOD002",
     "error",
     "a config.json that cannot be used",
-    """`model.config` names the Hugging Face config.json of a model that the facts do not know; parallelism, KV cache and
-    volume size are computed from it.
+    """`model.config` names the Hugging Face config.json of a model that the facts do not know; parallelism, KV cache
+    and volume size are computed from it.
 
     Fails:  a file that is missing, is no JSON, or lacks num_hidden_layers.
     Passes: the config.json of the model's repository, stored beside the spec.
@@ -88,7 +88,8 @@ CONFIG = declare(
 
 def unusable_config(says: str) -> Finding:
     """The finding for a config.json that could not be read."""
-    return _one(CONFIG, ("spec", "model", "config"), says=says, fix="store the repository's config.json beside the spec")
+    fix = "store the repository's config.json beside the spec"
+    return _one(CONFIG, ("spec", "model", "config"), says=says, fix=fix)
 
 
 def roles(situation: Situation, present: tuple[RoleName, ...], asked: tuple[RoleName, ...]) -> Iterator[Finding]:

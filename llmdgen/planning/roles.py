@@ -79,7 +79,7 @@ def node(instance: Instance, situation: Situation, platform: dict[str, Any]) -> 
         instance=instance,
         label=platform[spec.platform]["prefix"] + instance.name,
         gpus=instance.gpu.count,
-        efa=instance.efa.interfaces if attached is None else attached,
+        efa=instance.efa.interfaces if attached is None else min(attached, instance.efa.interfaces),
         cpu_millis=room.cpu_millis if room else None,
         memory_mib=room.memory_mib if room else None,
     )
@@ -201,7 +201,7 @@ def _env(
         if place.instance.efa.rdma:
             found["FI_EFA_USE_DEVICE_RDMA"] = EnvVar(name="FI_EFA_USE_DEVICE_RDMA", value="1")
     if size.workers > 1:
-        # The exclusion form lets NCCL keep EFA; a name would pin it to that interface. Gloo bootstraps on the pod's own.
+        # Excluding lets NCCL keep EFA; a name would pin it to that interface. Gloo bootstraps on the pod's own.
         found["NCCL_SOCKET_IFNAME"] = EnvVar(name="NCCL_SOCKET_IFNAME", value="^lo,docker,veth")
         found["GLOO_SOCKET_IFNAME"] = EnvVar(name="GLOO_SOCKET_IFNAME", value="eth0")
     routes: dict[str, Route] = dict.fromkeys(found, ("spec", "path"))

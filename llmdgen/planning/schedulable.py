@@ -19,7 +19,7 @@ def node_selector(place: Node, cluster: Cluster, platform: dict[str, Any], kind:
 
 
 def tolerations(platform: dict[str, Any], cluster: Cluster) -> tuple[dict[str, Any], ...]:
-    """The platform's tolerations and the spec's own, as Kubernetes writes them; one that is there already is left out."""
+    """The platform's tolerations and the spec's own, as Kubernetes writes them, each once."""
     own = [_written(msgspec.to_builtins(each)) for each in cluster.tolerations]
     found: list[dict[str, Any]] = []
     for each in (*platform["tolerations"], *own):

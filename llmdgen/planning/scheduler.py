@@ -85,7 +85,9 @@ def _plugins(scorers: tuple[Scorer, ...]) -> list[Plugin]:
 
 def _picker(scorers: tuple[Scorer, ...]) -> Plugin:
     """The best by score; any, where nothing scores, as with wide expert parallelism, whose ranks share their load."""
-    return {"type": "max-score-picker"} if scorers else {"type": "random-picker", "parameters": {"maxNumOfEndpoints": 1}}
+    if scorers:
+        return {"type": "max-score-picker"}
+    return {"type": "random-picker", "parameters": {"maxNumOfEndpoints": 1}}
 
 
 def _references(role_filter: str | None, scorers: tuple[Scorer, ...]) -> list[Plugin]:

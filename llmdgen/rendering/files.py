@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from llmdgen.findings import Located
 from llmdgen.planning.model import Plan
 from llmdgen.rendering.allocation import allocation
 from llmdgen.rendering.environment import render
@@ -14,7 +15,6 @@ from llmdgen.rendering.route import http_route
 from llmdgen.rendering.summary import summary
 from llmdgen.rendering.topology import topology
 from llmdgen.rendering.yaml_text import dump
-from llmdgen.findings import Located
 
 CHART_FOLDERS = {"infra": "llm-d-infra", "gaie": "inferencepool", "ms": "llm-d-modelservice"}
 

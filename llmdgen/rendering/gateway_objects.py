@@ -10,7 +10,7 @@ GATEWAY_PORT = 80
 
 
 def gateway_objects(plan: Plan) -> list[dict[str, Any]]:
-    """The provider's parameters object, which carries the Service's type and annotations, and the Gateway that uses it."""
+    """The provider's parameters object, with the Service's type and annotations, and the Gateway that uses it."""
     parameters = plan.gateway.settings["parameters"]
     metadata = {"name": plan.names.gateway, "namespace": plan.names.namespace}
     spec = _kgateway(plan) if plan.gateway.provider == "kgateway" else _agentgateway(plan)

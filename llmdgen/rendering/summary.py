@@ -66,11 +66,10 @@ def _role(role: RolePlan) -> dict[str, Any]:
 
 
 def _efa(role: RolePlan) -> str:
-    node = role.node
-    return (
-        f"{role.name}: {node.efa} EFA interfaces / {node.gpus} GPUs x {role.size.gpus_per_pod} GPU{'s' * (role.size.gpus_per_pod > 1)} a pod"
-        f" = {role.efa_share} a pod" + ("" if role.efa_per_pod == role.efa_share else f"; the spec says {role.efa_per_pod}")
-    )
+    node, gpus = role.node, role.size.gpus_per_pod
+    rule = f"{node.efa} EFA interfaces / {node.gpus} GPUs x {gpus} GPU{'s' * (gpus > 1)} a pod = {role.efa_share} a pod"
+    own = "" if role.efa_per_pod == role.efa_share else f"; the spec says {role.efa_per_pod}"
+    return f"{role.name}: {rule}{own}"
 
 
 def _memory(role: RolePlan) -> dict[str, Any]:
@@ -123,11 +122,8 @@ def _notable(plan: Plan) -> list[Text]:
         found.append(Text(f"{role.name} flags: {flags}"))
     scorers = ", ".join(f"{scorer.name} {scorer.weight:g}" for scorer in plan.scheduler.scorers)
     found.append(markdown(f"Scheduler scorers: {scorers}.") if scorers else Text("The scheduler picks at random."))
-    found.append(
-        markdown(
-            f"Gateway: {plan.gateway.provider}, Service {plan.names.gateway_service} of type {plan.gateway.service_type}."
-        )
-    )
+    service = f"Service {plan.names.gateway_service} of type {plan.gateway.service_type}"
+    found.append(markdown(f"Gateway: {plan.gateway.provider}, {service}."))
     return found
 
 
@@ -162,11 +158,10 @@ def _storage(plan: Plan) -> list[str]:
     found = []
     if plan.model_uri.startswith("pvc"):
         claim = plan.model_uri.partition("://")[2].partition("/")[0]
-        found.append(f"The claim {claim} in namespace {namespace}, with the weights on it, readable by every pod at once.")
+        found.append(f"The claim {claim} in namespace {namespace}, with the weights, readable by every pod at once.")
     elif plan.model_size:
-        found.append(
-            f"Ephemeral storage on each node for the weights: every pod downloads its own copy, up to {plan.model_size}."
-        )
+        copies = f"every pod downloads its own copy, up to {plan.model_size}"
+        found.append(f"Ephemeral storage on each node for the weights: {copies}.")
     if cache.disk:
         found.append(f"The node's NVMe mounted above {cache.disk.path}, which no Amazon EKS node does by default.")
     if cache.storage:

@@ -28,7 +28,10 @@ class _Node:
         self.memory = 0
 
     def takes(self, role: RolePlan) -> bool:
-        limits = ((self.node.cpu_millis, self.cpu + role.cpu_millis), (self.node.memory_mib, self.memory + role.memory_mib))
+        limits = (
+            (self.node.cpu_millis, self.cpu + role.cpu_millis),
+            (self.node.memory_mib, self.memory + role.memory_mib),
+        )
         return (
             self.node.instance.name == role.node.instance.name
             and self.gpus + role.size.gpus_per_pod <= self.node.gpus

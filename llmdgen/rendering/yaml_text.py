@@ -3,7 +3,8 @@
 A string is written plain only where it is a word, a flag or a size to every YAML version. Whatever YAML 1.1 or 1.2
 could take for something else (no, 1e3, 0x10, 12:30, ~) and whatever holds a character with a meaning is written as a
 JSON string, which is YAML; text with double quotes of its own, such as a JSON flag, in single quotes, which only the
-single quote can end. Numbers in exponent form get the point that YAML 1.1 asks for. So no value can leave its place, whatever it holds.
+single quote can end. So no value can leave its place, whatever it holds. Numbers in exponent form get the point that
+YAML 1.1 asks for.
 """
 
 from __future__ import annotations

@@ -16,7 +16,10 @@ from llmdgen.rendering.environment import _environment
 from llmdgen.rendering.yaml_text import as_yaml, block, dump, lines
 
 # What YAML 1.1 or 1.2, Go's parser among them, takes for something other than a string, or for syntax.
-AWKWARD = ["no", "No", "NO", "yes", "on", "off", "y", "n", "~", "null", "Null", "true", "False", "1e3", "1E+3", ".5", "+1", "-1", "0x1f", "0o17", "0b1", "017", "1_000", "12:30:45", "190:20", ".inf", ".NaN", "2026-01-01", "2026-01-01T00:00:00Z", "=", "<<", "*", "&", "!", "%", "@", "`", "?", "-", ":", ",", "[", "]", "{", "}", "#", "|", ">", "'", '"', "{{", "}}", "{{x}}", "{%a%}", "---", "...", "a:b", "a:", "a#b", "key:", "-flag", "--flag", "--flag=1", "$(VAR)", "${VAR}", "\\", "\\n", "64Gi", "500m", "10s", "1Mi", "/a/b", "a@b", "a=b", "NaN", "inf", "e3", "1e", "0", "00", "1.", "1.0", "y:", "no:", "=="]
+_WORDS = r"""no No NO yes on off y n ~ null Null true False 1e3 1E+3 .5 +1 -1 0x1f 0o17 0b1 017 1_000 12:30:45 190:20
+.inf .NaN 2026-01-01 2026-01-01T00:00:00Z = << * & ! % @ ` ? - : , [ ] { } # | > ' " {{ }} {{x}} {%a%} --- ... a:b a:
+a#b key: -flag --flag --flag=1 $(VAR) ${VAR} \ \n 64Gi 500m 10s 1Mi /a/b a@b a=b NaN inf e3 1e 0 00 1. 1.0 y: no: =="""
+AWKWARD = tuple(_WORDS.split())
 STRINGS = (
     st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=30)
     | st.sampled_from(AWKWARD)
