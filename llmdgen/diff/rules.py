@@ -105,9 +105,7 @@ def consequences(step: Step) -> tuple[Consequence, ...]:
 def another_deployment(step: Step) -> Iterator[Consequence]:
     """Helm knows releases by name and namespace: others are installed beside the old ones."""
     if step.is_new:
-        says = (
-            "a new deployment beside the old one, which keeps its nodes until `helmfile destroy` of the old"
-        )
+        says = "a new deployment beside the old one, which keeps its nodes until `helmfile destroy` of the old"
         yield Consequence("breaks", says)
 
 

@@ -96,11 +96,12 @@ class State(Struct, frozen=True):
 
 def leaves(value: Any, path: str = "") -> list[tuple[str, Value]]:
     """Every scalar of a tree by its path. Items of a list go by their name, key or type where they all have one of
-    their own, otherwise by their number; a list of scalars is one value, and so are {} and []."""
+    their own, otherwise by their number, as a single one does; a list of scalars is one value, and so are {} and []."""
     if isinstance(value, dict) and value:
         return [leaf for key, item in value.items() for leaf in leaves(item, f"{path}.{key}" if path else str(key))]
     if isinstance(value, list) and value and any(isinstance(item, dict | list) for item in value):
-        return [leaf for name, item in named(value).items() for leaf in leaves(item, f"{path}[{name}]")]
+        items = named(value) if len(value) > 1 else {"0": value[0]}
+        return [leaf for name, item in items.items() for leaf in leaves(item, f"{path}[{name}]")]
     if isinstance(value, list):
         return [(path, tuple(value))]
     return [(path, "{}" if value == {} else value)]

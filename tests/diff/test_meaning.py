@@ -137,6 +137,4 @@ def test_what_differs_between_targets_has_sections_of_its_own() -> None:
 def test_targets_that_one_side_lacks_are_a_line_each() -> None:
     both = changed(PD, {"spec.instanceTypes": ["p5.48xlarge", "p5en.48xlarge"]})
     other = changed(PD, {"spec.instanceTypes": ["p5.48xlarge", "p6-b200.48xlarge"]})
-    assert write(compared(both, other)) == (
-        "- chat on p5en.48xlarge: removed\n+ chat on p6-b200.48xlarge: added\n"
-    )
+    assert write(compared(both, other)) == ("- chat on p5en.48xlarge: removed\n+ chat on p6-b200.48xlarge: added\n")

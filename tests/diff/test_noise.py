@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
-
 import pytest
 
 from llmdgen.diff.fold import difference
@@ -34,11 +30,6 @@ def lines(text: str) -> list[str]:
 
 NOISE: dict[str, tuple[str, str, str]] = {
     "a comment": (MS, "multinode: false", "# one node\nmultinode: false"),
-    "order of arguments": (
-        MS,
-        "        - --block-size=128\n",
-        "        - --no-enable-log-requests\n        - --block-size=128\n".replace("        - --no-enable-log-requests\n", ""),
-    ),
     "spelling of a flag": (MS, "--block-size=128", "--block_size=128"),
     "a value behind its flag": (MS, "- --block-size=128", '- --block-size\n        - "128"'),
     "a human number": (MS, "--max-model-len=32000", "--max-model-len=32k"),
@@ -70,7 +61,12 @@ def test_the_order_of_arguments_variables_and_keys_is_noise() -> None:
 
 
 MEANT: dict[str, tuple[str, str, str, list[str]]] = {
-    "an unknown key": (MS, "multinode: false", "multinode: false\nfancy: {a: [1, 2]}", ["+ deployment values/ms.yaml fancy.a: 1, 2"]),
+    "an unknown key": (
+        MS,
+        "multinode: false",
+        "multinode: false\nfancy: {a: [1, 2]}",
+        ["+ deployment values/ms.yaml fancy.a: 1, 2"],
+    ),
     "an unknown key of a role": (
         MS,
         "decode:\n  create: true\n",
@@ -89,16 +85,36 @@ MEANT: dict[str, tuple[str, str, str, list[str]]] = {
         "- --block-size=128\n        - --fancy=1",
         ["+ prefill, decode --fancy: 1"],
     ),
-    "a probe": (MS, "path: /health", "path: /healthz", ["~ prefill, decode livenessProbe httpGet.path: /health -> /healthz"]),
-    "a key of the pool": (GAIE, "modelServerType: vllm", "modelServerType: sglang", ["~ pool modelServerType: vllm -> sglang"]),
+    "a probe": (
+        MS,
+        "path: /health",
+        "path: /healthz",
+        ["~ prefill, decode livenessProbe httpGet.path: /health -> /healthz"],
+    ),
+    "a key of the pool": (
+        GAIE,
+        "modelServerType: vllm",
+        "modelServerType: sglang",
+        ["~ pool modelServerType: vllm -> sglang"],
+    ),
     "a timeout of the route": (
         MS,
         "            request: 0s",
         "            request: 30s",
         ["~ route HTTPRoute spec.rules[0].timeouts.request: 0s -> 30s"],
     ),
-    "true is not 1": (MS, "mountModelVolume: true", "mountModelVolume: 1", ["~ prefill, decode mountModelVolume: true -> 1"]),
-    "a chart's version": ("helmfile.yaml", "version: v0.4.7", "version: v0.4.9", ["~ charts llm-d-modelservice: v0.4.7 -> v0.4.9"]),
+    "true is not 1": (
+        MS,
+        "mountModelVolume: true",
+        "mountModelVolume: 1",
+        ["~ prefill, decode mountModelVolume: true -> 1"],
+    ),
+    "a chart's version": (
+        "helmfile.yaml",
+        "version: v0.4.7",
+        "version: v0.4.9",
+        ["~ charts llm-d-modelservice: v0.4.7 -> v0.4.9"],
+    ),
     "a chart of a directory": (
         "helmfile.yaml",
         "chart: llm-d-infra/llm-d-infra\n    version: v1.3.6",
@@ -109,7 +125,7 @@ MEANT: dict[str, tuple[str, str, str, list[str]]] = {
         MS,
         "name: gaie-chat",
         "name: gaie-talk",
-        [],
+        ["~ route HTTPRoute spec.rules[0].backendRefs[0].name: <gaie> -> gaie-talk"],
     ),
 }
 
@@ -117,21 +133,23 @@ MEANT: dict[str, tuple[str, str, str, list[str]]] = {
 @pytest.mark.parametrize("case", MEANT)
 def test_what_has_no_name_of_its_own_is_shown_under_its_path(case: str) -> None:
     path, old, new, expected = MEANT[case]
-    found = lines(edited(path, old, new))
-    if expected:
-        assert all(line in found for line in expected), found
-    else:
-        assert any("gaie-talk" in line for line in found)
+    assert lines(edited(path, old, new)) == expected
 
 
 BROKEN: dict[str, tuple[str, str]] = {
     "a tab": ("a:\n\tb: 1\n", "edited/values/ms.yaml:2:1: error: this is not YAML"),
     "two keys": ("a: 1\na: 2\n", "edited/values/ms.yaml:2:1: error: this is not YAML"),
     "a list": ("- a\n", "edited/values/ms.yaml:1:1: error: a mapping is expected here"),
-    "a Python object": ("a: !!python/object/apply:os.system [ls]\n", "edited/values/ms.yaml:1:4: error: this is not YAML"),
+    "a Python object": (
+        "a: !!python/object/apply:os.system [ls]\n",
+        "edited/values/ms.yaml:1:4: error: this is not YAML",
+    ),
     "an alias of itself": ("a: &a [*a]\n", "edited/values/ms.yaml: error: this YAML is larger or deeper"),
     "a billion laughs": (
-        "a: &a [" + "x," * 99 + "]\n" + "".join(f"{b}: &{b} [{','.join([f'*{a}'] * 99)}]\n" for a, b in ("ab", "bc", "cd")),
+        "a: &a ["
+        + "x," * 99
+        + "]\n"
+        + "".join(f"{b}: &{b} [{','.join([f'*{a}'] * 99)}]\n" for a, b in ("ab", "bc", "cd")),
         "edited/values/ms.yaml: error: this YAML is larger or deeper",
     ),
 }
@@ -149,11 +167,9 @@ def test_yaml_that_cannot_be_read_is_named_with_its_place(case: str) -> None:
 
 @pytest.mark.parametrize("mangled", ["null", "[]", "7", "text", "{}", "[1, [2]]", "{a: null}"])
 @pytest.mark.parametrize("key", ["prefill", "decode", "modelArtifacts", "routing", "extraObjects", "multinode"])
-def test_values_of_any_shape_are_compared_and_not_stumbled_over(
-    key: str, mangled: str, golden: Callable[[Path, str], None]
-) -> None:
+def test_values_of_any_shape_are_compared_and_not_stumbled_over(key: str, mangled: str) -> None:
     before = side(PD)
     files = dict(before[KEY])
     files[MS] = f"{key}: {mangled}\n"
-    found: Any = difference(before, {KEY: Files(files, "edited")})
+    found = difference(before, {KEY: Files(files, "edited")})
     assert not found.is_empty

@@ -1,0 +1,240 @@
+"""Sides: specs, directories and git revisions, and what is wrong with them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from .conftest import PD, changed, write_tree
+
+Llmdgen = Callable[..., tuple[int, str, str]]
+TWO = changed(PD, {"spec.instanceTypes": ["p5.48xlarge", "p5en.48xlarge"]})
+MORE = {"spec.decode.args.max-num-seqs": 64}
+SAME = "no difference in meaning ({} compared)\n"
+needs_git = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
+
+
+def spec_file(path: str, spec: dict[str, Any]) -> str:
+    Path(path).write_bytes(msgspec.json.encode(spec))
+    return path
+
+
+def git(*arguments: str) -> None:
+    identity = (
+        "-c",
+        "user.name=a",
+        "-c",
+        "user.email=a@b.c",
+        "-c",
+        "commit.gpgsign=false",
+        "-c",
+        "core.hooksPath=/dev/null",
+    )
+    subprocess.run(["git", *identity, *arguments], check=True, capture_output=True)
+
+
+def commit(spec: dict[str, Any], where: str = "rendered") -> None:
+    write_tree(Path(where), spec)
+    git("add", "-A")
+    git("commit", "-qm", "render")
+
+
+@pytest.fixture
+def repository(llmdgen: Llmdgen) -> Llmdgen:
+    """A repository with two commits on main that differ in one flag, and a branch from the first with another."""
+    git("init", "-qb", "main")
+    commit(PD)
+    git("branch", "side")
+    commit(changed(PD, MORE))
+    git("checkout", "-q", "side")
+    commit(changed(PD, {"spec.decode.args.seed": 7}))
+    return llmdgen
+
+
+def test_two_specs_are_compared(llmdgen: Llmdgen) -> None:
+    code, out, err = llmdgen("diff", spec_file("a.yaml", PD), spec_file("b.yaml", changed(PD, MORE)))
+    assert (code, err) == (2, "")
+    assert "  + decode --max-num-seqs: 64\n" in out
+
+
+@pytest.mark.parametrize(
+    "below", ["rendered", "rendered/chat", "rendered/chat/p5.48xlarge"], ids=["all", "deployment", "target"]
+)
+def test_a_spec_is_the_same_as_what_it_renders(llmdgen: Llmdgen, below: str) -> None:
+    write_tree(Path("rendered"), PD)
+    assert llmdgen("diff", spec_file("a.yaml", PD), below) == (0, SAME.format("1 target"), "")
+
+
+def test_two_trees_are_compared_target_by_target(llmdgen: Llmdgen) -> None:
+    write_tree(Path("old"), TWO)
+    write_tree(Path("new"), changed(TWO, MORE))
+    code, out, _ = llmdgen("diff", "old", "new", "--format", "json")
+    assert code == 2
+    assert [section["targets"] for section in json.loads(out)["sections"]] == [["p5.48xlarge", "p5en.48xlarge"]]
+
+
+def test_two_targets_are_compared_whatever_they_are_called(llmdgen: Llmdgen) -> None:
+    write_tree(Path("rendered"), TWO)
+    code, out, _ = llmdgen("diff", "rendered/chat/p5.48xlarge", "rendered/chat/p5en.48xlarge")
+    assert code == 2
+    assert "instance type: p5.48xlarge -> p5en.48xlarge" in out
+
+
+@needs_git
+def test_two_dots_compare_two_revisions(repository: Llmdgen) -> None:
+    code, out, _ = repository("diff", "main..side")
+    assert code == 2
+    assert "  - decode --max-num-seqs: 64\n" in out
+    assert "  + decode --seed: 7\n" in out
+
+
+@needs_git
+def test_three_dots_compare_with_the_merge_base(repository: Llmdgen) -> None:
+    code, out, _ = repository("diff", "main...side")
+    assert code == 2
+    assert "--max-num-seqs" not in out
+    assert "  + decode --seed: 7\n" in out
+
+
+@needs_git
+def test_a_side_left_out_is_head(repository: Llmdgen) -> None:
+    assert repository("diff", "side..") == (0, SAME.format("1 target"), "")
+
+
+@needs_git
+def test_revisions_specs_and_directories_are_compared_with_each_other(repository: Llmdgen) -> None:
+    assert repository("diff", "HEAD", "rendered") == (0, SAME.format("1 target"), "")
+    assert repository("diff", "main~1", spec_file("a.yaml", PD)) == (0, SAME.format("1 target"), "")
+
+
+@needs_git
+def test_nothing_is_checked_out_and_the_index_stays(repository: Llmdgen) -> None:
+    index = Path(".git/index").read_bytes()
+    Path("rendered/chat/p5.48xlarge/helmfile.yaml").write_text("edited: true\n")
+    repository("diff", "main..side")
+    assert Path("rendered/chat/p5.48xlarge/helmfile.yaml").read_text() == "edited: true\n"
+    assert Path(".git/index").read_bytes() == index
+
+
+@needs_git
+def test_a_tree_elsewhere_is_named_behind_two_dashes(llmdgen: Llmdgen) -> None:
+    git("init", "-qb", "main")
+    commit(PD, "deploy/out")
+    commit(changed(PD, MORE), "deploy/out")
+    assert llmdgen("diff", "HEAD~1..HEAD", "--", "deploy/out")[0] == 2
+    code, out, err = llmdgen("diff", "HEAD~1..HEAD")
+    assert (code, out) == (1, "")
+    assert err == "rendered: error: no rendered target below it in HEAD~1 or HEAD (fix: name its path after --)\n"
+
+
+@needs_git
+def test_paths_are_relative_to_the_directory_one_is_in(repository: Llmdgen, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir("rendered")
+    assert repository("diff", "main..side", "--", ".")[0] == 2
+    assert repository("diff", "main..side", "--", "chat/p5.48xlarge")[0] == 2
+    code, _, err = repository("diff", "main..side", "--", "../..")
+    assert code == 1
+    assert "outside of the repository" in err
+
+
+@needs_git
+def test_a_target_of_one_revision_is_added(llmdgen: Llmdgen) -> None:
+    git("init", "-qb", "main")
+    Path("README").write_text("x")
+    git("add", "README")
+    git("commit", "-qm", "start")
+    commit(PD)
+    assert llmdgen("diff", "HEAD~1..HEAD") == (2, "+ chat on p5.48xlarge: added\n", "")
+
+
+@needs_git
+def test_a_revision_that_is_none_is_an_error_with_a_fix(repository: Llmdgen) -> None:
+    for arguments in (("nowhere..HEAD",), ("nowhere", "HEAD"), ("--", "--output=x", "HEAD")):
+        code, out, err = repository("diff", *arguments)
+        assert (code, out) == (1, "")
+        assert "error: neither a file, nor a directory, nor a git revision (fix: " in err
+
+
+@needs_git
+def test_outside_of_a_repository_is_an_error_with_a_fix(llmdgen: Llmdgen, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(Path.cwd().parent))
+    code, _, err = llmdgen("diff", "main..side")
+    assert code == 1
+    assert err.startswith("git: error: not a git repository")
+    assert "(fix: run this in a repository" in err
+
+
+@needs_git
+def test_a_symbolic_link_in_a_revision_is_refused(repository: Llmdgen) -> None:
+    file = Path("rendered/chat/p5.48xlarge/values/ms.yaml")
+    file.unlink()
+    file.symlink_to("/etc/passwd")
+    git("commit", "-qam", "link")
+    code, _, err = repository("diff", "main..HEAD")
+    assert code == 1
+    assert err.startswith("HEAD:rendered/chat/p5.48xlarge/values/ms.yaml: error: a symbolic link")
+
+
+def test_a_symbolic_link_in_a_tree_is_refused(llmdgen: Llmdgen) -> None:
+    write_tree(Path("a"), PD)
+    write_tree(Path("b"), PD)
+    file = Path("b/chat/p5.48xlarge/values/ms.yaml")
+    file.unlink()
+    file.symlink_to(Path("a/chat/p5.48xlarge/values/ms.yaml").resolve())
+    code, _, err = llmdgen("diff", "a", "b")
+    assert code == 1
+    assert err == "b/chat/p5.48xlarge/values/ms.yaml: error: a symbolic link (fix: put the file itself there)\n"
+
+
+def test_a_linked_directory_is_not_followed(llmdgen: Llmdgen) -> None:
+    write_tree(Path("a"), PD)
+    Path("b").mkdir()
+    Path("b/chat").symlink_to(Path("a/chat").resolve())
+    code, _, err = llmdgen("diff", "a", "b")
+    assert code == 1
+    assert err.startswith("b: error: no rendered target here or below")
+
+
+def test_a_file_that_is_too_large_is_refused(llmdgen: Llmdgen) -> None:
+    write_tree(Path("a"), PD)
+    Path("a/chat/p5.48xlarge/values/ms.yaml").write_text("#" * (4 * 2**20 + 1))
+    code, _, err = llmdgen("diff", "a", "a")
+    assert code == 1
+    assert "larger than anything that llmdgen writes" in err
+
+
+def test_yaml_that_is_broken_is_named_with_line_and_column(llmdgen: Llmdgen) -> None:
+    write_tree(Path("a"), PD)
+    write_tree(Path("b"), PD)
+    Path("b/chat/p5.48xlarge/values/ms.yaml").write_text("multinode: false\nprefill: {\n")
+    code, _, err = llmdgen("diff", "a", "b")
+    assert code == 1
+    assert err.startswith("b/chat/p5.48xlarge/values/ms.yaml:3:1: error: this is not YAML: ")
+
+
+def test_a_directory_that_is_not_rendered_is_an_error_with_a_fix(llmdgen: Llmdgen) -> None:
+    Path("empty").mkdir()
+    code, _, err = llmdgen("diff", "empty", "empty")
+    assert code == 1
+    assert "(fix: name a directory that `llmdgen render` wrote)" in err
+
+
+def test_a_spec_that_is_wrong_is_an_error_at_its_line(llmdgen: Llmdgen) -> None:
+    Path("a.yaml").write_text("apiVersion: llmdgen.dev/v1alpha1\nkind: Nothing\n")
+    code, _, err = llmdgen("diff", "a.yaml", spec_file("b.yaml", PD))
+    assert code == 1
+    assert "a.yaml:2:7: error SPEC" in err
+
+
+@pytest.mark.parametrize("arguments", [(), ("a.yaml",), ("a", "b", "c", "d"), ("a..b", "c", "d")])
+def test_wrong_usage_exits_64(llmdgen: Llmdgen, arguments: tuple[str, ...]) -> None:
+    code, out, err = llmdgen("diff", *arguments)
+    assert (code, out) == (64, "")
+    assert "Usage: llmdgen diff" in err
