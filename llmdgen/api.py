@@ -58,7 +58,7 @@ def check(decided: Plan) -> tuple[Located, ...]:
     silenced = {each.code for each in spec.spec.suppress}
     found = [
         Located(finding, spec.locate(finding.at, finding.on_key))
-        for finding in (*run(decided), *engine_findings(decided))
+        for finding in dict.fromkeys((*run(decided), *engine_findings(decided)))
         if finding.severity is Severity.ERROR or finding.code not in silenced
     ]
     return tuple(sorted(found, key=lambda each: (each.place, each.finding.code)))

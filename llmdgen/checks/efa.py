@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 from llmdgen.checks._places import by_type, crossing, family, hardware, runs_models, size, type_of
 from llmdgen.checks.registry import Draft, found, rule
+from llmdgen.facts import catalogue
+from llmdgen.facts.types import Instance
 from llmdgen.planning.efa import share
 from llmdgen.planning.model import Plan, RolePlan
 
@@ -69,28 +71,55 @@ def interfaces_fit_the_node(plan: Plan) -> Iterator[Draft]:
 
 @rule("EFA006", "error", "more EFA interfaces than the instance type can have")
 def attached_interfaces_exist(plan: Plan) -> Iterator[Draft]:
-    """`cluster.efaPerNode` says how many interfaces are really attached to each node, of every instance type of the
-    spec. Above what a type can have, pods ask for devices that no node offers. p6-b300.48xlarge has 17 network cards
-    and 16 EFA interfaces: the first card is ENA only.
+    """`cluster.efaPerNode` says how many interfaces are really attached to each node. No instance type of the spec can
+    have that many. p6-b300.48xlarge has 17 network cards and 16 EFA interfaces: the first card is ENA only.
 
-    Fails:  cluster {efaPerNode: 17} with p6-b300.48xlarge; efaPerNode: 32 with p5.48xlarge and p6-b200.48xlarge.
+    Fails:  cluster {efaPerNode: 17} with p6-b300.48xlarge.
     Passes: cluster {efaPerNode: 16} with p5.48xlarge; no efaPerNode, which is what each type can have.
     """
+    for instance, attached in _beyond(plan):
+        if attached > _most_of_any_type(plan):
+            most = instance.efa.interfaces
+            cards = any(f"{attached} network cards but" in text for text in instance.disagreements)
+            note = f": of its {attached} network cards the first is ENA only" if cards else ""
+            yield found(
+                *ATTACHED,
+                says=f"{instance.name} can have {most} EFA interfaces, not {attached}{note}",
+                fix=f"set efaPerNode to {most} or less, or leave it out",
+            )
+
+
+@rule("EFA016", "warning", "efaPerNode that only larger types of the spec can have")
+def attached_interfaces_fit_each_type(plan: Plan) -> Iterator[Draft]:
+    """`cluster.efaPerNode` holds for every instance type of the spec. A type that can have fewer is planned with what it
+    can have.
+
+    Warned: cluster {efaPerNode: 32} with p5.48xlarge, which has 32, and p6-b200.48xlarge, which has 8.
+    Passes: no efaPerNode, which is what each type can have.
+    """
+    for instance, attached in _beyond(plan):
+        if attached <= _most_of_any_type(plan):
+            yield found(
+                *ATTACHED,
+                says=f"{instance.name} is planned with the {instance.efa.interfaces} EFA interfaces it can have, "
+                f"not {attached}",
+                fix="leave efaPerNode out, or write a spec for each instance type",
+            )
+
+
+def _beyond(plan: Plan) -> Iterator[tuple[Instance, int]]:
+    """The instance types of the plan that cannot have what efaPerNode says, each once."""
     attached = plan.spec.spec.cluster.efa_per_node
-    seen = set()
-    for role in plan.roles:
-        instance = role.node.instance
-        most = instance.efa.interfaces
-        if attached is None or attached <= most or instance.name in seen or not runs_models(role):
-            continue
-        seen.add(instance.name)
-        cards = any(f"{attached} network cards but" in text for text in instance.disagreements)
-        note = f": of its {attached} network cards the first is ENA only" if cards else ""
-        yield found(
-            *ATTACHED,
-            says=f"{instance.name} can have {most} EFA interfaces, not {attached}{note}",
-            fix=f"set efaPerNode to {most} or less, or leave it out: it holds for every instance type of the spec",
-        )
+    instances = {role.node.instance.name: role.node.instance for role in plan.roles if runs_models(role)}
+    for instance in instances.values():
+        if attached is not None and attached > instance.efa.interfaces:
+            yield instance, attached
+
+
+def _most_of_any_type(plan: Plan) -> int:
+    """The most EFA interfaces that any instance type of the spec can have."""
+    names = {*plan.spec.spec.instance_types, *(role.node.instance.name for role in plan.roles)}
+    return max(catalogue.instance(name).efa.interfaces for name in names)
 
 
 @rule("EFA007", "warning", "EFA interfaces that differ from the pod's share")

@@ -74,9 +74,6 @@ def quantities_are_sane(plan: Plan) -> Iterator[Draft]:
             yield from _size(given.memory, SMALLEST_MEMORY, *at, "memory")
         if given.shm is not None:
             yield from _size(given.shm, SMALLEST_SHM, *at, "shm")
-            if to_bytes(given.shm) > to_bytes(role.memory) >= SMALLEST_MEMORY:
-                says = f"/dev/shm of {given.shm} counts against the memory of {role.memory} and cannot exceed it"
-                yield found(*at, "shm", says=says, fix="raise memory, or lower shm")
     if plan.spec.spec.model.size is not None:
         yield from _size(plan.spec.spec.model.size, SMALLEST_VOLUME, "spec", "model", "size")
     cache = plan.spec.spec.cache

@@ -17,6 +17,7 @@ from llmdgen.facts.types import Fact, Instance, ModelFacts, Release
 from llmdgen.resources import FACTS
 
 HYPERPOD_PREFIX = "ml."
+LONGEST_NAME = 250
 _F = TypeVar("_F", bound=Fact)
 
 
@@ -86,8 +87,8 @@ def table(file: str) -> dict[str, Any]:
 
 
 def _is_plain(name: str) -> bool:
-    """A name that cannot leave its folder."""
-    return bool(name) and "/" not in name and "\\" not in name and "\0" not in name and not name.startswith(".")
+    """A name that cannot leave its folder, and that a file can have."""
+    return 0 < len(name) < LONGEST_NAME and "/" not in name and "\\" not in name and "\0" not in name and not name.startswith(".")
 
 
 def _files(folder: str, pattern: str) -> list[Path]:

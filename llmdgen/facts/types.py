@@ -14,7 +14,7 @@ class Fact(Struct, frozen=True, forbid_unknown_fields=True):
     """A row of a facts file: immutable and closed to unknown keys, so that a typing error in a file is seen."""
 
 
-class Gpu(Fact, kw_only=True):
+class Gpu(Fact, frozen=True, kw_only=True):
     """The accelerators of a node. `count` is 0 where a node has only a fraction of a GPU."""
 
     model: str
@@ -23,7 +23,7 @@ class Gpu(Fact, kw_only=True):
     memory_mib: int | None = None
 
 
-class Efa(Fact, kw_only=True):
+class Efa(Fact, frozen=True, kw_only=True):
     """The EFA interfaces a node can have attached at launch.
 
     `rdma` says whether the interfaces read remote memory (FI_EFA_USE_DEVICE_RDMA aborts where they cannot);
@@ -37,14 +37,14 @@ class Efa(Fact, kw_only=True):
     bandwidth_gbps: int | None = None
 
 
-class Allocatable(Fact, kw_only=True):
+class Allocatable(Fact, frozen=True, kw_only=True):
     """What pods may request on a node. cpu in millicores, memory in MiB."""
 
     cpu_millis: int
     memory_mib: int
 
 
-class Instance(Fact, kw_only=True):
+class Instance(Fact, frozen=True, kw_only=True):
     """An EC2 instance type as an inference node. `hyperpod` is its ml. name, None where HyperPod does not offer it."""
 
     name: str
@@ -65,7 +65,7 @@ class Instance(Fact, kw_only=True):
     sources: tuple[str, ...]
 
 
-class Layers(Fact, kw_only=True):
+class Layers(Fact, frozen=True, kw_only=True):
     """Attention layers by kind; only `full` and `sliding` layers hold KV blocks."""
 
     full: int
@@ -74,7 +74,7 @@ class Layers(Fact, kw_only=True):
     sliding_window: int | None = None
 
 
-class Mla(Fact, kw_only=True):
+class Mla(Fact, frozen=True, kw_only=True):
     """Multi-head latent attention: one compressed KV vector a token and layer, a full copy on every TP rank."""
 
     kv_lora_rank: int
@@ -82,13 +82,13 @@ class Mla(Fact, kw_only=True):
     indexer_bytes: int = 0
 
 
-class LinearState(Fact, kw_only=True):
+class LinearState(Fact, frozen=True, kw_only=True):
     """Fixed state of linear-attention layers, summed over all TP ranks; it does not grow with the context."""
 
     bytes_per_sequence: int
 
 
-class Experts(Fact, kw_only=True):
+class Experts(Fact, frozen=True, kw_only=True):
     """A mixture of experts: `routed` experts in each MoE layer, `per_token` of them used for a token."""
 
     routed: int
@@ -98,7 +98,7 @@ class Experts(Fact, kw_only=True):
     dense_layers: int = 0
 
 
-class ModelFacts(Fact, kw_only=True):
+class ModelFacts(Fact, frozen=True, kw_only=True):
     """A model's shape, as far as memory and parallelism depend on it. Sizes in bytes, KV widths in elements.
 
     `resident_weights` is the measured size in GPU memory over the checkpoint's, where it was measured;
@@ -129,7 +129,7 @@ class ModelFacts(Fact, kw_only=True):
     sources: tuple[str, ...]
 
 
-class Chart(Fact, kw_only=True):
+class Chart(Fact, frozen=True, kw_only=True):
     """A Helm chart pin. `repository` is an https:// index, or an oci:// address that ends in the chart's own name."""
 
     name: str
@@ -138,7 +138,7 @@ class Chart(Fact, kw_only=True):
     source: str
 
 
-class Release(Fact, kw_only=True):
+class Release(Fact, frozen=True, kw_only=True):
     """An llm-d release: what its images hold and the charts that deploy it."""
 
     name: str

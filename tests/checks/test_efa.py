@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from llmdgen import api
+from tests.checks.conftest import plan_of
 from tests.checks.hardware import DEEPSEEK, QWEN, codes, the
 
 PD = "pd-disaggregation"
@@ -56,6 +58,23 @@ def test_no_more_interfaces_are_attached_than_the_type_can_have(instance: str, a
     at, says, _ = the("EFA006", PD, instance, SMALL, cluster={"efaPerNode": attached}, **SHORT)
     assert at == "spec.cluster.efaPerNode"
     assert f"not {attached}" in says
+
+
+def test_one_number_for_types_of_different_size_is_planned_with_what_each_can_have() -> None:
+    text = """apiVersion: llmdgen.dev/v1alpha1
+kind: WellLitPath
+metadata: {name: two-types}
+spec:
+  path: pd-disaggregation
+  instanceTypes: [p5.48xlarge, p6-b200.48xlarge]
+  model: {name: openai/gpt-oss-20b}
+  engine: {args: {max-model-len: 32000}}
+  cluster: {efaPerNode: 32}
+"""
+    small, large = plan_of(text, "p6-b200.48xlarge"), plan_of(text, "p5.48xlarge")
+    assert [role.efa_per_pod for role in small.roles] == [role.size.gpus_per_pod for role in small.roles]
+    assert [each.finding.code for each in api.check(small) if each.finding.code.startswith("EFA")] == ["EFA016"]
+    assert not [each for each in api.check(large) if each.finding.code.startswith("EFA")]
 
 
 def test_the_seventeenth_card_of_p6_b300_is_explained() -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
 from llmdgen.checks.registry import RULES, Rule
 
 
@@ -24,5 +22,4 @@ def _rules() -> dict[str, Rule]:
     from llmdgen.checks import load_all
 
     load_all()
-    import_module("llmdgen.output.rules")
     return RULES

@@ -51,11 +51,11 @@ class RoleSettings(Struct, frozen=True, kw_only=True):
 
     def at(self, flag: str, *inside: str | int) -> Route:
         """The place of a flag, or of a key inside its JSON value."""
-        return (*self.flag_routes.get(flag, ()), *inside)
+        return (*self.flag_routes.get(flag, ("spec", "path")), *inside)
 
     def env_at(self, name: str) -> Route:
         """The place of an environment variable."""
-        return self.env_routes.get(name, ())
+        return self.env_routes.get(name, ("spec", "path"))
 
     def spec_sets(self, flag: str) -> bool:
         """Whether the spec itself names the flag, rather than its path."""
