@@ -1,0 +1,115 @@
+"""Hugging Face config.json files of several families, as model facts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from llmdgen.facts import catalogue
+from llmdgen.facts.hf_config import ConfigError, read
+
+QWEN = {
+    "architectures": ["Qwen3ForCausalLM"],
+    "hidden_size": 5120,
+    "num_hidden_layers": 64,
+    "num_attention_heads": 64,
+    "num_key_value_heads": 8,
+    "head_dim": 128,
+    "intermediate_size": 25600,
+    "vocab_size": 151936,
+    "max_position_embeddings": 40960,
+    "sliding_window": None,
+    "torch_dtype": "bfloat16",
+}
+DEEPSEEK = {
+    "architectures": ["DeepseekV3ForCausalLM"],
+    "hidden_size": 7168,
+    "num_hidden_layers": 61,
+    "num_attention_heads": 128,
+    "num_key_value_heads": 128,
+    "intermediate_size": 18432,
+    "vocab_size": 129280,
+    "max_position_embeddings": 163840,
+    "kv_lora_rank": 512,
+    "qk_rope_head_dim": 64,
+    "n_routed_experts": 256,
+    "num_experts_per_tok": 8,
+    "n_shared_experts": 1,
+    "moe_intermediate_size": 2048,
+    "first_k_dense_replace": 3,
+    "quantization_config": {"quant_method": "fp8", "weight_block_size": [128, 128]},
+}
+GPT_OSS = {
+    "architectures": ["GptOssForCausalLM"],
+    "hidden_size": 2880,
+    "num_hidden_layers": 36,
+    "num_attention_heads": 64,
+    "num_key_value_heads": 8,
+    "head_dim": 64,
+    "intermediate_size": 2880,
+    "vocab_size": 201088,
+    "max_position_embeddings": 131072,
+    "layer_types": ["sliding_attention", "full_attention"] * 18,
+    "sliding_window": 128,
+    "num_local_experts": 128,
+    "experts_per_token": 4,
+    "quantization_config": {"quant_method": "mxfp4"},
+}
+FAMILIES = [("Qwen/Qwen3-32B", QWEN), ("deepseek-ai/DeepSeek-R1-0528", DEEPSEEK), ("openai/gpt-oss-120b", GPT_OSS)]
+
+
+def _write(folder: Path, config: Any) -> Path:
+    file = folder / "config.json"
+    file.write_text(config if isinstance(config, str) else json.dumps(config), "utf-8")
+    return file
+
+
+@pytest.mark.parametrize(("name", "config"), FAMILIES)
+def test_a_config_gives_the_shape_that_the_catalogue_has(name: str, config: dict[str, Any], tmp_path: Path) -> None:
+    found, known = read(_write(tmp_path, config), name), catalogue.model(name)
+    same = ("architecture", "hidden_size", "attention_heads", "kv_heads", "layers", "mla", "max_position_embeddings")
+    assert {key: getattr(found, key) for key in same} == {key: getattr(known, key) for key in same}
+    assert (found.experts is None) == (known.experts is None)
+    if found.experts and known.experts:
+        assert (found.experts.routed, found.experts.per_token) == (known.experts.routed, known.experts.per_token)
+
+
+@pytest.mark.parametrize(("name", "config"), FAMILIES)
+def test_the_weights_are_right_to_a_tenth(name: str, config: dict[str, Any], tmp_path: Path) -> None:
+    found, known = read(_write(tmp_path, config), name), catalogue.model(name)
+    assert found.weight_bytes == pytest.approx(known.weight_bytes, rel=0.1)
+
+
+def test_a_multimodal_config_keeps_the_language_model_below(tmp_path: Path) -> None:
+    text = {key: value for key, value in QWEN.items() if key != "architectures"}
+    config = {"architectures": ["Qwen3VLForConditionalGeneration"], "text_config": text, "vision_config": {"depth": 27}}
+    found = read(_write(tmp_path, config), "x/y")
+    assert (found.hidden_size, found.layers.full, found.kv_heads) == (5120, 64, 8)
+
+
+@pytest.mark.parametrize(
+    ("config", "says"),
+    [
+        ("{", "Invalid JSON"),
+        ("[]", "object"),
+        ("null", "object"),
+        ({}, "Field required"),
+        ({**QWEN, "num_hidden_layers": 0}, "greater than 0"),
+        ({**QWEN, "hidden_size": "wide"}, "valid integer"),
+        ({**QWEN, "architectures": []}, "at least 1"),
+        ({key: value for key, value in QWEN.items() if key != "vocab_size"}, "Field required"),
+        (" " * (2 << 20), "larger than 1 MiB"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_refused_with_the_reason(config: Any, says: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=says) as raised:
+        read(_write(tmp_path, config), "x/y")
+    assert str(tmp_path) not in str(raised.value)
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"cannot read config\.json"):
+        read(tmp_path / "config.json", "x/y")
