@@ -7,14 +7,14 @@ out once, at the end, by the document that owns the text (`llmdgen.spec.document
 from __future__ import annotations
 
 from collections.abc import Iterable
-from enum import Enum
+from enum import StrEnum
 
 from msgspec import Struct
 
 Route = tuple[str | int, ...]
 
 
-class Severity(str, Enum):
+class Severity(StrEnum):
     """How much a finding weighs: an error stops the spec, a warning is printed, a note is for the summary."""
 
     ERROR = "error"

@@ -16,5 +16,13 @@ def load_plan_checks() -> None:
 def load_all() -> None:
     """Import everything that declares a rule, for `llmdgen explain` and the documentation."""
     load_plan_checks()
-    for module in ("spec.load", "spec.rules", "planning.build", "engine.check", "verify.run", "output.rules", "prerequisites.cluster"):
+    for module in (
+        "spec.load",
+        "spec.rules",
+        "planning.build",
+        "engine.check",
+        "verify.run",
+        "output.rules",
+        "prerequisites.cluster",
+    ):
         import_module(f"llmdgen.{module}")

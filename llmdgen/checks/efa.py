@@ -91,8 +91,8 @@ def attached_interfaces_exist(plan: Plan) -> Iterator[Draft]:
 
 @rule("EFA016", "warning", "efaPerNode that only larger types of the spec can have")
 def attached_interfaces_fit_each_type(plan: Plan) -> Iterator[Draft]:
-    """`cluster.efaPerNode` holds for every instance type of the spec. A type that can have fewer is planned with what it
-    can have.
+    """`cluster.efaPerNode` holds for every instance type of the spec. A type that can have fewer is planned with
+    what it can have.
 
     Warned: cluster {efaPerNode: 32} with p5.48xlarge, which has 32, and p6-b200.48xlarge, which has 8.
     Passes: no efaPerNode, which is what each type can have.

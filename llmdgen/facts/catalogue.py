@@ -88,7 +88,7 @@ def table(file: str) -> dict[str, Any]:
 
 def _is_plain(name: str) -> bool:
     """A name that cannot leave its folder, and that a file can have."""
-    return 0 < len(name) < LONGEST_NAME and "/" not in name and "\\" not in name and "\0" not in name and not name.startswith(".")
+    return 0 < len(name) < LONGEST_NAME and not name.startswith(".") and not any(each in name for each in "/\\\0")
 
 
 def _files(folder: str, pattern: str) -> list[Path]:

@@ -57,9 +57,11 @@ def tiers(situation: Situation, sizes: dict[RoleName, Size]) -> tuple[Tier, ...]
 def offloading(cpu: dict[RoleName, int], sizes: dict[RoleName, Size]) -> Connector:
     """vLLM's own OffloadingConnector; the role's bytes are filled in by `cpu_bytes_to_use` for each engine."""
     each = {role: cpu[role] // size.data_local for role, size in sizes.items()}
-    return Connector(name=OFFLOADING, serves="KV cache tier in CPU memory", extra_by_role={
-        role: {"cpu_bytes_to_use": amount} for role, amount in each.items()
-    })
+    return Connector(
+        name=OFFLOADING,
+        serves="KV cache tier in CPU memory",
+        extra_by_role={role: {"cpu_bytes_to_use": amount} for role, amount in each.items()},
+    )
 
 
 def lmcache_environment(

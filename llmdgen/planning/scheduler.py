@@ -129,8 +129,7 @@ def _cpu_blocks(folded: Folded, roles: tuple[RolePlan, ...]) -> int:
     """
     tier = next(tier for tier in folded.tiers if tier.name == "cpu")
     capacities = [
-        tier.bytes[role.name]
-        // (role.memory_use.kv_bytes_per_token * role.size.tensor * role.block_size)
+        tier.bytes[role.name] // (role.memory_use.kv_bytes_per_token * role.size.tensor * role.block_size)
         for role in roles
         if role.memory_use
     ]

@@ -188,6 +188,6 @@ def _request(plan: Plan) -> list[Text]:
         address = [f"kubectl -n {namespace} port-forward service/{service} 8080:80 &", "address=localhost:8080"]
     return [
         *map(Text, address),
-        Text('curl -s "http://$address/v1/chat/completions" -H \'Content-Type: application/json\' \\'),
+        Text("curl -s \"http://$address/v1/chat/completions\" -H 'Content-Type: application/json' \\"),
         Text(f"  -d {shell_word(body)}"),
     ]
