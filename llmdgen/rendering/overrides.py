@@ -5,6 +5,8 @@ from __future__ import annotations
 from io import StringIO
 from typing import Any
 
+from llmdgen.rendering.yaml_text import as_yaml
+
 
 def merged(text: str, override: dict[str, Any]) -> str:
     """The values file with the override over it: maps merge, everything else replaces, null removes a key."""
@@ -30,18 +32,24 @@ def _merge(into: Any, override: dict[str, Any]) -> None:
         elif isinstance(value, dict) and isinstance(into.get(key), dict):
             _merge(into[key], value)
         else:
-            into[key] = _quoted(value)
+            into[_key(key)] = _quoted(value)
 
 
 def _quoted(value: Any) -> Any:
-    """Strings in double quotes, so that Helm's YAML 1.1 reads them as strings; whole numbers that it would print in
-    exponent form too."""
+    """Strings in double quotes, so that Helm's YAML 1.1 reads them as strings."""
     from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
     if isinstance(value, str):
         return DoubleQuotedScalarString(value)
     if isinstance(value, dict):
-        return {key: _quoted(item) for key, item in value.items()}
+        return {_key(key): _quoted(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_quoted(item) for item in value]
     return value
+
+
+def _key(key: str) -> str:
+    """A key in quotes where it would not be a plain string to every YAML."""
+    from ruamel.yaml.scalarstring import DoubleQuotedScalarString
+
+    return key if as_yaml(key) == key else DoubleQuotedScalarString(key)

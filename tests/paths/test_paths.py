@@ -1,0 +1,97 @@
+"""What each well-lit path makes of a model and its hardware."""
+
+from __future__ import annotations
+
+import pytest
+
+from llmdgen import paths
+from llmdgen.findings import SpecError
+from llmdgen.paths.wide_ep import redundant_experts
+from tests.specs import DEEPSEEK, GPT_OSS, QWEN, plan_of, role_of
+
+
+def test_the_paths_are_the_files_of_their_folder() -> None:
+    assert paths.names() == (
+        "inference-scheduling",
+        "pd-disaggregation",
+        "precise-prefix-cache",
+        "tiered-prefix-cache",
+        "wide-ep",
+    )
+    with pytest.raises(KeyError):
+        paths.get("../planning/build")
+
+
+@pytest.mark.parametrize("path", ["inference-scheduling", "tiered-prefix-cache", "precise-prefix-cache"])
+def test_whole_model_servers_fill_a_node(path: str) -> None:
+    plan = plan_of(path, QWEN)
+    assert [(role.name, role.size.replicas, role.size.tensor) for role in plan.roles] == [("decode", 4, 2)]
+    assert (plan.sidecar, plan.connectors == (), plan.one_zone) == (False, path != "tiered-prefix-cache", False)
+    assert plan.roles[0].port == 8000
+
+
+def test_disaggregation_is_awss_own_recipe_on_one_node() -> None:
+    plan = plan_of("pd-disaggregation", GPT_OSS)
+    assert [(role.name, role.size.replicas, role.size.tensor, role.port) for role in plan.roles] == [
+        ("prefill", 4, 1, 8000),
+        ("decode", 1, 4, 8200),
+    ]
+    assert (plan.sidecar, plan.own_sidecar, plan.one_zone) == (True, False, True)
+    for role in plan.roles:
+        assert role.flags["kv-transfer-config"]["kv_connector_extra_config"]["backends"] == ["LIBFABRIC"]
+        assert role.flags["block-size"] == 128
+
+
+@pytest.mark.parametrize(
+    ("instance", "workers"),
+    [("p5.48xlarge", 4), ("p5en.48xlarge", 2), ("p6-b200.48xlarge", 2), ("p6-b300.48xlarge", 1)],
+)
+def test_wide_expert_parallelism_takes_the_nodes_that_the_weights_need(instance: str, workers: int) -> None:
+    plan = plan_of("wide-ep", DEEPSEEK, instance)
+    for role in plan.roles:
+        assert (role.size.workers, role.size.data, role.size.expert_parallel) == (workers, 8 * workers, 8 * workers)
+        assert (256 + role.flags["eplb-config"]["num_redundant_experts"]) % role.size.expert_parallel == 0
+        assert role.flags["all2all-backend"] == "allgather_reducescatter"
+        assert ("data-parallel-hybrid-lb" in role.flags) == (workers > 1)
+    assert (plan.multinode, plan.own_sidecar) == (workers > 1, True)
+
+
+def test_dual_batch_overlap_is_left_out_because_it_needs_deepep() -> None:
+    for role in plan_of("wide-ep", DEEPSEEK).roles:
+        assert not any("dbo" in flag for flag in role.flags)
+
+
+@pytest.mark.parametrize(("routed", "ranks", "copies"), [(256, 16, 32), (256, 8, 32), (384, 16, 48), (160, 24, 32)])
+def test_redundant_experts_make_the_experts_divisible(routed: int, ranks: int, copies: int) -> None:
+    assert redundant_experts(routed, ranks, 0.125) == copies
+    assert (routed + copies) % ranks == 0
+
+
+def test_a_dense_model_has_no_experts_to_spread() -> None:
+    with pytest.raises(SpecError, match="PATH006"):
+        plan_of("wide-ep", QWEN)
+
+
+def test_prefill_exists_only_where_a_path_has_it() -> None:
+    with pytest.raises(SpecError, match="PATH002"):
+        plan_of("inference-scheduling", QWEN, prefill={"replicas": 1})
+    assert plan_of("inference-scheduling", QWEN, with_=["pd-disaggregation"], prefill={"replicas": 1}).disaggregated
+
+
+def test_events_of_several_ranks_would_be_lost() -> None:
+    with pytest.raises(SpecError, match="PATH005"):
+        plan_of("precise-prefix-cache", QWEN, decode={"parallelism": {"data": 2}})
+
+
+def test_a_composition_has_the_roles_of_its_widest_path_in_either_order() -> None:
+    one = plan_of("tiered-prefix-cache", GPT_OSS, with_=["pd-disaggregation"])
+    other = plan_of("pd-disaggregation", GPT_OSS, with_=["tiered-prefix-cache"])
+    assert [role.size for role in one.roles] == [role.size for role in other.roles]
+
+
+def test_all_three_caches_compose() -> None:
+    plan = plan_of("pd-disaggregation", GPT_OSS, with_=["tiered-prefix-cache", "precise-prefix-cache"])
+    assert [connector.name for connector in plan.connectors] == ["NixlConnector", "OffloadingConnector"]
+    assert {scorer.type for scorer in plan.scheduler.scorers} >= {"precise-prefix-cache-scorer", "prefix-cache-scorer"}
+    events = role_of(plan, "prefill").flags["kv-events-config"]
+    assert events["enable_kv_cache_events"] is True
