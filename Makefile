@@ -7,7 +7,7 @@
 .SUFFIXES:
 SHELL := /bin/bash
 
-PYTHON ?= python3.11
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
@@ -83,6 +83,7 @@ $(STAMPS)/dev: requirements/dev.lock $(STAMPS)/run
 
 $(STAMPS)/package: pyproject.toml llmdgen/__init__.py $(STAMPS)/run
 	@$(PIP) install --quiet --no-build-isolation --no-deps --editable .
+	@$(BIN)/python -m compileall -q llmdgen
 	@touch $@
 
 clean:
