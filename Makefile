@@ -20,7 +20,7 @@ SPECS := $(sort $(wildcard paths/*.yaml))
 LOCKED := PIP_CONFIG_FILE=/dev/null PIP_FIND_LINKS= $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras \
 	--resolver=backtracking --no-annotate --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
-.PHONY: help render check test lint lock wheel tools oracle run dev clean
+.PHONY: templates help render check test lint lock wheel tools oracle run dev clean
 
 help:
 	@sed -n '2,4s/^# *//p' Makefile
@@ -40,6 +40,10 @@ lint: dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict llmdgen
+
+# Python of the templates, after a change to them.
+templates: run
+	@$(BIN)/python scripts/compile_templates.py
 
 lock: run
 	@$(PIP) install --quiet 'pip-tools>=7.4'

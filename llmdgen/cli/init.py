@@ -66,7 +66,7 @@ def starting_spec(path: str, model: str, instance_type: str) -> str:
 
 def _text(path: str, model: str, instance_type: str, plan: Plan | None) -> str:
     """The spec; without a plan, without what only a plan knows."""
-    from llmdgen.rendering.environment import render
+    from llmdgen.rendering.templates import render
 
     release = catalogue.release_names()[-1]
     return render(

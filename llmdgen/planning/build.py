@@ -93,7 +93,7 @@ def _plan(
         model_mount=MOUNT_PATH,
         model_size=volume_size(spec.spec.model, situation.model),
         paths=situation.paths,
-        titles=tuple(situation.settings[name]["title"] for name in situation.paths),
+        titles=tuple(_title(situation, name) for name in situation.paths),
         names=names(situation, provider, tuple(sizes)),
         labels=labels(situation),
         roles=roles,
@@ -112,6 +112,12 @@ def _plan(
         engine=situation.engine,
         platform=platform,
     )
+
+
+def _title(situation: Situation, path: str) -> str:
+    """A path's title in the release's settings; its name, for a path that has none there."""
+    title: str = situation.settings.get(path, {}).get("title", path.replace("-", " ").capitalize())
+    return title
 
 
 def _situation(spec: Spec, instance_type: str) -> Situation:

@@ -6,7 +6,8 @@ from typing import Any
 
 from llmdgen.prerequisites.cluster import Cluster, Namespace
 from llmdgen.prerequisites.facts import Prerequisites
-from llmdgen.rendering.environment import render, shell_word
+from llmdgen.rendering.encoding import shell_word
+from llmdgen.rendering.templates import render
 from llmdgen.rendering.yaml_text import Text
 
 KINDS = "https://github.com/kubernetes-sigs"

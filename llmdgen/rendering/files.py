@@ -7,12 +7,12 @@ from typing import Any
 from llmdgen.findings import Located
 from llmdgen.planning.model import Plan
 from llmdgen.rendering.allocation import allocation
-from llmdgen.rendering.environment import render
 from llmdgen.rendering.gateway_objects import gateway_objects
 from llmdgen.rendering.overrides import merged
 from llmdgen.rendering.roles import role_values
 from llmdgen.rendering.route import http_route
 from llmdgen.rendering.summary import summary
+from llmdgen.rendering.templates import render
 from llmdgen.rendering.topology import topology
 from llmdgen.rendering.yaml_text import dump
 

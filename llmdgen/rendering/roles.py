@@ -7,7 +7,7 @@ from typing import Any
 from llmdgen.planning.contribution import EnvVar, Volume
 from llmdgen.planning.launch import head
 from llmdgen.planning.model import Plan, RolePlan
-from llmdgen.rendering.environment import render
+from llmdgen.rendering.templates import render
 from llmdgen.rendering.yaml_text import Text
 
 CONTINUED, ENDED = Text(" \\"), Text("")

@@ -10,7 +10,8 @@ from llmdgen.findings import Located, Severity
 from llmdgen.planning.contribution import Tier
 from llmdgen.planning.model import Plan, RolePlan
 from llmdgen.planning.quantities import GIB
-from llmdgen.rendering.environment import code, markdown, render, shell_word
+from llmdgen.rendering.encoding import code, markdown, shell_word
+from llmdgen.rendering.templates import render
 from llmdgen.rendering.yaml_text import Text
 
 FIRST_MESSAGE = "What is an EFA interface?"

@@ -13,7 +13,6 @@ import re
 from typing import Any
 
 import msgspec
-from jinja2 import Undefined
 
 _PLAIN = re.compile(r"(--)?[A-Za-z/_][A-Za-z0-9_./@+=-]*(:[A-Za-z0-9_./@+=-]+)*|[0-9]+([KMGTP]i|m|s)")
 # What JSON lets stand and YAML does not: controls, line ends of other alphabets, byte order marks.
@@ -26,11 +25,9 @@ class Text(str):
 
 
 def as_yaml(value: Any) -> Text:
-    """A value in flow style, on one line: the `finalize` of YAML templates. Raises for an undefined variable."""
+    """A value in flow style, on one line: the `finalize` of YAML templates."""
     if isinstance(value, Text):
         return value
-    if isinstance(value, Undefined):
-        return Text(str(value))
     if isinstance(value, str) and _PLAIN.fullmatch(value) and value.lower() not in _WORDS:
         return Text(value)
     if isinstance(value, str) and '"' in value and "'" not in value and value.isascii() and value.isprintable():

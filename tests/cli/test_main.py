@@ -26,11 +26,12 @@ NEVER_IN_A_RENDER = {
     "nixl",
     "jsonschema",
     "pydantic",
+    "jinja2",
     "difflib",
     "yaml",
     "subprocess",
 }
-NEVER_IN_HELP = NEVER_IN_A_RENDER | {"msgspec", "ruamel", "jinja2", "tomli", "hashlib"}
+NEVER_IN_HELP = NEVER_IN_A_RENDER | {"msgspec", "ruamel", "tomli", "hashlib"}
 
 
 def python(code: str, *arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jinja2.exceptions import SecurityError
 
-from llmdgen.rendering.environment import _environment, code, comment, markdown, shell_word, xml
+from llmdgen.rendering.encoding import code, comment, markdown, shell_word, xml
+from llmdgen.rendering.environment import environment
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), max_size=40)
 
@@ -41,4 +42,4 @@ def test_code_holds_backticks_and_comments_hold_no_lines() -> None:
 
 def test_templates_reach_no_internals() -> None:
     with pytest.raises(SecurityError):
-        _environment("yaml").from_string("{{ ''.__class__.__mro__ }}").render()
+        environment("yaml").from_string("{{ ''.__class__.__mro__ }}").render()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from jinja2 import UndefinedError
 from ruamel.yaml import YAML
 
-from llmdgen.rendering.environment import _environment
+from llmdgen.rendering.environment import environment
 from llmdgen.rendering.yaml_text import as_yaml, block, dump, lines
 
 # What YAML 1.1 or 1.2, Go's parser among them, takes for something other than a string, or for syntax.
@@ -79,7 +79,7 @@ def test_a_literal_block_keeps_its_lines(parts: list[str]) -> None:
 
 
 def _rendered(template: str, **context: Any) -> Any:
-    found = _both(_environment("yaml").from_string(template).render(**context))
+    found = _both(environment("yaml").from_string(template).render(**context))
     assert found[0] == found[1]
     return found[0]
 

@@ -1,0 +1,63 @@
+"""How values are written into each kind of text, so that none can leave its place.
+
+The encoder of a template follows from its name (ms.yaml.j2, start.sh.j2) and runs on each `{{ }}`, so a template cannot
+forget to encode: YAML gets YAML scalars, a shell script gets quoted words, Markdown gets text without markup, SVG gets
+escaped text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from llmdgen.rendering.yaml_text import Text, as_yaml, block, lines
+
+Encoder = Callable[[Any], Text]
+
+_MARKDOWN = str.maketrans({character: "\\" + character for character in "\\`*_[]<>|#"})
+
+_XML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;"})
+
+
+def shell_word(value: Any) -> Text:
+    """A value as one word of a POSIX shell."""
+    from shlex import quote
+
+    if isinstance(value, Text):
+        return Text(str(value))
+    return Text(quote(str(value)))
+
+
+def markdown(value: Any) -> Text:
+    """A value as plain text of one line of Markdown."""
+    if isinstance(value, Text):
+        return Text(str(value))
+    return Text(" ".join(str(value).translate(_MARKDOWN).split()))
+
+
+def code(value: Any) -> Text:
+    """A value between backticks, as it stands."""
+    text = " ".join(str(value).split())
+    fence = "``" if "`" in text else "`"
+    return Text(f"{fence}{text}{fence}")
+
+
+def comment(value: Any) -> Text:
+    """A value inside a comment: on one line."""
+    return Text(" ".join(str(value).split()))
+
+
+def xml(value: Any) -> Text:
+    """A value as text or attribute of XML."""
+    if isinstance(value, Text):
+        return Text(str(value))
+    return Text(str(value).translate(_XML))
+
+
+ENCODERS: dict[str, Encoder] = {"yaml": as_yaml, "sh": shell_word, "md": markdown, "svg": xml}
+FILTERS: dict[str, Callable[..., Text]] = {"block": block, "lines": lines, "code": code, "comment": comment}
+
+
+def kind(template: str) -> str:
+    """What a template writes: yaml, sh, md or svg."""
+    return template.removesuffix(".j2").rpartition(".")[2]
