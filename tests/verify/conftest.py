@@ -113,5 +113,5 @@ def real_charts() -> Path:
 @pytest.fixture(scope="session")
 def crds() -> Path:
     if not CRDS.is_dir():
-        pytest.skip("the CRDs of ../shared/upstream are not here")
+        pytest.skip("the CRDs are not beside this repository")
     return CRDS

@@ -67,7 +67,7 @@ def test_a_fault_in_the_values_is_found_end_to_end(tmp_path: Path, stand_in_char
     assert codes == {"VER020", "VER092"}
 
 
-@pytest.mark.skipif(not GUIDES.is_dir(), reason="the guides of ../shared/upstream are not here")
+@pytest.mark.skipif(not GUIDES.is_dir(), reason="the guides of llm-d are not beside this repository")
 def test_the_guides_own_faults_are_found(tmp_path: Path, real_charts: Path, helm_tools: Tools) -> None:
     guide = GUIDES / "pd-disaggregation"
     (tmp_path / "values").mkdir()
