@@ -18,11 +18,13 @@ MOST_NODES = 32
 def shapes(situation: Situation) -> dict[RoleName, Shape]:
     """One prefill and one decode replica, each over as many whole nodes as leave the KV cache room.
 
-    A model with linear attention cannot transfer its KV cache at this vLLM version, so it is served by decode alone.
+    A model with linear attention cannot transfer its KV cache at this vLLM version, so it is served by decode alone,
+    unless the spec asks for prefill servers itself.
     """
     roles: tuple[RoleName, ...] = ("prefill", "decode")
     model = situation.model
-    if model is not None and model.layers.linear and situation.spec.spec.prefill is None:
+    asked = situation.spec.spec.prefill is not None or "pd-disaggregation" in situation.paths
+    if model is not None and model.layers.linear and not asked:
         roles = ("decode",)
     return {role: _shape(situation, role) for role in roles}
 

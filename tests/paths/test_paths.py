@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from llmdgen import paths
+from llmdgen import api, paths
 from llmdgen.findings import SpecError
 from llmdgen.paths.wide_ep import redundant_experts
+from llmdgen.spec.load import parse
 from tests.specs import DEEPSEEK, GPT_OSS, QWEN, plan_of, role_of
 
 
@@ -95,3 +96,20 @@ def test_all_three_caches_compose() -> None:
     assert {scorer.type for scorer in plan.scheduler.scorers} >= {"precise-prefix-cache-scorer", "prefix-cache-scorer"}
     events = role_of(plan, "prefill").flags["kv-events-config"]
     assert events["enable_kv_cache_events"] is True
+
+
+@pytest.mark.parametrize(("composed", "roles"), [("[]", ["decode"]), ("[pd-disaggregation]", ["prefill", "decode"])])
+def test_linear_attention_is_decoded_alone_unless_prefill_is_asked_for(composed: str, roles: list[str]) -> None:
+    text = f"""apiVersion: llmdgen.dev/v1alpha1
+kind: WellLitPath
+metadata: {{name: linear}}
+spec:
+  path: wide-ep
+  with: {composed}
+  instanceTypes: [p5en.48xlarge]
+  model: {{name: Qwen/Qwen3.5-397B-A17B-FP8}}
+"""
+    plan = api.draft(parse(text, "linear.yaml")[0], "p5en.48xlarge")
+    handlers = [plugin["type"] for plugin in plan.scheduler.config["plugins"] if "profile-handler" in plugin["type"]]
+    assert [role.name for role in plan.roles] == roles
+    assert handlers == (["pd-profile-handler"] if len(roles) > 1 else ["single-profile-handler"])
