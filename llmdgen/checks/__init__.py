@@ -24,5 +24,6 @@ def load_all() -> None:
         "verify.run",
         "output.rules",
         "prerequisites.cluster",
+        "preflight.rules",
     ):
         import_module(f"llmdgen.{module}")

@@ -1,0 +1,174 @@
+"""A node of the cluster as a preflight sees it: what it offers, what is taken, and why pods may not land on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from llmdgen.planning.placement import Need
+from llmdgen.preflight.answer import ClusterError
+from llmdgen.preflight.cluster import Object
+
+MIB = 2**20
+REPELLING = ("NoSchedule", "NoExecute")
+
+
+class LiveNode(Struct, frozen=True, kw_only=True):
+    """One node. `offers` is what its kubelet lets pods request, `advertises` the names of these resources; `obstacle`
+    says why the plan's pods cannot land on it, "" where they can."""
+
+    name: str
+    zone: str
+    architecture: str
+    offers: Need
+    advertises: frozenset[str]
+    obstacle: str
+
+
+def live_node(
+    node: Object, selector: Mapping[str, str], tolerations: Sequence[Mapping[str, Any]], platform: Mapping[str, Any]
+) -> LiveNode:
+    """A node of the API for pods with that node selector and these tolerations."""
+    labels = node["metadata"].get("labels") or {}
+    status = node.get("status") or {}
+    offers = status.get("allocatable") or {}
+    return LiveNode(
+        name=node["metadata"]["name"],
+        zone=labels.get(platform["zone_label"], ""),
+        architecture=(status.get("nodeInfo") or {}).get("architecture", ""),
+        offers=need(offers, platform, up=False),
+        advertises=frozenset(name for name, count in offers.items() if _number(count) > 0),
+        obstacle=_obstacle(node, labels, selector, tolerations),
+    )
+
+
+def taken(pod: Object, platform: Mapping[str, Any]) -> Need:
+    """What the scheduler counts as requested by a pod: containers and sidecars together, or its largest moment while
+    init containers run one after the other, and the overhead of its runtime class."""
+    spec = pod["spec"]
+    sidecars = Need(0, 0, 0, 0)
+    peak = Need(0, 0, 0, 0)
+    for each in spec.get("initContainers") or []:
+        asks = _requests(each, platform)
+        if each.get("restartPolicy") == "Always":
+            sidecars = plus(sidecars, asks)
+            peak = _larger(peak, sidecars)
+        else:
+            peak = _larger(peak, plus(sidecars, asks))
+    running = sidecars
+    for each in spec["containers"]:
+        running = plus(running, _requests(each, platform))
+    return plus(_larger(running, peak), need(spec.get("overhead") or {}, platform, up=True))
+
+
+def need(quantities: Mapping[str, Any], platform: Mapping[str, Any], *, up: bool) -> Need:
+    """Quantities of the API by resource name, in whole units: rounded up what is asked for, down what is offered."""
+    return Need(
+        _whole(quantities.get(platform["gpu_resource"], 0), 1, 1, up),
+        _whole(quantities.get(platform["efa_resource"], 0), 1, 1, up),
+        _whole(quantities.get("cpu", 0), 1000, 1, up),
+        _whole(quantities.get("memory", 0), 1, MIB, up),
+    )
+
+
+def plus(one: Need, other: Need) -> Need:
+    return Need(
+        one.gpus + other.gpus,
+        one.efa + other.efa,
+        one.cpu_millis + other.cpu_millis,
+        one.memory_mib + other.memory_mib,
+    )
+
+
+def minus(one: Need, other: Need, times: int = 1) -> Need:
+    """What is left, possibly below zero."""
+    return Need(
+        one.gpus - other.gpus * times,
+        one.efa - other.efa * times,
+        one.cpu_millis - other.cpu_millis * times,
+        one.memory_mib - other.memory_mib * times,
+    )
+
+
+def times(asked: Need, room: Need) -> int:
+    """How often a pod's need fits into a room."""
+    pairs = (
+        (asked.gpus, room.gpus),
+        (asked.efa, room.efa),
+        (asked.cpu_millis, room.cpu_millis),
+        (asked.memory_mib, room.memory_mib),
+    )
+    return max(0, min((have // want for want, have in pairs if want), default=0))
+
+
+def placed(pods: Iterable[tuple[Need, int]], rooms: Iterable[Need]) -> int:
+    """How many of the pods find a node, the largest first, each on the first node with room."""
+    left, found = list(rooms), 0
+    for asked, count in sorted(pods, reverse=True):
+        for index, room in enumerate(left):
+            here = min(count, times(asked, room))
+            left[index] = minus(room, asked, here)
+            count -= here
+            found += here
+    return found
+
+
+def _requests(container: Object, platform: Mapping[str, Any]) -> Need:
+    resources = container.get("resources") or {}
+    return need(resources.get("requests") or {}, platform, up=True)
+
+
+def _larger(one: Need, other: Need) -> Need:
+    return Need(
+        max(one.gpus, other.gpus),
+        max(one.efa, other.efa),
+        max(one.cpu_millis, other.cpu_millis),
+        max(one.memory_mib, other.memory_mib),
+    )
+
+
+def _whole(quantity: Any, factor: int, unit: int, up: bool) -> int:
+    exact = _number(quantity) * factor
+    return int(-(-exact // unit) if up else exact // unit)
+
+
+def _number(quantity: Any) -> Any:
+    """A quantity's exact value. Raises ClusterError for what Kubernetes would not write."""
+    from kubernetes.utils import quantity as quantities
+
+    parse: Any = quantities.parse_quantity
+    try:
+        return parse(quantity)
+    except ValueError as error:
+        raise ClusterError(f"{quantity!r} is no quantity", "name a context of a Kubernetes cluster") from error
+
+
+def _obstacle(
+    node: Object, labels: Mapping[str, str], selector: Mapping[str, str], tolerations: Sequence[Mapping[str, Any]]
+) -> str:
+    spec, status = node.get("spec") or {}, node.get("status") or {}
+    for key, value in selector.items():
+        if labels.get(key) != value:
+            return f"{key} is {labels[key]}" if key in labels else f"no label {key}"
+    ready: Object = next((each for each in status.get("conditions") or [] if each.get("type") == "Ready"), {})
+    if ready.get("status") != "True":
+        return "not Ready"
+    if spec.get("unschedulable"):
+        return "cordoned"
+    for taint in spec.get("taints") or []:
+        if taint.get("effect") in REPELLING and not any(_tolerates(each, taint) for each in tolerations):
+            return f"taint {taint['key']}:{taint['effect']}"
+    return ""
+
+
+def _tolerates(toleration: Mapping[str, Any], taint: Mapping[str, Any]) -> bool:
+    """Kubernetes' own rule: no effect means every effect, no key with Exists every key."""
+    if toleration.get("effect") and toleration["effect"] != taint.get("effect"):
+        return False
+    if toleration.get("key") and toleration["key"] != taint.get("key"):
+        return False
+    if toleration.get("operator") == "Exists":
+        return True
+    return bool(toleration.get("key")) and (toleration.get("value") or "") == (taint.get("value") or "")

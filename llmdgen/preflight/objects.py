@@ -1,0 +1,178 @@
+"""Questions about single objects: kinds, the GatewayClass, the namespace, the token's Secret, volume claims."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+from llmdgen.checks.registry import Rule
+from llmdgen.planning.model import Plan
+from llmdgen.preflight import rules
+from llmdgen.preflight.answer import Answer, Forbidden, missing, ok, short, unknown
+from llmdgen.preflight.cluster import Cluster, Object
+
+TOKEN = "HF_TOKEN"
+MANY = ("ReadWriteMany", "ReadOnlyMany")
+
+
+class Kind(Struct, frozen=True):
+    """A CustomResourceDefinition by its name, and the version in which objects of it are written or read."""
+
+    name: str
+    version: str
+    source: str
+
+
+GATEWAY_API, INFERENCE = "the Gateway API CRDs", "the Gateway API inference extension CRDs"
+PROMETHEUS = "the Prometheus operator's CRDs"
+ALWAYS = (
+    Kind("gateways.gateway.networking.k8s.io", "v1", GATEWAY_API),
+    Kind("httproutes.gateway.networking.k8s.io", "v1", GATEWAY_API),
+    Kind("inferencepools.inference.networking.k8s.io", "v1", INFERENCE),
+    Kind("inferenceobjectives.inference.networking.x-k8s.io", "v1alpha2", INFERENCE),  # the endpoint picker reads them
+    Kind("podmonitors.monitoring.coreos.com", "v1", PROMETHEUS),
+    Kind("servicemonitors.monitoring.coreos.com", "v1", PROMETHEUS),
+)
+ISTIO = (
+    Kind("destinationrules.networking.istio.io", "v1beta1", "Istio"),  # the version that both charts write
+    Kind("telemetries.telemetry.istio.io", "v1", "Istio"),
+)
+MULTINODE = (Kind("leaderworkersets.leaderworkerset.x-k8s.io", "v1", "LeaderWorkerSet"),)
+BALANCER = (
+    Kind("targetgroupbindings.elbv2.k8s.aws", "v1beta1", "the AWS Load Balancer Controller"),
+    Kind("ingressclassparams.elbv2.k8s.aws", "v1beta1", "the AWS Load Balancer Controller"),
+)
+
+
+def answers(plan: Plan, cluster: Cluster) -> Iterator[Answer]:
+    """Everything that is asked about single objects."""
+    for kind in kinds(plan):
+        yield _kind(rules.KIND, kind, cluster)
+    yield _gateway_class(plan, cluster)
+    if plan.gateway.service_type == "LoadBalancer":
+        for kind in BALANCER:
+            yield _kind(rules.LOAD_BALANCER, kind, cluster)
+    yield _namespace(plan, cluster)
+    secret = plan.spec.spec.model.auth_secret_name
+    if secret is not None:
+        yield _secret(plan, secret, cluster)
+    for claim in claims(plan):
+        yield _claim(plan, claim, cluster)
+
+
+def kinds(plan: Plan) -> list[Kind]:
+    """The kinds that the plan's objects are of, those of the load balancer left out."""
+    found = list(ALWAYS)
+    if plan.gateway.provider == "istio":
+        found += ISTIO
+    parameters = plan.gateway.settings.get("parameters")
+    if parameters is not None:
+        name = f"{parameters['kind'].lower()}.{parameters['group']}"
+        found.append(Kind(name, parameters["version"], plan.gateway.provider))
+    if plan.multinode:
+        found += MULTINODE
+    return found
+
+
+def claims(plan: Plan) -> list[str]:
+    """The PersistentVolumeClaims that pods mount: of the model, and of the cache tier on shared storage."""
+    scheme, _, rest = plan.model_uri.partition("://")
+    found = [rest.partition("/")[0]] if scheme.startswith("pvc") else []
+    storage = plan.spec.spec.cache.storage
+    if storage is not None and any(tier.name == "storage" for tier in plan.tiers):
+        found.append(storage.claim)
+    return list(dict.fromkeys(found))
+
+
+def _kind(rule: Rule, kind: Kind, cluster: Cluster) -> Answer:
+    what, needed = f"CRD {kind.name}", f"{kind.version} served"
+    install = f"install {kind.source}; `llmdgen render` writes the cluster's prerequisites with --prerequisites"
+    try:
+        found = cluster.crd(kind.name)
+    except Forbidden as refused:
+        return unknown(rule, what, needed, refused)
+    if found is None:
+        return missing(rule, what, needed, "no such CRD", install)
+    served = [each["name"] for each in found["spec"]["versions"] if each.get("served")]
+    if kind.version not in served:
+        says = f"{', '.join(served) or 'no version'} served"
+        return missing(rule, what, needed, says, f"install the release of {kind.source} that serves {kind.version}")
+    if _condition(found, "Established") == "False":
+        return missing(rule, what, needed, "not established", f"see `kubectl describe crd {kind.name}`")
+    return ok(rule, what, needed, f"{', '.join(served)} served")
+
+
+def _gateway_class(plan: Plan, cluster: Cluster) -> Answer:
+    name = str(plan.gateway.settings["class"])
+    rule, what, needed = rules.GATEWAY_CLASS, f"GatewayClass {name}", "Accepted"
+    try:
+        found = cluster.gateway_class(name)
+    except Forbidden as refused:
+        return unknown(rule, what, needed, refused)
+    if found is None:
+        return missing(rule, what, needed, "no such GatewayClass", f"install {plan.gateway.provider}, which makes it")
+    if _condition(found, "Accepted") == "True":
+        return ok(rule, what, needed, "Accepted")
+    return missing(
+        rule, what, needed, "not Accepted", f"see whether the controller of {plan.gateway.provider} runs: no other does"
+    )
+
+
+def _namespace(plan: Plan, cluster: Cluster) -> Answer:
+    name = plan.names.namespace
+    rule, what, needed = rules.NAMESPACE, f"namespace {name}", "Active or absent"
+    try:
+        found = cluster.namespace(name)
+    except Forbidden as refused:
+        return unknown(rule, what, needed, refused)
+    if found is None:
+        return ok(rule, what, needed, "absent: helmfile apply makes it")
+    phase = str((found.get("status") or {}).get("phase", "Active"))
+    if phase == "Active":
+        return ok(rule, what, needed, phase)
+    return missing(rule, what, needed, phase, "wait until it is gone")
+
+
+def _secret(plan: Plan, name: str, cluster: Cluster) -> Answer:
+    namespace = plan.names.namespace
+    rule, what, needed = rules.SECRET, f"Secret {namespace}/{name}", f"key {TOKEN}"
+    make = (
+        f"kubectl create namespace {namespace}; kubectl -n {namespace} create secret generic {name} "
+        f"--from-file={TOKEN}=/dev/stdin"
+    )
+    try:
+        keys = cluster.secret_keys(namespace, name)
+    except Forbidden as refused:
+        return unknown(rule, what, needed, refused)
+    if keys is None:
+        return missing(rule, what, needed, "no such Secret", make)
+    if keys.get(TOKEN):
+        return ok(rule, what, needed, f"key {TOKEN}")
+    says = f"an empty {TOKEN}" if TOKEN in keys else f"keys: {', '.join(sorted(keys)) or 'none'}"
+    return missing(rule, what, needed, says, f"put the token under the key {TOKEN}")
+
+
+def _claim(plan: Plan, name: str, cluster: Cluster) -> Answer:
+    namespace, spread = plan.names.namespace, sum(pool.nodes for pool in plan.pools) > 1
+    rule, what = rules.CLAIM, f"PersistentVolumeClaim {namespace}/{name}"
+    needed = "Bound, for many nodes" if spread else "Bound"
+    try:
+        found = cluster.claim(namespace, name)
+    except Forbidden as refused:
+        return unknown(rule, what, needed, refused)
+    if found is None:
+        return missing(rule, what, needed, "no such claim", f"make the claim in {namespace} before the deployment")
+    phase = str((found.get("status") or {}).get("phase", "Pending"))
+    modes = (found.get("status") or {}).get("accessModes") or found["spec"].get("accessModes") or []
+    says = f"{phase}, {', '.join(modes)}"
+    if phase != "Bound":
+        return missing(rule, what, needed, says, f"see `kubectl -n {namespace} describe pvc {name}`")
+    if spread and not any(mode in MANY for mode in modes):
+        return short(rule, what, needed, says, "use a claim with ReadWriteMany, on FSx for Lustre or EFS")
+    return ok(rule, what, needed, says)
+
+
+def _condition(thing: Object, kind: str) -> str | None:
+    conditions = (thing.get("status") or {}).get("conditions") or []
+    return next((each.get("status") for each in conditions if each.get("type") == kind), None)
