@@ -5,8 +5,9 @@ from __future__ import annotations
 import click
 
 from llmdgen.cli import making, options, status, work
-from llmdgen.cli.terminal import count, report, say
-from llmdgen.findings import Severity
+from llmdgen.cli.terminal import complain, count, report, say
+from llmdgen.findings import Located, Severity
+from llmdgen.planning.model import Plan
 
 
 @click.command()
@@ -21,12 +22,20 @@ from llmdgen.findings import Severity
     help="text goes to stderr, one finding a line; the others to stdout.",
 )
 @click.option("--strict", is_flag=True, help="Exit 1 for warnings too.")
-def command(specs: tuple[str, ...], instance_types: tuple[str, ...], form: str, strict: bool) -> int:
+@click.option("--engine", is_flag=True, help="Ask the installed vLLM and NIXL too; takes seconds. Needs llmdgen[vllm].")
+def command(specs: tuple[str, ...], instance_types: tuple[str, ...], form: str, strict: bool, engine: bool) -> int:
     """Run every check on specs and write nothing."""
     read, findings = work.read(specs)
     findings += making.shared_names(read)
+    plans: list[Plan] = []
     for spec, names in zip(read, options.chosen(read, instance_types), strict=True):
-        findings += work.plan(spec, names).findings
+        done = work.plan(spec, names)
+        findings += done.findings
+        plans += done.plans
+    unasked = ""
+    if engine:
+        asked, unasked = _ask(plans)
+        findings += asked
     once = list(dict.fromkeys(findings))
     number = {each: sum(found.finding.severity is each for found in once) for each in Severity}
     if form == "text":
@@ -36,5 +45,19 @@ def command(specs: tuple[str, ...], instance_types: tuple[str, ...], form: str, 
         from llmdgen.report.formats import write
 
         click.echo(write(form, once), nl=False)
+    if unasked:
+        complain(f"llmdgen: error: --engine: {unasked}")
+        return status.ERROR
     failing = number[Severity.ERROR] + (number[Severity.WARNING] if strict else 0)
     return status.ERROR if failing else status.OK
+
+
+def _ask(plans: list[Plan]) -> tuple[list[Located], str]:
+    """What the installed vLLM and NIXL say of the plans, and why they could not be asked where they could not."""
+    from llmdgen.checks.installed import installed_findings
+    from llmdgen.engine.installed import NoVllm
+
+    try:
+        return [found for plan in plans for found in installed_findings(plan)], ""
+    except NoVllm as error:
+        return [], str(error)

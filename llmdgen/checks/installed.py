@@ -1,0 +1,125 @@
+"""What the vLLM and the NIXL that are installed beside llmdgen say of a plan: `llmdgen validate --engine`.
+
+These rules run on request alone, for importing vLLM takes seconds; every other check speaks of the release's versions
+and needs neither.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from llmdgen.checks.registry import Rule, declare, found
+from llmdgen.findings import Located, Route, Severity
+from llmdgen.planning.model import Plan, RolePlan
+
+REFUSED = declare(
+    "VLLM023",
+    "error",
+    "the installed vLLM refuses the arguments",
+    """`llmdgen validate --engine` gives everything after `vllm serve`, chart additions included, to the parser of the
+    vLLM that is installed. What it refuses would stop the container at its start, if the image holds that vLLM.
+
+    Fails:  a flag that the installed vLLM no longer has.
+    Passes: arguments that its parser takes; what only the engine refuses passes too.
+    """,
+)
+NO_BACKEND = declare(
+    "VLLM024",
+    "error",
+    "the installed NIXL has no such backend",
+    """NIXL finds its backends as plugins and logs one that is missing, then goes on without it: KV caches would travel
+    over TCP. Backends that NIXL ships but cannot load on this machine pass, because the image has their libraries.
+
+    Fails:  backends: [Libfabric], which NIXL writes LIBFABRIC.
+    Passes: transfer {backend: LIBFABRIC}; a machine without NIXL, where nothing is asked.
+    """,
+)
+OTHER_VERSION = declare(
+    "VLLM025",
+    "warning",
+    "the installed vLLM is not the release's",
+    """Flags come and go between versions of vLLM. An answer of another version than the one in the release's image says
+    less: it may refuse what the image takes, and take what the image refuses.
+
+    Warned: vLLM 0.16.0 installed beside a spec with release: v0.5.1, which has 0.15.1.
+    Passes: `pip install vllm==0.15.1` beside the same spec.
+    """,
+)
+
+
+def installed_findings(plan: Plan) -> tuple[Located, ...]:
+    """Findings of the installed vLLM's parser and, where NIXL is installed, of its list of backends.
+
+    Suppressed warnings are left out. Raises `llmdgen.engine.installed.NoVllm` where there is no vLLM to ask.
+    """
+    spec = plan.spec
+    silenced = {each.code for each in spec.spec.suppress}
+    return tuple(
+        Located(rule.finding(found(*at, says=says, fix=fix)), spec.locate(at))
+        for rule, at, says, fix in (*_arguments(plan), *_version(plan), *_backends(plan))
+        if rule.severity is Severity.ERROR or rule.code not in silenced
+    )
+
+
+_Said = tuple[Rule, Route, str, str]
+
+
+def _arguments(plan: Plan) -> Iterator[_Said]:
+    from llmdgen.engine.installed import check_with_installed_vllm
+
+    for role in plan.roles:
+        for name, argv in role.argv.items():
+            for complaint in check_with_installed_vllm(argv):
+                says = f"the installed vLLM refuses vllm/{name}.args: {complaint}"
+                yield REFUSED, _place(role, complaint), says, "correct the flag, or remove it from args"
+
+
+def _place(role: RolePlan, complaint: str) -> Route:
+    """The place of the first flag that a complaint names and the plan sets; else the role."""
+    from re import findall
+
+    names = (name.replace("_", "-") for name in findall(r"--([a-z0-9][-_a-z0-9]*)", complaint))
+    return next((role.flag_routes[name] for name in names if name in role.flag_routes), ("spec", role.name))
+
+
+def _version(plan: Plan) -> Iterator[_Said]:
+    from llmdgen.engine.installed import installed_version
+
+    version, wanted = installed_version(), plan.release.vllm
+    # 0.15.1+cpu and 0.15.1 have one parser.
+    if version is not None and version.partition("+")[0] != wanted:
+        says = f"vLLM {version} is installed, and llm-d {plan.release.name} has {wanted}"
+        yield OTHER_VERSION, ("spec", "release"), says, f"pip install vllm=={wanted}"
+
+
+def _backends(plan: Plan) -> Iterator[_Said]:
+    asked = {role.name: tuple(_asked_backends(role.flags.get("kv-transfer-config"))) for role in plan.roles}
+    if not any(asked.values()):
+        return
+    from llmdgen.engine.nixl import NoNixl, installed_backends, unknown_backends
+
+    try:
+        backends = installed_backends()
+    except NoNixl:
+        return
+    for role in plan.roles:
+        for name in unknown_backends(asked[role.name], backends):
+            at = role.flag_routes.get("kv-transfer-config", ("spec", "path"))
+            if at == ("spec", "path"):
+                at = ("spec", "transfer", "backend")
+            says = f"the installed NIXL has no backend {name}"
+            yield NO_BACKEND, at, says, f"use one of {', '.join(backends.shipped)}"
+
+
+def _asked_backends(config: Any) -> Iterator[str]:
+    """The NIXL backends of a --kv-transfer-config, those inside a MultiConnector included."""
+    extra = config.get("kv_connector_extra_config") if isinstance(config, dict) else None
+    if not isinstance(extra, dict):
+        return
+    if config.get("kv_connector") == "NixlConnector":
+        named = extra.get("backends")
+        yield from (name for name in named if isinstance(name, str)) if isinstance(named, list) else ()
+    inner = extra.get("connectors")
+    for each in inner if isinstance(inner, list) else ():
+        yield from _asked_backends(each)
