@@ -13,7 +13,7 @@ from llmdgen.preflight.answer import Answer, Forbidden, missing, ok, short, unkn
 from llmdgen.preflight.cluster import Cluster, Object
 
 TOKEN = "HF_TOKEN"
-MANY = ("ReadWriteMany", "ReadOnlyMany")
+READABLE, WRITABLE = ("ReadWriteMany", "ReadOnlyMany"), ("ReadWriteMany",)  # by pods on many nodes
 
 
 class Kind(Struct, frozen=True):
@@ -57,8 +57,8 @@ def answers(plan: Plan, cluster: Cluster) -> Iterator[Answer]:
     secret = plan.spec.spec.model.auth_secret_name
     if secret is not None:
         yield _secret(plan, secret, cluster)
-    for claim in claims(plan):
-        yield _claim(plan, claim, cluster)
+    for claim, modes in claims(plan).items():
+        yield _claim(plan, claim, modes, cluster)
 
 
 def kinds(plan: Plan) -> list[Kind]:
@@ -75,14 +75,15 @@ def kinds(plan: Plan) -> list[Kind]:
     return found
 
 
-def claims(plan: Plan) -> list[str]:
-    """The PersistentVolumeClaims that pods mount: of the model, and of the cache tier on shared storage."""
+def claims(plan: Plan) -> dict[str, tuple[str, ...]]:
+    """The PersistentVolumeClaims that pods mount, with the access modes that do for many nodes: a model is read, the
+    cache tier on shared storage written."""
     scheme, _, rest = plan.model_uri.partition("://")
-    found = [rest.partition("/")[0]] if scheme.startswith("pvc") else []
+    found = {rest.partition("/")[0]: READABLE} if scheme.startswith("pvc") else {}
     storage = plan.spec.spec.cache.storage
     if storage is not None and any(tier.name == "storage" for tier in plan.tiers):
-        found.append(storage.claim)
-    return list(dict.fromkeys(found))
+        found[storage.claim] = WRITABLE
+    return found
 
 
 def _kind(rule: Rule, kind: Kind, cluster: Cluster) -> Answer:
@@ -153,10 +154,10 @@ def _secret(plan: Plan, name: str, cluster: Cluster) -> Answer:
     return missing(rule, what, needed, says, f"put the token under the key {TOKEN}")
 
 
-def _claim(plan: Plan, name: str, cluster: Cluster) -> Answer:
+def _claim(plan: Plan, name: str, enough: tuple[str, ...], cluster: Cluster) -> Answer:
     namespace, spread = plan.names.namespace, sum(pool.nodes for pool in plan.pools) > 1
     rule, what = rules.CLAIM, f"PersistentVolumeClaim {namespace}/{name}"
-    needed = "Bound, for many nodes" if spread else "Bound"
+    needed = f"Bound, {' or '.join(enough)}" if spread else "Bound"
     try:
         found = cluster.claim(namespace, name)
     except Forbidden as refused:
@@ -168,7 +169,7 @@ def _claim(plan: Plan, name: str, cluster: Cluster) -> Answer:
     says = f"{phase}, {', '.join(modes)}"
     if phase != "Bound":
         return missing(rule, what, needed, says, f"see `kubectl -n {namespace} describe pvc {name}`")
-    if spread and not any(mode in MANY for mode in modes):
+    if spread and not any(mode in enough for mode in modes):
         return short(rule, what, needed, says, "use a claim with ReadWriteMany, on FSx for Lustre or EFS")
     return ok(rule, what, needed, says)
 

@@ -1,0 +1,163 @@
+"""Questions about kinds, GatewayClass, namespace, Secret and claims."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.preflight.api_server import CLASSES, CRDS, NAMESPACES, able, crd
+from tests.preflight.conftest import Ask
+from tests.specs import DEEPSEEK, GPT_OSS, plan_of
+
+WITH_TOKEN: dict[str, Any] = {"model": {"authSecretName": "token"}}
+SECRET = f"{NAMESPACES}/llm-d-demo/secrets/token"
+
+
+def test_a_cluster_that_has_everything_is_ok_on_every_question(ask: Ask) -> None:
+    plan = plan_of("pd-disaggregation", GPT_OSS, gateway={"loadBalancer": {}}, **WITH_TOKEN)
+    answers = [each for found in ask(plan, able(plan)).values() for each in found]
+    assert {each.verdict for each in answers} == {"ok"}
+    assert {each.fix for each in answers} == {""}
+    assert len({each.code for each in answers}) == 15
+
+
+def test_nothing_but_get_is_sent_and_no_value_of_a_secret_is_answered(ask: Ask) -> None:
+    plan = plan_of("pd-disaggregation", GPT_OSS, **WITH_TOKEN)
+    api = able(plan)
+    api.answers[SECRET] = {"data": {"HF_TOKEN": "", "other": "aGZfc2VjcmV0"}}
+    (answer,) = ask(plan, api)["PRE131"]
+    assert "aGZfc2VjcmV0" not in repr(answer)
+    assert answer.found == "an empty HF_TOKEN"
+    assert {method for method, _ in api.asked} == {"GET"}
+
+
+@pytest.mark.parametrize(
+    ("secret", "found", "verdict"),
+    [
+        (404, "no such Secret", "missing"),
+        (403, "forbidden", "unknown"),
+        ({"data": {"token": "eA=="}}, "keys: token", "missing"),
+        ({}, "keys: none", "missing"),
+    ],
+)
+def test_the_secret_must_hold_the_token_under_its_key(ask: Ask, secret: Any, found: str, verdict: str) -> None:
+    plan = plan_of("pd-disaggregation", GPT_OSS, **WITH_TOKEN)
+    api = able(plan)
+    api.answers[SECRET] = secret
+    (answer,) = ask(plan, api)["PRE131"]
+    assert (answer.found, answer.verdict) == (found, verdict)
+    assert answer.fix
+
+
+def test_a_model_without_a_secret_asks_for_none(ask: Ask) -> None:
+    plan = plan_of("pd-disaggregation", GPT_OSS)
+    assert "PRE131" not in ask(plan, able(plan))
+
+
+def test_a_kind_must_be_served_in_the_version_that_the_charts_write(ask: Ask) -> None:
+    plan = plan_of("inference-scheduling")
+    api = able(plan)
+    name = "inferencepools.inference.networking.k8s.io"
+    api.answers[f"{CRDS}/{name}"] = crd(name, "v1alpha2")
+    api.answers[f"{CRDS}/httproutes.gateway.networking.k8s.io"] = 404
+    wrong = {each.what: each.found for each in ask(plan, api)["PRE101"] if each.verdict == "missing"}
+    assert wrong == {f"CRD {name}": "v1alpha2 served", "CRD httproutes.gateway.networking.k8s.io": "no such CRD"}
+
+
+def test_a_kind_that_is_not_established_is_missing(ask: Ask) -> None:
+    plan = plan_of("inference-scheduling")
+    api = able(plan)
+    name = "gateways.gateway.networking.k8s.io"
+    api.answers[f"{CRDS}/{name}"]["status"]["conditions"][0]["status"] = "False"
+    assert [each.found for each in ask(plan, api)["PRE101"] if each.is_wrong] == ["not established"]
+
+
+@pytest.mark.parametrize(
+    ("provider", "kind"),
+    [
+        ("istio", "destinationrules.networking.istio.io"),
+        ("kgateway", "gatewayparameters.gateway.kgateway.dev"),
+        ("agentgateway", "agentgatewayparameters.agentgateway.dev"),
+    ],
+)
+def test_each_gateway_provider_needs_its_own_kinds(ask: Ask, provider: str, kind: str) -> None:
+    plan = plan_of("inference-scheduling", gateway={"provider": provider})
+    api = able(plan)
+    api.answers[f"{CRDS}/{kind}"] = 404
+    assert [each.what for each in ask(plan, api)["PRE101"] if each.is_wrong] == [f"CRD {kind}"]
+
+
+def test_several_nodes_a_replica_need_leader_worker_sets(ask: Ask) -> None:
+    name = "CRD leaderworkersets.leaderworkerset.x-k8s.io"
+    wide, narrow = plan_of("wide-ep", DEEPSEEK), plan_of("inference-scheduling")
+    assert name in [each.what for each in ask(wide, able(wide))["PRE101"]]
+    assert name not in [each.what for each in ask(narrow, able(narrow))["PRE101"]]
+
+
+@pytest.mark.parametrize(
+    ("answer", "found", "verdict"),
+    [
+        (404, "no such GatewayClass", "missing"),
+        (403, "forbidden", "unknown"),
+        ({"status": {"conditions": [{"type": "Accepted", "status": "Unknown"}]}}, "not Accepted", "missing"),
+        ({}, "not Accepted", "missing"),
+    ],
+)
+def test_the_gateway_class_must_be_accepted(ask: Ask, answer: Any, found: str, verdict: str) -> None:
+    plan = plan_of("inference-scheduling")
+    api = able(plan)
+    api.answers[f"{CLASSES}/istio"] = answer
+    (row,) = ask(plan, api)["PRE102"]
+    assert (row.found, row.verdict) == (found, verdict)
+
+
+def test_a_load_balancer_needs_the_controller_and_a_cluster_ip_does_not(ask: Ask) -> None:
+    balanced = plan_of("inference-scheduling", gateway={"loadBalancer": {}})
+    api = able(balanced)
+    api.answers[f"{CRDS}/targetgroupbindings.elbv2.k8s.aws"] = 404
+    assert [each.verdict for each in ask(balanced, api)["PRE103"]] == ["missing", "ok"]
+    assert "PRE103" not in ask(plan_of("inference-scheduling"), api)
+
+
+@pytest.mark.parametrize(
+    ("answer", "verdict"), [(404, "ok"), (403, "unknown"), ({"status": {"phase": "Terminating"}}, "missing")]
+)
+def test_a_namespace_may_be_absent_but_not_on_its_way_out(ask: Ask, answer: Any, verdict: str) -> None:
+    plan = plan_of("inference-scheduling")
+    api = able(plan)
+    api.answers[f"{NAMESPACES}/llm-d-demo"] = answer
+    assert [each.verdict for each in ask(plan, api)["PRE130"]] == [verdict]
+
+
+@pytest.mark.parametrize(
+    ("answer", "verdict"),
+    [
+        (404, "missing"),
+        (403, "unknown"),
+        ({"spec": {}, "status": {"phase": "Pending"}}, "missing"),
+        ({"spec": {}, "status": {"phase": "Bound", "accessModes": ["ReadWriteOnce"]}}, "short"),
+        ({"spec": {}, "status": {"phase": "Bound", "accessModes": ["ReadOnlyMany"]}}, "ok"),
+    ],
+)
+def test_a_models_claim_must_be_bound_and_mount_on_all_its_nodes(ask: Ask, answer: Any, verdict: str) -> None:
+    plan = plan_of("inference-scheduling", model={"uri": "pvc://weights/qwen"}, decode={"replicas": 8})
+    assert sum(pool.nodes for pool in plan.pools) > 1
+    api = able(plan)
+    api.answers[f"{NAMESPACES}/llm-d-demo/persistentvolumeclaims/weights"] = answer
+    assert [each.verdict for each in ask(plan, api)["PRE132"]] == [verdict]
+
+
+def test_a_storage_tier_asks_for_its_claim(ask: Ask) -> None:
+    plan = plan_of("tiered-prefix-cache", cache={"cpu": {}, "storage": {"claim": "kv", "size": "1Ti"}})
+    (answer,) = ask(plan, able(plan))["PRE132"]
+    assert (answer.what, answer.verdict) == ("PersistentVolumeClaim llm-d-demo/kv", "ok")
+
+
+def test_a_storage_tier_that_pods_of_many_nodes_cannot_write_is_short(ask: Ask) -> None:
+    plan = plan_of("tiered-prefix-cache", cache={"cpu": {}, "storage": {"claim": "kv"}}, decode={"replicas": 8})
+    api = able(plan)
+    bound = {"phase": "Bound", "accessModes": ["ReadOnlyMany"]}
+    api.answers[f"{NAMESPACES}/llm-d-demo/persistentvolumeclaims/kv"] = {"spec": {}, "status": bound}
+    (answer,) = ask(plan, api)["PRE132"]
+    assert (answer.needed, answer.verdict) == ("Bound, ReadWriteMany", "short")
