@@ -79,7 +79,7 @@ def claims(plan: Plan) -> dict[str, tuple[str, ...]]:
     """The PersistentVolumeClaims that pods mount, with the access modes that do for many nodes: a model is read, the
     cache tier on shared storage written."""
     scheme, _, rest = plan.model_uri.partition("://")
-    found = {rest.partition("/")[0]: READABLE} if scheme.startswith("pvc") else {}
+    found: dict[str, tuple[str, ...]] = {rest.partition("/")[0]: READABLE} if scheme.startswith("pvc") else {}
     storage = plan.spec.spec.cache.storage
     if storage is not None and any(tier.name == "storage" for tier in plan.tiers):
         found[storage.claim] = WRITABLE
