@@ -2,6 +2,7 @@
 #   make render   the example specs of paths/ into rendered/      make test    the tests
 #   make check    is rendered/ what the specs give?               make lint    ruff and mypy
 #   make wheel    dist/*.whl                                      make lock    the lock files, from pyproject.toml
+#   make docs     docs/{commands,diagnostics,spec}.md, from the code
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
@@ -23,7 +24,7 @@ LOCKED := PIP_CONFIG_FILE=/dev/null PIP_FIND_LINKS= $(BIN)/pip-compile --quiet -
 .PHONY: templates help render check test lint lock wheel tools oracle run dev clean
 
 help:
-	@sed -n '2,4s/^# *//p' Makefile
+	@sed -n '2,5s/^# *//p' Makefile
 
 render: run
 	@$(BIN)/llmdgen render --prerequisites $(SPECS)
@@ -50,6 +51,9 @@ lock: run
 	$(LOCKED) --build-deps-for=editable --output-file=requirements/run.lock pyproject.toml
 	$(LOCKED) --extra=dev --extra=verify --constraint=requirements/run.lock --output-file=requirements/dev.lock pyproject.toml
 	@! grep -nE '://|--index|--find-links' requirements/*.lock
+
+docs: run
+	@$(BIN)/python scripts/write_docs.py
 
 wheel: dev
 	$(BIN)/python -m build --wheel --no-isolation --outdir dist .
