@@ -17,12 +17,7 @@ from llmdgen.planning.model import Plan
 @click.option("--format", "form", type=click.Choice(["table", "json", "svg"]), default="table", show_default=True)
 def command(spec: str, instance_types: tuple[str, ...], form: str) -> int:
     """Show topology, placement and capacity of a spec on each of its instance types."""
-    read, findings = work.read([spec])
-    plans: list[Plan] = []
-    for each, names in zip(read, options.chosen(read, instance_types), strict=True):
-        done = work.plan(each, names)
-        findings += done.findings
-        plans += done.plans
+    plans, findings = work.plans(spec, instance_types)
     report(findings)
     if any(found.is_error for found in findings):
         return status.ERROR

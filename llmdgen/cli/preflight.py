@@ -22,12 +22,7 @@ if TYPE_CHECKING:
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
 def command(spec: str, context: str | None, instance_types: tuple[str, ...], form: str) -> int:
     """Ask a live cluster, without changing it, whether it can run a spec on each of its instance types."""
-    read, findings = work.read([spec])
-    plans: list[Plan] = []
-    for each, names in zip(read, options.chosen(read, instance_types), strict=True):
-        done = work.plan(each, names)
-        findings += done.findings
-        plans += done.plans
+    plans, findings = work.plans(spec, instance_types)
     report(findings)
     if any(found.is_error for found in findings):
         return status.ERROR

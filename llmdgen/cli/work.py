@@ -45,6 +45,22 @@ def read(files: Iterable[str]) -> tuple[list[Spec], list[Located]]:
     return specs, findings
 
 
+def plans(file: str, asked: tuple[str, ...]) -> tuple[list[Plan], list[Located]]:
+    """Plans of every spec in a file on the instance types asked for, or on all of its own, with every finding.
+
+    Raises click.UsageError for an instance type that no spec has.
+    """
+    from llmdgen.cli.options import chosen
+
+    specs, findings = read([file])
+    made: list[Plan] = []
+    for spec, names in zip(specs, chosen(specs, asked), strict=True):
+        done = plan(spec, names)
+        findings += done.findings
+        made += done.plans
+    return made, findings
+
+
 def plan(spec: Spec, instance_types: Iterable[str]) -> Work:
     """Plans of a spec on the instance types given, with every finding about any of them, each once."""
     from llmdgen.api import check, draft
