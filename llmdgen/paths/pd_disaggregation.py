@@ -16,8 +16,8 @@ def shapes(situation: Situation) -> dict[RoleName, Shape]:
     wider = situation.settings[NAME]["decode_tensor_over_prefill"]
     decode = min(max(tight_tensor(situation, "decode"), prefill * wider), situation.instances["decode"].gpu.count or 1)
     return {
-        "prefill": shape(situation, NAME, "prefill", tensor=prefill, replicas=4),
-        "decode": shape(situation, NAME, "decode", tensor=decode, replicas=1),
+        "prefill": shape(situation, NAME, "prefill", tensor=prefill),
+        "decode": shape(situation, NAME, "decode", tensor=decode),
     }
 
 

@@ -33,14 +33,14 @@ def whole_model_servers(situation: Situation, path: str) -> dict[RoleName, Shape
     return {"decode": shape(situation, path, "decode", tensor=tensor, replicas=replicas)}
 
 
-def shape(situation: Situation, path: str, role: RoleName, *, tensor: int, replicas: int) -> Shape:
-    """A role as `path`'s settings describe it, on one pod each.
+def shape(situation: Situation, path: str, role: RoleName, *, tensor: int, replicas: int | None = None) -> Shape:
+    """A role as `path`'s settings describe it, on one pod each; `replicas` where they leave the number open.
 
     Experts that cannot be cut into slices are spread whole.
     """
     settings = situation.settings[path]["roles"][role]
     return Shape(
-        replicas=settings.get("replicas", replicas),
+        replicas=settings["replicas"] if replicas is None else replicas,
         tensor=tensor,
         expert=situation.model is not None and not experts_divide(situation.model, tensor),
         cpu=settings["cpu"],
