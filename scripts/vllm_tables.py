@@ -146,6 +146,8 @@ def value_type(reader: Any) -> dict[str, Any]:
         reader = inspect.getclosurevars(reader).nonlocals["return_type"]
     if reader.__name__ == "parse_dataclass":
         return {"type": "json", "config": reader.__defaults__[0].__name__, **row}
+    if reader.__name__ == "<lambda>" and reader("Some-Word") == "some_word":
+        return {"type": "word", **row}
     return {"type": PARSED_TYPES[reader.__name__], **row}
 
 

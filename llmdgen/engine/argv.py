@@ -162,6 +162,8 @@ def _typed(flag: Flag, text: str) -> Any:
             return -1 if text.strip().lower() in ("-1", "auto") else human_int(text)
         case "enum":
             return text.upper()
+        case "word":
+            return word(text)
         case "json":
             return msgspec.json.decode(text)
         case "json-or-text":
@@ -169,6 +171,11 @@ def _typed(flag: Flag, text: str) -> Any:
             return msgspec.json.decode(text) if bare.startswith("{") and bare.endswith("}") else text
         case _:
             return text
+
+
+def word(text: str) -> str:
+    """A word as vLLM compares it with its own: in small letters, with underscores."""
+    return text.lower().replace("-", "_")
 
 
 def human_int(text: str) -> int:

@@ -14,7 +14,9 @@ from msgspec import Struct
 
 from llmdgen.facts.catalogue import release_json
 
-FlagType = Literal["switch", "int", "float", "str", "json", "json-or-text", "enum", "human-int", "human-int-or-auto"]
+FlagType = Literal[
+    "switch", "int", "float", "str", "json", "json-or-text", "enum", "word", "human-int", "human-int-or-auto"
+]
 FieldType = Literal["bool", "int", "float", "str", "enum", "list", "dict", "any"]
 Number = int | float
 
@@ -23,7 +25,7 @@ class Flag(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One flag.
 
     `type` is how vLLM reads its text: `human-int` takes 32k and 32K too, `json-or-text` takes an object or a word,
-    `enum` one of `choices` in capitals or not.
+    `enum` one of `choices` in capitals or not, `word` one of them with capitals or hyphens too.
     `many` says that it takes several values: "values" after one flag, "append" by repeating the flag.
     `choices` closes the values; `usual` are values that vLLM names for a flag that takes others too.
     `config` names the configuration class that a JSON value fills (`FlagTable.configs`).

@@ -2,8 +2,8 @@
 
 Istio copies a Gateway's own annotations to the Service that it makes, so the infra chart's `gateway.annotations` reach
 the load balancer. kgateway and agentgateway do not: their parameters object carries the Service's annotations, and the
-chart's has no place for them, so llmdgen writes Gateway and parameters itself (infra `extraDeploy`). agentgateway
-makes a LoadBalancer Service unless its parameters say otherwise, and the chart renders none for it.
+chart's has no place for them, so llmdgen writes Gateway and parameters itself (infra `extraDeploy`). Of which providers
+that holds without a load balancer too, gateways.toml says.
 """
 
 from __future__ import annotations
@@ -27,10 +27,11 @@ def gateway(asked: Gateway, settings: dict[str, Any]) -> GatewayPlan:
             PREFIX + "nlb-target-type": balancer.target_type,
             **balancer.annotations,
         }
+    written = settings.get("own_gateway")
     return GatewayPlan(
         provider=asked.provider,
         settings=settings,
         service_type="LoadBalancer" if balancer else "ClusterIP",
         annotations=annotations,
-        own_gateway=asked.provider == "agentgateway" or (asked.provider == "kgateway" and balancer is not None),
+        own_gateway=written == "always" or (written == "load_balancer" and balancer is not None),
     )

@@ -198,6 +198,12 @@ def gaie_yaml(context: Context, encode: Encoder) -> str:
             out.append('      - name: HF_TOKEN\n        valueFrom:\n          secretKeyRef:\n            name: ')
             out.append(encode(name(context, 'secret')))
             out.append('\n            key: HF_TOKEN\n')
+        if defined(lambda: get(name(context, 'precise'), 'sidecar_config_map')):
+            out.append('    configMap: # ')
+            out.append(encode(comment(get(name(context, 'precise'), 'sidecar_config_map'))))
+            out.append('\n      name: ')
+            out.append(encode(str(get(name(context, 'names'), 'gaie')) + str('-tokenizer')))
+            out.append('\n      data: {}\n')
         out.append('    volumeMounts:\n      - name: tokenizers\n        mountPath: ')
         out.append(encode(get(name(context, 'precise'), 'tokenizers_dir')))
         out.append('\n      - name: tokenizer-uds\n        mountPath: ')
@@ -285,8 +291,8 @@ def infra_yaml(context: Context, encode: Encoder) -> str:
     if get(name(context, 'gateway'), 'own_gateway'):
         out.append('  enabled: false # the chart has no place for what the Service of this provider needs; see extraDeploy\n')
     else:
-        out.append('  gatewayClassName: ')
-        out.append(encode(get(get(name(context, 'gateway'), 'settings'), 'class')))
+        out.append('  ')
+        out.append(encode(block(get(get(name(context, 'gateway'), 'settings'), 'chart'), 2)))
         out.append('\n')
         if get(name(context, 'gateway'), 'annotations'):
             out.append("  # Istio copies the Gateway's annotations to the Service that it makes, where the load balancer controller reads them.\n  annotations:\n    ")
@@ -294,13 +300,8 @@ def infra_yaml(context: Context, encode: Encoder) -> str:
             out.append('\n')
         out.append('  service:\n    type: ')
         out.append(encode(get(name(context, 'gateway'), 'service_type')))
-        out.append('\n  gatewayParameters:\n')
-        if defined(lambda: get(get(name(context, 'gateway'), 'settings'), 'access_logging')):
-            out.append('    accessLogging: ')
-            out.append(encode(get(get(name(context, 'gateway'), 'settings'), 'access_logging')))
-            out.append('\n')
-        out.append('    logLevel: ')
-        out.append(encode(get(get(name(context, 'gateway'), 'settings'), 'log_level')))
+        out.append('\n  gatewayParameters:\n    ')
+        out.append(encode(block(get(get(name(context, 'gateway'), 'settings'), 'chart_parameters'), 4)))
         out.append('\n    resources:\n      ')
         out.append(encode(block(get(get(name(context, 'gateway'), 'settings'), 'resources'), 6)))
         out.append('\n')
@@ -567,9 +568,9 @@ TEMPLATES: dict[str, Callable[[Context, Encoder], str]] = {
 # The text that each was made of, its includes too.
 SOURCES: dict[str, dict[str, str]] = {
     "SUMMARY.md.j2": {'SUMMARY.md.j2': 'd3c86c2dc392814d2a8f78c3022fe1b9814a46616b8c0d75738cc5570735c8b2'},
-    "gaie.yaml.j2": {'gaie.yaml.j2': 'c118c89323e89dbfd2ac9b25655a9d2ad042e8373f3de21848d0a77a6fda21f8'},
+    "gaie.yaml.j2": {'gaie.yaml.j2': 'a0a77e41bf83b1714c7239e38afe78a311c31ff3a5884f90067c84d501f92017'},
     "helmfile.yaml.j2": {'helmfile.yaml.j2': '462acaaaca43116f323508d1d0efa789e6011c1f24c5f49a0bf0dfcf69c012cd'},
-    "infra.yaml.j2": {'infra.yaml.j2': '5362916d800ddfd8ddf23e8db07d89f1c832e00dec1059f7ee84904b98e8dce0'},
+    "infra.yaml.j2": {'infra.yaml.j2': 'd041feb87e4ff05e29be7cb71ba2f396f6a037450f10e0cd2baa5e0aadd00ab8'},
     "ms.yaml.j2": {'ms.yaml.j2': '2b54f52b6a0baa9a25ca3de1bbfb3e905f0b8664a37d6ace3cb8c27b64770767', 'role.yaml.j2': '205de2e4208088a415613c25c770d9e6d01a8921af2755e06144d25bce166ea1'},
     "role.yaml.j2": {'role.yaml.j2': '205de2e4208088a415613c25c770d9e6d01a8921af2755e06144d25bce166ea1'},
     "start.sh.j2": {'start.sh.j2': 'a8d0fb11d9c25204652ef203851d556c5c89703cec5c67b25dfa8977e5d29281'},

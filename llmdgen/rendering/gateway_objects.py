@@ -13,13 +13,13 @@ def gateway_objects(plan: Plan) -> list[dict[str, Any]]:
     """The provider's parameters object, with the Service's type and annotations, and the Gateway that uses it."""
     parameters = plan.gateway.settings["parameters"]
     metadata = {"name": plan.names.gateway, "namespace": plan.names.namespace}
-    spec = _kgateway(plan) if plan.gateway.provider == "kgateway" else _agentgateway(plan)
+    spec = _SPECS[parameters["kind"]](plan)
     return [
         {
             "apiVersion": f"{parameters['group']}/{parameters['version']}",
             "kind": parameters["kind"],
             "metadata": metadata,
-            "spec": spec,
+            "spec": {**parameters.get("spec", {}), **spec},
         },
         {
             "apiVersion": "gateway.networking.k8s.io/v1",
@@ -47,15 +47,18 @@ def gateway_objects(plan: Plan) -> list[dict[str, Any]]:
     ]
 
 
-def _kgateway(plan: Plan) -> dict[str, Any]:
+def _kgateway_parameters(plan: Plan) -> dict[str, Any]:
     service: dict[str, Any] = {"type": plan.gateway.service_type}
     if plan.gateway.annotations:
         service["extraAnnotations"] = plan.gateway.annotations
     return {"kube": {"envoyContainer": {"resources": plan.gateway.settings["resources"]}, "service": service}}
 
 
-def _agentgateway(plan: Plan) -> dict[str, Any]:
+def _agentgateway_parameters(plan: Plan) -> dict[str, Any]:
     service: dict[str, Any] = {"spec": {"type": plan.gateway.service_type}}
     if plan.gateway.annotations:
         service = {"metadata": {"annotations": plan.gateway.annotations}, **service}
     return {"resources": plan.gateway.settings["resources"], "service": service}
+
+
+_SPECS = {"GatewayParameters": _kgateway_parameters, "AgentgatewayParameters": _agentgateway_parameters}

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from llmdgen.engine.argv import human_int
+from llmdgen.engine.argv import human_int, word
 from llmdgen.engine.flags import ConfigField, Flag, FlagTable
 from llmdgen.findings import Route
 from llmdgen.suggest import did_you_mean
@@ -26,6 +26,7 @@ _WANTS = {
     "float": "a number",
     "str": "text",
     "enum": "a name",
+    "word": "a word",
     "dict": "a map",
     "list": "a list",
     "json": "a map or a list",
@@ -156,7 +157,7 @@ def _fits(wanted: str, value: Any) -> bool:
             return number
         case "float":
             return number or isinstance(value, float)
-        case "str":
+        case "str" | "word":
             return isinstance(value, str)
         case "enum":
             return number or isinstance(value, str)
@@ -196,7 +197,7 @@ def _type_fix(wanted: str, value: Any) -> str:
             return f"write {int(value)} without quotes"
     if wanted == "float" and isinstance(value, str):
         return "write the number without quotes"
-    if wanted in ("str", "enum") and isinstance(value, int | float):
+    if wanted in ("str", "enum", "word") and isinstance(value, int | float):
         return f'write "{shown(value)}" in quotes'
     if wanted in ("json", "dict") and isinstance(value, str):
         return "write it as a YAML map, not as JSON text"
@@ -209,8 +210,7 @@ def _wrong_value(what: str, rule: Flag | ConfigField, value: Any, inside: Route)
     if isinstance(value, float) and not isfinite(value):
         yield Problem(kind="value", inside=inside, says=f"{what} cannot be {value}", fix="write a finite number")
         return
-    in_capitals = rule.type == "enum" and isinstance(value, str) and value.upper() in rule.choices
-    if rule.choices and value not in rule.choices and not in_capitals:
+    if rule.choices and value not in rule.choices and not _is_spelling(rule, value):
         names = [str(each) for each in rule.choices]
         fix = did_you_mean(str(value), names, listed_up_to=30)
         yield Problem(kind="value", inside=inside, says=f"{what} cannot be {shown(value)}", fix=fix)
@@ -221,6 +221,15 @@ def _wrong_value(what: str, rule: Flag | ConfigField, value: Any, inside: Route)
         yield Problem(kind="value", inside=inside, says=f"{what} cannot be {value}", fix=f"write a number {wanted}")
     elif _is_port(rule) and isinstance(value, int) and not 0 < value < 65536:
         yield Problem(kind="value", inside=inside, says=f"{what} is no port: {value}", fix="write 1 to 65535")
+
+
+def _is_spelling(rule: Flag | ConfigField, value: Any) -> bool:
+    """Whether vLLM takes the text for one of the choices."""
+    if not isinstance(value, str):
+        return False
+    return (rule.type == "enum" and value.upper() in rule.choices) or (
+        rule.type == "word" and word(value) in rule.choices
+    )
 
 
 def _is_port(rule: Flag | ConfigField) -> bool:
