@@ -47,10 +47,11 @@ spec, with its reason: `suppress: [{code: GW004, reason: the security group admi
 """
 SPEC_HEAD = f"""# The spec
 
-A spec is a YAML document of kind WellLitPath; a file may hold several. What is not required and has no default is
-chosen by the path ([paths.md](paths.md)). Unknown and duplicate keys, anchors, aliases and tags are errors. Editors
-check a spec that begins with `# yaml-language-server: $schema=../schemas/{FILE}`
-([the schema](../schemas/{FILE}), which `llmdgen schema` prints). `prefill` has the fields of `decode`.
+A spec is a YAML document of kind WellLitPath; a file may hold several. Unknown and duplicate keys, anchors, aliases
+and tags are errors. `prefill` has the fields of `decode`. [Paths](paths.md) says what each path decides.
+
+Editors complete and check a spec that begins with `# yaml-language-server: $schema=../schemas/{FILE}`: VS Code with
+the YAML extension of Red Hat, and whatever else has a YAML language server. `llmdgen schema` prints that file.
 """
 COMMANDS_HEAD = """# Commands
 
@@ -120,8 +121,8 @@ def _objects(name: str, node: dict[str, Any]) -> Iterator[tuple[str, dict[str, A
 
 
 def _field(key: str, node: dict[str, Any], required: bool) -> str:
-    default = "required" if required else _default(node)
-    described = node.get("description", "")
+    described, _, chosen = node.get("description", "").partition(" Default: ")
+    default = "required" if required else chosen.rstrip(".") or _default(node)
     if node.get("examples"):
         described += " For example " + ", ".join(_code(each) for each in node["examples"]) + "."
     return "| " + " | ".join(_cell(each) for each in (f"`{key}`", _type(node), default, described)) + " |"

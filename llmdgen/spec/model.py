@@ -23,8 +23,8 @@ SIZE = r"^[0-9]+(\.[0-9]+)?(k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?$"
 ENV_NAME = r"^[-._a-zA-Z][-._a-zA-Z0-9]*$"
 
 Count = Annotated[int, Meta(ge=1)]
-Cpu = Annotated[str, Meta(pattern=CPU, max_length=32, examples=["16"])]
-Size = Annotated[str, Meta(pattern=SIZE, max_length=32, examples=["64Gi"])]
+Cpu = Annotated[str, Meta(pattern=CPU, max_length=32)]
+Size = Annotated[str, Meta(pattern=SIZE, max_length=32)]
 Label = Annotated[str, Meta(pattern=DNS_LABEL, max_length=63)]
 Subdomain = Annotated[str, Meta(pattern=DNS_SUBDOMAIN, max_length=253)]
 Env = dict[str, str]
@@ -43,7 +43,9 @@ class Metadata(Base, frozen=True, kw_only=True):
             examples=["gpt-oss-pd"],
         ),
     ]
-    namespace: Annotated[Label | None, Meta(description="Kubernetes namespace. Default: llm-d-<name>.")] = None
+    namespace: Annotated[
+        Label | None, Meta(description="Kubernetes namespace. Default: llm-d-<name>.", examples=["llm-d-pd"])
+    ] = None
 
 
 class Model(Base, frozen=True, kw_only=True):
@@ -67,69 +69,147 @@ class Model(Base, frozen=True, kw_only=True):
             ],
         ),
     ] = None
-    size: Annotated[Size | None, Meta(description="Model volume of each pod. Default: from the model facts.")] = None
+    size: Annotated[
+        Size | None,
+        Meta(description="Model volume of each pod. Default: from the model facts.", examples=["250Gi"]),
+    ] = None
     auth_secret_name: Annotated[
         Subdomain | None,
-        Meta(description="Secret whose key HF_TOKEN holds the Hugging Face token. Never the token itself."),
+        Meta(
+            description="Secret whose key HF_TOKEN holds the Hugging Face token. Never the token itself. "
+            "Default: none, for a model that needs no token.",
+            examples=["llm-d-hf-token"],
+        ),
     ] = None
     config: Annotated[
         str | None,
         Meta(
-            description="Path, beside the spec, of a Hugging Face config.json for a model that the facts do not know."
+            description="Path, beside the spec, of a Hugging Face config.json for a model that the facts do not know. "
+            "Default: the facts.",
+            examples=["./config.json"],
         ),
     ] = None
 
 
 class LoadBalancer(Base, frozen=True, kw_only=True):
-    scheme: Annotated[Literal["internal", "internet-facing"], Meta(description="Who reaches the API.")] = "internal"
-    target_type: Annotated[Literal["ip", "instance"], Meta(description="What the NLB sends traffic to.")] = "ip"
+    scheme: Annotated[
+        Literal["internal", "internet-facing"],
+        Meta(
+            description="Who reaches the API.",
+        ),
+    ] = "internal"
+    target_type: Annotated[
+        Literal["ip", "instance"],
+        Meta(
+            description="What the NLB sends traffic to.",
+        ),
+    ] = "ip"
     annotations: Annotated[
         dict[str, str],
-        Meta(description="Further annotations of the AWS Load Balancer Controller; keys and values are checked."),
+        Meta(
+            description="Further annotations of the AWS Load Balancer Controller; keys and values are checked.",
+            examples=[{"service.beta.kubernetes.io/load-balancer-source-ranges": "10.0.0.0/8"}],
+        ),
     ] = {}
 
 
 class Gateway(Base, frozen=True, kw_only=True):
     provider: Annotated[
-        Literal["istio", "kgateway", "agentgateway"], Meta(description="Gateway API implementation in the cluster.")
+        Literal["istio", "kgateway", "agentgateway"],
+        Meta(
+            description="Gateway API implementation in the cluster.",
+        ),
     ] = "istio"
     load_balancer: Annotated[
         LoadBalancer | None,
-        Meta(description="An AWS Network Load Balancer; absent, the gateway is a ClusterIP Service."),
+        Meta(description="An AWS Network Load Balancer; Default: none, the gateway is a ClusterIP Service."),
     ] = None
 
 
 class Parallelism(Base, frozen=True, kw_only=True):
-    tensor: Annotated[Count | None, Meta(description="Tensor parallel size: GPUs that share each layer.")] = None
-    data: Annotated[Count | None, Meta(description="Data parallel size over all pods of one replica.")] = None
-    data_local: Annotated[Count | None, Meta(description="Data parallel ranks in each pod.")] = None
-    workers: Annotated[Count | None, Meta(description="Pods of one replica (LeaderWorkerSet size).")] = None
+    tensor: Annotated[
+        Count | None,
+        Meta(
+            description="Tensor parallel size: GPUs that share each layer. Default: by the weights; 1 in wide-ep.",
+            examples=[4],
+        ),
+    ] = None
+    data: Annotated[
+        Count | None,
+        Meta(
+            description="Data parallel size over all pods of one replica. Default: dataLocal x workers.", examples=[16]
+        ),
+    ] = None
+    data_local: Annotated[
+        Count | None,
+        Meta(description="Data parallel ranks in each pod. Default: 1; in wide-ep one for each GPU.", examples=[8]),
+    ] = None
+    workers: Annotated[
+        Count | None,
+        Meta(
+            description="Pods of one replica (LeaderWorkerSet size). Default: 1; in wide-ep the nodes that the weights "
+            "need.",
+            examples=[2],
+        ),
+    ] = None
     expert: Annotated[
-        bool | None, Meta(description="Expert parallelism: MoE experts spread over the tensor x data ranks.")
+        bool | None,
+        Meta(
+            description="Expert parallelism: MoE experts spread over the tensor x data ranks. Default: true in wide-ep "
+            "and where experts cannot be cut by the tensor parallel size, false else.",
+        ),
     ] = None
 
 
 class Resources(Base, frozen=True, kw_only=True):
-    cpu: Annotated[Cpu | None, Meta(description="CPU of each pod, request and limit.")] = None
-    memory: Annotated[Size | None, Meta(description="Memory of each pod, request and limit; holds /dev/shm too.")] = (
-        None
-    )
-    shm: Annotated[Size | None, Meta(description="Size of the memory-backed /dev/shm.")] = None
+    cpu: Annotated[
+        Cpu | None,
+        Meta(
+            description="CPU of each pod, request and limit. Default: the path's, at most 90 % of the pod's share of "
+            "the node.",
+            examples=["16", "500m"],
+        ),
+    ] = None
+    memory: Annotated[
+        Size | None,
+        Meta(
+            description="Memory of each pod, request and limit; holds /dev/shm too. Default: the path's and the cache "
+            "tiers', at most 90 % of the pod's share of the node.",
+            examples=["64Gi"],
+        ),
+    ] = None
+    shm: Annotated[
+        Size | None,
+        Meta(
+            description="Size of the memory-backed /dev/shm. Default: the path's, at most a quarter of the memory.",
+            examples=["16Gi"],
+        ),
+    ] = None
 
 
 class Role(Base, frozen=True, kw_only=True):
-    replicas: Annotated[Annotated[int, Meta(ge=1, le=10000)] | None, Meta(description="Independent model servers.")] = (
-        None
-    )
+    replicas: Annotated[
+        Annotated[int, Meta(ge=1, le=10000)] | None,
+        Meta(
+            description="Independent model servers. Default: the path's; without prefill as many as fill a node, at "
+            "least 2.",
+            examples=[4],
+        ),
+    ] = None
     parallelism: Annotated[Parallelism, Meta(description="How one model server spreads over GPUs.")] = Parallelism()
     instance_type: Annotated[
         str | None,
-        Meta(description="Hardware of this role, where it differs from instanceTypes.", examples=["p5en.48xlarge"]),
+        Meta(
+            description="Hardware of this role, where it differs from instanceTypes. Default: each of instanceTypes.",
+            examples=["p5en.48xlarge"],
+        ),
     ] = None
     efa: Annotated[
         Literal["auto"] | Annotated[int, Meta(ge=0, le=64)],
         Meta(
-            description="EFA interfaces of each pod. auto: (interfaces of the instance / its GPUs) x GPUs of the pod."
+            description="EFA interfaces of each pod. auto: the pod's share of the node's interfaces by GPUs, rounded "
+            "down, at least 1, where pods talk over EFA; else 0.",
+            examples=["auto", 4],
         ),
     ] = "auto"
     resources: Annotated[Resources, Meta(description="CPU, memory and shared memory of each pod.")] = Resources()
@@ -147,13 +227,24 @@ class Role(Base, frozen=True, kw_only=True):
 
 
 class Engine(Base, frozen=True, kw_only=True):
-    args: Annotated[Args, Meta(description="vLLM flags of every role; a role's own win.")] = {}
-    env: Annotated[Env, Meta(description="Environment of every role's vLLM container; a role's own wins.")] = {}
+    args: Annotated[
+        Args, Meta(description="vLLM flags of every role; a role's own win.", examples=[{"max-model-len": 32000}])
+    ] = {}
+    env: Annotated[
+        Env,
+        Meta(
+            description="Environment of every role's vLLM container; a role's own wins.",
+            examples=[{"VLLM_LOGGING_LEVEL": "INFO"}],
+        ),
+    ] = {}
 
 
 class Transfer(Base, frozen=True, kw_only=True):
     backend: Annotated[
-        Literal["LIBFABRIC", "UCX"], Meta(description="NIXL backend of the KV transfer; only LIBFABRIC drives EFA.")
+        Literal["LIBFABRIC", "UCX"],
+        Meta(
+            description="NIXL backend of the KV transfer; only LIBFABRIC drives EFA.",
+        ),
     ] = "LIBFABRIC"
     cross_layers_blocks: Annotated[
         bool, Meta(description="One contiguous block for all layers; only where the release's vLLM reads it.")
@@ -163,16 +254,32 @@ class Transfer(Base, frozen=True, kw_only=True):
 class CpuCache(Base, frozen=True, kw_only=True):
     connector: Annotated[
         Literal["offloading", "lmcache"] | None,
-        Meta(description="What moves blocks to CPU memory. Default: lmcache beside disk or storage, offloading else."),
+        Meta(
+            description="What moves blocks to CPU memory. Default: lmcache beside disk or storage, offloading else.",
+        ),
     ] = None
-    size: Annotated[Size | None, Meta(description="CPU memory for KV blocks in each pod.")] = None
+    size: Annotated[
+        Size | None,
+        Meta(
+            description="CPU memory for KV blocks in each pod. Default: two fifths of the pod's share of the node's "
+            "memory.",
+            examples=["100Gi"],
+        ),
+    ] = None
 
 
 class DiskCache(Base, frozen=True, kw_only=True):
-    path: Annotated[str, Meta(pattern=r"^/[-A-Za-z0-9._/]+$", description="Directory of the node's NVMe.")] = (
+    path: Annotated[str, Meta(pattern=r"^/[-A-Za-z0-9._/]+$", description="Directory of the mounted NVMe.")] = (
         "/mnt/k8s-disks/0/kv"
     )
-    size: Annotated[Size | None, Meta(description="Disk space for KV blocks of each pod.")] = None
+    size: Annotated[
+        Size | None,
+        Meta(
+            description="Disk space for KV blocks of each pod. Default: four fifths of the pod's share of the node's "
+            "NVMe.",
+            examples=["2Ti"],
+        ),
+    ] = None
 
 
 class StorageCache(Base, frozen=True, kw_only=True):
@@ -180,13 +287,21 @@ class StorageCache(Base, frozen=True, kw_only=True):
         Subdomain,
         Meta(description="PersistentVolumeClaim on a shared file system (FSx for Lustre, EFS).", examples=["kv-cache"]),
     ]
-    size: Annotated[Size | None, Meta(description="Space for KV blocks on the claim.")] = None
+    size: Annotated[
+        Size | None, Meta(description="Space for KV blocks on the claim. Default: 1Ti.", examples=["18Ti"])
+    ] = None
 
 
 class Cache(Base, frozen=True, kw_only=True):
-    cpu: Annotated[CpuCache | None, Meta(description="KV cache tier in CPU memory.")] = None
-    disk: Annotated[DiskCache | None, Meta(description="KV cache tier on the node's NVMe (LMCache).")] = None
-    storage: Annotated[StorageCache | None, Meta(description="KV cache tier on shared storage (LMCache).")] = None
+    cpu: Annotated[
+        CpuCache | None, Meta(description="KV cache tier in CPU memory. Default: there, with the sizes of the path.")
+    ] = None
+    disk: Annotated[
+        DiskCache | None, Meta(description="KV cache tier on the node's NVMe (LMCache). Default: none.")
+    ] = None
+    storage: Annotated[
+        StorageCache | None, Meta(description="KV cache tier on shared storage (LMCache). Default: none.")
+    ] = None
 
 
 class Scheduler(Base, frozen=True, kw_only=True):
@@ -195,37 +310,83 @@ class Scheduler(Base, frozen=True, kw_only=True):
     ] = 1
     non_cached_tokens: Annotated[
         Annotated[int, Meta(ge=0)] | None,
-        Meta(description="Prompt tokens not in a decode pod's cache from which prefill is disaggregated. 0: always."),
+        Meta(
+            description="Prompt tokens not in a decode pod's cache from which prefill is disaggregated. 0: always. "
+            "Default: 16 in pd-disaggregation, 0 in wide-ep.",
+            examples=[16, 0],
+        ),
     ] = None
     weights: Annotated[
-        dict[str, float], Meta(description="Weight of a scorer plugin, by its name.", examples=[{"queue-scorer": 2}])
+        dict[str, float],
+        Meta(
+            description="Weight of a scorer plugin, by its name. What is not named keeps the path's.",
+            examples=[{"queue-scorer": 2}],
+        ),
     ] = {}
 
 
 class Toleration(Base, frozen=True, kw_only=True):
-    key: str | None = None
-    operator: Literal["Exists", "Equal"] | None = None
-    value: str | None = None
-    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
-    toleration_seconds: int | None = None
+    key: Annotated[
+        str | None,
+        Meta(description="Taint key. Default: every taint, with operator Exists.", examples=["nvidia.com/gpu"]),
+    ] = None
+    operator: Annotated[
+        Literal["Exists", "Equal"] | None,
+        Meta(
+            description="How the taint's value is compared. Default: Equal, Kubernetes' own.",
+        ),
+    ] = None
+    value: Annotated[
+        str | None, Meta(description="Taint value, for operator Equal. Default: empty.", examples=["inference"])
+    ] = None
+    effect: Annotated[
+        Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None,
+        Meta(
+            description="Taint effect that is tolerated. Default: every effect.",
+        ),
+    ] = None
+    toleration_seconds: Annotated[
+        int | None,
+        Meta(description="Seconds until eviction, for effect NoExecute. Default: none, the pod stays.", examples=[300]),
+    ] = None
 
 
 class Cluster(Base, frozen=True, kw_only=True):
     efa_per_node: Annotated[
         Annotated[int, Meta(ge=0, le=64)] | None,
-        Meta(description="EFA interfaces really attached to each node, where fewer than the instance type can have."),
+        Meta(
+            description="EFA interfaces really attached to each node, where fewer than the instance type can have. "
+            "Default: all that the type can have.",
+            examples=[16],
+        ),
     ] = None
-    zone: Annotated[str | None, Meta(description="Availability zone of every pod.", examples=["us-east-1a"])] = None
+    zone: Annotated[
+        str | None,
+        Meta(
+            description="Availability zone of every pod. Default: where pods talk over EFA, the zone of the first pod.",
+            examples=["us-east-1a"],
+        ),
+    ] = None
     node_selector: Annotated[
-        dict[str, str], Meta(description="Further node labels that every model server selects.")
+        dict[str, str],
+        Meta(
+            description="Further node labels that every model server selects.",
+            examples=[{"karpenter.sh/nodepool": "gpu"}],
+        ),
     ] = {}
-    tolerations: Annotated[tuple[Toleration, ...], Meta(description="Further tolerations of every model server.")] = ()
+    tolerations: Annotated[
+        tuple[Toleration, ...],
+        Meta(
+            description="Further tolerations of every model server.",
+            examples=[[{"key": "team", "operator": "Equal", "value": "inference", "effect": "NoSchedule"}]],
+        ),
+    ] = ()
 
 
 class Values(Base, frozen=True, kw_only=True):
-    infra: Annotated[dict[str, Any], Meta(description="Merged into values/infra.yaml.")] = {}
-    gaie: Annotated[dict[str, Any], Meta(description="Merged into values/gaie.yaml.")] = {}
-    ms: Annotated[dict[str, Any], Meta(description="Merged into values/ms.yaml.")] = {}
+    infra: Annotated[dict[str, Any], Meta(description="Merged into values/infra.yaml: the Gateway.")] = {}
+    gaie: Annotated[dict[str, Any], Meta(description="Merged into values/gaie.yaml: the pool and the scheduler.")] = {}
+    ms: Annotated[dict[str, Any], Meta(description="Merged into values/ms.yaml: the model servers.")] = {}
 
 
 class Suppression(Base, frozen=True, kw_only=True):
@@ -244,11 +405,16 @@ class Suppression(Base, frozen=True, kw_only=True):
 
 class PathSpec(Base, frozen=True, kw_only=True):
     path: Annotated[str, Meta(description="The llm-d well-lit path.", examples=["pd-disaggregation"])]
-    with_: Annotated[tuple[str, ...], Meta(description="Further paths composed with it.")] = ()
+    with_: Annotated[
+        tuple[str, ...], Meta(description="Further paths composed with it.", examples=[["tiered-prefix-cache"]])
+    ] = ()
     release: Annotated[str, Meta(description="llm-d release: images, charts, vLLM version, plugins.")] = "v0.5.1"
-    platform: Annotated[Literal["eks", "hyperpod"], Meta(description="Amazon EKS or SageMaker HyperPod on EKS.")] = (
-        "eks"
-    )
+    platform: Annotated[
+        Literal["eks", "hyperpod"],
+        Meta(
+            description="Amazon EKS or SageMaker HyperPod on EKS.",
+        ),
+    ] = "eks"
     instance_types: Annotated[
         Annotated[tuple[str, ...], Meta(min_length=1, max_length=64)],
         Meta(description="One output directory each; EC2 names and HyperPod's ml. names.", examples=[["p5.48xlarge"]]),
@@ -256,7 +422,8 @@ class PathSpec(Base, frozen=True, kw_only=True):
     model: Annotated[Model, Meta(description="What is served.")]
     gateway: Annotated[Gateway, Meta(description="How requests come in.")] = Gateway()
     prefill: Annotated[
-        Role | None, Meta(description="Model servers that compute prompts; absent where the path has none.")
+        Role | None,
+        Meta(description="Model servers that compute prompts. Default: what the path has; an error where it has none."),
     ] = None
     decode: Annotated[Role, Meta(description="Model servers that generate tokens.")] = Role()
     engine: Annotated[Engine, Meta(description="vLLM settings of every role.")] = Engine()
@@ -268,7 +435,11 @@ class PathSpec(Base, frozen=True, kw_only=True):
         Values()
     )
     suppress: Annotated[
-        tuple[Suppression, ...], Meta(description="Findings that do not apply, each with its reason.")
+        tuple[Suppression, ...],
+        Meta(
+            description="Findings that do not apply, each with its reason.",
+            examples=[[{"code": "GW004", "reason": "the security group admits our VPN only"}]],
+        ),
     ] = ()
 
 

@@ -11,7 +11,9 @@ from typing import Any
 import msgspec
 
 from llmdgen.facts import catalogue
+from llmdgen.facts.types import Release
 from llmdgen.resources import SCHEMAS
+from llmdgen.spec.meanings import MEANINGS
 from llmdgen.spec.model import Document
 from llmdgen.spec.names import LONGEST_NAME
 from llmdgen.spec.texts import ENV_NAME, FLAG_NAME
@@ -22,6 +24,8 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 INSTANCE_TYPES = ("p5.48xlarge", "p5en.48xlarge", "p6-b200.48xlarge", "ml.p5.48xlarge", "g6e.12xlarge")
 
 _REFERENCE = "#/$defs/"
+# What each value of an enum means: the keyword that VS Code and the YAML language server show in a completion.
+_MEANINGS = "markdownEnumDescriptions"
 
 
 def schema() -> dict[str, Any]:
@@ -31,13 +35,18 @@ def schema() -> dict[str, Any]:
     (_, definitions) = msgspec.json.schema_components([Document], ref_template=_REFERENCE + "{name}")
     body: dict[str, Any] = _inlined(definitions["Document"], definitions)
     spec = body["properties"]["spec"]["properties"]
-    known_paths = list(paths.names())
-    spec["path"]["enum"] = known_paths
-    spec["with"] |= {"items": {"type": "string", "enum": known_paths}, "uniqueItems": True}
-    spec["release"]["enum"] = list(catalogue.release_names())
+    about = catalogue.release_toml(catalogue.release_names()[-1], "paths.toml")
+    known_paths = {"enum": list(paths.names()), _MEANINGS: [about[name]["about"] for name in paths.names()]}
+    spec["path"] |= known_paths
+    spec["with"] |= {"items": {"type": "string", **known_paths}, "uniqueItems": True}
+    releases = [catalogue.release(name) for name in catalogue.release_names()]
+    spec["release"] |= {"enum": [each.name for each in releases], _MEANINGS: [_release(each) for each in releases]}
     spec["instanceTypes"]["items"] |= {"examples": list(INSTANCE_TYPES)}
     spec["instanceTypes"]["uniqueItems"] = True
     body["properties"]["metadata"]["properties"]["name"]["maxLength"] = LONGEST_NAME
+    for field, meanings in MEANINGS.items():
+        node = _field(body, field)
+        node[_MEANINGS] = [meanings[value] for value in node["enum"]]
     for role in ("prefill", "decode", "engine"):
         spec[role]["properties"]["args"]["propertyNames"] = {"pattern": FLAG_NAME}
         spec[role]["properties"]["env"]["propertyNames"] = {"pattern": ENV_NAME}
@@ -48,6 +57,15 @@ def schema() -> dict[str, Any]:
 def schema_text() -> str:
     """The schema as the file holds it."""
     return msgspec.json.format(msgspec.json.encode(schema()), indent=2).decode("utf-8") + "\n"
+
+
+def _field(body: dict[str, Any], field: str) -> dict[str, Any]:
+    """The schema of a field by its dotted name, in which [] stands for the items of a list."""
+    node = body
+    for part in field.split("."):
+        node = node["properties"][part.removesuffix("[]")]
+        node = node["items"] if part.endswith("[]") else node
+    return node
 
 
 def _inlined(node: Any, definitions: dict[str, Any]) -> Any:
@@ -64,6 +82,10 @@ def _inlined(node: Any, definitions: dict[str, Any]) -> Any:
         options = [option for option in node.pop("anyOf") if option != {"type": "null"}]
         node = {**options[0], **node} if len(options) == 1 else {**node, "anyOf": options}
     return node
+
+
+def _release(release: Release) -> str:
+    return f"vLLM {release.vllm}, NIXL {release.nixl}; {release.date}."
 
 
 def _without_nulls(node: dict[str, Any]) -> dict[str, Any]:

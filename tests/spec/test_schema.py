@@ -65,19 +65,71 @@ def test_the_schema_is_a_schema_without_references() -> None:
     assert "null" not in [word.strip(' ",') for word in schema_text().split()]
 
 
-def test_every_mapping_of_the_format_is_closed_and_every_key_described() -> None:
-    def walk(node: Any, at: str) -> Iterator[str]:
-        if isinstance(node, dict):
-            if "properties" in node:
-                assert node["additionalProperties"] is False, at
-                yield from (f"{at}.{key}" for key, value in node["properties"].items() if "description" not in value)
-            for key, value in node.items():
-                yield from walk(value, f"{at}.{key}")
-        elif isinstance(node, list):
-            for each in node:
-                yield from walk(each, at)
+def fields(node: dict[str, Any], at: str = "") -> Iterator[tuple[str, dict[str, Any], bool]]:
+    """Every field of the format: where it stands, its schema, and whether a spec must have it."""
+    for key, value in node.get("properties", {}).items():
+        yield f"{at}.{key}", value, key in node.get("required", ())
+        yield from fields(value, f"{at}.{key}")
+        yield from fields(value.get("items", {}), f"{at}.{key}[]")
 
-    assert [place for place in walk(SCHEMA, "") if "tolerations" not in place] == []
+
+FIELDS = list(fields(SCHEMA))
+
+
+def test_every_mapping_of_the_format_is_closed() -> None:
+    def walk(node: Any, at: str) -> Iterator[str]:
+        if isinstance(node, dict) and "properties" in node and node.get("additionalProperties") is not False:
+            yield at
+        for key, value in node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ():
+            yield from walk(value, f"{at}.{key}")
+
+    assert list(walk(SCHEMA, "")) == []
+
+
+def test_every_field_says_what_it_is() -> None:
+    assert [at for at, field, _ in FIELDS if not field.get("description", "").endswith(".")] == []
+    assert ".spec.cluster.tolerations[].effect" in {at for at, _, _ in FIELDS}
+
+
+def test_every_field_that_may_be_left_out_says_what_it_is_then() -> None:
+    silent = [
+        at
+        for at, field, required in FIELDS
+        if not required and "default" not in field and "Default: " not in field["description"]
+    ]
+    assert silent == []
+
+
+def test_every_value_of_an_enum_says_what_it_means() -> None:
+    enums = {at: field for at, field, _ in FIELDS if len(field.get("enum", ())) > 1}
+    assert {".spec.path", ".spec.platform", ".spec.transfer.backend"} <= enums.keys()
+    for at, field in enums.items():
+        assert len(field["markdownEnumDescriptions"]) == len(field["enum"]), at
+        assert all(text.endswith(".") for text in field["markdownEnumDescriptions"]), at
+
+
+def test_the_meaning_of_a_value_stands_at_its_place() -> None:
+    platform = SCHEMA["properties"]["spec"]["properties"]["platform"]
+    assert "SageMaker HyperPod" in platform["markdownEnumDescriptions"][platform["enum"].index("hyperpod")]
+
+
+def test_free_values_come_with_an_example() -> None:
+    free = [at for at, field, _ in FIELDS if field.get("type") == "string" and not {"enum", "default"} & field.keys()]
+    assert [at for at, field, _ in FIELDS if at in free and not field.get("examples")] == []
+
+
+def test_examples_are_what_the_field_takes() -> None:
+    for at, field, _ in FIELDS:
+        for example in field.get("examples", ()):
+            assert jsonschema.Draft202012Validator(field).is_valid(example), (at, example)
+
+
+def test_defaults_of_a_path_are_those_of_its_settings() -> None:
+    described = {at: field["description"] for at, field, _ in FIELDS}
+    settings = catalogue.release_toml(catalogue.release_names()[-1], "paths.toml")
+    tokens = settings["pd-disaggregation"]["non_cached_tokens"]
+    assert f"Default: {tokens} in pd-disaggregation" in described[".spec.scheduler.nonCachedTokens"]
+    assert f"Default: {settings['tiered-prefix-cache']['storage_size']}." in described[".spec.cache.storage.size"]
 
 
 def test_good_specs_are_valid() -> None:
