@@ -2,7 +2,7 @@
 #   make render   the example specs of paths/ into rendered/      make test    the tests
 #   make check    is rendered/ what the specs give?               make lint    ruff and mypy
 #   make wheel    dist/*.whl                                      make lock    the lock files, from pyproject.toml
-#   make docs     docs/{commands,diagnostics,spec}.md, from the code
+#   make docs     docs/{commands,diagnostics,spec}.md             make site    the documentation, in site/
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
@@ -21,7 +21,7 @@ SPECS := $(sort $(wildcard paths/*.yaml))
 LOCKED := PIP_CONFIG_FILE=/dev/null PIP_FIND_LINKS= $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras \
 	--resolver=backtracking --no-annotate --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
-.PHONY: templates help render check test lint lock wheel tools oracle run dev clean
+.PHONY: templates help render check test lint lock site-tools site docs wheel tools oracle run dev clean
 
 help:
 	@sed -n '2,5s/^# *//p' Makefile
@@ -35,6 +35,7 @@ check: run
 test: dev
 	@$(MAKE) --no-print-directory tools || echo "make test: helm and helmfile are not to be had here; the tests that run them skip"
 	@$(MAKE) --no-print-directory oracle || echo "make test: vLLM's own parser is not to be had here; the tests that ask it skip"
+	@$(MAKE) --no-print-directory site-tools || echo "make test: mkdocs is not to be had here; the tests of the site skip"
 	@$(BIN)/python -m pytest -n 2
 
 lint: dev
@@ -50,10 +51,15 @@ lock: run
 	@$(PIP) install --quiet 'pip-tools>=7.4'
 	$(LOCKED) --build-deps-for=editable --output-file=requirements/run.lock pyproject.toml
 	$(LOCKED) --extra=dev --extra=verify --constraint=requirements/run.lock --output-file=requirements/dev.lock pyproject.toml
+	$(LOCKED) --extra=docs --constraint=requirements/run.lock --constraint=requirements/dev.lock \
+		--output-file=requirements/docs.lock pyproject.toml
 	@! grep -nE '://|--index|--find-links' requirements/*.lock
 
 docs: run
 	@$(BIN)/python scripts/write_docs.py
+
+site: site-tools
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 wheel: dev
 	$(BIN)/python -m build --wheel --no-isolation --outdir dist .
@@ -71,6 +77,7 @@ $(ORACLE)/.done: | run
 	@$(PIP) download --quiet --no-deps --only-binary=:all: --dest $(ORACLE) '$(ORACLE_WHEEL)'
 	@touch $@
 
+site-tools: $(STAMPS)/docs
 run: $(STAMPS)/package
 dev: $(STAMPS)/dev $(STAMPS)/package
 
@@ -89,10 +96,15 @@ $(STAMPS)/dev: requirements/dev.lock $(STAMPS)/run
 	@$(PIP) install --quiet --require-hashes --requirement requirements/dev.lock
 	@touch $@
 
+$(STAMPS)/docs: requirements/docs.lock $(STAMPS)/run
+	@echo "installing requirements/docs.lock"
+	@$(PIP) install --quiet --require-hashes --requirement requirements/docs.lock
+	@touch $@
+
 $(STAMPS)/package: pyproject.toml llmdgen/__init__.py $(STAMPS)/run
 	@$(PIP) install --quiet --no-build-isolation --no-deps --editable .
 	@$(BIN)/python -m compileall -q llmdgen
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .cache build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .cache build dist site .mypy_cache .pytest_cache .ruff_cache .hypothesis

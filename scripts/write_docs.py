@@ -48,7 +48,7 @@ spec, with its reason: `suppress: [{code: GW004, reason: the security group admi
 SPEC_HEAD = f"""# The spec
 
 A spec is a YAML document of kind WellLitPath; a file may hold several. Unknown and duplicate keys, anchors, aliases
-and tags are errors. `prefill` has the fields of `decode`. [Paths](paths.md) says what each path decides.
+and tags are errors. `prefill` has the fields of `decode`. [Paths](paths/README.md) says what each path decides.
 
 Editors complete and check a spec that begins with `# yaml-language-server: $schema=../schemas/{FILE}`: VS Code with
 the YAML extension of Red Hat, and whatever else has a YAML language server. `llmdgen schema` prints that file.

@@ -1,0 +1,80 @@
+"""The site builds with every link and anchor in place, from this checkout alone, and asks nothing of the network."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from .docs import DOCS, ROOT
+
+WITHOUT_MKDOCS = pytest.mark.skipif(
+    find_spec("material") is None, reason="mkdocs-material is not installed: `make site` installs it"
+)
+FOREIGN = re.compile(r"<(?:script|img|iframe)\b[^>]*\bsrc=[\"']?https?:|<link\b[^>]*\bhref=[\"']?https?:")
+
+
+def build(root: Path, site: Path) -> subprocess.CompletedProcess[str]:
+    """mkdocs as `make site` calls it, without a way to the network."""
+    nowhere = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")
+    return subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(site)],
+        cwd=root,
+        env={**os.environ, **nowhere, "NO_MKDOCS_2_WARNING": "1"},
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("site")
+    answer = build(ROOT, folder)
+    assert answer.returncode == 0, answer.stderr
+    return folder
+
+
+@WITHOUT_MKDOCS
+def test_every_page_is_in_the_site(site: Path) -> None:
+    for page in DOCS.rglob("*.md"):
+        name = page.relative_to(DOCS).with_suffix(".html").as_posix().replace("README", "index")
+        assert (site / name).is_file(), name
+    assert {"index.html", "contributing.html", "changelog.html"} <= {file.name for file in site.glob("*.html")}
+
+
+@WITHOUT_MKDOCS
+def test_a_page_of_a_path_shows_the_picture_that_was_rendered(site: Path) -> None:
+    picture = "rendered/wide-ep/p5.48xlarge/topology.svg"
+    assert (site / picture).read_bytes() == (ROOT / picture).read_bytes()
+    assert f"../{picture}" in (site / "paths" / "wide-ep.html").read_text("utf-8")
+
+
+@WITHOUT_MKDOCS
+def test_no_page_loads_anything_from_elsewhere(site: Path) -> None:
+    foreign = {file.name: found for file in site.rglob("*.html") if (found := FOREIGN.findall(file.read_text("utf-8")))}
+    assert foreign == {}
+
+
+@WITHOUT_MKDOCS
+def test_a_link_that_leads_nowhere_stops_the_build(tmp_path: Path) -> None:
+    for name in ("docs", "rendered", "paths", "schemas", "scripts", "llmdgen/facts"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("mkdocs.yml", "README.md", "CONTRIBUTING.md", "CHANGELOG.md"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    wrong = ("absent.md", "efa.md#absent", "../rendered/absent.md")
+    with (tmp_path / "docs" / "design.md").open("a", encoding="utf-8") as page:
+        page.writelines(f"\n[a link]({link})\n" for link in wrong)
+    answer = build(tmp_path, tmp_path / "site")
+    assert answer.returncode != 0
+    assert [link for link in wrong if link.removeprefix("../") not in answer.stderr] == []
+
+
+def test_the_site_is_no_part_of_a_commit() -> None:
+    assert "site/" in (ROOT / ".gitignore").read_text("utf-8").splitlines()
