@@ -12,7 +12,8 @@ RANK = 20
 
 def shapes(situation: Situation) -> dict[RoleName, Shape]:
     """Many small prefill servers and a large decode server, as in AWS's own recipe (4 x TP1 and 1 x TP4)."""
-    prefill = tight_tensor(situation, "prefill")
+    asked = situation.spec.spec.prefill
+    prefill = (asked and asked.parallelism.tensor) or tight_tensor(situation, "prefill")
     wider = situation.settings[NAME]["decode_tensor_over_prefill"]
     decode = min(max(tight_tensor(situation, "decode"), prefill * wider), situation.instances["decode"].gpu.count or 1)
     return {

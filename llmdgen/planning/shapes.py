@@ -21,15 +21,17 @@ def tight_tensor(situation: Situation, role: RoleName) -> int:
     return _tensor(situation, role, TIGHT)
 
 
-def full_node(instance: Instance, gpus_per_pod: int) -> int:
-    """Replicas that fill a node, at least two, so that the scheduler has a choice."""
-    return max(2, instance.gpu.count // gpus_per_pod)
+def full_node(instance: Instance, gpus: int) -> int:
+    """Replicas of so many GPUs that fill a node, at least two, so that the scheduler has a choice."""
+    return max(2, instance.gpu.count // gpus)
 
 
 def whole_model_servers(situation: Situation, path: str) -> dict[RoleName, Shape]:
-    """Decode servers that each hold the whole model, as many as fill a node."""
-    tensor = roomy_tensor(situation, "decode")
-    replicas = full_node(situation.instances["decode"], tensor)
+    """Decode servers that each hold the whole model, as many as fill a node, at the parallelism that the spec asks for."""
+    asked = situation.spec.spec.decode.parallelism
+    tensor = asked.tensor or roomy_tensor(situation, "decode")
+    ranks = asked.data or (asked.data_local or 1) * (asked.workers or 1)
+    replicas = full_node(situation.instances["decode"], tensor * ranks)
     return {"decode": shape(situation, path, "decode", tensor=tensor, replicas=replicas)}
 
 

@@ -31,6 +31,17 @@ def test_whole_model_servers_fill_a_node(path: str) -> None:
     assert plan.roles[0].port == 8000
 
 
+@pytest.mark.parametrize(
+    ("parallelism", "replicas"),
+    [({"tensor": 1}, 8), ({"tensor": 4}, 2), ({"tensor": 8}, 2), ({"tensor": 2, "data": 2}, 2)],
+)
+def test_whole_model_servers_fill_a_node_at_the_size_that_the_spec_asks_for(
+    parallelism: dict[str, int], replicas: int
+) -> None:
+    size = role_of(plan_of("inference-scheduling", QWEN, decode={"parallelism": parallelism}), "decode").size
+    assert (size.tensor, size.data, size.replicas) == (parallelism["tensor"], parallelism.get("data", 1), replicas)
+
+
 def test_disaggregation_is_awss_own_recipe_on_one_node() -> None:
     plan = plan_of("pd-disaggregation", GPT_OSS)
     assert [(role.name, role.size.replicas, role.size.tensor, role.port) for role in plan.roles] == [
@@ -41,6 +52,12 @@ def test_disaggregation_is_awss_own_recipe_on_one_node() -> None:
     for role in plan.roles:
         assert role.flags["kv-transfer-config"]["kv_connector_extra_config"]["backends"] == ["LIBFABRIC"]
         assert role.flags["block-size"] == 128
+
+
+@pytest.mark.parametrize(("prefill", "decode"), [(1, 4), (2, 8), (8, 8)])
+def test_decode_is_never_narrower_than_the_prefill_that_the_spec_asks_for(prefill: int, decode: int) -> None:
+    plan = plan_of("pd-disaggregation", GPT_OSS, prefill={"parallelism": {"tensor": prefill}})
+    assert [role.size.tensor for role in plan.roles] == [prefill, decode]
 
 
 @pytest.mark.parametrize(
