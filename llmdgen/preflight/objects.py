@@ -4,55 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from msgspec import Struct
-
 from llmdgen.checks.registry import Rule
 from llmdgen.planning.model import Plan
 from llmdgen.preflight import rules
 from llmdgen.preflight.answer import Answer, Forbidden, missing, ok, short, unknown
 from llmdgen.preflight.cluster import Cluster, Object
+from llmdgen.prerequisites.facts import ServedKind, prerequisites
 
 TOKEN = "HF_TOKEN"
 READABLE, WRITABLE = ("ReadWriteMany", "ReadOnlyMany"), ("ReadWriteMany",)  # by pods on many nodes
 
 
-class Kind(Struct, frozen=True):
-    """A CustomResourceDefinition by its name, and the version in which objects of it are written or read."""
-
-    name: str
-    version: str
-    source: str
-
-
-GATEWAY_API, INFERENCE = "the Gateway API CRDs", "the Gateway API inference extension CRDs"
-PROMETHEUS = "the Prometheus operator's CRDs"
-ALWAYS = (
-    Kind("gateways.gateway.networking.k8s.io", "v1", GATEWAY_API),
-    Kind("httproutes.gateway.networking.k8s.io", "v1", GATEWAY_API),
-    Kind("inferencepools.inference.networking.k8s.io", "v1", INFERENCE),
-    Kind("inferenceobjectives.inference.networking.x-k8s.io", "v1alpha2", INFERENCE),  # the endpoint picker reads them
-    Kind("podmonitors.monitoring.coreos.com", "v1", PROMETHEUS),
-    Kind("servicemonitors.monitoring.coreos.com", "v1", PROMETHEUS),
-)
-ISTIO = (
-    Kind("destinationrules.networking.istio.io", "v1beta1", "Istio"),  # the version that both charts write
-    Kind("telemetries.telemetry.istio.io", "v1", "Istio"),
-)
-MULTINODE = (Kind("leaderworkersets.leaderworkerset.x-k8s.io", "v1", "LeaderWorkerSet"),)
-BALANCER = (
-    Kind("targetgroupbindings.elbv2.k8s.aws", "v1beta1", "the AWS Load Balancer Controller"),
-    Kind("ingressclassparams.elbv2.k8s.aws", "v1beta1", "the AWS Load Balancer Controller"),
-)
-
-
 def answers(plan: Plan, cluster: Cluster) -> Iterator[Answer]:
     """Everything that is asked about single objects."""
     for kind in kinds(plan):
-        yield _kind(rules.KIND, kind, cluster)
+        rule = rules.LOAD_BALANCER if kind.needed == "load_balancer" else rules.KIND
+        yield _kind(rule, kind, cluster)
     yield _gateway_class(plan, cluster)
-    if plan.gateway.service_type == "LoadBalancer":
-        for kind in BALANCER:
-            yield _kind(rules.LOAD_BALANCER, kind, cluster)
     yield _namespace(plan, cluster)
     secret = plan.spec.spec.model.auth_secret_name
     if secret is not None:
@@ -61,17 +29,19 @@ def answers(plan: Plan, cluster: Cluster) -> Iterator[Answer]:
         yield _claim(plan, claim, modes, cluster)
 
 
-def kinds(plan: Plan) -> list[Kind]:
-    """The kinds that the plan's objects are of, those of the load balancer left out."""
-    found = list(ALWAYS)
-    if plan.gateway.provider == "istio":
-        found += ISTIO
+def kinds(plan: Plan) -> list[ServedKind]:
+    """The kinds of the plan's objects, and those by which the load balancer's controller is known to be there."""
+    provider = plan.gateway.provider
+    needs = {"always", provider}
+    if plan.multinode:
+        needs.add("multinode")
+    if plan.gateway.service_type == "LoadBalancer":
+        needs.add("load_balancer")
+    found = [kind for kind in prerequisites(plan.release).kinds if kind.needed in needs]
     parameters = plan.gateway.settings.get("parameters")
     if parameters is not None:
         name = f"{parameters['kind'].lower()}.{parameters['group']}"
-        found.append(Kind(name, parameters["version"], plan.gateway.provider))
-    if plan.multinode:
-        found += MULTINODE
+        found.append(ServedKind(name=name, version=parameters["version"], of=provider, needed="always"))
     return found
 
 
@@ -86,9 +56,9 @@ def claims(plan: Plan) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def _kind(rule: Rule, kind: Kind, cluster: Cluster) -> Answer:
+def _kind(rule: Rule, kind: ServedKind, cluster: Cluster) -> Answer:
     what, needed = f"CRD {kind.name}", f"{kind.version} served"
-    install = f"install {kind.source}; `llmdgen render` writes the cluster's prerequisites with --prerequisites"
+    install = f"install {kind.of}; `llmdgen render` writes the cluster's prerequisites with --prerequisites"
     try:
         found = cluster.crd(kind.name)
     except Forbidden as refused:
@@ -98,7 +68,7 @@ def _kind(rule: Rule, kind: Kind, cluster: Cluster) -> Answer:
     served = [each["name"] for each in found["spec"]["versions"] if each.get("served")]
     if kind.version not in served:
         says = f"{', '.join(served) or 'no version'} served"
-        return missing(rule, what, needed, says, f"install the release of {kind.source} that serves {kind.version}")
+        return missing(rule, what, needed, says, f"install the release of {kind.of} that serves {kind.version}")
     if _condition(found, "Established") == "False":
         return missing(rule, what, needed, "not established", f"see `kubectl describe crd {kind.name}`")
     return ok(rule, what, needed, f"{', '.join(served)} served")

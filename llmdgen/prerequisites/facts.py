@@ -38,10 +38,21 @@ class ClusterRelease(Fact, frozen=True, kw_only=True):
     new_kinds: bool = False
 
 
+class ServedKind(Fact, frozen=True, kw_only=True):
+    """A CustomResourceDefinition by its name, the version in which objects of it are written or read, and what brings
+    it; `needed` is what makes it necessary."""
+
+    name: str
+    version: str
+    of: str
+    needed: Need | Literal["always"]
+
+
 class Prerequisites(Struct, frozen=True, kw_only=True):
     """All that prerequisites.toml and a release's own pins say. `switches` hold the default of each platform."""
 
     releases: tuple[ClusterRelease, ...]
+    kinds: tuple[ServedKind, ...]
     pins: dict[str, dict[str, Any]]
     switches: dict[str, dict[str, Any]]
 
@@ -59,6 +70,7 @@ def prerequisites(release: Release) -> Prerequisites:
     table = release_toml(release.name, FILE)
     return Prerequisites(
         releases=msgspec.convert(table["releases"], tuple[ClusterRelease, ...]),
+        kinds=msgspec.convert(table["kinds"], tuple[ServedKind, ...]),
         pins={**release.prerequisites, **table["pins"]},
         switches=table["switches"],
     )

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from llmdgen.planning.model import Plan
-from llmdgen.preflight.objects import BALANCER, claims, kinds
+from llmdgen.preflight.objects import claims, kinds
 
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 CLASSES = "/apis/gateway.networking.k8s.io/v1/gatewayclasses"
@@ -123,7 +123,7 @@ def pod(name: str, on: str, namespace: str = "other", **spec: Any) -> dict[str, 
 def able(plan: Plan) -> Api:
     """A cluster that has all that a plan on p5.48xlarge needs, with as many nodes as it counts."""
     api = Api()
-    for kind in (*kinds(plan), *BALANCER):
+    for kind in kinds(plan):
         api.answers[f"{CRDS}/{kind.name}"] = crd(kind.name, kind.version)
     name = plan.gateway.settings["class"]
     api.answers[f"{CLASSES}/{name}"] = {"status": {"conditions": [{"type": "Accepted", "status": "True"}]}}
