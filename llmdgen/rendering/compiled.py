@@ -372,9 +372,9 @@ def role_yaml(context: Context, encode: Encoder) -> str:
     out: list[str] = []
     out.append('  create: true\n  replicas: ')
     out.append(encode(get(get(name(context, 'role'), 'size'), 'replicas')))
-    out.append('\n  parallelism: # ')
+    out.append('\n  parallelism: # GPUs a pod: ')
     out.append(encode(get(get(name(context, 'role'), 'size'), 'gpus_per_pod')))
-    out.append(' GPUs a pod; the chart asks for them\n    tensor: ')
+    out.append('; the chart asks for them\n    tensor: ')
     out.append(encode(get(get(name(context, 'role'), 'size'), 'tensor')))
     out.append('\n    data: ')
     out.append(encode(get(get(name(context, 'role'), 'size'), 'data')))
@@ -571,8 +571,8 @@ SOURCES: dict[str, dict[str, str]] = {
     "gaie.yaml.j2": {'gaie.yaml.j2': 'a0a77e41bf83b1714c7239e38afe78a311c31ff3a5884f90067c84d501f92017'},
     "helmfile.yaml.j2": {'helmfile.yaml.j2': '462acaaaca43116f323508d1d0efa789e6011c1f24c5f49a0bf0dfcf69c012cd'},
     "infra.yaml.j2": {'infra.yaml.j2': 'd041feb87e4ff05e29be7cb71ba2f396f6a037450f10e0cd2baa5e0aadd00ab8'},
-    "ms.yaml.j2": {'ms.yaml.j2': '2b54f52b6a0baa9a25ca3de1bbfb3e905f0b8664a37d6ace3cb8c27b64770767', 'role.yaml.j2': '205de2e4208088a415613c25c770d9e6d01a8921af2755e06144d25bce166ea1'},
-    "role.yaml.j2": {'role.yaml.j2': '205de2e4208088a415613c25c770d9e6d01a8921af2755e06144d25bce166ea1'},
+    "ms.yaml.j2": {'ms.yaml.j2': '2b54f52b6a0baa9a25ca3de1bbfb3e905f0b8664a37d6ace3cb8c27b64770767', 'role.yaml.j2': '3cde7024b726cba34c4f096a8cecb32448bf234c2d862323062d017c233f81da'},
+    "role.yaml.j2": {'role.yaml.j2': '3cde7024b726cba34c4f096a8cecb32448bf234c2d862323062d017c233f81da'},
     "start.sh.j2": {'start.sh.j2': 'a8d0fb11d9c25204652ef203851d556c5c89703cec5c67b25dfa8977e5d29281'},
     "topology.svg.j2": {'topology.svg.j2': 'e4187a3766cc70e38efd18ca72ed714968849fbb693bfd43a189f29f598bd103'},
 }
