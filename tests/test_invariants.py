@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache
+from itertools import product
 
 import pytest
 from hypothesis import given, settings
@@ -17,17 +18,21 @@ from llmdgen.planning.model import Plan, RolePlan
 from llmdgen.planning.placement import Need, need_of
 from llmdgen.spec.load import parse
 
+RELEASES = catalogue.release_names()
 MODELS = {"wide-ep": "deepseek-ai/DeepSeek-R1-0528"}
 MOST_CHARACTERS = 63
 HARDWARE = ("EFA", "FIT", "MOD", "PAR")
 
 
-def spec_text(path: str, instance: str, model: str, more: str = "", platform: str = "eks") -> str:
+def spec_text(
+    path: str, instance: str, model: str, more: str = "", platform: str = "eks", release: str = RELEASES[0]
+) -> str:
     return f"""apiVersion: llmdgen.dev/v1alpha1
 kind: WellLitPath
 metadata: {{name: every-one}}
 spec:
   path: {path}
+  release: {release}
   platform: {platform}
   instanceTypes: [{instance}]
   model: {{name: {model}}}
@@ -45,19 +50,21 @@ def outcome(text: str, instance: str) -> tuple[Plan | None, tuple[Located, ...]]
 
 
 @cache
-def every(path: str, instance: str) -> tuple[Plan | None, tuple[Located, ...]]:
-    return outcome(spec_text(path, instance, MODELS.get(path, "Qwen/Qwen3-32B")), instance)
+def every(path: str, instance: str, release: str = RELEASES[0]) -> tuple[Plan | None, tuple[Located, ...]]:
+    text = spec_text(path, instance, MODELS.get(path, "Qwen/Qwen3-32B"), release=release)
+    return outcome(text, instance)
 
 
-def good(path: str, instance: str) -> Plan | None:
+def good(path: str, instance: str, release: str = RELEASES[0]) -> Plan | None:
     """The plan where there is one and no check finds an error in it."""
-    plan, findings = every(path, instance)
+    plan, findings = every(path, instance, release)
     return None if any(each.is_error for each in findings) else plan
 
 
 def plans(instance: str) -> list[Plan]:
-    """The good plans of every path on one instance type."""
-    return [plan for path in paths.names() if (plan := good(path, instance)) is not None]
+    """The good plans of every path on one instance type, for each release."""
+    asked = [(path, instance, release) for release in RELEASES for path in paths.names()]
+    return [plan for each in asked if (plan := good(*each)) is not None]
 
 
 everywhere = pytest.mark.parametrize("instance", catalogue.instance_names())
@@ -93,16 +100,17 @@ def names_of(plan: Plan) -> Iterator[str]:
     yield from (names.scheduler_service, names.route, names.metrics_secret, *names.workload.values())
 
 
-def test_enough_combinations_have_a_plan_without_errors() -> None:
+@pytest.mark.parametrize("release", RELEASES)
+def test_enough_combinations_have_a_plan_without_errors(release: str) -> None:
     for path in paths.names():
-        suited = [instance for instance in catalogue.instance_names() if good(path, instance)]
+        suited = [instance for instance in catalogue.instance_names() if good(path, instance, release)]
         assert {"p5.48xlarge", "p5en.48xlarge", "p6-b200.48xlarge", "p6-b300.48xlarge"} <= set(suited)
 
 
 @everywhere
 def test_findings_have_a_place_a_reason_and_a_fix(instance: str) -> None:
-    for path in paths.names():
-        plan, findings = every(path, instance)
+    for path, release in product(paths.names(), RELEASES):
+        plan, findings = every(path, instance, release)
         assert plan is not None or findings
         for each in findings:
             assert each.place.path == "spec.yaml"
@@ -113,8 +121,8 @@ def test_findings_have_a_place_a_reason_and_a_fix(instance: str) -> None:
 
 @everywhere
 def test_nothing_is_said_twice(instance: str) -> None:
-    for path in paths.names():
-        said = [str(each) for each in every(path, instance)[1] if each.finding.code.startswith(HARDWARE)]
+    for path, release in product(paths.names(), RELEASES):
+        said = [str(each) for each in every(path, instance, release)[1] if each.finding.code.startswith(HARDWARE)]
         assert len(said) == len(set(said))
 
 
@@ -145,14 +153,15 @@ def test_names_are_short_enough_for_kubernetes(instance: str) -> None:
         assert max(len(name) for name in names_of(plan)) <= MOST_CHARACTERS
 
 
+@pytest.mark.parametrize("release", RELEASES)
 @pytest.mark.parametrize("path", paths.names())
 @pytest.mark.parametrize("instance", ["p4d.24xlarge", "p5.48xlarge", "p6-b300.48xlarge"])
-def test_the_same_spec_gives_the_same_bytes(path: str, instance: str) -> None:
-    plan = good(path, instance)
+def test_the_same_spec_gives_the_same_bytes(path: str, instance: str, release: str) -> None:
+    plan = good(path, instance, release)
     if plan is None:
-        assert any(each.is_error for each in every(path, instance)[1])
+        assert any(each.is_error for each in every(path, instance, release)[1])
         return
-    again, _ = outcome(spec_text(path, instance, MODELS.get(path, "Qwen/Qwen3-32B")), instance)
+    again, _ = outcome(spec_text(path, instance, MODELS.get(path, "Qwen/Qwen3-32B"), release=release), instance)
     assert again is not None
     assert api.render(plan) == api.render(again)
 
@@ -162,6 +171,7 @@ def test_the_same_spec_gives_the_same_bytes(path: str, instance: str) -> None:
     instance=st.sampled_from(catalogue.instance_names()),
     model=st.sampled_from(catalogue.model_names()),
     platform=st.sampled_from(["eks", "hyperpod"]),
+    release=st.sampled_from(RELEASES),
     prefill=st.tuples(st.sampled_from([1, 2, 3, 4, 8, 16]), st.integers(1, 40), st.sampled_from(["auto", 0, 1, 4, 64])),
     decode=st.tuples(st.sampled_from([1, 2, 4, 6, 8]), st.integers(1, 40), st.sampled_from(["auto", 1, 2, 16])),
 )
@@ -169,6 +179,7 @@ def test_whatever_is_asked_for_fits_or_is_refused(
     instance: str,
     model: str,
     platform: str,
+    release: str,
     prefill: tuple[int, int, str | int],
     decode: tuple[int, int, str | int],
 ) -> None:
@@ -176,7 +187,7 @@ def test_whatever_is_asked_for_fits_or_is_refused(
         f"  {role}: {{replicas: {replicas}, parallelism: {{tensor: {tensor}}}, efa: {efa}}}\n"
         for role, (tensor, replicas, efa) in (("prefill", prefill), ("decode", decode))
     )
-    plan, findings = outcome(spec_text("pd-disaggregation", instance, model, more, platform), instance)
+    plan, findings = outcome(spec_text("pd-disaggregation", instance, model, more, platform, release), instance)
     if plan is None or any(each.is_error for each in findings):
         assert all(each.finding.says and each.finding.fix for each in findings)
         return

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import subprocess
 import sys
 import tarfile
 import zipfile
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+from llmdgen.facts import catalogue
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 CACHE = REPOSITORY / ".cache" / "tools"
@@ -33,10 +36,16 @@ def tools_folder() -> Path | None:
     return None
 
 
-def real_charts_folder() -> Path | None:
-    """The folder of the real charts, LLMDGEN_CHARTS; None where it is not set or not one."""
+def real_charts_folder(release: str = "v0.5.1") -> Path | None:
+    """The folder of a release's real charts: LLMDGEN_CHARTS, or the folder of that name in it; None where neither has
+    the infra chart of the release's version."""
     named = os.environ.get("LLMDGEN_CHARTS")
-    return Path(named) if named and (Path(named) / "inferencepool" / "Chart.yaml").is_file() else None
+    version = catalogue.release(release).charts["infra"].version.removeprefix("v")
+    for folder in (Path(named) / release, Path(named)) if named else ():
+        chart = folder / "llm-d-infra" / "Chart.yaml"
+        if chart.is_file() and re.search(rf"^version: v?{re.escape(version)}$", chart.read_text("utf-8"), re.MULTILINE):
+            return folder
+    return None
 
 
 def fetch(folder: Path = CACHE) -> Path:

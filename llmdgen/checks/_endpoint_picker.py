@@ -18,9 +18,7 @@ from llmdgen.suggest import did_you_mean, one_of
 
 PREFIX = "prefix-cache-scorer"
 PRECISE = "precise-prefix-cache-scorer"
-PD_HANDLER = "pd-profile-handler"
 BY_PREFIX = "prefix-based-pd-decider"
-DEFAULT_DECIDER = "always-disagg-pd-decider"
 PREPARE_DATA = "prepareDataPlugins"
 TOP_LEVEL = (
     "apiVersion",
@@ -71,6 +69,22 @@ def of_type(config: dict[str, Any], kind: str) -> Iterator[tuple[int, dict[str, 
     for index, plugin in enumerate(_list(config.get("plugins"))):
         if isinstance(plugin, dict) and plugin.get("type") == kind:
             yield index, plugin
+
+
+def splitting(config: dict[str, Any], table: dict[str, Any]) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The handlers that send a request to prefill and decode servers, with their index."""
+    for index, plugin in enumerate(_list(config.get("plugins"))):
+        key = table["plugins"].get(_dict(plugin).get("type"), {}).get("splits")
+        if key is not None and _named(plugin, key, table):
+            yield index, plugin
+
+
+def _named(plugin: dict[str, Any], key: str, table: dict[str, Any]) -> str:
+    """What the parameter of that dotted path names, its default where it is not given, "" where there is neither."""
+    value: Any = parameters_of(plugin)
+    for part in key.split("."):
+        value = _dict(value).get(part)
+    return str(value or table["plugins"][str(plugin["type"])].get("defaults", {}).get(key, ""))
 
 
 def parameters_of(plugin: dict[str, Any]) -> dict[str, Any]:
@@ -125,12 +139,9 @@ def _references(
     at: Route, plugin: dict[str, Any], before: list[str], names: list[str], table: dict[str, Any]
 ) -> Iterator[Fault]:
     """The scheduler builds plugins in list order: what another one refers to has to be there already."""
-    kind, given = str(plugin["type"]), parameters_of(plugin)
-    wanted = {key: str(given[key]) for key in table["plugins"][kind].get("refers", ()) if given.get(key)}
-    if kind == PD_HANDLER:
-        wanted.setdefault("deciderPluginName", DEFAULT_DECIDER)
-    for key, name in wanted.items():
-        if name in before:
+    for key in table["plugins"][str(plugin["type"])].get("refers", ()):
+        name = _named(plugin, key, table)
+        if not name or name in before:
             continue
         where = "comes after it" if name in names else "is not in the list"
         own = name_of(plugin)
@@ -143,10 +154,12 @@ def _together(
     handlers = [name for name, plugin in zip(names, plugins, strict=True) if _kind(plugin, table) == "handler"]
     if len(handlers) != 1 and (plugins and (handlers or len(_list(config.get("schedulingProfiles"))) > 1)):
         says = f"there are {len(handlers)} profile handlers" if handlers else "there is no profile handler"
-        yield Fault(("plugins",), says, "keep exactly one, single-profile-handler or pd-profile-handler")
+        yield Fault(("plugins",), says, "keep exactly one, such as single-profile-handler")
     gates = _list(config.get("featureGates"))
     for index, decider in of_type(config, BY_PREFIX):
         if not parameters_of(decider).get("nonCachedTokens"):
+            if says := table["plugins"][BY_PREFIX].get("at_zero"):
+                yield Fault(("plugins", index), says, "use always-disagg-pd-decider, or a number above 0")
             continue
         if PREPARE_DATA not in gates:
             says = f"without the feature gate {PREPARE_DATA} {BY_PREFIX} sends every request to decode alone"
@@ -187,11 +200,11 @@ def _profiles(
         if pickers > 1:
             yield Fault(("schedulingProfiles", number), f"the profile has {pickers} pickers", "keep one")
     called = [str(profile.get("name")) for profile in profiles]
-    for index, handler in of_type(config, PD_HANDLER):
-        given = parameters_of(handler)
-        for key, default in (("decodeProfile", "decode"), ("prefillProfile", "prefill")):
-            if given.get(key, default) not in called:
-                says = f"{name_of(handler)} needs a profile {given.get(key, default)}"
+    for index, handler in splitting(config, table):
+        for key, default in table["plugins"][str(handler["type"])]["profiles"].items():
+            wanted = _named(handler, key, table) or default
+            if wanted not in called:
+                says = f"{name_of(handler)} needs a profile {wanted}"
                 fix = f"the profiles are {one_of(called)}" if called else "add it"
                 yield Fault(("plugins", index), says, fix)
     for name in sorted({name for name in called if called.count(name) > 1}):

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from math import isfinite
 from typing import Any
 
-from llmdgen.checks._endpoint_picker import BY_PREFIX, PRECISE, faults, of_type, parameters_of
+from llmdgen.checks._endpoint_picker import BY_PREFIX, PRECISE, faults, of_type, parameters_of, splitting
 from llmdgen.checks.registry import Draft, found, rule
+from llmdgen.facts.catalogue import release_toml
 from llmdgen.findings import Route
 from llmdgen.planning.model import Plan, RolePlan
 from llmdgen.suggest import did_you_mean, one_of
@@ -183,11 +184,11 @@ def events_reach_the_scheduler(plan: Plan) -> Iterator[Draft]:
 
 def _agrees_with_roles(plan: Plan, config: dict[str, Any], at: Route) -> Iterator[Draft]:
     """Profiles for the roles that the plan has, no more and no less."""
-    disaggregates = any(True for _ in of_type(config, "pd-profile-handler"))
-    if disaggregates and not plan.disaggregated:
-        says = "pd-profile-handler needs prefill servers, and there are none"
+    splits = [plugin for _, plugin in splitting(config, release_toml(plan.release.name, "plugins.toml"))]
+    if splits and not plan.disaggregated:
+        says = f"{splits[0]['type']} needs prefill servers, and there are none"
         yield found(*at, says=says, fix="use single-profile-handler")
-    elif plan.disaggregated and not disaggregates:
+    elif plan.disaggregated and not splits:
         says = "without pd-profile-handler prefill servers get whole requests, or none"
         yield found(*at, says=says, fix="use pd-profile-handler with a prefill and a decode profile")
 

@@ -15,17 +15,23 @@ from typing import Any
 import pytest
 
 from llmdgen.engine.flags import FlagTable, flag_table
-from tests.engine.cases import RELEASE, REPOSITORY, Ask, vllm_wheel
+from llmdgen.facts import catalogue
+from tests.engine.cases import REPOSITORY, Ask, vllm_wheel
+
+
+@pytest.fixture(scope="session", params=catalogue.release_names())
+def release(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
 @pytest.fixture(scope="session")
-def table() -> FlagTable:
-    return flag_table(RELEASE)
+def table(release: str) -> FlagTable:
+    return flag_table(release)
 
 
 @pytest.fixture(scope="session")
-def wheel() -> Path:
-    found = vllm_wheel()
+def wheel(release: str) -> Path:
+    found = vllm_wheel(release)
     if found is None:
         pytest.skip("no vLLM wheel: run `make oracle` or set LLMDGEN_VLLM_WHEEL")
     return found

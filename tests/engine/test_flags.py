@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from llmdgen.engine.facts import help_line, history
 from llmdgen.engine.flags import FlagTable
+from llmdgen.facts import catalogue
 from tests.engine.cases import RELEASE
 
 
-def test_the_table_is_of_the_releases_vllm(table: FlagTable) -> None:
-    assert table.vllm == "0.15.1"
-    assert len(table.flags) == 207  # and the positional model
+def test_the_table_is_of_the_releases_vllm(table: FlagTable, release: str) -> None:
+    assert table.vllm == catalogue.release(release).vllm
+    assert len(table.flags) > 200
 
 
 def test_a_flag_knows_how_its_value_is_read(table: FlagTable) -> None:

@@ -10,16 +10,22 @@ from typing import Any
 
 import pytest
 
+from llmdgen.facts import catalogue
 from llmdgen.resources import FACTS
-from tests.engine.cases import RELEASE, REPOSITORY, vllm_wheel
+from tests.engine.cases import REPOSITORY, vllm_wheel
 
 TABLES = ("vllm-serve.json", "vllm-env.json", "vllm-help.json")
 MEASURED = REPOSITORY.parent / "shared/facts"
 
 
+@pytest.fixture(scope="module", params=catalogue.release_names())
+def release(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    wheel = vllm_wheel()
+def made(release: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    wheel = vllm_wheel(release)
     if wheel is None:
         pytest.skip("no vLLM wheel: run `make oracle` or set LLMDGEN_VLLM_WHEEL")
     folder = tmp_path_factory.mktemp("tables")
@@ -28,31 +34,32 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_the_wheel_gives_the_committed_table(made: Path, name: str) -> None:
-    assert (made / name).read_text("utf-8") == (FACTS / "releases" / RELEASE / name).read_text("utf-8")
+def test_the_wheel_gives_the_committed_table(made: Path, release: str, name: str) -> None:
+    assert (made / name).read_text("utf-8") == (FACTS / "releases" / release / name).read_text("utf-8")
 
 
-def rows() -> dict[str, Any]:
-    table: dict[str, Any] = json.loads((FACTS / "releases" / RELEASE / "vllm-serve.json").read_text("utf-8"))
+@pytest.fixture(scope="module")
+def rows(release: str) -> dict[str, Any]:
+    table: dict[str, Any] = json.loads((FACTS / "releases" / release / "vllm-serve.json").read_text("utf-8"))
     return table["flags"]
 
 
 @pytest.fixture(scope="module")
-def measured() -> dict[str, Any]:
-    """The flags as another reading of vLLM 0.15.1 found them, by name."""
-    file = MEASURED / "vllm-serve-0.15.1.json"
+def measured(release: str) -> dict[str, Any]:
+    """The flags as another reading of this vLLM found them, by name."""
+    file = MEASURED / f"vllm-serve-{catalogue.release(release).vllm}.json"
     if not file.is_file():
         pytest.skip(f"{file.name} is not beside the repository")
     table = json.loads(file.read_text("utf-8"))
     return {row["flag"].removeprefix("--"): row for row in table["arguments"] if not row.get("positional")}
 
 
-def test_the_table_has_the_flags_of_another_reading(measured: dict[str, Any]) -> None:
-    assert set(rows()) == set(measured)
+def test_the_table_has_the_flags_of_another_reading(rows: dict[str, Any], measured: dict[str, Any]) -> None:
+    assert set(rows) == set(measured)
 
 
-def test_the_table_agrees_with_another_reading_about_each_flag(measured: dict[str, Any]) -> None:
-    for name, row in rows().items():
+def test_the_table_agrees_with_another_reading_about_each_flag(rows: dict[str, Any], measured: dict[str, Any]) -> None:
+    for name, row in rows.items():
         other = measured[name]
         assert (row["type"] == "switch") == (other["action"] in ("boolean-optional", "store_true")), name
         assert row.get("negative", False) == bool(other.get("negative")), name

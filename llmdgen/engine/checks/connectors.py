@@ -85,8 +85,8 @@ def offloading_is_a_connector(role: RoleSettings) -> Iterator[Draft]:
 
 @engine_rule("VLLM015", "error", "the hybrid KV cache manager forced on")
 def hybrid_manager_is_off(role: RoleSettings) -> Iterator[Draft]:
-    """No KV connector of vLLM 0.15.1 supports the hybrid KV cache manager, nor do KV events. vLLM switches it off by
-    itself where either is configured, unless the flag forces it on: then the engine stops.
+    """No KV connector of vLLM 0.15 to 0.17 supports the hybrid KV cache manager, nor do KV events. vLLM switches it off
+    by itself where either is configured, unless the flag forces it on: then the engine stops.
 
     Fails:  args: {disable-hybrid-kv-cache-manager: false} in prefill/decode disaggregation.
     Passes: the flag left out.

@@ -36,15 +36,21 @@ def variable_is_read(role: RoleSettings) -> Iterator[Draft]:
 
 @engine_rule("VLLM009", "error", "an environment variable that overrides a flag")
 def variable_overrides_no_flag(role: RoleSettings) -> Iterator[Draft]:
-    """VLLM_ALL2ALL_BACKEND still overrides --all2all-backend, whatever the flag says, and later versions drop it: one
-    place must state the backend, and the flag is the one that is checked and shown.
+    """Where vLLM reads VLLM_ALL2ALL_BACKEND (up to 0.15), it overrides --all2all-backend, whatever the flag says. One
+    place must state the backend, and the flag is the one that is checked and shown. Later versions do not know the
+    variable (VLLM008).
 
     Fails:  env: {VLLM_ALL2ALL_BACKEND: naive}.
     Passes: args: {all2all-backend: naive}.
     """
-    if ALL2ALL in role.env:
+    if ALL2ALL in role.env and reads_backend(role):
         says = f"{ALL2ALL} overrides --all2all-backend={role.value('all2all-backend')}"
         yield found(*role.env_at(ALL2ALL), says=says, fix="set args.all2all-backend", on_key=True)
+
+
+def reads_backend(role: RoleSettings) -> bool:
+    """Whether this vLLM reads VLLM_ALL2ALL_BACKEND."""
+    return ALL2ALL in variables(role.release)
 
 
 @engine_rule("VLLM017", "error", "an environment variable that llmdgen or the chart sets")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from llmdgen.checks.registry import Draft, found
-from llmdgen.engine.checks.environment import ALL2ALL
+from llmdgen.engine.checks.environment import ALL2ALL, reads_backend
 from llmdgen.engine.checks.settings import RoleSettings, engine_rule, mapping, whole
 from llmdgen.engine.facts import taken
 
@@ -132,7 +132,7 @@ def _expert_balancing(role: RoleSettings) -> Iterator[Draft]:
 
 
 def _backend(role: RoleSettings) -> str:
-    return str(role.env.get(ALL2ALL) or role.value(BACKEND))
+    return str((reads_backend(role) and role.env.get(ALL2ALL)) or role.value(BACKEND))
 
 
 def _uneven(heads: int, tensor: int) -> bool:

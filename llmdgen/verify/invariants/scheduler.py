@@ -108,17 +108,17 @@ def plugin_references_exist(rendered: Rendered) -> Iterator[Found]:
 @invariant("VER082", "error", "a plugin stands before one that it refers to, or refers to none")
 def referred_plugins_come_first(rendered: Rendered) -> Iterator[Found]:
     """The scheduler builds plugins in list order: a plugin that names another one must come after it. The
-    pd-profile-handler names its decider, always-disagg-pd-decider by default, and its profiles.
+    pd-profile-handler names its decider, or takes one by default, and its profiles.
 
     Fails:  pd-profile-handler without a decider in the list, or before it.
     Passes: the decider, then the handler, and a profile for each name that it has.
     """
+    known = release_toml(rendered.release.name, "plugins.toml")["plugins"]
     for config in configs(rendered):
         for index, plugin in enumerate(config.plugins):
             parameters = mapping(plugin.get("parameters"))
             wanted = {key: str(parameters[key]) for key in _REFERENCES if parameters.get(key)}
-            if plugin.get("type") == _PD_HANDLER:
-                wanted.setdefault("deciderPluginName", "always-disagg-pd-decider")
+            wanted = {**mapping(mapping(known.get(str(plugin.get("type")))).get("defaults")), **wanted}
             for key, name in wanted.items():
                 if name not in config.names[:index]:
                     where = "stands behind it" if name in config.names else "is not in the list"
@@ -261,8 +261,9 @@ def profiles_match_the_roles(rendered: Rendered) -> Iterator[Found]:
     Passes: pd-profile-handler where there are prefill pods, nowhere else.
     """
     has_prefill = any(each.role == "prefill" for each in rendered.model_servers)
+    known = release_toml(rendered.release.name, "plugins.toml")["plugins"]
     for config in configs(rendered):
-        disaggregates = bool(config.of_type(_PD_HANDLER))
+        disaggregates = any("splits" in mapping(known.get(str(each.get("type")))) for each in config.plugins)
         if disaggregates != has_prefill and rendered.model_servers:
             yield config.found(
                 "plugins",
