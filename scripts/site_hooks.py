@@ -3,6 +3,8 @@
 README.md is the home page, and CONTRIBUTING.md and CHANGELOG.md are pages. Links that leave docs/ work on a checkout
 and where the repository is browsed; for the site, the files that they lead to are added to it, such as an example's
 spec, its SUMMARY.md and the picture in that. A link to a folder, or to code, becomes its text.
+
+docs/diagnostics.md, one long page, becomes an index and a page for each family of codes.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mkdocs.config.defaults import MkDocsConfig
@@ -22,15 +24,24 @@ ROOT = Path(__file__).resolve().parent.parent
 DOCS = "docs/"
 PAGES = {"README.md": "index.md", "CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
 SHOWN = {".md", ".yaml", ".svg", ".json"}
+DIAGNOSTICS = "diagnostics.md"
 CODE = re.compile(r"(^```.*?^```)", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"(!?)\[((?:[^][]|\[[^][]*\])*)\]\(([^)\s]+)\)")
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Put the families of diagnostics into the navigation, below their index."""
+    config.nav = _with_families(config.nav, [{"All codes": DIAGNOSTICS}, *families()])
+    return config
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the pages beside docs/, and every file that a page links to."""
     from mkdocs.structure.files import File
 
-    waiting = [*PAGES, *(DOCS + file.src_uri for file in files.documentation_pages())]
+    for uri, text in families().items():
+        files.append(File.generated(config, uri, content=text))
+    waiting = [*PAGES, *(DOCS + file.src_uri for file in files.documentation_pages() if not file.generated_by)]
     known = set(waiting)
     while waiting:
         source = waiting.pop()
@@ -45,6 +56,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Point the links of a page to where their files are in the site."""
+    if page.file.src_uri == DIAGNOSTICS:
+        return index_of_codes()
     source = in_repository(page.file.src_uri)
     here = os.path.dirname(page.file.src_uri)
 
@@ -59,6 +72,39 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         return f"{picture}[{text}]({os.path.relpath(in_site(file), here or '.')}{mark}{anchor})"
 
     return outside_code(markdown, lambda text: LINK.sub(relink, text))
+
+
+def families() -> dict[str, str]:
+    """The pages of diagnostics, by their names in the site: each family of codes with its explanations."""
+    _, *sections = re.split(r"^## ", (ROOT / DOCS / DIAGNOSTICS).read_text("utf-8"), flags=re.M)
+    found = {}
+    for section in sections:
+        code = re.search(r"^### (\w+?)\d{3}:", section, re.M)
+        if code is not None:
+            found[f"diagnostics/{code[1].lower()}.md"] = "# " + section.replace("\n### ", "\n## ")
+    return found
+
+
+def index_of_codes() -> str:
+    """What stands above the families, and a table of every code with its severity."""
+    from markdown.extensions.toc import slugify
+
+    head, _, _ = (ROOT / DOCS / DIAGNOSTICS).read_text("utf-8").partition("\n## ")
+    lines = [head]
+    for uri, text in families().items():
+        lines += [f"\n## [{text.splitlines()[0][2:]}]({uri})\n", "| code | severity | |", "|---|---|---|"]
+        for code, title, severity in re.findall(r"^## (\w+): (.*)\n\n(\w+)$", text, re.M):
+            lines.append(f"| [{code}]({uri}#{slugify(f'{code}: {title}', '-')}) | {severity} | {title} |")
+    return "\n".join(lines) + "\n"
+
+
+def _with_families(nav: Any, pages: list[Any]) -> Any:
+    """The navigation with the page of diagnostics replaced by several."""
+    if isinstance(nav, list):
+        return [_with_families(each, pages) for each in nav]
+    if isinstance(nav, dict):
+        return {title: pages if each == DIAGNOSTICS else _with_families(each, pages) for title, each in nav.items()}
+    return nav
 
 
 def targets(source: str) -> Iterator[str]:

@@ -64,6 +64,11 @@ def test_every_page_is_found_from_the_readme(name: str) -> None:
     assert DOCS / name in found
 
 
+@pytest.mark.parametrize("name", [*GENERATED, *by_hand()])
+def test_every_page_is_in_the_navigation_of_the_site(name: str) -> None:
+    assert re.search(rf"[ :-] {re.escape(name)}( #.*)?$", (ROOT / "mkdocs.yml").read_text("utf-8"), re.M)
+
+
 @pytest.mark.parametrize("name", by_hand())
 def test_codes_that_a_page_names_exist(name: str) -> None:
     known = set(re.findall(r"^### ([A-Z0-9]+)", DIAGNOSTICS.read_text("utf-8"), re.M))

@@ -50,6 +50,15 @@ def test_every_page_is_in_the_site(site: Path) -> None:
 
 
 @WITHOUT_MKDOCS
+def test_every_diagnostic_is_in_the_index_and_on_the_page_of_its_family(site: Path) -> None:
+    index = (site / "diagnostics.html").read_text("utf-8")
+    for code in re.findall(r"^### (\w+):", (DOCS / "diagnostics.md").read_text("utf-8"), re.M):
+        family = f"diagnostics/{code[:-3].lower()}.html"
+        assert f'href="{family}#{code.lower()}-' in index
+        assert f'id="{code.lower()}-' in (site / family).read_text("utf-8")
+
+
+@WITHOUT_MKDOCS
 def test_a_page_of_a_path_shows_the_picture_that_was_rendered(site: Path) -> None:
     picture = "rendered/wide-ep/p5.48xlarge/topology.svg"
     assert (site / picture).read_bytes() == (ROOT / picture).read_bytes()
@@ -64,16 +73,22 @@ def test_no_page_loads_anything_from_elsewhere(site: Path) -> None:
 
 @WITHOUT_MKDOCS
 def test_a_link_that_leads_nowhere_stops_the_build(tmp_path: Path) -> None:
-    for name in ("docs", "rendered", "paths", "schemas", "scripts", "llmdgen/facts"):
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("mkdocs.yml", "README.md", "CONTRIBUTING.md", "CHANGELOG.md"):
-        shutil.copy(ROOT / name, tmp_path / name)
-    wrong = ("absent.md", "efa.md#absent", "../rendered/absent.md")
-    with (tmp_path / "docs" / "design.md").open("a", encoding="utf-8") as page:
+    """On a small site with the settings and hooks of ours."""
+    settings = (ROOT / "mkdocs.yml").read_text("utf-8")
+    nav = "nav: [index.md, page.md, contributing.md, changelog.md, diagnostics.md]\n\n"
+    (tmp_path / "mkdocs.yml").write_text(re.sub(r"^nav:\n.*?\n\n", nav, settings, flags=re.M | re.S))
+    shutil.copytree(ROOT / "scripts", tmp_path / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "docs").mkdir()
+    for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/page.md", "docs/diagnostics.md"):
+        (tmp_path / name).write_text("# A page\n\n[Home](#a-page)\n")
+    right = build(tmp_path, tmp_path / "site")
+    assert right.returncode == 0, right.stderr
+    wrong = ("absent.md", "../README.md#absent", "../rendered/absent.md")
+    with (tmp_path / "docs" / "page.md").open("a", encoding="utf-8") as page:
         page.writelines(f"\n[a link]({link})\n" for link in wrong)
     answer = build(tmp_path, tmp_path / "site")
     assert answer.returncode != 0
-    assert [link for link in wrong if link.removeprefix("../") not in answer.stderr] == []
+    assert answer.stderr.count("absent") >= len(wrong), answer.stderr
 
 
 def test_the_site_is_no_part_of_a_commit() -> None:
