@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -108,6 +109,7 @@ def _port(part: str) -> Iterator[Wrong]:
         yield f"'{part}' is not a port", "write a number from 1 to 65535"
 
 
+_NAME = r"[A-Za-z0-9](?:[-A-Za-z0-9]*[A-Za-z0-9])?"
 _ITEMS = {"cidrs": _cidr, "ipv4": _ipv4, "ipv6": _ipv6, "ports": _port}
 
 
@@ -129,5 +131,10 @@ def _scalar(value: str, entry: dict[str, Any], facts: dict[str, Any]) -> Iterato
             yield from _port(value)
     elif len(value) > entry.get("longest", len(value)):
         yield f"it has {len(value)} characters, {entry['longest']} are allowed", "shorten it"
+    elif kind == "name" and (not re.fullmatch(_NAME, value) or value.startswith("internal-")):
+        yield (
+            f"'{value}' is no load balancer's name",
+            "use letters, digits and -, neither - at an end nor internal- first",
+        )
     elif not value.startswith(entry.get("starts", "")):
         yield f"'{value}' does not start with {one_of([entry['starts']])}", f"write {entry['starts']}..."

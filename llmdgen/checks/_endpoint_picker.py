@@ -30,6 +30,22 @@ TOP_LEVEL = (
     "data",
     "flowControl",
 )
+OTHER_ROLE = {"prefill": "decode", "decode": "prefill"}
+SATURATION = {
+    "queueDepthThreshold": "count",
+    "kvCacheUtilThreshold": "number",
+    "metricsStalenessThreshold": "duration",
+}
+_WORDS = {
+    "any": "a value",
+    "boolean": "true or false, without quotes",
+    "count": "a whole number from 0, without quotes",
+    "duration": 'a duration in quotes, such as "2m30s"',
+    "list": "a list",
+    "number": "a number, without quotes",
+    "port": "a port, without quotes",
+    "text": "text, in quotes",
+}
 _DURATION = r"([0-9]+(\.[0-9]+)?(ns|us|ms|s|m|h))+"
 
 
@@ -48,15 +64,31 @@ def faults(config: Any, release: str) -> Iterator[Fault]:
         yield Fault((), "it is not a mapping", "write an EndpointPickerConfig")
         return
     yield from _head(config, table)
+    for key in ("plugins", "schedulingProfiles", "featureGates"):
+        if config.get(key) is not None and not isinstance(config[key], list):
+            yield Fault((key,), f"{key} is no list", "write each entry after a dash")
+            if key != "featureGates":
+                return
     plugins = [each if isinstance(each, dict) else {} for each in _list(config.get("plugins"))]
     names = [name_of(each) for each in plugins]
     if not plugins:
         yield Fault((), "it has no plugins", "list the plugins that the profiles refer to")
+        return
     types = release_toml(release, "plugin-parameters.toml")
     for index, plugin in enumerate(plugins):
         yield from _plugin(index, plugin, names, table, types)
     yield from _together(config, plugins, names, table)
     yield from _profiles(config, plugins, names, table)
+    detector = config.get("saturationDetector")
+    for name, value in detector.items() if isinstance(detector, dict) else ():
+        kind = SATURATION.get(str(name))
+        if kind is None:
+            fix = did_you_mean(str(name), SATURATION)
+            yield Fault(("saturationDetector", name), f"the scheduler ignores {name}", fix)
+        elif not _fits(value, kind):
+            yield Fault(
+                ("saturationDetector", name), f"{name} is {value!r}, not {_WORDS[kind]}", f"write {_WORDS[kind]}"
+            )
 
 
 def name_of(plugin: dict[str, Any]) -> str:
@@ -95,7 +127,8 @@ def parameters_of(plugin: dict[str, Any]) -> dict[str, Any]:
 def _head(config: dict[str, Any], table: dict[str, Any]) -> Iterator[Fault]:
     for key, wanted in (("apiVersion", table["api_version"]), ("kind", "EndpointPickerConfig")):
         if config.get(key) != wanted:
-            yield Fault((key,) if key in config else (), f"{key} is {config.get(key)}", f"write {key}: {wanted}")
+            given = f"is {config[key]}" if config.get(key) is not None else "is missing"
+            yield Fault((key,) if key in config else (), f"{key} {given}", f"write {key}: {wanted}")
     for key in config:
         if key not in TOP_LEVEL:
             yield Fault((key,), f"the scheduler does not read {key}", did_you_mean(str(key), TOP_LEVEL) or "remove it")
@@ -112,8 +145,13 @@ def _plugin(
     kind = plugin.get("type")
     if not isinstance(kind, str) or kind not in table["plugins"]:
         fix = did_you_mean(str(kind), table["plugins"]) or "see the plugin types of the scheduler"
-        yield Fault((*at, "type"), f"the scheduler has no plugin type {kind}", fix)
+        says = f"the scheduler has no plugin type {kind}" if kind is not None else "the plugin has no type"
+        yield Fault((*at, "type"), says, fix)
         return
+    if not isinstance(plugin.get("name", ""), str):
+        yield Fault((*at, "name"), f"the name {plugin['name']} is no text", f'write "{plugin["name"]}" in quotes')
+    if not isinstance(plugin.get("parameters", {}), dict | None):
+        yield Fault((*at, "parameters"), "parameters is no mapping", "write `name: value` lines below it")
     for key in plugin:
         if key not in ("type", "name", "parameters"):
             yield Fault((*at, key), f"a plugin has no {key}", "put it under parameters, if it is one")
@@ -145,7 +183,10 @@ def _references(
             continue
         where = "comes after it" if name in names else "is not in the list"
         own = name_of(plugin)
-        yield Fault(at, f"{own} needs {name} ({key}), which {where}", f"put {name} before {own}")
+        given = key in parameters_of(plugin)
+        meant = "" if name in names or not given else did_you_mean(name, before, listed_up_to=0)
+        route: Route = (*at, "parameters", key) if given else at
+        yield Fault(route, f"{own} needs {name} ({key}), which {where}", meant or f"put {name} before {own}")
 
 
 def _together(
@@ -173,6 +214,8 @@ def _together(
         referred.add(PREFIX)  # the decider reads what it prepares, scored or not
     for index, (name, plugin) in enumerate(zip(names, plugins, strict=True)):
         if _kind(plugin, table) in ("scorer", "filter", "picker") and name not in referred and profiles:
+            if any(name in did_you_mean(ref, [name], listed_up_to=0) for ref in referred - set(names)):
+                continue  # the reference is misspelt, which is said there
             says = f"no profile refers to {name}, so it decides nothing"
             yield Fault(("plugins", index), says, "add a pluginRef to a profile, or remove it")
 
@@ -181,13 +224,19 @@ def _profiles(
     config: dict[str, Any], plugins: list[dict[str, Any]], names: list[str], table: dict[str, Any]
 ) -> Iterator[Fault]:
     profiles = _profile_list(config)
+    broken = [name for name, plugin in zip(names, plugins, strict=True) if plugin.get("type") not in table["plugins"]]
     for number, profile in enumerate(profiles):
         pickers = 0
         for index, reference in enumerate(_list(profile.get("plugins"))):
             at: Route = ("schedulingProfiles", number, "plugins", index)
             name = _dict(reference).get("pluginRef")
             if name not in names:
-                yield Fault((*at, "pluginRef"), f"there is no plugin {name}", did_you_mean(str(name), names))
+                if name is None:
+                    yield Fault(at, "the reference has no pluginRef", "write pluginRef: and a plugin's name")
+                elif not (broken and did_you_mean(str(name), broken, listed_up_to=0)):
+                    # A plugin whose type is misspelt is meant: that is said where it stands.
+                    fix = did_you_mean(str(name), names, listed_up_to=0) or f"add it to plugins: - type: {name}"
+                    yield Fault((*at, "pluginRef"), f"there is no plugin {name}", fix)
                 continue
             kind = _kind(plugins[names.index(str(name))], table)
             pickers += kind == "picker"
@@ -196,7 +245,8 @@ def _profiles(
                     yield Fault((*at, key), f"a reference has no {key}", "use pluginRef and weight")
             weight = _dict(reference).get("weight", 1)
             if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight < float("inf"):
-                yield Fault((*at, "weight"), f"the weight {weight} is no number from 0", "write such as 1 or 2.5")
+                says = "the weight is empty" if weight is None else f"the weight {weight!r} is no number from 0"
+                yield Fault((*at, "weight"), says, "write such as 1 or 2.5, without quotes")
         if pickers > 1:
             yield Fault(("schedulingProfiles", number), f"the profile has {pickers} pickers", "keep one")
     called = [str(profile.get("name")) for profile in profiles]
@@ -205,8 +255,16 @@ def _profiles(
             wanted = _named(handler, key, table) or default
             if wanted not in called:
                 says = f"{name_of(handler)} needs a profile {wanted}"
-                fix = f"the profiles are {one_of(called)}" if called else "add it"
+                fix = f"add it, or set {key}: the profiles are {one_of(dict.fromkeys(called))}" if called else "add it"
                 yield Fault(("plugins", index), says, fix)
+                continue
+            number, role = called.index(wanted), default
+            referred = {str(_dict(each).get("pluginRef")) for each in _list(profiles[number].get("plugins"))}
+            wrong, right = (f"{each}-filter" for each in (OTHER_ROLE.get(role, ""), role))
+            for name, plugin in zip(names, plugins, strict=True):
+                if plugin.get("type") == wrong and name in referred:
+                    says = f"the {role} profile picks servers by {wrong}"
+                    yield Fault(("schedulingProfiles", number), says, f"refer to {right} there")
     for name in sorted({name for name in called if called.count(name) > 1}):
         yield Fault(("schedulingProfiles",), f"two profiles are called {name}", "keep one")
 
@@ -215,7 +273,7 @@ def _typed(value: Any, types: dict[str, str], at: Route, path: str = "") -> Iter
     """Parameters whose type is known, and nested ones that nothing reads."""
     if path in types:
         if value is not None and not _fits(value, types[path]):
-            yield Fault(at, f"{path} is {value!r}, not a {types[path]}", f"write a {types[path]}")
+            yield Fault(at, f"{path} is {value!r}, not {_WORDS[types[path]]}", f"write {_WORDS[types[path]]}")
     elif isinstance(value, dict):
         below = [known[len(path) :].lstrip(".") for known in types if known.startswith(f"{path}." if path else "")]
         keys = {known.partition(".")[0].partition("[")[0] for known in below}

@@ -29,8 +29,11 @@ class Favourable(Struct, frozen=True):
 
 
 def loaded(plan: Plan) -> Iterator[tuple[RolePlan, ModelFacts, Memory]]:
-    """Roles whose GPU memory is known, with the model."""
+    """Roles whose GPU memory is known, with the model. A share of it that cannot be is another rule's."""
     for role in plan.roles:
+        share = role.flags.get("gpu-memory-utilization", 1)
+        if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share <= 1:
+            continue
         if plan.model is not None and role.memory_use is not None and runs_models(role):
             yield role, plan.model, role.memory_use
 

@@ -39,6 +39,7 @@ def _numbers(plan: Plan, role: RolePlan) -> Numbers:
         expert_parallel=size.expert,
         gpus=node.gpus or None,
         host_memory_bytes=None if node.memory_mib is None else node.memory_mib * MIB,
+        pod_memory_bytes=role.memory_mib * MIB,
         attention_heads=model.attention_heads if model else None,
         kv_heads=model.kv_heads if model else None,
         routed_experts=experts,

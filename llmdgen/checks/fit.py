@@ -159,7 +159,8 @@ def shared_memory_fits(plan: Plan) -> Iterator[Draft]:
     """
     for role in plan.roles:
         shm = to_bytes(role.shm)
-        if shm >= role.memory_mib * MIB:
+        # Memory below 1Gi is a quantity without its unit, which is K8S002's.
+        if shm >= role.memory_mib * MIB >= GIB:
             yield found(
                 "spec",
                 role.name,

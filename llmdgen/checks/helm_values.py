@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from llmdgen.checks._value_kinds import mistakes
 from llmdgen.checks._value_paths import dotted, is_below, leaves, misshapen, nodes, read_paths, unread
 from llmdgen.checks.registry import Draft, found, rule
 from llmdgen.facts.catalogue import release_toml
@@ -148,6 +149,29 @@ def needed_keys_stay(plan: Plan) -> Iterator[Draft]:
                 yield _at(chart, route, f"null removes {path}, which the deployment needs", fix, on_key=True)
 
 
+@rule("HELM009", "error", "a value that its last reader refuses")
+def values_suit_their_reader(plan: Plan) -> Iterator[Draft]:
+    """A chart passes most values on as they are, to the API server, the gateway, the scheduler or the sidecar. Those
+    refuse what is not of their form, or stop: an annotation that is a number, a device that no node offers, a port out
+    of range, a field that a pod's spec does not have.
+
+    Fails:  values.ms {decode: {podAnnotations: {team: 7}}}; values.gaie {inferenceExtension: {failureMode: Open}};
+            values.ms {decode: {containers: [{resources: {limits: {rdma/ib: 1}}}]}}.
+    Passes: values.ms {decode: {podAnnotations: {team: "7"}}}.
+    """
+    for chart, values, facts in _charts(plan):
+        kinds, misshaped = facts.get("kinds", {}).get(chart, {}), set(_misshapen_routes(plan, chart, values))
+        for route, value in nodes(values):
+            kind = kinds.get(dotted(route))
+            if kind is None or route in misshaped:
+                continue
+            for each in mistakes(kind, value):
+                says = f"{dotted((*route, *each.route))}: {each.says}"
+                yield _at(chart, (*route, *each.route), says, each.fix, each.on_key)
+        if chart == "gaie":
+            yield from _scheduler_flags(values, facts.get("scheduler_flags", {}))
+
+
 @rule("HELM008", "warning", "a list that replaces llmdgen's own")
 def lists_replace(plan: Plan) -> Iterator[Draft]:
     """Maps of spec.values are merged into what llmdgen writes, lists replace it. Nothing that the plan decided about
@@ -161,6 +185,27 @@ def lists_replace(plan: Plan) -> Iterator[Draft]:
             fix = facts["lists"][chart].get(dotted(route))
             if fix and isinstance(value, list):
                 yield _at(chart, route, f"the list replaces all of {dotted(route)}", fix, on_key=True)
+
+
+def _misshapen_routes(plan: Plan, chart: str, values: dict[str, Any]) -> Iterator[Route]:
+    """The places of which HELM006 says that a map or a list belongs there."""
+    yield from (route for route, _ in misshapen(values, read_paths(plan.release.name, chart)))
+
+
+def _scheduler_flags(values: dict[str, Any], facts: dict[str, Any]) -> Iterator[Draft]:
+    extension = values.get("inferenceExtension")
+    flags = extension.get("flags") if isinstance(extension, dict) else None
+    route: Route = ("inferenceExtension", "flags")
+    for name, value in flags.items() if isinstance(flags, dict) and facts else ():
+        if name in facts["taken"]:
+            says = f"the chart writes the scheduler's --{name}"
+            yield _at("gaie", (*route, name), says, facts["taken"][name], on_key=True)
+        elif name not in facts["names"]:
+            says = f"the scheduler has no flag --{name}, and stops at it"
+            fix = did_you_mean(str(name), facts["names"], listed_up_to=0) or "remove it"
+            yield _at("gaie", (*route, name), says, fix, on_key=True)
+        elif isinstance(value, dict | list):
+            yield _at("gaie", (*route, name), f"--{name} takes one value", "write a text, a number or a truth value")
 
 
 def _charts(plan: Plan) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:

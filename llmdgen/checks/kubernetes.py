@@ -7,10 +7,13 @@ from collections.abc import Iterator
 from llmdgen.checks.registry import Draft, found, rule
 from llmdgen.planning.model import Plan, RolePlan
 from llmdgen.planning.quantities import GIB, MIB, to_bytes
+from llmdgen.suggest import did_you_mean
 
 LONGEST_LABEL = 63
 REVISION_SUFFIX = 11  # "-" and the revision hash of a StatefulSet, in the label controller-revision-hash
 CHART = "llm-d-modelservice"
+SAGEMAKER = "sagemaker.amazonaws.com"
+FAMILY_LABELS = ("karpenter.k8s.aws/instance-family", "eks.amazonaws.com/instance-family")
 HEALTH_TAINT = "sagemaker.amazonaws.com/node-health-status"
 OLD_INSTANCE_LABEL = "beta.kubernetes.io/instance-type"
 SYSTEM = ("/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/proc", "/root", "/run", "/sbin", "/sys", "/usr")
@@ -18,6 +21,7 @@ SYSTEM_STATE = ("/var/lib/kubelet", "/var/lib/containerd", "/var/lib/etcd", "/va
 SMALLEST_MEMORY = GIB
 SMALLEST_SHM = 64 * MIB
 SMALLEST_VOLUME = 100 * MIB
+LEAST_CPU_MILLIS = 100
 MOST_CPU_MILLIS = 1024 * 1000
 
 
@@ -67,7 +71,7 @@ def quantities_are_sane(plan: Plan) -> Iterator[Draft]:
         if given.cpu is not None and given.cpu[-1] not in "0123456789m":
             says = f"cpu {given.cpu} has the unit of a size"
             yield found(*at, "cpu", says=says, fix="write cores, such as 16 or 1500m")
-        elif role.cpu_millis == 0 or role.cpu_millis > MOST_CPU_MILLIS:
+        elif role.cpu_millis < LEAST_CPU_MILLIS or role.cpu_millis > MOST_CPU_MILLIS:
             says = f"cpu {role.cpu} is {role.cpu_millis / 1000:g} cores"
             yield found(*at, "cpu", says=says, fix="write cores, such as 16")
         if given.memory is not None:
@@ -88,18 +92,18 @@ def selectors_agree(plan: Plan) -> Iterator[Draft]:
     cluster.nodeSelector replaces that for every role and every instance type, and sends pods to hardware that the
     plan was not made for, or to nodes that are being replaced.
 
-    Fails:  nodeSelector {node.kubernetes.io/instance-type: p5.48xlarge}; a second zone beside cluster.zone.
+    Fails:  nodeSelector {node.kubernetes.io/instance-type: p5.48xlarge}; sagemaker.amazonaws.com/compute-type on EKS;
+            kubernetes.io/os: windows; karpenter.k8s.aws/instance-family: p4d for p5.48xlarge.
     Passes: nodeSelector {sagemaker.amazonaws.com/instance-group-name: inference}.
     """
     cluster, platform = plan.spec.spec.cluster, plan.platform
     for key, value in cluster.node_selector.items():
         at = ("spec", "cluster", "nodeSelector", key)
+        yield from _no_such_label(plan, key, value, at)
         healthy = platform[plan.spec.spec.platform]["node_selector"]
         if key in (platform["instance_type_label"], OLD_INSTANCE_LABEL):
             fix = "remove it, and use instanceTypes, or instanceType of a role"
             yield found(*at, says="llmdgen selects the instance type of each role", fix=fix, on_key=True)
-        elif key == platform["zone_label"] and cluster.zone is not None and value != cluster.zone:
-            yield found(*at, says=f"cluster.zone is {cluster.zone}", fix="remove one of the two")
         elif key in healthy and value != healthy[key]:
             says = f"pods would select nodes that are {value}, which HyperPod keeps free or replaces"
             yield found(*at, says=says, fix="remove it: healthy nodes are selected anyway")
@@ -111,6 +115,29 @@ def selectors_agree(plan: Plan) -> Iterator[Draft]:
                     says = f"{role.node.instance.name} is {wanted.get(architecture, architecture)}"
                     yield found(*at, says=says, fix="remove it: the instance type decides")
                     break
+
+
+def _no_such_label(plan: Plan, key: str, value: str, at: tuple[str, ...]) -> Iterator[Draft]:
+    """Labels that no node of the platform carries, or not with this value."""
+    domain, _, name = key.rpartition("/")
+    platform = plan.platform
+    known, values = platform["node_labels"].get(domain), platform["node_label_values"].get(key)
+    families = {role.node.instance.name.partition(".")[0] for role in plan.roles}
+    if domain == SAGEMAKER and plan.spec.spec.platform != "hyperpod":
+        yield found(
+            *at, says="only nodes of HyperPod carry it", fix="remove it, or set platform: hyperpod", on_key=True
+        )
+    elif key == "eks.amazonaws.com/nodegroup" and plan.spec.spec.platform == "hyperpod":
+        fix = f"use {SAGEMAKER}/instance-group-name"
+        yield found(*at, says="nodes of HyperPod belong to instance groups, not node groups", fix=fix, on_key=True)
+    elif known is not None and name not in known:
+        fix = did_you_mean(name, known) or "remove it"
+        yield found(*at, says=f"no node carries a label {key}", fix=fix, on_key=True)
+    elif values is not None and value not in values:
+        yield found(*at, says=f"no node of model servers has {key}={value}", fix=did_you_mean(value, values))
+    elif key in FAMILY_LABELS and families != {value}:
+        says = f"llmdgen plans for {' and '.join(sorted(families))}, and this selects {value}"
+        yield found(*at, says=says, fix="remove it, and use instanceTypes, or instanceType of a role")
 
 
 @rule("K8S004", "error", "a toleration of nodes that are being replaced")

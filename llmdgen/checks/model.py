@@ -18,9 +18,12 @@ from llmdgen.facts.types import ModelFacts
 from llmdgen.findings import Route
 from llmdgen.planning.capacity import Memory, experts_divide, resident_ratio, weights_per_gpu
 from llmdgen.planning.model import Plan, RolePlan
-from llmdgen.planning.quantities import GIB, MIB, to_bytes
+from llmdgen.planning.quantities import GIB, MIB, to_bytes, whole
 
 MODEL = ("spec", "model", "name")
+# Methods whose settings vLLM reads from the checkpoint (model_executor/layers/quantization: get_config_filenames, and
+# from_config without defaults).
+OFFLINE_METHODS = ("awq", "gptq", "compressed-tensors", "modelopt", "fbgemm_fp8", "quark", "mxfp4", "moe_wna16", "gguf")
 
 
 @rule("MOD003", "error", "weights that do not fit GPU memory")
@@ -33,7 +36,16 @@ def weights_fit(plan: Plan) -> Iterator[Draft]:
     """
     for role, model, use in loaded(plan):
         best = favourable(plan, role, model, use)
-        if best.left <= 0:
+        fixed = whole(role.flags.get("kv-cache-memory-bytes"), 0)
+        if best.left <= 0 and fixed and use.gpu - best.weights - use.activations // 2 > 0:
+            room = (use.gpu - best.weights - use.activations // 2) * 9 // 10
+            yield found(
+                *role.flag_routes["kv-cache-memory-bytes"],
+                says=f"{_gib(fixed)} of KV cache and {_gib(best.weights)} of weights do not fit into the "
+                f"{_gib(use.gpu)} of a GPU of {role.node.instance.name}",
+                fix=f"set it to {room} or less, or remove it: vLLM finds it by itself",
+            )
+        elif best.left <= 0:
             yield found(
                 *size(plan, role, "tensor", "data"),
                 says=f"{_gib(best.weights)} of weights of {model.id} on each {role.name} GPU leave nothing of the "
@@ -52,7 +64,16 @@ def one_request_fits(plan: Plan) -> Iterator[Draft]:
     """
     for role, model, use in loaded(plan):
         best = favourable(plan, role, model, use)
-        if best.left > 0 and best.tokens < use.max_model_len:
+        fixed = role.flag_routes.get("kv-cache-memory-bytes")
+        if best.left > 0 and best.tokens < use.max_model_len and fixed:
+            needed = use.max_model_len * use.kv_bytes_per_token
+            yield found(
+                *fixed,
+                says=f"one request of {use.max_model_len} tokens needs {needed} bytes of KV cache on each "
+                f"{role.name} GPU",
+                fix=f"set it to {needed} or more, lower max-model-len, or remove it: vLLM finds it by itself",
+            )
+        elif best.left > 0 and best.tokens < use.max_model_len:
             yield found(
                 *_length(plan, role),
                 says=f"one request of {use.max_model_len} tokens needs "
@@ -98,7 +119,7 @@ def architecture_is_known(plan: Plan) -> Iterator[Draft]:
         )
 
 
-@rule("MOD011", "warning", "linear attention with a KV connector")
+@rule("MOD011", "error", "linear attention with a KV connector")
 def linear_attention_has_no_connector(plan: Plan) -> Iterator[Draft]:
     """Any KV connector switches vLLM's hybrid KV cache manager off, and without it vLLM cannot lay out the state of
     linear attention layers beside KV blocks: it stops at start with "failed to convert the KV cache specs to one
@@ -118,6 +139,24 @@ def linear_attention_has_no_connector(plan: Plan) -> Iterator[Draft]:
             f"does not start beside {names}",
             fix="use inference-scheduling, or wide-ep without prefill and cache tiers",
         )
+
+
+@rule("MOD021", "error", "a quantisation that the weights do not have")
+def weights_are_quantised_so(plan: Plan) -> Iterator[Draft]:
+    """Most methods of --quantization describe weights that were quantised when they were saved, and vLLM looks for
+    their settings beside the weights. It quantises BF16 weights itself by a few only.
+
+    Fails:  args {quantization: awq} for Qwen/Qwen3-32B, whose weights are BF16.
+    Passes: args {quantization: fp8} there; an AWQ checkpoint of the model, without the flag.
+    """
+    if plan.model is None or not plan.model.weight_dtype.startswith("BF16"):
+        return
+    for role in plan.roles:
+        method = role.flags.get("quantization")
+        if isinstance(method, str) and method.startswith(OFFLINE_METHODS):
+            says = f"the weights of {plan.model.id} are {plan.model.weight_dtype.split(' ')[0]}, not {method}"
+            fix = "remove it, write fp8, or name a checkpoint that was quantised so"
+            yield found(*role.flag_routes["quantization"], says=says, fix=fix)
 
 
 @rule("MOD013", "error", "a model volume smaller than the weights")

@@ -11,6 +11,7 @@ from llmdgen.checks.registry import Draft, found, rule
 from llmdgen.facts.catalogue import release_toml
 from llmdgen.findings import Route
 from llmdgen.planning.model import Plan, RolePlan
+from llmdgen.spec.text_blocks import BROKEN
 from llmdgen.suggest import did_you_mean, one_of
 
 AT = ("spec", "scheduler")
@@ -84,14 +85,19 @@ def configuration_is_sound(plan: Plan) -> Iterator[Draft]:
     if "pluginsConfigFile" in extension and name not in {"plugins.yaml", "default-plugins.yaml", *_dict(custom)}:
         says = f"there is no {name} among the scheduler's files"
         yield found(*OVERRIDE, "pluginsConfigFile", says=says, fix="add it to pluginsCustomConfig, or remove this")
+    if name == "default-plugins.yaml" and (plan.disaggregated or plan.scheduler.kv_events_port is not None):
+        says = f"{name} is the chart's own, which knows neither prefill servers nor KV events"
+        yield found(*OVERRIDE, "pluginsConfigFile", says=says, fix="remove it: the paths make plugins.yaml")
+        return
     if config is None:
-        yield found(*at, says="it is not YAML that can be read", fix="correct the YAML of the text block")
+        says, fix = "it is not YAML that can be read", "correct the YAML of the text block"
+        yield found(*at, BROKEN, says=f"{says}{_reason(plan, at)}", fix=fix)
         return
     if not inside:
         return
     for fault in faults(config, plan.release.name):
         where = f"{_dotted(fault.route)}: " if fault.route else ""
-        yield found(*at, says=where + fault.says, fix=fault.fix)
+        yield found(*at, *fault.route, says=where + fault.says, fix=fault.fix)
     yield from _agrees_with_roles(plan, config, at)
 
 
@@ -122,13 +128,17 @@ def block_hashes_agree(plan: Plan) -> Iterator[Draft]:
     Fails:  prefill {args: {block-size: 64}} and decode {args: {block-size: 128}}; env {PYTHONHASHSEED: "0"}.
     Passes: one block size in engine.args, PYTHONHASHSEED left to the path.
     """
-    config, _, _ = _effective(plan)
-    for _, scorer in of_type(_dict(config), PRECISE):
+    config, text, inside = _effective(plan)
+    for index, scorer in of_type(_dict(config), PRECISE):
+        own: Route = (*text, "plugins", index, "parameters", "tokenProcessorConfig")
         processor = _dict(parameters_of(scorer).get("tokenProcessorConfig"))
         size, seed = processor.get("blockSize", DEFAULT_BLOCK_SIZE), str(processor.get("hashSeed", ""))
         for role in plan.roles:
             if role.block_size != size:
                 says = f"{role.name} has blocks of {role.block_size} tokens, the scheduler counts blocks of {size}"
+                if inside:
+                    yield found(*own, "blockSize", says=says, fix=f"set blockSize: {role.block_size}")
+                    continue
                 route = role.flag_routes.get("block-size", ("spec", role.name))
                 yield found(*route, says=says, fix="set block-size in engine.args, for all roles")
             value = _value(role, "PYTHONHASHSEED")
@@ -165,7 +175,11 @@ def events_reach_the_scheduler(plan: Plan) -> Iterator[Draft]:
     for role in plan.roles:
         given = role.flags.get(EVENTS_FLAG)
         route = role.flag_routes.get(EVENTS_FLAG, ("spec", "path"))
-        if route[:2] == ("spec", "path") or not isinstance(given, dict):
+        if route[:2] == ("spec", "path"):
+            continue
+        if not isinstance(given, dict):
+            fix = f"remove {EVENTS_FLAG}: the path writes it"
+            yield found(*route, says=f"{role.name} reports no KV events", fix=fix)
             continue
         host = f"{plan.names.scheduler_service}.{plan.names.namespace}"
         topic, endpoint = str(given.get("topic", "")), str(given.get("endpoint", ""))
@@ -212,6 +226,25 @@ def _effective(plan: Plan) -> tuple[dict[str, Any] | None, Route, bool]:
     except (YAMLError, ValueError):
         return None, at, True
     return config if isinstance(config, dict) else None, at, True
+
+
+def _reason(plan: Plan, at: Route) -> str:
+    """What the YAML parser says of the text, and in which of its lines."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+    text: Any = plan.spec.spec.values.gaie
+    for part in at[len(OVERRIDE) - 1 :]:
+        text = text[part]
+    try:
+        read = YAML(typ="safe", pure=True).load(text)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = f"line {mark.line + 1} of the text: " if mark else ""
+        return f": {where}{' '.join(str(error.problem or error.context or '').split())}"
+    except (YAMLError, ValueError):
+        return ""
+    return f": it holds {'nothing' if read is None else 'no mapping'}"
 
 
 def _value(role: RolePlan, name: str) -> str:

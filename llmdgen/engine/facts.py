@@ -52,11 +52,16 @@ class LmCache(Struct, frozen=True, kw_only=True):
 
 class Taken(Struct, frozen=True, kw_only=True):
     """Flags and variables that are not the spec's to set, and all2all backends that cannot run, each with the reason
-    or what to do instead."""
+    or what to do instead. `names` are the values of flags that vLLM looks up only when it starts, `least` the smallest
+    number of a flag, or of a key of a JSON flag, that its parser does not bound, `variables` the values of variables
+    that their reader takes only at the start."""
 
     flags: dict[str, str]
     environment: dict[str, str]
     all2all_backends: dict[str, str]
+    names: dict[str, tuple[str, ...]] = {}
+    least: dict[str, int] = {}
+    variables: dict[str, tuple[str, ...]] = {}
 
 
 class Lifetime(Struct, frozen=True, kw_only=True):

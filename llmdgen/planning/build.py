@@ -144,7 +144,8 @@ def _instance(spec: Spec, role: RoleName, instance_type: str) -> Instance:
 
 
 def _model(spec: Spec) -> ModelFacts | None:
-    """The model's facts: from the config.json that the spec names, else from the catalogue by name or repository."""
+    """The model's facts: from the config.json that the spec names, else the catalogue's about the repository of the
+    weights, else its about the name."""
     model = spec.spec.model
     if model.config is not None:
         from llmdgen.facts.hf_config import ConfigError, read
@@ -153,7 +154,7 @@ def _model(spec: Spec) -> ModelFacts | None:
             return read(FilePath(spec.path).parent / model.config, model.name)
         except ConfigError as error:
             _stop(spec, [problems.unusable_config(str(error))])
-    for name in (model.name, argument(model)):
+    for name in (argument(model), model.name):
         try:
             return catalogue.model(name)
         except catalogue.UnknownFact:

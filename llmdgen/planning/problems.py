@@ -134,7 +134,8 @@ def roles(situation: Situation, present: tuple[RoleName, ...], asked: tuple[Role
             NO_SIZE,
             ("spec", "model", "name"),
             says=f"{spec.model.name} is not in the model facts, so the size of its volume is not known",
-            fix="set model.size, or model.config, or mount the weights with model.uri: pvc://claim/path",
+            fix=_known_model(spec.model.name) + "set model.size, or model.config, or mount the weights with model.uri: "
+            "pvc://claim/path",
         )
 
 
@@ -160,6 +161,15 @@ def composition(folded: Folded, settled: dict[RoleName, Size]) -> Iterator[Findi
                 says=f"{role} has {size.data} data parallel ranks, and the scheduler hears only the first",
                 fix="leave precise-prefix-cache out, or use tensor parallelism with data: 1",
             )
+
+
+def _known_model(name: str) -> str:
+    """The model that was probably meant, as the beginning of a fix."""
+    from llmdgen.facts.catalogue import model_names
+    from llmdgen.suggest import nearest
+
+    close = nearest(name, model_names(), limit=1)
+    return f"did you mean {close[0]}? Otherwise " if close else ""
 
 
 def _one(rule: Rule, at: Route, *, says: str, fix: str, on_key: bool = False) -> Finding:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from llmdgen.findings import Finding, Located, Place, Severity, SpecError
-from llmdgen.spec import document, secrets
+from llmdgen.spec import document, secrets, text_blocks
 from llmdgen.spec.model import Spec
 from llmdgen.spec.places import locate, position_of
 from llmdgen.spec.structure import build
@@ -38,6 +38,8 @@ def parse(text: str, name: str) -> list[Spec]:
     first: dict[str, int] = {}
     for parsed in reading.documents:
         hidden, parsed = _without_secrets(parsed, name)
+        if text_blocks.BLOCKS in masked:
+            parsed.places.update(text_blocks.inner_places(parsed, masked.splitlines()))
         findings += hidden
         typed, wrong = build(parsed)
         findings += [Located(each, locate(name, parsed.places, each.at, each.on_key)) for each in wrong]

@@ -40,10 +40,26 @@ _KEYED = r"""["']?\s*(?::|=|,\s*["']?value["']?\s*:)\s*["']?"""
 
 NAMED = re.compile(
     r"(?:password|passwd|passphrase|secret[_-]?key|access[_-]?key|api[_-]?key|"
-    r"(?:hf|hub|auth|access|session|bearer|github|gitlab)[_-]?token)$",
+    r"client[_-]?secret|(?:hf|hub|auth|access|session|bearer|github|gitlab|huggingface)[_-]?token)$",
     re.IGNORECASE,
 )
 """A key whose value is a secret, whatever it looks like."""
+
+LIKELY = re.compile(r"(?:^|[_-])(?:token|secret|private[_-]?key|credentials?)$", re.IGNORECASE)
+RANDOM = re.compile(r"(?=.{0,200}[0-9])[A-Za-z0-9][A-Za-z0-9._~+/=-]{7,}")
+"""A key whose value may be a secret, and is one where it looks random: longer than a word, with digits in it."""
+
+AWS_SECRET = re.compile(
+    r"(?=.*[A-Z].*[A-Z])(?=.*[a-z].*[a-z])(?=.*[0-9])(?=.*[/+]|.*[0-9].*[0-9].*[0-9])[A-Za-z0-9+][A-Za-z0-9/+]{39}"
+)
+"""A value that is nothing but what AWS secret access keys look like."""
+
+_PAIR = re.compile(
+    r"""^[ \t]*(?:-[ \t]+|export[ \t]+)?["']?(?P<key>[A-Za-z0-9_.-]{1,80})["']?[ \t]*[:=]"""
+    r"""[ \t]*["']?(?P<value>[^\s"'{[|>][^\s"']{5,})""",
+    re.MULTILINE,
+)
+"""A line of a text that is itself a file: key: value, or KEY=value."""
 
 KINDS = (
     Kind(
@@ -70,6 +86,13 @@ KINDS = (
     ),
     Kind(
         "SEC002",
+        "an AWS secret access key",
+        ("akia", "asia"),
+        r"(?:AKIA|ASIA)[A-Z0-9]{16}[\s:,;|\"']{1,10}(?P<secret>[A-Za-z0-9/+]{40})(?![A-Za-z0-9/+=])",
+        "delete it, deactivate it in IAM, and give the pod a role (EKS Pod Identity or IRSA)",
+    ),
+    Kind(
+        "SEC002",
         "an AWS session token",
         ("iqojb3jpz2lu", "fwogzxivyxdz"),
         r"(?P<secret>(?:IQoJb3JpZ2lu|FwoGZXIvYXdz)[A-Za-z0-9/+=]{20,})",
@@ -79,8 +102,8 @@ KINDS = (
         "SEC003",
         "a private key",
         ("private key",),
-        r"(?s)(?P<secret>-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----.*?"
-        r"(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----|\Z))",
+        r"(?s)(?P<secret>-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----"
+        r"(?:(?:(?!-----BEGIN ).)*?-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----|[A-Za-z0-9+/=\\\s]*))",
     ),
     Kind(
         "SEC004",
@@ -105,6 +128,26 @@ KINDS = (
         _ALONE + r"(?P<secret>eyJ[A-Za-z0-9_-]{10,2000}\.eyJ[A-Za-z0-9_-]{10,2000}\.[A-Za-z0-9_-]{10,})",
     ),
     Kind(
+        "SEC004",
+        "an Authorization header",
+        ("bearer", "basic"),
+        r"(?i)\b(?:bearer\s+(?=[^\s]{0,200}[0-9])|authorization[\"']?\s*[:=]\s*[\"']?basic\s+)"
+        r"(?P<secret>[A-Za-z0-9._~+/-]{16,}={0,2})",
+    ),
+    Kind(
+        "SEC004",
+        "a registry's credentials",
+        ("auth",),
+        r"(?i)[\"']auth\\?[\"']\s*:\s*\\?[\"'](?P<secret>[A-Za-z0-9+/]{12,}={0,2})",
+    ),
+    Kind(
+        "SEC004",
+        "a secret in base64",
+        ("agzf", "qutjq", "qvnjq", "ls0tls1crudjti"),
+        _ALONE + r"(?P<secret>(?:aGZf[A-Za-z0-9+/]{24,}|(?:QUtJQ|QVNJQ)[A-Za-z0-9+/]{21,}|LS0tLS1CRUdJTi"
+        r"[A-Za-z0-9+/]{20,})={0,2})",
+    ),
+    Kind(
         "SEC005",
         "a password in a URL",
         ("://",),
@@ -114,6 +157,13 @@ KINDS = (
 )
 
 
+_BARE_AWS = Kind(
+    "SEC002",
+    "what looks like an AWS secret access key",
+    (),
+    "",
+    "delete it, deactivate it in IAM, and give the pod a role (EKS Pod Identity or IRSA)",
+)
 _IN_KEYED_VALUE = Kind("SEC006", "a secret, as its key says", (), "", "delete it, and read it from a Kubernetes Secret")
 
 
@@ -137,11 +187,23 @@ def find_in_data(data: Any, path: str, places: Places) -> tuple[list[Located], A
     """
     findings: list[Located] = []
 
+    def pairs(text: str, route: Route) -> str:
+        """A text of several lines without the values of its own `key: value` or `KEY=value` lines that are secrets."""
+        for match in list(_PAIR.finditer(text)):
+            if _names(match["key"], match["value"]) and set(match["value"]) != {MASK}:
+                findings.append(_located(_IN_KEYED_VALUE, locate(path, places, route)))
+                text = text[: match.start("value")] + _masked(match["value"]) + text[match.end("value") :]
+        return text
+
     def clean(value: Any, route: Route, named: bool) -> Any:
         if isinstance(value, dict):
-            inner = isinstance(value.get("name"), str) and bool(NAMED.search(value["name"]))
+            name = value.get("name")
             return {
-                mask(key): clean(each, (*route, key), bool(NAMED.search(key)) or (inner and key == "value"))
+                mask(key): clean(
+                    each,
+                    (*route, key),
+                    _names(key, each) or (key == "value" and isinstance(name, str) and _names(name, each)),
+                )
                 for key, each in value.items()
             }
         if isinstance(value, list):
@@ -151,11 +213,21 @@ def find_in_data(data: Any, path: str, places: Places) -> tuple[list[Located], A
         if named and set(str(value)) != {MASK}:
             findings.append(_located(_IN_KEYED_VALUE, locate(path, places, route)))
             return _masked(str(value))
+        if isinstance(value, str) and AWS_SECRET.fullmatch(value):
+            findings.append(_located(_BARE_AWS, locate(path, places, route)))
+            return _masked(value)
+        if isinstance(value, str) and "\n" in value:
+            value = pairs(value, route)
         spans = _spans(value) if isinstance(value, str) else []
         findings.extend(_located(kind, locate(path, places, route)) for kind, _, _ in spans)
         return mask(value) if spans else value
 
     return findings, clean(data, (), False)
+
+
+def _names(key: str, value: Any) -> bool:
+    """Whether a key says that its value is a secret."""
+    return bool(NAMED.search(key)) or bool(LIKELY.search(key) and isinstance(value, str) and RANDOM.fullmatch(value))
 
 
 def _spans(text: str) -> list[Span]:

@@ -16,6 +16,8 @@ FLAG_NAME = r"^[A-Za-z0-9]+(-[A-Za-z0-9]+)*(\.[-A-Za-z0-9_.]+)?$"
 FREE = frozenset(("args", "env", "values", "reason"))
 """Keys under which a text may have several lines."""
 
+ZONE_LABEL = "topology.kubernetes.io/zone"
+
 _LABEL_NAME = r"[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
 _LABEL_PREFIX = r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*"
 _LONGEST_PREFIX = 253
@@ -30,7 +32,10 @@ def misread(spec: dict[str, Any]) -> Iterator[Finding]:
     """Findings about texts that their reader would refuse or take for something else."""
     cluster = spec.get("cluster")
     if isinstance(cluster, dict):
-        yield from _zone(cluster.get("zone"))
+        yield from _zone(cluster.get("zone"), ("spec", "cluster", "zone"))
+        labels = cluster.get("nodeSelector")
+        if isinstance(labels, dict):
+            yield from _zone(labels.get(ZONE_LABEL), ("spec", "cluster", "nodeSelector", ZONE_LABEL))
         yield from _labels(cluster.get("nodeSelector"))
         yield from _tolerations(cluster.get("tolerations"))
     for role in ENGINES:
@@ -54,8 +59,11 @@ def broken_lines(value: Any, at: Route = ()) -> Iterator[Finding]:
         yield _error("SPEC018", f"{quoted(value)} holds {broken}", "write it in one line, without | or >", at)
 
 
-def _zone(zone: Any) -> Iterator[Finding]:
-    if not isinstance(zone, str) or re.fullmatch(_ZONE, zone):
+def _zone(zone: Any, at: Route) -> Iterator[Finding]:
+    if not isinstance(zone, str):
+        return
+    if re.fullmatch(_ZONE, zone):
+        yield from _region(zone, at)
         return
     fix = "write the zone's name, such as us-east-1a"
     says = f"{quoted(zone)} is not an availability zone"
@@ -65,15 +73,27 @@ def _zone(zone: Any) -> Iterator[Finding]:
         says = f"{quoted(zone)} is a zone's id, and nodes carry its name in topology.kubernetes.io/zone"
     elif re.fullmatch(_ZONE, zone.lower()):
         fix = f"write {zone.lower()}"
-    yield _error("SPEC015", says, fix, ("spec", "cluster", "zone"))
+    yield _error("SPEC015", says, fix, at)
+
+
+def _region(zone: str, at: Route) -> Iterator[Finding]:
+    """A region that AWS does not have, where it is almost one that it has; others may be newer than the facts."""
+    from llmdgen.facts.catalogue import table
+    from llmdgen.suggest import nearest
+
+    match = re.match(_REGION, zone)
+    regions = table("platforms.toml")["regions"]["names"]
+    if match and match[0] not in regions:
+        close = nearest(match[0], regions, limit=1)
+        if close:
+            says = f"{quoted(zone)} is in no region of AWS"
+            yield _error("SPEC015", says, f"did you mean {close[0]}{zone[match.end() :]}?", at)
 
 
 def _labels(labels: Any) -> Iterator[Finding]:
     at = ("spec", "cluster", "nodeSelector")
     for key, value in labels.items() if isinstance(labels, dict) else ():
-        prefix, slash, name = key.rpartition("/")
-        prefix_fits = re.fullmatch(_LABEL_PREFIX, prefix) and len(prefix) <= _LONGEST_PREFIX if slash else True
-        if not (prefix_fits and re.fullmatch(_LABEL_NAME, name)):
+        if not _is_label_key(key):
             says = f"{quoted(key)} cannot be the key of a node label"
             fix = "write prefix/name: a lower-case domain, then at most 63 letters, digits, -, _ and ."
             yield _error("SPEC015", says, fix, (*at, key), on_key=True)
@@ -83,11 +103,24 @@ def _labels(labels: Any) -> Iterator[Finding]:
             yield _error("SPEC015", says, fix, (*at, key))
 
 
+def _is_label_key(key: str) -> bool:
+    prefix, slash, name = key.rpartition("/")
+    prefix_fits = bool(re.fullmatch(_LABEL_PREFIX, prefix)) and len(prefix) <= _LONGEST_PREFIX if slash else True
+    return prefix_fits and bool(re.fullmatch(_LABEL_NAME, name))
+
+
 def _tolerations(tolerations: Any) -> Iterator[Finding]:
     for index, each in enumerate(tolerations if isinstance(tolerations, list) else ()):
         if not isinstance(each, dict):
             continue
         at = ("spec", "cluster", "tolerations", index)
+        key, value = each.get("key"), each.get("value")
+        if isinstance(key, str) and key and not _is_label_key(key):
+            fix = "write prefix/name: a lower-case domain, then at most 63 letters, digits, -, _ and ."
+            yield _error("SPEC021", f"{quoted(key)} cannot be the key of a taint", fix, (*at, "key"))
+        if isinstance(value, str) and value and not re.fullmatch(_LABEL_NAME, value):
+            fix = "use at most 63 letters, digits, -, _ and ., with a letter or digit at both ends"
+            yield _error("SPEC021", f"{quoted(value)} cannot be the value of a taint", fix, (*at, "value"))
         if each.get("operator") == "Exists" and each.get("value"):
             says = "a toleration with operator Exists has no value"
             yield _error("SPEC021", says, "delete the value, or write operator: Equal", (*at, "value"))

@@ -76,7 +76,7 @@ def test_gateway_values_are_read_by_nothing_where_the_gateway_is_an_extra_object
         ("ms", {"decode": {"podAnnotations": {"a": "b"}, "extraConfig": {"priorityClassName": "high"}}}),
         ("ms", {"decode": {"podSecurityContext": {"fsGroup": 1000650000}}}),
         ("ms", {"decode": {"monitoring": {"podmonitor": {"interval": "15s", "enabled": False}}}}),
-        ("gaie", {"inferenceExtension": {"flags": {"v": 4, "max": "1000000"}}}),
+        ("gaie", {"inferenceExtension": {"flags": {"v": 4, "metrics-staleness-threshold": "2s"}}}),
         ("gaie", {"inferenceExtension": {"tolerations": [{"operator": "Exists"}]}}),
         ("infra", {"gateway": {"gatewayParameters": {"logLevel": "info", "accessLogging": True}}}),
     ],
@@ -86,8 +86,8 @@ def test_what_the_charts_read_and_nothing_depends_on_may_be_set(chart: str, valu
 
 
 def test_a_number_that_helm_prints_with_an_exponent_is_an_error() -> None:
-    assert codes("gaie", {"inferenceExtension": {"flags": {"max": 1000000}}}) == ["HELM003"]
-    assert codes("gaie", {"inferenceExtension": {"flags": {"max": 999999}}}) == []
+    assert codes("gaie", {"inferenceExtension": {"flags": {"v": 1000000}}}) == ["HELM003"]
+    assert codes("gaie", {"inferenceExtension": {"flags": {"v": 999999}}}) == []
 
 
 def test_text_that_helm_would_execute_is_an_error() -> None:

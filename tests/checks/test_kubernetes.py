@@ -62,7 +62,6 @@ def test_a_usual_quantity_is_not_questioned(resources: dict[str, str]) -> None:
     "selector",
     [
         {"node.kubernetes.io/instance-type": "p5.48xlarge"},
-        {"topology.kubernetes.io/zone": "us-east-1b"},
         {"sagemaker.amazonaws.com/node-health-status": "Unschedulable"},
         {"kubernetes.io/arch": "arm64"},
     ],

@@ -79,7 +79,7 @@ def test_a_sound_configuration_of_the_specs_own_passes() -> None:
         ("prefix-based-pd-decider, para", "prefix-based-decider, para", "no plugin type prefix-based-decider"),
         ("deciderPluginName: prefix-based-pd-decider", "threshold: 0", "ignores threshold"),
         ("deciderPluginName: prefix-based-pd-decider", "deciderPluginName: other", "needs other"),
-        ("nonCachedTokens: 8", "nonCachedTokens: '8'", "not a count"),
+        ("nonCachedTokens: 8", "nonCachedTokens: '8'", "not a whole number"),
         ("featureGates: [prepareDataPlugins]\n", "", "without the feature gate"),
         ("[prepareDataPlugins]", "[prepareData]", "no feature gate prepareData"),
         ("maxPrefixBlocksToMatch: 512", "blockSize: 64", "does not start"),

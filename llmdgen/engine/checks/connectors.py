@@ -15,6 +15,8 @@ from llmdgen.suggest import did_you_mean
 FLAG = "kv-transfer-config"
 EXTRA = "kv_connector_extra_config"
 OFFLOADING = "OffloadingConnector"
+CROSS_LAYERS = "enable_cross_layers_blocks"
+NIXL_DEVICES = ("cuda", "cpu")
 
 
 @engine_rule("VLLM005", "error", "a KV connector that this vLLM does not have")
@@ -58,6 +60,10 @@ def connector_reads_its_settings(role: RoleSettings) -> Iterator[Draft]:
         if inside and "engine_id" in transfer:
             says = "a connector inside MultiConnector cannot have an engine_id: MultiConnector passes its own"
             yield found(*at, "engine_id", says=says, fix="remove it", on_key=True)
+        device = transfer.get("kv_buffer_device")
+        if name == "NixlConnector" and isinstance(device, str) and device not in NIXL_DEVICES:
+            says = f"NixlConnector has no kv_buffer_device {shown(device)} on NVIDIA GPUs"
+            yield found(*at, "kv_buffer_device", says=says, fix="write cuda, or remove it")
         rules = connectors(role.release).get(name)
         if rules is not None:
             yield from _extra(role, name, rules, mapping(transfer.get(EXTRA)), at)
@@ -102,20 +108,25 @@ def _transfers(role: RoleSettings) -> Iterator[tuple[Route, Mapping[str, Any]]]:
     """Every connector's settings and where they stand inside the flag: its own, then those inside a MultiConnector."""
     transfer = mapping(role.args.get(FLAG))
     if transfer:
-        yield from _with_children((), transfer)
+        yield from with_children(transfer)
 
 
-def _with_children(inside: Route, transfer: Mapping[str, Any]) -> Iterator[tuple[Route, Mapping[str, Any]]]:
+def with_children(transfer: Mapping[str, Any], inside: Route = ()) -> Iterator[tuple[Route, Mapping[str, Any]]]:
+    """A connector's settings, then those of every connector inside it, each with its route from the first."""
     yield inside, transfer
     if transfer.get("kv_connector") == MULTI:
         for index, child in enumerate(children(transfer)):
-            yield from _with_children((*inside, EXTRA, "connectors", index), child)
+            yield from with_children(child, (*inside, EXTRA, "connectors", index))
 
 
 def _extra(role: RoleSettings, name: str, rules: Connector, extra: Mapping[str, Any], at: Route) -> Iterator[Draft]:
     here = (*at, EXTRA)
     for key, value in extra.items():
-        if key in rules.unread:
+        if key == CROSS_LAYERS and key in rules.unread and not role.spec_sets(FLAG):
+            yield found(
+                "spec", "transfer", "crossLayersBlocks", says=f"{name} does not read {key}", fix=rules.unread[key]
+            )
+        elif key in rules.unread:
             yield found(*here, key, says=f"{name} does not read {key}", fix=rules.unread[key], on_key=True)
         elif key in rules.keys:
             for problem in _value_problems(role, name, key, rules, value):
@@ -126,7 +137,8 @@ def _extra(role: RoleSettings, name: str, rules: Connector, extra: Mapping[str, 
             fix = did_you_mean(key, rules.keys) or "remove it"
             yield found(*here, key, says=f"{name} reads no {shown(key)}", fix=fix, on_key=True)
     for key in rules.required:
-        if not extra.get(key):
+        # A value that is there is judged by its own rule, a key that only looks like this one by its advice.
+        if extra.get(key) is None and not any(unread in extra for unread in rules.unread):
             yield found(*here, says=f"{name} does not start without {key}", fix=f"add {EXTRA}: {{{key}: ...}}")
     if name == OFFLOADING:
         yield from _offloading(role, extra, here)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal
 
 from llmdgen.checks.registry import Draft, found
 from llmdgen.engine.checks.settings import RoleSettings, engine_rule
@@ -23,15 +24,26 @@ def variable_is_read(role: RoleSettings) -> Iterator[Draft]:
     Fails:  env: {VLLM_LOGING_LEVEL: DEBUG}, {VLLM_LOG_STATS_INTERVAL: often}, {VLLM_USE_BYTECODE_HOOK: "true"}.
     Passes: env: {VLLM_LOGGING_LEVEL: DEBUG, VLLM_LOG_STATS_INTERVAL: "10"}.
     """
+    words = taken(role.release).variables
     for name, value in role.env.items():
-        if name.startswith("VLLM_"):
+        upper = name.upper()
+        if name != upper and upper.startswith(("VLLM_", "LMCACHE_")):
+            says = f"{name} is not {upper}: the names of variables are case-sensitive"
+            yield found(*role.env_at(name), says=says, fix=f"write {upper}", on_key=True)
+        elif name in words and value is not None and value.upper() not in words[name]:
+            fix = did_you_mean(value.upper(), words[name], listed_up_to=20)
+            yield found(*role.env_at(name), says=f"{name} cannot be {shown(value)}", fix=fix)
+        elif name == "PYTHONHASHSEED" and value is not None and not _is_hash_seed(value):
+            says = f"Python does not start with PYTHONHASHSEED {shown(value)}"
+            yield found(*role.env_at(name), says=says, fix="write a whole number from 0 to 4294967295")
+        elif name.startswith("VLLM_"):
             known = variables(role.release)
             if name not in known:
                 yield _unknown(role, name, f"vLLM {role.table.vllm}", tuple(known))
             elif value is not None:
                 yield from _unreadable(role, name, value, known[name])
-        elif name.startswith("LMCACHE_") and name not in lmcache(role.release).environment():
-            yield _unknown(role, name, "LMCache", lmcache(role.release).environment())
+        elif name.startswith("LMCACHE_"):
+            yield from _lmcache(role, name, value)
 
 
 @engine_rule("VLLM009", "error", "an environment variable that overrides a flag")
@@ -80,6 +92,23 @@ def helm_executes_nothing(role: RoleSettings) -> Iterator[Draft]:
         if value is not None and "{{" in value:
             says = f"{name} holds {{{{, which Helm's tpl would execute"
             yield found(*role.env_at(name), says=says, fix="put the text in a ConfigMap or change it")
+
+
+def _lmcache(role: RoleSettings, name: str, value: str | None) -> Iterator[Draft]:
+    table = lmcache(role.release)
+    setting = name.removeprefix("LMCACHE_").lower()
+    if name not in table.environment():
+        yield _unknown(role, name, "LMCache", table.environment())
+    elif value is not None and setting in table.settings:
+        kind = table.settings[setting].type
+        number: Literal["int", "float"] | None = "int" if kind == "int" else "float" if kind == "float" else None
+        if number and not _number(value, number):
+            wanted = "a whole number" if number == "int" else "a number"
+            yield found(*role.env_at(name), says=f"{name} takes {wanted}, not {shown(value)}", fix=f"write {wanted}")
+
+
+def _is_hash_seed(value: str) -> bool:
+    return value == "random" or (value.isascii() and value.isdigit() and int(value) < 1 << 32)
 
 
 def _unknown(role: RoleSettings, name: str, reader: str, known: tuple[str, ...]) -> Draft:

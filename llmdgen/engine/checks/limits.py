@@ -7,6 +7,7 @@ from typing import Any
 
 from llmdgen.checks.registry import Draft, found
 from llmdgen.engine.argv import human_int
+from llmdgen.engine.checks.connectors import with_children
 from llmdgen.engine.checks.settings import RoleSettings, engine_rule, mapping, whole
 
 GIB = 1 << 30
@@ -15,7 +16,16 @@ LONG_CONTEXTS = "VLLM_ALLOW_LONG_MAX_MODEL_LEN"
 NEEDS = (
     ("enable-auto-tool-choice", "tool-call-parser"),
     ("enable-log-outputs", "enable-log-requests"),
+    ("lora-modules", "enable-lora"),
+    ("max-loras", "enable-lora"),
+    ("max-cpu-loras", "enable-lora"),
+    ("max-lora-rank", "enable-lora"),
+    ("fully-sharded-loras", "enable-lora"),
+    ("lora-dtype", "enable-lora"),
 )
+# Methods of speculative decoding with a draft model, besides which vLLM takes only these without one.
+WITHOUT_DRAFT = ("ngram", "suffix", "mtp")
+
 ALSO_IN_COMPILATION = ("cudagraph-capture-sizes", "max-cudagraph-capture-size")
 ONLY_DEFAULT = ("max-num-partial-prefills", "max-long-partial-prefills")
 
@@ -41,6 +51,34 @@ def batch_holds_a_sequence(role: RoleSettings) -> Iterator[Draft]:
     if sequences and batched < sequences:
         says = f"max-num-batched-tokens {batched} is less than max-num-seqs {sequences}"
         yield found(*at, says=says, fix=f"raise it to {sequences} or more")
+
+
+@engine_rule("VLLM027", "error", "weights or KV blocks in more host memory than the pod has")
+def offloading_fits_the_pod(role: RoleSettings) -> Iterator[Draft]:
+    """--cpu-offload-gb keeps so much of the weights of each GPU in host memory, and OffloadingConnector allocates all
+    of cpu_bytes_to_use when it starts. Both count against the container's memory: beyond it, it is killed.
+
+    Fails:  args: {cpu-offload-gb: 500} in a pod of 64Gi; cpu_bytes_to_use: 200000000000 there.
+    Passes: resources: {memory: 600Gi} for the first; spec.cache, which gives the pod the memory that its tier needs.
+    """
+    memory, numbers = role.numbers.pod_memory_bytes, role.numbers
+    if memory is None:
+        return
+    offload = role.args.get("cpu-offload-gb")
+    if isinstance(offload, int | float) and not isinstance(offload, bool):
+        needed = offload * GIB * numbers.tensor * numbers.data_local
+        if needed > memory:
+            ranks = numbers.tensor * numbers.data_local
+            says = f"{offload:g} GiB of weights for each of {ranks} GPUs, the pod has {memory / GIB:.0f}Gi of memory"
+            fix = f"raise resources.memory to {int(needed / GIB) + 16}Gi, or lower it"
+            yield found(*role.at("cpu-offload-gb"), says=says, fix=fix)
+    transfer = mapping(role.args.get("kv-transfer-config"))
+    for inside, each in with_children(transfer) if transfer else ():
+        size = whole(mapping(each.get("kv_connector_extra_config")).get("cpu_bytes_to_use"))
+        if size and size > memory:
+            at = role.at("kv-transfer-config", *inside, "kv_connector_extra_config", "cpu_bytes_to_use")
+            says = f"cpu_bytes_to_use is {size / GIB:.0f} GiB, the pod has {memory / GIB:.0f}Gi of memory"
+            yield found(*at, says=says, fix="lower it, or use spec.cache.cpu, which sizes the pod for it")
 
 
 @engine_rule("VLLM016", "error", "more swap space than vLLM allows")
@@ -88,8 +126,9 @@ def flags_go_together(role: RoleSettings) -> Iterator[Draft]:
     Passes: args: {enable-auto-tool-choice: true, tool-call-parser: openai}.
     """
     for flag, needed in NEEDS:
-        if role.args.get(flag) is True and not role.args.get(needed):
-            yield found(*role.at(flag), says=f"--{flag} needs --{needed}", fix=f"add {needed}", on_key=True)
+        if role.args.get(flag) not in (None, False) and not role.args.get(needed):
+            fix = f"add {needed}: true" if role.table.flags[needed].is_switch else f"add {needed}"
+            yield found(*role.at(flag), says=f"--{flag} needs --{needed}", fix=fix, on_key=True)
     compilation = mapping(role.args.get("compilation-config"))
     for flag in ALSO_IN_COMPILATION:
         key = flag.replace("-", "_")
@@ -100,9 +139,43 @@ def flags_go_together(role: RoleSettings) -> Iterator[Draft]:
         if role.args.get(flag) not in (None, 1):
             says = f"--{flag} above 1 is not supported by vLLM {role.table.vllm}"
             yield found(*role.at(flag), says=says, fix="remove it", on_key=True)
+    operations = compilation.get("custom_ops")
+    if isinstance(operations, list | tuple):
+        texts = [each for each in operations if isinstance(each, str)]
+        at = (*role.at("compilation-config"), "custom_ops")
+        for index, each in enumerate(operations):
+            if isinstance(each, str) and each not in ("all", "none") and each[:1] not in ("+", "-"):
+                says = f"custom_ops cannot hold {each}: it takes all, none, +name and -name"
+                yield found(*at, index, says=says, fix=f"write +{each} or -{each}")
+        if texts.count("all") + texts.count("none") > 1:
+            yield found(*at, says="custom_ops takes all or none, once", fix="keep one of them")
     if role.args.get("logits-processor-pattern") is not None:
         says = f"--logits-processor-pattern is not supported by vLLM {role.table.vllm}"
         yield found(*role.at("logits-processor-pattern"), says=says, fix="remove it", on_key=True)
+
+
+@engine_rule("VLLM026", "error", "speculative decoding that vLLM refuses")
+def speculation_starts(role: RoleSettings) -> Iterator[Draft]:
+    """vLLM checks --speculative-config when the engine starts: every method but suffix decoding needs a number of
+    tokens (multi-token prediction takes the model's own), those with a draft model need its name, and scheduling
+    that runs ahead (--async-scheduling) goes with EAGLE and multi-token prediction alone.
+
+    Fails:  speculative-config: {method: ngram}; {method: eagle3, num_speculative_tokens: 3} without a model.
+    Passes: speculative-config: {method: ngram, num_speculative_tokens: 3}.
+    """
+    config = mapping(role.args.get("speculative-config"))
+    if not config or not set(config) <= set(role.table.configs["SpeculativeConfig"]):
+        return  # a misspelt key is VLLM004's, and may be what seems to be missing here
+    at, method, tokens_ = role.at("speculative-config"), config.get("method"), config.get("num_speculative_tokens")
+    own = isinstance(method, str) and (method in WITHOUT_DRAFT or method.endswith("_mtp"))
+    if not config.get("model") and not own and (method is None or isinstance(method, str)):
+        says = f"speculative decoding {f'by {method} ' if method else ''}needs a draft model"
+        yield found(*at, says=says, fix="add model: org/name, or method: ngram or mtp")
+    elif tokens_ is None and method in ("ngram", None):
+        yield found(*at, says="num_speculative_tokens is missing", fix="add num_speculative_tokens: 3")
+    if role.args.get("async-scheduling") is True and method in ("ngram", "suffix", "medusa", "draft_model"):
+        says = f"--async-scheduling cannot be combined with speculative decoding by {method}"
+        yield found(*role.at("async-scheduling"), says=says, fix="remove async-scheduling", on_key=True)
 
 
 @engine_rule("VLLM022", "warning", "a block size that vLLM changes")

@@ -71,7 +71,8 @@ def tensor_parallel_size_fits(role: RoleSettings) -> Iterator[Draft]:
     at = role.flag_routes.get("tensor-parallel-size", ())
     if numbers.gpus and tensor > numbers.gpus:
         says = f"tensor parallel size {tensor} is more than the node's {numbers.gpus} GPUs"
-        yield found(*at, says=says, fix=f"set parallelism.tensor to {numbers.gpus} or less")
+        one = "1" if numbers.gpus == 1 else f"{numbers.gpus} or less"
+        yield found(*at, says=says, fix=f"set parallelism.tensor to {one}")
     elif numbers.attention_heads and numbers.attention_heads % tensor:
         says = f"the model's {numbers.attention_heads} attention heads do not divide by tensor parallel size {tensor}"
         yield found(*at, says=says, fix=f"set parallelism.tensor to {_divisors(numbers.attention_heads, numbers.gpus)}")
@@ -87,10 +88,14 @@ def _load_balancing(role: RoleSettings) -> Iterator[Draft]:
     if hybrid and external:
         says = "hybrid and external load balancing exclude each other"
         yield found(*role.at("data-parallel-external-lb"), says=says, fix="keep one of the two", on_key=True)
-    elif hybrid and local < 2:
+    elif hybrid and local < 2 and numbers.routed_experts != 0:  # a dense model has no several pods at all: PAR002
         # The chart writes --data-parallel-size-local only above 1, and vLLM wants it written.
         says = f"hybrid load balancing needs several ranks in a pod, here are {local}"
-        yield found(*role.at("data-parallel-hybrid-lb"), says=says, fix="set parallelism.dataLocal to 2 or more")
+        at = role.flag_routes.get("tensor-parallel-size", role.at("data-parallel-hybrid-lb"))
+        fix = "set parallelism.dataLocal to 2 or more"
+        if numbers.gpus and numbers.tensor > numbers.gpus // 2 > 0:
+            fix = f"set parallelism.tensor to {numbers.gpus // 2} or less, and dataLocal to 2 or more"
+        yield found(*at, says=says, fix=fix)
     elif external and numbers.data < 2:
         says = "external load balancing needs a data parallel size above 1"
         yield found(*role.at("data-parallel-external-lb"), says=says, fix="set parallelism.data")

@@ -15,8 +15,8 @@ from llmdgen.findings import Route
 class Numbers(Struct, frozen=True, kw_only=True):
     """What the plan knows of the model and the node. None where it does not know; a check then stays silent.
 
-    `gpus` and `host_memory_bytes` are the node's, `routed_experts` the model's in a layer, 0 for a dense model,
-    `max_position_embeddings` the longest context its config.json allows.
+    `gpus` and `host_memory_bytes` are the node's, `pod_memory_bytes` the container's limit, `routed_experts` the
+    model's in a layer, 0 for a dense model, `max_position_embeddings` the longest context its config.json allows.
     """
 
     tensor: int = 1
@@ -26,6 +26,7 @@ class Numbers(Struct, frozen=True, kw_only=True):
     expert_parallel: bool = False
     gpus: int | None = None
     host_memory_bytes: int | None = None
+    pod_memory_bytes: int | None = None
     attention_heads: int | None = None
     kv_heads: int | None = None
     routed_experts: int | None = None

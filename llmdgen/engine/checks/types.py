@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from llmdgen.checks.registry import Draft, found
-from llmdgen.engine.checks.settings import RoleSettings, engine_rule
-from llmdgen.engine.checks.values import Problem, flag_problems
+from llmdgen.engine.checks.settings import RoleSettings, engine_rule, mapping, whole
+from llmdgen.engine.checks.values import Problem, flag_problems, shown
+from llmdgen.engine.facts import taken
+from llmdgen.suggest import did_you_mean
 
 
 @engine_rule("VLLM002", "error", "a value of the wrong type")
@@ -25,15 +27,46 @@ def value_is_in_range(role: RoleSettings) -> Iterator[Draft]:
     """The value is of the right type, but vLLM refuses it: some at once, others (gpu-memory-utilization 1.5, -O5) only
     when the engine starts.
 
-    Fails:  args: {gpu-memory-utilization: 1.5}, {block-size: 48}, {optimization-level: 5}.
+    Fails:  args: {gpu-memory-utilization: 1.5}, {block-size: 48}, {optimization-level: 5}, {tool-call-parser: qwen3}.
     Passes: args: {gpu-memory-utilization: 0.95, block-size: 128, optimization-level: 3}.
     """
     yield from drafts(role, "value")
+    yield from _names(role)
+    yield from _least(role)
+
+
+def _names(role: RoleSettings) -> Iterator[Draft]:
+    """Text that the parser takes, and that vLLM looks up in a table of its own when it starts."""
+    for flag, names in taken(role.release).names.items():
+        value = role.args.get(flag)
+        own = role.args.get(f"{flag.removesuffix('-call-parser').removesuffix('-parser')}-parser-plugin")
+        if not isinstance(value, str) or value in names or own or value in ("", "None"):
+            continue
+        if flag == "distributed-executor-backend" and "." in value:
+            continue  # the name of a class of one's own
+        fix = did_you_mean(value, names, listed_up_to=30) or "see `llmdgen explain`"
+        yield found(*role.at(flag), says=f"--{flag} cannot be {shown(value)}", fix=fix)
+
+
+def _least(role: RoleSettings) -> Iterator[Draft]:
+    for path, least in taken(role.release).least.items():
+        flag, _, key = path.partition(".")
+        value = mapping(role.args.get(flag)).get(key) if key else role.args.get(flag)
+        number = whole(value)
+        if number is not None and number < least:
+            says = f"--{flag}{': ' + key if key else ''} cannot be {number}"
+            yield found(*role.at(flag, *([key] if key else [])), says=says, fix=f"write a number of at least {least}")
+    if role.args.get("max-model-len") == 0 and role.args.get("max-model-len") is not False:
+        says = "--max-model-len cannot be 0, which leaves no room for a prompt"
+        yield found(*role.at("max-model-len"), says=says, fix="write the tokens of the longest request, or auto")
 
 
 def drafts(role: RoleSettings, kind: str) -> Iterator[Draft]:
     """The problems of one kind in every flag's value."""
+    elsewhere = taken(role.release).flags
     for flag, value in role.known():
+        if kind == "type" and flag.name in elsewhere and role.spec_sets(flag.name):
+            continue  # whatever it is, it goes: VLLM007
         for problem in flag_problems(flag, value, role.table):
             if problem.kind == kind:
                 yield draft(role, flag.name, problem)

@@ -1,0 +1,161 @@
+"""Environment variables that undo what the plan decided: the fabric, the model's download, cache tiers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from llmdgen.checks._places import crossing
+from llmdgen.checks.registry import RULES, Draft, found, rule
+from llmdgen.engine.checks.values import shown
+from llmdgen.facts.catalogue import table
+from llmdgen.findings import Severity
+from llmdgen.planning.model import Plan, RolePlan
+from llmdgen.suggest import did_you_mean, one_of
+
+DEVICE_RDMA = "FI_EFA_USE_DEVICE_RDMA"
+SWITCHED_OFF = ("", "0", "false", "no", "off")
+
+
+@rule("EFA019", "error", "an environment variable that keeps traffic off EFA")
+def variables_leave_efa_on(plan: Plan) -> Iterator[Draft]:
+    """libfabric, NCCL and NVSHMEM choose their transport by variables. With another one than EFA, or with the loopback
+    interface between pods, they go over TCP without a word, or never connect.
+
+    Fails:  env {FI_PROVIDER: tcp} with pd-disaggregation; {NCCL_NET: Socket}, {NCCL_SOCKET_IFNAME: lo} with wide-ep;
+            {FI_EFA_USE_DEVICE_RDMA: "1"} on g5.48xlarge, whose EFA has no RDMA.
+    Passes: env {FI_PROVIDER: efa}; none of them, for the image and the path set what is needed.
+    """
+    wanted = table("platforms.toml")["efa_variables"]
+    for role in plan.roles:
+        efa = role.node.instance.efa
+        if role.efa_per_pod and efa.interfaces and not efa.rdma:
+            value = _given(role).get(DEVICE_RDMA)
+            if value is not None and value.lower() not in SWITCHED_OFF:
+                says = f"EFA of {role.node.instance.name} has no RDMA, and {DEVICE_RDMA}={value} aborts there"
+                yield found(*role.env_routes[DEVICE_RDMA], says=says, fix="remove it")
+    for role in [each for each in crossing(plan) if each.efa_per_pod]:
+        rdma = role.node.instance.efa.rdma
+        for name, value in _given(role).items():
+            if name in wanted["values"] and value not in wanted["values"][name] and (name != DEVICE_RDMA or rdma):
+                says = f"{name} {shown(value)} keeps traffic between pods off EFA"
+                fix = f"remove it, or write {one_of(wanted['values'][name])}"
+                yield found(*role.env_routes[name], says=says, fix=fix)
+            elif name in wanted["interfaces"] and _loopback(value):
+                says = f"{name} {shown(value)} is the loopback interface, which reaches no other pod"
+                yield found(*role.env_routes[name], says=says, fix="remove it, or write ^lo,docker,veth")
+
+
+@rule("EFA020", "warning", "an environment variable that aws-ofi-nccl sets better itself")
+def variables_are_not_tuned_by_hand(plan: Plan) -> Iterator[Draft]:
+    """aws-ofi-nccl and libfabric choose NCCL's protocol, buffers and fork safety for each platform. A value from an
+    older recipe overrules that, and is slower or fails on a newer instance type.
+
+    Warned: env {NCCL_PROTO: simple}, {FI_EFA_FORK_SAFE: "1"}, {RDMAV_FORK_SAFE: "1"}.
+    Passes: none of them.
+    """
+    tuning = table("platforms.toml")["efa_variables"]["tuning"]
+    for role in [each for each in crossing(plan) if each.efa_per_pod]:
+        for name in _given(role):
+            if name in tuning:
+                says = f"{name} overrules what aws-ofi-nccl and libfabric choose for {role.node.instance.name}"
+                yield found(*role.env_routes[name], says=says, fix="remove it", on_key=True)
+
+
+@rule("MOD020", "error", "a download that is switched off")
+def weights_may_be_downloaded(plan: Plan) -> Iterator[Draft]:
+    """With a uri of hf:// each pod downloads the weights when it starts, into an empty volume. Offline, the Hugging
+    Face libraries look into that volume alone, and vLLM stops.
+
+    Fails:  env {HF_HUB_OFFLINE: "1"} with uri: hf://Qwen/Qwen3-32B.
+    Passes: the same with uri: pvc+hf://models/hub/Qwen/Qwen3-32B.
+    """
+    if not plan.model_uri.startswith("hf://"):
+        return
+    for role in plan.roles:
+        for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
+            value = _given(role).get(name)
+            if value is not None and value.lower() not in SWITCHED_OFF:
+                says = f"{name} forbids the download from {plan.model_uri} that each pod begins with"
+                fix = "remove it, or mount the weights with model.uri: pvc+hf://claim/path/org/name"
+                yield found(*role.env_routes[name], says=says, fix=fix)
+
+
+@rule("PATH007", "error", "a variable of a cache tier beside its section of the spec")
+def tiers_come_from_the_cache_section(plan: Plan) -> Iterator[Draft]:
+    """spec.cache makes the LMCACHE_ variables of a tier, and the memory, volumes and scheduler's capacity that go with
+    it. A variable in env would win over it in LMCache alone, and leave the rest with the other size.
+
+    Fails:  env {LMCACHE_MAX_LOCAL_CPU_SIZE: "20"} with tiered-prefix-cache and cache {cpu: {connector: lmcache}}.
+    Passes: cache {cpu: {connector: lmcache, size: 20Gi}}.
+    """
+    if not plan.tiers:
+        return
+    homes: dict[str, str] = table("platforms.toml")["tier_variables"]
+    for role in plan.roles:
+        for name in _given(role):
+            if name in homes:
+                says = f"{name} is what {homes[name]} sets, with all that depends on it"
+                yield found(*role.env_routes[name], says=says, fix=f"set {homes[name]}", on_key=True)
+
+
+@rule("PATH008", "error", "a transfer that does not take place")
+def transfer_has_two_ends(plan: Plan) -> Iterator[Draft]:
+    """spec.transfer is about KV caches on their way from prefill to decode. Without prefill servers nothing reads it.
+
+    Fails:  transfer {backend: UCX} with inference-scheduling.
+    Passes: transfer {backend: UCX} with pd-disaggregation on instance types without EFA.
+    """
+    if plan.disaggregated or ("spec", "transfer") not in plan.spec.places:
+        return
+    says = f"{' with '.join(plan.paths)} transfers no KV caches, and nothing reads transfer"
+    fix = "remove transfer, or compose the path: with: [pd-disaggregation]"
+    yield found("spec", "transfer", says=says, fix=fix, on_key=True)
+
+
+@rule("EPP009", "error", "prefix caching switched off under what lives on it")
+def prefix_caching_stays_on(plan: Plan) -> Iterator[Draft]:
+    """A cache tier stores the blocks that prefix caching has hashed, and KV events report them: without prefix caching
+    a tier stays empty, and precise prefix routing never learns of a block.
+
+    Fails:  engine {args: {enable-prefix-caching: false}} with tiered-prefix-cache or precise-prefix-cache.
+    Passes: the same with inference-scheduling.
+    """
+    for role in plan.roles:
+        events = plan.scheduler.kv_events_port is not None
+        if role.flags.get("enable-prefix-caching") is False and (events or plan.tiers):
+            what = "precise prefix routing has no blocks to count" if events else "the cache tiers stay empty"
+            route = role.flag_routes["enable-prefix-caching"]
+            yield found(*route, says=f"without prefix caching {what}", fix="remove enable-prefix-caching: it is on")
+
+
+@rule("SPEC022", "error", "a suppression that silences nothing")
+def suppressions_name_warnings(plan: Plan) -> Iterator[Draft]:
+    """suppress silences warnings and notes. An error stays one, whatever the reason, and a code that no rule has
+    silences nothing.
+
+    Fails:  suppress [{code: MOD003, reason: it works for us}]; [{code: GW044, reason: ...}].
+    Passes: suppress [{code: GW004, reason: the security group admits our VPN only}].
+    """
+    from llmdgen.checks import load_all
+
+    for index, each in enumerate(plan.spec.spec.suppress):
+        if each.code not in RULES:
+            load_all()
+        at = ("spec", "suppress", index, "code")
+        if each.code not in RULES:
+            yield found(
+                *at, says=f"no rule has the code {each.code}", fix=did_you_mean(each.code, RULES) or "remove it"
+            )
+        elif RULES[each.code].severity is Severity.ERROR:
+            yield found(*at, says=f"{each.code} is an error, and errors are not silenced", fix="mend what it says")
+
+
+def _given(role: RolePlan) -> dict[str, str]:
+    """The variables of a role that the spec itself sets, with their texts."""
+    routes = role.env_routes
+    return {each.name: each.value or "" for each in role.env if routes.get(each.name, ())[-1:] == (each.name,)}
+
+
+def _loopback(value: Any) -> bool:
+    return str(value).removeprefix("=").split(",") == ["lo"]
