@@ -9,6 +9,7 @@ from llmdgen.planning.contribution import Contribution, EnvVar, RoleName, Shape,
 from llmdgen.planning.quantities import MIB
 from llmdgen.planning.shapes import ROOMY
 from llmdgen.planning.transfer import SIDE_CHANNEL, nixl
+from llmdgen.spec.model import Role
 
 NAME = "wide-ep"
 RANK = 30
@@ -91,14 +92,17 @@ def _nodes(situation: Situation, role: RoleName) -> int:
     nodes = 1
     while nodes < MOST_NODES:
         size = Size(replicas=1, tensor=1, data=gpus * nodes, data_local=gpus, workers=nodes, expert=True)
-        extra = _redundant(situation, size)
+        extra = _redundant(situation, role, size)
         if weights_per_gpu(model, size, extra) * resident_ratio(model, situation.engine) <= room:
             break
         nodes *= 2
     return nodes
 
 
-def _redundant(situation: Situation, size: Size) -> int:
+def _redundant(situation: Situation, role: RoleName, size: Size) -> int:
+    """Copies of experts that the role keeps; none where the spec switches their balancing off."""
+    if _switched_off(situation, role):
+        return 0
     model = situation.model
     if model is None or model.experts is None or not size.expert or not has_eplb(situation):
         return 0
@@ -107,10 +111,16 @@ def _redundant(situation: Situation, size: Size) -> int:
     )
 
 
+def _switched_off(situation: Situation, role: RoleName) -> bool:
+    own: Role | None = getattr(situation.spec.spec, role)
+    asked = (own.args if own is not None else {}, situation.spec.spec.engine.args)
+    return next((args["enable-eplb"] is False for args in asked if "enable-eplb" in args), False)
+
+
 def _role_args(situation: Situation, role: RoleName, size: Size) -> dict[str, Any]:
     settings = situation.settings[NAME]
     args: dict[str, Any] = dict(settings["decode_args"]) if role == "decode" else {}
-    extra = _redundant(situation, size)
+    extra = _redundant(situation, role, size)
     if extra:
         args["enable-eplb"] = True
         args["eplb-config"] = {**settings["eplb"], "num_redundant_experts": extra}

@@ -191,7 +191,7 @@ class _Reader:
                 value = resolve(value)
             except NotANumber as error:
                 damaged = True
-                self.report("SPEC008", str(error), "write a finite number, or text in quotes", at)
+                self.report("SPEC008", str(error), "write a finite number without a leading 0, or text in quotes", at)
         route = self._place(value, at)
         if damaged:
             self.damaged.add(route)

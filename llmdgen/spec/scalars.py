@@ -14,6 +14,7 @@ SMALLEST, LARGEST = -(2**63), 2**64 - 1
 
 _DECIMAL = re.compile(r"[-+]?[0-9]+")
 _OCTAL = re.compile(r"0o[0-7]+")
+_ZERO_FIRST = re.compile(r"[-+]?0[0-9]+")
 _HEXADECIMAL = re.compile(r"0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
@@ -22,21 +23,22 @@ _LONGEST = 64
 
 
 class NotANumber(ValueError):
-    """A number that no reader of the output could hold; the message says which kind."""
+    """A number that no reader of the output could hold, or that two would read differently; the message says why."""
 
 
 def resolve(text: str) -> str | int | float | bool | None:
-    """The value of a plain scalar. Raises NotANumber for infinities, NaN and numbers of more than 64 bits."""
+    """The value of a plain scalar. Raises NotANumber for infinities, NaN, octal numbers and those of more than
+    64 bits."""
     if text in NULLS:
         return None
     if text in BOOLEANS:
         return BOOLEANS[text]
     if text[0] not in "+-.0123456789":
         return text
+    if _OCTAL.fullmatch(text) or _ZERO_FIRST.fullmatch(text):
+        raise NotANumber(f"readers of YAML differ about {text[:20]}: to some it is octal")
     if _DECIMAL.fullmatch(text):
         return _integer(text, 10)
-    if _OCTAL.fullmatch(text):
-        return _integer(text[2:], 8)
     if _HEXADECIMAL.fullmatch(text):
         return _integer(text[2:], 16)
     if _NOT_FINITE.fullmatch(text):

@@ -46,6 +46,8 @@ def explain(error: Any, text: str, last: Position, innermost: Position | None) -
 
 def _reason(problem: str, context: str, since: str) -> tuple[str, str]:
     starts = re.search(_CANNOT_START, problem)
+    if starts and starts[1] in ("'\\t'", "'\t'"):
+        return "a tab stands where a space belongs", "replace the tab with a space"
     if starts:
         return f"unquoted text cannot start with {starts[1]}", "put the text in quotes"
     if "mapping values are not allowed" in problem:

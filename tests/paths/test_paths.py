@@ -130,3 +130,20 @@ spec:
     handlers = [plugin["type"] for plugin in plan.scheduler.config["plugins"] if "profile-handler" in plugin["type"]]
     assert [role.name for role in plan.roles] == roles
     assert handlers == (["pd-profile-handler"] if len(roles) > 1 else ["single-profile-handler"])
+
+
+@pytest.mark.parametrize("place", ["engine", "decode"])
+def test_expert_balancing_switched_off_leaves_no_redundant_experts(place: str) -> None:
+    text = f"""apiVersion: llmdgen.dev/v1alpha1
+kind: WellLitPath
+metadata: {{name: even}}
+spec:
+  path: wide-ep
+  instanceTypes: [p5en.48xlarge]
+  model: {{name: deepseek-ai/DeepSeek-R1-0528}}
+  {place}: {{args: {{enable-eplb: false, max-model-len: 32768}}}}
+  {"prefill" if place == "decode" else "decode"}: {{args: {{max-model-len: 32768}}}}
+"""
+    decode = role_of(api.draft(parse(text, "even.yaml")[0], "p5en.48xlarge"), "decode")
+    assert decode.flags["enable-eplb"] is False
+    assert "eplb-config" not in decode.flags

@@ -93,7 +93,7 @@ def test_a_node_type_without_efa_is_no_node_of_the_efa_device_plugin() -> None:
 
 
 def test_device_plugins_tolerate_every_taint_that_the_model_servers_tolerate() -> None:
-    taint = {"key": "team", "operator": "Equal", "value": "1e3", "effect": "NoExecute"}
+    taint = {"key": "team", "operator": "Equal", "value": "no", "effect": "NoExecute"}
     spec = scheduling(
         more=f"cluster: {{tolerations: [{yaml.safe_dump(taint, default_flow_style=True, width=999).strip()}]}}"
     )
