@@ -125,7 +125,8 @@ def _scalar(value: str, entry: dict[str, Any], facts: dict[str, Any]) -> Iterato
     elif kind == "integer":
         least, most = entry["least"], entry["most"]
         if not (value.isascii() and value.isdigit() and least <= int(value) <= most):
-            yield f"'{value}' is not a whole number from {least} to {most}", "write one, in quotes and without a unit"
+            fix = f'write such as "{least}", in quotes and without a unit'
+            yield f"'{value}' is not a whole number from {least} to {most}", fix
     elif kind == "port":
         if value != "traffic-port" and value.isascii() and value.isdigit():
             yield from _port(value)

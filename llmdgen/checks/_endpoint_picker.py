@@ -106,7 +106,7 @@ def of_type(config: dict[str, Any], kind: str) -> Iterator[tuple[int, dict[str, 
 def splitting(config: dict[str, Any], table: dict[str, Any]) -> Iterator[tuple[int, dict[str, Any]]]:
     """The handlers that send a request to prefill and decode servers, with their index."""
     for index, plugin in enumerate(_list(config.get("plugins"))):
-        key = table["plugins"].get(_dict(plugin).get("type"), {}).get("splits")
+        key = table["plugins"].get(str(_dict(plugin).get("type")), {}).get("splits")
         if key is not None and _named(plugin, key, table):
             yield index, plugin
 
@@ -224,7 +224,9 @@ def _profiles(
     config: dict[str, Any], plugins: list[dict[str, Any]], names: list[str], table: dict[str, Any]
 ) -> Iterator[Fault]:
     profiles = _profile_list(config)
-    broken = [name for name, plugin in zip(names, plugins, strict=True) if plugin.get("type") not in table["plugins"]]
+    broken = [
+        name for name, plugin in zip(names, plugins, strict=True) if str(plugin.get("type")) not in table["plugins"]
+    ]
     for number, profile in enumerate(profiles):
         pickers = 0
         for index, reference in enumerate(_list(profile.get("plugins"))):

@@ -76,7 +76,7 @@ def configuration_is_sound(plan: Plan) -> Iterator[Draft]:
     config, at, inside = _effective(plan)
     extension = _dict(plan.spec.spec.values.gaie.get("inferenceExtension"))
     custom = extension.get("pluginsCustomConfig")
-    name = extension.get("pluginsConfigFile", "plugins.yaml")
+    name = _config_file(extension)
     if isinstance(custom, dict):
         for file, text in custom.items():
             if not isinstance(text, str):
@@ -207,13 +207,19 @@ def _agrees_with_roles(plan: Plan, config: dict[str, Any], at: Route) -> Iterato
         yield found(*at, says=says, fix="use pd-profile-handler with a prefill and a decode profile")
 
 
+def _config_file(extension: dict[str, Any]) -> str:
+    """The file that the scheduler reads; what is no text is HELM009's, and the file stays the plan's."""
+    name = extension.get("pluginsConfigFile", "plugins.yaml")
+    return name if isinstance(name, str) else "plugins.yaml"
+
+
 def _effective(plan: Plan) -> tuple[dict[str, Any] | None, Route, bool]:
     """The configuration that the scheduler will read, where it comes from, and whether a text of the spec holds it.
 
     None for a text that is no YAML mapping.
     """
     extension = _dict(plan.spec.spec.values.gaie.get("inferenceExtension"))
-    name = extension.get("pluginsConfigFile", "plugins.yaml")
+    name = _config_file(extension)
     text = _dict(extension.get("pluginsCustomConfig")).get(name)
     if not isinstance(text, str):
         return plan.scheduler.config, AT, False

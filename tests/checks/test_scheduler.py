@@ -193,3 +193,16 @@ def test_upstreams_wide_ep_configuration_does_not_start() -> None:
     text = says(values["inferenceExtension"]["pluginsCustomConfig"]["custom-plugins.yaml"])
     assert "ignores threshold" in text
     assert "needs always-disagg-pd-decider" in text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "plugins: [5, {type: [x]}, {type: queue-scorer, name: [1], parameters: 5}]\n"
+        "schedulingProfiles: [5, {plugins: [5, {pluginRef: {a: b}}]}]\nfeatureGates: {a: b}",
+        "plugins: {type: queue-scorer}",
+        "plugins: []\nsaturationDetector: [1]",
+    ],
+)
+def test_a_configuration_of_any_shape_is_refused_and_breaks_nothing(text: str) -> None:
+    assert list(faults(YAML(typ="safe", pure=True).load(text), "v0.5.1"))
