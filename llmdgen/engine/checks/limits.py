@@ -116,6 +116,24 @@ def context_is_the_models(role: RoleSettings) -> Iterator[Draft]:
         )
 
 
+@engine_rule("VLLM028", "warning", "a context length beyond the model's, allowed by a variable")
+def long_context_is_meant(role: RoleSettings) -> Iterator[Draft]:
+    """VLLM_ALLOW_LONG_MAX_MODEL_LEN lets vLLM start with a max-model-len above what the model's config.json allows. It
+    changes nothing about the model: positions beyond its own give wrong output, or none.
+
+    Warned: env: {VLLM_ALLOW_LONG_MAX_MODEL_LEN: "1"} with max-model-len: 131072 for Qwen/Qwen3-32B (40,960 positions).
+    Passes: hf-overrides: {rope_scaling: {rope_type: yarn, factor: 4.0, ...}} without the variable.
+    """
+    length, most = _length(role.args.get("max-model-len")), role.numbers.max_position_embeddings
+    allowed = (role.env.get(LONG_CONTEXTS) or "0").lower() in ("1", "true")
+    if length and most and length > most and allowed and not _rescaled(mapping(role.args.get("hf-overrides"))):
+        says = (
+            f"max-model-len {length} is more than the model's {most} positions, and {LONG_CONTEXTS} silences vLLM only"
+        )
+        fix = f"set max-model-len to {most} or less, or scale rope in hf-overrides"
+        yield found(*role.env_at(LONG_CONTEXTS), says=says, fix=fix, on_key=True)
+
+
 @engine_rule("VLLM021", "error", "flags that exclude or need each other")
 def flags_go_together(role: RoleSettings) -> Iterator[Draft]:
     """vLLM refuses some flags without another, some values given in two places, and some that it no longer supports
