@@ -26,7 +26,8 @@ from .tools import tools_folder
 
 IN_A_CHECKOUT = {"CONTRIBUTING.md", "docs/extending.md"}
 OF_A_CHECKOUT = ("llmdgen", "templates", "schemas", "paths", "pyproject.toml")
-STARTS_OVER = re.compile(r"^ *(?:\$ )?(?P<words>(?:llmdgen|helmfile|helm|make|kubectl|git|pip) .*)$")
+# How a program says what options it has; `git revert --help` would open a manual.
+HELP = {"helm": "--help", "helmfile": "--help", "kubectl": "--help", "git": "-h", "pip": "--help"}
 SHELL_WORDS = {"&&", "||", "|", ";", "&"}
 
 
@@ -113,6 +114,18 @@ def test_the_commands_of_a_page_do_what_it_says(page: Path, tmp_path: Path) -> N
             walk.write(block)
 
 
+def test_the_finding_in_the_readme_is_what_validate_prints(tmp_path: Path) -> None:
+    text = (ROOT / "README.md").read_text("utf-8")
+    example = next(block for block in blocks(ROOT / "README.md") if block.language == "yaml")
+    walk = Walk(tmp_path)
+    walk.write(
+        Block("file", "paths/pd.yaml", "yaml", f"{example.text}  decode:\n    args:\n      max-num-seq: 256\n", 0)
+    )
+    answer = walk.run(Block("exits", "1", "bash", "llmdgen validate paths/pd.yaml", 0))
+    (shown,) = (line for line in text.splitlines() if line.startswith("paths/pd.yaml:"))
+    assert shown in answer.stdout.splitlines()
+
+
 @pytest.mark.parametrize("block", NOT_RUN)
 def test_what_is_not_run_says_why_and_is_bash(block: Block) -> None:
     assert block.argument in ("needs a cluster", "needs a package registry")
@@ -160,8 +173,14 @@ def options(program: str, subcommand: str) -> frozenset[str]:
     if program == "make":
         subprocess.run(["make", "--dry-run", subcommand], cwd=ROOT, check=True, capture_output=True)
         return frozenset()
-    tools = tools_folder()
-    if program not in ("helm", "helmfile") or tools is None:
+    tools = os.pathsep.join([str(tools_folder() or ""), os.environ["PATH"]])
+    found = shutil.which(program, path=tools) if program in HELP else None
+    if found is None:
         return frozenset()
-    answer = subprocess.run([tools / program, subcommand, "--help"], text=True, capture_output=True, check=True)
-    return frozenset(re.findall(r"--[a-z][-a-z0-9]*", answer.stdout))
+    answer = subprocess.run([found, subcommand, HELP[program]], text=True, capture_output=True, check=False)
+    return frozenset(re.findall(r"--[a-z][-a-z0-9]*", negatable(answer.stdout)))
+
+
+def negatable(usage: str) -> str:
+    """git's usage with both forms of an option: --[no-]edit is --edit and --no-edit."""
+    return re.sub(r"--\[no-\]([a-z][-a-z0-9]*)", r"--\1 --no-\1", usage)
