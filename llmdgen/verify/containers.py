@@ -51,6 +51,15 @@ class Container:
                 known[str(each.get("name"))] = expanded(each["value"], known)
         return known
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the environment variables, in their order."""
+        return tuple(str(each.get("name")) for each in self.list_of("env"))
+
+    def sets(self, variable: str) -> str | None:
+        """What the container sets a variable to: "" where it comes from elsewhere, None where it is unset."""
+        return self.variables.get(variable, "") if variable in self.names else None
+
     def field_of(self, variable: str) -> str | None:
         """The field of the pod that a variable takes its value from, such as status.podIP."""
         for each in self.list_of("env"):

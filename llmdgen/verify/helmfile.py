@@ -27,13 +27,15 @@ _PASSED_ON = ("http_proxy", "https_proxy", "no_proxy", "all_proxy", "ssl_cert_fi
 
 
 class HelmRelease(Struct, frozen=True):
-    """A release as helmfile.yaml states it. `chart` is a path, an oci:// address or repository/name."""
+    """A release as helmfile.yaml states it. `chart` is a path, an oci:// address or repository/name, `values` the files
+    of values by their paths."""
 
     name: str
     namespace: str
     chart: str
     version: str = ""
     needs: tuple[str, ...] = ()
+    values: tuple[str, ...] = ()
 
     @property
     def chart_name(self) -> str:
@@ -61,11 +63,12 @@ def read_releases(text: str) -> tuple[HelmRelease, ...]:
     try:
         return tuple(
             HelmRelease(
-                each["name"],
-                each.get("namespace") or "default",
-                each["chart"],
+                str(each["name"]),
+                str(each.get("namespace") or "default"),
+                str(each["chart"]),
                 str(each.get("version") or ""),
-                tuple(each.get("needs") or ()),
+                tuple(str(need) for need in each.get("needs") or ()),
+                tuple(file for file in each.get("values") or () if isinstance(file, str)),
             )
             for each in releases
         )
@@ -82,13 +85,31 @@ def template(directory: Path, charts: Path | None = None, tools: Tools | None = 
     helmfile = directory / HELMFILE
     if not helmfile.is_file():
         raise VerifyError(f"{directory} has no {HELMFILE}", "name a directory that `llmdgen render` wrote")
-    text = helmfile.read_text("utf-8")
+    text = read_text(helmfile)
+    releases = read_releases(text)
+    named = {name: directory / name for release in releases for name in release.values}
+    for name, file in named.items():
+        if not file.is_file():
+            raise VerifyError(f"{HELMFILE} names {name}, and there is no such file", "render the directory again")
     if charts is None:
-        return _run(directory, read_releases(text), tools or find_tools())
+        return _run(directory, releases, tools or find_tools())
     files = {HELMFILE: text}
-    for file in sorted((directory / "values").glob("*.yaml")):
-        files[f"values/{file.name}"] = file.read_text("utf-8")
+    for name, file in named.items():
+        if not file.resolve().is_relative_to(directory.resolve()):
+            raise VerifyError(f"{name} lies outside of {directory}", "keep values files inside the directory")
+        files[name] = read_text(file)
     return template_files(files, charts, tools)
+
+
+def read_text(file: Path) -> str:
+    """The text of a file. Raises VerifyError where it cannot be read as one."""
+    try:
+        return file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        says = error.strerror if isinstance(error, OSError) else "no UTF-8 text"
+        raise VerifyError(
+            f"{file} cannot be read: {says}", "restore the file, or render the directory again"
+        ) from error
 
 
 def template_files(files: Mapping[str, str], charts: Path | None, tools: Tools | None = None) -> list[ReleaseOutput]:
@@ -129,8 +150,9 @@ def with_charts(text: str, charts: Path) -> str:
 def _state(text: str) -> dict[str, Any]:
     try:
         state = load(text)
-    except YAMLError as error:
-        raise VerifyError(f"{HELMFILE} is not plain YAML: {error}", "render the directory again") from error
+    except (YAMLError, RecursionError) as error:
+        says = str(error).partition("To suppress this check")[0]
+        raise VerifyError(f"{HELMFILE} is not plain YAML: {says}", "render the directory again") from error
     if not isinstance(state, dict):
         raise VerifyError(f"{HELMFILE} is not a mapping", "render the directory again")
     return state

@@ -147,13 +147,14 @@ class Rendered:
 
     def allocation(self, role: str) -> dict[str, Any]:
         """What allocation.yaml says of a role, empty where the directory has none."""
-        return mapping(self._allocations.get(role))
+        return mapping(mapping(self.stated.get("roles")).get(role))
 
     @cached_property
-    def _allocations(self) -> dict[str, Any]:
+    def stated(self) -> dict[str, Any]:
+        """allocation.yaml, empty where the directory has none or it is no YAML."""
         try:
-            return mapping(at(load(self.files.get("allocation.yaml", "")), "roles"))
-        except YAMLError:
+            return mapping(load(self.files.get("allocation.yaml", "")))
+        except (YAMLError, RecursionError):
             return {}
 
     def pools_of(self, workload: Workload) -> list[Manifest]:

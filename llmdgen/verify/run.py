@@ -12,8 +12,8 @@ from pathlib import Path
 from llmdgen.checks.registry import declare
 from llmdgen.facts.catalogue import release, release_names
 from llmdgen.facts.types import Release
-from llmdgen.verify import invariants, rules, schemas
-from llmdgen.verify.helmfile import HELMFILE, HelmRelease, ReleaseOutput, read_releases, template
+from llmdgen.verify import invariants, rules, schemas, sealed
+from llmdgen.verify.helmfile import HELMFILE, HelmRelease, ReleaseOutput, read_releases, read_text, template
 from llmdgen.verify.manifests import Manifest, read
 from llmdgen.verify.problem import Problem, VerifyError
 from llmdgen.verify.rendered import Rendered
@@ -44,12 +44,15 @@ def verify(
     `charts` holds charts by their names for machines without a network, `crds` files of CustomResourceDefinitions.
     A directory on which helmfile fails gives one problem; VerifyError is raised only where `crds` cannot be read.
     """
-    files = read_files(directory)
     try:
+        files = read_files(directory)
         outputs = template(directory, charts, tools)
     except VerifyError as error:
-        return [Problem(UNRENDERED.code, UNRENDERED.severity, HELMFILE, "", error.says, error.fix)]
-    return verify_outputs(outputs, files, crds)
+        return [
+            Problem(UNRENDERED.code, UNRENDERED.severity, HELMFILE, "", error.says, error.fix),
+            *sealed.check(directory),
+        ]
+    return in_order([*sealed.check(directory), *verify_outputs(outputs, files, crds)])
 
 
 def verify_outputs(outputs: list[ReleaseOutput], files: Mapping[str, str], crds: Path | None = None) -> list[Problem]:
@@ -67,19 +70,27 @@ def verify_manifests(
 ) -> list[Problem]:
     """Schemas and rules over objects: errors first, then warnings, then notes, each in the order of the codes."""
     rendered = Rendered(manifests, files, releases, _release_of(releases, files))
-    problems = [*schemas.check(manifests, crds), *rules.run(rendered)]
+    return in_order([*schemas.check(manifests, crds), *rules.run(rendered)])
+
+
+def in_order(problems: list[Problem]) -> list[Problem]:
+    """Errors first, then warnings, then notes, each in the order of the codes."""
     weight = {"error": 0, "warning": 1, "note": 2}
     return sorted(problems, key=lambda each: (weight[each.severity.value], each.code))
 
 
 def read_files(directory: Path) -> dict[str, str]:
-    """The files of a rendered directory that rules look at, by their paths in it."""
-    return {
-        file.relative_to(directory).as_posix(): file.read_text("utf-8")
+    """The files of a rendered directory that rules look at, by their paths in it, and the values files that its
+    helmfile.yaml names. Raises VerifyError where one cannot be read."""
+    files = {
+        file.relative_to(directory).as_posix(): read_text(file)
         for pattern in _FILES
         for file in sorted(directory.glob(pattern))
         if file.is_file()
     }
+    named = {name for each in read_releases(files[HELMFILE]) for name in each.values} if HELMFILE in files else set()
+    files |= {name: read_text(directory / name) for name in sorted(named - set(files)) if (directory / name).is_file()}
+    return files
 
 
 def _release_of(releases: tuple[HelmRelease, ...], files: Mapping[str, str]) -> Release:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from llmdgen.checks.registry import Rule, declare
+from llmdgen.verify.helmfile import read_text
 from llmdgen.verify.manifests import Manifest
 from llmdgen.verify.problem import Problem, VerifyError
 from llmdgen.verify.rules import dotted
@@ -90,13 +91,13 @@ def read_crds(folder: Path, kinds: Collection[str]) -> _SERVED:
 
     Raises VerifyError where the folder has no CRD at all, or a file is no YAML.
     """
-    files = [file for file in sorted(folder.rglob("*.y*ml")) if _CRD.search(file.read_text("utf-8"))]
+    files = [file for file in sorted(folder.rglob("*.y*ml")) if file.is_file() and _CRD.search(read_text(file))]
     if not files:
         raise VerifyError(f"there is no CustomResourceDefinition in {folder}", "give a folder of CRD files")
     schemas: _SERVED = {}
     for file in files:
         # A CRD can be 20,000 lines long: only those of a kind that is there are parsed.
-        if set(_KIND.findall(file.read_text("utf-8"))) & set(kinds):
+        if set(_KIND.findall(read_text(file))) & set(kinds):
             schemas |= _crds(file)
     return schemas
 
@@ -106,15 +107,18 @@ def _crds(file: Path) -> _SERVED:
     import yaml
 
     try:
-        documents = list(yaml.load_all(file.read_text("utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+        documents = list(yaml.load_all(read_text(file), getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
     except yaml.YAMLError as error:
         raise VerifyError(f"{file} is no YAML: {error}", "give a folder of CRD files") from error
-    return {
-        key: schema
-        for document in documents
-        if isinstance(document, dict) and document.get("kind") == "CustomResourceDefinition"
-        for key, schema in _versions(document["spec"])
-    }
+    try:
+        return {
+            key: schema
+            for document in documents
+            if isinstance(document, dict) and document.get("kind") == "CustomResourceDefinition"
+            for key, schema in _versions(document["spec"])
+        }
+    except (AttributeError, KeyError, TypeError) as error:
+        raise VerifyError(f"{file} has no complete CustomResourceDefinition", "give a folder of CRD files") from error
 
 
 def _versions(spec: dict[str, Any]) -> Iterator[tuple[tuple[str, str], dict[str, Any]]]:

@@ -89,7 +89,7 @@ def test_parameters_that_are_not_there_are_caught(pd: Good) -> None:
 
 
 def test_idle_gpus_are_a_warning(pd: Good) -> None:
-    found = pd.break_(resource(PREFILL, "memory", "600Gi"), {"allocation.yaml": "release: v0.5.1\n"})
+    found = pd.break_(resource(PREFILL, "memory", "600Gi"), {"allocation.yaml": ""})
     assert [(each.code, each.severity.value) for each in found] == [("VER063", "warning")]
     assert "but memory for 3" in found[0].says
 
@@ -103,13 +103,13 @@ def test_hyperpod_nodes_have_less_to_give(pd: Good) -> None:
 
 
 def test_efa_set_on_purpose_is_not_the_share(pd: Good) -> None:
-    text = pd.files["allocation.yaml"].replace("efaPerPod: 4,", "efaPerPod: 2,").replace("rule}", "override}")
+    text = pd.files["allocation.yaml"].replace("efaPerPod: 4\n", "efaPerPod: 2\n").replace("rule", "override")
     assert pd.codes(resource(PREFILL, EFA, "2"), {"allocation.yaml": text}) == set()
 
 
 def test_nodes_with_fewer_interfaces_have_smaller_shares(pd: Good) -> None:
     text = pd.files["allocation.yaml"].replace("efaPerNode: 32", "efaPerNode: 16")
-    fewer = text.replace("efaPerPod: 4,", "efaPerPod: 2,").replace("efaPerPod: 16,", "efaPerPod: 8,")
+    fewer = text.replace("efaPerPod: 4\n", "efaPerPod: 2\n").replace("efaPerPod: 16", "efaPerPod: 8")
 
     def change(docs: Docs) -> None:
         resource(PREFILL, EFA, "2")(docs)
@@ -120,7 +120,7 @@ def test_nodes_with_fewer_interfaces_have_smaller_shares(pd: Good) -> None:
 
 
 def test_an_unknown_instance_type_is_said_once_for_each_role(pd: Good) -> None:
-    found = pd.break_(lambda docs: select(docs, "p9.48xlarge"))
+    found = pd.break_(lambda docs: select(docs, "p9.48xlarge"), {"allocation.yaml": ""})
     assert [each.code for each in found] == ["VER067", "VER067"]
 
 
@@ -134,10 +134,16 @@ def test_a_small_pod_gets_one_interface_where_nodes_have_less_than_one_a_gpu(pd:
 
 
 def precise(size: int, seed: str) -> Change:
-    parameters = {"tokenProcessorConfig": {"blockSize": size, "hashSeed": seed}}
-    return plugins(
-        lambda config: config["plugins"].insert(0, {"type": "precise-prefix-cache-scorer", "parameters": parameters})
-    )
+    parameters = {
+        "tokenProcessorConfig": {"blockSize": size, "hashSeed": seed},
+        "indexerConfig": {"tokenizersPoolConfig": {"modelName": "openai/gpt-oss-120b"}},
+    }
+
+    def change(config: dict[str, Any]) -> None:
+        config["plugins"].insert(0, {"type": "precise-prefix-cache-scorer", "parameters": parameters})
+        config["schedulingProfiles"][1]["plugins"].append({"pluginRef": "precise-prefix-cache-scorer", "weight": 3})
+
+    return plugins(change)
 
 
 def report_events(docs: Docs) -> None:
@@ -184,7 +190,7 @@ def test_required_affinity_with_expressions_keeps_pods_together(wide_ep: Good) -
         ("    version: v0.4.7\n", "", {"VER098"}),
         ("version: v0.4.7", "version: v0.4.9", {"VER098"}),
         ("    needs: [llm-d-pd/infra-pd]\n", "", {"VER099"}),
-        ("namespace: llm-d-pd\n    chart: oci", "namespace: other\n    chart: oci", {"VER018"}),
+        ("namespace: llm-d-pd\n    chart: oci", "namespace: other\n    chart: oci", {"VER009", "VER018"}),
     ],
 )
 def test_faults_of_helmfile_yaml_are_caught(pd: Good, old: str, new: str, codes: set[str]) -> None:

@@ -35,11 +35,16 @@ from tests.verify.mutate import (
     resource,
     script,
 )
+from tests.verify.test_silent_faults import SILENT
 
 PD: list[tuple[str, Change, set[str]]] = [
     # containers
-    ("HF_HOME stands twice", add_env(DECODE, "HF_HOME", "/x"), {"VER010"}),
-    ("the sidecar's port is vLLM's too", in_vllm(PREFILL, "ports", 1, "containerPort", value=8000), {"VER011"}),
+    ("HF_HOME stands twice", add_env(DECODE, "HF_HOME", "/x"), {"VER010", "VER053"}),
+    (
+        "the sidecar's port is vLLM's too",
+        in_vllm(PREFILL, "ports", 1, "containerPort", value=8000),
+        {"VER011", "VER028"},
+    ),
     ("two ports have one name", in_vllm(PREFILL, "ports", 1, "name", value="vllm"), {"VER011", "VER020"}),
     ("a probe names no port", in_vllm(DECODE, "readinessProbe", "httpGet", "port", value="http"), {"VER012"}),
     (
@@ -47,8 +52,12 @@ PD: list[tuple[str, Change, set[str]]] = [
         in_vllm(DECODE, "readinessProbe", "httpGet", "port", value=8001),
         {"VER012", "VER020"},
     ),
-    ("a mount without volume", in_vllm(DECODE, "volumeMounts", 0, "name", value="dshm"), {"VER013"}),
-    ("two mounts at one path", in_vllm(DECODE, "volumeMounts", 1, "mountPath", value="/dev/shm"), {"VER013"}),
+    (
+        "a mount without volume",
+        in_vllm(DECODE, "volumeMounts", 0, "name", value="dshm"),
+        {"VER013", "VER038", "VER052"},
+    ),
+    ("two mounts at one path", in_vllm(DECODE, "volumeMounts", 1, "mountPath", value="/dev/shm"), {"VER013", "VER053"}),
     ("the service account is missing", remove("ServiceAccount/ms-pd-llm-d-modelservice"), {"VER014"}),
     ("the plugins' ConfigMap is missing", remove(EPP_MAP), {"VER014", "VER080"}),
     # texts
@@ -64,7 +73,11 @@ PD: list[tuple[str, Change, set[str]]] = [
         {"VER016", "VER047"},
     ),
     ("a Secret has data", put("Secret/gaie-pd-metrics-reader", "data", value={"token": "eA=="}), {"VER017"}),
-    ("HF_TOKEN is written down", in_vllm(DECODE, "env", 5, value={"name": "HF_TOKEN", "value": "x"}), {"VER017"}),
+    (
+        "HF_TOKEN is written down",
+        in_vllm(DECODE, "env", 5, value={"name": "HF_TOKEN", "value": "x"}),
+        {"VER010", "VER017"},
+    ),
     ("a token in an argument", argument(DECODE, "", "--hf-token=hf_" + "a" * 34), {"VER017", "VER092"}),
     ("an object in another namespace", put(DECODE_MONITOR, "metadata", "namespace", value="monitoring"), {"VER018"}),
     # ports
@@ -114,7 +127,7 @@ PD: list[tuple[str, Change, set[str]]] = [
             put(DECODE, "spec", "selector", "matchLabels", "llm-d.ai/role", value="decoder"),
             put(DECODE_MONITOR, "spec", "selector", "matchLabels", "llm-d.ai/role", value="decoder"),
         ),
-        {"VER033", "VER092"},
+        {"VER033", "VER069", "VER087", "VER092"},
     ),
     (
         "a monitor watches no port",
@@ -153,7 +166,7 @@ PD: list[tuple[str, Change, set[str]]] = [
     (
         "the DestinationRule is for nobody",
         put("DestinationRule/gaie-pd-epp", "spec", "host", value="localhost"),
-        {"VER044"},
+        {"VER044", "VER057"},
     ),
     # load balancer
     ("annotations on another gateway class", put(GATEWAY, "spec", "gatewayClassName", value="kgateway"), {"VER045"}),
@@ -167,7 +180,7 @@ PD: list[tuple[str, Change, set[str]]] = [
     ("an annotation is a number", put(GATEWAY, "metadata", "annotations", f"{NLB}scheme", value=1), {"VER047"}),
     # images
     ("latest", in_vllm(DECODE, "image", value="ghcr.io/llm-d/llm-d-aws:latest"), {"VER050", "VER051"}),
-    ("no tag", in_pod(EPP, "containers", 0, "image", value="localhost:5000/epp"), {"VER050"}),
+    ("no tag", in_pod(EPP, "containers", 0, "image", value="localhost:5000/epp"), {"VER050", "VER051"}),
     ("the CUDA image", in_vllm(DECODE, "image", value="ghcr.io/llm-d/llm-d-cuda:v0.5.1"), {"VER051"}),
     (
         "another sidecar",
@@ -177,12 +190,12 @@ PD: list[tuple[str, Change, set[str]]] = [
     # resources
     ("EFA requested otherwise", resource(DECODE, EFA, "8", ("requests",)), {"VER060"}),
     ("half a GPU", resource(PREFILL, GPU, "500m"), {"VER060", "VER064", "VER066", "VER069"}),
-    ("memory requested otherwise", resource(DECODE, "memory", "32Gi", ("requests",)), {"VER061"}),
+    ("memory requested otherwise", resource(DECODE, "memory", "32Gi", ("requests",)), {"VER061", "VER069"}),
     ("too much memory", resource(DECODE, "memory", "4Ti"), {"VER062", "VER069"}),
     ("more EFA than the node has", resource(DECODE, EFA, "33"), {"VER062", "VER064", "VER069"}),
     ("too much cpu for the GPUs", resource(DECODE, "cpu", "100"), {"VER069"}),
     ("EFA is not the share", resource(PREFILL, EFA, "1"), {"VER064", "VER069"}),
-    ("a larger /dev/shm", in_pod(DECODE, "volumes", 0, "emptyDir", "sizeLimit", value="64Gi"), {"VER065"}),
+    ("a larger /dev/shm", in_pod(DECODE, "volumes", 0, "emptyDir", "sizeLimit", value="64Gi"), {"VER065", "VER069"}),
     ("an unlimited /dev/shm", in_pod(DECODE, "volumes", 0, "emptyDir", "sizeLimit", value=None), {"VER065"}),
     (
         "GPUs without tensor parallelism",
@@ -193,7 +206,7 @@ PD: list[tuple[str, Change, set[str]]] = [
     (
         "an unknown instance type",
         in_pod(DECODE, "nodeSelector", "node.kubernetes.io/instance-type", value="p5.48xl"),
-        {"VER067"},
+        {"VER067", "VER069"},
     ),
     ("InfiniBand", resource(DECODE, "rdma/ib", "1"), {"VER068"}),
     ("other replicas than allocated", put(PREFILL, "spec", "replicas", value=3), {"VER069"}),
@@ -205,7 +218,7 @@ PD: list[tuple[str, Change, set[str]]] = [
         argument(
             PREFILL, "--kv-transfer-config", '--kv-transfer-config={"kv_connector":"NixlConnector","kv_role":"kv_both"}'
         ),
-        {"VER072", "VER092"},
+        {"VER059", "VER072", "VER092"},
     ),
     ("memory is not locked", in_vllm(DECODE, "securityContext", value={}), {"VER073"}),
     (
@@ -230,7 +243,7 @@ PD: list[tuple[str, Change, set[str]]] = [
     (
         "a reference to nothing",
         plugins(lambda config: config["schedulingProfiles"][0]["plugins"][0].update(pluginRef="x")),
-        {"VER081"},
+        {"VER081", "VER088", "VER089"},
     ),
     ("two plugins of one name", plugins(lambda config: config["plugins"].append({"type": "queue-scorer"})), {"VER081"}),
     (
@@ -239,13 +252,13 @@ PD: list[tuple[str, Change, set[str]]] = [
         {"VER082"},
     ),
     ("no decider", plugins(lambda config: plugin(config, "pd-profile-handler").update(parameters={})), {"VER082"}),
-    ("no decode profile", plugins(lambda config: config["schedulingProfiles"].pop()), {"VER082"}),
+    ("no decode profile", plugins(lambda config: config["schedulingProfiles"].pop()), {"VER082", "VER088"}),
     ("no feature gate", plugins(lambda config: config.pop("featureGates")), {"VER083"}),
     ("an unknown feature gate", plugins(lambda config: config["featureGates"].append("fast")), {"VER083"}),
     (
         "an unknown plugin type",
         plugins(lambda config: plugin(config, "prefill-header-handler").update(type="header")),
-        {"VER084"},
+        {"VER084", "VER089"},
     ),
     (
         "parameters of an older scheduler",
@@ -257,12 +270,16 @@ PD: list[tuple[str, Change, set[str]]] = [
         plugins(lambda config: plugin(config, "prefix-cache-scorer")["parameters"].update(blockSize=64)),
         {"VER085"},
     ),
-    ("no prefill pods", both(remove(PREFILL, "PodMonitor/ms-pd-llm-d-modelservice-prefill-podmonitor")), {"VER087"}),
+    (
+        "no prefill pods",
+        both(remove(PREFILL, "PodMonitor/ms-pd-llm-d-modelservice-prefill-podmonitor")),
+        {"VER069", "VER087", "VER092"},
+    ),
     # engine
     (
         "another program",
         in_vllm(DECODE, "command", value=["python", "-m", "server"]),
-        {"VER004", "VER031"},
+        {"VER004", "VER031", "VER069", "VER087", "VER092"},
     ),
     (
         "an unknown flag",
@@ -282,7 +299,7 @@ WIDE: list[tuple[str, Change, set[str]]] = [
     ("too few pods", put(WIDE_DECODE, "spec", "leaderWorkerTemplate", "size", value=3), {"VER092", "VER095"}),
     ("one rank for all", script(WIDE_DECODE, "=$START_RANK", "=0"), {"VER092", "VER096"}),
     ("no leader", script(WIDE_DECODE, "${LWS_LEADER_ADDRESS}", "10.0.0.1"), {"VER092", "VER096"}),
-    ("one backend of two is wrong", script(WIDE_DECODE, "LIBFABRIC", "UCX"), {"VER072", "VER092"}),
+    ("one backend of two is wrong", script(WIDE_DECODE, "LIBFABRIC", "UCX"), {"VER059", "VER072", "VER092"}),
     ("half the EFA", resource(WIDE_DECODE, EFA, "8"), {"VER064"}),
     ("no affinity", in_pod(WIDE_DECODE, "affinity", value=None), {"VER076"}),
     (
@@ -320,5 +337,5 @@ def test_a_fault_in_wide_expert_parallelism_is_caught(wide_ep: Good, change: Cha
 
 
 def test_every_rule_has_a_fault_that_it_catches() -> None:
-    elsewhere = {"VER063", "VER086", "VER098", "VER099"}  # in test_invariants.py
-    assert {code for _, _, codes in [*PD, *WIDE] for code in codes} | elsewhere == set(_INVARIANTS)
+    elsewhere = {"VER009", "VER055", "VER063", "VER077", "VER086", "VER098", "VER099"}
+    assert {code for _, _, codes in [*PD, *WIDE, *SILENT] for code in codes} | elsewhere == set(_INVARIANTS)

@@ -2,18 +2,21 @@
 
 | codes | topic |
 |---|---|
-| VER001-VER007 | the run itself: helmfile, objects, schemas (`llmdgen.verify.run`, `manifests`, `schemas`) |
+| VER001-VER009 | the run itself: helmfile, objects, schemas, the lock (`run`, `manifests`, `schemas`, `sealed`) |
 | VER010-VER014 | containers |
 | VER015-VER018 | names, numbers, secrets, namespaces |
-| VER020-VER023 | ports |
+| VER020-VER028 | ports, probes, the flags of sidecar and scheduler |
 | VER030-VER035 | labels and selectors |
-| VER040-VER044 | the way of a request |
-| VER045-VER047 | the Network Load Balancer |
+| VER036-VER038, VER056 | pods as Kubernetes takes them |
+| VER039-VER044, VER048 | the way of a request |
+| VER045-VER047, VER049 | the Network Load Balancer |
 | VER050-VER051 | images |
-| VER060-VER068 | resources and nodes |
-| VER070-VER076 | the KV transfer |
-| VER080-VER087 | the scheduler's configuration |
-| VER090-VER093 | vLLM's arguments |
+| VER052-VER055 | shared memory, volumes, caches |
+| VER057-VER059, VER070-VER076 | the KV transfer, and the transport below it |
+| VER060-VER069 | resources, nodes, allocation.yaml |
+| VER077 | values that no chart reads |
+| VER019, VER078, VER080-VER089 | the scheduler's configuration |
+| VER090-VER094 | vLLM's arguments and environment |
 | VER095-VER097 | LeaderWorkerSets |
 | VER098-VER099 | helmfile.yaml |
 """
@@ -21,6 +24,7 @@
 from __future__ import annotations
 
 from llmdgen.verify.invariants import (
+    allocation,
     containers,
     deployment,
     engine,
@@ -28,15 +32,21 @@ from llmdgen.verify.invariants import (
     images,
     labels,
     load_balancer,
+    pods,
     ports,
+    probes,
+    profiles,
     resources,
     routes,
     scheduler,
+    settings,
+    storage,
     texts,
     transfer,
 )
 
 __all__ = [
+    "allocation",
     "containers",
     "deployment",
     "engine",
@@ -44,10 +54,15 @@ __all__ = [
     "images",
     "labels",
     "load_balancer",
+    "pods",
     "ports",
+    "probes",
+    "profiles",
     "resources",
     "routes",
     "scheduler",
+    "settings",
+    "storage",
     "texts",
     "transfer",
 ]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from llmdgen.verify.rendered import Rendered
+from llmdgen.verify.rendered import Rendered, at, items, mapping
 from llmdgen.verify.rules import Found, found, invariant
+from llmdgen.verify.yaml import YAMLError, load
 
 _FILE = "helmfile.yaml"
 
@@ -31,6 +32,54 @@ def charts_are_the_releases(rendered: Rendered) -> Iterator[Found]:
             yield found(_FILE, "releases", release.name, says=says, fix=f"pin it to {wanted}")
 
 
+@invariant("VER009", "error", "a release cannot be installed as it is written")
+def releases_can_be_installed(rendered: Rendered) -> Iterator[Found]:
+    """Each release needs the repository that its chart's name begins with, the one where the release's charts are, and
+    its values: without them helm installs the chart's sample model. What it needs must be releases of this file.
+
+    Fails:  chart llm-d-infra/llm-d-infra without repository llm-d-infra; ms-x without values/ms.yaml; needs of a
+            release that is not there.
+    Passes: every repository, every values file once, every need.
+    """
+    repositories = {str(mapping(each).get("name")): str(mapping(each).get("url")) for each in _repositories(rendered)}
+    wanted = {chart.name: chart.repository for chart in rendered.release.charts.values()}
+    known = {name for each in rendered.releases for name in (each.name, f"{each.namespace}/{each.name}")}
+    for release in rendered.releases:
+        owner = release.chart.partition("/")[0]
+        if not release.is_local and "://" not in release.chart:
+            if owner not in repositories:
+                says = f"{release.name} takes {release.chart}, and no repository is called {owner}"
+                yield found(_FILE, "repositories", says=says, fix=f"add {wanted.get(release.chart_name) or 'it'}")
+            elif _bare(repositories[owner]) != _bare(wanted.get(release.chart_name, repositories[owner])):
+                says = f"{owner} is {repositories[owner]}, {release.chart_name} is at {wanted[release.chart_name]}"
+                yield found(_FILE, "repositories", owner, "url", says=says, fix="use the release's repository")
+        elif "://" in release.chart and _bare(release.chart) != _bare(wanted.get(release.chart_name, release.chart)):
+            says = f"{release.name} takes {release.chart}, the release's chart is {wanted[release.chart_name]}"
+            yield found(_FILE, "releases", release.name, "chart", says=says, fix="use the release's chart")
+        if not release.values and release.chart_name in wanted:
+            says = f"{release.name} has no values"
+            yield found(_FILE, "releases", release.name, "values", says=says, fix="name its values file")
+        for need in release.needs:
+            if need not in known:
+                says = f"{release.name} needs {need}, which is no release of this file"
+                yield found(_FILE, "releases", release.name, "needs", says=says, fix="name one that is")
+    read = {name for each in rendered.releases for name in each.values}
+    for name in sorted(rendered.files):
+        if name.startswith("values/") and name not in read:
+            yield found(name, says="no release reads it", fix="name it under the values of its release")
+
+
+def _repositories(rendered: Rendered) -> list[object]:
+    try:
+        return items(at(load(rendered.files.get(_FILE, "")), "repositories"))
+    except YAMLError:
+        return []
+
+
+def _bare(address: str) -> str:
+    return address.rstrip("/").removeprefix("oci://")
+
+
 @invariant("VER099", "warning", "releases are not ordered by what they need")
 def releases_are_ordered(rendered: Rendered) -> Iterator[Found]:
     """The pool comes after the gateway, the model servers after the pool: then the scheduler is there when the first
@@ -40,8 +89,18 @@ def releases_are_ordered(rendered: Rendered) -> Iterator[Found]:
     Passes: gaie-x needs infra-x; ms-x needs both.
     """
     for earlier, later in zip(rendered.releases, rendered.releases[1:], strict=False):
-        needed = {each.rpartition("/")[2] for each in later.needs}
-        if earlier.name not in needed:
+        if earlier.name not in _needed(rendered, later.name):
             says = f"{later.name} does not need {earlier.name}"
             fix = f"add {earlier.namespace}/{earlier.name} to needs"
             yield found(_FILE, "releases", later.name, says=says, fix=fix)
+
+
+def _needed(rendered: Rendered, name: str) -> set[str]:
+    """Everything that a release needs, and what that needs, by name."""
+    direct = {each.name: {need.rpartition("/")[2] for need in each.needs} for each in rendered.releases}
+    reached, waiting = set[str](), [name]
+    while waiting:
+        more = direct.get(waiting.pop(), set()) - reached
+        reached |= more
+        waiting += more
+    return reached

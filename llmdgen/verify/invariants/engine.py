@@ -94,6 +94,10 @@ def argument_files_are_true(rendered: Rendered) -> Iterator[Found]:
             real = [unresolved(each) for each in arguments]
             if written != real:
                 yield found(name, says=_difference(written, real, workload), fix="render again, with these charts")
+    known = {name for workload in rendered.model_servers for name, _ in _files(workload)}
+    for name in sorted(set(rendered.files) - known):
+        if name.startswith(_FOLDER) and rendered.model_servers:
+            yield found(name, says="no pods get these arguments", fix="create the role, or render again")
 
 
 @invariant("VER093", "error", "the pods of one deployment serve different names or lengths")

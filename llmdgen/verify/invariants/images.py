@@ -40,11 +40,17 @@ def images_are_the_releases(rendered: Rendered) -> Iterator[Found]:
     Fails:  ghcr.io/llm-d/llm-d-cuda:v0.5.1 as a model server; llm-d-routing-sidecar of another release.
     Passes: ghcr.io/llm-d/llm-d-aws:v0.5.1, or the same image in a registry of one's own.
     """
-    expected = {_image_name(image): image for image in rendered.release.images.values()}
-    server = rendered.release.images.get("model_server", "")
+    images = rendered.release.images
+    expected = {_image_name(image): image for image in images.values()}
     for workload in rendered.workloads:
         for container in workload.containers:
-            wanted = server if container.serves else expected.get(_image_name(container.image))
+            wanted = expected.get(_image_name(container.image))
+            if container.serves:
+                wanted = images.get("model_server", "")
+            elif container.is_routing_sidecar:
+                wanted = images.get("routing_sidecar", "")
+            elif "config-file" in container.sidecar_flags and "pool-name" in container.sidecar_flags:
+                wanted = images.get("scheduler", "")
             # A mirror in a registry of one's own keeps the image's name and tag; a digest cannot be compared.
             if wanted and "@" not in container.image and _last(container.image) != _last(wanted):
                 yield found(

@@ -101,8 +101,8 @@ def roles_are_labelled(rendered: Rendered) -> Iterator[Found]:
 
 @invariant("VER034", "error", "a monitor watches no pods, or a port that they do not have")
 def monitors_find_their_targets(rendered: Rendered) -> Iterator[Found]:
-    """A PodMonitor that selects nothing, or that names a port which the pods do not have, is silent: Prometheus has no
-    series and no error. The same holds for a ServiceMonitor and the ports of its Services.
+    """A PodMonitor that selects nothing, or that names a port or path which the pods do not have, is silent: Prometheus
+    has no series and no error. The same holds for a ServiceMonitor and the ports of its Services.
 
     Fails:  podMetricsEndpoints with port metrics over pods whose port is called vllm.
     Passes: the selector matches a pod template that has a port of that name.
@@ -114,6 +114,10 @@ def monitors_find_their_targets(rendered: Rendered) -> Iterator[Found]:
             yield found(monitor, "spec", "selector", says="it selects no pods", fix="select the labels of the role")
         for index, endpoint in enumerate(items(at(monitor.doc, "spec", "podMetricsEndpoints"))):
             name = mapping(endpoint).get("port")
+            path = mapping(endpoint).get("path", "/metrics")
+            if path != "/metrics" and any(each.vllm is not None for each in watched):
+                place = ("spec", "podMetricsEndpoints", index, "path")
+                yield found(monitor, *place, says=f"vLLM has no metrics at {path}", fix="scrape /metrics")
             for workload in watched:
                 ports = [port.get("name") for each in workload.containers for port in each.list_of("ports")]
                 if name is not None and name not in ports:

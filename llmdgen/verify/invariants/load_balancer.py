@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from llmdgen.facts.catalogue import release_toml
 from llmdgen.verify.manifests import Manifest
 from llmdgen.verify.rendered import Rendered, at, mapping
 from llmdgen.verify.rules import Found, found, invariant
@@ -126,6 +127,31 @@ def annotations_are_strings(rendered: Rendered) -> Iterator[Found]:
             for key, value in mapping(at(manifest.doc, *place)).items():
                 if not isinstance(value, str):
                     yield found(manifest, *place, str(key), says=f"{value!r} is no string", fix="quote the value")
+
+
+@invariant("VER049", "error", "a Gateway that nobody serves, or one that is open by accident")
+def gateways_are_known(rendered: Rendered) -> Iterator[Found]:
+    """A Gateway of a class that no controller of the release has stays without an address. One whose Service is to be a
+    LoadBalancer without annotations is taken by the legacy controller: a Classic Load Balancer, open to the internet.
+
+    Fails:  gatewayClassName: istios; service type LoadBalancer and no aws-load-balancer annotations.
+    Passes: istio, kgateway or agentgateway-v2; ClusterIP, or LoadBalancer with aws-load-balancer-type: external.
+    """
+    table = release_toml(rendered.release.name, "gateways.toml")
+    known = [str(each["class"]) for each in table.values() if isinstance(each, dict) and "class" in each]
+    for gateway in rendered.of_kind("Gateway"):
+        name = at(gateway.doc, "spec", "gatewayClassName")
+        if name not in known:
+            place = ("spec", "gatewayClassName")
+            yield found(gateway, *place, says=f"there is no class {name}", fix=f"use {', '.join(known)}")
+        parameters = _parameters(rendered, gateway)
+        annotations = _load_balancer(at(gateway.doc, "metadata", "annotations")) | _handed_on(parameters)
+        service = _service_spec(parameters)
+        if parameters is not None and parameters.kind in _ANNOTATIONS:  # VER045 says that these arrive nowhere
+            annotations |= _load_balancer(at(parameters.doc, "metadata", "annotations"))
+        if service.get("type") == "LoadBalancer" and not annotations and not service.get("loadBalancerClass"):
+            says = "its Service is a LoadBalancer without annotations"
+            yield found(parameters or gateway, "spec", says=says, fix="set spec.gateway.loadBalancer, or ClusterIP")
 
 
 def _string_maps(manifest: Manifest, rendered: Rendered) -> Iterator[tuple[str, ...]]:

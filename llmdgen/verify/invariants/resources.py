@@ -99,7 +99,7 @@ def pods_fit_their_node(rendered: Rendered) -> Iterator[Found]:
         if node is None:
             continue
         need = demand(workload)
-        room = _allocatable(workload, node)
+        room = allocatable(workload, node)
         limits: list[tuple[str, int, int | None, str]] = [
             ("GPUs", need.gpus, node.gpu.count, ""),
             ("EFA interfaces", need.efa, attached(rendered, workload, node), ""),
@@ -129,7 +129,7 @@ def pods_share_their_node(rendered: Rendered) -> Iterator[Found]:
         node = node_of(workload)
         if node is None:
             continue
-        need, room = demand(workload), _allocatable(workload, node)
+        need, room = demand(workload), allocatable(workload, node)
         by_gpu = node.gpu.count // need.gpus if need.gpus else 0
         wanted = min(by_gpu, workload.replicas * workload.size)
         shares = {
@@ -264,41 +264,6 @@ def devices_exist(rendered: Rendered) -> Iterator[Found]:
                     )
 
 
-@invariant("VER069", "error", "allocation.yaml does not say what the cluster gets")
-def allocation_is_true(rendered: Rendered) -> Iterator[Found]:
-    """allocation.yaml is what quotas and capacity reservations are made from: its replicas, GPUs and EFA interfaces
-    must be those of the manifests, and the pods that it puts on one node must fit there together.
-
-    Fails:  efaPerPod: 4 and a pod that asks for 2; podsPerNode: 8 with pods of 2 GPUs on a node of 8.
-    Passes: the numbers of the manifests.
-    """
-    for workload in rendered.model_servers:
-        stated, need, node = rendered.allocation(workload.role), demand(workload), node_of(workload)
-        real = {
-            "replicas": workload.replicas,
-            "podsPerReplica": workload.size,
-            "gpusPerPod": need.gpus,
-            "efaPerPod": need.efa,
-        }
-        for key, value in real.items():
-            if key in stated and stated[key] != value:
-                says = f"it says {stated[key]}, {workload} has {value}"
-                yield found("allocation.yaml", "roles", workload.role, key, says=says, fix="render again")
-        pods = stated.get("podsPerNode")
-        if node is None or not isinstance(pods, int):
-            continue
-        room = _allocatable(workload, node)
-        for what, each, has in (
-            ("GPUs", need.gpus, node.gpu.count),
-            ("EFA interfaces", need.efa, attached(rendered, workload, node)),
-            ("millicores", need.cpu_millis, room.cpu_millis if room else node.vcpus * 1000),
-            ("MiB of memory", need.memory_mib, room.memory_mib if room else node.memory_gib * 1024),
-        ):
-            if pods * each > has:
-                says = f"{pods} pods take {pods * each} {what}, {node.name} has {has}"
-                yield found("allocation.yaml", "roles", workload.role, "podsPerNode", says=says, fix="render again")
-
-
 def attached(rendered: Rendered, workload: Workload, node: Instance) -> int:
     """The EFA interfaces of a node: those that allocation.yaml says it has, at most what its type can have."""
     stated = rendered.allocation(workload.role).get("efaPerNode")
@@ -347,7 +312,7 @@ def _instance(name: str) -> Instance | None:
         return None
 
 
-def _allocatable(workload: Workload, node: Instance) -> Allocatable | None:
+def allocatable(workload: Workload, node: Instance) -> Allocatable | None:
     is_hyperpod = instance_types(workload)[0].startswith(HYPERPOD_PREFIX)
     return (node.hyperpod_allocatable if is_hyperpod else None) or node.allocatable
 

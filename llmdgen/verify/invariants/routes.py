@@ -9,6 +9,7 @@ from llmdgen.verify.rendered import Rendered, at, items, mapping
 from llmdgen.verify.rules import Found, found, invariant
 
 _GATEWAY_GROUP = "gateway.networking.k8s.io"
+_FEW_REQUESTS = 1024  # Envoy's own default circuit breaker, which Istio lifts
 
 
 @invariant("VER040", "error", "a route hangs on a Gateway that is not there")
@@ -24,7 +25,9 @@ def routes_have_a_gateway(rendered: Rendered) -> Iterator[Found]:
             yield found(route, "spec", "parentRefs", says="it hangs on no Gateway", fix="name the Gateway")
         for index, parent in enumerate(map(mapping, parents)):
             place = ("spec", "parentRefs", index)
-            if parent.get("kind", "Gateway") != "Gateway":
+            if (parent.get("group", _GATEWAY_GROUP), parent.get("kind", "Gateway")) != (_GATEWAY_GROUP, "Gateway"):
+                what = f"{parent.get('group', _GATEWAY_GROUP)}/{parent.get('kind', 'Gateway')}"
+                yield found(route, *place, says=f"its parent is a {what}", fix=f"name a Gateway of {_GATEWAY_GROUP}")
                 continue
             gateway = rendered.find("Gateway", parent.get("name"), parent.get("namespace") or route.namespace)
             if gateway is None:
@@ -146,6 +149,81 @@ def destination_rules_have_a_host(rendered: Rendered) -> Iterator[Found]:
                 says=f"{host} is no Service of this deployment",
                 fix="leave the host to the chart, or name the Service",
             )
+
+
+@invariant("VER048", "error", "a route does not take the requests of the API")
+def routes_take_the_api(rendered: Rendered) -> Iterator[Found]:
+    """Clients ask for /v1/chat/completions, /v1/completions and /v1/models. A rule for another path, or one whose
+    backends all have weight 0, answers them with 404 or 500.
+
+    Fails:  a PathPrefix /x alone; weight: 0.
+    Passes: a rule without matches, or with the PathPrefix / or /v1.
+    """
+    for route in rendered.of_kind("HTTPRoute", _GATEWAY_GROUP):
+        paths: list[str] = []
+        for number, rule in enumerate(map(mapping, items(at(route.doc, "spec", "rules")))):
+            matches = [mapping(each) for each in items(rule.get("matches"))] or [{}]
+            paths += [str(at(each, "path", "value") or "/") for each in matches]
+            backends = [mapping(each) for each in items(rule.get("backendRefs"))]
+            if backends and not any(each.get("weight", 1) for each in backends):
+                says = "all of its backends have weight 0"
+                yield found(route, "spec", "rules", number, "backendRefs", says=says, fix="give one a weight")
+        if paths and not any("/v1".startswith(path.rstrip("/")) or path.startswith("/v1") for path in paths):
+            says = f"it takes {', '.join(paths)}"
+            yield found(route, "spec", "rules", says=says, fix="match the PathPrefix /")
+
+
+@invariant("VER039", "warning", "a route cuts off long answers")
+def routes_have_no_time_limit(rendered: Rendered) -> Iterator[Found]:
+    """A streamed answer takes as long as it takes: minutes, with a long context and a queue. A route's request timeout
+    ends it in the middle, at whatever was streamed until then. 0s is none.
+
+    Fails:  timeouts.request: 10s.
+    Passes: timeouts {request: 0s, backendRequest: 0s}.
+    """
+    for route in rendered.of_kind("HTTPRoute", _GATEWAY_GROUP):
+        for number, rule in enumerate(items(at(route.doc, "spec", "rules"))):
+            limits = mapping(mapping(rule).get("timeouts"))
+            for key in ("request", "backendRequest"):
+                limit = str(limits.get(key, "0s"))
+                if limit.strip("0msh"):
+                    place = ("spec", "rules", number, "timeouts", key)
+                    yield found(route, *place, says=f"{key} ends after {limit}", fix="set it to 0s")
+
+
+@invariant("VER057", "error", "Istio reaches the endpoint picker without TLS, or with small limits")
+def istio_has_its_rule(rendered: Rendered) -> Iterator[Found]:
+    """The endpoint picker serves TLS with a certificate of its own. Istio's gateway speaks to it so only where a
+    DestinationRule for its Service says tls mode SIMPLE; otherwise no request is scheduled. Istio sets no limit on
+    connections and requests itself; one that the rule sets holds for all clients together, and every streamed answer
+    takes one of them.
+
+    Fails:  provider.name: none, or misspelt, with the Gateway class istio; http2MaxRequests: 100.
+    Passes: the DestinationRule of the inferencepool chart with provider.name: istio.
+    """
+    if not any(at(each.doc, "spec", "gatewayClassName") == "istio" for each in rendered.of_kind("Gateway")):
+        return
+    for pool in rendered.pools:
+        picker = at(pool.doc, "spec", "endpointPickerRef", "name") or at(pool.doc, "spec", "extensionRef", "name")
+        hosts = [
+            rule
+            for rule in rendered.of_kind("DestinationRule")
+            if str(at(rule.doc, "spec", "host") or "").partition(".")[0] == picker
+        ]
+        if not hosts and rendered.find("Service", picker, pool.namespace) is not None:
+            says = f"no DestinationRule is for {picker}"
+            yield found(pool, "spec", says=says, fix="set provider.name of the inferencepool chart to istio")
+        for rule in hosts:
+            if at(rule.doc, "spec", "trafficPolicy", "tls", "mode") not in ("SIMPLE", "MUTUAL"):
+                says = "it has no tls mode SIMPLE"
+                yield found(rule, "spec", "trafficPolicy", "tls", says=says, fix="set mode: SIMPLE")
+            pool_of = mapping(at(rule.doc, "spec", "trafficPolicy", "connectionPool"))
+            for place in (("http", "http1MaxPendingRequests"), ("http", "http2MaxRequests"), ("tcp", "maxConnections")):
+                number = at(pool_of, *place)
+                if isinstance(number, int) and number <= _FEW_REQUESTS:
+                    path = ("spec", "trafficPolicy", "connectionPool", *place)
+                    fix = "set it well above the requests of a busy hour, or leave it out"
+                    yield found(rule, *path, says=f"{place[1]} is {number}", fix=fix)
 
 
 def _one_of(manifests: Iterable[Manifest]) -> str:

@@ -156,7 +156,8 @@ def feature_gates_are_set(rendered: Rendered) -> Iterator[Found]:
                 continue
             if "prepareDataPlugins" not in gates:
                 yield config.found(
-                    "featureGates",
+                    "plugins",
+                    index,
                     says=f"{name_of(decider)} reads nothing without prepareDataPlugins",
                     fix="add prepareDataPlugins",
                 )
@@ -254,14 +255,17 @@ def block_hashes_agree(rendered: Rendered) -> Iterator[Found]:
 
 @invariant("VER087", "error", "the scheduler picks one role, the pods have another")
 def profiles_match_the_roles(rendered: Rendered) -> Iterator[Found]:
-    """With prefill pods in the pool the scheduler needs a prefill profile, or it sends whole requests to pods that only
-    compute prompts; without any, a profile with prefill-filter finds no pod.
+    """Prefill pods need decode pods, which answer, and a prefill profile in the scheduler, or it sends whole requests
+    to pods that only compute prompts; without prefill pods, a profile with prefill-filter finds none.
 
     Fails:  prefill pods and a single-profile-handler; pd-profile-handler and decode pods only.
     Passes: pd-profile-handler where there are prefill pods, nowhere else.
     """
     has_prefill = any(each.role == "prefill" for each in rendered.model_servers)
     known = release_toml(rendered.release.name, "plugins.toml")["plugins"]
+    if has_prefill and not any(each.role in ("decode", "both") for each in rendered.model_servers):
+        says, fix = "there are prefill pods, and none that decode", "create the decode role"
+        yield found("helmfile.yaml", says=says, fix=fix)
     for config in configs(rendered):
         disaggregates = any("splits" in mapping(known.get(str(each.get("type")))) for each in config.plugins)
         if disaggregates != has_prefill and rendered.model_servers:

@@ -172,7 +172,9 @@ def _stays_with(workload: Workload, others: list[Workload]) -> bool:
     """Whether a required pod affinity on the zone selects the pods of every other workload."""
     terms = at(workload.spec, "affinity", "podAffinity", "requiredDuringSchedulingIgnoredDuringExecution")
     zonal = [term for term in map(mapping, items(terms)) if term.get("topologyKey") == ZONE]
-    return any(all(_matches(mapping(term.get("labelSelector")), other) for other in others) for term in zonal)
+    # A term without a selector selects no pods at all; an empty selector all of the namespace.
+    chosen = [term["labelSelector"] for term in zonal if isinstance(term.get("labelSelector"), dict)]
+    return any(all(_matches(selector, other) for other in others) for selector in chosen)
 
 
 def _matches(selector: dict[str, Any], workload: Workload) -> bool:

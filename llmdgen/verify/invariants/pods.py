@@ -1,0 +1,144 @@
+"""Pods as the API server and the kubelet take them: words they know, names that are one, volumes that are used."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from llmdgen.verify.rendered import Rendered, Workload, at, items, mapping
+from llmdgen.verify.rules import Found, found, invariant
+
+GPU_TAINT = "nvidia.com/gpu"
+# The validation of Kubernetes' core/v1, which its schema leaves out.
+_WORDS: dict[str, tuple[str, ...]] = {
+    "imagePullPolicy": ("Always", "IfNotPresent", "Never"),
+    "restartPolicy": ("Always", "OnFailure", "Never"),
+    "protocol": ("TCP", "UDP", "SCTP"),
+    "scheme": ("HTTP", "HTTPS"),
+    "effect": ("NoSchedule", "PreferNoSchedule", "NoExecute"),
+    "medium": ("", "Memory", "HugePages", "HugePages-2Mi", "HugePages-1Gi"),
+    "dnsPolicy": ("ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"),
+    "whenUnsatisfiable": ("DoNotSchedule", "ScheduleAnyway"),
+}
+_OPERATORS = {
+    "tolerations": ("Exists", "Equal"),
+    "matchExpressions": ("In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"),
+    "matchFields": ("In", "NotIn"),
+}
+
+
+@invariant("VER036", "error", "a word that Kubernetes does not know")
+def words_are_known(rendered: Rendered) -> Iterator[Found]:
+    """Some fields take one of a few words. The published schema calls them strings, and only the API server refuses
+    another one, so that `helmfile apply` fails half way.
+
+    Fails:  `effect: NoScheduled`, `operator: Exist`, `medium: memory`, `imagePullPolicy: Sometimes`.
+    Passes: NoSchedule, Exists, Memory, IfNotPresent.
+    """
+    for workload in rendered.workloads:
+        for path, value, known in _words(workload.spec, workload.in_template("spec"), ""):
+            if value not in known:
+                fix = f"write one of {', '.join(each for each in known if each)}"
+                yield found(workload.manifest, *path, says=f"it is {value!r}", fix=fix)
+
+
+@invariant("VER037", "error", "two parts of a pod have one name, or one has none")
+def parts_have_names(rendered: Rendered) -> Iterator[Found]:
+    """The API server refuses a pod template with two containers or two volumes of one name.
+
+    Fails:  two volumes shm.
+    Passes: every container and every volume under a name of its own.
+    """
+    for workload in rendered.workloads:
+        parts: dict[str, list[Any]] = {
+            "volumes": [mapping(each).get("name") for each in items(workload.spec.get("volumes"))],
+            "containers": [each.name for each in workload.containers],
+        }
+        for what, names in parts.items():
+            for name, count in Counter(names).items():
+                if count > 1 or not name:
+                    says = f"{count} of its {what} are called {name}" if name else f"one of its {what} has no name"
+                    place = workload.in_template("spec", what)
+                    yield found(workload.manifest, *place, says=says, fix="give each a name of its own")
+
+
+@invariant("VER038", "warning", "a volume that no container mounts")
+def volumes_are_mounted(rendered: Rendered) -> Iterator[Found]:
+    """A volume is there for a path that some container writes to or reads. Without the mount the container uses its own
+    file system instead: slower, small, gone with the container, and for a user other than root often not writable.
+
+    Fails:  a volume triton-cache, and no volumeMounts with that name; a model volume and mountModelVolume: false.
+    Passes: every volume is mounted somewhere in its pod.
+    """
+    for workload in rendered.workloads:
+        mounted = {mount.get("name") for each in workload.containers for mount in each.list_of("volumeMounts")}
+        for index, volume in enumerate(map(mapping, items(workload.spec.get("volumes")))):
+            if volume.get("name") not in mounted:
+                yield found(
+                    workload.manifest,
+                    *workload.in_template("spec", "volumes", index),
+                    says=f"no container mounts {volume.get('name')}",
+                    fix="mount it, or remove it",
+                )
+
+
+@invariant("VER056", "warning", "a model server does not tolerate its nodes' taint")
+def gpu_taint_is_tolerated(rendered: Rendered) -> Iterator[Found]:
+    """GPU nodes usually carry the taint nvidia.com/gpu:NoSchedule, which keeps other pods away. Where they do, a pod
+    without the toleration stays Pending for ever; where they do not, it does no harm.
+
+    Fails:  no tolerations, or one for another key or effect.
+    Passes: key nvidia.com/gpu, operator Exists, effect NoSchedule or none.
+    """
+    for workload in rendered.model_servers:
+        if not any(map(_tolerates, map(mapping, items(workload.spec.get("tolerations"))))):
+            yield found(
+                workload.manifest,
+                *workload.in_template("spec", "tolerations"),
+                says=f"the pods do not tolerate {GPU_TAINT}:NoSchedule",
+                fix=f"tolerate {GPU_TAINT} with operator Exists",
+            )
+
+
+def _tolerates(toleration: dict[str, Any]) -> bool:
+    key, operator = toleration.get("key"), toleration.get("operator", "Equal")
+    return (
+        toleration.get("effect") in (None, "", "NoSchedule")
+        and (operator == "Exists" or (operator == "Equal" and toleration.get("value") is not None))
+        and (key == GPU_TAINT or (not key and operator == "Exists"))
+    )
+
+
+def _words(
+    value: Any, path: tuple[str | int, ...], inside: str
+) -> Iterator[tuple[tuple[str | int, ...], Any, tuple[str, ...]]]:
+    """Every field of a pod that takes one of a few words, with those."""
+    if isinstance(value, dict):
+        for key, each in value.items():
+            known = _OPERATORS.get(inside, ()) if key == "operator" else _WORDS.get(key, ())
+            if known and isinstance(each, str):
+                yield (*path, key), each, known
+            yield from _words(each, (*path, key), key)
+    elif isinstance(value, list):
+        for index, each in enumerate(value):
+            yield from _words(each, (*path, index), inside)
+
+
+def mounted_at(workload: Workload, container: Any, path: str) -> dict[str, Any] | None:
+    """The volume on which a path of a container lies, None where it is the container's own file system."""
+    best: dict[str, Any] | None = None
+    for mount in container.list_of("volumeMounts"):
+        folder = str(mount.get("mountPath") or "").rstrip("/")
+        if path == folder or path.startswith(f"{folder}/"):
+            longer = best is None or len(folder) > len(str(best.get("mountPath")))
+            best = mount if longer else best
+    if best is None:
+        return None
+    volumes = (mapping(each) for each in items(workload.spec.get("volumes")))
+    return next((each for each in volumes if each.get("name") == best.get("name")), None)
+
+
+def limit_of(volume: dict[str, Any]) -> Any:
+    """The size limit of an emptyDir, None where it has none or is no emptyDir."""
+    return at(volume, "emptyDir", "sizeLimit")

@@ -1,0 +1,237 @@
+"""Faults that no tool reports, and that cost requests, speed or a night: each is caught by the rule that is for it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from llmdgen.facts.catalogue import release
+from llmdgen.verify import sealed
+from llmdgen.verify.helmfile import read_releases
+from llmdgen.verify.rendered import Rendered
+from llmdgen.verify.rules import run
+from tests.verify.conftest import Docs, Good
+from tests.verify.mutate import (
+    DECODE,
+    EPP,
+    EPP_SERVICE,
+    GATEWAY,
+    GATEWAY_MAP,
+    PREFILL,
+    ROUTE,
+    WIDE_DECODE,
+    Change,
+    add_env,
+    argument,
+    both,
+    in_pod,
+    in_vllm,
+    plugins,
+    put,
+    script,
+)
+
+TRANSFER = (
+    '--kv-transfer-config={"kv_connector":"%s","kv_role":"%s","kv_connector_extra_config":{"backends":["LIBFABRIC"]}}'
+)
+RULE = "DestinationRule/gaie-pd-epp"
+
+
+def without(name: str) -> Change:
+    def change(docs: Docs) -> None:
+        del docs[name]
+
+    return change
+
+
+def sidecar_flag(name: str, value: str) -> Change:
+    def change(docs: Docs) -> None:
+        args = docs[DECODE]["spec"]["template"]["spec"]["initContainers"][0]["args"]
+        args[:] = [each for each in args if not each.startswith(f"--{name}=")] + [f"--{name}={value}"]
+
+    return change
+
+
+def epp_flag(name: str, value: str) -> Change:
+    """Set a flag of the scheduler, whose name and value are two arguments."""
+
+    def change(docs: Docs) -> None:
+        args = docs[EPP]["spec"]["template"]["spec"]["containers"][0]["args"]
+        args[args.index(f"--{name}") + 1] = value
+
+    return change
+
+
+def second_scorer(**parameters: Any) -> Change:
+    def edit(config: dict[str, Any]) -> None:
+        scorer = {"type": "prefix-cache-scorer", "name": "cpu-scorer", "parameters": parameters}
+        config["plugins"].insert(2, scorer)
+        for profile in config["schedulingProfiles"]:
+            profile["plugins"].append({"pluginRef": "cpu-scorer", "weight": 1})
+
+    return plugins(edit)
+
+
+def unreferred(config: dict[str, Any]) -> None:
+    for profile in config["schedulingProfiles"]:
+        del profile["plugins"][2]
+
+
+def twice(config: dict[str, Any]) -> None:
+    config["schedulingProfiles"][0]["plugins"].append({"pluginRef": "queue-scorer"})
+
+
+def unfiltered(config: dict[str, Any]) -> None:
+    del config["schedulingProfiles"][1]["plugins"][0]
+
+
+def weight(value: float) -> Change:
+    return plugins(lambda config: config["schedulingProfiles"][0]["plugins"][1].update(weight=value))
+
+
+SILENT: list[tuple[str, Change, set[str]]] = [
+    ("two scorers of one cache", second_scorer(), {"VER019"}),
+    ("a scorer with blocks of another size", second_scorer(autoTune=False, blockSizeTokens=64), {"VER019"}),
+    ("the sidecar serves TLS", sidecar_flag("secure-proxy", "true"), {"VER024"}),
+    ("the sidecar speaks another protocol", sidecar_flag("connector", "lmcache"), {"VER024"}),
+    ("the picker's health port", put(EPP_SERVICE, "spec", "ports", 0, "targetPort", value=9003), {"VER025"}),
+    ("no readiness probe", in_vllm(DECODE, "readinessProbe", value=None), {"VER026"}),
+    ("no startup probe", in_vllm(DECODE, "startupProbe", value=None), {"VER026"}),
+    (
+        "a path that vLLM does not serve",
+        in_vllm(DECODE, "readinessProbe", "httpGet", "path", value="/healthz"),
+        {"VER026"},
+    ),
+    ("a minute to start", in_vllm(DECODE, "startupProbe", "failureThreshold", value=2), {"VER027"}),
+    ("another side channel", in_vllm(DECODE, "ports", 1, "containerPort", value=5601), {"VER028"}),
+    ("an unknown effect", in_pod(DECODE, "tolerations", 0, "effect", value="NoScheduled"), {"VER036", "VER056"}),
+    ("two volumes of one name", in_pod(DECODE, "volumes", 1, "name", value="shm"), {"VER013", "VER037", "VER053"}),
+    (
+        "a volume for nobody",
+        in_vllm(DECODE, "volumeMounts", 2, value={"name": "cache", "mountPath": "/x"}),
+        {"VER038", "VER053"},
+    ),
+    ("answers end after a second", put(ROUTE, "spec", "rules", 0, "timeouts", value={"request": "1s"}), {"VER039"}),
+    ("a route for another path", put(ROUTE, "spec", "rules", 0, "matches", 0, "path", "value", value="/x"), {"VER048"}),
+    ("no backend has weight", put(ROUTE, "spec", "rules", 0, "backendRefs", 0, "weight", value=0), {"VER048"}),
+    ("an unknown gateway class", put(GATEWAY, "spec", "gatewayClassName", value="istios"), {"VER045", "VER049"}),
+    ("shared memory on a disk", in_pod(DECODE, "volumes", 0, "emptyDir", "medium", value=""), {"VER052"}),
+    ("no shared memory", in_vllm(DECODE, "volumeMounts", 0, "mountPath", value="/dev/shmx"), {"VER052"}),
+    ("no place for Triton", in_vllm(DECODE, "env", 1, "value", value="/.triton"), {"VER053"}),
+    (
+        "a model larger than its volume",
+        in_pod(DECODE, "volumes", -1, "emptyDir", "sizeLimit", value="20Gi"),
+        {"VER054"},
+    ),
+    ("no toleration", in_pod(DECODE, "tolerations", value=[]), {"VER056"}),
+    ("no rule for the picker", without(RULE), {"VER057"}),
+    (
+        "a hundred requests at most",
+        put(RULE, "spec", "trafficPolicy", "connectionPool", "http", "http2MaxRequests", value=100),
+        {"VER057"},
+    ),
+    (
+        "another libfabric provider",
+        both(add_env(DECODE, "FI_PROVIDER", "tcp"), add_env(PREFILL, "FI_PROVIDER", "tcp")),
+        {"VER058"},
+    ),
+    ("one end without RDMA", add_env(DECODE, "FI_EFA_USE_DEVICE_RDMA", "1"), {"VER059"}),
+    ("the scheduler reads another metric", epp_flag("kv-cache-usage-percentage-metric", "vllm:kv_usage"), {"VER078"}),
+    ("a weight below zero", weight(-2), {"VER088"}),
+    ("a scorer in no profile", plugins(unreferred), {"VER088"}),
+    ("no header for the prefill pod", plugins(lambda config: config["plugins"].pop(0)), {"VER089"}),
+    ("decode takes any pod", plugins(unfiltered), {"VER088", "VER089"}),
+    ("a scorer twice", plugins(twice), {"VER089"}),
+    (
+        "a connector that is none",
+        argument(DECODE, "--kv-transfer-config", TRANSFER % ("NixlConector", "kv_both")),
+        {"VER070", "VER092", "VER094"},
+    ),
+    (
+        "a role that is none",
+        argument(DECODE, "--kv-transfer-config", TRANSFER % ("NixlConnector", "both")),
+        {"VER092", "VER094"},
+    ),
+    ("a variable misspelt", add_env(DECODE, "VLLM_LOGING_LEVEL", "DEBUG"), {"VER094"}),
+]
+
+
+@pytest.mark.parametrize(("change", "codes"), [pytest.param(change, codes, id=name) for name, change, codes in SILENT])
+def test_a_silent_fault_is_caught(pd: Good, change: Change, codes: set[str]) -> None:
+    assert pd.codes(change) == codes
+
+
+def test_caches_larger_than_the_memory_are_caught(wide_ep: Good) -> None:
+    assert wide_ep.codes(script(WIDE_DECODE, "10737418240", "107374182400")) == {"VER055", "VER092"}
+
+
+def test_a_load_balancer_without_annotations_is_caught(pd: Good) -> None:
+    def change(docs: Docs) -> None:
+        docs[GATEWAY]["metadata"]["annotations"] = {}
+        docs[GATEWAY_MAP]["data"]["service"] = "spec: {type: LoadBalancer}"
+
+    assert pd.codes(change) == {"VER049"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code"),
+    [
+        ("  - name: llm-d-infra\n    url: https://llm-d-incubation.github.io/llm-d-infra/\n", "", "VER009"),
+        ("github.io/llm-d-infra/", "github.io/llm-d-infras/", "VER009"),
+        ("    values: [values/ms.yaml]\n", "", "VER009"),
+        ("llm-d-pd/gaie-pd]", "llm-d-pd/gaie-x]", "VER009"),
+        ("registry.k8s.io/gateway-api", "registry.k8s.io/x-gateway-api", "VER009"),
+    ],
+)
+def test_a_release_that_cannot_be_installed_is_caught(pd: Good, old: str, new: str, code: str) -> None:
+    text = pd.files["helmfile.yaml"]
+    assert old in text
+    files = {**pd.files, "helmfile.yaml": text.replace(old, new)}
+    rendered = Rendered(pd.manifests, files, read_releases(files["helmfile.yaml"]), release("v0.5.1"))
+    assert code in {each.code for each in run(rendered)}
+
+
+def test_a_value_that_no_chart_reads_is_caught(pd: Good) -> None:
+    text = pd.files["values/gaie.yaml"].replace("enabled: true", "enable: true")
+    found = pd.break_(lambda docs: None, {"values/gaie.yaml": text})
+    assert [(each.code, each.path) for each in found] == [("VER077", "inferenceExtension.monitoring.prometheus.enable")]
+    assert "prometheus.enabled" in found[0].fix
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("  decode:\n", "  decoder:\n"),
+        ("memoryPerPod: 64Gi", "memoryPerPod: 32Gi"),
+        ("tensor: 4", "tensor: 2"),
+        ("release: v0.5.1", "release: v0.5"),
+        ("efaPerNode: 32", "efaPerNode: 64"),
+        ("shmPerPod: 16Gi\n", "shmPerPod: 16Gi\ntotal: {nodes: 1, pods: 5, gpus: 9, efa: 32}\n"),
+    ],
+)
+def test_an_allocation_that_is_not_true_is_caught(pd: Good, old: str, new: str) -> None:
+    text = pd.files["allocation.yaml"]
+    assert old in text
+    head, _, tail = text.rpartition(old)
+    assert pd.codes(lambda docs: None, {"allocation.yaml": head + new + tail}) == {"VER069"}
+
+
+def test_an_edited_file_and_a_missing_one_are_told_by_the_lock(tmp_path: Path) -> None:
+    source = Path(__file__).parents[2] / "rendered" / "pd-disaggregation"
+    shutil.copytree(source, tmp_path / "pd-disaggregation")
+    target = tmp_path / "pd-disaggregation" / "p5.48xlarge"
+    assert sealed.check(target) == []
+    (target / "values" / "ms.yaml").write_text("replicas: 5\n")
+    (target / "vllm" / "decode.args").unlink()
+    (target / "SUMMARY.md").write_text("notes of a reviewer\n")
+    assert [(each.code, each.object) for each in sealed.check(target)] == [
+        ("VER008", "values/ms.yaml"),
+        ("VER008", "vllm/decode.args"),
+    ]
+
+
+def test_a_directory_without_a_lock_is_not_judged_by_one(pd: Good) -> None:
+    assert sealed.check(pd.directory) == []
