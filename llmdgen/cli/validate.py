@@ -16,7 +16,7 @@ from llmdgen.planning.model import Plan
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["text", "json", "github", "sarif"]),
+    type=click.Choice(["text", "json", "github", "gitlab", "sarif"]),
     default="text",
     show_default=True,
     help="text goes to stderr, one finding a line; the others to stdout.",

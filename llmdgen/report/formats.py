@@ -8,7 +8,7 @@ from llmdgen.findings import Located
 
 Report = Callable[[Sequence[Located]], str]
 
-FORMATS = ("text", "json", "github", "sarif")
+FORMATS = ("text", "json", "github", "gitlab", "sarif")
 
 
 def writer(form: str) -> Report:
@@ -25,6 +25,10 @@ def writer(form: str) -> Report:
         from llmdgen.report import github
 
         return github.write
+    if form == "gitlab":
+        from llmdgen.report import gitlab
+
+        return gitlab.write
     if form == "sarif":
         from llmdgen.report import sarif
 

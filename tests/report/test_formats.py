@@ -138,6 +138,8 @@ def test_no_finding_is_lost_or_split_in_any_format(findings: list[Located], form
         count = len(json.loads(written)["findings"])
     elif form == "sarif":
         count = len(json.loads(written)["runs"][0]["results"])
+    elif form == "gitlab":
+        count = len(json.loads(written))
     else:
         count = written.count("\n")
     assert count == len(findings)

@@ -1,0 +1,125 @@
+#!/usr/bin/env bash
+# What a pull request needs to know: are the specs right, is the rendered tree what they give, what changes in meaning.
+#
+# Run at the repository's root. All three are run whatever the others say. Exits 1 or 64 on an error, else 2 where the
+# rendered tree differs, else 0; a change in meaning alone is no failure.
+#
+# SPECS          files or globs, one a line                 RENDERED   the rendered directory
+# BASE           what to compare with; empty: no diff       DIRECTORY  what the paths above are relative to
+# STRICT, MANIFESTS, PREREQUISITES  'true' or 'false'       CHARTS     the directory of --charts, or empty
+# LLMDGEN        the program                                REPORTS    where diff.md, report.md and llmdgen.sarif go
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=ci/lib.sh
+source "$here/lib.sh"
+
+llmdgen=${LLMDGEN:-llmdgen}
+reports=${REPORTS:-${RUNNER_TEMP:-/tmp}/llmdgen/reports}
+base=${BASE:-}
+prefix=${DIRECTORY:-.}/
+while [[ $prefix == *//* ]]; do prefix=${prefix//\/\//\/}; done
+while [[ $prefix == ./* ]]; do prefix=${prefix#./}; done
+rendered=$prefix${RENDERED:-rendered}
+mkdir -p "$reports"
+rm -f "$reports"/{llmdgen.sarif,findings.txt,check.txt,diff.md,diff.txt,report.md}
+
+# A pattern is expanded without being split, so that a name may hold spaces.
+specs=()
+while IFS= read -r pattern; do
+  [[ -n ${pattern//[[:space:]]/} ]] || continue
+  IFS='' ; shopt -s nullglob globstar
+  # shellcheck disable=SC2206 # the expansion is what a glob is for
+  matches=($prefix$pattern)
+  shopt -u nullglob globstar ; IFS=$' \t\n'
+  [[ ${#matches[@]} -gt 0 ]] || { fail "no spec is called $prefix$pattern"; output exit-code 1; exit 1; }
+  specs+=("${matches[@]}")
+done <<<"${SPECS:-paths/*.yaml}"
+[[ ${#specs[@]} -gt 0 ]] || { fail "the input specs names no file"; output exit-code 1; exit 1; }
+
+render=(render -o "$rendered")
+[[ ${MANIFESTS:-false} == true ]] && render+=(--manifests)
+[[ ${PREREQUISITES:-false} == true ]] && render+=(--prerequisites)
+[[ -n ${CHARTS:-} ]] && render+=(--charts "$prefix$CHARTS")
+strict=()
+[[ ${STRICT:-false} == true ]] && strict=(--strict)
+
+echo "::group::llmdgen validate"
+validated=0
+"$llmdgen" validate ${strict[@]+"${strict[@]}"} --format github -- "${specs[@]}" || validated=$?
+"$llmdgen" validate --format sarif -- "${specs[@]}" >"$reports/llmdgen.sarif" || true
+"$llmdgen" validate -- "${specs[@]}" >/dev/null 2>"$reports/findings.txt" || true
+echo "::endgroup::"
+
+echo "::group::llmdgen render --check"
+checked=0
+"$llmdgen" "${render[@]}" --check -- "${specs[@]}" >"$reports/check.txt" 2>&1 || checked=$?
+quoted "$reports/check.txt"
+echo "::endgroup::"
+
+compared=""
+if [[ -n $base ]]; then
+  echo "::group::llmdgen diff"
+  compared=0
+  if from=$(commit_of_base "$base" 2>"$reports/diff.txt"); then
+    "$llmdgen" diff --format markdown "$from...HEAD" -- "$rendered" >"$reports/diff.md" 2>"$reports/diff.txt" || compared=$?
+  else
+    compared=1
+  fi
+  cat "$reports/diff.txt" >"$reports/said.txt"
+  [[ ! -f $reports/diff.md ]] || cat "$reports/diff.md" >>"$reports/said.txt"
+  quoted "$reports/said.txt"
+  rm "$reports/said.txt"
+  echo "::endgroup::"
+fi
+
+code=0
+[[ $checked == 2 ]] && code=2
+for each in "$validated" "$checked" "${compared:-0}"; do
+  [[ $each == 0 || $each == 2 ]] || code=$each
+done
+
+write_report() {
+  echo "### llmdgen"
+  echo
+  case $validated in
+    0) echo "- ✅ the specs are right" ;;
+    *) echo "- ❌ \`llmdgen validate\` finds errors (exit $validated)" ;;
+  esac
+  case $checked in
+    0) echo "- ✅ the rendered tree is what the specs give" ;;
+    2) echo "- ❌ the rendered tree is not what the specs give (exit 2): run \`llmdgen render\` and commit what it writes" ;;
+    *) echo "- ❌ the rendered tree could not be compared with the specs (exit $checked)" ;;
+  esac
+  case $compared in
+    "") ;;
+    0) echo "- ✅ nothing changes in meaning" ;;
+    2) echo "- 🔍 something changes in meaning, see below" ;;
+    *) echo "- ❌ \`llmdgen diff\` failed (exit $compared)" ;;
+  esac
+  [[ $validated == 0 ]] || folded "Findings" "$reports/findings.txt"
+  [[ $checked == 0 ]] || folded "What \`llmdgen render --check\` says" "$reports/check.txt"
+  [[ ${compared:-0} == 0 || $compared == 2 ]] || folded "What \`llmdgen diff\` says" "$reports/diff.txt"
+  if [[ $compared == 2 ]]; then
+    echo
+    cat "$reports/diff.md"
+  fi
+}
+write_report >"$reports/report.md"
+# A summary over 1 MiB is refused as a whole.
+[[ -z ${GITHUB_STEP_SUMMARY:-} ]] || "$here/cut.py" 1000000 <"$reports/report.md" >>"$GITHUB_STEP_SUMMARY"
+
+output sarif-file "$reports/llmdgen.sarif"
+output report-file "$reports/report.md"
+output validate-exit-code "$validated"
+output check-exit-code "$checked"
+output diff-exit-code "$compared"
+output exit-code "$code"
+output changed "$(case $compared in 0) echo false ;; 2) echo true ;; esac)"
+[[ $compared != 0 && $compared != 2 ]] || output diff-file "$reports/diff.md"
+
+case $code in
+  0) ;;
+  2) fail "$rendered is not what the specs give: run 'llmdgen render' and commit what it writes (exit 2)" ;;
+  *) fail "validate exited $validated, render --check $checked, diff ${compared:-not run}: see the log (exit $code)" ;;
+esac
+exit "$code"

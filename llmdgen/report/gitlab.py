@@ -1,0 +1,37 @@
+"""The code quality report of GitLab: each finding stands at its line in the merge request.
+
+The form is the subset of the Code Climate specification that GitLab reads:
+https://docs.gitlab.com/ci/testing/code_quality/#code-quality-report-format
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import sha256
+
+import msgspec
+
+from llmdgen.findings import Located, Severity
+
+_SEVERITIES = {Severity.ERROR: "critical", Severity.WARNING: "minor", Severity.NOTE: "info"}
+
+
+def write(findings: Sequence[Located]) -> str:
+    """A list of issues. Lines are no part of a fingerprint, so that a finding that merely moves stays the same one."""
+    seen: dict[str, int] = {}
+    document = msgspec.json.encode([_issue(each, seen) for each in findings])
+    return msgspec.json.format(document, indent=2).decode("utf-8") + "\n"
+
+
+def _issue(each: Located, seen: dict[str, int]) -> dict[str, object]:
+    place, finding = each.place, each.finding
+    message = f"{finding.says} (fix: {finding.fix})" if finding.fix else finding.says
+    what = "\0".join((finding.code, place.path, finding.says))
+    seen[what] = seen.get(what, 0) + 1  # two equal findings of a file are two issues
+    return {
+        "check_name": finding.code,
+        "description": f"{finding.code}: {message}",
+        "severity": _SEVERITIES[finding.severity],
+        "fingerprint": sha256(f"{what}\0{seen[what]}".encode("utf-8", "surrogatepass")).hexdigest(),
+        "location": {"path": place.path, "lines": {"begin": place.line}},
+    }

@@ -1,0 +1,121 @@
+"""The examples for Argo CD and Flux, and what a rendered manifests/ has to be so that either can apply it."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from .conftest import ROOT
+
+EXAMPLES = ROOT / "examples"
+RENDERED = ROOT / "tests/verify/data"  # what helm made of the real charts
+TREES = ("pd", "wide-ep")
+CLUSTER_WIDE = {"Namespace", "ClusterRole", "ClusterRoleBinding"}
+
+
+def documents(path: Path) -> list[dict[str, Any]]:
+    return [each for each in YAML(typ="safe").load_all(path) if each]
+
+
+def objects(tree: str) -> list[dict[str, Any]]:
+    return [each for path in sorted((RENDERED / tree / "manifests").glob("*.yaml")) for each in documents(path)]
+
+
+def releases(tree: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = documents(RENDERED / tree / "helmfile.yaml")[0]["releases"]
+    return found
+
+
+def application_set() -> dict[str, Any]:
+    found: dict[str, Any] = documents(EXAMPLES / "argocd/applicationset.yaml")[0]["spec"]
+    return found
+
+
+@pytest.mark.parametrize("tree", TREES)
+def test_all_releases_of_a_directory_are_in_one_namespace(tree: str) -> None:
+    """So that one destination is right for every object, and the first release says which."""
+    assert len({release["namespace"] for release in releases(tree)}) == 1
+
+
+@pytest.mark.parametrize("tree", TREES)
+def test_an_object_names_that_namespace_or_none(tree: str) -> None:
+    namespaces = {each["metadata"].get("namespace") for each in objects(tree) if each["kind"] not in CLUSTER_WIDE}
+    assert namespaces == {None, releases(tree)[0]["namespace"]}
+
+
+@pytest.mark.parametrize("tree", TREES)
+def test_no_object_needs_helm_to_come_in_turn(tree: str) -> None:
+    """No hooks, no object twice, no Namespace: what is applied in any order, until all is there."""
+    found = objects(tree)
+    assert [
+        each["metadata"]["name"] for each in found if "helm.sh/hook" in str(each["metadata"].get("annotations"))
+    ] == []
+    assert len({(each["kind"], each["metadata"]["name"]) for each in found}) == len(found)
+    assert "Namespace" not in {each["kind"] for each in found}
+
+
+@pytest.mark.parametrize("tree", TREES)
+def test_the_project_allows_what_is_cluster_wide_and_no_more(tree: str) -> None:
+    (project,) = documents(EXAMPLES / "argocd/project.yaml")
+    allowed = {each["kind"] for each in project["spec"]["clusterResourceWhitelist"]}
+    assert {each["kind"] for each in objects(tree)} & CLUSTER_WIDE <= allowed == CLUSTER_WIDE
+    (destination,) = project["spec"]["destinations"]
+    assert fnmatch.fnmatch(releases(tree)[0]["namespace"], destination["namespace"])
+
+
+def test_the_application_reads_the_namespace_out_of_helmfile() -> None:
+    spec = application_set()
+    assert spec["goTemplate"] is True
+    assert spec["template"]["spec"]["destination"]["namespace"] == "{{ (index .releases 0).namespace }}"
+    for generator in spec["generators"]:
+        for file in generator["git"]["files"]:
+            assert re.fullmatch(r"rendered/[a-z0-9-]+/[a-z0-9.-]+/helmfile\.yaml", file["path"])
+
+
+def test_the_application_syncs_manifests_of_the_project() -> None:
+    template = application_set()["template"]["spec"]
+    (project,) = documents(EXAMPLES / "argocd/project.yaml")
+    assert template["source"]["path"] == "{{ .path.path }}/manifests"
+    assert template["project"] == project["metadata"]["name"]
+    assert template["source"]["repoURL"] in project["spec"]["sourceRepos"]
+    assert {"CreateNamespace=true", "SkipDryRunOnMissingResource=true"} <= set(template["syncPolicy"]["syncOptions"])
+
+
+def test_flux_applies_manifests_into_a_namespace_that_it_makes() -> None:
+    namespace, kustomization = documents(EXAMPLES / "flux/deployment.yaml")
+    (source,) = documents(EXAMPLES / "flux/source.yaml")
+    spec = kustomization["spec"]
+    assert spec["targetNamespace"] == namespace["metadata"]["name"]
+    assert spec["sourceRef"] == {"kind": source["kind"], "name": source["metadata"]["name"]}
+    assert re.fullmatch(r"\./rendered/[a-z0-9-]+/[a-z0-9.-]+/manifests", spec["path"])
+
+
+def test_flux_fetches_manifests_and_nothing_else(tmp_path: Path) -> None:
+    """The ignore list has the form of .gitignore, so git says what it leaves."""
+    import shutil
+    import subprocess
+
+    if shutil.which("git") is None:
+        pytest.skip("git is not installed")
+    (source,) = documents(EXAMPLES / "flux/source.yaml")
+    kept = "rendered/chat/p5.48xlarge/manifests/1-gateway.yaml"
+    for name in (
+        kept,
+        "paths/chat.yaml",
+        "rendered/chat/p5.48xlarge/values/ms.yaml",
+        "rendered/chat/llmdgen.lock",
+        "x",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("")
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    (tmp_path / ".git/info/exclude").write_text(source["spec"]["ignore"])
+    command = ["git", "-C", str(tmp_path), "ls-files", "--others", "--exclude-standard"]
+    seen = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert kept in seen
+    assert set(seen) <= {kept, "rendered/chat/llmdgen.lock"}
