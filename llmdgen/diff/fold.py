@@ -9,6 +9,7 @@ from msgspec import Struct
 from llmdgen.diff.compare import Change, changes
 from llmdgen.diff.reading import Files, state
 from llmdgen.diff.rules import WEIGHTS, Consequence, Step, consequences
+from llmdgen.diff.size import Growth, Size, grouped, size
 from llmdgen.diff.state import Key, Value
 
 TargetName = tuple[str, str]
@@ -47,11 +48,12 @@ class Lone(Struct, frozen=True):
 
 
 class Difference(Struct, frozen=True):
-    """Everything that differs between two sides, and how many targets both have."""
+    """Everything that differs between two sides, how many targets both have, and the size of those that differ."""
 
     lone: tuple[Lone, ...]
     sections: tuple[Section, ...]
     compared: int
+    sizes: tuple[Growth, ...] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -66,6 +68,7 @@ def difference(old: Side, new: Side) -> Difference:
     """
     pairs = _pairs(old, new)
     found: dict[TargetName, tuple[list[Line], list[Consequence]]] = {}
+    sizes: list[tuple[str, str, Size, Size]] = []
     for before, after in pairs:
         if dict(old[before]) == dict(new[after]):
             continue
@@ -73,12 +76,17 @@ def difference(old: Side, new: Side) -> Difference:
         changed = changes(step_old, step_new)
         if changed:
             step = Step(step_old, step_new, changed)
+            sizes.append((*after, size(step_old), size(step_new)))
             found[after] = (_fold_roles(changed), _fold_consequences(consequences(step)))
     paired_old, paired_new = {before for before, _ in pairs}, {after for _, after in pairs}
     lone = [Lone(*key, is_added=False) for key in old if key not in paired_old]
     lone += [Lone(*key, is_added=True) for key in new if key not in paired_new]
     lone.sort(key=lambda each: (each.name, each.target, each.is_added))
-    return Difference(tuple(lone), _sections(found), len(pairs))
+    for each in lone:
+        key = (each.name, each.target)
+        one = size(state(*key, (new if each.is_added else old)[key]))
+        sizes.append((*key, Size(), one) if each.is_added else (*key, one, Size()))
+    return Difference(tuple(lone), _sections(found), len(pairs), grouped(sizes))
 
 
 def _pairs(old: Side, new: Side) -> list[tuple[TargetName, TargetName]]:

@@ -20,6 +20,10 @@ def write(found: Difference) -> str:
         "targetsCompared": found.compared,
         "added": [{"name": each.name, "target": each.target} for each in found.lone if each.is_added],
         "removed": [{"name": each.name, "target": each.target} for each in found.lone if not each.is_added],
+        "sizes": [
+            {"name": each.name, "targets": each.targets, "before": each.before, "after": each.after}
+            for each in found.sizes
+        ],
         "sections": [_section(section) for section in found.sections],
     }
     return msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n"

@@ -18,6 +18,13 @@ def write(found: Difference) -> str:
     if found.is_empty:
         return f"**llmdgen diff:** {words.nothing(found)}.\n"
     parts = ["### llmdgen diff"]
+    if found.sizes:
+        parts.append(
+            "\n".join(
+                f"- size of {_code(name)} on {', '.join(map(_code, targets))}: {_escaped(said)}"
+                for name, targets, said in words.sizes(found)
+            )
+        )
     if found.lone:
         parts.append(
             "\n".join(f"- {'added' if each.is_added else 'removed'}: {_code(words.lone(each))}" for each in found.lone)
@@ -28,6 +35,9 @@ def write(found: Difference) -> str:
 
 
 def _section(section: Section) -> list[str]:
+    lines = words.lines(section)
+    if not lines and not section.consequences:
+        return []
     targets = ", ".join(map(_code, section.targets))
     parts = [f"#### {_code(section.name)} on {targets}"]
     if section.consequences:
@@ -37,11 +47,11 @@ def _section(section: Section) -> list[str]:
                 for each in section.consequences
             )
         )
-    if not section.lines:
+    if not lines:
         return parts
-    table = "\n".join(("| | what | before | after | |", "|---|---|---|---|---|", *map(_row, section.lines)))
-    if len(section.lines) > ROWS:
-        table = f"<details>\n<summary>{len(section.lines)} changes</summary>\n\n{table}\n\n</details>"
+    table = "\n".join(("| | what | before | after | |", "|---|---|---|---|---|", *map(_row, lines)))
+    if len(lines) > ROWS:
+        table = f"<details>\n<summary>{len(lines)} changes</summary>\n\n{table}\n\n</details>"
     return [*parts, table]
 
 

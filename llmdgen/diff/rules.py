@@ -1,9 +1,16 @@
 """What changes do to a deployment that runs: every consequence that llmdgen knows, one function each.
 
 They follow from the charts of a release (the scheduler's Deployment is Recreate and does not watch its ConfigMap, a
-role's Deployment has the default rolling update), from Kubernetes (a selector cannot change), from the AWS load
-balancer controller (scheme and type replace a load balancer, a target type its target groups) and from LMCache (what
-its keys hold). A change without a rule has no consequence here, and is shown all the same.
+role's Deployment has the default rolling update) and from Kubernetes (a selector cannot change). Read in sources:
+
+- LeaderWorkerSet v0.7.0, api/leaderworkerset/v1: maxUnavailable 1 and maxSurge 0 by default, so that groups are
+  replaced one after the other; pkg/webhooks: a group's size may change.
+- AWS Load Balancer Controller (225f4456), pkg/deploy/elbv2: another scheme replaces a load balancer
+  (isSDKLoadBalancerRequiresReplacement), another target type its target groups; docs/guide/service/annotations.md: the
+  type must not be changed on a Service that exists. A name is not compared.
+- LMCache, lmcache/utils.py CacheEngineKey: model name, world size, worker, hash of the chunk, type.
+
+A change without a rule has no consequence here, and is shown all the same.
 """
 
 from __future__ import annotations
@@ -44,7 +51,9 @@ SCHEDULER_CONFIG_TOPICS = frozenset({"plugin", "weight", "parameter"})
 # Facts of the model that every pod carries: volume, mount, arguments and the Secret's reference.
 MODEL_TOPICS = frozenset({"model", "secret"})
 # What LMCache makes its keys of: a stored block is found again only under the same.
-CACHE_KEYS = frozenset(("env PYTHONHASHSEED", "env LMCACHE_CHUNK_SIZE", "--kv-cache-dtype", "tensor parallelism"))
+CACHE_KEYS = frozenset(
+    ("env PYTHONHASHSEED", "env LMCACHE_CHUNK_SIZE", "--kv-cache-dtype", "--dtype", "tensor parallelism")
+)
 SHARED_CACHE = "storage cache of a pod"  # the disk tier is each pod's own, and goes with it
 SURGE = 0.25  # of a Deployment's replicas: Kubernetes' default for pods above and below the number asked for
 
@@ -129,7 +138,8 @@ def kind_of_workload(step: Step) -> Iterator[Consequence]:
 
 def pods_restart(step: Step) -> Iterator[Consequence]:
     """A changed pod template replaces every pod. A Deployment first starts a quarter more pods, and with fewer than
-    four replicas it removes none before a new one is ready; where the planned nodes have no room, it waits for ever."""
+    four replicas it removes none before a new one is ready; where the planned nodes have no room, it waits for ever. A
+    LeaderWorkerSet removes one group, then starts its successor."""
     if step.is_new or step.is_refused or step.changed("deployment", ("workload",)):
         return
     multinode = step.new.text("deployment", "workload", "workload") == "LeaderWorkerSet"
@@ -139,6 +149,12 @@ def pods_restart(step: Step) -> Iterator[Consequence]:
             continue
         yield Consequence("interrupts", f"{{roles}} pods restart, {how}; their prefix caches are lost", (role,))
         replicas = int(step.new.number(role, "replicas", "replicas"))
+        if multinode and int(step.old.number(role, "replicas", "replicas")) == 1:
+            yield Consequence(
+                "interrupts",
+                "the only {roles} group goes before its successor starts: nothing serves (downtime)",
+                (role,),
+            )
         instance = step.new.text(role, "placement", "instance type")
         gpus = int(step.new.number(role, "total", "GPUs of a pod"))
         free = int(step.new.number("capacity", "total", f"free GPUs on {instance}"))
@@ -207,10 +223,12 @@ def nodes_are_there(step: Step) -> Iterator[Consequence]:
     for each in step.changed("capacity", ("nodes",)):
         more = int(_number(each.new) - _number(each.old))
         name = each.key.name.removesuffix(" nodes")
+        own = name.removeprefix("ml.") == step.new.target and each.old is not None and each.new is not None
+        what = ("node" if abs(more) == 1 else "nodes") if own else name
         if more > 0:
-            yield Consequence("costs", f"{more} more {name} needed")
+            yield Consequence("costs", f"{more} more {what} needed")
         elif more < 0:
-            yield Consequence("note", f"{-more} {name} less needed")
+            yield Consequence("note", f"{-more} {what} less needed")
 
 
 def shorter_requests(step: Step) -> Iterator[Consequence]:
@@ -221,13 +239,23 @@ def shorter_requests(step: Step) -> Iterator[Consequence]:
                 yield Consequence("breaks", f"requests of more than {each.new} tokens are refused")
 
 
+def transfer_leaves_efa(step: Step) -> Iterator[Consequence]:
+    """Of NIXL's backends only LIBFABRIC drives EFA; UCX moves the same blocks over TCP, and says nothing."""
+    for role in ROLES:
+        for each in step.changed(role, ("connector",)):
+            if each.key.name == "NixlConnector backends" and _has_libfabric(each.old) and not _has_libfabric(each.new):
+                yield Consequence("costs", "KV blocks of {roles} no longer go over EFA, but over TCP", (role,))
+
+
 def stored_blocks(step: Step) -> Iterator[Consequence]:
     """What LMCache stored is found by a hash of tokens, chunk size, seed, model, type and tensor parallelism."""
     for role in ROLES:
         if not all(state.get(role, "cache", SHARED_CACHE) for state in (step.old, step.new)):
             continue
         names = [each.key.name for each in step.changed(role, POD_TOPICS) if each.key.name in CACHE_KEYS]
-        names += [f"model {each.key.name}" for each in step.changed("model", ("model",)) if each.key.name == "name"]
+        # vLLM tells LMCache the model as it was given to it: the name, or the path on a claim.
+        model = [each.key.name for each in step.changed("model", ("model",)) if each.key.name in ("name", "uri")]
+        names += [f"model {model[0]}"] if model else []
         if names:
             what = ", ".join(name.removeprefix("env ") for name in names)
             yield Consequence("costs", f"blocks on shared storage are not found again ({what} changed)", (role,))
@@ -286,8 +314,14 @@ def load_balancer(step: Step) -> Iterator[Consequence]:
         return
     for each in step.changed("gateway", ("annotation",)):
         what = each.key.name.removeprefix("load balancer ")
-        if what in ("scheme", "type"):
+        if what == "scheme":
             yield Consequence("breaks", f"the load balancer is replaced ({what} changed): its DNS name is a new one")
+        elif what == "type":
+            yield Consequence(
+                "breaks",
+                "the type of a Service that exists must not change: the load balancer may be left behind or exposed; "
+                "delete the Gateway first",
+            )
         elif what == "nlb-target-type":
             yield Consequence("interrupts", "the load balancer's target groups are replaced: open connections are cut")
         elif what == "name":
@@ -322,6 +356,7 @@ RULES: tuple[Rule, ...] = (
     pool_selects,
     nodes_are_there,
     model_is_loaded_again,
+    transfer_leaves_efa,
     stored_blocks,
     block_size_of_scheduler,
     replicas_of_a_role,
@@ -332,3 +367,7 @@ RULES: tuple[Rule, ...] = (
 
 def _number(value: object) -> float:
     return value if isinstance(value, int | float) else 0
+
+
+def _has_libfabric(value: object) -> bool:
+    return "LIBFABRIC" in (value if isinstance(value, tuple) else (value,))

@@ -1,4 +1,5 @@
-"""The difference for a terminal: a section for targets that change alike, a line a change, what follows below."""
+"""The difference for a terminal: sizes, then a section for targets that change alike, a line a change, what follows
+below."""
 
 from __future__ import annotations
 
@@ -13,14 +14,17 @@ def write(found: Difference, colour: bool = False) -> str:
     """The text, ending with a line break; `colour` writes ANSI sequences. Characters that do not print are escaped."""
     if found.is_empty:
         return f"{words.nothing(found)}\n"
-    blocks = []
+    sizes = [f"size of {name} on {', '.join(targets)}: {text}" for name, targets, text in words.sizes(found)]
+    blocks = ["\n".join(map(printable, sizes))] if sizes else []
     if found.lone:
         lines = []
         for each in found.lone:
             mark, tint, what = ("+", _GREEN, "added") if each.is_added else ("-", _RED, "removed")
             lines.append(_tinted(f"{mark} {printable(words.lone(each))}: {what}", tint, colour))
         blocks.append("\n".join(lines))
-    blocks += ["\n".join(_section(section, colour)) for section in found.sections]
+    for section in found.sections:
+        if words.lines(section) or section.consequences:
+            blocks.append("\n".join(_section(section, colour)))
     return "\n\n".join(blocks) + "\n"
 
 
@@ -31,7 +35,7 @@ def printable(text: str) -> str:
 
 def _section(section: Section, colour: bool) -> list[str]:
     lines = [_tinted(f"{printable(words.heading(section))}:", _BOLD, colour)]
-    lines += [_change(line, colour) for line in section.lines]
+    lines += [_change(line, colour) for line in words.lines(section)]
     for each in section.consequences:
         says = f"  => {each.weight}: {printable(words.consequence(each))}"
         lines.append(_tinted(says, _WEIGHTS[each.weight], colour))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from llmdgen.diff.fold import Difference, Line, Lone, Section
 from llmdgen.diff.rules import Consequence
+from llmdgen.diff.size import said
 from llmdgen.diff.state import Value
 from llmdgen.diff.yaml import compact
 
@@ -57,6 +58,26 @@ def delta(line: Line) -> str:
 def consequence(given: Consequence) -> str:
     """A consequence with its roles in place."""
     return given.says.replace("{roles}", " and ".join(given.roles))
+
+
+def lines(section: Section) -> list[Line]:
+    """The changes that a reader needs beside the sizes, which have the totals and a target's own nodes."""
+    return [
+        line
+        for line in section.lines
+        if line.subjects != ("capacity",) or (line.topic == "nodes" and None in (line.old, line.new))
+    ]
+
+
+def sizes(found: Difference) -> list[tuple[str, tuple[str, ...], str]]:
+    """A deployment, its targets and `nodes 1 -> 2, GPUs 8 -> 12, ...`; of several targets that stay as they are, that
+    they do."""
+    said_of: dict[tuple[str, str], list[str]] = {}
+    same = [each for each in found.sizes if each.before == each.after]
+    for each in found.sizes:
+        several = each in same and len([other for other in same if other.name == each.name]) > 1
+        said_of.setdefault((each.name, "as before" if several else said(each)), []).extend(each.targets)
+    return [(name, tuple(sorted(targets)), text) for (name, text), targets in said_of.items()]
 
 
 def heading(section: Section) -> str:

@@ -137,4 +137,19 @@ def test_what_differs_between_targets_has_sections_of_its_own() -> None:
 def test_targets_that_one_side_lacks_are_a_line_each() -> None:
     both = changed(PD, {"spec.instanceTypes": ["p5.48xlarge", "p5en.48xlarge"]})
     other = changed(PD, {"spec.instanceTypes": ["p5.48xlarge", "p6-b200.48xlarge"]})
-    assert write(compared(both, other)) == ("- chat on p5en.48xlarge: removed\n+ chat on p6-b200.48xlarge: added\n")
+    assert write(compared(both, other)) == (
+        "size of chat on p5en.48xlarge: gone, it had nodes 1, GPUs 8, EFA interfaces 16, pods 5\n"
+        "size of chat on p6-b200.48xlarge: new, nodes 1, GPUs 8, EFA interfaces 8, pods 5\n\n"
+        "- chat on p5en.48xlarge: removed\n+ chat on p6-b200.48xlarge: added\n"
+    )
+
+
+def test_a_change_of_six_targets_is_said_once() -> None:
+    types = ["p4d.24xlarge", "p5.48xlarge", "p5e.48xlarge", "p5en.48xlarge", "p6-b200.48xlarge", "p6-b300.48xlarge"]
+    six = changed(PD, {"spec.instanceTypes": types})
+    text = write(compared(six, changed(six, {"spec.decode.replicas": 2})))
+    assert text.count("decode replicas: 1 -> 2 (+1)") == 1
+    assert text.count("1 more node needed") == 1
+    assert text.startswith("size of chat on p4d.24xlarge: nodes 2 -> 3, GPUs 16 -> 24")
+    same = write(compared(six, changed(six, {"spec.decode.args.max-num-seqs": 64}))).partition("\n")[0]
+    assert same == f"size of chat on {', '.join(types)}: as before"

@@ -151,7 +151,8 @@ def test_a_target_of_one_revision_is_added(llmdgen: Llmdgen) -> None:
     git("add", "README")
     git("commit", "-qm", "start")
     commit(PD)
-    assert llmdgen("diff", "HEAD~1..HEAD") == (2, "+ chat on p5.48xlarge: added\n", "")
+    size = "size of chat on p5.48xlarge: new, nodes 1, GPUs 8, EFA interfaces 32, pods 5\n\n"
+    assert llmdgen("diff", "HEAD~1..HEAD") == (2, f"{size}+ chat on p5.48xlarge: added\n", "")
 
 
 @needs_git
