@@ -34,11 +34,15 @@ class Finding(Struct, frozen=True):
 
 
 class Place(Struct, frozen=True, order=True):
-    """A position in a file; line and column count from 1."""
+    """A position in a file; line and column count from 1.
+
+    `spec` is the file of the spec that the finding is about, where the place is in a base that it extends.
+    """
 
     path: str
     line: int = 1
     column: int = 1
+    spec: str = ""
 
 
 class Located(Struct, frozen=True):
@@ -51,10 +55,16 @@ class Located(Struct, frozen=True):
     def is_error(self) -> bool:
         return self.finding.severity is Severity.ERROR
 
+    @property
+    def about(self) -> str:
+        """What a report adds where the place is in a base, which many specs may extend."""
+        return f" (spec: {self.place.spec})" if self.place.spec else ""
+
     def __str__(self) -> str:
         place, finding = self.place, self.finding
+        what = f"{finding.severity.value} {finding.code}: {finding.says}"
         fix = f" (fix: {finding.fix})" if finding.fix else ""
-        return f"{place.path}:{place.line}:{place.column}: {finding.severity.value} {finding.code}: {finding.says}{fix}"
+        return f"{place.path}:{place.line}:{place.column}: {what}{fix}{self.about}"
 
 
 class SpecError(Exception):

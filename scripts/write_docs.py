@@ -18,7 +18,7 @@ import click
 from llmdgen.checks import load_all
 from llmdgen.checks.registry import RULES, Rule
 from llmdgen.cli.main import cli
-from llmdgen.spec.schema import FILE, schema
+from llmdgen.spec.schema import FILE, complete
 
 DOCS = Path(__file__).parent.parent / "docs"
 DIAGNOSTICS = DOCS / "diagnostics.md"
@@ -48,7 +48,8 @@ spec, with its reason: `suppress: [{code: GW004, reason: the security group admi
 SPEC_HEAD = f"""# The spec
 
 A spec is a YAML document of kind WellLitPath; a file may hold several. Unknown and duplicate keys, anchors, aliases
-and tags are errors. `prefill` has the fields of `decode`. [Paths](paths/README.md) says what each path decides.
+and tags are errors. `prefill` has the fields of `decode`. [Paths](paths/README.md) says what each path decides,
+[many specs](many-specs.md) how specs share what they have in common.
 
 Editors complete and check a spec that begins with `# yaml-language-server: $schema=../schemas/{FILE}`: VS Code with
 the YAML extension of Red Hat, and whatever else has a YAML language server. `llmdgen schema` prints that file.
@@ -86,7 +87,7 @@ def documents() -> dict[str, str]:
 def spec() -> str:
     """Every field of a spec, as the types describe it."""
     lines = [SPEC_HEAD]
-    for name, node in _objects("", schema()):
+    for name, node in _objects("", complete()):
         lines.append(f"## {name or 'The document'}\n")
         if name and node.get("description"):
             lines.append(f"{node['description']}\n")

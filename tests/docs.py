@@ -20,7 +20,7 @@ from msgspec import Struct
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 GENERATED = ("commands.md", "diagnostics.md", "spec.md")
-BESIDE = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
+BESIDE = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "examples/environments/README.md")
 BLOCK = re.compile(r"(?:^<!-- (?P<marker>[^\n]*?) -->\n)?^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.M | re.S)
 
 Kind = Literal["run", "exits", "not run", "output", "file", "append to", "shown"]
@@ -37,7 +37,7 @@ class Block(Struct, frozen=True):
 
 
 def pages() -> list[Path]:
-    """The README, what stands beside it, and the documentation."""
+    """The README, what stands beside it, the examples, and the documentation."""
     return [*(ROOT / name for name in BESIDE), *sorted(DOCS.rglob("*.md"))]
 
 

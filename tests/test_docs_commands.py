@@ -24,8 +24,8 @@ from llmdgen.cli.main import cli
 from .docs import ROOT, Block, blocks, pages
 from .tools import tools_folder
 
-IN_A_CHECKOUT = {"CONTRIBUTING.md", "docs/extending.md"}
-OF_A_CHECKOUT = ("llmdgen", "templates", "schemas", "paths", "pyproject.toml")
+IN_A_CHECKOUT = {"CONTRIBUTING.md", "docs/extending.md", "examples/environments/README.md"}
+OF_A_CHECKOUT = ("llmdgen", "templates", "schemas", "paths", "examples", "pyproject.toml")
 # How a program says what options it has; `git revert --help` would open a manual.
 HELP = {"helm": "--help", "helmfile": "--help", "kubectl": "--help", "git": "-h", "pip": "--help"}
 SHELL_WORDS = {"&&", "||", "|", ";", "&"}

@@ -7,20 +7,32 @@ from typing import Any
 import click
 
 from llmdgen.cli import options, status, work
-from llmdgen.cli.terminal import columns, report, say
+from llmdgen.cli.terminal import columns, report, say, visible
 from llmdgen.planning.model import Plan
+from llmdgen.spec.model import Spec
 
 
 @click.command()
 @click.argument("spec", type=click.Path())
 @options.instance_types()
-@click.option("--format", "form", type=click.Choice(["table", "json", "svg"]), default="table", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "json", "svg", "yaml"]),
+    default="table",
+    show_default=True,
+    help="yaml is the spec itself, with what it extends, and the place that each value comes from.",
+)
 def command(spec: str, instance_types: tuple[str, ...], form: str) -> int:
     """Show topology, placement and capacity of a spec on each of its instance types."""
     plans, findings = work.plans(spec, instance_types)
+    if form == "yaml":
+        _print_specs(work.read([spec])[0])
     report(findings)
     if any(found.is_error for found in findings):
         return status.ERROR
+    if form == "yaml":
+        return status.OK
     if form == "svg":
         _print_drawing(plans)
     elif form == "json":
@@ -28,6 +40,13 @@ def command(spec: str, instance_types: tuple[str, ...], form: str) -> int:
     else:
         say("\n\n".join(_table(plan) for plan in plans))
     return status.OK
+
+
+def _print_specs(specs: list[Spec]) -> None:
+    """The specs, whatever the checks say of them: they are what a finding is about."""
+    from llmdgen.rendering.merged import merged
+
+    click.echo(visible("---\n".join(map(merged, specs))), nl=False)
 
 
 def _print_drawing(plans: list[Plan]) -> None:

@@ -151,7 +151,8 @@ def _model(spec: Spec) -> ModelFacts | None:
         from llmdgen.facts.hf_config import ConfigError, read
 
         try:
-            return read(FilePath(spec.path).parent / model.config, model.name)
+            beside = spec.locate(("spec", "model", "config")).path
+            return read(FilePath(beside).parent / model.config, model.name)
         except ConfigError as error:
             _stop(spec, [problems.unusable_config(str(error))])
     for name in (argument(model), model.name):

@@ -13,13 +13,13 @@ _COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE
 
 
 def write(findings: Sequence[Located]) -> str:
-    """::error file=...,line=...,col=...,title=CODE::reason (fix: ...)"""
+    """::error file=...,line=...,col=...,title=CODE::reason (fix: ...); with the spec, where a base is at fault"""
     return "".join(f"{_command(each)}\n" for each in findings)
 
 
 def _command(each: Located) -> str:
     place, finding = each.place, each.finding
-    message = f"{finding.says} (fix: {finding.fix})" if finding.fix else finding.says
+    message = (f"{finding.says} (fix: {finding.fix})" if finding.fix else finding.says) + each.about
     properties = {"file": place.path, "line": str(place.line), "col": str(place.column), "title": finding.code}
     written = ",".join(f"{name}={_property(value)}" for name, value in properties.items())
     return f"::{_COMMANDS[finding.severity]} {written}::{_data(message)}"

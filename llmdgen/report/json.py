@@ -12,7 +12,10 @@ VERSION = 1
 
 
 def write(findings: Sequence[Located]) -> str:
-    """{"version": 1, "findings": [{"file", "line", "column", "code", "severity", "message", "fix"}]}"""
+    """{"version": 1, "findings": [{"file", "line", "column", "code", "severity", "message", "fix"}]}
+
+    A finding about a value of a base has the key "spec" too: the file of the spec that extends it.
+    """
     rows = [
         {
             "file": each.place.path,
@@ -22,6 +25,7 @@ def write(findings: Sequence[Located]) -> str:
             "severity": each.finding.severity.value,
             "message": each.finding.says,
             "fix": each.finding.fix,
+            **({"spec": each.place.spec} if each.place.spec else {}),
         }
         for each in findings
     ]

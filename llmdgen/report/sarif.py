@@ -52,7 +52,8 @@ def _rule(code: str) -> dict[str, Any]:
 
 def _result(each: Located, rule: int) -> dict[str, Any]:
     place, finding = each.place, each.finding
-    text = f"{finding.says}\nFix: {finding.fix}" if finding.fix else finding.says
+    text = f"{finding.says}{each.about}"
+    text = f"{text}\nFix: {finding.fix}" if finding.fix else text
     region = {"startLine": place.line, "startColumn": place.column}
     return {
         "ruleId": finding.code,

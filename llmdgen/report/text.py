@@ -25,7 +25,7 @@ def _coloured(each: Located) -> str:
     where = f"{_BOLD}{_visible(place.path)}:{place.line}:{place.column}:{_END}"
     what = f"{_COLOURS[finding.severity]}{finding.severity.value} {finding.code}:{_END}"
     fix = f" {_DIM}(fix: {_visible(finding.fix)}){_END}" if finding.fix else ""
-    return f"{where} {what} {_visible(finding.says)}{fix}"
+    return f"{where} {what} {_visible(finding.says)}{fix}{_visible(each.about)}"
 
 
 def _visible(text: str) -> str:

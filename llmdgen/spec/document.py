@@ -33,11 +33,13 @@ _IN_SCALARS = re.compile(f"{INVISIBLE.pattern}|[\u00a0\ud800-\udfff]")
 
 
 class Parsed(Struct, frozen=True):
-    """One document: `index` counts from 0; `damaged` are the routes whose value is not what the file says.
+    """One document of the file `path`: `index` counts from 0; `damaged` are the routes whose value is not what the
+    file says.
 
     The route of a merge key, (..., "<<"), is among the damaged: what it would have brought is missing.
     """
 
+    path: str
     index: int
     data: Any
     places: Places
@@ -120,7 +122,7 @@ class _Reader:
 
     def innermost(self) -> Position | None:
         """Where the innermost collection that is still open starts."""
-        return self.places[self.open[-1].route][1] if self.open else None
+        return _position_of(self.places[self.open[-1].route][1]) if self.open else None
 
     def look_for_invisible(self, text: str) -> None:
         found = INVISIBLE.search(text)
@@ -147,9 +149,9 @@ class _Reader:
             return
         if len(self.documents) >= MOST_DOCUMENTS:
             says = f"the file holds more than {MOST_DOCUMENTS} documents"
-            self.report("SPEC002", says, "split the file", self.places[()][1])
+            self.report("SPEC002", says, "split the file", _position_of(self.places[()][1]))
             raise _Stop
-        parsed = Parsed(len(self.documents), self.root, self.places, frozenset(self.damaged))
+        parsed = Parsed(self.path, len(self.documents), self.root, self.places, frozenset(self.damaged))
         self.documents.append(parsed)
 
     def mapping_start(self, event: Any) -> None:
@@ -215,7 +217,8 @@ class _Reader:
             self.damaged.add(route)
         else:
             frame.first_lines[key] = at[0]
-            self.places[route] = (at, at)
+            place = Place(self.path, *at)
+            self.places[route] = (place, place)
 
     def _collection(self, event: Any, container: Any) -> None:
         at = _position(event.start_mark)
@@ -249,22 +252,23 @@ class _Reader:
 
     def _place(self, value: Any, at: Position) -> Route:
         """Put a value where it belongs and remember its position. The first of two equal keys is kept."""
+        place = Place(self.path, *at)
         if not self.open:
             self.root = value
-            self.places[()] = (at, at)
+            self.places[()] = (place, place)
             return ()
         frame = self.open[-1]
         if isinstance(frame.container, list):
             route = (*frame.route, len(frame.container))
             frame.container.append(value)
-            self.places[route] = (at, at)
+            self.places[route] = (place, place)
             return route
         assert frame.key is not None
         route = (*frame.route, frame.key)
         is_merge = frame.key == "<<" and route in self.damaged
         if frame.key not in frame.container and not is_merge:
             frame.container[frame.key] = value
-            self.places[route] = (self.places[route][0], at)
+            self.places[route] = (self.places[route][0], place)
         frame.key = None
         return route
 
@@ -285,6 +289,10 @@ _HANDLERS = {
 
 def _position(mark: Any) -> Position:
     return mark.line + 1, mark.column + 1
+
+
+def _position_of(place: Place) -> Position:
+    return place.line, place.column
 
 
 def _is_text(key: str) -> bool:

@@ -41,6 +41,9 @@ ALSO_CALLED = {
     "instances": "spec.instanceTypes",
     "labels": "spec.values, under the chart that shall set them",
     "annotations": "spec.gateway.loadBalancer.annotations",
+    "base": "extends at the top of the document",
+    "bases": "extends at the top of the document",
+    "inherits": "extends at the top of the document",
 }
 
 

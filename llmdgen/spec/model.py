@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 
 from llmdgen.findings import Place, Route
+from llmdgen.spec.places import Places, locate
 
 API_VERSION = "llmdgen.dev/v1alpha1"
 KIND = "WellLitPath"
@@ -448,22 +449,32 @@ class Document(Base, frozen=True, kw_only=True):
 
     api_version: Annotated[Literal["llmdgen.dev/v1alpha1"], Meta(description="Version of this format.")]
     kind: Annotated[Literal["WellLitPath"], Meta(description="Kind of this document.")]
+    extends: Annotated[
+        Annotated[str, Meta(min_length=1)] | None,
+        Meta(
+            description="Path, from this file, of a spec or a part of one that says what this file does not. "
+            "Default: the file says everything itself.",
+            examples=["../bases/gpt-oss.yaml"],
+        ),
+    ] = None
     metadata: Annotated[Metadata, Meta(description="Name and namespace.")]
     spec: Annotated[PathSpec, Meta(description="The deployment.")]
 
 
 class Spec(Struct, frozen=True):
-    """One document of a spec file, validated, that knows its lines.
+    """One document of a spec file, validated, with what its bases say, that knows its lines.
 
     `path` is the file as it was named by the caller, `index` the document's number in it, from 0; `places` leads from
-    a route to (line, column) of its key and of its value, each counting from 1.
+    a route to the places of its key and of its value, in this file or in a base. `said` is the same document as plain
+    data, without defaults.
     """
 
     path: str
     index: int
     metadata: Metadata
     spec: PathSpec
-    places: dict[Route, tuple[tuple[int, int], tuple[int, int]]]
+    places: Places
+    said: dict[str, Any]
 
     @property
     def name(self) -> str:
@@ -474,10 +485,8 @@ class Spec(Struct, frozen=True):
         return self.metadata.namespace or f"llm-d-{self.metadata.name}"
 
     def locate(self, route: Route, on_key: bool = False) -> Place:
-        """The place of a route, or of the nearest part of it that the file holds."""
-        for length in range(len(route), -1, -1):
-            found = self.places.get(route[:length])
-            if found:
-                line, column = found[0 if on_key and length == len(route) else 1]
-                return Place(self.path, line, column)
-        return Place(self.path)
+        """The place of a route, or of the nearest part of it that the file or a base of it holds."""
+        place = locate(self.path, self.places, route, on_key)
+        if place.path == self.path:
+            return place
+        return Place(place.path, place.line, place.column, self.path)

@@ -1,21 +1,22 @@
-"""Where a route stands in its file."""
+"""Where a route stands: in which file, at which line and column."""
 
 from __future__ import annotations
 
 from llmdgen.findings import Place, Route
 
 Position = tuple[int, int]
-Places = dict[Route, tuple[Position, Position]]
-"""From a route to the (line, column) of its key and of its value, each counting from 1."""
+"""Line and column in a text, each counting from 1."""
+
+Places = dict[Route, tuple[Place, Place]]
+"""From a route to the places of its key and of its value. Those of a spec that extends another are in several files."""
 
 
 def locate(path: str, places: Places, route: Route, on_key: bool = False) -> Place:
-    """The place of a route, or of the nearest part of it that the file holds."""
+    """The place of a route, or of the nearest part of it that is there; the start of the file `path` without any."""
     for length in range(len(route), -1, -1):
         found = places.get(route[:length])
         if found:
-            line, column = found[0 if on_key and length == len(route) else 1]
-            return Place(path, line, column)
+            return found[0 if on_key and length == len(route) else 1]
     return Place(path)
 
 

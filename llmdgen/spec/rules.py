@@ -72,7 +72,8 @@ declare(
     "missing key",
     """
     apiVersion, kind, metadata.name, spec.path, spec.instanceTypes and spec.model.name have no default, nor has
-    cache.storage.claim where there is a storage cache.
+    cache.storage.claim where there is a storage cache. A spec that extends another may leave to its base all but
+    apiVersion, kind and metadata.name.
 
     Fails:  a spec without instanceTypes
     Passes: instanceTypes: [p5.48xlarge]
@@ -155,9 +156,9 @@ declare(
     "error",
     "a path that leaves its place",
     """
-    spec.model.config is read by the tool, on whichever machine it runs: it stays in the spec's directory, so that a
-    spec means the same in every checkout and cannot read other files. spec.cache.disk.path becomes a hostPath, in
-    which Kubernetes refuses .. .
+    spec.model.config is read by the tool, on whichever machine it runs: it stays in the directory of the file that
+    names it, so that a spec means the same in every checkout and cannot read other files. spec.cache.disk.path becomes
+    a hostPath, in which Kubernetes refuses .. .
 
     Fails:  config: ../../secrets/config.json
     Passes: config: ./config.json
@@ -229,7 +230,7 @@ declare(
     "a key without a value",
     """
     An empty loadBalancer: could mean "none" or "one with the defaults". Only args and values may hold null, since
-    their readers give it a meaning.
+    their readers give it a meaning. In a file that extends another, null deletes the key of the base.
 
     Fails:  loadBalancer:              with nothing below it
     Passes: loadBalancer: {}           an internal load balancer
@@ -256,6 +257,68 @@ declare(
 
     Fails:  {key: nvidia.com/gpu, operator: Exists, value: "true"}
     Passes: {key: nvidia.com/gpu, operator: Exists}
+""",
+)
+declare(
+    "SPEC023",
+    "error",
+    "a base outside of the repository",
+    """
+    `extends` names a file by its path from the file that says so, with / between directories. After symbolic links are
+    resolved it has to lie in the repository of the spec, the nearest directory above that holds .git; without one, in
+    the spec's own directory or below. So a spec means the same in every checkout, a review sees all of it, and it
+    cannot read other files of the machine that renders it.
+
+    Fails:  extends: /etc/llmdgen/base.yaml, https://example.com/base.yaml or ../../../elsewhere/base.yaml
+    Passes: extends: ../bases/gpt-oss.yaml
+""",
+)
+declare(
+    "SPEC024",
+    "error",
+    "a base that is not there, or is not one document",
+    """
+    A base is a YAML file of one document. Which of several was meant, nobody could see in the spec that extends it.
+
+    Fails:  extends: bases                         a directory
+    Passes: extends: bases/gpt-oss.yaml
+""",
+)
+declare(
+    "SPEC025",
+    "error",
+    "files that extend each other, or too many bases",
+    """
+    A chain of bases ends in a file that extends nothing, after at most eight. Two or three are what a reader keeps in
+    mind; `llmdgen plan SPEC --format yaml` shows which file a value comes from.
+
+    Fails:  a.yaml extends b.yaml, which extends a.yaml
+    Passes: production.yaml extends staging.yaml, which extends base.yaml
+""",
+)
+declare(
+    "SPEC026",
+    "error",
+    "a spec that extends another and has no name of its own",
+    """
+    metadata.name is not taken from a base. It names the rendered directory and the Helm releases, so that a second
+    spec of the same name would replace the first one's deployment.
+
+    Fails:  extends: staging.yaml, without metadata
+    Passes: extends: staging.yaml, metadata: {name: gpt-oss-production}
+""",
+)
+declare(
+    "SPEC027",
+    "error",
+    "null that deletes nothing",
+    """
+    In a file that extends another, null deletes the key of the base. Where the base has no such key, the key is
+    misspelt, or the base has changed, and what was to be deleted is still there. Under args and values null stays
+    instead, since their readers give it a meaning: it leaves out what the path or the chart sets.
+
+    Fails:  prefil: null               the base has prefill
+    Passes: prefill: null
 """,
 )
 _WHY = """

@@ -1,7 +1,8 @@
 """The JSON Schema of a spec, for editors and for pipelines that check specs without this tool.
 
 It is generated from the types in `llmdgen.spec.model`, with the names of paths, releases and instance types that the
-facts know. `python -m llmdgen.spec.schema` writes it to `schemas/`.
+facts know. A document with `extends` may leave out what its base says, and null deletes a key of the base; one without
+is complete. `python -m llmdgen.spec.schema` writes the schema to `schemas/`.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ IDENTITY = f"https://llmdgen.dev/schemas/{FILE}"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 INSTANCE_TYPES = ("p5.48xlarge", "p5en.48xlarge", "p6-b200.48xlarge", "ml.p5.48xlarge", "g6e.12xlarge")
 
+BASE = r"^[^/~\\][^\\]*\.ya?ml$"
+"""What `extends` looks like; whether it leads somewhere, only the tool can say."""
+
 _REFERENCE = "#/$defs/"
 # What each value of an enum means: the keyword that VS Code and the YAML language server show in a completion.
 _MEANINGS = "markdownEnumDescriptions"
@@ -30,6 +34,28 @@ _MEANINGS = "markdownEnumDescriptions"
 
 def schema() -> dict[str, Any]:
     """The schema as plain data, without references: each place holds what it takes."""
+    described = {"title": "WellLitPath", "description": "A deployment of an llm-d well-lit path on AWS."}
+    extends = {"if": {"required": ["extends"]}, "then": overlay(), "else": complete()}
+    return {"$schema": DIALECT, "$id": IDENTITY, **described, "type": "object", **extends}
+
+
+def overlay() -> dict[str, Any]:
+    """The schema of a document that extends another: only what each file has to say by itself is required."""
+    whole = complete()
+    keys = whole["properties"]
+    body: dict[str, Any] = _partial(whole)
+    body["properties"] |= {key: keys[key] for key in ("apiVersion", "kind")}
+    body["properties"]["extends"] = {**keys["extends"], "pattern": BASE}
+    body["properties"]["metadata"] = _not_null(body["properties"]["metadata"])
+    metadata = body["properties"]["metadata"]
+    metadata["properties"]["name"] = keys["metadata"]["properties"]["name"]
+    metadata["required"] = ["name"]
+    body["required"] = ["apiVersion", "kind", "extends", "metadata"]
+    return body
+
+
+def complete() -> dict[str, Any]:
+    """The schema of a document that stands by itself."""
     from llmdgen import paths
 
     (_, definitions) = msgspec.json.schema_components([Document], ref_template=_REFERENCE + "{name}")
@@ -50,8 +76,7 @@ def schema() -> dict[str, Any]:
     for role in ("prefill", "decode", "engine"):
         spec[role]["properties"]["args"]["propertyNames"] = {"pattern": FLAG_NAME}
         spec[role]["properties"]["env"]["propertyNames"] = {"pattern": ENV_NAME}
-    described = {"title": "WellLitPath", "description": "A deployment of an llm-d well-lit path on AWS."}
-    return {"$schema": DIALECT, "$id": IDENTITY, **body, **described}
+    return body
 
 
 def schema_text() -> str:
@@ -86,6 +111,30 @@ def _inlined(node: Any, definitions: dict[str, Any]) -> Any:
 
 def _release(release: Release) -> str:
     return f"vLLM {release.vllm}, NIXL {release.nixl}; {release.date}."
+
+
+def _partial(node: dict[str, Any]) -> dict[str, Any]:
+    """A mapping of which any key may be missing, or null. What is in a list replaces that of the base, and is whole."""
+    node = {key: value for key, value in node.items() if key not in ("required", "default")}
+    if "properties" in node:
+        node["properties"] = {key: _or_null(_partial(each)) for key, each in node["properties"].items()}
+    elif isinstance(node.get("additionalProperties"), dict):
+        node["additionalProperties"] = _or_null(node["additionalProperties"])
+    return node
+
+
+def _or_null(node: dict[str, Any]) -> dict[str, Any]:
+    if "anyOf" in node:
+        return {**node, "anyOf": [*node["anyOf"], {"type": "null"}]}
+    if "enum" in node:
+        node = {**node, "enum": [*node["enum"], None]}
+        if _MEANINGS in node:
+            node[_MEANINGS] = [*node[_MEANINGS], "Deletes what the base says."]
+    return {**node, "type": [node["type"], "null"]} if "type" in node else node
+
+
+def _not_null(node: dict[str, Any]) -> dict[str, Any]:
+    return {**node, "type": node["type"][0]}
 
 
 def _without_nulls(node: dict[str, Any]) -> dict[str, Any]:

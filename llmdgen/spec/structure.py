@@ -13,7 +13,7 @@ from llmdgen.spec.model import API_VERSION, KIND, Document
 from llmdgen.spec.names import misnamed
 from llmdgen.spec.words import described, quoted
 
-_TOP_KEYS = ("apiVersion", "kind", "metadata", "spec")
+_TOP_KEYS = ("apiVersion", "kind", "extends", "metadata", "spec")
 _GROUP = API_VERSION.partition("/")[0]
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from llmdgen.findings import Route
+from llmdgen.findings import Place, Route
 from llmdgen.spec.document import Parsed
 from llmdgen.spec.places import Places, Position
 
@@ -22,15 +22,21 @@ BROKEN = "(broken)"
 def inner_places(parsed: Parsed, lines: list[str]) -> Places:
     """The places inside every such block of a document. None of a text that is no literal block, or no YAML."""
     found: Places = {}
-    for route, (_, (line, column)) in parsed.places.items():
-        if len(route) < 2 or route[-2] != BLOCKS or lines[line - 1][column - 1 : column] != "|":
+    for route, (_, place) in parsed.places.items():
+        line, column = place.line, place.column
+        if not is_block(route) or lines[line - 1][column - 1 : column] != "|":
             continue
         text = _value(parsed.data, route)
         first = next((each for each in lines[line:] if each.strip()), "")
         indent = len(first) - len(first.lstrip(" "))
         for inner, key, value in _nodes(text) if isinstance(text, str) else ():
-            found[(*route, *inner)] = (_moved(key, line, indent), _moved(value, line, indent))
+            found[(*route, *inner)] = (_moved(key, place, indent), _moved(value, place, indent))
     return found
+
+
+def is_block(route: Route) -> bool:
+    """Whether the value of a route may be such a text, so that places below it are inside of the text."""
+    return route[-2:-1] == (BLOCKS,)
 
 
 def _nodes(text: str) -> Iterator[tuple[Route, Position, Position]]:
@@ -67,9 +73,9 @@ def _mark(node: Any) -> Position:
     return node.start_mark.line, node.start_mark.column
 
 
-def _moved(position: Position, line: int, indent: int) -> Position:
-    """From line and column of the text, which count from 0, to those of the file, which count from 1."""
-    return position[0] + line + 1, position[1] + indent + 1
+def _moved(position: Position, block: Place, indent: int) -> Place:
+    """From line and column of the text, which count from 0, to the place in the file of the block."""
+    return Place(block.path, position[0] + block.line + 1, position[1] + indent + 1)
 
 
 def _value(data: Any, route: Route) -> Any:

@@ -42,6 +42,27 @@ def test_the_drawing_is_of_one_instance_type(llmdgen: Llmdgen, spec: Path) -> No
     assert llmdgen("plan", "chat.yaml", "--format", "svg").code == 64
 
 
+def test_yaml_is_the_spec_with_its_base_and_the_place_of_each_value(llmdgen: Llmdgen, spec: Path) -> None:
+    over = "apiVersion: llmdgen.dev/v1alpha1\nkind: WellLitPath\nextends: chat.yaml\nmetadata: {name: eu}\n"
+    spec.with_name("eu.yaml").write_text(
+        f"{over}spec: {{cluster: {{zone: eu-west-1a}}}}\n---\n{over.replace('eu', 'us')}"
+    )
+    answer = llmdgen("plan", "eu.yaml", "--format", "yaml")
+    assert (answer.code, answer.err) == (0, "")
+    first, second = answer.out.split("---\n")
+    assert "    name: openai/gpt-oss-120b       # chat.yaml:9\n" in first
+    assert "    zone: eu-west-1a                # eu.yaml:5\n" in first
+    assert "  name: us" in second
+
+
+def test_yaml_is_shown_with_the_errors_of_its_values(llmdgen: Llmdgen, spec: Path) -> None:
+    spec.write_text(SPEC.replace("max-model-len", "max-model-length"))
+    answer = llmdgen("plan", "chat.yaml", "--format", "yaml")
+    assert answer.code == 1
+    assert "      max-model-length: 8192        # chat.yaml:12\n" in answer.out
+    assert "error VLLM001" in answer.err
+
+
 def test_a_wrong_spec_gives_its_errors_and_no_plan(llmdgen: Llmdgen, spec: Path) -> None:
     spec.write_text(SPEC.replace("path: pd", "path: dp"))
     answer = llmdgen("plan", "chat.yaml")

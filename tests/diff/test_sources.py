@@ -46,6 +46,18 @@ def commit(spec: dict[str, Any], where: str = "rendered") -> None:
     git("commit", "-qm", "render")
 
 
+def test_specs_are_compared_with_what_they_extend(llmdgen: Llmdgen) -> None:
+    base = {key: value for key, value in PD.items() if key != "metadata"}
+    over = {**{key: PD[key] for key in ("apiVersion", "kind", "metadata")}, "extends": "base.yaml"}
+    spec_file("base.yaml", base)
+    whole, extending = spec_file("whole.yaml", PD), spec_file("over.yaml", over)
+    assert llmdgen("diff", whole, extending) == (0, SAME.format("1 target"), "")
+    spec_file("over.yaml", {**over, "spec": {"decode": {"args": {"max-num-seqs": 64}}}})
+    code, out, _ = llmdgen("diff", whole, extending)
+    assert code == 2
+    assert "max-num-seqs" in out
+
+
 @pytest.fixture
 def repository(llmdgen: Llmdgen) -> Llmdgen:
     """A repository with two commits on main that differ in one flag, and a branch from the first with another."""

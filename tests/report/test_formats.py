@@ -37,6 +37,19 @@ def test_text_is_one_line_a_finding() -> None:
     ]
 
 
+def test_a_finding_in_a_base_names_the_spec_in_every_format() -> None:
+    found = [Located(ERROR.finding, Place("base.yaml", 10, 5, "specs/a.yaml"))]
+    said = "unknown key 'replica' (fix: did you mean replicas?) (spec: specs/a.yaml)"
+    assert write("text", found) == f"base.yaml:10:5: error SPEC005: {said}\n"
+    assert write("github", found) == f"::error file=base.yaml,line=10,col=5,title=SPEC005::{said}\n"
+    assert "\033[2m(fix: did you mean replicas?)\033[0m (spec: specs/a.yaml)" in write_text(found, colour=True)
+    (result,) = json.loads(write("sarif", found))["runs"][0]["results"]
+    assert result["message"]["text"].startswith("unknown key 'replica' (spec: specs/a.yaml)\n")
+    (row,) = json.loads(write("json", found))["findings"]
+    assert (row["file"], row["spec"]) == ("base.yaml", "specs/a.yaml")
+    assert "spec" not in json.loads(write("json", [ERROR]))["findings"][0]
+
+
 def test_coloured_text_holds_the_same_words() -> None:
     import re
 

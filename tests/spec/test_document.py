@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from llmdgen.findings import Place
 from llmdgen.spec.document import MOST_DOCUMENTS, MOST_LEVELS, read
 from llmdgen.spec.places import locate
 
@@ -13,8 +14,8 @@ def findings(text: str) -> list[str]:
 def test_every_key_and_value_knows_its_place() -> None:
     (document,) = read("a:\n  - b: 1\n    c: [x, y]\n", "a.yaml").documents
     assert document.data == {"a": [{"b": 1, "c": ["x", "y"]}]}
-    assert document.places[("a", 0, "c")] == ((3, 5), (3, 8))
-    assert document.places[("a", 0, "c", 1)] == ((3, 12), (3, 12))
+    assert document.places[("a", 0, "c")] == (Place("a.yaml", 3, 5), Place("a.yaml", 3, 8))
+    assert document.places[("a", 0, "c", 1)] == (Place("a.yaml", 3, 12), Place("a.yaml", 3, 12))
 
 
 def test_a_place_that_the_file_does_not_hold_is_that_of_its_nearest_parent() -> None:
@@ -25,8 +26,8 @@ def test_a_place_that_the_file_does_not_hold_is_that_of_its_nearest_parent() -> 
 
 def test_columns_count_characters_and_lines_end_as_on_any_system() -> None:
     (document,) = read("é: ü\r\nb: 1\rc: 2\n", "a.yaml").documents
-    assert document.places[("é",)] == ((1, 1), (1, 4))
-    assert document.places[("c",)] == ((3, 1), (3, 4))
+    assert document.places[("é",)] == (Place("a.yaml", 1, 1), Place("a.yaml", 1, 4))
+    assert document.places[("c",)] == (Place("a.yaml", 3, 1), Place("a.yaml", 3, 4))
 
 
 def test_documents_are_counted_without_the_empty_ones() -> None:

@@ -14,13 +14,14 @@ from hypothesis import strategies as st
 from llmdgen.facts import catalogue
 from llmdgen.resources import SCHEMAS
 from llmdgen.spec.document import Parsed
-from llmdgen.spec.schema import FILE, schema, schema_text
+from llmdgen.spec.schema import FILE, complete, schema, schema_text
 from llmdgen.spec.structure import build
 from llmdgen.spec.texts import FLAG_NAME
 
 from .conftest import FULL
 
 SCHEMA = schema()
+COMPLETE = complete()
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 STRUCTURAL = {f"SPEC{number:03}" for number in (5, 6, 7, 8, 11, 16, 17, 19, 20)}
 VALUES = (
@@ -62,7 +63,19 @@ def test_the_file_is_what_the_types_say() -> None:
 def test_the_schema_is_a_schema_without_references() -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
     assert "$ref" not in schema_text()
-    assert "null" not in [word.strip(' ",') for word in schema_text().split()]
+    assert None not in types(COMPLETE)
+
+
+def types(node: Any) -> list[Any]:
+    """What a schema names as types and choices, null as None."""
+    if isinstance(node, list):
+        return [found for each in node for found in types(each)]
+    if not isinstance(node, dict):
+        return []
+    kinds = node.get("type", [])
+    named = [*(kinds if isinstance(kinds, list) else [kinds]), *node.get("enum", ())]
+    inner = [found for each in node.values() for found in types(each)]
+    return [None if each == "null" else each for each in named if isinstance(each, str | None)] + inner
 
 
 def fields(node: dict[str, Any], at: str = "") -> Iterator[tuple[str, dict[str, Any], bool]]:
@@ -73,7 +86,7 @@ def fields(node: dict[str, Any], at: str = "") -> Iterator[tuple[str, dict[str, 
         yield from fields(value.get("items", {}), f"{at}.{key}[]")
 
 
-FIELDS = list(fields(SCHEMA))
+FIELDS = list(fields(COMPLETE))
 
 
 def test_every_mapping_of_the_format_is_closed() -> None:
@@ -109,7 +122,7 @@ def test_every_value_of_an_enum_says_what_it_means() -> None:
 
 
 def test_the_meaning_of_a_value_stands_at_its_place() -> None:
-    platform = SCHEMA["properties"]["spec"]["properties"]["platform"]
+    platform = COMPLETE["properties"]["spec"]["properties"]["platform"]
     assert "SageMaker HyperPod" in platform["markdownEnumDescriptions"][platform["enum"].index("hyperpod")]
 
 
@@ -134,7 +147,7 @@ def test_defaults_of_a_path_are_those_of_its_settings() -> None:
 
 def test_good_specs_are_valid() -> None:
     VALIDATOR.validate(FULL)
-    assert build(Parsed(0, FULL, {}))[1] == []
+    assert build(Parsed("", 0, FULL, {}))[1] == []
 
 
 def test_every_flag_of_every_release_can_be_written() -> None:
@@ -157,7 +170,7 @@ ROUTES = sorted(routes(FULL), key=str)
 def agree(data: Any) -> None:
     """A spec is refused by its structure exactly where the schema refuses it."""
     by_schema = next(iter(VALIDATOR.iter_errors(data)), None)
-    _, findings = build(Parsed(0, data, {}))
+    _, findings = build(Parsed("", 0, data, {}))
     ours = [
         each
         for each in findings
@@ -194,6 +207,62 @@ def test_the_schema_and_the_types_agree_on_missing_and_added_keys(route: tuple[A
         else:
             parent["unheard-of"] = "x"
     agree(data)
+
+
+OVERLAY = {key: FULL[key] for key in ("apiVersion", "kind")} | {"extends": "base.yaml", "metadata": {"name": "a"}}
+
+
+def is_valid(data: Any) -> bool:
+    return VALIDATOR.is_valid(data)
+
+
+def test_a_file_that_extends_another_may_leave_out_all_but_what_it_is_and_its_name() -> None:
+    assert is_valid(OVERLAY)
+    assert is_valid({**FULL, "extends": "../bases/gpt-oss.yml"})
+    assert not is_valid({key: value for key, value in OVERLAY.items() if key != "extends"})
+    for key in OVERLAY:
+        assert not is_valid({each: value for each, value in OVERLAY.items() if each != key}), key
+
+
+@pytest.mark.parametrize("key", ["apiVersion", "kind", "extends", "metadata"])
+def test_what_a_file_has_to_say_itself_cannot_be_null(key: str) -> None:
+    assert not is_valid({**OVERLAY, key: None})
+
+
+def test_any_key_of_a_mapping_may_be_null_where_there_is_a_base() -> None:
+    named = [route for route in ROUTES if isinstance(route[-1], str) and not any(isinstance(key, int) for key in route)]
+    for route in named:
+        data = copy.deepcopy(FULL)
+        change(data, route, None)
+        if route[:-1] != () and route != ("metadata", "name"):
+            assert is_valid({**data, "extends": "base.yaml"}), route
+    assert is_valid({**OVERLAY, "spec": None})
+    assert is_valid({**OVERLAY, "spec": {"gateway": {"loadBalancer": {"annotations": {"a": None}}}}})
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"unheard-of": 1},
+        {"decode": {"replica": None}},
+        {"decode": {"replicas": "2"}},
+        {"instanceTypes": []},
+        {"instanceTypes": [None]},
+        {"cluster": {"tolerations": [{"key": None}]}},
+        {"suppress": [{"code": "GW004"}]},
+        {"platform": "gke"},
+    ],
+    ids=str,
+)
+def test_what_a_file_with_a_base_says_is_checked(spec: Any) -> None:
+    assert not is_valid({**OVERLAY, "spec": spec})
+
+
+@pytest.mark.parametrize(
+    "path", ["", "/etc/base.yaml", "~/base.yaml", "bases\\base.yaml", "base.json", "bases", 3, ["base.yaml"]], ids=str
+)
+def test_an_editor_sees_a_path_that_cannot_lead_to_a_base(path: Any) -> None:
+    assert not is_valid({**OVERLAY, "extends": path})
 
 
 def change(data: Any, route: tuple[Any, ...], value: Any) -> None:

@@ -1,0 +1,175 @@
+"""A spec that extends another: the chain of its bases, and all of them merged.
+
+What is asked of each file: that it is a spec of this version and kind and says so, and that what it extends can be
+used. What is asked of the spec alone: a name of its own. Everything else is asked of the merged document, whose every
+value knows the file that it comes from.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from llmdgen.findings import Finding, Located, Route, Severity, SpecError
+from llmdgen.spec.bases import Tree, Unusable
+from llmdgen.spec.document import Parsed
+from llmdgen.spec.merge import Idle, merge
+from llmdgen.spec.model import API_VERSION, KIND
+from llmdgen.spec.names import LONGEST_NAME
+from llmdgen.spec.places import locate
+from llmdgen.spec.read import documents, text_of, without_secrets
+from llmdgen.spec.structure import foreign
+from llmdgen.spec.words import described, dotted, quoted
+
+MOST_BASES = 8
+KEY = "extends"
+NAME: Route = ("metadata", "name")
+
+
+def extended(spec: Parsed) -> tuple[Parsed | None, list[Located]]:
+    """A spec over its bases, None where one of them cannot be used; and what is wrong on the way there.
+
+    The spec has to be a mapping, and of this version and kind as far as it says.
+    """
+    layers = [spec]
+    findings = [*_unsaid(spec)]
+    nameless = _name(spec) is None
+    tree = Tree(spec.path)
+    while KEY in layers[-1].data:
+        base, found = _base(layers, tree)
+        findings += found
+        if base is None:
+            return None, findings + [_nameless(layers)] * nameless
+        findings += _unsaid(base)
+        layers.append(base)
+    merged = layers[-1]
+    for layer in reversed(layers[:-1]):
+        merged, idle = merge(without(merged, NAME), without(layer, (KEY,)))
+        findings += [_idle(each, layer) for each in idle if each.at != NAME]
+    # A key in one file and a value in another may be a secret together.
+    hidden, merged = without_secrets(merged)
+    if nameless:
+        findings.append(_nameless(layers))
+        metadata = merged.data.get("metadata", {})
+        if isinstance(metadata, dict):
+            merged.data["metadata"] = {"name": "unnamed", **metadata}  # said once is enough
+    return merged, findings + hidden
+
+
+def _base(layers: list[Parsed], tree: Tree) -> tuple[Parsed | None, list[Located]]:
+    """What the last of the layers extends, None where it cannot be used; and what is wrong with it."""
+    by = layers[-1]
+    said = by.data[KEY]
+    if not isinstance(said, str) or not said:
+        return None, [_unnamed(said, by)]
+    try:
+        path = tree.base(said, by.path)
+    except Unusable as error:
+        return None, [_found(error.code, error.says, error.fix, by)]
+    circle = _circle([layer.path for layer in layers], path)
+    if circle:
+        return None, [_found("SPEC025", circle, "let one of them stand without the others", by)]
+    if len(layers) > MOST_BASES:
+        says = f"{quoted(layers[0].path, bare=True)} has more than {MOST_BASES} bases, one on top of the other"
+        return None, [_found("SPEC025", says, "merge some of them into one", by)]
+    try:
+        reading = documents(text_of(path), path)
+    except SpecError as error:
+        return None, list(error.findings)
+    findings = list(reading.findings)
+    if len(reading.documents) > 1:
+        says = f"{quoted(said)} holds {len(reading.documents)} documents, a base is one"
+        findings.append(_found("SPEC024", says, "give each a file of its own", by))
+    if len(reading.documents) != 1:
+        return None, findings
+    (base,) = reading.documents
+    stranger = foreign(base.data)
+    if stranger:
+        return None, [*findings, Located(stranger, locate(path, base.places, stranger.at, stranger.on_key))]
+    return base, findings
+
+
+def _unnamed(said: Any, by: Parsed) -> Located:
+    if said is None:
+        fix = "name the base after the colon, or delete the key"
+        return _found("SPEC019", f"{KEY} has no value", fix, by, on_key=True)
+    if said == "":
+        return _found("SPEC008", f"{KEY} is empty", "name the base, or delete the key", by)
+    fix = "name one file; a base may extend a further one" if isinstance(said, list) else "name one file"
+    return _found("SPEC007", f"{KEY} must be the path of one base, not {described(said)}", fix, by)
+
+
+def _circle(paths: list[str], path: str) -> str:
+    """In words, that a path is one of those above it already; empty where it is not."""
+    real = [os.path.realpath(each) for each in paths]
+    if os.path.realpath(path) not in real:
+        return ""
+    first = real.index(os.path.realpath(path))
+    if first == len(paths) - 1:
+        return "the file extends itself"
+    return f"the files extend each other: {' -> '.join(quoted(each, bare=True) for each in (*paths[first:], path))}"
+
+
+def _unsaid(layer: Parsed) -> Iterator[Located]:
+    """A file of the chain says by itself what it is, so that nobody has to open another to know."""
+    for key, value in (("apiVersion", API_VERSION), ("kind", KIND)):
+        if layer.data.get(key) is None and not _misspelt(layer.data, key):
+            yield _located("SPEC006", f"{key} is missing", f"add {key}: {value}", layer, (key,), on_key=True)
+
+
+def _misspelt(data: dict[str, Any], key: str) -> bool:
+    """Whether a key is there under another spelling, which is reported as such."""
+    from llmdgen.suggest import nearest
+
+    others = [each for each in data if each not in ("apiVersion", "kind", "metadata", "spec", KEY)]
+    return key not in data and bool(nearest(key, others, limit=1))
+
+
+def _nameless(layers: list[Parsed]) -> Located:
+    """A name is never that of a base: two specs of one name would be rendered into one directory."""
+    base = next((name for name in map(_name, layers[1:]) if isinstance(name, str)), "")
+    stem = os.path.splitext(os.path.basename(layers[0].path))[0]
+    proposal = re.sub(r"[^a-z0-9]+", "-", f"{base}-{stem}".lower())[:LONGEST_NAME].strip("-")
+    says = "metadata.name is missing" + (f", and {quoted(base)} is the name of its base" if base else "")
+    return _located("SPEC026", says, f"add metadata: {{name: {proposal or 'gpt-oss-production'}}}", layers[0], NAME)
+
+
+def _name(layer: Parsed) -> Any:
+    metadata = layer.data.get("metadata")
+    return metadata.get("name") if isinstance(metadata, dict) else None
+
+
+def _idle(null: Idle, layer: Parsed) -> Located:
+    from llmdgen.suggest import did_you_mean
+
+    says = f"null deletes a key of the base, and the base has no {quoted(dotted(null.at), bare=True)}"
+    fix = did_you_mean(str(null.at[-1]), null.known, listed_up_to=0) or "delete the line"
+    return _located("SPEC027", says, fix, layer, null.at, on_key=True)
+
+
+def without(parsed: Parsed, route: Route) -> Parsed:
+    """The document without a key, which it need not have."""
+    if route not in parsed.places:
+        return parsed
+    data = _cut(parsed.data, route)
+    places = {at: place for at, place in parsed.places.items() if at[: len(route)] != route}
+    return Parsed(parsed.path, parsed.index, data, places, parsed.damaged)
+
+
+def _cut(data: dict[str, Any], route: Route) -> dict[str, Any]:
+    first, *rest = route
+    if not rest:
+        return {key: value for key, value in data.items() if key != first}
+    return {key: _cut(value, tuple(rest)) if key == first else value for key, value in data.items()}
+
+
+def _found(code: str, says: str, fix: str, by: Parsed, on_key: bool = False) -> Located:
+    """A finding about what a document extends."""
+    return _located(code, says, fix, by, (KEY,), on_key)
+
+
+def _located(code: str, says: str, fix: str, layer: Parsed, at: Route, on_key: bool = False) -> Located:
+    finding = Finding(code, Severity.ERROR, says, fix, at, on_key)
+    return Located(finding, locate(layer.path, layer.places, at, on_key))

@@ -1,0 +1,67 @@
+"""The text of a file, and its documents without secrets: the same for a spec and for what it extends."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from llmdgen.findings import Finding, Located, Place, Severity, SpecError
+from llmdgen.spec import document, secrets, text_blocks
+from llmdgen.spec.places import position_of
+
+_BYTE_ORDER_MARK = "\ufeff"
+
+
+def text_of(name: str) -> str:
+    """The text of a file. Raises SpecError where there is none."""
+    start = Place(name)
+    try:
+        with open(name, "rb") as file:
+            content = file.read(document.MOST_BYTES + 1)
+    except FileNotFoundError:
+        raise SpecError([_error("SPEC010", "there is no such file", "check the path", start)]) from None
+    except IsADirectoryError:
+        raise SpecError([_error("SPEC010", "this is a directory", "name the spec file in it", start)]) from None
+    except PermissionError:
+        raise SpecError([_error("SPEC010", "the file may not be read", "let it be read", start)]) from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "its name is not one that the system takes"
+        raise SpecError([_error("SPEC010", f"the file cannot be read: {reason}", "check the path", start)]) from None
+    if len(content) > document.MOST_BYTES:
+        says = f"the file is larger than {document.MOST_BYTES // 1024} KiB"
+        raise SpecError([_error("SPEC002", says, "split it; a spec has about a hundred lines", start)])
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line, column = position_of(content[: error.start].decode("utf-8"), error.start)
+        says = f"the byte 0x{content[error.start]:02X} is not UTF-8"
+        raise SpecError([_error("SPEC001", says, "save the file as UTF-8", Place(name, line, column))]) from None
+
+
+def documents(text: str, name: str) -> document.Reading:
+    """The documents of a text, every secret in them masked, and what is wrong with the text."""
+    reading = _parsed(text, name)
+    cleaned = [without_secrets(each) for each in reading.documents]
+    hidden = [finding for found, _ in cleaned for finding in found]
+    return document.Reading(tuple(each for _, each in cleaned), (*reading.findings, *hidden))
+
+
+def without_secrets(parsed: document.Parsed) -> tuple[list[Located], document.Parsed]:
+    """The secrets that only show once the text is parsed, and a copy of the document without them."""
+    found, data = secrets.find_in_data(parsed.data, parsed.path, parsed.places)
+    return found, document.Parsed(parsed.path, parsed.index, data, parsed.places, parsed.damaged)
+
+
+# Parsing takes longer than all else that is done with a file, and many specs of a call may extend the same one. The
+# text is part of the key, so a file that changes meanwhile is parsed anew.
+@lru_cache(maxsize=64)
+def _parsed(text: str, name: str) -> document.Reading:
+    findings, masked = secrets.find(text.removeprefix(_BYTE_ORDER_MARK), name)
+    reading = document.read(masked, name)
+    if text_blocks.BLOCKS in masked:
+        for parsed in reading.documents:
+            parsed.places.update(text_blocks.inner_places(parsed, masked.splitlines()))
+    return document.Reading(reading.documents, (*findings, *reading.findings))
+
+
+def _error(code: str, says: str, fix: str, place: Place) -> Located:
+    return Located(Finding(code, Severity.ERROR, says, fix), place)
