@@ -9,7 +9,7 @@ import pytest
 from llmdgen.engine.check import Numbers, RoleSettings, check_role
 from llmdgen.engine.checks.settings import ENGINE_RULES
 from llmdgen.engine.facts import connectors, lmcache, taken, variables
-from llmdgen.engine.flags import FlagTable
+from llmdgen.engine.flags import FlagTable, flag_table
 from llmdgen.findings import Finding
 from tests.engine.cases import release_of
 
@@ -78,6 +78,12 @@ def test_a_finding_of_a_paths_own_flag_stands_at_the_path(table: FlagTable) -> N
 def test_an_unknown_flag_comes_with_what_to_write(table: FlagTable, name: str, fix: str) -> None:
     (finding,) = [each for each in found(table, {name: 1}) if each.code == "VLLM001"]
     assert (finding.fix, finding.on_key) == (fix, True)
+
+
+def test_a_flag_that_an_earlier_vllm_had_is_said_to_be_gone() -> None:
+    (finding,) = found(flag_table("v0.6.0"), {"logits-processor-pattern": "a"})
+    assert finding.says == "vLLM 0.17.1 has no flag --logits-processor-pattern: it is gone from vLLM 0.17.1"
+    assert finding.fix == "remove it"
 
 
 @pytest.mark.parametrize(

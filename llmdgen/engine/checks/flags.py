@@ -78,6 +78,9 @@ def _unknown(name: str, table: FlagTable) -> tuple[str, str]:
         return f"{name} is a key inside --{flag}", f"write {flag}: {{{key}: ...}}"
     lifetime = history().get(hyphened)
     if lifetime is not None:
+        gone = lifetime.missing_from
+        if gone and _number(gone) <= _number(table.vllm):
+            return f"{says}: it is gone from vLLM {gone}", "remove it"
         return f"{says}: it exists from vLLM {lifetime.first_seen}", "remove it, or choose a release with that vLLM"
     longer = table.starting_with(hyphened)
     if longer and len(hyphened) > 2:
@@ -87,3 +90,7 @@ def _unknown(name: str, table: FlagTable) -> tuple[str, str]:
 
 def _listed(names: tuple[str, ...]) -> str:
     return names[0] if len(names) == 1 else f"{len(names)} flags"
+
+
+def _number(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".") if part.isdigit())
