@@ -36,6 +36,7 @@ TOPICS = {
     "PRE": "Cluster prerequisites",
     "SEC": "Secrets",
     "SPEC": "The spec as a file",
+    "UPG": "Upgrades to another release",
     "VER": "Rendered manifests (llmdgen verify)",
     "VLLM": "vLLM's flags and environment",
 }

@@ -25,5 +25,6 @@ def load_all() -> None:
         "output.rules",
         "prerequisites.cluster",
         "preflight.rules",
+        "upgrade.rules",
     ):
         import_module(f"llmdgen.{module}")

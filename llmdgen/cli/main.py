@@ -26,6 +26,7 @@ COMMANDS = {
     "list": ("listing", "List paths, instance types, models or releases."),
     "schema": ("schema", "Print the JSON Schema of a spec."),
     "diff": ("diff", "Say what changed in meaning between specs, rendered trees or git revisions."),
+    "upgrade": ("upgrade", "Rewrite specs for a later llm-d release and show what changes."),
     "verify": ("verify", "Run helmfile and helm on rendered directories and check the manifests."),
     "preflight": ("preflight", "Ask a live cluster, read-only, whether it can run a spec."),
     "completion": ("completion", "Print the completion script of a shell."),

@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from llmdgen.diff.fold import Side
 from llmdgen.diff.limits import ALL_BYTES, FILE_BYTES, FILES
 from llmdgen.diff.problem import DiffError
 from llmdgen.diff.reading import MARKS, Files, is_read
+
+if TYPE_CHECKING:
+    from llmdgen.planning.model import Plan
 
 _DEPTH = 6  # directories below the one that was named
 _TOO_MUCH = "name one rendered directory"
@@ -18,15 +22,20 @@ _TOO_MUCH = "name one rendered directory"
 def spec_side(path: str) -> Side:
     """The targets of every spec in a file, rendered in memory. Raises SpecError where a spec cannot be planned."""
     from llmdgen.api import draft, targets
-    from llmdgen.rendering.files import files
     from llmdgen.spec.load import load_all
 
+    plans = [draft(spec, instance_type) for spec in load_all(path) for instance_type in targets(spec)]
+    return plans_side(plans, path)
+
+
+def plans_side(plans: Iterable[Plan], path: str) -> Side:
+    """The targets of plans, rendered in memory; `path` is where their specs come from."""
+    from llmdgen.rendering.files import files
+
     side: Side = {}
-    for spec in load_all(path):
-        for instance_type in targets(spec):
-            plan = draft(spec, instance_type)
-            made = {name: text for name, text in files(plan).items() if is_read(name)}
-            side[spec.name, plan.target] = Files(made, f"{path} on {plan.target}")
+    for plan in plans:
+        made = {name: text for name, text in files(plan).items() if is_read(name)}
+        side[plan.spec.name, plan.target] = Files(made, f"{path} on {plan.target}")
     return side
 
 

@@ -149,7 +149,7 @@ def commit(writing: Writing) -> None:
         for path, data in writing.replaces.items():
             final = os.path.join(writing.root, path)
             made += _make_directory(os.path.dirname(final))
-            staged[final] = _stage(final, data)
+            staged[final] = stage(final, data)
         begun = True
         for path in writing.removes:
             _remove(writing.root, path)
@@ -191,7 +191,7 @@ def _make_directory(path: str) -> list[str]:
     return missing[::-1]
 
 
-def _stage(final: str, data: bytes) -> str:
+def stage(final: str, data: bytes) -> str:
     """Write bytes beside the file they will become, never through something that stands there; the name they have."""
     folder, name = os.path.split(final)
     staged = os.path.join(folder, f".{name}.{os.getpid()}.new")

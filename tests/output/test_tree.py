@@ -176,14 +176,14 @@ def test_a_full_disk_leaves_everything_as_it_was(tmp_path: Path, monkeypatch: py
     write(tmp_path, {"p5": rendered(a_yaml="a\n", b_yaml="b\n")})
     before = files_below(tmp_path)
     writing = prepare(str(tmp_path), "chat", {"p5": rendered(a_yaml="A\n", new__c_yaml="C\n")})
-    stage = tree._stage
+    stage = tree.stage
 
     def full(final: str, data: bytes) -> str:
         if final.endswith("c.yaml"):
             raise OSError(28, "No space left on device", final)
         return stage(final, data)
 
-    monkeypatch.setattr(tree, "_stage", full)
+    monkeypatch.setattr(tree, "stage", full)
     with pytest.raises(OSError, match="No space left"):
         commit(writing)
     assert files_below(tmp_path) == before

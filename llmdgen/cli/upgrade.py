@@ -1,0 +1,144 @@
+"""`llmdgen upgrade`: spec files rewritten for a later llm-d release, and what that changes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from llmdgen.cli import options, status, work
+from llmdgen.cli.terminal import count, report, say, visible
+from llmdgen.diff.fold import Difference
+from llmdgen.findings import Located, Place, SpecError
+
+if TYPE_CHECKING:
+    from llmdgen.upgrade.run import Upgraded
+
+
+def _complete_releases(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    from llmdgen.facts.catalogue import release_names
+
+    return [name for name in release_names() if name.startswith(incomplete)]
+
+
+@click.command(
+    epilog="Exit codes: 0 upgraded, or nothing to do; 1 an error, and that file is as it was; 64 wrong usage."
+)
+@options.SPEC_FILES
+@click.option(
+    "--to",
+    "release",
+    metavar="RELEASE",
+    help="The llm-d release; default: the newest.",
+    shell_complete=_complete_releases,
+)
+@click.option("--dry-run", is_flag=True, help="Show everything and write nothing.")
+@click.option("--format", "form", type=click.Choice(["text", "markdown"]), default="text", show_default=True)
+def command(specs: tuple[str, ...], release: str | None, dry_run: bool, form: str) -> int:
+    """Rewrite specs for a later llm-d release: spec.release, and what that release needs otherwise.
+
+    Lines that need no change stay as they are to the byte. Shows the edits, what they do to the deployment, and what
+    all checks say of the new spec. A file is written only where nothing of it is wrong and nothing needs a person.
+    """
+    target = _known(release)
+    code = status.OK
+    for file in dict.fromkeys(specs):
+        if not _upgrade(file, target, dry_run, form):
+            code = status.ERROR
+    return code
+
+
+def _known(release: str | None) -> str:
+    """The release asked for, the newest where none is. Raises click.UsageError."""
+    from llmdgen.facts.catalogue import release_names
+    from llmdgen.upgrade.moves import newest
+
+    names = release_names()
+    if release is None:
+        return newest()
+    if release not in names:
+        from llmdgen.suggest import did_you_mean
+
+        raise click.UsageError(f"--to: release {release!r} is not known; {did_you_mean(release, names)}".rstrip("; "))
+    return release
+
+
+def _upgrade(file: str, release: str, dry_run: bool, form: str) -> bool:
+    """Upgrade one file, and whether that went well."""
+    from llmdgen.upgrade.effect import effect as look
+    from llmdgen.upgrade.run import upgrade
+
+    try:
+        upgraded = upgrade(_text(file), file, release)
+    except SpecError as error:
+        report(error.findings)
+        return False
+    if not upgraded.since:
+        _print(f"{file}: {release} already", "", None, (), form)
+        return True
+    effect = look(upgraded, release, work.plan)
+    unwritten = [] if effect.is_wrong or dry_run else _write(upgraded)
+    is_wrong = effect.is_wrong or bool(unwritten)
+    findings = (*unwritten, *effect.findings(is_written=not is_wrong and not dry_run))
+    title = f"{file}: from {' and '.join(upgraded.since)} to {release}"
+    if is_wrong:
+        title += f": nothing written, {count(sum(each.is_error for each in findings), 'error')}"
+    elif dry_run:
+        title += ": nothing written, because of --dry-run"
+    diff = "" if upgraded.is_refused else _edits(upgraded, form)
+    _print(title, diff, effect.difference, findings, form)
+    report(findings, notes=True)
+    return not is_wrong
+
+
+def _text(file: str) -> str:
+    """The text of a spec file. Raises SpecError where it cannot be read, or is no spec."""
+    from llmdgen.spec.load import load_all
+
+    if os.path.exists(file) and not os.path.isfile(file) and not os.path.isdir(file):
+        raise SpecError([_unwritable(file, "it is not a regular file")])
+    load_all(file)
+    with open(file, encoding="utf-8", newline="") as opened:
+        return opened.read()
+
+
+def _write(upgraded: Upgraded) -> list[Located]:
+    """Write the new text; why it could not be written."""
+    from llmdgen.output.replace import Irreplaceable, replace
+
+    try:
+        replace(upgraded.path, upgraded.new.encode())
+    except Irreplaceable as error:
+        return [_unwritable(upgraded.path, str(error))]
+    return []
+
+
+def _unwritable(file: str, reason: str) -> Located:
+    from llmdgen.upgrade.rules import NO_FILE, said
+
+    fix = "name the file itself, and see that it and its directory may be written"
+    return said(NO_FILE, Place(file), (), f"the file cannot be replaced: {reason}", fix)
+
+
+def _edits(upgraded: Upgraded, form: str) -> str:
+    from llmdgen.upgrade.show import edits
+
+    colour = form == "text" and sys.stdout.isatty()
+    return edits(visible(upgraded.path), upgraded.old, upgraded.new, colour)
+
+
+def _print(title: str, diff: str, difference: Difference | None, findings: tuple[Located, ...], form: str) -> None:
+    if form == "markdown":
+        from llmdgen.upgrade.show import markdown
+
+        click.echo(markdown(visible(title), diff, difference, findings), nl=True)
+        return
+    if diff:
+        click.echo(diff)
+    if difference is not None:
+        from llmdgen.diff.text import write
+
+        click.echo(write(difference, colour=sys.stdout.isatty()))
+    say(title)

@@ -1,0 +1,105 @@
+"""Which settings of a document a step to a release is about: what its upgrade.toml names, and what its vLLM lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from msgspec import Struct
+
+from llmdgen.engine.facts import variables
+from llmdgen.engine.flags import ConfigField, Flag, flag_table
+from llmdgen.findings import Route
+from llmdgen.upgrade.moves import Move, Moves
+
+SECTIONS = ("engine", "prefill", "decode")
+_PREFIX = "VLLM_"  # vLLM's own variables; of others nobody has a list
+
+
+class Case(Struct, frozen=True):
+    """A setting at a route of the spec, called `name` in words, and what becomes of it.
+
+    `root` is the route below which the move's `to` and `also` are read.
+    """
+
+    route: Route
+    name: str
+    move: Move
+    root: Route
+
+    @property
+    def target(self) -> Route:
+        return (*self.root, *self.move.to.split("."))
+
+    @property
+    def is_variable(self) -> bool:
+        return "env" in self.route[:3]
+
+
+def cases(data: Any, release: str, step: Moves) -> Iterator[Case]:
+    """Every setting of the document's data that the step to this release is about."""
+    for chart, moved in step.values.items():
+        root = ("spec", "values", chart)
+        for path, move in moved.items():
+            route = (*root, *path.split("."))
+            if _has(data, route):
+                yield Case(route, f"{path} of the {chart} values", move, root)
+    for section in SECTIONS:
+        yield from _variables(data, section, release, step)
+        yield from _flags(data, section, release, step)
+
+
+def type_of(release: str, path: str) -> str:
+    """The type of a flag or of a key in its JSON, as the release's tables have it; empty where they have it not."""
+    name, _, key = path.partition(".")
+    table = flag_table(release)
+    flag = table.get(name)
+    found: Flag | ConfigField | None = flag
+    if key and flag is not None:
+        found = table.configs.get(flag.config or "", {}).get(key)
+    return found.type if found is not None else ""
+
+
+def _variables(data: Any, section: str, release: str, step: Moves) -> Iterator[Case]:
+    args = ("spec", section, "args")
+    for name in _mapping(data, ("spec", section, "env")):
+        move = step.environment.get(name)
+        if move is None and name.startswith(_PREFIX) and name in variables(step.since).keys() - variables(release):
+            says = f"vLLM {flag_table(release).vllm} does not read it"
+            move = Move(says=says, fix="remove it, or set the flag that takes its place")
+        if move is not None:
+            yield Case(("spec", section, "env", name), name, move, args)
+
+
+def _flags(data: Any, section: str, release: str, step: Moves) -> Iterator[Case]:
+    args = ("spec", section, "args")
+    old, new = flag_table(step.since), flag_table(release)
+    gone = f"vLLM {new.vllm} does not have it"
+    for name, value in _mapping(data, args).items():
+        move = step.flags.get(name)
+        if move is None and name in old.flags and name not in new.flags:
+            move = Move(says=gone, fix="remove it; `llmdgen explain FLAG` knows every flag")
+        choice = step.choices.get(name, {}).get(value) if isinstance(value, str) else None
+        if move is not None or choice is not None:
+            yield Case((*args, name), f"--{name}", move or choice or Move(), args)
+            continue
+        flag = old.get(name)
+        before = old.configs.get(flag.config or "", {}) if flag else {}
+        after = new.configs.get(flag.config or "", {}) if flag else {}
+        for key in value if isinstance(value, dict) else ():
+            move = step.flags.get(f"{name}.{key}")
+            if move is None and key in before and key not in after:
+                move = Move(says=gone, fix="remove it")
+            if move is not None:
+                yield Case((*args, name, key), f"{key} of --{name}", move, args)
+
+
+def _has(data: Any, route: Route) -> bool:
+    return route[-1] in _mapping(data, route[:-1])
+
+
+def _mapping(data: Any, route: Route) -> dict[str, Any]:
+    """The mapping at a route, an empty one where there is none."""
+    for key in route:
+        data = data.get(key) if isinstance(data, dict) else None
+    return data if isinstance(data, dict) else {}

@@ -1,0 +1,121 @@
+"""What an upgraded file does: to the deployment, by the plans before and after, and to whoever reads its findings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from msgspec import Struct
+
+from llmdgen.api import draft, targets
+from llmdgen.diff.fold import Difference, difference
+from llmdgen.diff.sources import plans_side
+from llmdgen.findings import Located, Place, SpecError
+from llmdgen.planning.model import Plan
+from llmdgen.spec.load import parse
+from llmdgen.spec.model import Spec
+from llmdgen.upgrade.defaults import changed_defaults
+from llmdgen.upgrade.rules import BY_HAND
+from llmdgen.upgrade.run import Upgraded
+from llmdgen.upgrade.show import carried
+
+
+class Checked(Protocol):
+    """Plans of a spec, and what every check says of them."""
+
+    @property
+    def plans(self) -> tuple[Plan, ...]: ...
+
+    @property
+    def findings(self) -> tuple[Located, ...]: ...
+
+
+Check = Callable[[Spec, Iterable[str]], Checked]
+
+
+class Effect(Struct, frozen=True, kw_only=True):
+    """What changes in the deployment, None where that cannot be said, and every finding, at the lines of the old text
+    or of the new one. `sources` leads from a place in the new text to the one where its value stood in the old."""
+
+    upgraded: Upgraded
+    difference: Difference | None = None
+    at_old: tuple[Located, ...] = ()
+    at_new: tuple[Located, ...] = ()
+    sources: dict[Place, Place] = {}
+
+    @property
+    def is_wrong(self) -> bool:
+        return any(each.is_error for each in (*self.at_old, *self.at_new))
+
+    def findings(self, is_written: bool) -> tuple[Located, ...]:
+        """Every finding at the lines of the file as it is, in their order."""
+        path, old, new = self.upgraded.path, self.upgraded.old, self.upgraded.new
+        if is_written:
+            found = [*carried(self.at_old, path, old, new), *self.at_new]
+        else:
+            found = [*self.at_old, *carried(self.at_new, path, new, old, self.sources)]
+        return tuple(sorted(dict.fromkeys(found), key=lambda each: (each.place, each.finding.code)))
+
+
+def effect(upgraded: Upgraded, release: str, check: Check) -> Effect:
+    """Plan and check the new text, and compare its plans with those of the old."""
+    said = upgraded.findings
+    if any(each.is_error and each.finding.code != BY_HAND.code for each in said):
+        return Effect(upgraded=upgraded, at_old=said)
+    try:
+        specs = parse(upgraded.new, upgraded.path)
+    except SpecError as error:
+        return Effect(upgraded=upgraded, at_old=said, at_new=error.findings)
+    pairs = list(zip(upgraded.specs, specs, strict=True))
+    before: list[Plan] = []
+    after: list[Plan] = []
+    found: list[Located] = []
+    for old, new in pairs:
+        checked = check(new, targets(new))
+        before += _drafts(old)
+        after += checked.plans
+        found += checked.findings
+        if old.spec.release != release:
+            found += [each for plan in checked.plans for each in changed_defaults(plan, old.spec.release)]
+    twice = set(_left_to_a_person(pairs, said))
+    return Effect(
+        upgraded=upgraded,
+        difference=None if upgraded.is_refused else _difference(before, after, upgraded.path),
+        at_old=said,
+        at_new=tuple(each for each in dict.fromkeys(found) if each.place not in twice),
+        sources=dict(_sources(upgraded, specs)),
+    )
+
+
+def _difference(before: list[Plan], after: list[Plan], path: str) -> Difference:
+    """What differs on the targets that both sides have a plan for."""
+    names = [{(plan.spec.name, plan.target) for plan in plans} for plans in (before, after)]
+    both = names[0] & names[1]
+    old, new = ([plan for plan in plans if (plan.spec.name, plan.target) in both] for plans in (before, after))
+    return difference(plans_side(old, path), plans_side(new, path))
+
+
+def _drafts(spec: Spec) -> list[Plan]:
+    """The plans of a spec as it was, which may be wrong; none where none is possible."""
+    plans = []
+    for instance_type in targets(spec):
+        try:
+            plans.append(draft(spec, instance_type))
+        except SpecError:
+            continue
+    return plans
+
+
+def _left_to_a_person(pairs: Iterable[tuple[Spec, Spec]], said: Iterable[Located]) -> Iterable[Place]:
+    """Where the new text has what is left to a person: the checks find it too, and it is said once."""
+    for old, new in pairs:
+        for each in said:
+            at, on_key = each.finding.at, each.finding.on_key
+            if each.is_error and each.place == old.locate(at, on_key):
+                yield new.locate(at, on_key)
+
+
+def _sources(upgraded: Upgraded, specs: list[Spec]) -> Iterable[tuple[Place, Place]]:
+    for (index, route), place in upgraded.moved.items():
+        for on_key in (True, False):
+            yield specs[index].locate(route, on_key), place

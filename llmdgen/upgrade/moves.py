@@ -1,0 +1,96 @@
+"""What a release needs of a spec of the release before it: releases/<tag>/upgrade.toml as types.
+
+`from` names the release before it, so that releases make a chain and an upgrade over several is their steps in order.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+from llmdgen.facts.catalogue import release_names, release_toml
+from llmdgen.resources import FACTS
+
+FILE = "upgrade.toml"
+
+
+class Move(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What becomes of a setting.
+
+    `to` is where it goes, `value` what it becomes there, where that is another; `also` are settings that it needs
+    beside it. `remove` says that nothing is lost without it. With neither, a person decides: `fix` says what to do.
+    A path of dots leads into a flag's JSON value: `profiler-config.torch_profiler_dir`.
+    """
+
+    says: str = ""
+    fix: str = ""
+    to: str = ""
+    value: Any | UnsetType = UNSET
+    also: dict[str, Any] = {}
+    remove: bool = False
+
+    @property
+    def is_safe(self) -> bool:
+        return bool(self.to) or self.remove or self.value is not UNSET
+
+
+class Note(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Something worth knowing. With `at`, a path of dots below `spec`, it is said where the spec has that key, and with
+    `value`, where it has that value."""
+
+    says: str
+    fix: str = ""
+    at: str = ""
+    value: Any | UnsetType = UNSET
+
+
+class Moves(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"since": "from"}):
+    """One step, from the release `since`.
+
+    `flags` are vLLM's flags without dashes, or keys in the JSON of one; `choices` values of a flag, by flag and value;
+    `environment` variables of the container, whose new place is a flag; `values` those of the charts infra, gaie and
+    ms; `defaults` says what a changed default of a flag, or of a key in its JSON, means.
+    """
+
+    since: str
+    sources: tuple[str, ...]
+    flags: dict[str, Move] = {}
+    choices: dict[str, dict[str, Move]] = {}
+    environment: dict[str, Move] = {}
+    values: dict[str, dict[str, Move]] = {}
+    defaults: dict[str, Note] = {}
+    notes: tuple[Note, ...] = ()
+
+
+@cache
+def moves(release: str) -> Moves | None:
+    """The step to a release, None for the first that llmdgen knows."""
+    file = FACTS / "releases" / release / FILE
+    if not file.is_file():
+        return None
+    try:
+        return msgspec.convert(release_toml(release, FILE), Moves)
+    except msgspec.ValidationError as error:
+        raise ValueError(f"{file}: {error}") from error
+
+
+def steps(start: str, end: str) -> tuple[str, ...] | None:
+    """The releases from the one after `start` to `end`, None where no chain leads there."""
+    found: list[str] = []
+    while end != start:
+        step = moves(end)
+        if step is None or end in found:
+            return None
+        found.append(end)
+        end = step.since
+    return tuple(reversed(found))
+
+
+def newest() -> str:
+    """The release that no other begins from."""
+    names = release_names()
+    before = {step.since for step in map(moves, names) if step is not None}
+    return next((name for name in reversed(names) if name not in before), names[-1])

@@ -1,0 +1,142 @@
+"""A spec file's text, upgraded document by document. Nothing is read or written here but the bases of the specs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
+
+from msgspec import Struct
+
+from llmdgen.findings import Located, Place, Route
+from llmdgen.spec.load import parse
+from llmdgen.spec.model import Spec
+from llmdgen.upgrade.cases import cases
+from llmdgen.upgrade.decide import set_release, take_step
+from llmdgen.upgrade.edits import Editor
+from llmdgen.upgrade.moves import moves, steps
+from llmdgen.upgrade.rules import IN_A_BASE, NO_WAY, said
+
+_BYTE_ORDER_MARK = "\ufeff"
+_RELEASE: Route = ("spec", "release")
+
+
+class Upgraded(Struct, frozen=True, kw_only=True):
+    """A file before and after. `findings` are about the file as it was; where one is an error, `new` is no use.
+
+    `since` are the releases that its documents came from, those apart that were there already. `moved` leads from a
+    document's number and a route in it to the place in the old text where the value stood.
+    """
+
+    path: str
+    old: str
+    new: str
+    since: tuple[str, ...]
+    specs: tuple[Spec, ...]
+    moved: dict[tuple[int, Route], Place]
+    findings: tuple[Located, ...]
+
+    @property
+    def is_refused(self) -> bool:
+        return any(each.is_error for each in self.findings)
+
+
+def upgrade(text: str, path: str, release: str) -> Upgraded:
+    """The text of a spec file, for that release. Raises SpecError where the file is no spec as it is."""
+    specs = parse(text, path)
+    mark = _BYTE_ORDER_MARK if text.startswith(_BYTE_ORDER_MARK) else ""
+    parts = _documents(text.removeprefix(mark))
+    line_break = _first_break(text)
+    findings: list[Located] = []
+    since: list[str] = []
+    numbers = [index for index, (_, is_spec) in enumerate(parts) if is_spec]
+    texts = [part for part, _ in parts]
+    moved: dict[tuple[int, Route], Place] = {}
+    for spec, number in zip(specs, numbers, strict=True):
+        if spec.spec.release == release:
+            continue
+        since.append(spec.spec.release)
+        editor = Editor(texts[number], line_break)
+        findings += _document(editor, spec, release)
+        moved |= {(spec.index, new): spec.locate(old, True) for new, old in editor.moved.items()}
+        texts[number] = editor.text
+    return Upgraded(
+        path=path,
+        old=text,
+        new=mark + "".join(texts),
+        since=tuple(dict.fromkeys(since)),
+        specs=tuple(specs),
+        moved=moved,
+        findings=tuple(findings),
+    )
+
+
+def _document(editor: Editor, spec: Spec, release: str) -> Iterator[Located]:
+    """Upgrade one document; what is to say about it."""
+    current = spec.spec.release
+    way = steps(current, release)
+    if way is None:
+        yield _no_way(spec, release)
+        return
+    if spec.locate(_RELEASE).path != spec.path and not editor.has(_RELEASE) and _RELEASE in spec.places:
+        place = spec.locate(_RELEASE)
+        says = f"spec.release is set in {place.path}, which {spec.path} extends"
+        fix = f"set release: {release} there and upgrade what extends it, or give this spec a release of its own"
+        yield said(IN_A_BASE, place, _RELEASE, says, fix)
+        return
+    since = current
+    for each in way:
+        step = moves(each)
+        assert step is not None
+        for case in cases(_merged(spec), each, step) if since == current else ():
+            place = spec.locate(case.route, True)
+            if place.path != spec.path:
+                says = f"{case.name} changes with {each}, and stands in {place.path}, which {spec.path} extends"
+                yield said(IN_A_BASE, place, case.route, says, "change it there, or set it in this spec", True)
+        yield from take_step(editor, each, step, spec.locate)
+        since = each
+    yield from set_release(editor, release, spec.locate)
+
+
+def _no_way(spec: Spec, release: str) -> Located:
+    current = spec.spec.release
+    place = spec.locate(_RELEASE)
+    if steps(release, current) is not None:
+        says = f"the spec is for {current}, which is later than {release}, and an upgrade does not go back"
+        fix = f"take the spec out of version control as it was with {release}, or edit it and run llmdgen validate"
+    else:
+        says = f"no upgrade from {current} to {release} is known"
+        fix = "set the release by hand and run llmdgen validate"
+    return said(NO_WAY, place, _RELEASE, says, fix)
+
+
+def _merged(spec: Spec) -> dict[str, Any]:
+    """The parts of a spec that moves are about, its bases included, as plain data."""
+    sections = {"engine": spec.spec.engine, "prefill": spec.spec.prefill, "decode": spec.spec.decode}
+    found: dict[str, Any] = {
+        name: {"args": section.args, "env": section.env} for name, section in sections.items() if section is not None
+    }
+    values = spec.spec.values
+    return {"spec": {**found, "values": {"infra": values.infra, "gaie": values.gaie, "ms": values.ms}}}
+
+
+def _documents(text: str) -> list[tuple[str, bool]]:
+    """The text cut where documents start, and of each part whether it holds one; joined they are the text."""
+    from ruamel.yaml import YAML
+
+    from llmdgen.spec.document import read
+
+    starts = [
+        int(event.start_mark.index)
+        for event in YAML(typ="safe", pure=True).parse(text)
+        if type(event).__name__ == "DocumentStartEvent"
+    ]
+    cuts = [0, *starts[1:], len(text)]
+    parts = [text[start:end] for start, end in pairwise(cuts)]
+    if len(parts) == 1:
+        return [(text, True)]
+    return [(part, bool(read(part, "").documents)) for part in parts]
+
+
+def _first_break(text: str) -> str:
+    return next((each for each in ("\r\n", "\n", "\r") if each in text), "\n")

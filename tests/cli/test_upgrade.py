@@ -1,0 +1,222 @@
+"""`llmdgen upgrade`: what it writes, what it leaves alone, what it prints, and its exit codes."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from llmdgen.cli import status
+from llmdgen.facts import catalogue
+from llmdgen.upgrade import moves as moves_module
+from tests.cli.conftest import Llmdgen
+
+WRONG = "  engine:\n    env: {VLLM_TORCH_CUDA_PROFILE: '1'}\n"
+
+
+def _upgraded(text: str) -> str:
+    return text.replace("  path: pd-disaggregation\n", "  path: pd-disaggregation\n  release: v0.6.0\n")
+
+
+def test_the_newest_release_is_the_default_and_one_line_is_written(llmdgen: Llmdgen, spec: Path) -> None:
+    before = spec.read_text()
+    answer = llmdgen("upgrade", "chat.yaml")
+    assert answer.code == status.OK
+    assert spec.read_text() == _upgraded(before)
+    assert answer.out.endswith("chat.yaml: from v0.5.1 to v0.6.0\n")
+
+
+def test_it_shows_the_edit_the_deployment_and_what_checks_say(llmdgen: Llmdgen, spec: Path) -> None:
+    answer = llmdgen("upgrade", "chat.yaml")
+    assert "@@ -4,6 +4,7 @@\n" in answer.out
+    assert "+  release: v0.6.0\n" in answer.out
+    assert "  ~ deployment llm-d release: v0.5.1 -> v0.6.0\n" in answer.out
+    assert "  ~ charts inferencepool: v1.3.1 -> v1.4.0\n" in answer.out
+    assert "  => interrupts: the scheduler restarts" in answer.out
+    assert "chat.yaml:6:9: note UPG002: kv_load_failure_policy of --kv-transfer-config" in answer.err
+    assert "\x1b" not in answer.out + answer.err
+
+
+def test_a_terminal_gets_colours(llmdgen: Llmdgen, spec: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert "\x1b[32m+  release: v0.6.0\x1b[0m" in llmdgen("upgrade", "--dry-run", "chat.yaml").out
+
+
+def test_dry_run_writes_nothing_and_says_the_same(llmdgen: Llmdgen, spec: Path) -> None:
+    before = spec.read_bytes()
+    dry = llmdgen("upgrade", "chat.yaml", "--dry-run")
+    assert (dry.code, spec.read_bytes()) == (status.OK, before)
+    assert "because of --dry-run" in dry.out
+    wet = llmdgen("upgrade", "chat.yaml")
+    assert dry.out.splitlines()[:-1] == wet.out.splitlines()[:-1]
+
+
+def test_a_spec_that_is_there_already_is_not_touched(llmdgen: Llmdgen, spec: Path) -> None:
+    llmdgen("upgrade", "chat.yaml")
+    os.utime(spec, ns=(1, 1))
+    before = spec.read_bytes()
+    answer = llmdgen("upgrade", "chat.yaml")
+    assert (answer.code, answer.out, answer.err) == (status.OK, "chat.yaml: v0.6.0 already\n", "")
+    assert (spec.read_bytes(), spec.stat().st_mtime_ns) == (before, 1)
+
+
+def test_what_it_writes_is_valid_and_renders(llmdgen: Llmdgen, spec: Path) -> None:
+    llmdgen("upgrade", "chat.yaml")
+    assert llmdgen("validate", "chat.yaml").code == status.OK
+    assert llmdgen("render", "chat.yaml").code == status.OK
+
+
+def test_back_to_an_older_release_is_refused_with_the_reason(llmdgen: Llmdgen, spec: Path) -> None:
+    llmdgen("upgrade", "chat.yaml")
+    before = spec.read_bytes()
+    answer = llmdgen("upgrade", "chat.yaml", "--to", "v0.5.1")
+    assert (answer.code, spec.read_bytes()) == (status.ERROR, before)
+    assert "chat.yaml:7:12: error UPG003: the spec is for v0.6.0, which is later than v0.5.1" in answer.err
+
+
+@pytest.mark.parametrize("release", ["v0.6", "0.6.0", "V0.6.0"])
+def test_an_unknown_release_is_wrong_usage_with_the_one_that_was_meant(
+    llmdgen: Llmdgen, spec: Path, release: str
+) -> None:
+    answer = llmdgen("upgrade", "chat.yaml", "--to", release)
+    assert answer.code == status.USAGE
+    assert "did you mean v0.6.0" in answer.err
+
+
+def test_no_spec_is_wrong_usage(llmdgen: Llmdgen) -> None:
+    assert llmdgen("upgrade").code == status.USAGE
+
+
+def test_what_needs_a_person_stops_its_file_and_no_other(llmdgen: Llmdgen, spec: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.yaml"
+    other.write_text(spec.read_text().replace("  engine:\n    args: {max-model-len: 8192}\n", WRONG))
+    before = other.read_bytes()
+    answer = llmdgen("upgrade", "other.yaml", "chat.yaml")
+    assert answer.code == status.ERROR
+    assert other.read_bytes() == before
+    assert "release: v0.6.0" in spec.read_text()
+    assert "other.yaml:12:11: error UPG001: VLLM_TORCH_CUDA_PROFILE: vLLM 0.17.1 does not read it (fix: " in answer.err
+    assert "other.yaml: from v0.5.1 to v0.6.0: nothing written, 1 error\n" in answer.out
+
+
+def test_an_error_of_the_new_spec_stops_it_at_the_lines_of_the_file_as_it_is(llmdgen: Llmdgen, spec: Path) -> None:
+    spec.write_text(spec.read_text().replace("max-model-len", "max-model-length"))
+    before = spec.read_bytes()
+    answer = llmdgen("upgrade", "chat.yaml")
+    assert (answer.code, spec.read_bytes()) == (status.ERROR, before)
+    assert "chat.yaml:12:12: error VLLM001: vLLM 0.17.1 has no flag --max-model-length" in answer.err
+
+
+def test_a_file_that_is_no_spec_is_reported_as_everywhere(llmdgen: Llmdgen, tmp_path: Path) -> None:
+    (tmp_path / "bad.yaml").write_text("a: b\n")
+    answer = llmdgen("upgrade", "bad.yaml", "missing.yaml")
+    assert answer.code == status.ERROR
+    assert "bad.yaml:1:1: error SPEC020" in answer.err
+    assert "missing.yaml:1:1: error SPEC010" in answer.err
+
+
+def test_markdown_has_the_edit_the_changes_and_the_findings(llmdgen: Llmdgen, spec: Path) -> None:
+    answer = llmdgen("upgrade", "chat.yaml", "--dry-run", "--format", "markdown")
+    assert answer.out.startswith("### chat.yaml: from v0.5.1 to v0.6.0")
+    assert "```diff\n--- chat.yaml\n+++ chat.yaml\n" in answer.out
+    assert "| charts | `inferencepool` | `v1.3.1` | `v1.4.0` |" in answer.out
+    assert "- `chat.yaml:6:9: note UPG002:" in answer.out
+
+
+def test_permissions_are_kept(llmdgen: Llmdgen, spec: Path) -> None:
+    spec.chmod(0o640)
+    llmdgen("upgrade", "chat.yaml")
+    assert stat.S_IMODE(spec.stat().st_mode) == 0o640
+    assert "release: v0.6.0" in spec.read_text()
+
+
+def test_a_symbolic_link_is_followed_and_stays(llmdgen: Llmdgen, spec: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "real"
+    folder.mkdir()
+    spec.rename(folder / "spec.yaml")
+    (tmp_path / "link.yaml").symlink_to("real/spec.yaml")
+    assert llmdgen("upgrade", "link.yaml").code == status.OK
+    assert (tmp_path / "link.yaml").is_symlink()
+    assert "release: v0.6.0" in (folder / "spec.yaml").read_text()
+    assert sorted(each.name for each in folder.iterdir()) == ["spec.yaml"]
+
+
+def test_a_pipe_is_refused_before_it_is_read(llmdgen: Llmdgen, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.yaml")
+    answer = llmdgen("upgrade", "pipe.yaml")
+    assert answer.code == status.ERROR
+    assert "pipe.yaml:1:1: error UPG005: the file cannot be replaced: it is not a regular file" in answer.err
+
+
+def test_a_file_that_may_not_be_written_stays(llmdgen: Llmdgen, spec: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = spec.read_bytes()
+    monkeypatch.setattr(os, "access", lambda path, mode, **_: mode != os.W_OK)
+    answer = llmdgen("upgrade", "chat.yaml")
+    assert (answer.code, spec.read_bytes()) == (status.ERROR, before)
+    assert "error UPG005: the file cannot be replaced: it may not be written" in answer.err
+    assert "nothing written, 1 error" in answer.out
+
+
+def test_a_full_disk_leaves_the_file_and_nothing_beside_it(
+    llmdgen: Llmdgen, spec: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    before = spec.read_bytes()
+    monkeypatch.setattr(os, "replace", full)
+    answer = llmdgen("upgrade", "chat.yaml")
+    assert (answer.code, spec.read_bytes()) == (status.ERROR, before)
+    assert "No space left on device" in answer.err
+    assert [each.name for each in tmp_path.iterdir()] == ["chat.yaml"]
+
+
+@pytest.fixture
+def later_release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A release after the last one, that is nothing but data."""
+    facts = tmp_path / "facts"
+    facts.mkdir()
+    for each in catalogue.FACTS.iterdir():
+        if each.name != "releases":
+            (facts / each.name).symlink_to(each)
+    releases = facts / "releases"
+    releases.mkdir()
+    for each in (catalogue.FACTS / "releases").iterdir():
+        (releases / each.name).symlink_to(each)
+    new = releases / "v0.7.0"
+    new.mkdir()
+    for each in (catalogue.FACTS / "releases/v0.6.0").iterdir():
+        (new / each.name).write_bytes(each.read_bytes().replace(b'name = "v0.6.0"', b'name = "v0.7.0"'))
+    step = 'from = "v0.6.0"\nsources = []\n[flags.max-model-len]\nto = "max-num-seqs"\nsays = "it has another name"\n'
+    (new / "upgrade.toml").write_text(step)
+    monkeypatch.setattr(catalogue, "FACTS", facts)
+    monkeypatch.setattr(moves_module, "FACTS", facts)
+    for module in ("llmdgen.engine.facts", "llmdgen.checks._value_paths"):
+        __import__(module)
+        monkeypatch.setattr(sys.modules[module], "FACTS", facts)
+    moves_module.moves.cache_clear()
+    yield
+    moves_module.moves.cache_clear()
+
+
+@pytest.mark.usefixtures("later_release")
+def test_a_further_release_is_data_alone_and_steps_are_taken_in_order(llmdgen: Llmdgen, spec: Path) -> None:
+    assert moves_module.newest() == "v0.7.0"
+    text = spec.read_text().replace("args: {max-model-len: 8192}", "args: {max-model-len: 128}")
+    spec.write_text(text)
+    answer = llmdgen("upgrade", "chat.yaml")
+    assert answer.code == status.OK, answer.err
+    assert spec.read_text() == _upgraded(text).replace("v0.6.0", "v0.7.0").replace("max-model-len", "max-num-seqs")
+    assert "note UPG002: --max-model-len: it has another name" in answer.err
+    assert "kv_load_failure_policy" in answer.err
+
+
+@pytest.mark.usefixtures("later_release")
+def test_a_release_in_between_can_be_asked_for(llmdgen: Llmdgen, spec: Path) -> None:
+    before = spec.read_text()
+    assert llmdgen("upgrade", "chat.yaml", "--to", "v0.6.0").code == status.OK
+    assert spec.read_text() == _upgraded(before)

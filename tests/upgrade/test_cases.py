@@ -1,0 +1,33 @@
+"""Whole upgrades: before.yaml becomes after.yaml, and says.txt is what the command printed."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from llmdgen.cli.main import main
+
+CASES = sorted((Path(__file__).parent / "cases").iterdir())
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_upgrade_writes_and_says_what_is_recorded(
+    case: Path,
+    golden: Callable[[Path, str], None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "spec.yaml"
+    file.write_bytes((case / "before.yaml").read_bytes())
+    code = main(["upgrade", "spec.yaml", "--to", "v0.6.0"])
+    gc.enable()
+    printed = capsys.readouterr()
+    golden(case / "after.yaml", file.read_bytes().decode())
+    golden(case / "says.txt", f"exit {code}\n--- stdout\n{printed.out}--- stderr\n{printed.err}")
+    if code:
+        assert file.read_bytes() == (case / "before.yaml").read_bytes()

@@ -1,0 +1,119 @@
+"""The steps between releases agree with the tables of both: nothing named that is not there, nothing left unsaid."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from llmdgen.checks._value_paths import Tree, read_paths
+from llmdgen.engine.facts import variables
+from llmdgen.engine.flags import flag_table
+from llmdgen.facts.catalogue import release_names
+from llmdgen.upgrade.cases import type_of
+from llmdgen.upgrade.moves import Move, Moves, moves, newest, steps
+
+STEPS = [(name, step) for name in release_names() if (step := moves(name)) is not None]
+CHARTS = ("infra", "gaie", "ms")
+each_step = pytest.mark.parametrize(("release", "step"), STEPS, ids=lambda each: each if isinstance(each, str) else "")
+
+
+def test_every_release_but_the_first_says_how_to_get_there() -> None:
+    first, *later = release_names()
+    assert moves(first) is None
+    assert [name for name, _ in STEPS] == later
+    assert all(steps(first, name) for name in later)
+
+
+def test_the_newest_release_is_one_that_no_other_begins_from() -> None:
+    assert newest() == "v0.6.0"
+    assert steps("v0.5.1", "v0.6.0") == ("v0.6.0",)
+    assert steps("v0.6.0", "v0.6.0") == ()
+    assert steps("v0.6.0", "v0.5.1") is None
+
+
+@each_step
+def test_what_a_vllm_drops_is_named(release: str, step: Moves) -> None:
+    old, new = flag_table(step.since), flag_table(release)
+    gone = set(old.flags) - set(new.flags)
+    gone |= {path for path in _keys(step.since) if path.partition(".")[0] in new.flags} - set(_keys(release))
+    assert gone == set(step.flags)
+    assert {name for name in variables(step.since) if name not in variables(release)} == set(step.environment)
+
+
+@each_step
+def test_values_that_are_dropped_were_accepted(release: str, step: Moves) -> None:
+    for name, choices in step.choices.items():
+        for value in choices:
+            assert value in flag_table(step.since).flags[name].choices
+            assert value not in flag_table(release).flags[name].choices
+
+
+@each_step
+def test_every_new_place_is_read(release: str, step: Moves) -> None:
+    for move in _moves(step):
+        for path in (*([move.to] if move.to else []), *move.also):
+            assert type_of(release, path), path
+    for chart, moved in step.values.items():
+        for path, move in moved.items():
+            assert _reads(read_paths(step.since, chart), path), path
+            assert not _reads(read_paths(release, chart), path), path
+            assert not move.to or _reads(read_paths(release, chart), move.to), move.to
+
+
+@each_step
+def test_value_paths_that_a_chart_no_longer_reads_are_named(release: str, step: Moves) -> None:
+    for chart in CHARTS:
+        tree = read_paths(release, chart)
+        for path in _paths(read_paths(step.since, chart)):
+            named = any(path == top or path.startswith(f"{top}.") for top in step.values.get(chart, {}))
+            assert named or _reads(tree, path), f"{chart} {path}"
+
+
+@each_step
+def test_what_a_person_decides_has_a_reason_and_a_fix(release: str, step: Moves) -> None:
+    for move in (*_moves(step), *(move for moved in step.values.values() for move in moved.values())):
+        assert move.is_safe or (move.says and move.fix)
+
+
+@each_step
+def test_prose_about_defaults_is_about_defaults_that_change(release: str, step: Moves) -> None:
+    for path in step.defaults:
+        assert _default(step.since, path) != _default(release, path)
+
+
+def _moves(step: Moves) -> Iterator[Move]:
+    """Those whose new place is a flag."""
+    yield from step.flags.values()
+    yield from step.environment.values()
+    for choices in step.choices.values():
+        yield from choices.values()
+
+
+def _keys(release: str) -> Iterator[str]:
+    table = flag_table(release)
+    for name, flag in table.flags.items():
+        for key in table.configs.get(flag.config or "", {}):
+            yield f"{name}.{key}"
+
+
+def _default(release: str, path: str) -> object:
+    name, _, key = path.partition(".")
+    table = flag_table(release)
+    flag = table.flags[name]
+    return table.configs[flag.config or ""][key].default if key else flag.default
+
+
+def _paths(tree: Tree, above: str = "") -> Iterator[str]:
+    for key, inner in tree.items():
+        path = f"{above}.{key}" if above else key
+        yield from _paths(inner, path) if inner else (path,)
+
+
+def _reads(tree: Tree, path: str) -> bool:
+    """Whether the chart reads that path, something below it, or all of what is above it."""
+    for part in path.split("."):
+        if part not in tree:
+            return not tree
+        tree = tree[part]
+    return True
