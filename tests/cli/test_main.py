@@ -126,7 +126,12 @@ def test_ctrl_c_exits_130_without_a_traceback(llmdgen: Llmdgen, monkeypatch: pyt
         signal.raise_signal(signal.SIGINT)
 
     monkeypatch.setattr(cli, "invoke", interrupt)
-    answer = llmdgen("schema")
+    # A shell starts what runs in its background with the signal ignored, and Python then leaves it so.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        answer = llmdgen("schema")
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert answer.code == 130
     assert "Traceback" not in answer.err
 

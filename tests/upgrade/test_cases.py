@@ -1,8 +1,12 @@
-"""Whole upgrades: before.yaml becomes after.yaml, and says.txt is what the command printed."""
+"""Whole upgrades: before.yaml becomes after.yaml, and says.txt is what the command printed.
+
+A case with a base.yaml has a spec that extends it; a base is read and never written.
+"""
 
 from __future__ import annotations
 
 import gc
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,6 +28,8 @@ def test_upgrade_writes_and_says_what_is_recorded(
     monkeypatch.chdir(tmp_path)
     file = tmp_path / "spec.yaml"
     file.write_bytes((case / "before.yaml").read_bytes())
+    if (case / "base.yaml").exists():
+        shutil.copy(case / "base.yaml", tmp_path)
     code = main(["upgrade", "spec.yaml", "--to", "v0.6.0"])
     gc.enable()
     printed = capsys.readouterr()
@@ -31,3 +37,5 @@ def test_upgrade_writes_and_says_what_is_recorded(
     golden(case / "says.txt", f"exit {code}\n--- stdout\n{printed.out}--- stderr\n{printed.err}")
     if code:
         assert file.read_bytes() == (case / "before.yaml").read_bytes()
+    if (case / "base.yaml").exists():
+        assert (tmp_path / "base.yaml").read_bytes() == (case / "base.yaml").read_bytes()
