@@ -67,15 +67,15 @@ def starting_spec(path: str, model: str, instance_type: str) -> str:
 def _text(path: str, model: str, instance_type: str, plan: Plan | None) -> str:
     """The spec; without a plan, without what only a plan knows."""
     from llmdgen.rendering.templates import render
+    from llmdgen.spec.model import DEFAULT_RELEASE
 
-    release = catalogue.release_names()[-1]
     return render(
         "init.yaml.j2",
         schema=SCHEMA,
-        about=catalogue.release_toml(release, "paths.toml")[path]["about"],
+        about=catalogue.release_toml(DEFAULT_RELEASE, "paths.toml")[path]["about"],
         path=path,
         other="inference-scheduling" if path == "tiered-prefix-cache" else "tiered-prefix-cache",
-        release=release,
+        release=DEFAULT_RELEASE,
         instance_types=[instance_type],
         model=model,
         known=model in catalogue.model_names(),

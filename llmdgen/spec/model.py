@@ -16,6 +16,7 @@ from llmdgen.spec.places import Places, locate
 
 API_VERSION = "llmdgen.dev/v1alpha1"
 KIND = "WellLitPath"
+DEFAULT_RELEASE = "v0.5.1"  # part of the contract: a newer llm-d is asked for, never slipped in
 
 DNS_LABEL = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 DNS_SUBDOMAIN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
@@ -409,7 +410,7 @@ class PathSpec(Base, frozen=True, kw_only=True):
     with_: Annotated[
         tuple[str, ...], Meta(description="Further paths composed with it.", examples=[["tiered-prefix-cache"]])
     ] = ()
-    release: Annotated[str, Meta(description="llm-d release: images, charts, vLLM version, plugins.")] = "v0.5.1"
+    release: Annotated[str, Meta(description="llm-d release: images, charts, vLLM version, plugins.")] = DEFAULT_RELEASE
     platform: Annotated[
         Literal["eks", "hyperpod"],
         Meta(

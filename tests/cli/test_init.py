@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from llmdgen import api, paths
+from llmdgen.facts import catalogue
+from llmdgen.spec.model import DEFAULT_RELEASE
 from tests.cli.conftest import Llmdgen
 
 
@@ -52,6 +54,11 @@ def test_the_model_and_the_nodes_may_be_given(llmdgen: Llmdgen) -> None:
     Path("start.yaml").write_text(answer.out)
     loaded = api.load("start.yaml")
     assert (loaded.spec.model.name, loaded.spec.instance_types) == ("Qwen/Qwen3-32B", ("ml.p5en.48xlarge",))
+
+
+def test_a_newer_release_among_the_facts_is_not_slipped_into_a_spec(llmdgen: Llmdgen) -> None:
+    assert f"\n  release: {DEFAULT_RELEASE}\n" in llmdgen("init", "inference-scheduling").out
+    assert catalogue.release_names()[-1] != DEFAULT_RELEASE
 
 
 def test_a_model_that_nobody_knows_gets_a_size_to_correct(llmdgen: Llmdgen) -> None:
