@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = "docs/"
 PAGES = {"README.md": "index.md", "CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
-SHOWN = {".md", ".yaml", ".svg", ".json"}
+SHOWN = {".md", ".yaml", ".yml", ".svg", ".json"}
 DIAGNOSTICS = "diagnostics.md"
 CODE = re.compile(r"(^```.*?^```)", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"(!?)\[((?:[^][]|\[[^][]*\])*)\]\(([^)\s]+)\)")
@@ -118,8 +118,8 @@ def targets(source: str) -> Iterator[str]:
 
 
 def in_site(source: str) -> str:
-    """The name in the site of a file of the repository."""
-    return PAGES.get(source) or source.removeprefix(DOCS)
+    """The name in the site of a file of the repository. mkdocs leaves out what begins with a dot."""
+    return PAGES.get(source) or re.sub(r"(^|/)\.", r"\1", source.removeprefix(DOCS))
 
 
 def in_repository(uri: str) -> str:

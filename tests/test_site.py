@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import os
 import re
 import shutil
@@ -9,6 +10,7 @@ import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
@@ -56,6 +58,25 @@ def test_every_diagnostic_is_in_the_index_and_on_the_page_of_its_family(site: Pa
         family = f"diagnostics/{code[:-3].lower()}.html"
         assert f'href="{family}#{code.lower()}-' in index
         assert f'id="{code.lower()}-' in (site / family).read_text("utf-8")
+
+
+@WITHOUT_MKDOCS
+def test_every_link_within_the_site_leads_to_a_file_and_an_anchor_of_it(site: Path) -> None:
+    """Those too that mkdocs does not judge: to files that are no pages, and out of generated pages."""
+    pages = {file: file.read_text("utf-8") for file in site.rglob("*.html")}
+    anchors = {file: set(re.findall(r'\bid="([^"]+)"', text)) for file, text in pages.items()}
+    lost = set()
+    for file, text in pages.items():
+        for target in re.findall(r'<(?:a|img)\b[^>]*?\b(?:href|src)="([^"]+)"', text):
+            path, _, anchor = unquote(html.unescape(target)).partition("#")
+            if re.match(r"[a-z]+:", path) or path.startswith("/"):
+                continue
+            found = (file.parent / path).resolve() if path else file
+            found = found / "index.html" if found.is_dir() else found
+            if not found.is_file() or (anchor and found in anchors and anchor not in anchors[found]):
+                lost.add((file.relative_to(site).as_posix(), target))
+    assert lost == set()
+    assert (site / "examples/gitlab/gitlab-ci.yml").is_file()
 
 
 @WITHOUT_MKDOCS

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
+from pathlib import Path
 
 import click
 
 from llmdgen import paths
 from llmdgen.cli import options, status
 from llmdgen.cli.schema import NAME as SCHEMA
-from llmdgen.cli.terminal import complain, report
+from llmdgen.cli.terminal import complain, report, say
 from llmdgen.facts import catalogue
 from llmdgen.findings import SpecError
 from llmdgen.planning.model import Plan
@@ -30,12 +32,14 @@ ROOMY = "500Gi"  # of a model that the facts do not know
     "file",
     metavar="FILE",
     type=click.Path(dir_okay=False),
-    help="Write FILE, which must not exist yet.",
+    help="Write FILE, which must not exist yet. The deployment gets its name.",
 )
 def command(path: str, model: str | None, instance_type: str | None, file: str | None) -> int:
     """Print a commented spec of the well-lit path PATH to start from."""
+    name = _name(file) if file else None
+    model = model or MODEL_OF_PATH.get(path, USUAL_MODEL)
     try:
-        text = starting_spec(path, model or MODEL_OF_PATH.get(path, USUAL_MODEL), instance_type or USUAL_NODES)
+        text = starting_spec(path, model, instance_type or USUAL_NODES, name or path)
     except SpecError as error:
         report(error.findings)
         return status.ERROR
@@ -49,22 +53,36 @@ def command(path: str, model: str | None, instance_type: str | None, file: str |
     except FileExistsError:
         complain(f"{file}: error: the file exists and is not overwritten (fix: name another with -o)")
         return status.ERROR
+    schema = Path(file).with_name(SCHEMA)
+    if not schema.exists():
+        say(f"{file}: written; for an editor that completes and explains it: llmdgen schema > {schema}")
     return status.OK
 
 
-def starting_spec(path: str, model: str, instance_type: str) -> str:
+def _name(file: str) -> str | None:
+    """The name that a file's own name gives, None where a deployment cannot be called so."""
+    from llmdgen.cli.making import CLUSTER
+    from llmdgen.spec.model import DNS_LABEL
+    from llmdgen.spec.names import LONGEST_NAME
+
+    stem = Path(file).stem
+    fits = re.search(DNS_LABEL, stem) and len(stem) <= LONGEST_NAME and stem != CLUSTER
+    return stem if fits else None
+
+
+def starting_spec(path: str, model: str, instance_type: str, name: str) -> str:
     """The text of a spec that validates. Raises SpecError where the model does not run so on those nodes."""
     from llmdgen import api
     from llmdgen.spec.load import parse
 
-    bare = _text(path, model, instance_type, None)
+    bare = _text(path, model, instance_type, name, None)
     plan = api.draft(parse(bare, f"llmdgen init {path}")[0], instance_type)
-    text = _text(path, model, instance_type, plan)
+    text = _text(path, model, instance_type, name, plan)
     api.plan(parse(text, f"llmdgen init {path}")[0], instance_type)
     return text
 
 
-def _text(path: str, model: str, instance_type: str, plan: Plan | None) -> str:
+def _text(path: str, model: str, instance_type: str, name: str, plan: Plan | None) -> str:
     """The spec; without a plan, without what only a plan knows."""
     from llmdgen.rendering.templates import render
     from llmdgen.spec.model import DEFAULT_RELEASE
@@ -74,6 +92,7 @@ def _text(path: str, model: str, instance_type: str, plan: Plan | None) -> str:
         schema=SCHEMA,
         about=catalogue.release_toml(DEFAULT_RELEASE, "paths.toml")[path]["about"],
         path=path,
+        name=name,
         other="inference-scheduling" if path == "tiered-prefix-cache" else "tiered-prefix-cache",
         release=DEFAULT_RELEASE,
         instance_types=[instance_type],

@@ -23,7 +23,11 @@ from llmdgen.spec.model import Spec
 @options.instance_types()
 @click.option("--manifests", is_flag=True, help="Write the manifests too that helm makes of it, one object a file.")
 @options.charts("Charts for machines without a network; helmfile.yaml names them by a relative path.")
-@click.option("--prerequisites", is_flag=True, help=f"Write DIR/{making.CLUSTER}/ too: what the specs' clusters need.")
+@click.option(
+    "--prerequisites",
+    is_flag=True,
+    help=f"Write DIR/{making.CLUSTER}/ too: what the clusters of these specs need. Give all of a cluster at once.",
+)
 @click.option(
     "--check", "only_check", is_flag=True, help="Write nothing; print what differs, and exit 2 if anything does."
 )

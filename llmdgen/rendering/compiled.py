@@ -491,11 +491,19 @@ def topology_svg(context: Context, encode: Encoder) -> str:
     out.append(encode(name(context, 'title')))
     out.append('</text>\n')
     for item_1 in name(context, 'legend'):
-        out.append('  <rect class="')
-        out.append(encode(get(item_1, 'style')))
-        out.append('" x="')
-        out.append(encode(get(item_1, 'x')))
-        out.append('" y="38" width="12" height="12" rx="2"/>\n  <text class="dim" x="')
+        if get(item_1, 'dot'):
+            out.append('  <circle class="')
+            out.append(encode(get(item_1, 'style')))
+            out.append('" cx="')
+            out.append(encode((get(item_1, 'x') + 8)))
+            out.append('" cy="44" r="3.5"/>\n')
+        else:
+            out.append('  <rect class="')
+            out.append(encode(get(item_1, 'style')))
+            out.append('" x="')
+            out.append(encode(get(item_1, 'x')))
+            out.append('" y="38" width="12" height="12" rx="2"/>\n')
+        out.append('  <text class="dim" x="')
         out.append(encode((get(item_1, 'x') + 18)))
         out.append('" y="48">')
         out.append(encode(get(item_1, 'label')))
@@ -525,9 +533,9 @@ def topology_svg(context: Context, encode: Encoder) -> str:
         for pod_4 in get(node_2, 'pods'):
             out.append('    <rect class="pod" x="')
             out.append(encode(get(pod_4, 'x')))
-            out.append('" y="31" width="')
+            out.append('" y="31.5" width="')
             out.append(encode(get(pod_4, 'width')))
-            out.append('" height="32" rx="5"/>\n    <text class="dim" x="')
+            out.append('" height="31" rx="5"/>\n    <text class="dim" x="')
             out.append(encode((get(pod_4, 'x') + (get(pod_4, 'width') / 2))))
             out.append('" y="78" text-anchor="middle" font-size="10">')
             out.append(encode(get(pod_4, 'label')))
@@ -574,5 +582,5 @@ SOURCES: dict[str, dict[str, str]] = {
     "ms.yaml.j2": {'ms.yaml.j2': '2b54f52b6a0baa9a25ca3de1bbfb3e905f0b8664a37d6ace3cb8c27b64770767', 'role.yaml.j2': '3cde7024b726cba34c4f096a8cecb32448bf234c2d862323062d017c233f81da'},
     "role.yaml.j2": {'role.yaml.j2': '3cde7024b726cba34c4f096a8cecb32448bf234c2d862323062d017c233f81da'},
     "start.sh.j2": {'start.sh.j2': 'a8d0fb11d9c25204652ef203851d556c5c89703cec5c67b25dfa8977e5d29281'},
-    "topology.svg.j2": {'topology.svg.j2': 'e4187a3766cc70e38efd18ca72ed714968849fbb693bfd43a189f29f598bd103'},
+    "topology.svg.j2": {'topology.svg.j2': 'ea6b8650d7f37d844832d1e5ac14650b91fa179a773849464fe8ef319fb91065'},
 }

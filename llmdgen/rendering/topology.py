@@ -9,10 +9,11 @@ from llmdgen.rendering.templates import render
 
 MOST_NODES = 12
 COLUMNS = 2
-GPU_STEP, NODE_WIDTH, NODE_HEIGHT, GAP, TOP = 34, 300, 128, 16, 64
+GPU_STEP, GPU, POD_EDGE, MARGIN = 34, 26, 2, 12
+NODE_WIDTH, NODE_HEIGHT, GAP, TOP = 294, 128, 16, 64
 DOTS_A_GPU, DOT_STEP = 2, 11
 # Widths of a character: SVG without scripts cannot measure its text, so a little more than the common fonts take.
-TITLE_CHARACTER, LABEL_CHARACTER = 9, 7
+TITLE_CHARACTER, LABEL_CHARACTER = 10, 7
 INITIAL = {"prefill": "P", "decode": "D"}
 
 
@@ -51,20 +52,22 @@ def topology(plan: Plan) -> str:
     """The drawing of a plan; at most twelve nodes of it."""
     nodes = _place(plan)
     widest = max((node.node.gpus for node in nodes), default=1)
-    width = max(NODE_WIDTH, widest * GPU_STEP + 18)
+    width = max(NODE_WIDTH, widest * GPU_STEP - (GPU_STEP - GPU) + 2 * (MARGIN + POD_EDGE))
     rows = -(-len(nodes) // COLUMNS)
-    total = sum(pool.nodes for pool in plan.pools)
+    height = NODE_HEIGHT + max((_dot_rows(node) - 1 for node in nodes if node.node.efa), default=0) * DOT_STEP
+    more = sum(pool.nodes for pool in plan.pools) - len(nodes)
     columns = min(COLUMNS, max(1, len(nodes)))
-    title = f"{plan.spec.name}: {plan.spec.spec.model.name} on {plan.target}"
-    legend, legend_end = _legend(plan)
+    hardware = plan.target.replace("_", " and ")  # of prefill and of decode, where they differ
+    title = f"{plan.spec.name}: {plan.spec.spec.model.name} on {hardware}"
+    legend, legend_end = _legend(plan, nodes)
     return render(
         "topology.svg.j2",
         title=title,
         width=max(columns * (width + GAP) + GAP, 2 * GAP + len(title) * TITLE_CHARACTER, legend_end),
-        height=TOP + rows * (NODE_HEIGHT + GAP) + (24 if total > len(nodes) else 0),
+        height=TOP + rows * (height + GAP) + (24 if more else 0),
         legend=legend,
-        nodes=[_drawn(plan, node, index, width) for index, node in enumerate(nodes)],
-        more=f"and {total - len(nodes)} more nodes" if total > len(nodes) else None,
+        nodes=[_drawn(plan, node, index, width, height) for index, node in enumerate(nodes)],
+        more=f"and {more} more node{'s' * (more > 1)}" if more else None,
     )
 
 
@@ -86,33 +89,45 @@ def _place(plan: Plan) -> list[_Node]:
     return nodes
 
 
-def _legend(plan: Plan) -> tuple[list[dict[str, Any]], int]:
-    """The legend's items from left to right, and where they end."""
+def _legend(plan: Plan, nodes: list[_Node]) -> tuple[list[dict[str, Any]], int]:
+    """What the drawing shows, from left to right, and where the legend ends."""
     items: list[tuple[str, str]] = []
     for role in plan.roles:
         count = role.size.gpus_per_pod
-        items.append((role.name, f"{role.name} ({INITIAL[role.name]}): {count} GPU{'s' * (count > 1)} a pod"))
-    items.append(("free", "free GPU"))
-    if any(role.efa_per_pod for role in plan.roles):
-        items.append(("on", "EFA interface in use"))
+        pods = f"{INITIAL[role.name]} replica.pod" if role.size.workers > 1 else INITIAL[role.name]
+        items.append((role.name, f"{role.name} ({pods}): {count} GPU{'s' * (count > 1)} a pod"))
+    if any(node.gpus < node.node.gpus for node in nodes):
+        items.append(("free", "free GPU"))
+    if any(node.efa for node in nodes):
+        items.append(("on", "EFA in use"))
+    if any(node.efa < node.node.efa for node in nodes):
+        items.append(("off", "free EFA"))
     found, x = [], GAP
     for style, label in items:
-        found.append({"style": style, "label": label, "x": x})
+        found.append({"style": style, "label": label, "x": x, "dot": style in ("on", "off")})
         x += 18 + len(label) * LABEL_CHARACTER + GAP
     return found, x
+
+
+def _dot_columns(node: _Node) -> int:
+    return min(node.node.efa, max(1, node.node.gpus) * DOTS_A_GPU)
+
+
+def _dot_rows(node: _Node) -> int:
+    return -(-node.node.efa // _dot_columns(node))
 
 
 def _dots(node: _Node) -> list[dict[str, Any]]:
     """EFA interfaces spread below the GPUs, column by column, so that a pod's share lies below its own GPUs."""
     count = node.node.efa
-    columns = min(count, max(1, node.node.gpus) * DOTS_A_GPU)
-    if not columns:
+    if not count:
         return []
-    rows = -(-count // columns)
-    step = max(1, node.node.gpus) * GPU_STEP / columns
+    rows = _dot_rows(node)
+    step = max(1, node.node.gpus) * GPU_STEP / _dot_columns(node)
+    left = MARGIN + POD_EDGE - (GPU_STEP - GPU) / 2
     return [
         {
-            "x": round(6 + (index // rows + 0.5) * step, 1),
+            "x": round(left + (index // rows + 0.5) * step, 1),
             "y": 92 + index % rows * DOT_STEP,
             "style": "on" if index < node.efa else "off",
         }
@@ -120,23 +135,24 @@ def _dots(node: _Node) -> list[dict[str, Any]]:
     ]
 
 
-def _drawn(plan: Plan, node: _Node, index: int, width: int) -> dict[str, Any]:
+def _drawn(plan: Plan, node: _Node, index: int, width: int, height: int) -> dict[str, Any]:
     row, column = divmod(index, COLUMNS)
+    efa = f"{node.efa} of {node.node.efa} EFA interfaces" if node.node.efa else "no EFA interfaces"
     styles = ["free"] * node.node.gpus
     pods = []
     for role, first, label in node.pods:
         count = role.size.gpus_per_pod
         styles[first : first + count] = [role.name] * count
-        pods.append({"x": 7 + first * GPU_STEP, "width": count * GPU_STEP - 2, "label": label})
+        pods.append({"x": MARGIN + first * GPU_STEP, "width": count * GPU_STEP - 2 * POD_EDGE, "label": label})
     return {
         "x": GAP + column * (width + GAP),
-        "y": TOP + row * (NODE_HEIGHT + GAP),
+        "y": TOP + row * (height + GAP),
         "width": width,
-        "height": NODE_HEIGHT,
+        "height": height,
         "label": node.node.label,
         "zone": plan.spec.spec.cluster.zone or "",
-        "gpus": [{"x": 10 + place * GPU_STEP, "style": style} for place, style in enumerate(styles)],
+        "gpus": [{"x": MARGIN + POD_EDGE + place * GPU_STEP, "style": style} for place, style in enumerate(styles)],
         "pods": pods,
         "efa": _dots(node),
-        "note": f"{node.gpus} of {node.node.gpus} GPUs, {node.efa} of {node.node.efa} EFA interfaces",
+        "note": f"{node.gpus} of {node.node.gpus} GPUs, {efa}",
     }

@@ -124,7 +124,7 @@ class Gateway(Base, frozen=True, kw_only=True):
     ] = "istio"
     load_balancer: Annotated[
         LoadBalancer | None,
-        Meta(description="An AWS Network Load Balancer; Default: none, the gateway is a ClusterIP Service."),
+        Meta(description="An AWS Network Load Balancer. Default: none, the gateway is a ClusterIP Service."),
     ] = None
 
 

@@ -14,15 +14,17 @@ import msgspec
 from llmdgen.facts import catalogue
 from llmdgen.facts.types import Release
 from llmdgen.resources import SCHEMAS
+from llmdgen.spec import suggestions
+from llmdgen.spec.kinds import article
 from llmdgen.spec.meanings import MEANINGS
 from llmdgen.spec.model import Document
-from llmdgen.spec.names import LONGEST_NAME
+from llmdgen.spec.names import LONGEST_NAME, ROLES
 from llmdgen.spec.texts import ENV_NAME, FLAG_NAME
 
 FILE = "wellitpath.v1alpha1.json"
 IDENTITY = f"https://llmdgen.dev/schemas/{FILE}"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-INSTANCE_TYPES = ("p5.48xlarge", "p5en.48xlarge", "p6-b200.48xlarge", "ml.p5.48xlarge", "g6e.12xlarge")
+INSTANCE_TYPES = ("p5.48xlarge", "ml.p5en.48xlarge")
 
 BASE = r"^[^/~\\][^\\]*\.ya?ml$"
 """What `extends` looks like; whether it leads somewhere, only the tool can say."""
@@ -30,13 +32,21 @@ BASE = r"^[^/~\\][^\\]*\.ya?ml$"
 _REFERENCE = "#/$defs/"
 # What each value of an enum means: the keyword that VS Code and the YAML language server show in a completion.
 _MEANINGS = "markdownEnumDescriptions"
+# What the YAML language server says instead of the pattern.
+_EXPECTED = "patternErrorMessage"
+_PATTERNS = {
+    BASE: "a relative path of a .yaml file",
+    FLAG_NAME: "a vLLM flag without its dashes, such as max-model-len",
+    ENV_NAME: "a variable's name, such as VLLM_LOGGING_LEVEL",
+}
 
 
 def schema() -> dict[str, Any]:
-    """The schema as plain data, without references: each place holds what it takes."""
+    """The schema as plain data. Each place holds what it takes; only proposals stand apart and are referred to."""
     described = {"title": "WellLitPath", "description": "A deployment of an llm-d well-lit path on AWS."}
-    extends = {"if": {"required": ["extends"]}, "then": overlay(), "else": complete()}
-    return {"$schema": DIALECT, "$id": IDENTITY, **described, "type": "object", **extends}
+    extends = {"if": {"required": ["extends"]}, "then": _helpful(overlay()), "else": _helpful(complete())}
+    proposed = {suggestions.SNIPPETS: suggestions.start(), "$defs": suggestions.definitions()}
+    return {"$schema": DIALECT, "$id": IDENTITY, **described, "type": "object", **extends, **proposed}
 
 
 def overlay() -> dict[str, Any]:
@@ -73,10 +83,44 @@ def complete() -> dict[str, Any]:
     for field, meanings in MEANINGS.items():
         node = _field(body, field)
         node[_MEANINGS] = [meanings[value] for value in node["enum"]]
-    for role in ("prefill", "decode", "engine"):
+    for role in (*ROLES, "engine"):
         spec[role]["properties"]["args"]["propertyNames"] = {"pattern": FLAG_NAME}
         spec[role]["properties"]["env"]["propertyNames"] = {"pattern": ENV_NAME}
     return body
+
+
+def _helpful(body: dict[str, Any]) -> Any:
+    """A document's schema with proposals for the names that nobody knows by heart."""
+    spec = body["properties"]["spec"]["properties"]
+    for role in (*ROLES, "engine"):
+        spec[role]["properties"]["args"] |= _proposed(suggestions.FLAGS)
+        spec[role]["properties"]["env"] |= _proposed(suggestions.VARIABLES)
+    spec["scheduler"]["properties"]["weights"] |= _proposed(suggestions.SCORERS)
+    spec["model"]["properties"]["name"] |= _proposed(suggestions.MODELS)
+    for place in (spec["instanceTypes"]["items"], *(spec[role]["properties"]["instanceType"] for role in ROLES)):
+        place |= _proposed(suggestions.INSTANCE_TYPES)
+    return _told(body)
+
+
+def _proposed(name: str) -> dict[str, Any]:
+    return {"allOf": [{"$ref": f"{_REFERENCE}{name}"}]}
+
+
+def _told(node: Any) -> Any:
+    """A schema that says its patterns in words, and its plain defaults where a description is all that is shown."""
+    if isinstance(node, list):
+        return [_told(each) for each in node]
+    if not isinstance(node, dict):
+        return node
+    node = {key: _told(value) for key, value in node.items()}
+    if isinstance(node.get("pattern"), str):
+        node[_EXPECTED] = f"Expected {_PATTERNS.get(node['pattern']) or article(node['pattern'])}."
+    default, description = node.get("default"), node.get("description")
+    if isinstance(description, str) and isinstance(default, str | int) and "Default: " not in description:
+        node["description"] = (
+            f"{description} Default: {str(default).lower() if isinstance(default, bool) else default}."
+        )
+    return node
 
 
 def schema_text() -> str:

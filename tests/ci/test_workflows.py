@@ -1,5 +1,5 @@
-"""The workflows, the action and the examples: valid by their schemas, clean by zizmor and shellcheck, pinned, and true
-to what the scripts read and write."""
+"""The workflows, the action and the examples: valid by their schemas, clean by actionlint, zizmor and shellcheck,
+pinned, and true to what the scripts read and write."""
 
 from __future__ import annotations
 
@@ -58,8 +58,37 @@ def test_the_schema_finds_nothing(schema: str, path: Path) -> None:
     assert done.returncode == 0, done.stdout
 
 
+def actionlint(*paths: Path) -> subprocess.CompletedProcess[str]:
+    """With shellcheck on the scripts of the steps."""
+    command = [tool("actionlint"), "-no-color", "-shellcheck", tool("shellcheck"), *map(str, paths)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def test_actionlint_finds_nothing() -> None:
+    done = actionlint(*WORKFLOWS, EXAMPLE)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("needs: review", "needs: revue"),
+        ("github.event_name == 'pull_request'", "github.event_nam == 'pull_request'"),
+        ("steps.llmdgen.outputs.report-file", "steps.llmdgem.outputs.report-file"),
+        ("inputs.upload-sarif", "inputs.upload-serif"),
+    ],
+)
+def test_actionlint_finds_what_is_wrong(tmp_path: Path, right: str, wrong: str) -> None:
+    text = REUSABLE.read_text("utf-8")
+    assert right in text
+    broken = tmp_path / "llmdgen.yml"
+    broken.write_text(text.replace(right, wrong), "utf-8")
+    done = actionlint(broken)
+    assert done.returncode == 1, done.stdout
+
+
 def test_zizmor_finds_nothing() -> None:
-    command = [tool("zizmor"), "--offline", "--no-progress", "--format=plain", *map(str, ALL)]
+    command = [tool("zizmor"), "--offline", "--no-progress", "--persona=pedantic", "--format=plain", *map(str, ALL)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
 

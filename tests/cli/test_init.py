@@ -81,7 +81,7 @@ def test_a_name_cannot_leave_its_place(llmdgen: Llmdgen) -> None:
 def test_a_file_is_written_and_never_overwritten(llmdgen: Llmdgen) -> None:
     assert llmdgen("init", "wide-ep", "-o", "new.yaml").code == 0
     text = Path("new.yaml").read_text()
-    assert text == llmdgen("init", "wide-ep").out
+    assert text == re.sub(r"(name: |llm-d-)wide-ep", r"\1new", llmdgen("init", "wide-ep").out)
     answer = llmdgen("init", "pd-disaggregation", "-o", "new.yaml")
     assert (answer.code, answer.err) == (
         1,
@@ -94,3 +94,36 @@ def test_a_link_to_nowhere_is_not_followed(llmdgen: Llmdgen) -> None:
     os.symlink("elsewhere.yaml", "new.yaml")
     assert llmdgen("init", "wide-ep", "-o", "new.yaml").code == 1
     assert not Path("elsewhere.yaml").exists()
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    {
+        "chat.yaml": "chat",
+        "nested/gpt-oss.eu.yaml": "pd-disaggregation",
+        "Chat.yaml": "pd-disaggregation",
+        "true.yaml": "true",
+        "1e3.yaml": "1e3",
+        "cluster.yaml": "pd-disaggregation",
+        "a" * 33 + ".yaml": "a" * 33,
+        "a" * 34 + ".yaml": "pd-disaggregation",
+    }.items(),
+)
+def test_the_file_names_the_deployment_where_its_name_can_be_one(llmdgen: Llmdgen, file: str, name: str) -> None:
+    Path("nested").mkdir()
+    assert llmdgen("init", "pd-disaggregation", "-o", file).code == 0
+    assert api.load(file).name == name
+
+
+def test_two_starts_of_one_path_are_two_deployments(llmdgen: Llmdgen) -> None:
+    for file in ("chat.yaml", "code.yaml"):
+        assert llmdgen("init", "inference-scheduling", "-o", file).code == 0
+    answer = llmdgen("render", "chat.yaml", "code.yaml")
+    assert answer.code == 0, answer.err
+
+
+def test_the_schema_is_missed_once(llmdgen: Llmdgen) -> None:
+    hint = "for an editor that completes and explains it: llmdgen schema > wellitpath.v1alpha1.json"
+    assert llmdgen("init", "inference-scheduling", "-o", "chat.yaml").out == f"chat.yaml: written; {hint}\n"
+    Path("wellitpath.v1alpha1.json").write_text(llmdgen("schema").out)
+    assert llmdgen("init", "inference-scheduling", "-o", "code.yaml").out == ""

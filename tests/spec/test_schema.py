@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from llmdgen import api
 from llmdgen.facts import catalogue
 from llmdgen.resources import SCHEMAS
+from llmdgen.spec import suggestions
 from llmdgen.spec.document import Parsed
-from llmdgen.spec.schema import FILE, complete, schema, schema_text
+from llmdgen.spec.load import parse
+from llmdgen.spec.schema import FILE, complete, overlay, schema, schema_text
 from llmdgen.spec.structure import build
 from llmdgen.spec.texts import FLAG_NAME
 
@@ -60,10 +64,60 @@ def test_the_file_is_what_the_types_say() -> None:
     assert (SCHEMAS / FILE).read_text("utf-8") == schema_text(), "python -m llmdgen.spec.schema writes it anew"
 
 
-def test_the_schema_is_a_schema_without_references() -> None:
+def test_the_schema_is_a_schema_that_refers_to_proposals_alone() -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
-    assert "$ref" not in schema_text()
+    assert "$ref" not in json.dumps([COMPLETE, overlay()])
+    referred = set(re.findall(r'"\$ref": "#/\$defs/(\w+)"', schema_text()))
+    assert referred == set(SCHEMA["$defs"])
     assert None not in types(COMPLETE)
+
+
+@pytest.mark.parametrize("name", SCHEMA["$defs"])
+def test_a_proposal_refuses_nothing(name: str) -> None:
+    proposed = SCHEMA["$defs"][name]
+    validator = jsonschema.Draft202012Validator(proposed)
+    assert [value for value in (*VALUES, *MAPPINGS) if not validator.is_valid(value)] == []
+    if name == suggestions.FLAGS:
+        assert [each for each in VALUES if not validator.is_valid({"max-model-len": each})] == []
+
+
+def test_the_flags_of_every_release_are_proposed_except_those_that_a_spec_may_not_set() -> None:
+    proposed = SCHEMA["$defs"][suggestions.FLAGS]["properties"]
+    assert "gpu-memory-utilization" in proposed
+    assert not {"port", "tensor-parallel-size", "served-model-name"} & proposed.keys()
+    assert proposed["kv-cache-dtype"]["examples"][0] == "auto"
+    assert "Only in llm-d v0.6.0." in proposed["performance-mode"]["description"]
+
+
+def test_a_proposed_instance_type_is_one_that_a_spec_may_name() -> None:
+    snippets = SCHEMA["$defs"][suggestions.INSTANCE_TYPES][suggestions.SNIPPETS]
+    named = {each["label"]: each["description"] for each in snippets}
+    assert named["ml.p5.48xlarge"] == named["p5.48xlarge"] == "8 x NVIDIA H100 SXM, 32 EFA interfaces."
+    assert {each.removeprefix("ml.") for each in named} <= set(catalogue.instance_names())
+    assert not any(each.startswith(("g6f.", "p6e-gb200.")) for each in named)
+
+
+def test_the_proposed_start_is_a_spec() -> None:
+    (start,) = SCHEMA[suggestions.SNIPPETS]
+    text = re.sub(r"\$\{\d:([^}]+)\}", r"\1", json.dumps(start["body"]))
+    VALIDATOR.validate(json.loads(text))
+    assert api.targets(parse(text, "start.yaml")[0]) == ("p5.48xlarge",)
+
+
+def test_what_a_pattern_refuses_is_said_in_words() -> None:
+    size = SCHEMA["else"]["properties"]["spec"]["properties"]["model"]["properties"]["size"]
+    assert size["patternErrorMessage"] == "Expected a Kubernetes size such as 64Gi or 2Ti."
+    silent = [node for node in nodes(SCHEMA) if "pattern" in node and not node.get("patternErrorMessage")]
+    assert silent == []
+    assert not any("of the form ^" in node.get("patternErrorMessage", "") for node in nodes(SCHEMA))
+
+
+def nodes(node: Any) -> Iterator[dict[str, Any]]:
+    """Every mapping of a schema that describes a value."""
+    if isinstance(node, dict) and isinstance(node.get("pattern", ""), str):
+        yield node
+    for each in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        yield from nodes(each)
 
 
 def types(node: Any) -> list[Any]:
@@ -96,7 +150,7 @@ def test_every_mapping_of_the_format_is_closed() -> None:
         for key, value in node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ():
             yield from walk(value, f"{at}.{key}")
 
-    assert list(walk(SCHEMA, "")) == []
+    assert list(walk({"then": SCHEMA["then"], "else": SCHEMA["else"]}, "")) == []
 
 
 def test_every_field_says_what_it_is() -> None:

@@ -1,0 +1,143 @@
+"""What an editor proposes beyond the format: vLLM's flags and variables, models, instance types, scorers.
+
+All of it is help and refuses nothing: a name that stands here is one of many, and whether it fits the spec's release
+is for the checks. vLLM's names stand once in the schema, and each `args` and `env` refers to them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from llmdgen.engine.facts import taken
+from llmdgen.facts import catalogue
+
+FLAGS, VARIABLES, SCORERS = "vllmFlags", "vllmVariables", "scorers"
+MODELS, INSTANCE_TYPES = "models", "instanceTypes"
+ANYTHING = ["string", "number", "boolean", "object", "array", "null"]  # null deletes what a base says
+# The keyword that VS Code and the YAML language server read as proposals for a value; validators do not know it.
+SNIPPETS = "defaultSnippets"
+GIB = 2**30
+
+
+def definitions() -> dict[str, Any]:
+    """The parts of the schema that several places share."""
+    names = {FLAGS: flags(), VARIABLES: variables(), SCORERS: scorers()}
+    values = {MODELS: models(), INSTANCE_TYPES: instance_types()}
+    return {
+        **{name: {"properties": properties} for name, properties in names.items()},
+        **{name: {SNIPPETS: snippets} for name, snippets in values.items()},
+    }
+
+
+def flags() -> dict[str, Any]:
+    """Each flag that a spec may set, of any release, as the newest release that has it describes it."""
+    known: dict[str, Any] = {}
+    having: dict[str, list[str]] = {}
+    for release in catalogue.release_names():
+        help_of = catalogue.release_json(release, "vllm-help.json")["flags"]
+        for name, flag in catalogue.release_json(release, "vllm-serve.json")["flags"].items():
+            if name not in taken(release).flags:
+                known[name] = _flag(flag, help_of.get(name, ""))
+                having.setdefault(name, []).append(release)
+    return {name: _only_some(known[name], having[name]) for name in sorted(known)}
+
+
+def variables() -> dict[str, Any]:
+    """Each variable that vLLM reads under a name of its own."""
+    known: dict[str, Any] = {}
+    having: dict[str, list[str]] = {}
+    for release in catalogue.release_names():
+        for name, variable in catalogue.release_json(release, "vllm-env.json")["variables"].items():
+            if name.startswith("VLLM_") and name not in taken(release).environment:
+                known[name] = _variable(variable)
+                having.setdefault(name, []).append(release)
+    return {name: _only_some(known[name], having[name]) for name in sorted(known)}
+
+
+def instance_types() -> list[dict[str, str]]:
+    """Each instance type with a whole GPU that some release's images run on, by its EC2 name and by its ml. name."""
+    runs = {each for name in catalogue.release_names() for each in catalogue.release(name).architectures}
+    found = []
+    for each in map(catalogue.instance, catalogue.instance_names()):
+        if each.gpu.count and each.architecture in runs:
+            efa = f"{each.efa.interfaces} EFA interface{'s' * (each.efa.interfaces > 1)}"
+            says = f"{each.gpu.count} x {each.gpu.model}, {efa if each.efa.interfaces else 'no EFA'}."
+            found += [_snippet(name, says) for name in (each.name, each.hyperpod) if name]
+    return found
+
+
+def models() -> list[dict[str, str]]:
+    """Each model of the facts."""
+    found = []
+    for each in map(catalogue.model, catalogue.model_names()):
+        says = f"{each.weight_bytes / GIB:.0f} GiB of weights, {each.max_position_embeddings:,} tokens of context."
+        found.append(_snippet(each.id, says))
+    return found
+
+
+def scorers() -> dict[str, Any]:
+    """Each scorer that a path brings, and which."""
+    bring: dict[str, list[str]] = {}
+    for release in catalogue.release_names():
+        for path, settings in catalogue.release_toml(release, "paths.toml").items():
+            for name in settings.get("scorers", ()) if isinstance(settings, dict) else ():
+                if path not in bring.setdefault(name, []):
+                    bring[name].append(path)
+    return {name: _node(f"A scorer of {_listed(bring[name])}.", ["number", "null"]) for name in sorted(bring)}
+
+
+def start() -> list[dict[str, Any]]:
+    """A whole spec for an empty file."""
+    body = {
+        "apiVersion": "llmdgen.dev/v1alpha1",
+        "kind": "WellLitPath",
+        "metadata": {"name": "${1:chat}"},
+        "spec": {
+            "path": "${2:inference-scheduling}",
+            "platform": "${3:eks}",
+            "instanceTypes": ["${4:p5.48xlarge}"],
+            "model": {"name": "${5:openai/gpt-oss-120b}"},
+        },
+    }
+    return [{"label": "WellLitPath", "description": "A whole spec, with what each must have.", "body": body}]
+
+
+def _flag(flag: dict[str, Any], help_text: str) -> dict[str, Any]:
+    node = _node(help_text.strip() or f"vLLM's --{flag['name']}.", ANYTHING)
+    if flag["type"] == "switch":
+        node["examples"] = [not flag.get("default")]
+    elif flag.get("choices"):
+        node["examples"] = flag["choices"]
+    elif isinstance(flag.get("default"), str | int | float):
+        node["examples"] = [flag["default"]]
+    return node
+
+
+def _variable(variable: dict[str, Any]) -> dict[str, Any]:
+    node = _node("A variable of vLLM.", ["string", "null"])
+    if variable.get("choices"):
+        node["examples"] = variable["choices"]
+    elif variable["kind"] == "switch":
+        node["examples"] = ["1", "0"]
+    return node
+
+
+def _node(says: str, kinds: list[str]) -> dict[str, Any]:
+    return {"type": kinds, "description": says}
+
+
+def _only_some(node: dict[str, Any], releases: list[str]) -> dict[str, Any]:
+    """The node, with the releases named where it is not all of them."""
+    if len(releases) == len(catalogue.release_names()):
+        return node
+    return {**node, "description": f"{node['description'].rstrip('.')}. Only in llm-d {_listed(releases)}."}
+
+
+def _snippet(value: str, says: str) -> dict[str, str]:
+    return {"label": value, "description": says, "bodyText": value}
+
+
+def _listed(words: Iterable[str]) -> str:
+    *most, last = words
+    return f"{', '.join(most)} and {last}" if most else last
