@@ -34,8 +34,10 @@ ROOMY = "500Gi"  # of a model that the facts do not know
 )
 def command(path: str, model: str | None, instance_type: str | None, file: str | None) -> int:
     """Print a commented spec of the well-lit path PATH to start from."""
+    model = MODEL_OF_PATH.get(path, USUAL_MODEL) if model is None else _text_of("--model", model)
+    instance_type = USUAL_NODES if instance_type is None else _text_of("--instance-type", instance_type)
     try:
-        text = starting_spec(path, model or MODEL_OF_PATH.get(path, USUAL_MODEL), instance_type or USUAL_NODES)
+        text = starting_spec(path, model, instance_type)
     except SpecError as error:
         report(error.findings)
         return status.ERROR
@@ -49,7 +51,17 @@ def command(path: str, model: str | None, instance_type: str | None, file: str |
     except FileExistsError:
         complain(f"{file}: error: the file exists and is not overwritten (fix: name another with -o)")
         return status.ERROR
+    except FileNotFoundError:
+        complain(f"{file}: error: there is no directory for the file (fix: make it, or name another file with -o)")
+        return status.ERROR
     return status.OK
+
+
+def _text_of(option: str, given: str) -> str:
+    """What an option was given, where it is text. Raises click.UsageError where it is empty or holds other bytes."""
+    if not given.strip() or not given.isprintable():
+        raise click.UsageError(f"{option}: {given!r} is not a name; `llmdgen list` shows those that are known")
+    return given
 
 
 def starting_spec(path: str, model: str, instance_type: str) -> str:

@@ -94,3 +94,17 @@ def test_a_link_to_nowhere_is_not_followed(llmdgen: Llmdgen) -> None:
     os.symlink("elsewhere.yaml", "new.yaml")
     assert llmdgen("init", "wide-ep", "-o", "new.yaml").code == 1
     assert not Path("elsewhere.yaml").exists()
+
+
+@pytest.mark.parametrize("name", ["", " ", "a\udcff"])
+@pytest.mark.parametrize("option", ["--model", "--instance-type"])
+def test_a_name_that_is_no_text_is_wrong_usage(llmdgen: Llmdgen, option: str, name: str) -> None:
+    answer = llmdgen("init", "wide-ep", option, name)
+    assert (answer.code, answer.out) == (64, "")
+    assert option in answer.err
+
+
+def test_a_file_in_a_directory_that_is_not_there_is_told_so(llmdgen: Llmdgen) -> None:
+    answer = llmdgen("init", "wide-ep", "-o", "specs/a.yaml")
+    assert answer.code == 1
+    assert "there is no directory for the file (fix: make it" in answer.err
