@@ -45,4 +45,14 @@ def _numbers(plan: Plan, role: RolePlan) -> Numbers:
         routed_experts=experts,
         max_position_embeddings=model.max_position_embeddings if model else None,
         mla=model is not None and model.mla is not None,
+        wider_nodes=_wider_nodes(plan, role) if node.gpus == 1 and role.size.workers > 1 else (),
     )
+
+
+def _wider_nodes(plan: Plan, role: RolePlan) -> tuple[str, ...]:
+    """Instance types that the role could spread over where one GPU a node is too few."""
+    from llmdgen.checks._alternatives import spreads, suited, types_to_spread_over
+
+    if plan.model is not None:
+        return tuple(types_to_spread_over(plan, role, plan.model)[:3])
+    return tuple(row.name for row in suited(plan) if spreads(row))[:3]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from llmdgen.checks._alternatives import smaller_checkpoints, types_to_spread_over, types_with_room
 from llmdgen.checks._gpu_memory import (
     favourable,
     loaded,
@@ -19,6 +20,7 @@ from llmdgen.findings import Route
 from llmdgen.planning.capacity import Memory, experts_divide, resident_ratio, weights_per_gpu
 from llmdgen.planning.model import Plan, RolePlan
 from llmdgen.planning.quantities import GIB, MIB, to_bytes, whole
+from llmdgen.suggest import one_of
 
 MODEL = ("spec", "model", "name")
 # Methods whose settings vLLM reads from the checkpoint (model_executor/layers/quantization: get_config_filenames, and
@@ -259,7 +261,20 @@ def _shorter(plan: Plan, role: RolePlan, model: ModelFacts, use: Memory) -> str:
     fixes = [f"set max-model-len: {tokens}"] if tokens else []
     if tensor:
         fixes.append(f"set {role.name}'s tensor: {tensor}")
-    return ", or ".join(fixes) or "use an instance type with more GPU memory"
+    return ", or ".join(fixes) or _more_memory(plan, role, model, use)
+
+
+def _more_memory(plan: Plan, role: RolePlan, model: ModelFacts, use: Memory) -> str:
+    """Instance types whose GPUs hold one request beside the weights, else checkpoints that leave more room."""
+    types = types_with_room(plan, role, use, use.max_model_len * use.kv_bytes_per_token)
+    if types:
+        return f"use {one_of(types[:3])}"
+    return _smaller(model)
+
+
+def _smaller(model: ModelFacts) -> str:
+    smaller = smaller_checkpoints(model)
+    return f"serve {one_of(smaller)}" if smaller else "serve a smaller model"
 
 
 def _room_for_weights(plan: Plan, role: RolePlan, model: ModelFacts) -> str:
@@ -272,10 +287,12 @@ def _room_for_weights(plan: Plan, role: RolePlan, model: ModelFacts) -> str:
         nodes = _nodes_that_hold(plan, role, model)
         if nodes:
             return f"set data: {nodes * role.size.data_local}, which is {nodes} nodes"
+        types = types_to_spread_over(plan, role, model)
+        return f"use {one_of(types[:3])}" if types else _smaller(model)
     types = [name for name in types_that_hold(plan, model) if name != role.node.instance.name]
     other = f"use {' or '.join(types[:3])}" if types else ""
-    wide = "wide-ep over several nodes" if model.experts and "wide-ep" not in plan.paths else ""
-    return ", or ".join(part for part in (other, wide) if part) or "use a quantised checkpoint of the model"
+    wide = "wide-ep over several nodes" if model.experts else ""
+    return ", or ".join(part for part in (other, wide) if part) or _smaller(model)
 
 
 def _nodes_that_hold(plan: Plan, role: RolePlan, model: ModelFacts) -> int | None:

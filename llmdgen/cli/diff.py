@@ -7,14 +7,14 @@ import sys
 
 import click
 
-from llmdgen.cli import status
+from llmdgen.cli import options, status
 from llmdgen.cli.terminal import complain, report
 from llmdgen.diff.fold import Side
 from llmdgen.diff.git import DEFAULT_PATH
 
 
 @click.command(epilog="Exit codes: 0 the same, 2 differs, 1 an error, 64 wrong usage.")
-@click.argument("sides", nargs=-1, required=True, metavar="OLD NEW | A..B | A...B [-- PATH]", type=click.Path())
+@click.argument("sides", nargs=-1, required=True, metavar="OLD NEW | A..B | A...B [-- PATH]", type=options.SPEC_PATH)
 @click.option("--format", "form", type=click.Choice(["text", "markdown", "json"]), default="text", show_default=True)
 def command(sides: tuple[str, ...], form: str) -> int:
     """Say what changed between OLD and NEW, and what that does to a deployment that runs.
@@ -78,7 +78,7 @@ def _side(name: str, path: str) -> Side:
         from llmdgen.diff.sources import directory_side
 
         return directory_side(name)
-    if os.path.exists(name) or name.endswith((".yaml", ".yml")):
+    if name == "-" or os.path.exists(name) or name.endswith((".yaml", ".yml")):
         from llmdgen.diff.sources import spec_side
 
         return spec_side(name)

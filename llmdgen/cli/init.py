@@ -37,9 +37,10 @@ ROOMY = "500Gi"  # of a model that the facts do not know
 def command(path: str, model: str | None, instance_type: str | None, file: str | None) -> int:
     """Print a commented spec of the well-lit path PATH to start from."""
     name = _name(file) if file else None
-    model = model or MODEL_OF_PATH.get(path, USUAL_MODEL)
+    model = MODEL_OF_PATH.get(path, USUAL_MODEL) if model is None else _text_of("--model", model)
+    instance_type = USUAL_NODES if instance_type is None else _text_of("--instance-type", instance_type)
     try:
-        text = starting_spec(path, model, instance_type or USUAL_NODES, name or path)
+        text = starting_spec(path, model, instance_type, name or path)
     except SpecError as error:
         report(error.findings)
         return status.ERROR
@@ -52,6 +53,9 @@ def command(path: str, model: str | None, instance_type: str | None, file: str |
             stream.write(text)
     except FileExistsError:
         complain(f"{file}: error: the file exists and is not overwritten (fix: name another with -o)")
+        return status.ERROR
+    except FileNotFoundError:
+        complain(f"{file}: error: there is no directory for the file (fix: make it, or name another file with -o)")
         return status.ERROR
     schema = Path(file).with_name(SCHEMA)
     if not schema.exists():
@@ -68,6 +72,13 @@ def _name(file: str) -> str | None:
     stem = Path(file).stem
     fits = re.search(DNS_LABEL, stem) and len(stem) <= LONGEST_NAME and stem != CLUSTER
     return stem if fits else None
+
+
+def _text_of(option: str, given: str) -> str:
+    """What an option was given, where it is text. Raises click.UsageError where it is empty or holds other bytes."""
+    if not given.strip() or not given.isprintable():
+        raise click.UsageError(f"{option}: {given!r} is not a name; `llmdgen list` shows those that are known")
+    return given
 
 
 def starting_spec(path: str, model: str, instance_type: str, name: str) -> str:

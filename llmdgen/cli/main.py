@@ -79,7 +79,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # The process lives for a tenth of a second and holds a few parsed files: looking for cycles among them, again and
     # again while they are built, costs more than all the memory that it could free.
     gc.disable()
+    _open_closed_streams()
     _print_anything()
+    _end_in_order()
     try:
         code: Any = cli.main(
             args=None if arguments is None else list(arguments), prog_name="llmdgen", standalone_mode=False
@@ -92,6 +94,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except click.ClickException as error:
         error.show()
         return status.ERROR
+    except Terminated:
+        click.echo("llmdgen: terminated", err=True)
+        return status.TERMINATED
     except (click.Abort, KeyboardInterrupt):
         click.echo("llmdgen: interrupted", err=True)
         return status.INTERRUPTED
@@ -107,6 +112,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
         click.echo(f"llmdgen: error: {where}{error.strerror or error}", err=True)
         return status.ERROR
     return code if isinstance(code, int) else status.OK
+
+
+class Terminated(BaseException):
+    """SIGTERM, as an exception, so that what is under way is cleaned up as after ctrl-C."""
+
+
+def _end_in_order() -> None:
+    """Let SIGTERM unwind the stack. In a thread, and where a caller has a handler of its own, nothing is changed."""
+    import signal
+
+    def terminate(number: int, frame: object) -> None:
+        raise Terminated
+
+    try:
+        if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+            signal.signal(signal.SIGTERM, terminate)
+    except ValueError:
+        pass
+
+
+def _open_closed_streams() -> None:
+    """A stream that the caller has closed (`llmdgen schema >&-`) is None here, and nothing could be printed to it."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
 
 
 def _print_anything() -> None:

@@ -11,7 +11,19 @@ from llmdgen.spec.model import Spec
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
-SPEC_FILES = click.argument("specs", nargs=-1, required=True, metavar="SPEC...", type=click.Path())
+# Whether a spec can be read is told by its reader, with a code, as any other thing that is wrong with it.
+SPEC_PATH = click.Path(readable=False)
+SPEC_FILES = click.argument("specs", nargs=-1, required=True, metavar="SPEC...", type=SPEC_PATH)
+SPEC_FILE = click.argument("spec", type=SPEC_PATH)
+
+
+def _named(context: click.Context, parameter: click.Parameter, name: str) -> str:
+    """A name that is not empty, as that of a variable which is not set would be."""
+    if not name:
+        raise click.BadParameter("the name is empty; . is the directory where you are", context, parameter)
+    return name
+
+
 OUTPUT = click.option(
     "-o",
     "--output",
@@ -20,6 +32,7 @@ OUTPUT = click.option(
     default="rendered",
     show_default=True,
     type=click.Path(file_okay=False),
+    callback=_named,
     help="The directory of everything rendered.",
 )
 

@@ -13,7 +13,7 @@ from llmdgen.spec.model import Spec
 
 
 @click.command()
-@click.argument("spec", type=click.Path())
+@options.SPEC_FILE
 @options.instance_types()
 @click.option(
     "--format",
@@ -25,9 +25,9 @@ from llmdgen.spec.model import Spec
 )
 def command(spec: str, instance_types: tuple[str, ...], form: str) -> int:
     """Show topology, placement and capacity of a spec on each of its instance types."""
-    plans, findings = work.plans(spec, instance_types)
+    specs, plans, findings = work.plans(spec, instance_types)
     if form == "yaml":
-        _print_specs(work.read([spec])[0])
+        _print_specs(specs)
     report(findings)
     if any(found.is_error for found in findings):
         return status.ERROR

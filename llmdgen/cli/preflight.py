@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("spec", type=click.Path())
+@options.SPEC_FILE
 @click.option("--context", metavar="C", help="The context of the kubeconfig. Default: its current one.")
 @options.instance_types()
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
 def command(spec: str, context: str | None, instance_types: tuple[str, ...], form: str) -> int:
     """Ask a live cluster, without changing it, whether it can run a spec on each of its instance types."""
-    plans, findings = work.plans(spec, instance_types)
+    _, plans, findings = work.plans(spec, instance_types)
     report(findings)
     if any(found.is_error for found in findings):
         return status.ERROR

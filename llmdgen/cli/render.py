@@ -12,8 +12,9 @@ from llmdgen.cli import making, options, status, work
 from llmdgen.cli.making import Made
 from llmdgen.cli.terminal import complain, count, report, say
 from llmdgen.findings import Located
-from llmdgen.output.rules import OutputError
+from llmdgen.output.rules import OutputError, unwritten
 from llmdgen.output.tree import Writing, commit, prepare
+from llmdgen.output.undisturbed import alone
 from llmdgen.spec.model import Spec
 
 
@@ -68,7 +69,8 @@ def command(
     if only_check:
         differs, wrong = _compare(out, made, making.command_line(specs, settings))
     else:
-        differs, wrong = 0, _write(out, made)
+        with alone(out):
+            differs, wrong = 0, _write(out, made)
     findings += wrong
     report(findings)
     if any(found.is_error for found in findings):
@@ -85,8 +87,14 @@ def _write(out: str, made: list[Made]) -> list[Located]:
             writings.append((each, prepare(out, each.name, each.targets, each.whole)))
         except OutputError as error:
             findings += error.findings
+        except OSError as error:
+            findings.append(unwritten(error, f"{out}/{each.name}"))
     for each, writing in writings:
-        commit(writing)
+        try:
+            commit(writing)
+        except OSError as error:
+            findings.append(unwritten(error, writing.root))
+            continue
         for path in writing.edited:
             complain(f"{writing.root}/{path}: replaced, though it was edited by hand")
         for path in writing.kept:
@@ -106,6 +114,9 @@ def _compare(out: str, made: list[Made], again: str) -> tuple[int, list[Located]
             differences = compare(out, each.name, each.targets, again, each.whole)
         except OutputError as error:
             findings += error.findings
+            continue
+        except OSError as error:
+            findings.append(unwritten(error, f"{out}/{each.name}"))
             continue
         differs += len(differences)
         for found in differences:

@@ -7,3 +7,4 @@ ERROR = 1
 DIFFERS = 2
 USAGE = 64  # EX_USAGE of sysexits.h
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
+TERMINATED = 143  # 128 + SIGTERM

@@ -96,7 +96,10 @@ def _upgrade(file: str, release: str, dry_run: bool, form: str) -> bool:
 def _text(file: str) -> str:
     """The text of a spec file. Raises SpecError where it cannot be read, or is no spec."""
     from llmdgen.spec.load import load_all
+    from llmdgen.spec.read import STANDARD_INPUT
 
+    if file == STANDARD_INPUT:
+        raise SpecError([_unwritable(file, "it is standard input")])
     if os.path.exists(file) and not os.path.isfile(file) and not os.path.isdir(file):
         raise SpecError([_unwritable(file, "it is not a regular file")])
     load_all(file)

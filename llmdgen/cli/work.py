@@ -45,8 +45,8 @@ def read(files: Iterable[str]) -> tuple[list[Spec], list[Located]]:
     return specs, findings
 
 
-def plans(file: str, asked: tuple[str, ...]) -> tuple[list[Plan], list[Located]]:
-    """Plans of every spec in a file on the instance types asked for, or on all of its own, with every finding.
+def plans(file: str, asked: tuple[str, ...]) -> tuple[list[Spec], list[Plan], list[Located]]:
+    """Every spec in a file, their plans on the instance types asked for, or on all of their own, and every finding.
 
     Raises click.UsageError for an instance type that no spec has.
     """
@@ -58,7 +58,7 @@ def plans(file: str, asked: tuple[str, ...]) -> tuple[list[Plan], list[Located]]
         done = plan(spec, names)
         findings += done.findings
         made += done.plans
-    return made, findings
+    return specs, made, findings
 
 
 def plan(spec: Spec, instance_types: Iterable[str]) -> Work:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
+from llmdgen.checks.registry import MOST_OF_A_RULE
 from llmdgen.engine.checks import connectors, environment, flags, json_configs, limits, parallel, types
 from llmdgen.engine.checks.settings import ENGINE_RULES, Numbers, RoleSettings
 from llmdgen.findings import Finding
@@ -19,5 +21,5 @@ def check_role(role: RoleSettings) -> Iterator[Finding]:
     Two roles that share `engine.args` give the same finding twice, equal to each other: `dict.fromkeys` keeps one.
     """
     for rule, check in sorted(ENGINE_RULES, key=lambda each: each[0].code):
-        for draft in check(role):
+        for draft in islice(check(role), MOST_OF_A_RULE):
             yield rule.finding(draft)

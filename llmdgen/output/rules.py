@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 from llmdgen.checks.registry import Rule, declare
 from llmdgen.findings import Finding, Located, Place
 
@@ -65,6 +67,19 @@ NO_CHARTS = declare(
 )
 
 
+UNWRITTEN = declare(
+    "OUT076",
+    "error",
+    "the output cannot be read or written",
+    """A full disk, a directory that may not be written, a file system that is mounted read-only. All files of a spec
+    are staged before the first one takes its place, so that what stood there stands there still.
+
+    Fails:  -o /etc/rendered, by somebody who may not write there.
+    Passes: a directory of one's own, on a disk with room for some hundred KiB a target.
+    """,
+)
+
+
 class OutputError(Exception):
     """What stops a directory from being written; nothing was. `findings` holds every reason, by file."""
 
@@ -76,3 +91,12 @@ class OutputError(Exception):
 def refusal(rule: Rule, path: str, says: str, fix: str) -> Located:
     """A finding about a file of the output."""
     return Located(Finding(rule.code, rule.severity, says, fix), Place(path))
+
+
+def unwritten(error: OSError, root: str) -> Located:
+    """A finding about what the system refuses below `root`."""
+    fix = "let it be written, or name another directory with -o"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        fix = "make room for it, or name another directory with -o"
+    path = error.filename if isinstance(error.filename, str) else root
+    return refusal(UNWRITTEN, path, f"the system says: {error.strerror or error}", fix)

@@ -17,6 +17,7 @@ from llmdgen.output import rules
 from llmdgen.output.lock import LOCK_NAME, Entry, Lock, LockError, digest, dump, parse
 from llmdgen.output.names import is_safe_path
 from llmdgen.output.rules import OutputError, refusal
+from llmdgen.output.undisturbed import make_directory, staged_name, sweep, without_signals
 
 
 class Rendered(Struct, frozen=True, kw_only=True):
@@ -145,17 +146,21 @@ def commit(writing: Writing) -> None:
     staged: dict[str, str] = {}
     made: list[str] = []
     begun = False
+    if writing.replaces:
+        sweep(writing.root)
     try:
         for path, data in writing.replaces.items():
             final = os.path.join(writing.root, path)
-            made += _make_directory(os.path.dirname(final))
-            staged[final] = stage(final, data)
-        begun = True
-        for path in writing.removes:
-            _remove(writing.root, path)
-        for final in list(staged):
-            os.replace(staged[final], final)
-            del staged[final]
+            made += make_directory(os.path.dirname(final))
+            staged[final] = _staged(final)
+            stage(final, data)
+        with without_signals():
+            begun = True
+            for path in writing.removes:
+                _remove(writing.root, path)
+            for final in list(staged):
+                os.replace(staged[final], final)
+                del staged[final]
     finally:
         for left_over in staged.values():
             with suppress(FileNotFoundError):
@@ -180,31 +185,25 @@ def _orphans(out: str, name: str, orphans: dict[str, str]) -> tuple[tuple[str, .
     return tuple(removes), tuple(kept)
 
 
-def _make_directory(path: str) -> list[str]:
-    """Make a directory and its parents; those that were missing, outermost first."""
-    missing = []
-    while path and not os.path.isdir(path):
-        missing.append(path)
-        path = os.path.dirname(path)
-    for directory in reversed(missing):
-        os.mkdir(directory)
-    return missing[::-1]
-
-
 def stage(final: str, data: bytes) -> str:
     """Write bytes beside the file they will become, never through something that stands there; the name they have."""
-    folder, name = os.path.split(final)
-    staged = os.path.join(folder, f".{name}.{os.getpid()}.new")
+    staged = _staged(final)
     with suppress(FileNotFoundError):
         os.unlink(staged)
     descriptor = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
     try:
         with open(descriptor, "wb") as file:
             file.write(data)
-    except OSError:
+    except OSError as error:
         os.unlink(staged)
+        error.filename = error.filename or final  # a full disk is told by the write, which knows no name
         raise
     return staged
+
+
+def _staged(final: str) -> str:
+    folder, name = os.path.split(final)
+    return os.path.join(folder, staged_name(name))
 
 
 def _remove(root: str, path: str) -> None:

@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from hashlib import sha256
 
-import msgspec
-
 from llmdgen.findings import Located, Severity
+from llmdgen.report.document import document, encodable
 
 _SEVERITIES = {Severity.ERROR: "critical", Severity.WARNING: "minor", Severity.NOTE: "info"}
 
@@ -19,8 +18,7 @@ _SEVERITIES = {Severity.ERROR: "critical", Severity.WARNING: "minor", Severity.N
 def write(findings: Sequence[Located]) -> str:
     """A list of issues. Lines are no part of a fingerprint, so that a finding that merely moves stays the same one."""
     seen: dict[str, int] = {}
-    document = msgspec.json.encode([_issue(each, seen) for each in findings])
-    return msgspec.json.format(document, indent=2).decode("utf-8") + "\n"
+    return document([_issue(each, seen) for each in findings])
 
 
 def _issue(each: Located, seen: dict[str, int]) -> dict[str, object]:
@@ -30,8 +28,8 @@ def _issue(each: Located, seen: dict[str, int]) -> dict[str, object]:
     seen[what] = seen.get(what, 0) + 1  # two equal findings of a file are two issues
     return {
         "check_name": finding.code,
-        "description": f"{finding.code}: {message}",
+        "description": encodable(f"{finding.code}: {message}"),
         "severity": _SEVERITIES[finding.severity],
         "fingerprint": sha256(f"{what}\0{seen[what]}".encode("utf-8", "surrogatepass")).hexdigest(),
-        "location": {"path": place.path, "lines": {"begin": place.line}},
+        "location": {"path": encodable(place.path), "lines": {"begin": place.line}},
     }

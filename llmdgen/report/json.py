@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import msgspec
-
 from llmdgen.findings import Located
+from llmdgen.report.document import document, encodable
 
 VERSION = 1
 
@@ -18,16 +17,15 @@ def write(findings: Sequence[Located]) -> str:
     """
     rows = [
         {
-            "file": each.place.path,
+            "file": encodable(each.place.path),
             "line": each.place.line,
             "column": each.place.column,
             "code": each.finding.code,
             "severity": each.finding.severity.value,
-            "message": each.finding.says,
-            "fix": each.finding.fix,
-            **({"spec": each.place.spec} if each.place.spec else {}),
+            "message": encodable(each.finding.says),
+            "fix": encodable(each.finding.fix),
+            **({"spec": encodable(each.place.spec)} if each.place.spec else {}),
         }
         for each in findings
     ]
-    document = msgspec.json.encode({"version": VERSION, "findings": rows})
-    return msgspec.json.format(document, indent=2).decode("utf-8") + "\n"
+    return document({"version": VERSION, "findings": rows})

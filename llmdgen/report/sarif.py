@@ -6,16 +6,16 @@ text, which a reason does not always name.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 from urllib.parse import quote
 
-import msgspec
-
 from llmdgen import __version__
 from llmdgen.checks.registry import RULES, Rule
 from llmdgen.findings import Located, Severity
+from llmdgen.report.document import document, encodable
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "note"}
@@ -33,8 +33,7 @@ def write(findings: Sequence[Located]) -> str:
         "columnKind": "unicodeCodePoints",
         "results": [_result(each, codes.index(each.finding.code)) for each in findings],
     }
-    document = msgspec.json.encode({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]})
-    return msgspec.json.format(document, indent=2).decode("utf-8") + "\n"
+    return document({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]})
 
 
 def _rule(code: str) -> dict[str, Any]:
@@ -59,9 +58,12 @@ def _result(each: Located, rule: int) -> dict[str, Any]:
         "ruleId": finding.code,
         "ruleIndex": rule,
         "level": _LEVELS[finding.severity],
-        "message": {"text": text},
-        "locations": [
-            {"physicalLocation": {"artifactLocation": {"uri": quote(place.path.replace("\\", "/"))}, "region": region}}
-        ],
-        "properties": {"fix": finding.fix},
+        "message": {"text": encodable(text)},
+        "locations": [{"physicalLocation": {"artifactLocation": {"uri": _uri(place.path)}, "region": region}}],
+        "properties": {"fix": encodable(finding.fix)},
     }
+
+
+def _uri(path: str) -> str:
+    """A path as a URI reference, a name that is no UTF-8 by its bytes."""
+    return quote(os.fsencode(path.replace("\\", "/")))

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from functools import lru_cache
 
 from llmdgen.findings import Finding, Located, Place, Severity, SpecError
 from llmdgen.spec import document, secrets, text_blocks
 from llmdgen.spec.places import position_of
 
+STANDARD_INPUT = "-"
+_ENDINGS = (".yaml", ".yml")
 _BYTE_ORDER_MARK = "\ufeff"
+_OF_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+# What the caller has opened already: a pipe there has a writer (`llmdgen validate <(generate)`).
+_OPEN_ALREADY = ("/dev/", "/proc/")
 
 
 def text_of(name: str) -> str:
-    """The text of a file. Raises SpecError where there is none."""
+    """The text of a file, or of standard input where the name is -. Raises SpecError where there is none."""
     start = Place(name)
     try:
-        with open(name, "rb") as file:
-            content = file.read(document.MOST_BYTES + 1)
+        content = _content(name)
     except FileNotFoundError:
-        raise SpecError([_error("SPEC010", "there is no such file", "check the path", start)]) from None
+        raise SpecError([_error("SPEC010", "there is no such file", _meant(name), start)]) from None
     except IsADirectoryError:
         raise SpecError([_error("SPEC010", "this is a directory", "name the spec file in it", start)]) from None
     except PermissionError:
@@ -29,12 +35,43 @@ def text_of(name: str) -> str:
     if len(content) > document.MOST_BYTES:
         says = f"the file is larger than {document.MOST_BYTES // 1024} KiB"
         raise SpecError([_error("SPEC002", says, "split it; a spec has about a hundred lines", start)])
+    if content[:2] in _OF_UTF_16 or b"\0" in content[:2]:
+        raise SpecError([_error("SPEC001", "the file is UTF-16, not UTF-8", "save the file as UTF-8", start)])
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
         line, column = position_of(content[: error.start].decode("utf-8"), error.start)
         says = f"the byte 0x{content[error.start]:02X} is not UTF-8"
         raise SpecError([_error("SPEC001", says, "save the file as UTF-8", Place(name, line, column))]) from None
+
+
+def _content(name: str) -> bytes:
+    """The bytes of a file, no more than are looked at. Raises OSError, and SpecError for a pipe."""
+    if name == STANDARD_INPUT:
+        with open(0, "rb", closefd=False) as file:
+            return file.read(document.MOST_BYTES + 1)
+    if stat.S_ISFIFO(os.stat(name).st_mode) and not name.startswith(_OPEN_ALREADY):
+        says = "this is a named pipe, which may never have a writer"
+        raise SpecError([_error("SPEC010", says, f"name a file, or {STANDARD_INPUT} for standard input", Place(name))])
+    with open(name, "rb") as file:
+        return file.read(document.MOST_BYTES + 1)
+
+
+def _meant(name: str) -> str:
+    """What to do about a file that is not there: the name beside it that was meant, if one is like it."""
+    from llmdgen.suggest import nearest
+
+    folder, file = os.path.split(name)
+    if "*" in file or "?" in file:
+        return "correct the pattern: the shell passes it on as it stands where no file matches"
+    if not file:
+        return "name the spec file"
+    try:
+        beside = sorted(each for each in os.listdir(folder or ".") if each.isprintable() and each.endswith(_ENDINGS))
+    except (OSError, ValueError):
+        return "check the path"
+    close = nearest(file, beside, limit=1)
+    return f"did you mean {os.path.join(folder, close[0])}?" if close else "check the path"
 
 
 def documents(text: str, name: str) -> document.Reading:

@@ -9,7 +9,7 @@ import pytest
 
 from llmdgen import api
 from tests.checks.conftest import plan_of
-from tests.checks.hardware import DEEPSEEK, GPT, QWEN, codes, the
+from tests.checks.hardware import DEEPSEEK, GPT, QWEN, codes, findings, the
 
 SCHEDULING = "inference-scheduling"
 TIERED = "tiered-prefix-cache"
@@ -19,6 +19,11 @@ QWEN35 = "Qwen/Qwen3.5-397B-A17B"
 
 def decode(tensor: int, replicas: int = 4, **args: Any) -> dict[str, Any]:
     return {"decode": {"replicas": replicas, "parallelism": {"tensor": tensor}, "args": args}}
+
+
+def fixes(code: str, path: str, instance: str, model: str) -> set[str]:
+    """The fixes of a code, which several roles may share."""
+    return {each.finding.fix for each in findings(path, instance, model) if each.finding.code == code}
 
 
 def test_weights_that_do_not_fit_name_the_tensor_size_that_does() -> None:
@@ -100,3 +105,38 @@ def test_notes_are_said_of_unknown_models_and_of_layers_stored_in_full() -> None
     for text, code in ((unknown, "MOD014"), (sliding, "MOD016")):
         (found,) = [each.finding for each in api.check(plan_of(spec + text)) if each.finding.code == code]
         assert found.severity.value == "note"
+
+
+def test_where_no_length_fits_the_fix_names_types_that_hold_one_request() -> None:
+    fix = the("MOD004", SCHEDULING, "g6e.48xlarge", "zai-org/GLM-4.6-FP8")[2]
+    named = re.findall(r"[a-z]\w*(?:-\w+)?\.\d+xlarge", fix)
+    assert fix.startswith("use ")
+    assert named
+    for name in named:
+        assert not {"MOD003", "MOD004"} & set(codes(SCHEDULING, name, "zai-org/GLM-4.6-FP8"))
+
+
+def test_weights_that_no_node_and_no_nodes_hold_name_types_or_smaller_checkpoints() -> None:
+    fix = fixes("MOD003", "wide-ep", "g5.48xlarge", "zai-org/GLM-5").pop()
+    assert fix.startswith("use g7e.24xlarge")
+    assert "MOD003" not in codes("wide-ep", fix.split()[1].rstrip(","), "zai-org/GLM-5")
+
+
+def test_checkpoints_of_one_model_are_known_by_its_name() -> None:
+    from llmdgen.checks._alternatives import smaller_checkpoints
+    from llmdgen.facts import catalogue
+
+    assert smaller_checkpoints(catalogue.model("zai-org/GLM-5")) == ["zai-org/GLM-5-FP8", "nvidia/GLM-5-NVFP4"]
+    assert smaller_checkpoints(catalogue.model("openai/gpt-oss-20b")) == []
+
+
+def test_wide_ep_on_nodes_of_one_gpu_names_types_with_several() -> None:
+    text = f"""apiVersion: llmdgen.dev/v1alpha1
+kind: WellLitPath
+metadata: {{name: test}}
+spec: {{path: wide-ep, instanceTypes: [p5.4xlarge], model: {{name: {DEEPSEEK}}}}}
+"""
+    found = api.check(plan_of(text, "p5.4xlarge"))
+    (fix,) = {each.finding.fix for each in found if each.finding.code == "VLLM012"}
+    assert fix.startswith("use an instance type with several GPUs and EFA: ")
+    assert codes("wide-ep", fix.rpartition(" ")[2], DEEPSEEK) == []

@@ -127,3 +127,17 @@ def test_the_schema_is_missed_once(llmdgen: Llmdgen) -> None:
     assert llmdgen("init", "inference-scheduling", "-o", "chat.yaml").out == f"chat.yaml: written; {hint}\n"
     Path("wellitpath.v1alpha1.json").write_text(llmdgen("schema").out)
     assert llmdgen("init", "inference-scheduling", "-o", "code.yaml").out == ""
+
+
+@pytest.mark.parametrize("name", ["", " ", "a\udcff"])
+@pytest.mark.parametrize("option", ["--model", "--instance-type"])
+def test_a_name_that_is_no_text_is_wrong_usage(llmdgen: Llmdgen, option: str, name: str) -> None:
+    answer = llmdgen("init", "wide-ep", option, name)
+    assert (answer.code, answer.out) == (64, "")
+    assert option in answer.err
+
+
+def test_a_file_in_a_directory_that_is_not_there_is_told_so(llmdgen: Llmdgen) -> None:
+    answer = llmdgen("init", "wide-ep", "-o", "specs/a.yaml")
+    assert answer.code == 1
+    assert "there is no directory for the file (fix: make it" in answer.err

@@ -136,6 +136,29 @@ def test_ctrl_c_exits_130_without_a_traceback(llmdgen: Llmdgen, monkeypatch: pyt
     assert "Traceback" not in answer.err
 
 
+def test_sigterm_exits_143_without_a_traceback(llmdgen: Llmdgen, monkeypatch: pytest.MonkeyPatch) -> None:
+    def terminate(context: click.Context) -> None:
+        signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(cli, "invoke", terminate)
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        answer = llmdgen("schema")
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert (answer.code, answer.err) == (status.TERMINATED, "llmdgen: terminated\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "closed", "code"), [("schema", ">&-", 0), ("nothing", "2>&-", 64), ("validate x.yaml", ">&- 2>&-", 1)]
+)
+def test_a_stream_that_the_caller_closed_changes_no_exit_code(arguments: str, closed: str, code: int) -> None:
+    done = subprocess.run(
+        ["sh", "-c", f"exec {sys.executable} -m llmdgen {arguments} {closed}"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (code, "")
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["list", "instances"], ["render", str(EXAMPLE), "--check"]])
 def test_a_reader_that_goes_away_is_no_error_to_speak_of(arguments: list[str]) -> None:
     code = f"import sys; from llmdgen.cli.main import main; sys.exit(main({arguments}))"
@@ -150,7 +173,31 @@ def test_a_directory_that_may_not_be_written_is_one_line_on_stderr(llmdgen: Llmd
     (spec.parent / "taken").write_text("")
     answer = llmdgen("render", "chat.yaml", "-o", "taken/below")
     assert answer.code == 1
-    assert answer.err == "llmdgen: error: taken/below/chat: Not a directory\n"
+    fix = "let it be written, or name another directory with -o"
+    assert answer.err == f"taken/below/chat:1:1: error OUT076: the system says: Not a directory (fix: {fix})\n"
+
+
+def test_a_full_disk_names_the_file_and_leaves_nothing(
+    llmdgen: Llmdgen, spec: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from llmdgen.output import tree
+
+    def full(final: str, data: bytes) -> str:
+        raise OSError(28, "No space left on device", final)
+
+    monkeypatch.setattr(tree, "stage", full)
+    answer = llmdgen("render", "chat.yaml")
+    assert answer.code == 1
+    assert answer.err.startswith("rendered/chat/llmdgen.lock:1:1: error OUT076: the system says: No space left")
+    assert "make room" in answer.err
+    assert not (spec.parent / "rendered").exists()
+
+
+def test_an_output_directory_without_a_name_is_wrong_usage(llmdgen: Llmdgen, spec: Path) -> None:
+    answer = llmdgen("render", "chat.yaml", "-o", "")
+    assert answer.code == 64
+    assert "the name is empty" in answer.err
+    assert [each.name for each in spec.parent.iterdir()] == ["chat.yaml"]
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

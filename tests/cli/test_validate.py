@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from llmdgen import api
 from llmdgen.findings import Finding, Located, Severity
+from llmdgen.report.formats import FORMATS
 from tests.cli.conftest import SPEC, Llmdgen
 
+ROOT = Path(__file__).parents[2]
 WRONG = SPEC.replace("path: pd", "path: dp")
 
 
@@ -82,3 +88,74 @@ def test_what_a_spec_says_does_not_reach_the_terminal_as_commands(llmdgen: Llmdg
     assert answer.code == 1
     assert "\x1b" not in answer.err
     assert len(answer.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_name_that_is_no_utf_8_reaches_every_report(llmdgen: Llmdgen, spec: Path, form: str) -> None:
+    name = b"bad\xff.yaml"
+    (Path(os.fsdecode(os.fsencode(spec.parent) + b"/" + name))).write_text("kind: x\n")
+    answer = llmdgen("validate", os.fsdecode(name), "--format", form)
+    assert answer.code == 1
+    if form in ("json", "gitlab", "sarif"):
+        assert "bad" in json.dumps(json.loads(answer.out))
+    if form == "sarif":
+        assert "bad%FF.yaml" in answer.out
+
+
+def test_a_spec_may_come_from_standard_input() -> None:
+    example = ROOT / "paths" / "wide-ep.yaml"
+    command = [sys.executable, "-m", "llmdgen", "validate", "-"]
+    done = subprocess.run(command, input=example.read_bytes(), capture_output=True, cwd=ROOT)
+    assert (done.returncode, done.stdout[:6]) == (0, b"1 spec")
+    broken = example.read_bytes().replace(b"path: wide-ep", b"path: wide")
+    done = subprocess.run(command, input=broken, capture_output=True, cwd=ROOT)
+    assert done.returncode == 1
+    assert re.match(rb"-:\d+:9: error SPEC009: ", done.stderr)
+
+
+def test_a_named_pipe_is_refused_where_nobody_may_ever_write_to_it(llmdgen: Llmdgen, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.yaml")
+    for command in ("validate", "render", "plan"):
+        answer = llmdgen(command, "pipe.yaml")
+        assert answer.code == 1
+        assert "error SPEC010: this is a named pipe" in answer.err
+
+
+def test_a_pipe_that_a_shell_opened_is_read() -> None:
+    command = f"{sys.executable} -m llmdgen validate <(cat paths/wide-ep.yaml)"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd=ROOT)
+    assert (done.returncode, done.stdout[:6]) == (0, "1 spec")
+
+
+@pytest.mark.parametrize(
+    ("name", "fix"),
+    [
+        ("chta.yaml", "did you mean chat.yaml?"),
+        ("./chat.yml", "did you mean ./chat.yaml?"),
+        ("c*.yml", "the shell passes it on as it stands"),
+        ("nowhere/chat.yaml", "check the path"),
+        ("", "name the spec file"),
+    ],
+)
+def test_a_file_that_is_not_there_is_answered_with_what_was_meant(
+    llmdgen: Llmdgen, spec: Path, name: str, fix: str
+) -> None:
+    answer = llmdgen("validate", name)
+    assert answer.code == 1
+    assert "error SPEC010: there is no such file" in answer.err
+    assert fix in answer.err
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_utf_16_is_called_by_its_name(llmdgen: Llmdgen, spec: Path, encoding: str) -> None:
+    spec.write_bytes(spec.read_text().encode(encoding))
+    answer = llmdgen("validate", "chat.yaml")
+    assert "chat.yaml:1:1: error SPEC001: the file is UTF-16, not UTF-8 (fix: save the file as UTF-8)" in answer.err
+
+
+def test_a_thousand_mistakes_of_one_kind_are_shown_by_their_first_hundred(llmdgen: Llmdgen, spec: Path) -> None:
+    flags = "".join(f"      max-num-seq{number}: 1\n" for number in range(1000))
+    spec.write_text(SPEC.replace("    args: {max-model-len: 8192}\n", f"    args:\n{flags}"))
+    answer = llmdgen("validate", "chat.yaml")
+    assert answer.code == 1
+    assert answer.err.count("error VLLM001") == 100

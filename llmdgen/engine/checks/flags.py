@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from llmdgen.checks.registry import Draft, found
 from llmdgen.engine.checks.settings import RoleSettings, engine_rule
 from llmdgen.engine.facts import history, taken
-from llmdgen.engine.flags import FlagTable
+from llmdgen.engine.flags import flag_table
 from llmdgen.suggest import did_you_mean
 
 
@@ -23,7 +24,7 @@ def flag_exists(role: RoleSettings) -> Iterator[Draft]:
     """
     for name in role.args:
         if role.table.get(name) is None:
-            says, fix = _unknown(name, role.table)
+            says, fix = _unknown(name, role.release)
             yield found(*role.at(name), says=says, fix=fix, on_key=True)
 
 
@@ -58,8 +59,10 @@ def flag_has_a_future(role: RoleSettings) -> Iterator[Draft]:
             yield found(*role.at(name), says=says, fix=fix, on_key=True)
 
 
-def _unknown(name: str, table: FlagTable) -> tuple[str, str]:
+@lru_cache(maxsize=256)  # each instance type asks the same, and the search for a name that is near takes milliseconds
+def _unknown(name: str, release: str) -> tuple[str, str]:
     """What to say of a flag that does not exist, and what to write instead."""
+    table = flag_table(release)
     says = f"vLLM {table.vllm} has no flag --{name.lstrip('-')}"
     hyphened = name.lstrip("-").replace("_", "-")
     level = hyphened.removeprefix("O")

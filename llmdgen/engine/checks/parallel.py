@@ -8,6 +8,7 @@ from llmdgen.checks.registry import Draft, found
 from llmdgen.engine.checks.environment import ALL2ALL, reads_backend
 from llmdgen.engine.checks.settings import RoleSettings, engine_rule, mapping, whole
 from llmdgen.engine.facts import taken
+from llmdgen.suggest import one_of
 
 BACKEND = "all2all-backend"
 DEEPEP = ("deepep_low_latency", "deepep_high_throughput")
@@ -95,6 +96,9 @@ def _load_balancing(role: RoleSettings) -> Iterator[Draft]:
         fix = "set parallelism.dataLocal to 2 or more"
         if numbers.gpus and numbers.tensor > numbers.gpus // 2 > 0:
             fix = f"set parallelism.tensor to {numbers.gpus // 2} or less, and dataLocal to 2 or more"
+        elif numbers.gpus == 1:
+            such = f": {one_of(numbers.wider_nodes)}" if numbers.wider_nodes else ""
+            fix = f"use an instance type with several GPUs and EFA{such}"
         yield found(*at, says=says, fix=fix)
     elif external and numbers.data < 2:
         says = "external load balancing needs a data parallel size above 1"

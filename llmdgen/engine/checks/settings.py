@@ -16,7 +16,8 @@ class Numbers(Struct, frozen=True, kw_only=True):
     """What the plan knows of the model and the node. None where it does not know; a check then stays silent.
 
     `gpus` and `host_memory_bytes` are the node's, `pod_memory_bytes` the container's limit, `routed_experts` the
-    model's in a layer, 0 for a dense model, `max_position_embeddings` the longest context its config.json allows.
+    model's in a layer, 0 for a dense model, `max_position_embeddings` the longest context its config.json allows,
+    `wider_nodes` instance types with several GPUs where the node has one and that is too few.
     """
 
     tensor: int = 1
@@ -32,6 +33,7 @@ class Numbers(Struct, frozen=True, kw_only=True):
     routed_experts: int | None = None
     max_position_embeddings: int | None = None
     mla: bool = False
+    wider_nodes: tuple[str, ...] = ()
 
 
 class RoleSettings(Struct, frozen=True, kw_only=True):
