@@ -50,11 +50,10 @@ def own_configuration_hears_events(plan: Plan) -> Iterator[Draft]:
 @rule("EPP011", "warning", "a scheduler configuration that estimates the caches wrongly")
 def own_configuration_knows_the_caches(plan: Plan) -> Iterator[Draft]:
     """The scheduler routes by what it believes the servers to hold. It forgets pods of a block that more pods share
-    than podCacheSize; it counts a prompt in blocks of its own size where autoTune is off; and it tokenizes with the
-    model that the configuration names.
+    than podCacheSize, and it tokenizes with the model that the configuration names.
 
-    Fails:  podCacheSize: 10 with 24 replicas; prefix-cache-scorer {autoTune: false, blockSizeTokens: 64} beside
-            --block-size 128; tokenizersPoolConfig {modelName: Qwen/Qwen3-8B} in front of Qwen/Qwen3-32B.
+    Fails:  podCacheSize: 10 with 24 replicas; tokenizersPoolConfig {modelName: Qwen/Qwen3-8B} in front of
+            Qwen/Qwen3-32B.
     Passes: podCacheSize: 24 there.
     """
     written, config, at = _both(plan)
@@ -77,6 +76,20 @@ def own_configuration_knows_the_caches(plan: Plan) -> Iterator[Draft]:
                 f"the scheduler tokenizes for {model}, the servers have {served}: with other tokens no block is found"
             )
             yield found(*inner, *MODEL, says=says, fix=f"write modelName: {served}")
+
+
+@rule("EPP015", "error", "prefixes counted in other blocks than vLLM's")
+def own_configuration_counts_in_blocks(plan: Plan) -> Iterator[Draft]:
+    """With autoTune off, prefix-cache-scorer cuts prompts into blocks of its own size and remembers that many for each
+    server. vLLM caches whole blocks: with another size the scheduler expects prefixes where there are none, and its
+    capacity is not the server's.
+
+    Fails:  prefix-cache-scorer {autoTune: false, blockSizeTokens: 64} beside --block-size 128.
+    Passes: blockSizeTokens: 128; autoTune left on, which asks the servers.
+    """
+    config, at, inside = effective(plan)
+    if not inside or config is None:
+        return
     sizes = sorted({role.block_size for role in plan.roles})
     for index, scorer in of_type(config, PREFIX):
         given = parameters_of(scorer)

@@ -220,7 +220,7 @@ def own(text: str, **more: Any) -> dict[str, Any]:
         ("schedulingProfiles:", "data: {sources: []}\nschedulingProfiles:", "EPP003"),
         ("schedulingProfiles:", "saturationDetector: {kvCacheUtilThreshold: 0.8}\nschedulingProfiles:", None),
         ("nonCachedTokens: 8", "nonCachedTokens: 50000", "EPP012"),
-        ("maxPrefixBlocksToMatch: 512", "autoTune: false, blockSizeTokens: 64", "EPP011"),
+        ("maxPrefixBlocksToMatch: 512", "autoTune: false, blockSizeTokens: 64", "EPP015"),
         ("maxPrefixBlocksToMatch: 512", "autoTune: false, blockSizeTokens: 128", None),
     ],
 )
