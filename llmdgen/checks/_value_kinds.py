@@ -135,10 +135,16 @@ def _tag(value: Any) -> Iterator[Mistake]:
 def _listeners(value: Any) -> Iterator[Mistake]:
     for index, each in entries(value):
         protocol, port = each.get("protocol"), each.get("port")
-        if protocol not in PROTOCOLS:
+        for key, example in (("protocol", "HTTP"), ("port", "80")):
+            if each.get(key) is None:
+                yield Mistake((index,), f"the listener has no {key}", f"write {key}: {example}")
+        if protocol is not None and protocol not in PROTOCOLS:
             yield Mistake((index, "protocol"), f"{protocol} is no protocol of a listener", f"write {PROTOCOLS[0]}")
-        if isinstance(port, bool) or not isinstance(port, int) or not 0 < port < 65536:
-            yield Mistake((index, "port"), f"{shown(port)} is no port", "write a number from 1 to 65535")
+        is_port = isinstance(port, int) and not isinstance(port, bool) and 0 < port < 65536
+        if port is not None and not is_port:
+            yield Mistake(
+                (index, "port"), f"{shown(port)} is no port", "write a number from 1 to 65535, without quotes"
+            )
 
 
 def _name(value: Any) -> Iterator[Mistake]:

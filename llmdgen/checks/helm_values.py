@@ -36,7 +36,7 @@ def values_are_read(plan: Plan) -> Iterator[Draft]:
         for each in unread(values, read_paths(plan.release.name, chart)):
             path = dotted(each.route)
             advice = next((fix for top, fix in facts["advice"][chart].items() if is_below(path, top)), None)
-            fix = advice or did_you_mean(str(each.route[-1]), each.known) or "remove it"
+            fix = advice or _meant(each.route, each.known, facts["depended_on"][chart])
             yield _at(chart, each.route, f"the {_chart(plan, chart)} chart does not read {path}", fix, on_key=True)
         single = facts.get("multinode_only", {}).get(chart, ()) if not plan.multinode else ()
         for route, value in nodes(values):
@@ -106,7 +106,11 @@ def values_keep_what_others_need(plan: Plan) -> Iterator[Draft]:
             path = dotted(route)
             fix = facts["depended_on"][chart].get(path)
             if fix and value is not None:
-                yield _at(chart, route, f"other objects depend on {path}", fix, on_key=True)
+                inner = route
+                while isinstance(value, dict) and len(value) == 1:  # what is set, where it is one thing
+                    [(key, value)] = value.items()
+                    inner = (*inner, key)
+                yield _at(chart, inner, f"other objects depend on {path}", fix, on_key=True)
             elif chart == "infra" and route[:2] == ("gateway", "annotations") and LOAD_BALANCER in str(route[-1]):
                 fix = "use spec.gateway.loadBalancer, whose annotations are checked"
                 yield _at(chart, route, "it configures the load balancer behind llmdgen's back", fix, on_key=True)
@@ -232,6 +236,16 @@ def lists_replace(plan: Plan) -> Iterator[Draft]:
 def _misshapen_routes(plan: Plan, chart: str, values: dict[str, Any]) -> Iterator[Route]:
     """The places of which HELM006 says that a map or a list belongs there."""
     yield from (route for route, _ in misshapen(values, read_paths(plan.release.name, chart)))
+
+
+def _meant(route: Route, known: tuple[str, ...], depended_on: dict[str, str]) -> str:
+    """The key that is meant, or what to do instead where that one may not be set either."""
+    near = did_you_mean(str(route[-1]), known, listed_up_to=0)
+    for name in known if near else ():
+        path = dotted((*route[:-1], name))
+        if near == f"did you mean {name}?" and path in depended_on:
+            return f"{near} {depended_on[path]}"
+    return did_you_mean(str(route[-1]), known) or "remove it"
 
 
 def _written_twice(values: dict[str, Any]) -> Iterator[Draft]:
