@@ -59,11 +59,14 @@ def _list(value: str, entry: dict[str, Any]) -> Iterator[Wrong]:
     for part in items(value):
         if " " in part:
             yield f"'{part}' holds a space", "separate the items with commas"
+        elif set(part) & set("[]{}\"';"):
+            yield f"'{part}' is no item of a list", "write item,item, without brackets and quotes"
         elif not part.startswith(entry.get("starts", "")):
             yield f"'{part}' does not start with {entry['starts']}", "list ids, separated by commas"
         elif entry["kind"] == "arns":
-            pieces = part.split(":")
-            if len(pieces) < 6 or pieces[0] != "arn" or pieces[2] not in entry["services"]:
+            pieces = part.split(":", 5)
+            kinds = entry["services"]
+            if len(pieces) < 6 or pieces[0] != "arn" or not pieces[5].startswith(kinds.get(pieces[2], "?")):
                 fix = "write arn:aws:acm:<region>:<account>:certificate/<id>"
                 yield f"'{part}' is not the ARN of a certificate", fix
         elif entry["kind"] in _ITEMS:
@@ -127,6 +130,9 @@ def _scalar(value: str, entry: dict[str, Any], facts: dict[str, Any]) -> Iterato
         if not (value.isascii() and value.isdigit() and least <= int(value) <= most):
             fix = f'write such as "{least}", in quotes and without a unit'
             yield f"'{value}' is not a whole number from {least} to {most}", fix
+    elif kind == "codes":
+        if not re.fullmatch(r"[1-5][0-9]{2}([,-][1-5][0-9]{2})*", value):
+            yield f"'{value}' is no list of status codes", 'write such as "200", "200,202" or "200-299"'
     elif kind == "port":
         if value != "traffic-port" and value.isascii() and value.isdigit():
             yield from _port(value)

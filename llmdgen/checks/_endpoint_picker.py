@@ -30,10 +30,11 @@ TOP_LEVEL = (
     "data",
     "flowControl",
 )
+PLUGIN_KEYS = ("type", "name", "parameters")
 OTHER_ROLE = {"prefill": "decode", "decode": "prefill"}
 SATURATION = {
     "queueDepthThreshold": "count",
-    "kvCacheUtilThreshold": "number",
+    "kvCacheUtilThreshold": "share",
     "metricsStalenessThreshold": "duration",
 }
 _WORDS = {
@@ -44,6 +45,8 @@ _WORDS = {
     "list": "a list",
     "number": "a number, without quotes",
     "port": "a port, without quotes",
+    "positive": "a whole number from 1, without quotes",
+    "share": "a number above 0 and at most 1, without quotes",
     "text": "text, in quotes",
 }
 _DURATION = r"([0-9]+(\.[0-9]+)?(ns|us|ms|s|m|h))+"
@@ -55,6 +58,7 @@ class Fault(Struct, frozen=True):
     route: Route
     says: str
     fix: str
+    on_key: bool = False
 
 
 def faults(config: Any, release: str) -> Iterator[Fault]:
@@ -66,7 +70,7 @@ def faults(config: Any, release: str) -> Iterator[Fault]:
     yield from _head(config, table)
     for key in ("plugins", "schedulingProfiles", "featureGates"):
         if config.get(key) is not None and not isinstance(config[key], list):
-            yield Fault((key,), f"{key} is no list", "write each entry after a dash")
+            yield Fault((key,), f"{key} is no list", "write each entry after a dash", on_key=True)
             if key != "featureGates":
                 return
     plugins = [each if isinstance(each, dict) else {} for each in _list(config.get("plugins"))]
@@ -75,8 +79,9 @@ def faults(config: Any, release: str) -> Iterator[Fault]:
         yield Fault((), "it has no plugins", "list the plugins that the profiles refer to")
         return
     types = release_toml(release, "plugin-parameters.toml")
+    kinds = {name: _kind(plugin, table) for name, plugin in zip(names, plugins, strict=True)}
     for index, plugin in enumerate(plugins):
-        yield from _plugin(index, plugin, names, table, types)
+        yield from _plugin(index, plugin, names, table, types, kinds)
     yield from _together(config, plugins, names, table)
     yield from _profiles(config, plugins, names, table)
     detector = config.get("saturationDetector")
@@ -84,7 +89,7 @@ def faults(config: Any, release: str) -> Iterator[Fault]:
         kind = SATURATION.get(str(name))
         if kind is None:
             fix = did_you_mean(str(name), SATURATION)
-            yield Fault(("saturationDetector", name), f"the scheduler ignores {name}", fix)
+            yield Fault(("saturationDetector", name), f"the scheduler ignores {name}", fix, on_key=True)
         elif not _fits(value, kind):
             yield Fault(
                 ("saturationDetector", name), f"{name} is {value!r}, not {_WORDS[kind]}", f"write {_WORDS[kind]}"
@@ -131,7 +136,12 @@ def _head(config: dict[str, Any], table: dict[str, Any]) -> Iterator[Fault]:
             yield Fault((key,) if key in config else (), f"{key} {given}", f"write {key}: {wanted}")
     for key in config:
         if key not in TOP_LEVEL:
-            yield Fault((key,), f"the scheduler does not read {key}", did_you_mean(str(key), TOP_LEVEL) or "remove it")
+            fix = did_you_mean(str(key), TOP_LEVEL) or "remove it"
+            yield Fault((key,), f"the scheduler does not read {key}", fix, on_key=True)
+    for key, needed in table["gated"].items():
+        if config.get(key) and needed not in _list(config.get("featureGates")):
+            says = f"without the feature gate {needed} the scheduler does not read {key}"
+            yield Fault((key,), says, f"add {needed} to featureGates, or remove it", on_key=True)
     for index, gate in enumerate(_list(config.get("featureGates"))):
         if gate not in table["feature_gates"]:
             fix = did_you_mean(str(gate), table["feature_gates"])
@@ -139,7 +149,12 @@ def _head(config: dict[str, Any], table: dict[str, Any]) -> Iterator[Fault]:
 
 
 def _plugin(
-    index: int, plugin: dict[str, Any], names: list[str], table: dict[str, Any], types: dict[str, Any]
+    index: int,
+    plugin: dict[str, Any],
+    names: list[str],
+    table: dict[str, Any],
+    types: dict[str, Any],
+    kinds: dict[str, str],
 ) -> Iterator[Fault]:
     at: Route = ("plugins", index)
     kind = plugin.get("type")
@@ -151,10 +166,11 @@ def _plugin(
     if not isinstance(plugin.get("name", ""), str):
         yield Fault((*at, "name"), f"the name {plugin['name']} is no text", f'write "{plugin["name"]}" in quotes')
     if not isinstance(plugin.get("parameters", {}), dict | None):
-        yield Fault((*at, "parameters"), "parameters is no mapping", "write `name: value` lines below it")
+        yield Fault((*at, "parameters"), "parameters is no mapping", "write `name: value` lines below it", on_key=True)
     for key in plugin:
-        if key not in ("type", "name", "parameters"):
-            yield Fault((*at, key), f"a plugin has no {key}", "put it under parameters, if it is one")
+        if key not in PLUGIN_KEYS:
+            fix = did_you_mean(str(key), PLUGIN_KEYS, listed_up_to=0) or "put it under parameters, if it is one"
+            yield Fault((*at, key), f"a plugin has no {key}", fix, on_key=True)
     if names.index(names[index]) != index:
         yield Fault(at, f"a plugin is called {names[index]} already", "give each a name of its own")
     given = parameters_of(plugin)
@@ -162,7 +178,7 @@ def _plugin(
     for name in given:
         if name not in known:
             fix = did_you_mean(name, known) or f"remove it: {kind} has no parameters"
-            yield Fault((*at, "parameters", name), f"{kind} ignores {name}", fix)
+            yield Fault((*at, "parameters", name), f"{kind} ignores {name}", fix, on_key=True)
     yield from _typed(given, types.get(kind, {}), (*at, "parameters"))
     if kind == PREFIX and "blockSize" in given and "blockSizeTokens" not in given:
         says = "with blockSize alone the scheduler does not start"
@@ -170,15 +186,25 @@ def _plugin(
     if kind == PRECISE and not _dict(_dict(given.get("indexerConfig")).get("tokenizersPoolConfig")).get("modelName"):
         says = f"{kind} needs indexerConfig.tokenizersPoolConfig.modelName"
         yield Fault((*at, "parameters"), says, "name the model")
-    yield from _references(at, plugin, names[:index], names, table)
+    yield from _references(at, plugin, names[:index], names, table, kinds)
 
 
 def _references(
-    at: Route, plugin: dict[str, Any], before: list[str], names: list[str], table: dict[str, Any]
+    at: Route,
+    plugin: dict[str, Any],
+    before: list[str],
+    names: list[str],
+    table: dict[str, Any],
+    kinds: dict[str, str],
 ) -> Iterator[Fault]:
     """The scheduler builds plugins in list order: what another one refers to has to be there already."""
     for key in table["plugins"][str(plugin["type"])].get("refers", ()):
         name = _named(plugin, key, table)
+        wanted = table["plugins"][str(plugin["type"])].get("refers_to", {}).get(key)
+        if name in before and wanted and kinds.get(name) not in (wanted, None, ""):
+            says = f"{name} is a {kinds[name]}, and {name_of(plugin)} needs a {wanted}: the scheduler does not start"
+            of_kind = [each for each, is_a in kinds.items() if is_a == wanted]
+            yield Fault((*at, "parameters", *key.split(".")), says, f"name {one_of(of_kind or [f'a {wanted}'])}")
         if not name or name in before:
             continue
         where = "comes after it" if name in names else "is not in the list"
@@ -196,6 +222,11 @@ def _together(
     if len(handlers) != 1 and (plugins and (handlers or len(_list(config.get("schedulingProfiles"))) > 1)):
         says = f"there are {len(handlers)} profile handlers" if handlers else "there is no profile handler"
         yield Fault(("plugins",), says, "keep exactly one, such as single-profile-handler")
+    for index, plugin in enumerate(plugins):
+        most = table["plugins"].get(str(plugin.get("type")), {}).get("most_profiles")
+        if most and len(_profile_list(config)) > most:
+            says = f"{names[index]} takes {most} profile, and there are {len(_profile_list(config))}"
+            yield Fault(("schedulingProfiles",), says, "keep one, or use a handler that picks among them", on_key=True)
     gates = _list(config.get("featureGates"))
     for index, decider in of_type(config, BY_PREFIX):
         if not parameters_of(decider).get("nonCachedTokens"):
@@ -244,7 +275,11 @@ def _profiles(
             pickers += kind == "picker"
             for key in _dict(reference):
                 if key not in ("pluginRef", "weight"):
-                    yield Fault((*at, key), f"a reference has no {key}", "use pluginRef and weight")
+                    yield Fault((*at, key), f"a reference has no {key}", "use pluginRef and weight", on_key=True)
+            if kind in ("filter", "picker") and "weight" in _dict(reference):
+                says = f"{name} is a {kind}, and only scorers have a weight"
+                yield Fault((*at, "weight"), says, "remove it", on_key=True)
+                continue
             weight = _dict(reference).get("weight", 1)
             if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight < float("inf"):
                 says = "the weight is empty" if weight is None else f"the weight {weight!r} is no number from 0"
@@ -258,7 +293,10 @@ def _profiles(
             if wanted not in called:
                 says = f"{name_of(handler)} needs a profile {wanted}"
                 fix = f"add it, or set {key}: the profiles are {one_of(dict.fromkeys(called))}" if called else "add it"
-                yield Fault(("plugins", index), says, fix)
+                route: Route = ("plugins", index)
+                if _named(handler, key, table):
+                    route = (*route, "parameters", *key.split("."))
+                yield Fault(route, says, fix)
                 continue
             number, role = called.index(wanted), default
             referred = {str(_dict(each).get("pluginRef")) for each in _list(profiles[number].get("plugins"))}
@@ -282,7 +320,8 @@ def _typed(value: Any, types: dict[str, str], at: Route, path: str = "") -> Iter
         for key, item in value.items():
             inner = f"{path}.{key}" if path else str(key)
             if path and keys and key not in keys:
-                yield Fault((*at, key), f"the scheduler ignores {inner}", did_you_mean(str(key), sorted(keys)))
+                fix = did_you_mean(str(key), sorted(keys))
+                yield Fault((*at, key), f"the scheduler ignores {inner}", fix, on_key=True)
             else:
                 yield from _typed(item, types, (*at, key), inner)
     elif isinstance(value, list):
@@ -294,6 +333,10 @@ def _fits(value: Any, kind: str) -> bool:
     whole = isinstance(value, int) and not isinstance(value, bool)
     if kind == "count":
         return whole and value >= 0
+    if kind == "positive":
+        return whole and value > 0
+    if kind == "share":
+        return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= 1
     if kind == "port":
         return whole and 0 <= value <= 65535
     if kind == "number":

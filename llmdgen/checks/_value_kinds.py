@@ -9,43 +9,29 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from msgspec import Struct
-
+from llmdgen.checks._container_kinds import (
+    IMAGE,
+    containers,
+    environment,
+    image,
+    init_containers,
+    mounts,
+    ports,
+    resources,
+    texts,
+    volumes,
+)
+from llmdgen.checks._mistake import Mistake, entries, listing, shown, unknown_keys
 from llmdgen.findings import Route
 from llmdgen.suggest import did_you_mean, one_of
 
-QUANTITY = r"[0-9]+(\.[0-9]+)?(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei|[eE][-+]?[0-9]+)?"
 DURATION = r"([0-9]+(\.[0-9]+)?(ms|s|m|h|d|w|y))+"
 LABEL = r"[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
 KEY = rf"(?:[a-z0-9](?:[-a-z0-9.]{{0,251}}[a-z0-9])?/)?{LABEL}"
-ENV_NAME = r"[-._A-Za-z][-._A-Za-z0-9]*"
-COMPUTE = ("cpu", "memory", "ephemeral-storage")
-DEVICES = ("nvidia.com/gpu", "vpc.amazonaws.com/efa")
+NAME = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
 EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 PROTOCOLS = ("HTTP", "HTTPS", "TLS", "TCP", "UDP")
 TOLERATION_KEYS = ("key", "operator", "value", "effect", "tolerationSeconds")
-VOLUME_SOURCES = (
-    "configMap",
-    "csi",
-    "downwardAPI",
-    "emptyDir",
-    "ephemeral",
-    "hostPath",
-    "image",
-    "nfs",
-    "persistentVolumeClaim",
-    "projected",
-    "secret",
-)
-
-
-class Mistake(Struct, frozen=True):
-    """One thing that is wrong; `route` leads from the value to the part at fault."""
-
-    route: Route
-    says: str
-    fix: str
-    on_key: bool = False
 
 
 def mistakes(kind: str, value: Any) -> Iterator[Mistake]:
@@ -65,24 +51,24 @@ def mistakes(kind: str, value: Any) -> Iterator[Mistake]:
 
 def _text(value: Any) -> Iterator[Mistake]:
     if not isinstance(value, str):
-        yield Mistake((), f"{_shown(value)} is no text", f'write "{_shown(value)}" in quotes')
+        yield Mistake((), f"{shown(value)} is no text", f'write "{shown(value)}" in quotes')
 
 
 def _whole(value: Any) -> Iterator[Mistake]:
     """A number that a template prints, so that its digits in quotes are the same."""
     if isinstance(value, bool) or not isinstance(value, int | str) or not str(value).isdecimal():
-        yield Mistake((), f"{_shown(value)} is no whole number", "write a whole number")
+        yield Mistake((), f"{shown(value)} is no whole number", "write a whole number")
 
 
 def _port(value: Any) -> Iterator[Mistake]:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < 65536:
-        yield Mistake((), f"{_shown(value)} is no port", "write a number from 1 to 65535, without quotes")
+        yield Mistake((), f"{shown(value)} is no port", "write a number from 1 to 65535, without quotes")
 
 
 def _duration(value: Any) -> Iterator[Mistake]:
     if not isinstance(value, str) or not re.fullmatch(DURATION, value):
         unit = f"write {value}s" if isinstance(value, int) and not isinstance(value, bool) else "write such as 30s"
-        yield Mistake((), f"{_shown(value)} is no duration", unit)
+        yield Mistake((), f"{shown(value)} is no duration", unit)
 
 
 def _labels(value: Any) -> Iterator[Mistake]:
@@ -95,22 +81,22 @@ def _labels(value: Any) -> Iterator[Mistake]:
 
 def _annotations(value: Any) -> Iterator[Mistake]:
     if not isinstance(value, dict):
-        yield Mistake((), f"{_shown(value)} is no map of names to texts", "write `name: text` lines")
+        yield Mistake((), f"{shown(value)} is no map of names to texts", "write `name: text` lines")
         return
     for key, text in value.items():
         if not re.fullmatch(KEY, str(key)) and "{{" not in str(key):
             fix = "write prefix/name: a lower-case domain, then at most 63 letters, digits, -, _ and ."
             yield Mistake((key,), f"{key!r} cannot name a label or an annotation", fix, on_key=True)
         if text is not None and not isinstance(text, str):
-            says = f"{_shown(text)} is no text, and Kubernetes takes nothing else here"
-            yield Mistake((key,), says, f'write "{_shown(text)}" in quotes')
+            says = f"{shown(text)} is no text, and Kubernetes takes nothing else here"
+            yield Mistake((key,), says, f'write "{shown(text)}" in quotes')
 
 
 def _tolerations(value: Any) -> Iterator[Mistake]:
-    yield from _listing(value)
-    for index, each in _entries(value):
+    yield from listing(value)
+    for index, each in entries(value):
         at: Route = (index,)
-        yield from _keys(each, TOLERATION_KEYS, at, "a toleration")
+        yield from unknown_keys(each, TOLERATION_KEYS, at, "a toleration")
         operator, effect = each.get("operator"), each.get("effect")
         if operator not in (None, "Exists", "Equal"):
             yield Mistake((*at, "operator"), f"operator is {operator}", "write Exists or Equal")
@@ -122,51 +108,9 @@ def _tolerations(value: Any) -> Iterator[Mistake]:
             yield Mistake(at, "a toleration without a key needs operator Exists", "write the key of the taint")
 
 
-def _environment(value: Any) -> Iterator[Mistake]:
-    yield from _listing(value)
-    for index, each in _entries(value):
-        at: Route = (index,)
-        yield from _keys(each, ("name", "value", "valueFrom"), at, "a variable")
-        name, text = each.get("name"), each.get("value")
-        if not isinstance(name, str) or not re.fullmatch(ENV_NAME, name):
-            yield Mistake(at, "the variable has no name that Kubernetes takes", "write name: NAME")
-        if text is not None and not isinstance(text, str):
-            says = f"{_shown(text)} is no text, and Kubernetes takes nothing else here"
-            yield Mistake((*at, "value"), says, f'write "{_shown(text)}" in quotes')
-
-
-def _resources(value: Any) -> Iterator[Mistake]:
-    if not isinstance(value, dict):
-        yield Mistake((), f"{_shown(value)} is no map", "write limits and requests below it")
-        return
-    yield from _keys(value, ("limits", "requests", "claims"), (), "resources")
-    sides = {side: value[side] for side in ("limits", "requests") if isinstance(value.get(side), dict)}
-    for side, amounts in sides.items():
-        for name, amount in amounts.items():
-            at: Route = (side, name)
-            if not _is_quantity(amount):
-                yield Mistake(at, f"{name}: {_shown(amount)} is no quantity", 'write such as 4, "500m" or 16Gi')
-            elif name not in (*COMPUTE, *DEVICES) and not str(name).startswith("hugepages-"):
-                known = (*COMPUTE, *DEVICES)
-                fix = did_you_mean(str(name), known, listed_up_to=0) or f"use {one_of(known)}"
-                yield Mistake(at, f"no node on AWS offers {name}: the pod stays Pending", fix, on_key=True)
-            elif name not in COMPUTE and (
-                _number(amount) is None or _number(amount) != _number(_other(sides, side, name))
-            ):
-                says = f"{name} is a whole number, the same in requests and limits"
-                yield Mistake(at, says, "write the same whole number in both")
-
-
-def _other(sides: dict[str, dict[str, Any]], side: str, name: str) -> Any:
-    """The other side's amount; a limit alone is the request too."""
-    other = "requests" if side == "limits" else "limits"
-    own = sides[side][name]
-    return sides.get(other, {}).get(name, own if side == "limits" else None)
-
-
 def _pod(value: Any) -> Iterator[Mistake]:
     if not isinstance(value, dict):
-        yield Mistake((), f"{_shown(value)} is no map", "write fields of a pod's spec below it")
+        yield Mistake((), f"{shown(value)} is no map", "write fields of a pod's spec below it")
         return
     for key, each in value.items():
         if key in POD_FIELDS_OF_THE_CHART:
@@ -176,33 +120,10 @@ def _pod(value: Any) -> Iterator[Mistake]:
             fix = did_you_mean(str(key), POD_FIELDS) or "remove it"
             yield Mistake((key,), f"a pod's spec has no {key}", fix, on_key=True)
         elif each is not None and not isinstance(each, POD_FIELDS[key]):
-            yield Mistake((key,), f"{key} cannot be {_shown(each)}", f"write {_type_name(POD_FIELDS[key])}")
-
-
-def _volumes(value: Any) -> Iterator[Mistake]:
-    yield from _listing(value)
-    for index, each in _entries(value):
-        yield from _keys(each, ("name", *VOLUME_SOURCES), (index,), "a volume")
-        if not isinstance(each.get("name"), str):
-            yield Mistake((index,), "the volume has no name", "write name: ...")
-
-
-def _mounts(value: Any) -> Iterator[Mistake]:
-    yield from _listing(value)
-    for index, each in _entries(value):
-        for key in ("name", "mountPath"):
-            if not isinstance(each.get(key), str):
-                yield Mistake((index,), f"the volume mount has no {key}", f"write {key}: ...")
-
-
-def _image(value: Any) -> Iterator[Mistake]:
-    """A reference that means the same tomorrow."""
-    if not isinstance(value, str) or not re.fullmatch(r"[a-z0-9][-a-zA-Z0-9._/:@]*", value):
-        yield Mistake((), f"{_shown(value)} is no image", "write registry/name:tag")
-        return
-    tag = value.rpartition("/")[2].partition("@")[0].partition(":")[2]
-    if "@sha256:" not in value and tag in ("", "latest"):
-        yield Mistake((), f"{value} is another image tomorrow", "name a version: registry/name:tag, or a digest")
+            yield Mistake((key,), f"{key} cannot be {shown(each)}", f"write {_type_name(POD_FIELDS[key])}")
+        elif key in POD_CHOICES and each not in POD_CHOICES[key]:
+            says = f"{key} is {each}, not {one_of(POD_CHOICES[key])}"
+            yield Mistake((key,), says, did_you_mean(str(each), POD_CHOICES[key]))
 
 
 def _tag(value: Any) -> Iterator[Mistake]:
@@ -211,75 +132,119 @@ def _tag(value: Any) -> Iterator[Mistake]:
         yield Mistake((), "latest is another image tomorrow", "name a version")
 
 
-def _containers(value: Any) -> Iterator[Mistake]:
-    yield from _listing(value)
-    if value == []:
-        yield Mistake((), "a pod without containers is refused", "remove it, and use spec.prefill and spec.decode")
-    for index, each in _entries(value):
-        if not isinstance(each.get("name"), str):
-            yield Mistake((index,), "the container has no name", "write name: ...")
-
-
 def _listeners(value: Any) -> Iterator[Mistake]:
-    for index, each in _entries(value):
+    for index, each in entries(value):
         protocol, port = each.get("protocol"), each.get("port")
-        if protocol not in PROTOCOLS:
+        for key, example in (("protocol", "HTTP"), ("port", "80")):
+            if each.get(key) is None:
+                yield Mistake((index,), f"the listener has no {key}", f"write {key}: {example}")
+        if protocol is not None and protocol not in PROTOCOLS:
             yield Mistake((index, "protocol"), f"{protocol} is no protocol of a listener", f"write {PROTOCOLS[0]}")
-        if isinstance(port, bool) or not isinstance(port, int) or not 0 < port < 65536:
-            yield Mistake((index, "port"), f"{_shown(port)} is no port", "write a number from 1 to 65535")
+        is_port = isinstance(port, int) and not isinstance(port, bool) and 0 < port < 65536
+        if port is not None and not is_port:
+            yield Mistake(
+                (index, "port"), f"{shown(port)} is no port", "write a number from 1 to 65535, without quotes"
+            )
 
 
-def _listing(value: Any) -> Iterator[Mistake]:
-    if not isinstance(value, list):
-        yield Mistake((), f"{_shown(value)} is no list", "write each entry after a dash")
+def _name(value: Any) -> Iterator[Mistake]:
+    """A name of a Kubernetes object."""
+    if not isinstance(value, str) or not re.fullmatch(NAME, value) or len(value) > 253:
+        fix = "use lower-case letters, digits, - and ., with a letter or digit at both ends"
+        yield Mistake((), f"{shown(value)} cannot name a Kubernetes object", fix)
+
+
+def _image_name(value: Any) -> Iterator[Mistake]:
+    """The name of an image whose registry and tag stand beside it."""
+    yield from _text(value)
+    if isinstance(value, str) and (":" in value or "@" in value):
+        yield Mistake((), f"the chart puts a tag after {value}", "write the tag as image.tag")
+    elif isinstance(value, str) and not re.fullmatch(IMAGE, value):
+        yield Mistake((), f"{value} is no image's name", "use lower-case letters, digits, ., _ and -")
+
+
+def _objects(value: Any) -> Iterator[Mistake]:
+    """Kubernetes objects, or texts of one each that a template makes."""
+    yield from listing(value)
+    for index, each in enumerate(value if isinstance(value, list) else ()):
+        if isinstance(each, str):
+            if "{{" not in each and not re.search(r"^kind:", each, re.MULTILINE):
+                yield Mistake((index,), f"{shown(each)} is no Kubernetes object", "write apiVersion, kind and metadata")
+            continue
+        if not isinstance(each, dict):
+            yield Mistake((index,), f"{shown(each)} is no Kubernetes object", "write apiVersion, kind and metadata")
+            continue
+        for key in ("apiVersion", "kind"):
+            if not isinstance(each.get(key), str):
+                yield Mistake((index,), f"the object has no {key}", f"write {key}: ...")
+        metadata = each["metadata"] if isinstance(each.get("metadata"), dict) else {}
+        name = metadata.get("name")
+        if name is None:
+            yield Mistake((index,), "the object has no metadata.name", "write metadata: {name: ...}")
+        elif "{{" not in str(name):
+            for mistake in _name(name):
+                yield Mistake((index, "metadata", "name"), mistake.says, mistake.fix)
+        for key, kind in (("labels", _labels), ("annotations", _annotations)):
+            for mistake in kind(metadata[key]) if metadata.get(key) is not None else ():
+                yield Mistake((index, "metadata", key, *mistake.route), mistake.says, mistake.fix, mistake.on_key)
 
 
 def _mapping(value: Any) -> Iterator[Mistake]:
     if not isinstance(value, dict):
-        yield Mistake((), f"{_shown(value)} is no map", "write `name: value` lines below it")
+        yield Mistake((), f"{shown(value)} is no map", "write `name: value` lines below it")
 
 
 KINDS: dict[str, Callable[[Any], Iterator[Mistake]]] = {
     "annotations": _annotations,
-    "containers": _containers,
+    "containers": containers,
     "duration": _duration,
-    "environment": _environment,
-    "image": _image,
+    "environment": environment,
+    "image": image,
     "labels": _labels,
-    "list": _listing,
+    "image name": _image_name,
+    "init containers": init_containers,
+    "list": listing,
     "listeners": _listeners,
     "map": _mapping,
-    "mounts": _mounts,
+    "mounts": mounts,
+    "name": _name,
+    "objects": _objects,
     "pod": _pod,
     "port": _port,
-    "resources": _resources,
+    "ports": ports,
+    "resources": resources,
     "tag": _tag,
     "text": _text,
+    "texts": texts,
     "tolerations": _tolerations,
-    "volumes": _volumes,
+    "volumes": volumes,
     "whole": _whole,
 }
 
 POD_FIELDS_OF_THE_CHART = (
     "containers",
-    "enableServiceLinks",
-    "hostIPC",
-    "hostPID",
     "initContainers",
     "nodeSelector",
     "serviceAccountName",
-    "terminationGracePeriodSeconds",
     "tolerations",
     "volumes",
 )
+POD_CHOICES = {
+    "dnsPolicy": ("ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"),
+    "preemptionPolicy": ("PreemptLowerPriority", "Never"),
+    "restartPolicy": ("Always",),  # a Deployment's and a LeaderWorkerSet's pods know no other
+}
 POD_FIELDS: dict[str, type] = {
     "activeDeadlineSeconds": int,
     "affinity": dict,
     "automountServiceAccountToken": bool,
     "dnsConfig": dict,
+    "enableServiceLinks": bool,
     "dnsPolicy": str,
     "hostAliases": list,
+    "hostIPC": bool,
     "hostNetwork": bool,
+    "hostPID": bool,
     "hostUsers": bool,
     "hostname": str,
     "imagePullSecrets": list,
@@ -301,38 +266,9 @@ POD_FIELDS: dict[str, type] = {
     "setHostnameAsFQDN": bool,
     "shareProcessNamespace": bool,
     "subdomain": str,
+    "terminationGracePeriodSeconds": int,
     "topologySpreadConstraints": list,
 }
-
-
-def _entries(value: Any) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The entries of a list that are maps."""
-    for index, each in enumerate(value if isinstance(value, list) else ()):
-        if isinstance(each, dict):
-            yield index, each
-
-
-def _keys(value: dict[str, Any], known: tuple[str, ...], at: Route, what: str) -> Iterator[Mistake]:
-    for key in value:
-        if key not in known:
-            yield Mistake((*at, key), f"{what} has no {key}", did_you_mean(str(key), known), on_key=True)
-
-
-def _is_quantity(value: Any) -> bool:
-    if isinstance(value, str):
-        return "{{" in value or bool(re.fullmatch(QUANTITY, value))
-    return isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
-
-
-def _number(value: Any) -> str | None:
-    """A whole number or quantity as text, None for a part of one."""
-    if isinstance(value, float):
-        return str(int(value)) if value.is_integer() else None
-    return None if value is None or (isinstance(value, str) and "." in value) else str(value)
-
-
-def _shown(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)[:60]
 
 
 def _type_name(wanted: type) -> str:

@@ -144,8 +144,9 @@ def ranges_and_groups_exclude_each_other(plan: Plan) -> Iterator[Draft]:
 @rule("GW006", "error", "annotations that do not go together")
 def annotations_go_together(plan: Plan) -> Iterator[Draft]:
     """Some annotations are refused, or never read, for this load balancer: Elastic IPs belong to an internet-facing
-    one, private addresses to an internal one, both one for each subnet; TLS settings need a certificate; and a
-    listener's attributes are read only under the name of a listener that the gateway has, and only one for TCP has any
+    one, private addresses to an internal one, both one for each subnet; TLS settings need a certificate, of the
+    cluster's region, and a port that the gateway has; paths and codes of health checks need HTTP; and a listener's
+    attributes are read only under the name of a listener that the gateway has, and only one for TCP has any
     (https://docs.aws.amazon.com/elasticloadbalancing/latest/network/update-idle-timeout.html).
 
     Fails:  aws-load-balancer-eip-allocations with scheme: internal; aws-load-balancer-listener-attributes.TCP-443 for a
@@ -164,9 +165,12 @@ def annotations_go_together(plan: Plan) -> Iterator[Draft]:
         "aws-load-balancer-private-ipv4-addresses": (balancer.scheme == "internal", "an internal load balancer"),
         "aws-load-balancer-ipv6-addresses": (dualstack, "aws-load-balancer-ip-address-type: dualstack"),
     }
+    wanting = {name: (says, fix) for name, says, fix in _needs(plan, given, own_ports)}
     for key, value in _asked(plan).items():
         name = _name(key, facts) or ""
         base, _, suffix = name.partition(".")
+        if base in wanting:
+            yield _at(key, *wanting[base])
         if base in fits:
             yes, what = fits[base]
             if not yes:
@@ -187,17 +191,92 @@ def attributes_are_known(plan: Plan) -> Iterator[Draft]:
     """Attributes go to the AWS API as they stand, which refuses those that it does not know. This one may be newer than
     llmdgen's facts, or not be one of a Network Load Balancer.
 
-    Fails:  aws-load-balancer-attributes: routing.http2.enabled=true, which an Application Load Balancer has.
+    Fails:  aws-load-balancer-attributes: some.new.attribute=true.
     Passes: aws-load-balancer-attributes: load_balancing.cross_zone.enabled=true.
     """
     facts = _facts(plan)
     for key, value in _asked(plan).items():
         entry = facts["annotations"].get((_name(key, facts) or "").partition(".")[0], {})
         known = facts["attributes"].get(entry.get("of"), {})
+        others = facts["of_an_application"].get(entry.get("of"), ())
         for name, _ in pairs(value) if known else ():
-            if name not in known and not did_you_mean(name, known, listed_up_to=0):
+            if (
+                name not in known
+                and not name.startswith(tuple(others))
+                and not did_you_mean(name, known, listed_up_to=0)
+            ):
                 says = f"{name} is not among the {entry['of'].replace('_', ' ')} attributes of a Network Load Balancer"
                 yield _at(key, says, "check it against the Elastic Load Balancing API reference")
+
+
+@rule("GW008", "error", "an attribute of an Application Load Balancer")
+def attributes_are_of_a_network_load_balancer(plan: Plan) -> Iterator[Draft]:
+    """The AWS API refuses attributes of the other kind of load balancer, and with them every change of this one.
+
+    Fails:  aws-load-balancer-attributes: idle_timeout.timeout_seconds=600.
+    Passes: aws-load-balancer-listener-attributes.TCP-80: tcp.idle_timeout.seconds=600.
+    """
+    facts = _facts(plan)
+    for key, value in _asked(plan).items():
+        entry = facts["annotations"].get((_name(key, facts) or "").partition(".")[0], {})
+        others = facts["of_an_application"].get(entry.get("of"), ())
+        for name, _ in pairs(value) if others else ():
+            if name.startswith(tuple(others)):
+                says = f"a Network Load Balancer has no {name}"
+                fix = "remove it"
+                if name.startswith("idle_timeout"):
+                    fix = "use aws-load-balancer-listener-attributes.TCP-80: tcp.idle_timeout.seconds=<seconds>"
+                yield _at(key, says, fix)
+
+
+@rule("GW009", "warning", "PROXY protocol that the gateway has to be told of")
+def the_gateway_speaks_proxy_protocol(plan: Plan) -> Iterator[Draft]:
+    """With PROXY protocol each connection begins with a line that no gateway expects by default, and every request is
+    answered with 400. Istio wants numTrustedProxies and proxyProtocol in proxy.istio.io/config or an EnvoyFilter,
+    kgateway a ListenerPolicy.
+
+    Fails:  aws-load-balancer-proxy-protocol: "*" alone.
+    Passes: the same with one of those in spec.values.infra.
+    """
+    own = str(plan.spec.spec.values.infra)
+    if any(each in own for each in ("proxyProtocol", "proxy_protocol", "EnvoyFilter", "ListenerPolicy")):
+        return
+    facts = _facts(plan)
+    for key, value in _asked(plan).items():
+        name = (_name(key, facts) or "").partition(".")[0]
+        attribute = name == "aws-load-balancer-target-group-attributes" and ("proxy_protocol_v2.enabled", "true")
+        if name == "aws-load-balancer-proxy-protocol" or (attribute and attribute in pairs(value)):
+            says = "the gateway does not expect PROXY protocol, and answers every request with an error"
+            yield _at(key, says, "remove it, or configure the gateway for it in spec.values.infra", on_key=True)
+
+
+def _needs(plan: Plan, given: dict[str, str], own_ports: bool) -> Iterator[tuple[str, str, str]]:
+    """Annotations that another one, or the spec, makes useless or wrong: name, reason, fix."""
+    protocol = given.get("aws-load-balancer-healthcheck-protocol", "tcp").lower()
+    for name in ("aws-load-balancer-healthcheck-path", "aws-load-balancer-healthcheck-success-codes"):
+        if name in given and protocol == "tcp":
+            yield name, f"{name} is read for HTTP health checks, and these are TCP", "add healthcheck-protocol: http"
+    attributes = dict(pairs(given.get("aws-load-balancer-attributes", "")))
+    if attributes.get("access_logs.s3.enabled") == "true" and not attributes.get("access_logs.s3.bucket"):
+        yield "aws-load-balancer-attributes", "access logs need a bucket", "add access_logs.s3.bucket=<bucket>"
+    bucket, enabled = "aws-load-balancer-access-log-s3-bucket-name", "aws-load-balancer-access-log-enabled"
+    if given.get(enabled, "").lower() in ("true", "t", "1") and bucket not in given:
+        yield enabled, "access logs need a bucket", f"add {bucket}"
+    ports = items(given.get("aws-load-balancer-ssl-ports", ""))
+    if (
+        own_ports
+        and ports
+        and "aws-load-balancer-ssl-cert" in given
+        and not any(each in (LISTENER_PORT, "*") or not each.isdigit() for each in ports)
+    ):
+        says = f"the gateway listens on {LISTENER_PORT} alone, so no port speaks TLS"
+        yield "aws-load-balancer-ssl-ports", says, f'write "{LISTENER_PORT}", or remove it for TLS on every port'
+    zone = plan.spec.spec.cluster.zone
+    for arn in items(given.get("aws-load-balancer-ssl-cert", "")) if zone else ():
+        pieces = arn.split(":")
+        if len(pieces) > 5 and pieces[2] == "acm" and not (zone or "").startswith(pieces[3]):
+            says = f"the certificate is in {pieces[3]}, the cluster in the region of {zone}"
+            yield "aws-load-balancer-ssl-cert", says, "import or request one in that region"
 
 
 def _listener(key: str, base: str, suffix: str, kind: str, given: dict[str, str]) -> Iterator[Draft]:

@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from llmdgen.checks._value_kinds import mistakes
+from llmdgen.checks._chart_schema import chart_schema, refused
+from llmdgen.checks._value_kinds import POD_FIELDS, mistakes
 from llmdgen.checks._value_paths import dotted, is_below, leaves, misshapen, nodes, read_paths, unread
 from llmdgen.checks.registry import Draft, found, rule
 from llmdgen.facts.catalogue import release_toml
@@ -35,8 +36,14 @@ def values_are_read(plan: Plan) -> Iterator[Draft]:
         for each in unread(values, read_paths(plan.release.name, chart)):
             path = dotted(each.route)
             advice = next((fix for top, fix in facts["advice"][chart].items() if is_below(path, top)), None)
-            fix = advice or did_you_mean(str(each.route[-1]), each.known) or "remove it"
+            fix = advice or _meant(each.route, each.known, facts["depended_on"][chart])
             yield _at(chart, each.route, f"the {_chart(plan, chart)} chart does not read {path}", fix, on_key=True)
+        single = facts.get("multinode_only", {}).get(chart, ()) if not plan.multinode else ()
+        for route, value in nodes(values):
+            if dotted(route) in single and value is not None:
+                says = f"the chart reads {dotted(route)} only for roles of several nodes"
+                fix = f"use {route[0]}.extraConfig.{route[-1]}" if str(route[-1]).startswith("host") else "remove it"
+                yield _at(chart, route, says, fix, on_key=True)
         if chart == "infra" and plan.gateway.own_gateway and "gateway" in values:
             says = f"with {plan.gateway.provider} the Gateway is in extraDeploy, and the chart reads nothing of gateway"
             yield _at(chart, ("gateway",), says, "use spec.gateway", on_key=True)
@@ -99,7 +106,11 @@ def values_keep_what_others_need(plan: Plan) -> Iterator[Draft]:
             path = dotted(route)
             fix = facts["depended_on"][chart].get(path)
             if fix and value is not None:
-                yield _at(chart, route, f"other objects depend on {path}", fix, on_key=True)
+                inner = route
+                while isinstance(value, dict) and len(value) == 1:  # what is set, where it is one thing
+                    [(key, value)] = value.items()
+                    inner = (*inner, key)
+                yield _at(chart, inner, f"other objects depend on {path}", fix, on_key=True)
             elif chart == "infra" and route[:2] == ("gateway", "annotations") and LOAD_BALANCER in str(route[-1]):
                 fix = "use spec.gateway.loadBalancer, whose annotations are checked"
                 yield _at(chart, route, "it configures the load balancer behind llmdgen's back", fix, on_key=True)
@@ -123,7 +134,8 @@ def values_have_the_type_that_is_read(plan: Plan) -> Iterator[Draft]:
     for chart, values, facts in _charts(plan):
         tree = read_paths(plan.release.name, chart)
         for route, wanted in misshapen(values, tree):
-            yield _at(chart, route, f"the chart reads a {wanted} in {dotted(route)}", f"write a {wanted}")
+            says = f"the chart reads a {wanted} in {dotted(route)}"
+            yield _at(chart, route, says, f"write a {wanted}", on_key=True)
         for route, value in leaves(values):
             path = dotted(route)
             switch = route[-1] in facts["switches"]["names"] and _is_leaf(path, tree)
@@ -167,15 +179,49 @@ def values_suit_their_reader(plan: Plan) -> Iterator[Draft]:
                 continue
             for each in mistakes(kind, value):
                 says = f"{dotted((*route, *each.route))}: {each.says}"
-                yield _at(chart, (*route, *each.route), says, each.fix, each.on_key)
+                whole = not each.route and isinstance(value, dict | list)  # which begins in a line below its key
+                yield _at(chart, (*route, *each.route), says, each.fix, each.on_key or whole)
+        if chart == "ms":
+            yield from _written_twice(values)
         if chart == "gaie":
+            sidecar = dict(nodes(values)).get(("inferenceExtension", "sidecar"))
+            if isinstance(sidecar, dict) and sidecar.get("enabled") is True and not plan.scheduler.tokenizer:
+                missing = [key for key in ("name", "image") if not sidecar.get(key)]
+                if missing:
+                    says = f"the sidecar has no {' and no '.join(missing)}"
+                    yield _at(
+                        chart, ("inferenceExtension", "sidecar", "enabled"), says, "write both, or enabled: false"
+                    )
             yield from _scheduler_flags(values, facts.get("scheduler_flags", {}))
+
+
+@rule("HELM013", "error", "a value that the chart's schema refuses")
+def values_pass_the_schema(plan: Plan) -> Iterator[Draft]:
+    """Helm holds the values against the chart's values.schema.json before it renders anything, and stops at the first
+    that does not pass. What another rule says of a value is not said again.
+
+    Fails:  values.infra {gateway: {gatewayParameters: {logLevel: trace}}}; {gateway: {listeners: []}}; a listener with
+            tls {mode: terminate}.
+    Passes: logLevel: debug; mode: Terminate.
+    """
+    for chart, values, facts in _charts(plan):
+        kinds = facts.get("kinds", {}).get(chart, {})
+        said = {each.route for each in unread(values, read_paths(plan.release.name, chart))}
+        said |= set(_misshapen_routes(plan, chart, values))
+        for route, value in nodes(values):
+            path = dotted(route)
+            if value is not None and path in facts["depended_on"][chart]:
+                said.add(route)
+            said |= {(*route, *each.route) for each in mistakes(kinds[path], value)} if path in kinds else set()
+        for each in refused(values, chart_schema(plan.release.name, chart)):
+            if not any(each.route[: len(route)] == route for route in said):
+                yield _at(chart, each.route, f"{dotted(each.route)}: {each.says}", each.fix, each.on_key)
 
 
 @rule("HELM008", "warning", "a list that replaces llmdgen's own")
 def lists_replace(plan: Plan) -> Iterator[Draft]:
     """Maps of spec.values are merged into what llmdgen writes, lists replace it. Nothing that the plan decided about
-    the replaced list reaches the cluster, and no check of llmdgen sees what does.
+    the replaced list reaches the cluster; what others rely on has to be repeated in it (HELM010, HELM012).
 
     Fails:  values.ms {decode: {containers: [...]}}.
     Passes: decode {args: {...}, env: {...}} in the spec itself; suppress HELM008 with the reason why it has to be.
@@ -190,6 +236,27 @@ def lists_replace(plan: Plan) -> Iterator[Draft]:
 def _misshapen_routes(plan: Plan, chart: str, values: dict[str, Any]) -> Iterator[Route]:
     """The places of which HELM006 says that a map or a list belongs there."""
     yield from (route for route, _ in misshapen(values, read_paths(plan.release.name, chart)))
+
+
+def _meant(route: Route, known: tuple[str, ...], depended_on: dict[str, str]) -> str:
+    """The key that is meant, or what to do instead where that one may not be set either."""
+    near = did_you_mean(str(route[-1]), known, listed_up_to=0)
+    for name in known if near else ():
+        path = dotted((*route[:-1], name))
+        if near == f"did you mean {name}?" and path in depended_on:
+            return f"{near} {depended_on[path]}"
+    return did_you_mean(str(route[-1]), known) or "remove it"
+
+
+def _written_twice(values: dict[str, Any]) -> Iterator[Draft]:
+    """Fields of a pod that the chart writes where its own value has them, and extraConfig once more."""
+    for name, role in values.items():
+        own: dict[str, Any] = role if isinstance(role, dict) else {}
+        extra = own.get("extraConfig")
+        for key in POD_FIELDS if isinstance(extra, dict) else ():
+            if own.get(key) is not None and key in (extra or {}):
+                says = f"{name}.{key} writes it already, and a field that stands twice is refused"
+                yield _at("ms", (name, "extraConfig", key), says, "keep one", on_key=True)
 
 
 def _scheduler_flags(values: dict[str, Any], facts: dict[str, Any]) -> Iterator[Draft]:

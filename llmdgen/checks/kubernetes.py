@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from llmdgen.checks.registry import Draft, found, rule
+from llmdgen.facts.catalogue import instance, instance_names
+from llmdgen.facts.types import Instance
 from llmdgen.planning.model import Plan, RolePlan
 from llmdgen.planning.quantities import GIB, MIB, to_bytes
 from llmdgen.suggest import did_you_mean
 
+GPU_NAME = r"\b[A-Z]+[0-9]+[A-Z]?\b"
 LONGEST_LABEL = 63
 REVISION_SUFFIX = 11  # "-" and the revision hash of a StatefulSet, in the label controller-revision-hash
 CHART = "llm-d-modelservice"
@@ -93,7 +97,8 @@ def selectors_agree(plan: Plan) -> Iterator[Draft]:
     plan was not made for, or to nodes that are being replaced.
 
     Fails:  nodeSelector {node.kubernetes.io/instance-type: p5.48xlarge}; sagemaker.amazonaws.com/compute-type on EKS;
-            kubernetes.io/os: windows; karpenter.k8s.aws/instance-family: p4d for p5.48xlarge.
+            kubernetes.io/os: windows; karpenter.k8s.aws/instance-family: p4d for p5.48xlarge;
+            nvidia.com/gpu.product: NVIDIA-A100-SXM4-40GB for it.
     Passes: nodeSelector {sagemaker.amazonaws.com/instance-group-name: inference}.
     """
     cluster, platform = plan.spec.spec.cluster, plan.platform
@@ -138,6 +143,44 @@ def _no_such_label(plan: Plan, key: str, value: str, at: tuple[str, ...]) -> Ite
     elif key in FAMILY_LABELS and families != {value}:
         says = f"llmdgen plans for {' and '.join(sorted(families))}, and this selects {value}"
         yield found(*at, says=says, fix="remove it, and use instanceTypes, or instanceType of a role")
+    elif key == "topology.kubernetes.io/region" and plan.spec.spec.cluster.zone:
+        zone = plan.spec.spec.cluster.zone
+        if not zone.startswith(value):
+            says = f"the zone {zone} is not in {value}"
+            yield found(*at, says=says, fix="remove it: the zone decides")
+    else:
+        for role in plan.roles:
+            fits = _of_the_instance(key, value, role.node.instance)
+            if fits is not None:
+                says = f"{role.node.instance.name} has {fits}, and this selects {value}"
+                yield found(*at, says=says, fix="remove it: the instance type decides")
+                break
+
+
+def _of_the_instance(key: str, value: str, given: Instance) -> str | None:
+    """What a node of the instance type carries in a label of Karpenter's or NVIDIA's, where that is another value."""
+    family, _, size = given.name.partition(".")
+    named = {name.lower() for each in instance_names() for name in re.findall(GPU_NAME, _model_of(each))}
+    own = {name.lower() for name in re.findall(GPU_NAME, given.gpu.model)}
+    exact = {
+        "instance-size": size,
+        "instance-gpu-count": str(given.gpu.count),
+        "gpu.count": str(given.gpu.count),
+        "instance-cpu": str(given.vcpus),
+        "instance-category": re.split(r"[0-9]", family)[0],
+        "instance-local-nvme": str(given.nvme_gb),
+    }
+    domain, _, name = key.rpartition("/")
+    if domain not in ("karpenter.k8s.aws", "eks.amazonaws.com", "nvidia.com"):
+        return None
+    if name in ("instance-gpu-name", "gpu.product"):
+        selected = set(re.split(r"[^a-z0-9]+", value.lower())) & named
+        return None if not selected or selected & own else given.gpu.model
+    return exact[name] if name in exact and value != exact[name] else None
+
+
+def _model_of(name: str) -> str:
+    return instance(name).gpu.model
 
 
 @rule("K8S004", "error", "a toleration of nodes that are being replaced")

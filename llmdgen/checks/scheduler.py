@@ -73,7 +73,7 @@ def configuration_is_sound(plan: Plan) -> Iterator[Draft]:
             prefix-cache-scorer; pluginsConfigFile with a name that pluginsCustomConfig does not have.
     Passes: the configuration that the paths make, with other weights.
     """
-    config, at, inside = _effective(plan)
+    config, at, inside = effective(plan)
     extension = _dict(plan.spec.spec.values.gaie.get("inferenceExtension"))
     custom = extension.get("pluginsCustomConfig")
     name = _config_file(extension)
@@ -81,7 +81,8 @@ def configuration_is_sound(plan: Plan) -> Iterator[Draft]:
         for file, text in custom.items():
             if not isinstance(text, str):
                 says = f"{file} is not text, and the ConfigMap takes nothing else"
-                yield found(*OVERRIDE, "pluginsCustomConfig", file, says=says, fix="write it as a text block, with |")
+                fix = "write it as a text block, with |"
+                yield found(*OVERRIDE, "pluginsCustomConfig", file, says=says, fix=fix, on_key=True)
     if "pluginsConfigFile" in extension and name not in {"plugins.yaml", "default-plugins.yaml", *_dict(custom)}:
         says = f"there is no {name} among the scheduler's files"
         yield found(*OVERRIDE, "pluginsConfigFile", says=says, fix="add it to pluginsCustomConfig, or remove this")
@@ -97,7 +98,7 @@ def configuration_is_sound(plan: Plan) -> Iterator[Draft]:
         return
     for fault in faults(config, plan.release.name):
         where = f"{_dotted(fault.route)}: " if fault.route else ""
-        yield found(*at, *fault.route, says=where + fault.says, fix=fault.fix)
+        yield found(*at, *fault.route, says=where + fault.says, fix=fault.fix, on_key=fault.on_key)
     yield from _agrees_with_roles(plan, config, at)
 
 
@@ -128,7 +129,7 @@ def block_hashes_agree(plan: Plan) -> Iterator[Draft]:
     Fails:  prefill {args: {block-size: 64}} and decode {args: {block-size: 128}}; env {PYTHONHASHSEED: "0"}.
     Passes: one block size in engine.args, PYTHONHASHSEED left to the path.
     """
-    config, text, inside = _effective(plan)
+    config, text, inside = effective(plan)
     for index, scorer in of_type(_dict(config), PRECISE):
         own: Route = (*text, "plugins", index, "parameters", "tokenProcessorConfig")
         processor = _dict(parameters_of(scorer).get("tokenProcessorConfig"))
@@ -138,12 +139,15 @@ def block_hashes_agree(plan: Plan) -> Iterator[Draft]:
                 says = f"{role.name} has blocks of {role.block_size} tokens, the scheduler counts blocks of {size}"
                 if inside:
                     yield found(*own, "blockSize", says=says, fix=f"set blockSize: {role.block_size}")
-                    continue
-                route = role.flag_routes.get("block-size", ("spec", role.name))
-                yield found(*route, says=says, fix="set block-size in engine.args, for all roles")
+                else:
+                    route = role.flag_routes.get("block-size", ("spec", role.name))
+                    yield found(*route, says=says, fix="set block-size in engine.args, for all roles")
             value = _value(role, "PYTHONHASHSEED")
             if value != seed:
                 says = f"{role.name} hashes with PYTHONHASHSEED {value!r}, the scheduler with {seed!r}"
+                if inside and role.env_routes.get("PYTHONHASHSEED", ("spec", "path"))[:2] == ("spec", "path"):
+                    yield found(*own, "hashSeed", says=says, fix=f'set hashSeed: "{value}"')
+                    continue
                 route = role.env_routes.get("PYTHONHASHSEED", ("spec", role.name))
                 yield found(*route, says=says, fix="remove it, or make it the scheduler's hashSeed")
 
@@ -213,7 +217,7 @@ def _config_file(extension: dict[str, Any]) -> str:
     return name if isinstance(name, str) else "plugins.yaml"
 
 
-def _effective(plan: Plan) -> tuple[dict[str, Any] | None, Route, bool]:
+def effective(plan: Plan) -> tuple[dict[str, Any] | None, Route, bool]:
     """The configuration that the scheduler will read, where it comes from, and whether a text of the spec holds it.
 
     None for a text that is no YAML mapping.

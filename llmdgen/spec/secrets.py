@@ -8,6 +8,7 @@ position stays what it was.
 from __future__ import annotations
 
 import re
+from base64 import b64decode
 from typing import Any
 
 from msgspec import Struct
@@ -67,6 +68,15 @@ KINDS = (
         "a Hugging Face token",
         ("hf_", "api_org_"),
         r"(?P<secret>(?:hf|api_org)_[A-Za-z0-9]{20,})",
+        "delete it, revoke it at huggingface.co/settings/tokens, and name the Secret that holds the new one in"
+        " spec.model.authSecretName",
+    ),
+    Kind(
+        "SEC001",
+        "a Hugging Face token over two lines",
+        ("hf_",),
+        r"(?P<secret>hf_(?=[A-Za-z0-9]*[a-z])(?=[A-Za-z0-9]*[A-Z])[A-Za-z0-9]{4,19}[ \t]*\n[ \t#]*"
+        r"(?=[A-Za-z0-9]*[a-z])(?=[A-Za-z0-9]*[A-Z])[A-Za-z0-9]{10,40})(?=[ \t\"']*$)",
         "delete it, revoke it at huggingface.co/settings/tokens, and name the Secret that holds the new one in"
         " spec.model.authSecretName",
     ),
@@ -141,13 +151,6 @@ KINDS = (
         r"(?i)[\"']auth\\?[\"']\s*:\s*\\?[\"'](?P<secret>[A-Za-z0-9+/]{12,}={0,2})",
     ),
     Kind(
-        "SEC004",
-        "a secret in base64",
-        ("agzf", "qutjq", "qvnjq", "ls0tls1crudjti"),
-        _ALONE + r"(?P<secret>(?:aGZf[A-Za-z0-9+/]{24,}|(?:QUtJQ|QVNJQ)[A-Za-z0-9+/]{21,}|LS0tLS1CRUdJTi"
-        r"[A-Za-z0-9+/]{20,})={0,2})",
-    ),
-    Kind(
         "SEC005",
         "a password in a URL",
         ("://",),
@@ -157,6 +160,10 @@ KINDS = (
 )
 
 
+_BASE64 = re.compile(_ALONE + r"[A-Za-z0-9+/_-]{24,}(?:\n[ \t]*[A-Za-z0-9+/_-]{24,})*={0,2}")
+"""What may be base64: one run, or lines of equal indentation that go on."""
+_MOST_BASE64 = 65536
+
 _BARE_AWS = Kind(
     "SEC002",
     "what looks like an AWS secret access key",
@@ -164,6 +171,7 @@ _BARE_AWS = Kind(
     "",
     "delete it, deactivate it in IAM, and give the pod a role (EKS Pod Identity or IRSA)",
 )
+_IN_BASE64 = Kind("SEC004", "a secret in base64", (), "")
 _IN_KEYED_VALUE = Kind("SEC006", "a secret, as its key says", (), "", "delete it, and read it from a Kubernetes Secret")
 
 
@@ -230,17 +238,29 @@ def _names(key: str, value: Any) -> bool:
     return bool(NAMED.search(key)) or bool(LIKELY.search(key) and isinstance(value, str) and RANDOM.fullmatch(value))
 
 
-def _spans(text: str) -> list[Span]:
-    """The secrets of a text from its start to its end; of those that overlap, the one that starts first."""
+def _spans(text: str, depth: int = 2) -> list[Span]:
+    """The secrets of a text from its start to its end; of those that overlap, the one that starts first. Base64 is
+    looked into, and once more what it holds."""
     small = text.lower()
     kinds = [kind for kind in KINDS if any(hint in small for hint in kind.hints)]
-    found = [(kind, *match.span("secret")) for kind in kinds for match in re.finditer(kind.pattern, text)]
+    found = [(kind, *match.span("secret")) for kind in kinds for match in re.finditer(kind.pattern, text, re.MULTILINE)]
+    if depth:
+        found += [
+            (_IN_BASE64, *match.span()) for match in _BASE64.finditer(text) if _spans(_decoded(match[0]), depth - 1)
+        ]
     spans: list[Span] = []
     for kind, start, end in sorted(found, key=lambda span: (span[1], -span[2])):
         is_masked = set(text[start:end]) == {MASK}
         if not is_masked and (not spans or start >= spans[-1][2]):
             spans.append((kind, start, end))
     return spans
+
+
+def _decoded(text: str) -> str:
+    """What the text says in base64, empty where it is none, or no text."""
+    bare = re.sub(r"\s|=", "", text).replace("-", "+").replace("_", "/")[:_MOST_BASE64]
+    bare = bare[: len(bare) - (len(bare) % 4 == 1)]
+    return b64decode(bare + "=" * (-len(bare) % 4)).decode("ascii", "ignore")
 
 
 def _without(text: str, spans: list[Span]) -> str:

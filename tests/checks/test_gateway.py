@@ -13,7 +13,14 @@ from tests.checks.conftest import plan_of
 PREFIX = "service.beta.kubernetes.io/"
 
 
-def codes(annotations: dict[str, str], *, provider: str = "istio", **balancer: Any) -> list[str]:
+def codes(
+    annotations: dict[str, str],
+    *,
+    provider: str = "istio",
+    cluster: dict[str, Any] | None = None,
+    values: dict[str, Any] | None = None,
+    **balancer: Any,
+) -> list[str]:
     gateway = {"provider": provider, "loadBalancer": {"annotations": annotations, **balancer}}
     text = f"""apiVersion: llmdgen.dev/v1alpha1
 kind: WellLitPath
@@ -23,6 +30,8 @@ spec:
   instanceTypes: [p5.48xlarge]
   model: {{name: Qwen/Qwen3-32B}}
   gateway: {json.dumps(gateway)}
+  cluster: {json.dumps(cluster or {})}
+  values: {json.dumps(values or {})}
 """
     found = api.check(plan_of(text))
     return [each.finding.code for each in found if each.finding.code.startswith("GW")]
@@ -84,7 +93,6 @@ def test_a_value_that_the_load_balancer_cannot_have_is_an_error(name: str, value
         ("aws-load-balancer-attributes", "load_balancing.cross_zone.enabled=true"),
         ("aws-load-balancer-ssl-cert", "arn:aws:acm:us-east-1:123456789012:certificate/0"),
         ("aws-load-balancer-additional-resource-tags", "team=inference,cost=1"),
-        ("aws-load-balancer-proxy-protocol", "*"),
     ],
 )
 def test_a_value_that_the_load_balancer_can_have_is_not_questioned(name: str, value: str) -> None:
@@ -134,4 +142,61 @@ def test_annotations_that_do_not_go_together_are_an_error(annotations: dict[str,
 
 
 def test_an_attribute_that_the_facts_do_not_hold_is_worth_a_warning() -> None:
-    assert codes({PREFIX + "aws-load-balancer-attributes": "routing.http2.enabled=true"}) == ["GW007"]
+    assert codes({PREFIX + "aws-load-balancer-attributes": "newer.than.the.facts=true"}) == ["GW007"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("aws-load-balancer-attributes", "routing.http2.enabled=true"),
+        ("aws-load-balancer-attributes", "idle_timeout.timeout_seconds=600"),
+        ("aws-load-balancer-target-group-attributes", "stickiness.lb_cookie.duration_seconds=600"),
+    ],
+)
+def test_an_attribute_of_an_application_load_balancer_is_an_error(name: str, value: str) -> None:
+    assert codes({PREFIX + name: value}) == ["GW008"]
+
+
+def test_proxy_protocol_is_worth_a_warning_until_the_gateway_is_told_of_it() -> None:
+    annotations = {PREFIX + "aws-load-balancer-proxy-protocol": "*"}
+    assert codes(annotations) == ["GW009"]
+    topology = {"proxy.istio.io/config": '{"gatewayTopology":{"proxyProtocol":{}}}'}
+    assert codes(annotations, values={"infra": {"gateway": {"annotations": topology}}}) == []
+
+
+CERT = "arn:aws:acm:us-east-1:123456789012:certificate/12345678-1234-1234-1234-123456789012"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "more", "expected"),
+    [
+        ("aws-load-balancer-ssl-ports", "443", {"aws-load-balancer-ssl-cert": CERT}, ["GW006"]),
+        ("aws-load-balancer-ssl-ports", "80", {"aws-load-balancer-ssl-cert": CERT}, []),
+        ("aws-load-balancer-ssl-cert", CERT, {}, []),
+        ("aws-load-balancer-ssl-cert", CERT.replace("us-east-1", "eu-west-1"), {}, ["GW006"]),
+        ("aws-load-balancer-ssl-cert", "arn:aws:iam::123456789012:role/a", {}, ["GW002"]),
+        ("aws-load-balancer-ssl-cert", "arn:aws:iam::123456789012:server-certificate/a", {}, []),
+        ("aws-load-balancer-healthcheck-path", "/healthz", {}, ["GW006"]),
+        ("aws-load-balancer-healthcheck-path", "/healthz", {"aws-load-balancer-healthcheck-protocol": "HTTP"}, []),
+        (
+            "aws-load-balancer-healthcheck-success-codes",
+            "OK",
+            {"aws-load-balancer-healthcheck-protocol": "http"},
+            ["GW002"],
+        ),
+        (
+            "aws-load-balancer-healthcheck-success-codes",
+            "200-299",
+            {"aws-load-balancer-healthcheck-protocol": "http"},
+            [],
+        ),
+        ("aws-load-balancer-attributes", "access_logs.s3.enabled=true", {}, ["GW006"]),
+        ("aws-load-balancer-attributes", "access_logs.s3.enabled=true,access_logs.s3.bucket=logs", {}, []),
+        ("aws-load-balancer-access-log-enabled", "true", {}, ["GW006"]),
+        ("aws-load-balancer-subnets", '["subnet-0123456789abcdef0"]', {}, ["GW002"]),
+        ("aws-load-balancer-subnets", "subnet-0123456789abcdef0,Private A", {}, ["GW002"]),
+    ],
+)
+def test_annotations_need_what_they_stand_on(name: str, value: str, more: dict[str, str], expected: list[str]) -> None:
+    annotations = {PREFIX + key: text for key, text in {name: value, **more}.items()}
+    assert codes(annotations, cluster={"zone": "us-east-1a"}) == expected

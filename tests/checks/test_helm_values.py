@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from ruamel.yaml import YAML
 
 from llmdgen import api
 from llmdgen.checks._value_paths import leaves, read_paths, unread
 from llmdgen.planning.model import Plan
+from llmdgen.rendering.files import model_server_values
 from llmdgen.rendering.overrides import merged
 from tests.checks.conftest import plan_of
 
@@ -31,6 +34,12 @@ def found(**spec: Any) -> list[tuple[str, str]]:
 
 def codes(chart: str, values: dict[str, Any], **spec: Any) -> list[str]:
     return [code for code, _ in found(values={chart: values}, **spec)]
+
+
+def planned(**spec: Any) -> dict[str, Any]:
+    """values/ms.yaml as llmdgen alone writes it."""
+    values: dict[str, Any] = YAML(typ="safe", pure=True).load(model_server_values(plan_with(**spec)))
+    return values
 
 
 @pytest.mark.parametrize(
@@ -57,7 +66,7 @@ def test_annotations_of_the_gateways_service_are_sent_to_the_spec() -> None:
 
 def test_a_key_inside_a_list_item_is_checked_too() -> None:
     values = {"decode": {"containers": [{"name": "vllm", "imagee": "x"}]}}
-    assert codes("ms", values) == ["HELM008", "HELM002"]
+    assert "HELM002" in codes("ms", values)
 
 
 def test_values_of_a_role_that_the_path_does_not_have_are_read_by_nothing() -> None:
@@ -150,18 +159,128 @@ def test_a_key_that_the_deployment_needs_cannot_be_removed(chart: str, values: d
 
 
 def test_a_list_that_replaces_llmdgens_own_is_worth_a_warning() -> None:
-    assert codes("ms", {"decode": {"volumes": [{"name": "a", "emptyDir": {}}]}}) == ["HELM008"]
+    volumes = [*planned()["decode"]["volumes"], {"name": "a", "emptyDir": {}}]
+    assert codes("ms", {"decode": {"volumes": volumes}}) == ["HELM008"]
+    assert codes("ms", {"decode": {"volumes": volumes[1:]}}) == ["HELM008", "HELM012"]
 
 
 @pytest.mark.parametrize(
     "path", ["inference-scheduling", "pd-disaggregation", "precise-prefix-cache", "tiered-prefix-cache"]
 )
 def test_llmdgen_writes_no_value_that_a_chart_does_not_read(path: str) -> None:
-    from ruamel.yaml import YAML
-
     plan = plan_with(path)
     files = api.render(plan)
     for chart in ("infra", "gaie", "ms"):
         values = YAML(typ="safe", pure=True).load(merged(files[f"values/{chart}.yaml"], {}))
         assert list(leaves(values))
         assert [each.route for each in unread(values, read_paths(plan.release.name, chart))] == []
+
+
+Change = Callable[[dict[str, Any]], Any]
+
+
+def server(change: Change, **spec: Any) -> list[str]:
+    """The findings of decode's planned container with a change to it, without the warning that it replaces the list."""
+    [container] = planned(**spec)["decode"]["containers"]
+    change(container)
+    return [code for code in codes("ms", {"decode": {"containers": [container]}}, **spec) if code != "HELM008"]
+
+
+def both(container: dict[str, Any], name: str, amount: str) -> None:
+    for side in ("limits", "requests"):
+        container["resources"][side][name] = amount
+
+
+DEPLOYMENTS = (
+    {"path": "pd-disaggregation"},
+    {"path": "precise-prefix-cache"},
+    {
+        "path": "wide-ep",
+        "model": {"name": "deepseek-ai/DeepSeek-R1-0528"},
+        "instanceTypes": ["p5en.48xlarge"],
+    },
+)
+
+
+@pytest.mark.parametrize("spec", DEPLOYMENTS, ids=lambda spec: str(spec["path"]))
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda container: None,
+        lambda container: container["env"].append({"name": "TEAM", "value": "a"}),
+        lambda container: container["ports"].append({"name": "debug", "containerPort": 9999}),
+        lambda container: container.update(image="registry.local:5000/mirror/" + container["image"].split("/")[-1]),
+        lambda container: container["livenessProbe"].update(periodSeconds=30),
+        lambda container: container["resources"]["requests"].pop("cpu"),
+        lambda container: container.setdefault("extraConfig", {}).update(terminationMessagePolicy="File"),
+    ],
+)
+def test_the_planned_container_may_be_repeated_with_more_in_it(change: Change, spec: dict[str, Any]) -> None:
+    assert server(change, **spec) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        (lambda container: both(container, "vpc.amazonaws.com/efa", "8"), "HELM010"),
+        (lambda container: container["resources"].pop("limits"), "HELM010"),
+        (lambda container: both(container, "memory", "1Ti"), "HELM010"),
+        (lambda container: both(container, "nvidia.com/gpu", "7"), "HELM010"),
+        (lambda container: both(container, "hugepages-2Mi", "1Ti"), "HELM010"),
+        (lambda container: container["args"].append("--max-num-seqs=4"), "HELM010"),
+        (lambda container: container["args"].pop(), "HELM010"),
+        (lambda container: container["env"].pop(), "HELM010"),
+        (lambda container: container["env"].append({"name": "TP_SIZE", "value": "4"}), "HELM010"),
+        (lambda container: container["env"][-1].update(value="other"), "HELM010"),
+        (lambda container: container["ports"][0].update(containerPort=8001), "HELM010"),
+        (lambda container: container["volumeMounts"].pop(), "HELM010"),
+        (lambda container: container.pop("extraConfig"), "HELM010"),
+        (lambda container: container.update(modelCommand="imageDefault"), "HELM010"),
+        (lambda container: container.update(image="ghcr.io/llm-d/llm-d-cuda:v0.5.1"), "HELM011"),
+        (lambda container: container["volumeMounts"].append({"name": "data", "mountPath": "/data"}), "HELM012"),
+        (lambda container: container.update(name="vLLM"), "HELM009"),
+        (lambda container: container.pop("image"), "HELM009"),
+        (lambda container: container["env"].append(container["env"][0]), "HELM009"),
+        (lambda container: container["ports"].append({"name": "vllm", "containerPort": 9999}), "HELM009"),
+        (
+            lambda container: container["ports"].append({"name": "a-name-too-long-for-a-port", "containerPort": 1}),
+            "HELM009",
+        ),
+        (lambda container: container["livenessProbe"]["httpGet"].update(port="http"), "HELM009"),
+        (lambda container: container["livenessProbe"].update(tcpSocket={"port": "vllm"}), "HELM009"),
+        (lambda container: container["volumeMounts"].append({"name": "shm", "mountPath": "/dev/shm"}), "HELM009"),
+        (lambda container: container["extraConfig"]["securityContext"]["capabilities"].update(drop="ALL"), "HELM009"),
+    ],
+)
+def test_a_container_that_leaves_the_plan_or_the_api_server_is_refused(change: Change, code: str) -> None:
+    assert code in server(change)
+
+
+@pytest.mark.parametrize(
+    ("chart", "values", "code"),
+    [
+        ("ms", {"decode": {"extraConfig": None}}, "HELM012"),
+        ("ms", {"decode": {"extraConfig": {"affinity": {"podAffinity": None}}}}, "HELM012"),
+        ("ms", {"decode": {"extraConfig": {"hostIPC": True, "terminationGracePeriodSeconds": 60}}}, None),
+        (
+            "ms",
+            {"decode": {"terminationGracePeriodSeconds": 60, "extraConfig": {"terminationGracePeriodSeconds": 6}}},
+            "HELM009",
+        ),
+        ("ms", {"decode": {"hostIPC": True}}, "HELM002"),
+        ("ms", {"decode": {"extraConfig": {"dnsPolicy": "clusterFirst"}}}, "HELM009"),
+        ("ms", {"routing": {"proxy": {"image": "ghcr.io/llm-d/llm-d-routing-sidecar:v0.4.0"}}}, "HELM011"),
+        ("gaie", {"inferenceExtension": {"image": {"tag": "v0.4.0"}}}, "HELM011"),
+        ("gaie", {"inferenceExtension": {"image": {"hub": "registry.local:5000/llm-d"}}}, None),
+        ("gaie", {"inferenceExtension": {"image": {"name": "llm-d-inference-scheduler:v0.6.0"}}}, "HELM009"),
+        ("gaie", {"inferenceExtension": {"sidecar": {"enabled": True}}}, "HELM009"),
+        ("infra", {"extraDeploy": [{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}}]}, None),
+        ("infra", {"extraDeploy": [{"apiVersion": "v1", "kind": "ConfigMap"}]}, "HELM009"),
+        ("infra", {"extraDeploy": ["words"]}, "HELM009"),
+        ("infra", {"gateway": {"gatewayParameters": {"logLevel": "trace"}}}, "HELM013"),
+        ("infra", {"gateway": {"gatewayParameters": {"logLevel": "debug"}}}, None),
+        ("infra", {"gateway": {"listeners": []}}, "HELM013"),
+    ],
+)
+def test_values_are_held_against_schema_and_readers(chart: str, values: dict[str, Any], code: str | None) -> None:
+    assert [each for each in codes(chart, values) if each != "HELM008"] == ([code] if code else [])

@@ -104,3 +104,25 @@ def test_a_cache_directory_of_the_nodes_system_is_an_error(path: str) -> None:
 @pytest.mark.parametrize("path", ["/mnt/k8s-disks/0/kv", "/data/kv", "/var/kv"])
 def test_a_cache_directory_of_its_own_is_not(path: str) -> None:
     assert codes("tiered-prefix-cache", cache={"disk": {"path": path, "size": "1Ti"}}) == []
+
+
+@pytest.mark.parametrize(
+    ("label", "value", "fits"),
+    [
+        ("karpenter.k8s.aws/instance-gpu-name", "a100", False),
+        ("karpenter.k8s.aws/instance-gpu-name", "h100", True),
+        ("karpenter.k8s.aws/instance-gpu-name", "something-new", True),
+        ("nvidia.com/gpu.product", "NVIDIA-A100-SXM4-40GB", False),
+        ("nvidia.com/gpu.product", "NVIDIA-H100-80GB-HBM3", True),
+        ("nvidia.com/gpu.count", "4", False),
+        ("nvidia.com/gpu.count", "8", True),
+        ("nvidia.com/gpu.present", "true", True),
+        ("eks.amazonaws.com/instance-gpu-count", "16", False),
+        ("karpenter.k8s.aws/instance-size", "24xlarge", False),
+        ("karpenter.k8s.aws/instance-category", "p", True),
+        ("topology.kubernetes.io/region", "us-west-2", False),
+        ("topology.kubernetes.io/region", "us-east-1", True),
+    ],
+)
+def test_labels_of_the_hardware_are_those_of_the_instance_type(label: str, value: str, fits: bool) -> None:
+    assert codes(cluster={"zone": "us-east-1a", "nodeSelector": {label: value}}) == ([] if fits else ["K8S003"])

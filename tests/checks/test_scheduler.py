@@ -206,3 +206,49 @@ def test_upstreams_wide_ep_configuration_does_not_start() -> None:
 )
 def test_a_configuration_of_any_shape_is_refused_and_breaks_nothing(text: str) -> None:
     assert list(faults(YAML(typ="safe", pure=True).load(text), "v0.5.1"))
+
+
+def own(text: str, **more: Any) -> dict[str, Any]:
+    return {"values": {"gaie": {"inferenceExtension": {"pluginsCustomConfig": {"plugins.yaml": text}}}}, **more}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "code"),
+    [
+        ("deciderPluginName: prefix-based-pd-decider", "deciderPluginName: prefill-filter", "EPP003"),
+        ("pluginRef: prefill-filter}", "pluginRef: prefill-filter, weight: 1}", "EPP003"),
+        ("schedulingProfiles:", "data: {sources: []}\nschedulingProfiles:", "EPP003"),
+        ("schedulingProfiles:", "saturationDetector: {kvCacheUtilThreshold: 0.8}\nschedulingProfiles:", None),
+        ("nonCachedTokens: 8", "nonCachedTokens: 50000", "EPP012"),
+        ("maxPrefixBlocksToMatch: 512", "autoTune: false, blockSizeTokens: 64", "EPP015"),
+        ("maxPrefixBlocksToMatch: 512", "autoTune: false, blockSizeTokens: 128", None),
+    ],
+)
+def test_a_configuration_of_ones_own_is_held_against_the_deployment(before: str, after: str, code: str | None) -> None:
+    assert before in CONFIG
+    assert codes(**own(CONFIG.replace(before, after, 1))) == ([code] if code else [])
+
+
+def test_a_handler_of_one_profile_takes_one() -> None:
+    config = (
+        "apiVersion: inference.networking.x-k8s.io/v1alpha1\nkind: EndpointPickerConfig\n"
+        "plugins: [{type: single-profile-handler}, {type: queue-scorer}]\n"
+        "schedulingProfiles:\n  - {name: a, plugins: [{pluginRef: queue-scorer}]}\n"
+    )
+    assert codes("inference-scheduling", **own(config)) == []
+    assert codes("inference-scheduling", **own(config + "  - {name: b, plugins: [{pluginRef: queue-scorer}]}\n")) == [
+        "EPP003"
+    ]
+
+
+def test_settings_that_a_configuration_of_ones_own_replaces_are_refused() -> None:
+    assert codes(**own(CONFIG, scheduler={"weights": {"queue-scorer": 2}})) == ["EPP014"]
+    assert codes(scheduler={"weights": {"queue-scorer": 2}}) == []
+    assert codes("precise-prefix-cache", scheduler={"replicas": 2}) == ["EPP013"]
+
+
+def test_a_precise_index_may_listen_on_every_address_in_either_way() -> None:
+    text = json.dumps(plan_with("precise-prefix-cache").scheduler.config)
+    assert codes("precise-prefix-cache", **own(text)) == []
+    assert codes("precise-prefix-cache", **own(text.replace("tcp://*:", "tcp://0.0.0.0:"))) == []
+    assert codes("precise-prefix-cache", **own(text.replace("tcp://*:", "tcp://127.0.0.1:"))) == ["EPP010"]

@@ -3,6 +3,7 @@ repositories takes this file for a leak."""
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Callable
 from typing import Any
 
@@ -159,3 +160,46 @@ def test_no_report_of_a_broken_file_holds_a_secret_of_it(at: int, secret: str) -
     with pytest.raises(SpecError) as caught:
         parse(f"{text[:at]} {secret} {text[at:]}", "a.yaml")
     assert body(secret) not in str(caught.value)
+
+
+def in_base64(text: str) -> str:
+    return b64encode(text.encode()).decode()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        in_base64("hf_" + LETTERS[:34]),
+        in_base64("export HF_TOKEN=hf_" + LETTERS[:34]).rstrip("="),
+        in_base64("[default]\naws_access_key_id = AKIA" + "IOSFODNN7EXAMPLE\n"),
+        in_base64('{"auths": {"ghcr.io": {"auth": "' + in_base64("user:ghp_" + LETTERS) + '"}}}'),
+        in_base64(in_base64("nvapi-" + LETTERS)),
+        in_base64("machine huggingface.co login me password hf_" + LETTERS[:34])[:60]
+        + "\n    "
+        + in_base64("machine huggingface.co login me password hf_" + LETTERS[:34])[60:],
+    ],
+)
+def test_base64_is_looked_into(text: str) -> None:
+    findings, masked = find(f"a: {text}\n", "a.yaml")
+    assert [each.finding.says for each in findings] == ["the spec holds a secret in base64"]
+    assert text.split("\n")[0][10:40] not in masked
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        in_base64("nothing but words, and some more of them"),
+        in_base64(LETTERS * 40),
+        "9f86d081884c7d659a2feaa0c55ad015a3b",
+    ],
+)
+def test_base64_of_something_else_is_no_secret(text: str) -> None:
+    assert find(f"a: {text}\n", "a.yaml") == ([], f"a: {text}\n")
+
+
+def test_a_token_over_two_lines_is_one() -> None:
+    text = "a: >-\n  hf_" + LETTERS[:12] + "\n  " + LETTERS[12:34] + "\n"
+    findings, masked = find(text, "a.yaml")
+    assert [(each.finding.code, each.place.line) for each in findings] == [("SEC001", 2)]
+    assert LETTERS[12:34] not in masked
+    assert find("- hf_transfer\n- somethingElseAltogether\n", "a.yaml")[0] == []
