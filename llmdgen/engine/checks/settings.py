@@ -16,7 +16,8 @@ class Numbers(Struct, frozen=True, kw_only=True):
     """What the plan knows of the model and the node. None where it does not know; a check then stays silent.
 
     `gpus` and `host_memory_bytes` are the node's, `pod_memory_bytes` the container's limit, `routed_experts` the
-    model's in a layer, 0 for a dense model, `max_position_embeddings` the longest context its config.json allows.
+    model's in a layer, 0 for a dense model, `max_position_embeddings` the longest context its config.json allows,
+    `default_batch_tokens` the max-num-batched-tokens that vLLM takes on the node's GPUs where it is not told.
     """
 
     tensor: int = 1
@@ -31,6 +32,7 @@ class Numbers(Struct, frozen=True, kw_only=True):
     kv_heads: int | None = None
     routed_experts: int | None = None
     max_position_embeddings: int | None = None
+    default_batch_tokens: int | None = None
     mla: bool = False
 
 
