@@ -6,6 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes says how busy the machine is: what has to be fast has a test that measures it.
+settings.register_profile("llmdgen", parent=settings(), deadline=None)
+settings.load_profile("llmdgen")
 
 Golden = Callable[[Path, str], None]
 

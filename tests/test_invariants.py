@@ -166,7 +166,7 @@ def test_the_same_spec_gives_the_same_bytes(path: str, instance: str, release: s
     assert api.render(plan) == api.render(again)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True, database=None)
+@settings(max_examples=60, derandomize=True, database=None)
 @given(
     instance=st.sampled_from(catalogue.instance_names()),
     model=st.sampled_from(catalogue.model_names()),

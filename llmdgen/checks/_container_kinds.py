@@ -91,8 +91,8 @@ def _listed(value: Any) -> Iterator[Mistake]:
         elif name in seen:
             yield Mistake((index, "name"), f"two containers are called {name}", "give each a name of its own")
         seen.add(str(name))
-        ports = {port.get("name") for _, port in entries(each.get("ports"))}
-        numbers = {port.get("containerPort") for _, port in entries(each.get("ports"))}
+        ports = [port.get("name") for _, port in entries(each.get("ports"))]
+        numbers = [port.get("containerPort") for _, port in entries(each.get("ports"))]
         for probe in PROBES:
             for mistake in _probe(each.get(probe), ports, numbers) if each.get(probe) is not None else ():
                 yield Mistake((index, probe, *mistake.route), mistake.says, mistake.fix, mistake.on_key)
@@ -108,7 +108,7 @@ def _listed(value: Any) -> Iterator[Mistake]:
                     )
 
 
-def _probe(value: Any, names: set[Any], numbers: set[Any]) -> Iterator[Mistake]:
+def _probe(value: Any, names: list[Any], numbers: list[Any]) -> Iterator[Mistake]:
     if not isinstance(value, dict):
         yield Mistake((), f"{shown(value)} is no probe", "write httpGet: {path: /health, port: vllm}")
         return

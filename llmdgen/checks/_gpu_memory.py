@@ -11,7 +11,7 @@ from msgspec import Struct, structs
 
 from llmdgen.checks._places import runs_models
 from llmdgen.facts.types import Instance, ModelFacts
-from llmdgen.planning.capacity import Memory, experts_divide, resident_ratio, weights_per_gpu
+from llmdgen.planning.capacity import Memory, as_loaded, experts_divide, resident_ratio, weights_per_gpu
 from llmdgen.planning.contribution import Size
 from llmdgen.planning.model import Plan, RolePlan
 from llmdgen.planning.quantities import GIB, MIB, decimal, whole
@@ -29,13 +29,14 @@ class Favourable(Struct, frozen=True):
 
 
 def loaded(plan: Plan) -> Iterator[tuple[RolePlan, ModelFacts, Memory]]:
-    """Roles whose GPU memory is known, with the model. A share of it that cannot be is another rule's."""
+    """Roles whose GPU memory is known, with the model as the role loads it. A share of the memory that cannot be is
+    another rule's."""
     for role in plan.roles:
         share = role.flags.get("gpu-memory-utilization", 1)
         if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share <= 1:
             continue
         if plan.model is not None and role.memory_use is not None and runs_models(role):
-            yield role, plan.model, role.memory_use
+            yield role, as_loaded(plan.model, role.flags), role.memory_use
 
 
 def favourable(plan: Plan, role: RolePlan, model: ModelFacts, use: Memory) -> Favourable:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from llmdgen.engine.check import Numbers, RoleSettings, check_role
 from llmdgen.engine.flags import flag_table
+from llmdgen.facts.types import Gpu
 from llmdgen.findings import Finding
 from llmdgen.planning.model import Plan, RolePlan
-from llmdgen.planning.quantities import MIB
+from llmdgen.planning.quantities import GIB, MIB
 
 
 def engine_findings(plan: Plan) -> Iterator[Finding]:
@@ -44,6 +46,7 @@ def _numbers(plan: Plan, role: RolePlan) -> Numbers:
         kv_heads=model.kv_heads if model else None,
         routed_experts=experts,
         max_position_embeddings=model.max_position_embeddings if model else None,
+        default_batch_tokens=_default_batch(node.instance.gpu, plan.engine["batch"]),
         mla=model is not None and model.mla is not None,
         wider_nodes=_wider_nodes(plan, role) if node.gpus == 1 and role.size.workers > 1 else (),
     )
@@ -56,3 +59,13 @@ def _wider_nodes(plan: Plan, role: RolePlan) -> tuple[str, ...]:
     if plan.model is not None:
         return tuple(types_to_spread_over(plan, role, plan.model)[:3])
     return tuple(row.name for row in suited(plan) if spreads(row))[:3]
+
+
+def _default_batch(gpu: Gpu, facts: dict[str, Any]) -> int | None:
+    """The tokens of a batch that vLLM takes by default on these GPUs."""
+    if gpu.memory_mib is None:
+        return None
+    large = gpu.memory_mib * MIB >= facts["large_gpu_gib"] * GIB
+    small = any(name in gpu.model for name in facts["not_large"])
+    tokens: int = facts["tokens_large" if large and not small else "tokens_small"]
+    return tokens

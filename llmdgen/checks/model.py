@@ -20,12 +20,16 @@ from llmdgen.findings import Route
 from llmdgen.planning.capacity import Memory, experts_divide, resident_ratio, weights_per_gpu
 from llmdgen.planning.model import Plan, RolePlan
 from llmdgen.planning.quantities import GIB, MIB, to_bytes, whole
+from llmdgen.planning.roles import hybrid_manager_off_by
 from llmdgen.suggest import one_of
 
 MODEL = ("spec", "model", "name")
-# Methods whose settings vLLM reads from the checkpoint (model_executor/layers/quantization: get_config_filenames, and
-# from_config without defaults).
-OFFLINE_METHODS = ("awq", "gptq", "compressed-tensors", "modelopt", "fbgemm_fp8", "quark", "mxfp4", "moe_wna16", "gguf")
+# What switches the hybrid KV cache manager off, by the flag that does.
+WITHOUT_HYBRID = {
+    "kv-transfer-config": "the KV connector",
+    "kv-events-config": "KV events",
+    "disable-hybrid-kv-cache-manager": "--disable-hybrid-kv-cache-manager",
+}
 
 
 @rule("MOD003", "error", "weights that do not fit GPU memory")
@@ -123,42 +127,34 @@ def architecture_is_known(plan: Plan) -> Iterator[Draft]:
 
 @rule("MOD011", "error", "linear attention with a KV connector")
 def linear_attention_has_no_connector(plan: Plan) -> Iterator[Draft]:
-    """Any KV connector switches vLLM's hybrid KV cache manager off, and without it vLLM cannot lay out the state of
-    linear attention layers beside KV blocks: it stops at start with "failed to convert the KV cache specs to one
-    unified type".
+    """Any KV connector switches vLLM's hybrid KV cache manager off, and so do KV events. Without it vLLM cannot lay out
+    the state of linear attention layers beside KV blocks: it stops at start with "failed to convert the KV cache specs
+    to one unified type".
 
-    Fails:  a Qwen3.5 model with pd-disaggregation or tiered-prefix-cache.
+    Fails:  a Qwen3.5 model with pd-disaggregation, tiered-prefix-cache or precise-prefix-cache.
     Passes: the same with inference-scheduling.
     """
-    if plan.model is None or not plan.model.layers.linear or plan.engine["hybrid_kv_with_connector"]:
+    if plan.model is None or not plan.model.layers.linear:
         return
-    if plan.connectors:
-        names = " and ".join(connector.name for connector in plan.connectors)
-        yield found(
-            *MODEL,
-            says=f"{plan.model.id} has {plan.model.layers.linear} linear attention layers, with which "
-            f"vLLM {plan.release.vllm} "
-            f"does not start beside {names}",
-            fix="use inference-scheduling, or wide-ep without prefill and cache tiers",
-        )
-
-
-@rule("MOD021", "error", "a quantisation that the weights do not have")
-def weights_are_quantised_so(plan: Plan) -> Iterator[Draft]:
-    """Most methods of --quantization describe weights that were quantised when they were saved, and vLLM looks for
-    their settings beside the weights. It quantises BF16 weights itself by a few only.
-
-    Fails:  args {quantization: awq} for Qwen/Qwen3-32B, whose weights are BF16.
-    Passes: args {quantization: fp8} there; an AWQ checkpoint of the model, without the flag.
-    """
-    if plan.model is None or not plan.model.weight_dtype.startswith("BF16"):
-        return
+    said: set[Route] = set()
     for role in plan.roles:
-        method = role.flags.get("quantization")
-        if isinstance(method, str) and method.startswith(OFFLINE_METHODS):
-            says = f"the weights of {plan.model.id} are {plan.model.weight_dtype.split(' ')[0]}, not {method}"
-            fix = "remove it, write fp8, or name a checkpoint that was quantised so"
-            yield found(*role.flag_routes["quantization"], says=says, fix=fix)
+        flag = hybrid_manager_off_by(role.flags, plan.engine)
+        if flag is None:
+            continue
+        route = role.flag_routes.get(flag, ())
+        own = route[-1:] == (flag,)
+        at = route if own else MODEL
+        connectors = " and ".join(connector.name for connector in plan.connectors)
+        cause = connectors if flag == "kv-transfer-config" and connectors and not own else WITHOUT_HYBRID[flag]
+        if at not in said:
+            said.add(at)
+            yield found(
+                *at,
+                says=f"{plan.model.id} has {plan.model.layers.linear} linear attention layers, with which "
+                f"vLLM {plan.release.vllm} does not start beside {cause}",
+                fix=f"remove {flag}" if own else "use inference-scheduling, or wide-ep without prefill and cache tiers",
+                on_key=own,
+            )
 
 
 @rule("MOD013", "error", "a model volume smaller than the weights")
@@ -199,20 +195,22 @@ def model_is_known(plan: Plan) -> Iterator[Draft]:
 
 @rule("MOD016", "note", "sliding-window layers stored in full")
 def sliding_layers_are_full(plan: Plan) -> Iterator[Draft]:
-    """Any KV connector switches vLLM's hybrid KV cache manager off. Layers with a sliding window then keep the whole
-    context: for gpt-oss twice the KV cache of each token. The figures of the plan count it.
+    """Any KV connector switches vLLM's hybrid KV cache manager off, and so do KV events. Layers with a sliding window
+    then keep the whole context: for gpt-oss twice the KV cache of each token. The figures of the plan count it.
 
-    Fails:  openai/gpt-oss-120b with pd-disaggregation.
+    Fails:  openai/gpt-oss-120b with pd-disaggregation or precise-prefix-cache.
     Passes: the same with inference-scheduling.
     """
     roles = [(role, use) for role, _, use in loaded(plan) if use.hybrid_off]
     if roles and plan.model:
+        flag = hybrid_manager_off_by(roles[0][0].flags, plan.engine) or ""
+        cause = WITHOUT_HYBRID[flag]
         layers = plan.model.layers
         times = (layers.full + layers.sliding) / max(1, layers.full)
         yield found(
             *MODEL,
-            says=f"the KV connector makes {layers.sliding} sliding-window layers of {plan.model.id} "
-            "keep the whole context: "
+            says=f"{cause} {'make' if cause.endswith('s') else 'makes'} {layers.sliding} sliding-window layers of "
+            f"{plan.model.id} keep the whole context: "
             f"{times:g} times the bytes a token, {roles[0][1].kv_bytes_per_token} on a {roles[0][0].name} GPU",
             fix="nothing to do; the KV cache figures of the plan count it",
         )

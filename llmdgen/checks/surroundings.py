@@ -99,6 +99,30 @@ def tiers_come_from_the_cache_section(plan: Plan) -> Iterator[Draft]:
                 yield found(*role.env_routes[name], says=says, fix=f"set {homes[name]}", on_key=True)
 
 
+@rule("VLLM031", "error", "pods that name the blocks of shared storage differently")
+def shared_blocks_have_one_name(plan: Plan) -> Iterator[Draft]:
+    """LMCache stores a chunk of KV cache under a hash of its tokens. Pods that share storage find each other's chunks
+    only where they cut and hash alike: Python's hash depends on PYTHONHASHSEED, which is random where nothing sets it.
+    Otherwise every pod stores everything again, and finds its own alone.
+
+    Fails:  prefill {env: {PYTHONHASHSEED: "1"}} beside decode with another, with cache {storage: ...};
+            env {PYTHONHASHSEED: random}.
+    Passes: none of them, for the path sets the seed; one value in engine.env.
+    """
+    if not any(tier.name == "storage" for tier in plan.tiers):
+        return
+    for name in table("platforms.toml")["shared_chunks"]["variables"]:
+        values = {role.name: next((each.value for each in role.env if each.name == name), None) for role in plan.roles}
+        odd = [role for role in plan.roles if name in _given(role)]
+        if len(set(values.values())) > 1 and odd:
+            each = " and ".join(f"{value or 'unset'} for {role}" for role, value in values.items())
+            fix = f"remove {name}, or set it in engine.env"
+            yield found(*odd[-1].env_routes[name], says=f"{name} is {each}", fix=fix)
+        elif name == "PYTHONHASHSEED" and "random" in values.values():
+            says = "with a random hash seed no pod finds what another stored"
+            yield found(*odd[-1].env_routes[name], says=says, fix="remove it: the path sets one seed for all")
+
+
 @rule("PATH008", "error", "a transfer that does not take place")
 def transfer_has_two_ends(plan: Plan) -> Iterator[Draft]:
     """spec.transfer is about KV caches on their way from prefill to decode. Without prefill servers nothing reads it.

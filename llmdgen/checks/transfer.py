@@ -215,7 +215,8 @@ def ends_have_the_connector(plan: Plan) -> Iterator[Draft]:
             fix = f"remove {TRANSFER_FLAG}: the path writes it"
             if NIXL not in names and names:
                 fix += f", or name {NIXL} and this one inside a {MULTI}"
-            yield found(*route, says=says, fix=fix)
+            name = ("kv_connector",) if names and route[-1:] == (TRANSFER_FLAG,) else ()
+            yield found(*route, *name, says=says, fix=fix)
 
 
 @rule("EFA018", "error", "prefill and decode that serve different models or lengths")

@@ -52,9 +52,10 @@ class LmCache(Struct, frozen=True, kw_only=True):
 
 class Taken(Struct, frozen=True, kw_only=True):
     """Flags and variables that are not the spec's to set, and all2all backends that cannot run, each with the reason
-    or what to do instead. `names` are the values of flags that vLLM looks up only when it starts, `least` the smallest
-    number of a flag, or of a key of a JSON flag, that its parser does not bound, `variables` the values of variables
-    that their reader takes only at the start."""
+    or what to do instead. `names` are the values of flags, or of keys of JSON flags, that vLLM looks up only when it
+    starts, `least` the smallest numbers that its parser does not bound, `variables` the values of variables that their
+    reader takes only at the start, `gone` variables of other versions, with what to do instead,
+    `speculation` lists of methods of speculative decoding."""
 
     flags: dict[str, str]
     environment: dict[str, str]
@@ -62,6 +63,8 @@ class Taken(Struct, frozen=True, kw_only=True):
     names: dict[str, tuple[str, ...]] = {}
     least: dict[str, int] = {}
     variables: dict[str, tuple[str, ...]] = {}
+    gone: dict[str, str] = {}
+    speculation: dict[str, tuple[str, ...]] = {}
 
 
 class Lifetime(Struct, frozen=True, kw_only=True):

@@ -49,6 +49,7 @@ class HuggingFaceConfig(BaseModel):
     shared: int | None = Field(None, validation_alias=_either("n_shared_experts"))
     moe_intermediate_size: int | None = Field(None, validation_alias=_either("moe_intermediate_size"))
     dense_layers: int = Field(0, validation_alias=_either("first_k_dense_replace"))
+    mtp_layers: int | None = Field(None, validation_alias=_either("num_nextn_predict_layers", "mtp_num_hidden_layers"))
     quantization_config: dict[str, Any] = Field(
         default_factory=dict, validation_alias=_either("quantization_config", "compression_config")
     )
@@ -102,6 +103,8 @@ def _facts(config: HuggingFaceConfig, name: str, path: Path) -> ModelFacts:
         layers=_layers(config),
         mla=mla,
         experts=experts,
+        mtp_layers=config.mtp_layers,
+        mtp_bytes=int(_mtp_parameters(config, experts) * WIDTHS.get(method, 2.0)),
         max_position_embeddings=config.max_position_embeddings,
         vocab_size=config.vocab_size,
         sources=(path.name,),
@@ -120,11 +123,24 @@ def _layers(config: HuggingFaceConfig) -> Layers:
     )
 
 
-def _parameters(config: HuggingFaceConfig, experts: Experts | None) -> int:
-    """Parameters by the shapes, to a few percent: norms, biases and routers are left out."""
+def _attention(config: HuggingFaceConfig) -> int:
+    """Parameters of a layer's attention."""
     head_dim = config.head_dim or config.hidden_size // config.attention_heads
     kv_heads = config.kv_heads or config.attention_heads
-    attention = config.hidden_size * head_dim * (2 * config.attention_heads + 2 * kv_heads)
+    return config.hidden_size * head_dim * (2 * config.attention_heads + 2 * kv_heads)
+
+
+def _mtp_parameters(config: HuggingFaceConfig, experts: Experts | None) -> int:
+    """Parameters of the layers for multi-token prediction, which are like the model's last."""
+    dense = 3 * config.hidden_size * config.intermediate_size
+    if experts is not None:
+        dense = 3 * config.hidden_size * experts.intermediate_size * (experts.routed + experts.shared)
+    return (config.mtp_layers or 0) * (_attention(config) + dense)
+
+
+def _parameters(config: HuggingFaceConfig, experts: Experts | None) -> int:
+    """Parameters by the shapes, to a few percent: norms, biases and routers are left out."""
+    attention = _attention(config)
     dense = 3 * config.hidden_size * config.intermediate_size
     total = 2 * config.vocab_size * config.hidden_size + config.layers * attention
     if experts is None:

@@ -75,11 +75,15 @@ class Layers(Fact, frozen=True, kw_only=True):
 
 
 class Mla(Fact, frozen=True, kw_only=True):
-    """Multi-head latent attention: one compressed KV vector a token and layer, a full copy on every TP rank."""
+    """Multi-head latent attention: one compressed KV vector a token and layer, a full copy on every TP rank.
+
+    Sparse attention adds `indexer_bytes` to it, and has an FP8 format of its own, of `fp8_bytes` with the scales.
+    """
 
     kv_lora_rank: int
     qk_rope_head_dim: int
     indexer_bytes: int = 0
+    fp8_bytes: int | None = None
 
 
 class LinearState(Fact, frozen=True, kw_only=True):
@@ -103,6 +107,8 @@ class ModelFacts(Fact, frozen=True, kw_only=True):
 
     `resident_weights` is the measured size in GPU memory over the checkpoint's, where it was measured;
     `repository_bytes` what a download of the whole repository takes, where that is more than the weights.
+    `mtp_layers` are those of multi-token prediction, None where nothing says; their `mtp_bytes` are not in
+    `weight_bytes`, because vLLM loads them only where it speculates with them.
     """
 
     id: str
@@ -122,7 +128,8 @@ class ModelFacts(Fact, frozen=True, kw_only=True):
     linear_state: LinearState | None = None
     experts: Experts | None = None
     fp8_block: int | None = None
-    mtp_layers: int = 0
+    mtp_layers: int | None = 0
+    mtp_bytes: int = 0
     max_position_embeddings: int
     vocab_size: int | None = None
     notes: tuple[str, ...] = ()

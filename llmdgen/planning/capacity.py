@@ -6,9 +6,10 @@ activations, come from the release's engine.toml. All sizes are bytes of one GPU
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from llmdgen.facts.types import Instance, ModelFacts
 from llmdgen.planning.contribution import Size
@@ -57,6 +58,7 @@ def memory(
     """The memory of each GPU of a role; None where the instance's GPU memory is not known."""
     if instance.gpu.memory_mib is None:
         return None
+    model = as_loaded(model, args)
     gpu = instance.gpu.memory_mib * MIB
     utilization = engine["gpu_memory_utilization"]
     budget = int(gpu * decimal(args.get("gpu-memory-utilization", utilization), utilization))
@@ -88,10 +90,37 @@ def kv_bytes_per_token(model: ModelFacts, tensor: int, dtype: str, *, hybrid: bo
     element = KV_DTYPE_BYTES.get(dtype, FP8_BYTES)
     layers = model.layers.full + (0 if hybrid else model.layers.sliding)
     if model.mla:
-        width = model.mla.kv_lora_rank + model.mla.qk_rope_head_dim
-        return layers * (width * element + model.mla.indexer_bytes)
+        vector = (model.mla.kv_lora_rank + model.mla.qk_rope_head_dim) * element
+        if element == FP8_BYTES and model.mla.fp8_bytes:
+            vector = model.mla.fp8_bytes
+        return layers * (vector + model.mla.indexer_bytes)
     head_dim = model.head_dim or model.hidden_size // model.attention_heads
     return layers * 2 * max(1, model.kv_heads // tensor) * head_dim * element
+
+
+def predicts_tokens(args: Mapping[str, Any]) -> bool:
+    """Whether vLLM speculates with the model's own layers for multi-token prediction (MTP)."""
+    config = args.get("speculative-config")
+    if not isinstance(config, Mapping):
+        return False
+    method = config.get("method")
+    return isinstance(method, str) and (method == "mtp" or method.endswith("_mtp")) and not config.get("model")
+
+
+def as_loaded(model: ModelFacts, args: Mapping[str, Any]) -> ModelFacts:
+    """The model with what the flags make vLLM load of it: MTP layers, each with weights and KV cache of its own."""
+    if not model.mtp_layers or not predicts_tokens(args):
+        return model
+    parameters = model.parameters
+    if parameters is not None and model.experts is not None:  # dense parameters stay what they are: expert_bytes
+        one = model.experts.routed * 3 * model.hidden_size * model.experts.intermediate_size
+        parameters += model.mtp_layers * one
+    return structs.replace(
+        model,
+        parameters=parameters,
+        weight_bytes=model.weight_bytes + model.mtp_bytes,
+        layers=structs.replace(model.layers, full=model.layers.full + model.mtp_layers),
+    )
 
 
 def weights_per_gpu(model: ModelFacts, size: Size, redundant_experts: int = 0) -> int:

@@ -50,7 +50,8 @@ class RolePlan(Struct, frozen=True, kw_only=True):
     `pods_per_node` is how many of its pods fit on an empty node, `nodes` how many nodes they need alone;
     `efa_per_pod` is 0 where nothing crosses pods. `arguments` are the vLLM arguments that llmdgen writes, `argv` what
     the container runs after `vllm serve`, chart additions included, by file name (two for a role of several nodes).
-    `flag_routes` leads from a flag or variable to its place in the spec.
+    `flag_routes` leads from a flag or variable to its place in the spec; `removed` are flags of the path that the spec
+    leaves out by null.
     """
 
     name: RoleName
@@ -79,6 +80,7 @@ class RolePlan(Struct, frozen=True, kw_only=True):
     block_size: int
     flag_routes: dict[str, Route]
     env_routes: dict[str, Route]
+    removed: frozenset[str] = frozenset()
 
 
 class SchedulerPlan(Struct, frozen=True, kw_only=True):

@@ -145,7 +145,7 @@ def sizes(settled: dict[RoleName, Size]) -> Iterator[Finding]:
         if size.data != size.data_local * size.workers:
             yield _one(
                 UNEVEN,
-                ("spec", role, "parallelism"),
+                ("spec", role, "parallelism", "data"),
                 says=f"data {size.data} is not dataLocal {size.data_local} x workers {size.workers}",
                 fix=f"set data to {size.data_local * size.workers}, or leave one of the three out",
             )

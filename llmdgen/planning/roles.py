@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from llmdgen.engine.argv import arguments
@@ -23,6 +24,7 @@ from llmdgen.spec.model import Engine, Role
 # A pod without a size of its own takes at most this part of its share of the node: daemons and sidecars need some too.
 SHARE_OF_NODE = 0.9
 EXPERT_PARALLEL = "enable-expert-parallel"
+NO_HYBRID = "disable-hybrid-kv-cache-manager"
 # Flags that the chart writes, or that follow from it, and the key of `parallelism` that sets each.
 SIZES = {
     "tensor-parallel-size": "tensor",
@@ -107,13 +109,12 @@ def plan_role(
     need = Need(size.gpus_per_pod, interfaces, to_millis(cpu), -(-to_bytes(memory_text) // MIB))
     fitting, scarce = pods_per_node(need, place)
     pods = size.replicas * size.workers
-    flags, routes = _flags(name, size, role, situation, folded)
+    flags, routes, removed = _flags(name, size, role, situation, folded)
     env, env_routes = _env(name, role, situation, folded, place, interfaces, size)
     lines = arguments(flags, table)
     ports = situation.engine["ports"]
     port = ports["behind_sidecar"] if sidecar and name == "decode" else ports["service"]
     block = whole(flags.get("block-size"), 0) or _default_block(situation)
-    hybrid = not folded.connectors or situation.engine["hybrid_kv_with_connector"]
     return RolePlan(
         name=name,
         size=size,
@@ -137,10 +138,11 @@ def plan_role(
         env=env,
         volumes=(*CACHES, *folded.volumes),
         node_selector=node_selector(place, spec.cluster, platform, spec.platform),
-        memory_use=_memory(situation, name, size, flags, hybrid),
+        memory_use=_memory(situation, name, size, flags),
         block_size=block,
         flag_routes=routes,
         env_routes=env_routes,
+        removed=frozenset(removed),
     )
 
 
@@ -162,8 +164,8 @@ def kv_transfer(connectors: tuple[Connector, ...], role: RoleName) -> dict[str, 
 
 def _flags(
     name: RoleName, size: Size, role: Role, situation: Situation, folded: Folded
-) -> tuple[dict[str, Any], dict[str, Route]]:
-    """The role's flags, the path's first, and where each of them comes from."""
+) -> tuple[dict[str, Any], dict[str, Route], set[str]]:
+    """The role's flags, the path's first, where each of them comes from, and which of them the spec removes by null."""
     spec = situation.spec.spec
     flags: dict[str, Any] = {}
     if folded.block_size:
@@ -178,10 +180,12 @@ def _flags(
         flags[EXPERT_PARALLEL] = True
     routes: dict[str, Route] = dict.fromkeys(flags, ("spec", "path"))
     routes |= {flag: ("spec", name, "parallelism", key) for flag, key in SIZES.items()}
+    removed: set[str] = set()
     for route, asked in ((("spec", "engine", "args"), spec.engine.args), (("spec", name, "args"), role.args)):
+        removed |= {flag for flag, value in asked.items() if value is None and flags.get(flag) is not None}
         flags |= asked
         routes |= {flag: (*route, flag) for flag in asked}
-    return flags, routes
+    return flags, routes, removed
 
 
 def _env(
@@ -229,7 +233,15 @@ def _resources(shape: Shape, role: Role, place: Node, size: Size, cache_mib: int
     return asked.cpu or cpu_text(cpu), memory_text, shm
 
 
-def _memory(situation: Situation, name: RoleName, size: Size, flags: dict[str, Any], hybrid: bool) -> Memory | None:
+def hybrid_manager_off_by(flags: Mapping[str, Any], engine: dict[str, Any]) -> str | None:
+    """The flag that switches vLLM's hybrid KV cache manager off, None where it stays on."""
+    off = [flag for flag in engine["hybrid_kv_off_with"] if flags.get(flag) is not None]
+    if not off and flags.get(NO_HYBRID) is True:
+        return NO_HYBRID
+    return off[0] if off else None
+
+
+def _memory(situation: Situation, name: RoleName, size: Size, flags: dict[str, Any]) -> Memory | None:
     if situation.model is None:
         return None
     eplb = flags.get("eplb-config")
@@ -240,7 +252,7 @@ def _memory(situation: Situation, name: RoleName, size: Size, flags: dict[str, A
         size,
         situation.engine,
         flags,
-        hybrid=hybrid,
+        hybrid=hybrid_manager_off_by(flags, situation.engine) is None,
         redundant_experts=whole(redundant, 0),
     )
 

@@ -95,7 +95,11 @@ def test_a_flag_that_an_earlier_vllm_had_is_said_to_be_gone() -> None:
         ({"async-scheduling": "yes"}, "write true"),
         ({"async-scheduling": 0}, "write false"),
         ({"revision": 5}, 'write "5" in quotes'),
-        ({"gpu-memory-utilization": "0.9"}, "write the number without quotes"),
+        ({"gpu-memory-utilization": "0.9"}, "write 0.9 without quotes"),
+        ({"gpu-memory-utilization": "90%"}, "write a number"),
+        ({"max-num-seqs": [64]}, "write 64, without brackets"),
+        ({"kv-cache-dtype": 8}, "use one of auto, bfloat16, fp8, fp8_ds_mla, fp8_e4m3, fp8_e5m2 or fp8_inc"),
+        ({"speculative-config": "ngram"}, "write a map"),
         ({"kv-transfer-config": "{}"}, "write it as a YAML map, not as JSON text"),
         ({"compilation-config": {"custom_ops": "none"}}, "write [none]"),
         ({"max-model-len": "32000"}, "write 32000 without quotes"),
@@ -213,6 +217,51 @@ def test_the_backend_that_really_runs_decides_about_dual_batches(table: FlagTabl
             Numbers(max_position_embeddings=40960),
             "VLLM013",
         ),
+        ({"max-num-seqs": 4096}, Numbers(default_batch_tokens=2048), "VLLM013"),
+        (
+            {"max-num-seqs": 65536, "enable-chunked-prefill": False},
+            Numbers(default_batch_tokens=8192, max_position_embeddings=40960),
+            "VLLM013",
+        ),
+        ({"max-cpu-loras": 2, "max-loras": 4, "enable-lora": True}, Numbers(), "VLLM021"),
+        ({"kv-offloading-size": 0}, Numbers(), "VLLM010"),
+        (
+            {"kv-offloading-size": 40, "disable-hybrid-kv-cache-manager": True},
+            Numbers(data=2, data_local=2, pod_memory_bytes=64 << 30),
+            "VLLM027",
+        ),
+        ({"kv-offloading-size": -1.5, "disable-hybrid-kv-cache-manager": True}, Numbers(), "VLLM003"),
+        ({"decode-context-parallel-size": 3}, Numbers(tensor=8, mla=True, kv_heads=128), "VLLM029"),
+        ({"decode-context-parallel-size": 2}, Numbers(tensor=8, kv_heads=8, attention_heads=64), "VLLM029"),
+        ({"decode-context-parallel-size": 4}, Numbers(tensor=8, kv_heads=4, attention_heads=64), "VLLM029"),
+        ({"decode-context-parallel-size": 2}, Numbers(tensor=6, kv_heads=2, attention_heads=6), "VLLM029"),
+        ({"compilation-config": {"backend": "inductr"}}, Numbers(), "VLLM003"),
+        ({"ec-transfer-config": {"ec_connector": "Example", "ec_role": "ec_producer"}}, Numbers(), "VLLM003"),
+        ({"speculative-config": {"method": "mtp"}}, Numbers(), "VLLM026"),
+        ({"speculative-config": {"method": "eagle3", "model": "a/b"}}, Numbers(), "VLLM026"),
+        ({"speculative-config": {"method": "medusa2", "num_speculative_tokens": 3}}, Numbers(), "VLLM003"),
+        (
+            {
+                "speculative-config": {
+                    "method": "ngram",
+                    "num_speculative_tokens": 3,
+                    "prompt_lookup_min": 5,
+                    "prompt_lookup_max": 2,
+                }
+            },
+            Numbers(),
+            "VLLM026",
+        ),
+        (
+            {"speculative-config": {"model": "a/b", "num_speculative_tokens": 3, "draft_tensor_parallel_size": 2}},
+            Numbers(tensor=4),
+            "VLLM026",
+        ),
+        (
+            {"speculative-config": {"model": "a/b", "num_speculative_tokens": 3, "tensor_parallel_size": 2}},
+            Numbers(),
+            "VLLM026",
+        ),
     ],
 )
 def test_settings_that_the_model_or_the_node_refuses_are_found(
@@ -241,6 +290,18 @@ def test_settings_that_the_model_or_the_node_refuses_are_found(
         ({"block-size": 128}, Numbers(mla=True)),
         ({"block-size": 16}, Numbers()),
         ({"kv-offloading-size": 10, "disable-hybrid-kv-cache-manager": True}, Numbers()),
+        ({"max-num-seqs": 2048}, Numbers(default_batch_tokens=2048)),
+        ({"max-num-seqs": 16384, "max-num-batched-tokens": 16384}, Numbers(default_batch_tokens=8192)),
+        (
+            {"max-num-seqs": 16384, "enable-chunked-prefill": False},
+            Numbers(default_batch_tokens=8192, max_position_embeddings=40960),
+        ),
+        ({"decode-context-parallel-size": 8}, Numbers(tensor=8, mla=True, kv_heads=128, attention_heads=128)),
+        ({"decode-context-parallel-size": 2}, Numbers(tensor=8, kv_heads=4, attention_heads=64)),
+        ({"compilation-config": {"backend": "my.module.Backend", "mode": 1}}, Numbers()),
+        ({"speculative-config": {"method": "mtp", "num_speculative_tokens": 1}, "async-scheduling": True}, Numbers()),
+        ({"speculative-config": {"model": "a/b"}}, Numbers()),
+        ({"speculative-config": {"method": "suffix"}}, Numbers()),
     ],
 )
 def test_settings_that_fit_the_model_and_the_node_pass(
@@ -275,7 +336,7 @@ def test_vllm_is_asked_about_long_contexts_only_where_it_is_not_silenced(table: 
             "did you mean lmcache.local_cpu or lmcache.max_local_cpu_size?",
         ),
         ("LMCacheConnectorV1", {"lmcache.enable_xpyd": True}, "write lmcache.enable_pd"),
-        ("LMCacheConnectorV1", {"lmcache.max_local_cpu_size": "5"}, "write the number without quotes"),
+        ("LMCacheConnectorV1", {"lmcache.max_local_cpu_size": "5"}, "write 5 without quotes"),
         ("MultiConnector", None, "add kv_connector_extra_config: {connectors: ...}"),
     ],
 )
@@ -300,3 +361,33 @@ def test_every_rule_shows_what_fails_and_what_passes() -> None:
         shown = [word for word in ("Fails:", "Warned:", "Noted:") if word in rule.explanation]
         assert shown, rule.code
         assert "Passes:" in rule.explanation or "Noted:" in rule.explanation, rule.code
+
+
+def test_a_variable_of_another_version_comes_with_its_flag(table: FlagTable) -> None:
+    (finding,) = found(table, env={"VLLM_ATTENTION_BACKEND": "FLASHINFER"})
+    assert (finding.code, finding.fix) == ("VLLM008", "set args.attention-backend")
+    (finding,) = found(table, env={"VLLM_NIXL_SIDECHANNEL_HOST": "x"})
+    assert finding.fix == "did you mean VLLM_NIXL_SIDE_CHANNEL_HOST?"
+    (finding,) = found(table, env={"VLLM_QQQ": "x"})
+    assert finding.fix == "remove it"  # and no name that only begins like all others
+
+
+def test_a_draft_model_runs_ahead_where_vllm_lets_it(table: FlagTable, release: str) -> None:
+    config = {"method": "draft_model", "model": "a/b", "num_speculative_tokens": 3}
+    expected = {"v0.5.1": ["VLLM026"], "v0.6.0": []}[release]
+    assert codes(table, {"speculative-config": config, "async-scheduling": True}) == expected
+    padded = {"method": "mtp", "num_speculative_tokens": 1, "disable_padded_drafter_batch": True}
+    assert codes(table, {"speculative-config": padded, "async-scheduling": True}) == ["VLLM026"]
+
+
+def test_redundant_experts_that_do_not_divide_are_said_where_they_are_written(table: FlagTable) -> None:
+    numbers = Numbers(data=16, data_local=8, expert_parallel=True, routed_experts=256)
+    (finding,) = found(table, {"enable-eplb": True, "eplb-config": {"num_redundant_experts": 7}}, numbers=numbers)
+    assert finding.at == (*ARGS, "eplb-config", "num_redundant_experts")
+
+
+def test_a_tier_of_the_path_is_not_measured_twice(table: FlagTable) -> None:
+    args = {"kv-transfer-config": transfer("OffloadingConnector", {"cpu_bytes_to_use": 100 << 30})}
+    numbers = Numbers(pod_memory_bytes=64 << 30)
+    assert codes(table, args, numbers=numbers) == ["VLLM027"]
+    assert codes(table, args, numbers=numbers, by_path=True) == []

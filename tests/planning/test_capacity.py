@@ -8,8 +8,16 @@ from pathlib import Path
 import pytest
 
 from llmdgen.facts import catalogue
-from llmdgen.planning.capacity import expert_bytes, experts_divide, kv_bytes_per_token, smallest_tensor, weights_per_gpu
+from llmdgen.planning.capacity import (
+    as_loaded,
+    expert_bytes,
+    experts_divide,
+    kv_bytes_per_token,
+    smallest_tensor,
+    weights_per_gpu,
+)
 from llmdgen.planning.contribution import Size
+from llmdgen.planning.roles import hybrid_manager_off_by
 from tests.specs import DEEPSEEK, GPT_OSS, QWEN, plan_of, role_of
 
 MODELS = Path(__file__).parents[3] / "shared" / "facts" / "models.json"
@@ -53,6 +61,31 @@ def test_gpt_oss_takes_the_memory_that_was_measured() -> None:
     use = role_of(plan_of("pd-disaggregation", GPT_OSS), "prefill").memory_use
     assert use is not None
     assert use.weights / 2**30 == pytest.approx(64.38, rel=0.01)
+
+
+def test_kv_events_and_connectors_of_the_specs_own_switch_the_hybrid_manager_off() -> None:
+    events = role_of(plan_of("precise-prefix-cache", GPT_OSS), "decode").memory_use
+    assert events is not None
+    assert events.hybrid_off
+    args = {"kv-transfer-config": {"kv_connector": "ExampleConnector", "kv_role": "kv_both"}}
+    engine = plan_of("pd-disaggregation", GPT_OSS).engine
+    assert hybrid_manager_off_by(args, engine) == "kv-transfer-config"
+    assert hybrid_manager_off_by({"disable-hybrid-kv-cache-manager": True}, engine) == "disable-hybrid-kv-cache-manager"
+    assert hybrid_manager_off_by({"kv-transfer-config": None}, engine) is None
+
+
+def test_multi_token_prediction_loads_its_layers_and_caches_their_keys() -> None:
+    model, mtp = catalogue.model(DEEPSEEK), {"speculative-config": {"method": "mtp", "num_speculative_tokens": 1}}
+    loaded = as_loaded(model, mtp)
+    assert loaded.weight_bytes - model.weight_bytes == 15_424_227_552
+    assert kv_bytes_per_token(loaded, 8, "auto", hybrid=True) == 62 * 576 * 2
+    assert as_loaded(model, {}) == model
+    draft = {"speculative-config": {"method": "eagle3", "model": "a/b", "num_speculative_tokens": 1}}
+    assert as_loaded(model, draft) == model
+
+
+def test_sparse_attention_has_an_fp8_format_of_its_own() -> None:
+    assert kv_bytes_per_token(catalogue.model("zai-org/GLM-5-FP8"), 8, "fp8", hybrid=True) == 78 * (656 + 132)
 
 
 def test_a_connector_switches_the_hybrid_manager_off() -> None:

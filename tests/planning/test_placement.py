@@ -36,7 +36,7 @@ NEEDS = st.builds(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.tuples(NEEDS, st.integers(min_value=1, max_value=2000)), min_size=1, max_size=2))
 def test_nodes_are_never_over_committed(pods: list[tuple[Need, int]]) -> None:
     nodes = _nodes(NODE, pods)
@@ -44,7 +44,7 @@ def test_nodes_are_never_over_committed(pods: list[tuple[Need, int]]) -> None:
         assert nodes >= -(-used // room)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.tuples(NEEDS, st.integers(min_value=1, max_value=40)), min_size=1, max_size=3))
 def test_counted_nodes_are_those_of_first_fit_pod_by_pod(pods: list[tuple[Need, int]]) -> None:
     free: list[Need] = []
@@ -58,7 +58,7 @@ def test_counted_nodes_are_those_of_first_fit_pod_by_pod(pods: list[tuple[Need, 
     assert _nodes(NODE, pods) == len(free)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(NEEDS, min_size=1, max_size=6))
 def test_small_cases_take_at_most_two_nodes_for_every_one_of_the_best(needs: list[Need]) -> None:
     found, best = _nodes(NODE, [(need, 1) for need in needs]), _fewest(tuple(needs))

@@ -45,20 +45,20 @@ def test_awkward_strings_stay_strings(text: str) -> None:
     assert _both(f"key: {as_yaml(text)}\n") == ({"key": text}, {"key": text})
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(STRINGS)
 def test_any_string_stays_in_its_place(text: str) -> None:
     expected = {"before": 1, "key": text, "after": [text, 2]}
     assert _both(f"before: 1\nkey: {as_yaml(text)}\nafter:\n  - {as_yaml(text)}\n  - 2\n") == (expected, expected)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(VALUES)
 def test_any_value_reads_back(value: Any) -> None:
     assert _both(dump(value)) == (value, value)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.lists(VALUES, min_size=1, max_size=3) | st.dictionaries(STRINGS, VALUES, min_size=1, max_size=3),
     st.integers(0, 12),

@@ -276,7 +276,7 @@ def some(tree: dict[str, Any], chosen: st.DataObject) -> dict[str, Any]:
 
 
 @given(st.data())
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_two_files_hold_they_are_loaded_or_refused_with_places_in_them(
     write: Write, chosen: st.DataObject
 ) -> None:

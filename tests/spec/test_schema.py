@@ -240,7 +240,7 @@ def test_a_document_of_any_kind_is_judged_alike(value: Any) -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from(ROUTES), st.sampled_from((*VALUES, *MAPPINGS))), min_size=1, max_size=2))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 def test_the_schema_and_the_types_agree_on_any_changed_value(changes: list[tuple[tuple[Any, ...], Any]]) -> None:
     data: Any = copy.deepcopy(FULL)
     for route, value in changes:
@@ -249,7 +249,7 @@ def test_the_schema_and_the_types_agree_on_any_changed_value(changes: list[tuple
 
 
 @given(st.sampled_from(ROUTES), st.sampled_from(["delete", "add"]))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_the_schema_and_the_types_agree_on_missing_and_added_keys(route: tuple[Any, ...], how: str) -> None:
     data: Any = copy.deepcopy(FULL)
     parent = data

@@ -143,7 +143,7 @@ def test_the_name_of_every_kind_is_said_without_its_value() -> None:
 
 
 @given(st.text(max_size=60), st.sampled_from([secret for _, secret in EACH]), st.text(max_size=60))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_a_text_with_a_secret_is_masked_to_the_same_length(before: str, secret: str, after: str) -> None:
     text = f"{before} {secret} {after}"
     masked = mask(text)
@@ -153,7 +153,7 @@ def test_a_text_with_a_secret_is_masked_to_the_same_length(before: str, secret: 
 
 
 @given(st.integers(0, 200), st.sampled_from([secret for _, secret in EACH]))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_no_report_of_a_broken_file_holds_a_secret_of_it(at: int, secret: str) -> None:
     text = "apiVersion: llmdgen.dev/v1alpha1\nkind: WellLitPath\nmetadata:\n  name: x\nspec: {path: a, model: [b]}\n"
     at = min(at, len(text))

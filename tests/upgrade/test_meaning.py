@@ -116,7 +116,7 @@ def _without_empty(value: Any) -> Any:
     return {key: inner for key, item in value.items() if (inner := _without_empty(item)) != {}}
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(some.data())
 def test_an_upgrade_changes_what_was_meant_and_nothing_else(data: some.DataObject) -> None:
     before = data.draw(specs())

@@ -84,6 +84,8 @@ def offloading_is_a_connector(role: RoleSettings) -> Iterator[Draft]:
     if role.args.get(FLAG) is not None:
         says = "--kv-offloading-size replaces the connector of --kv-transfer-config"
         yield found(*at, says=says, fix=fix, on_key=True)
+    elif role.args.get("kv-offloading-size") == 0:
+        yield found(*at, says="--kv-offloading-size 0 stops vLLM: its connector needs a size", fix="remove it")
     elif role.args.get("disable-hybrid-kv-cache-manager") is not True:
         says = "--kv-offloading-size alone stops vLLM: its connector cannot run with the hybrid KV cache manager"
         yield found(*at, says=says, fix=fix, on_key=True)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Literal
 
 from llmdgen.checks.registry import Draft, found
 from llmdgen.engine.checks.settings import RoleSettings, engine_rule
 from llmdgen.engine.checks.values import shown
 from llmdgen.engine.facts import Variable, lmcache, taken, variables
-from llmdgen.suggest import did_you_mean, one_of
+from llmdgen.suggest import did_you_mean, nearest, one_of
 
 ALL2ALL = "VLLM_ALL2ALL_BACKEND"
 _OFF = ("", "0", "false", "False", "FALSE", "no", "off")
@@ -39,7 +39,7 @@ def variable_is_read(role: RoleSettings) -> Iterator[Draft]:
         elif name.startswith("VLLM_"):
             known = variables(role.release)
             if name not in known:
-                yield _unknown(role, name, f"vLLM {role.table.vllm}", tuple(known))
+                yield _unknown(role, name, f"vLLM {role.table.vllm}", tuple(known), taken(role.release).gone)
             elif value is not None:
                 yield from _unreadable(role, name, value, known[name])
         elif name.startswith("LMCACHE_"):
@@ -111,8 +111,16 @@ def _is_hash_seed(value: str) -> bool:
     return value == "random" or (value.isascii() and value.isdigit() and int(value) < 1 << 32)
 
 
-def _unknown(role: RoleSettings, name: str, reader: str, known: tuple[str, ...]) -> Draft:
-    fix = did_you_mean(name, known) or "remove it"
+def _unknown(
+    role: RoleSettings, name: str, reader: str, known: tuple[str, ...], gone: Mapping[str, str] | None = None
+) -> Draft:
+    # What all names begin with would make any two of them alike.
+    prefix = f"{name.partition('_')[0]}_"
+    behind = {each.removeprefix(prefix): each for each in known}
+    close = nearest(name.removeprefix(prefix), behind, limit=2)
+    fix = (gone or {}).get(name) or (
+        f"did you mean {one_of(behind[each] for each in close)}?" if close else "remove it"
+    )
     return found(*role.env_at(name), says=f"{reader} does not read {name}", fix=fix, on_key=True)
 
 

@@ -23,9 +23,6 @@ NEEDS = (
     ("fully-sharded-loras", "enable-lora"),
     ("lora-dtype", "enable-lora"),
 )
-# Methods of speculative decoding with a draft model, besides which vLLM takes only these without one.
-WITHOUT_DRAFT = ("ngram", "suffix", "mtp")
-
 ALSO_IN_COMPILATION = ("cudagraph-capture-sizes", "max-cudagraph-capture-size")
 ONLY_DEFAULT = ("max-num-partial-prefills", "max-long-partial-prefills")
 
@@ -37,10 +34,12 @@ def batch_holds_a_sequence(role: RoleSettings) -> Iterator[Draft]:
 
     Fails:  args: {enable-chunked-prefill: false, max-num-batched-tokens: 8192, max-model-len: 32000}
             args: {max-num-batched-tokens: 512, max-num-seqs: 1024}
+            args: {max-num-seqs: 4096} on g6e.48xlarge, where vLLM takes 2048 tokens a batch unless it is told.
     Passes: args: {max-num-batched-tokens: 8192, max-model-len: 32000}, prompts being split by default.
     """
     batched = tokens(role.args.get("max-num-batched-tokens"))
     if batched is None:
+        yield from _default_batch(role)
         return
     at = role.at("max-num-batched-tokens")
     length = _length(role.args.get("max-model-len")) or role.numbers.max_position_embeddings
@@ -53,10 +52,27 @@ def batch_holds_a_sequence(role: RoleSettings) -> Iterator[Draft]:
         yield found(*at, says=says, fix=f"raise it to {sequences} or more")
 
 
+def _default_batch(role: RoleSettings) -> Iterator[Draft]:
+    """max-num-seqs against the batch that vLLM takes where max-num-batched-tokens is not set."""
+    sequences, batch = whole(role.args.get("max-num-seqs")), role.numbers.default_batch_tokens
+    length = _length(role.args.get("max-model-len")) or role.numbers.max_position_embeddings
+    if not sequences or batch is None:
+        return
+    if role.args.get("enable-chunked-prefill") is False:
+        if length is None:
+            return
+        batch = max(batch, length)
+    if sequences > batch:
+        says = f"max-num-seqs {sequences} is more than the {batch} tokens of a batch that vLLM takes by default here"
+        fix = f"set it to {batch} or less, or add max-num-batched-tokens: {sequences}"
+        yield found(*role.at("max-num-seqs"), says=says, fix=fix)
+
+
 @engine_rule("VLLM027", "error", "weights or KV blocks in more host memory than the pod has")
 def offloading_fits_the_pod(role: RoleSettings) -> Iterator[Draft]:
     """--cpu-offload-gb keeps so much of the weights of each GPU in host memory, and OffloadingConnector allocates all
-    of cpu_bytes_to_use when it starts. Both count against the container's memory: beyond it, it is killed.
+    of cpu_bytes_to_use, for each data parallel rank, when it starts. Both count against the container's memory: beyond
+    it, it is killed.
 
     Fails:  args: {cpu-offload-gb: 500} in a pod of 64Gi; cpu_bytes_to_use: 200000000000 there.
     Passes: resources: {memory: 600Gi} for the first; spec.cache, which gives the pod the memory that its tier needs.
@@ -75,10 +91,19 @@ def offloading_fits_the_pod(role: RoleSettings) -> Iterator[Draft]:
     transfer = mapping(role.args.get("kv-transfer-config"))
     for inside, each in with_children(transfer) if transfer else ():
         size = whole(mapping(each.get("kv_connector_extra_config")).get("cpu_bytes_to_use"))
-        if size and size > memory:
+        # A tier of spec.cache is FIT007's.
+        if size and size * numbers.data_local > memory and role.spec_sets("kv-transfer-config"):
             at = role.at("kv-transfer-config", *inside, "kv_connector_extra_config", "cpu_bytes_to_use")
-            says = f"cpu_bytes_to_use is {size / GIB:.0f} GiB, the pod has {memory / GIB:.0f}Gi of memory"
+            asked = _each(size / GIB, numbers.data_local)
+            says = f"cpu_bytes_to_use is {asked}, the pod has {memory / GIB:.0f}Gi of memory"
             yield found(*at, says=says, fix="lower it, or use spec.cache.cpu, which sizes the pod for it")
+    # Where it works at all: VLLM010.
+    alone = not transfer and role.args.get("disable-hybrid-kv-cache-manager") is True
+    native = role.args.get("kv-offloading-size") if alone else None
+    if isinstance(native, int | float) and not isinstance(native, bool) and native * GIB * numbers.data_local > memory:
+        says = f"kv-offloading-size is {_each(native, numbers.data_local)}, the pod has {memory / GIB:.0f}Gi of memory"
+        fix = "lower it, or use spec.cache.cpu with tiered-prefix-cache, which sizes the pod for it"
+        yield found(*role.at("kv-offloading-size"), says=says, fix=fix)
 
 
 @engine_rule("VLLM016", "error", "more swap space than vLLM allows")
@@ -153,8 +178,12 @@ def flags_go_together(role: RoleSettings) -> Iterator[Draft]:
         if role.args.get(flag) is not None and compilation.get(key) is not None:
             says = f"--{flag} and {key} of --compilation-config exclude each other"
             yield found(*role.at(flag), says=says, fix="keep one of the two", on_key=True)
+    most, held = whole(role.value("max-loras")), whole(role.args.get("max-cpu-loras"))
+    if most and held is not None and held < most:
+        says = f"max-cpu-loras {held} is less than max-loras {most}: every adapter on the GPU is in host memory too"
+        yield found(*role.at("max-cpu-loras"), says=says, fix=f"set it to {most} or more")
     for flag in ONLY_DEFAULT:
-        if role.args.get(flag) not in (None, 1):
+        if (whole(role.args.get(flag)) or 1) > 1:
             says = f"--{flag} above 1 is not supported by vLLM {role.table.vllm}"
             yield found(*role.at(flag), says=says, fix="remove it", on_key=True)
     operations = compilation.get("custom_ops")
@@ -172,30 +201,6 @@ def flags_go_together(role: RoleSettings) -> Iterator[Draft]:
         yield found(*role.at("logits-processor-pattern"), says=says, fix="remove it", on_key=True)
 
 
-@engine_rule("VLLM026", "error", "speculative decoding that vLLM refuses")
-def speculation_starts(role: RoleSettings) -> Iterator[Draft]:
-    """vLLM checks --speculative-config when the engine starts: every method but suffix decoding needs a number of
-    tokens (multi-token prediction takes the model's own), those with a draft model need its name, and scheduling
-    that runs ahead (--async-scheduling) goes with EAGLE and multi-token prediction alone.
-
-    Fails:  speculative-config: {method: ngram}; {method: eagle3, num_speculative_tokens: 3} without a model.
-    Passes: speculative-config: {method: ngram, num_speculative_tokens: 3}.
-    """
-    config = mapping(role.args.get("speculative-config"))
-    if not config or not set(config) <= set(role.table.configs["SpeculativeConfig"]):
-        return  # a misspelt key is VLLM004's, and may be what seems to be missing here
-    at, method, tokens_ = role.at("speculative-config"), config.get("method"), config.get("num_speculative_tokens")
-    own = isinstance(method, str) and (method in WITHOUT_DRAFT or method.endswith("_mtp"))
-    if not config.get("model") and not own and (method is None or isinstance(method, str)):
-        says = f"speculative decoding {f'by {method} ' if method else ''}needs a draft model"
-        yield found(*at, says=says, fix="add model: org/name, or method: ngram or mtp")
-    elif tokens_ is None and method in ("ngram", None):
-        yield found(*at, says="num_speculative_tokens is missing", fix="add num_speculative_tokens: 3")
-    if role.args.get("async-scheduling") is True and method in ("ngram", "suffix", "medusa", "draft_model"):
-        says = f"--async-scheduling cannot be combined with speculative decoding by {method}"
-        yield found(*role.at("async-scheduling"), says=says, fix="remove async-scheduling", on_key=True)
-
-
 @engine_rule("VLLM022", "warning", "a block size that vLLM changes")
 def block_size_is_kept(role: RoleSettings) -> Iterator[Draft]:
     """Attention with a compressed KV vector (MLA: DeepSeek, Kimi) has blocks of 64 tokens or multiples of it: vLLM
@@ -209,6 +214,10 @@ def block_size_is_kept(role: RoleSettings) -> Iterator[Draft]:
     if role.numbers.mla and size and size % 64:
         says = f"vLLM makes block size {size} 64 for this model's attention (MLA)"
         yield found(*role.at("block-size"), says=says, fix="write 64 or 128")
+
+
+def _each(gib: float, ranks: int) -> str:
+    return f"{gib:.0f} GiB for each of {ranks} data parallel ranks" if ranks > 1 else f"{gib:.0f} GiB"
 
 
 def tokens(value: Any) -> int | None:

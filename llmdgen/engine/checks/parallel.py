@@ -82,6 +82,32 @@ def tensor_parallel_size_fits(role: RoleSettings) -> Iterator[Draft]:
         yield found(*at, says=says, fix=f"set parallelism.tensor to {_divisors(numbers.kv_heads, numbers.gpus)}")
 
 
+@engine_rule("VLLM029", "error", "context parallelism that the tensor parallel ranks do not hold")
+def context_parallel_size_fits(role: RoleSettings) -> Iterator[Draft]:
+    """Decode context parallelism shares a request's KV cache among tensor parallel ranks that would hold copies of it:
+    its size divides the tensor parallel size. Of a model with KV heads there are copies only where there are more ranks
+    than heads, and the heads that ask each KV head divide by it too. vLLM stops at anything else.
+
+    Fails:  args: {decode-context-parallel-size: 2} for Qwen/Qwen3-32B (8 KV heads) with tensor: 8.
+    Passes: args: {decode-context-parallel-size: 8} for deepseek-ai/DeepSeek-R1-0528 with tensor: 8.
+    """
+    numbers, flag = role.numbers, "decode-context-parallel-size"
+    size = whole(role.args.get(flag))
+    if size is None or size < 2:
+        return
+    at, heads, tensor = role.at(flag), numbers.kv_heads, numbers.tensor
+    if tensor % size:
+        says = f"{flag} {size} does not divide the tensor parallel size {tensor}"
+        yield found(*at, says=says, fix=f"set it to {_divisors(tensor, None)}")
+    elif heads is not None and not numbers.mla and size > tensor // heads:
+        says = f"{flag} {size} needs {size} copies of the model's {heads} KV heads, tensor parallel size {tensor} has "
+        most = max(1, tensor // heads)
+        yield found(*at, says=f"{says}{most}", fix="remove it" if most < 2 else f"set it to {most} or less")
+    elif heads and not numbers.mla and numbers.attention_heads and numbers.attention_heads // heads % size:
+        says = f"the {numbers.attention_heads // heads} heads that ask each KV head do not divide by {flag} {size}"
+        yield found(*at, says=says, fix="set it to a number that divides them, or remove it")
+
+
 def _load_balancing(role: RoleSettings) -> Iterator[Draft]:
     numbers, args = role.numbers, role.args
     hybrid, external = args.get("data-parallel-hybrid-lb") is True, args.get("data-parallel-external-lb") is True
@@ -127,17 +153,20 @@ def _expert_balancing(role: RoleSettings) -> Iterator[Draft]:
         return
     at = role.at("enable-eplb")
     ranks = numbers.tensor * numbers.data
+    if numbers.routed_experts == 0:
+        yield found(*at, says="--enable-eplb needs a mixture of experts, and the model is dense", fix="remove it")
+        return
     if not (args.get("enable-expert-parallel") is True or numbers.expert_parallel):
         yield found(*at, says="--enable-eplb needs expert parallelism", fix="set parallelism.expert: true")
     elif ranks < 2:
         yield found(*at, says="--enable-eplb needs more than one rank", fix="set parallelism.tensor or data")
-    if numbers.routed_experts == 0:
-        yield found(*at, says="--enable-eplb needs a mixture of experts, and the model is dense", fix="remove it")
-    elif numbers.routed_experts and (numbers.routed_experts + redundant) % ranks:
+    # A negative number is VLLM003's.
+    if numbers.routed_experts and redundant >= 0 and (numbers.routed_experts + redundant) % ranks:
         missing = -(numbers.routed_experts + redundant) % ranks
         says = f"{numbers.routed_experts} routed and {redundant} redundant experts do not divide by {ranks} ranks"
         fix = f"set eplb-config.num_redundant_experts to {redundant + missing}"
-        yield found(*role.at("eplb-config"), says=says, fix=fix)
+        inside = ("num_redundant_experts",) if "num_redundant_experts" in mapping(args.get("eplb-config")) else ()
+        yield found(*role.at("eplb-config", *inside), says=says, fix=fix)
 
 
 def _backend(role: RoleSettings) -> str:

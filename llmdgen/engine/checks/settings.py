@@ -17,7 +17,8 @@ class Numbers(Struct, frozen=True, kw_only=True):
 
     `gpus` and `host_memory_bytes` are the node's, `pod_memory_bytes` the container's limit, `routed_experts` the
     model's in a layer, 0 for a dense model, `max_position_embeddings` the longest context its config.json allows,
-    `wider_nodes` instance types with several GPUs where the node has one and that is too few.
+    `wider_nodes` instance types with several GPUs where the node has one and that is too few, `default_batch_tokens`
+    the max-num-batched-tokens that vLLM takes on the node's GPUs where it is not told.
     """
 
     tensor: int = 1
@@ -32,6 +33,7 @@ class Numbers(Struct, frozen=True, kw_only=True):
     kv_heads: int | None = None
     routed_experts: int | None = None
     max_position_embeddings: int | None = None
+    default_batch_tokens: int | None = None
     mla: bool = False
     wider_nodes: tuple[str, ...] = ()
 

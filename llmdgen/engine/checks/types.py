@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from llmdgen.checks.registry import Draft, found
-from llmdgen.engine.checks.settings import RoleSettings, engine_rule, mapping, whole
+from llmdgen.engine.checks.settings import RoleSettings, engine_rule, mapping
 from llmdgen.engine.checks.values import Problem, flag_problems, shown
 from llmdgen.engine.facts import taken
 from llmdgen.suggest import did_you_mean
+
+# Values that may be the dotted name of a class of one's own.
+MAY_BE_A_CLASS = ("distributed-executor-backend", "compilation-config.backend")
 
 
 @engine_rule("VLLM002", "error", "a value of the wrong type")
@@ -37,24 +40,27 @@ def value_is_in_range(role: RoleSettings) -> Iterator[Draft]:
 
 def _names(role: RoleSettings) -> Iterator[Draft]:
     """Text that the parser takes, and that vLLM looks up in a table of its own when it starts."""
-    for flag, names in taken(role.release).names.items():
-        value = role.args.get(flag)
+    for path, names in taken(role.release).names.items():
+        flag, _, key = path.partition(".")
+        value = mapping(role.args.get(flag)).get(key) if key else role.args.get(flag)
         own = role.args.get(f"{flag.removesuffix('-call-parser').removesuffix('-parser')}-parser-plugin")
         if not isinstance(value, str) or value in names or own or value in ("", "None"):
             continue
-        if flag == "distributed-executor-backend" and "." in value:
-            continue  # the name of a class of one's own
-        fix = did_you_mean(value, names, listed_up_to=30) or "see `llmdgen explain`"
-        yield found(*role.at(flag), says=f"--{flag} cannot be {shown(value)}", fix=fix)
+        if path in MAY_BE_A_CLASS and "." in value:
+            continue
+        if mapping(role.args.get(flag)).get(f"{key}_module_path"):
+            continue
+        fix = did_you_mean(value, [name for name in names if name], listed_up_to=30) or "see `llmdgen explain`"
+        says = f"--{flag}{': ' + key if key else ''} cannot be {shown(value)}"
+        yield found(*role.at(flag, *([key] if key else [])), says=says, fix=fix)
 
 
 def _least(role: RoleSettings) -> Iterator[Draft]:
     for path, least in taken(role.release).least.items():
         flag, _, key = path.partition(".")
         value = mapping(role.args.get(flag)).get(key) if key else role.args.get(flag)
-        number = whole(value)
-        if number is not None and number < least:
-            says = f"--{flag}{': ' + key if key else ''} cannot be {number}"
+        if isinstance(value, int | float) and not isinstance(value, bool) and value < least:
+            says = f"--{flag}{': ' + key if key else ''} cannot be {value}"
             yield found(*role.at(flag, *([key] if key else [])), says=says, fix=f"write a number of at least {least}")
     if role.args.get("max-model-len") == 0 and role.args.get("max-model-len") is not False:
         says = "--max-model-len cannot be 0, which leaves no room for a prompt"

@@ -50,7 +50,7 @@ def flag_problems(flag: Flag, value: Any, table: FlagTable) -> Iterator[Problem]
     if flag.many and not isinstance(value, Mapping):
         yield from _many(flag, value)
         return
-    wrong = _wrong_type(str(flag), "dict" if flag.config else flag.type, value, ())
+    wrong = _wrong_type(str(flag), "dict" if flag.config else flag.type, value, (), flag.choices)
     if wrong:
         yield wrong
         return
@@ -87,7 +87,7 @@ def field_problems(what: str, field: ConfigField, value: Any, table: FlagTable, 
     """Everything that is wrong with one key's value."""
     if value is None and field.optional:
         return
-    wrong = _wrong_type(what, field.type, value, inside)
+    wrong = _wrong_type(what, field.type, value, inside, field.choices)
     if wrong:
         yield wrong
     elif field.config and isinstance(value, Mapping):
@@ -95,7 +95,7 @@ def field_problems(what: str, field: ConfigField, value: Any, table: FlagTable, 
     elif field.type == "list" and isinstance(value, list | tuple):
         for index, item in enumerate(value):
             at = (*inside, index)
-            wrong = _wrong_type(f"{what}[{index}]", field.items or "any", item, at)
+            wrong = _wrong_type(f"{what}[{index}]", field.items or "any", item, at, field.choices)
             if wrong:
                 yield wrong
             elif field.choices:
@@ -131,7 +131,7 @@ def _many(flag: Flag, value: Any) -> Iterator[Problem]:
         at: Route = (index,) if isinstance(value, list | tuple) else ()
         if flag.name == "lora-modules" and isinstance(item, Mapping):
             continue
-        wrong = _wrong_type(str(flag), flag.type, item, at)
+        wrong = _wrong_type(str(flag), flag.type, item, at, flag.choices)
         if wrong:
             yield wrong
             continue
@@ -141,11 +141,14 @@ def _many(flag: Flag, value: Any) -> Iterator[Problem]:
             yield Problem(kind="value", inside=at, says=says, fix="give a value that does not begin with -")
 
 
-def _wrong_type(what: str, wanted: str, value: Any, inside: Route) -> Problem | None:
+def _wrong_type(
+    what: str, wanted: str, value: Any, inside: Route, choices: tuple[str | int, ...] = ()
+) -> Problem | None:
     if _fits(wanted, value):
         return None
     says = f"{what} takes {_WANTS[wanted]}, not {shown(value)}"
-    return Problem(kind="type", inside=inside, says=says, fix=_type_fix(wanted, value))
+    fix = did_you_mean(shown(value), map(str, choices), listed_up_to=30) if wanted in ("str", "enum", "word") else ""
+    return Problem(kind="type", inside=inside, says=says, fix=fix or _type_fix(wanted, value))
 
 
 def _fits(wanted: str, value: Any) -> bool:
@@ -185,7 +188,16 @@ def _is_human(text: str, wanted: str) -> bool:
     return not text.strip().lstrip("+-").isdigit()  # digits alone are a number that was quoted
 
 
+def _is_float(text: str) -> bool:
+    try:
+        return isfinite(float(text))
+    except ValueError:
+        return False
+
+
 def _type_fix(wanted: str, value: Any) -> str:
+    if isinstance(value, list) and len(value) == 1 and wanted not in ("list", "any") and _fits(wanted, value[0]):
+        return f"write {shown(value[0])}, without brackets"
     if wanted in ("switch", "bool") and str(value).lower() in ("true", "1", "yes", "on"):
         return "write true"
     if wanted in ("switch", "bool") and str(value).lower() in ("false", "0", "no", "off"):
@@ -195,11 +207,11 @@ def _type_fix(wanted: str, value: Any) -> str:
             return f"write {int(value)}"
         if isinstance(value, str) and value.strip().lstrip("+-").isdigit():
             return f"write {int(value)} without quotes"
-    if wanted == "float" and isinstance(value, str):
-        return "write the number without quotes"
+    if wanted == "float" and isinstance(value, str) and _is_float(value):
+        return f"write {value.strip()} without quotes"
     if wanted in ("str", "enum", "word") and isinstance(value, int | float):
         return f'write "{shown(value)}" in quotes'
-    if wanted in ("json", "dict") and isinstance(value, str):
+    if wanted in ("json", "dict") and isinstance(value, str) and value.strip()[:1] in ("{", "["):
         return "write it as a YAML map, not as JSON text"
     if wanted == "list" and isinstance(value, str):
         return f"write [{value}]"

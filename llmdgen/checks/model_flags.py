@@ -1,0 +1,107 @@
+"""Flags that say something about the model: they have to be true of its checkpoint and its architecture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from llmdgen.checks.registry import Draft, found, rule
+from llmdgen.facts.types import ModelFacts
+from llmdgen.findings import Route
+from llmdgen.planning.capacity import predicts_tokens
+from llmdgen.planning.model import Plan
+from llmdgen.suggest import one_of
+
+# Methods whose settings vLLM reads from the checkpoint (model_executor/layers/quantization: get_config_filenames, and
+# from_config without defaults).
+OFFLINE_METHODS = ("awq", "gptq", "compressed-tensors", "modelopt", "fbgemm_fp8", "quark", "mxfp4", "moe_wna16", "gguf")
+SPARSE_DTYPE = "fp8_ds_mla"
+SPECULATION = "speculative-config"
+
+
+@rule("MOD021", "error", "a quantisation that the weights do not have")
+def weights_are_quantised_so(plan: Plan) -> Iterator[Draft]:
+    """Most methods of --quantization describe weights that were quantised when they were saved, and vLLM looks for
+    their settings beside the weights. It quantises BF16 weights itself by a few only, and stops where the flag names
+    another method than the config.json of weights that are quantised already.
+
+    Fails:  args {quantization: awq} for Qwen/Qwen3-32B, whose weights are BF16; {quantization: fp8} for
+            openai/gpt-oss-120b, whose experts are MXFP4.
+    Passes: args {quantization: fp8} for Qwen/Qwen3-32B; a quantised checkpoint of the model, without the flag.
+    """
+    if plan.model is None:
+        return
+    said: set[Route] = set()
+    for role in plan.roles:
+        method = role.flags.get("quantization")
+        if not isinstance(method, str) or method in ("", "None"):
+            continue
+        wrong, fix = _other_quantisation(plan, plan.model, method)
+        route = role.flag_routes["quantization"]
+        if wrong and route not in said:
+            said.add(route)
+            stored = plan.model.weight_dtype.split(" ")[0].rstrip(":")
+            yield found(*route, says=f"the weights of {plan.model.id} are {stored}, not {method}", fix=fix)
+
+
+@rule("MOD022", "error", "speculative decoding that the model does not have")
+def model_speculates_so(plan: Plan) -> Iterator[Draft]:
+    """Multi-token prediction speculates with layers that the model was trained with, and EAGLE-3 reads hidden states
+    that vLLM takes out of some architectures only. For any other model vLLM stops at start.
+
+    Fails:  speculative-config {method: mtp, num_speculative_tokens: 1} for Qwen/Qwen3-32B.
+    Passes: the same for deepseek-ai/DeepSeek-R1-0528; {method: ngram, num_speculative_tokens: 3} for any model.
+    """
+    model = plan.model
+    if model is None:
+        return
+    said: set[Route] = set()
+    for role in plan.roles:
+        config = role.flags.get(SPECULATION)
+        method = config.get("method") if isinstance(config, Mapping) else None
+        at = (*role.flag_routes.get(SPECULATION, ()), "method")
+        if predicts_tokens(role.flags) and model.mtp_layers == 0:
+            says = f"{model.id} has no layers for multi-token prediction"
+            fix = "write method: ngram, or a draft model: {method: eagle3, model: org/name}"
+        elif method == "eagle3" and not _begins(model.architecture, plan.engine["eagle3_architectures"]):
+            says = f"vLLM {plan.release.vllm} has no EAGLE-3 for {model.architecture}"
+            fix = "write method: mtp" if model.mtp_layers else "write method: ngram"
+        else:
+            continue
+        if at not in said:
+            said.add(at)
+            yield found(*at, says=says, fix=fix)
+
+
+@rule("MOD023", "error", "a KV cache format of another attention")
+def kv_format_is_the_attentions(plan: Plan) -> Iterator[Draft]:
+    """fp8_ds_mla is the KV cache format of sparse attention over a compressed vector (DeepSeek-V3.2, GLM-5), and no
+    other attention backend reads it. For those models vLLM itself makes it of fp8.
+
+    Fails:  args {kv-cache-dtype: fp8_ds_mla} for deepseek-ai/DeepSeek-R1-0528.
+    Passes: args {kv-cache-dtype: fp8} there.
+    """
+    model = plan.model
+    # A config.json is not read for sparse attention.
+    if model is None or (model.mla is not None and (model.mla.indexer_bytes or plan.spec.spec.model.config)):
+        return
+    routes = [
+        role.flag_routes["kv-cache-dtype"] for role in plan.roles if role.flags.get("kv-cache-dtype") == SPARSE_DTYPE
+    ]
+    for route in dict.fromkeys(routes):
+        says = f"{SPARSE_DTYPE} is the format of sparse attention, which {model.id} does not have"
+        yield found(*route, says=says, fix="write fp8")
+
+
+def _other_quantisation(plan: Plan, model: ModelFacts, method: str) -> tuple[bool, str]:
+    """Whether the weights cannot be of that method, and what to write instead."""
+    if model.weight_dtype.startswith("BF16"):
+        return method.startswith(OFFLINE_METHODS), "remove it, write fp8, or name a checkpoint that was quantised so"
+    stored = model.weight_dtype.lower()
+    methods = next((row["methods"] for row in plan.engine["quantization"] if row["weights"] in stored), None)
+    if methods is None or method in methods:
+        return False, ""
+    return True, f"remove it: vLLM reads {one_of(methods)} from the checkpoint"
+
+
+def _begins(architecture: str, families: list[str]) -> bool:
+    return architecture.lower().startswith(tuple(family.lower() for family in families))

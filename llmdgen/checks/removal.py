@@ -1,0 +1,36 @@
+"""Flags that a spec takes out of what its path sets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from llmdgen.checks.registry import Draft, found, rule
+from llmdgen.engine.facts import taken
+from llmdgen.engine.flags import flag_table
+from llmdgen.planning.model import Plan
+
+# Flags that a path sets for some models and instance types only, so that a null is idle for the others.
+SOMETIMES_SET = ("enable-eplb", "eplb-config")
+
+
+@rule("VLLM030", "error", "a flag without a value")
+def nulls_remove_something(plan: Plan) -> Iterator[Draft]:
+    """Null under args leaves out a flag that the path, or engine.args, sets. Where nothing sets the flag, the value is
+    missing, and vLLM would take its default without a word.
+
+    Fails:  args:
+              max-num-seqs:            with nothing behind it
+    Passes: args: {gpu-memory-utilization: null} with inference-scheduling, whose 0.95 then gives way to vLLM's 0.9.
+    """
+    table, elsewhere = flag_table(plan.release.name), taken(plan.release.name).flags
+    used = {role.flag_routes[flag] for role in plan.roles for flag in role.removed}
+    nulls = {role.flag_routes[flag]: flag for role in plan.roles for flag, value in role.flags.items() if value is None}
+    for route, flag in nulls.items():
+        known = table.get(flag) is not None and flag not in elsewhere and flag not in SOMETIMES_SET
+        if known and route not in used:
+            yield found(
+                *route,
+                says=f"{flag} has no value, and nothing sets it that null would leave out",
+                fix="write a value after the colon, or delete the key",
+                on_key=True,
+            )
