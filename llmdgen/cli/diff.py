@@ -14,13 +14,14 @@ from llmdgen.diff.git import DEFAULT_PATH
 
 
 @click.command(epilog="Exit codes: 0 the same, 2 differs, 1 an error, 64 wrong usage.")
-@click.argument("sides", nargs=-1, required=True, metavar="OLD NEW | A..B | A...B [-- PATH]", type=options.SPEC_PATH)
+@click.argument("sides", nargs=-1, required=True, metavar="OLD [NEW] | A..B | A...B [-- PATH]", type=options.SPEC_PATH)
 @click.option("--format", "form", type=click.Choice(["text", "markdown", "json"]), default="text", show_default=True)
 def command(sides: tuple[str, ...], form: str) -> int:
     """Say what changed between OLD and NEW, and what that does to a deployment that runs.
 
     Each side is a spec, a rendered directory, or a git revision, whose tree below PATH (default: rendered) is read.
-    A..B compares two revisions, A...B the second with the merge base of both. Comments, order and spelling are noise.
+    A..B compares two revisions, A...B the second with the merge base of both, a revision alone with the directory PATH
+    as it is on disk. Comments, order and spelling are noise.
     """
     from llmdgen.diff.fold import difference
     from llmdgen.diff.problem import DiffError
@@ -61,27 +62,56 @@ def _sides(given: tuple[str, ...]) -> tuple[Side, Side]:
             raise click.UsageError("a range of revisions takes one path behind it")
         return range_sides(*parts, _path(given[1:]))
     if len(given) == 1:
-        raise click.UsageError(f"{first!r} is one side: name the other, or two revisions as A...B")
+        if _is_file(first) or os.path.isdir(first):
+            raise click.UsageError(f"{first!r} is one side: name the other, or two revisions as A...B")
+        return _pair(first, DEFAULT_PATH, DEFAULT_PATH)
     if len(given) > 3:
         raise click.UsageError("two sides and one path at most")
-    path = _path(given[2:])
-    return _side(first, path), _side(given[1], path)
+    return _pair(first, given[1], given[2] if len(given) > 2 else None)
 
 
 def _path(given: tuple[str, ...]) -> str:
     return given[0] if given else DEFAULT_PATH
 
 
-def _side(name: str, path: str) -> Side:
-    """A side by what its name is: a directory, a file, else a revision."""
+def _is_file(name: str) -> bool:
+    """Whether a side is a spec: standard input, anything that can be read as a file, or what is called like one."""
+    can_be_read = os.path.exists(name) and not os.path.isdir(name)
+    return name == "-" or can_be_read or name.endswith((".yaml", ".yml"))
+
+
+def _pair(old: str, new: str, path: str | None) -> tuple[Side, Side]:
+    """Two sides, each what its name is: a directory, a file, else a revision.
+
+    A revision beside a directory is read at that directory's own path. A spec beside a tree is compared with its own
+    deployments there: the others are none of its business.
+    """
+    sides = _side(old, new, path, is_new=False), _side(new, old, path, is_new=True)
+    is_spec = [_is_file(name) and not os.path.isdir(name) for name in (old, new)]
+    if is_spec[0] == is_spec[1]:
+        return sides
+    names = {name for name, _ in sides[1 - is_spec[0]]}
+    if is_spec[0]:
+        return sides[0], _only(sides[1], names)
+    return _only(sides[0], names), sides[1]
+
+
+def _only(side: Side, names: set[str]) -> Side:
+    """The deployments of those names; all where there is none."""
+    return {key: files for key, files in side.items() if key[0] in names} or side
+
+
+def _side(name: str, other: str, path: str | None, is_new: bool) -> Side:
     if os.path.isdir(name):
         from llmdgen.diff.sources import directory_side
 
         return directory_side(name)
-    if name == "-" or os.path.exists(name) or name.endswith((".yaml", ".yml")):
+    if _is_file(name):
         from llmdgen.diff.sources import spec_side
 
-        return spec_side(name)
+        return spec_side(name, is_checked=is_new)
     from llmdgen.diff.git import revision_side
 
-    return revision_side(name, path)
+    if path is None and os.path.isdir(other):
+        return revision_side(name, os.path.relpath(other), DEFAULT_PATH)
+    return revision_side(name, path or DEFAULT_PATH)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,6 +17,9 @@ from llmdgen.output.rules import OutputError, unwritten
 from llmdgen.output.tree import Writing, commit, prepare
 from llmdgen.output.undisturbed import alone
 from llmdgen.spec.model import Spec
+
+if TYPE_CHECKING:
+    from llmdgen.output.check import Difference
 
 
 @click.command()
@@ -68,6 +72,10 @@ def command(
         made += [cluster] if cluster else []
     if only_check:
         differs, wrong = _compare(out, made, making.command_line(specs, settings))
+        if not any(found.is_error for found in (*findings, *wrong)):
+            differs += _orphaned(out, read, specs)
+        if differs:
+            say(f"{count(differs, 'difference')}; nothing was written")
     else:
         with alone(out):
             differs, wrong = 0, _write(out, made)
@@ -120,10 +128,25 @@ def _compare(out: str, made: list[Made], again: str) -> tuple[int, list[Located]
             continue
         differs += len(differences)
         for found in differences:
-            say(f"{found.path}: {found.kind.value}: {found.says} (fix: {found.mend})\n{found.diff.rstrip()}")
+            _show(found)
         if not differences:
             say(f"{out}/{each.name}: {_size(each)}: up to date")
     return differs, findings
+
+
+def _orphaned(out: str, read: list[Spec], specs: tuple[str, ...]) -> int:
+    """Print the directories that no spec gives any more; how many there are."""
+    from llmdgen.output.orphans import orphaned
+
+    found = orphaned(out, (making.CLUSTER, *(spec.name for spec in read)), specs)
+    for each in found:
+        _show(each)
+    return len(found)
+
+
+def _show(found: Difference) -> None:
+    diff = f"\n{found.diff.rstrip()}" if found.diff else ""
+    say(f"{found.path}: {found.kind.value}: {found.says} (fix: {found.mend}){diff}")
 
 
 def _size(made: Made) -> str:

@@ -29,7 +29,7 @@ def changes(old: State, new: State) -> tuple[Change, ...]:
     lone = {role for role in ROLES if _has(old, role) != _has(new, role)}
     found = [Change(Key(role, "presence", ""), _shape(old, role), _shape(new, role)) for role in lone]
     for key in {**old.facts, **new.facts}:
-        if key.subject in lone or key.name.startswith("free GPUs"):
+        if key.subject in lone or key.topic == "room":
             continue
         before, after = old.facts.get(key), new.facts.get(key)
         if not _same(before, after):
@@ -49,6 +49,22 @@ def _shape(state: State, role: str) -> str | None:
     ranks = f" DP{data}" if data != "1" else ""
     where = state.text(role, "placement", "instance type")
     return f"{state.text(role, 'replicas', 'replicas')} x TP{tensor}{ranks}" + (f" on {where}" if where else "")
+
+
+def described(state: State) -> str:
+    """A target in a few words: release, paths, model, roles and the way in."""
+    paths = state.get("deployment", "paths", "well-lit paths")
+    gateway = state.text("gateway", "provider", "class")
+    scheme = state.text("gateway", "annotation", "load balancer scheme")
+    behind = f" with an {scheme} load balancer" if scheme else ""
+    parts = (
+        f"llm-d {release}" if (release := state.text("deployment", "release", "llm-d release")) else "",
+        " with ".join(map(str, paths)) if isinstance(paths, tuple) else "",
+        state.text("model", "model", "name"),
+        *(f"{role} {shape}".removesuffix(f" on {state.target}") for role in ROLES if (shape := _shape(state, role))),
+        f"gateway {gateway}{behind}" if gateway else "",
+    )
+    return ", ".join(part for part in parts if part)
 
 
 def _same(old: Value, new: Value) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-from llmdgen.diff.compare import Change, changes
+from llmdgen.diff.compare import Change, changes, described
 from llmdgen.diff.reading import Files, state
 from llmdgen.diff.rules import WEIGHTS, Consequence, Step, consequences
 from llmdgen.diff.size import Growth, Size, grouped, size
@@ -40,11 +40,12 @@ class Section(Struct, frozen=True):
 
 
 class Lone(Struct, frozen=True):
-    """A target that only one side has."""
+    """A target that only one side has, and what it is in a few words."""
 
     name: str
     target: str
     is_added: bool
+    what: str = ""
 
 
 class Difference(Struct, frozen=True):
@@ -63,8 +64,8 @@ class Difference(Struct, frozen=True):
 def difference(old: Side, new: Side) -> Difference:
     """What changed from one side to the other. Raises DiffError where a file of a pair cannot be read.
 
-    Targets belong together by deployment and name; where each side has one deployment, by name alone; where each side
-    has one target, whatever they are called.
+    Targets belong together by deployment and name; where each side has one deployment, by name alone; where a
+    deployment, or a whole side, has one target before and after, whatever they are called.
     """
     pairs = _pairs(old, new)
     found: dict[TargetName, tuple[list[Line], list[Consequence]]] = {}
@@ -79,13 +80,13 @@ def difference(old: Side, new: Side) -> Difference:
             sizes.append((*after, size(step_old), size(step_new)))
             found[after] = (_fold_roles(changed), _fold_consequences(consequences(step)))
     paired_old, paired_new = {before for before, _ in pairs}, {after for _, after in pairs}
-    lone = [Lone(*key, is_added=False) for key in old if key not in paired_old]
-    lone += [Lone(*key, is_added=True) for key in new if key not in paired_new]
-    lone.sort(key=lambda each: (each.name, each.target, each.is_added))
-    for each in lone:
-        key = (each.name, each.target)
-        one = size(state(*key, (new if each.is_added else old)[key]))
-        sizes.append((*key, Size(), one) if each.is_added else (*key, one, Size()))
+    alone = [(key, False, old[key]) for key in old if key not in paired_old]
+    alone += [(key, True, new[key]) for key in new if key not in paired_new]
+    lone = []
+    for key, is_added, files in sorted(alone, key=lambda each: each[:2]):
+        own = state(*key, files)
+        lone.append(Lone(*key, is_added, described(own)))
+        sizes.append((*key, Size(), size(own)) if is_added else (*key, size(own), Size()))
     return Difference(tuple(lone), _sections(found), len(pairs), grouped(sizes))
 
 
@@ -96,7 +97,12 @@ def _pairs(old: Side, new: Side) -> list[tuple[TargetName, TargetName]]:
     if all(len(each) == 1 for each in names):
         by_target = {target: (name, target) for name, target in old}
         return sorted((by_target[target], (name, target)) for name, target in new if target in by_target)
-    return sorted((key, key) for key in new if key in old)
+    pairs = {key: key for key in new if key in old}
+    for name in names[0] & names[1]:
+        (before, *others), (after, *more) = ([key for key in side if key[0] == name] for side in (old, new))
+        if not others and not more:
+            pairs[after] = before
+    return sorted((before, after) for after, before in pairs.items())
 
 
 def _fold_roles(changed: Iterable[Change]) -> list[Line]:

@@ -33,16 +33,25 @@ def range_sides(old: str, new: str, from_merge_base: bool, path: str) -> tuple[S
         first, old = base, base[:12]
     sides = _side(first, old, path), _side(second, new, path)
     if not any(sides):
-        raise DiffError(path, f"no rendered target below it in {old} or {new}", "name its path after --")
+        error = _nothing_below(path, path)
+        raise DiffError(path, f"{error.says} in {old} or {new}", error.fix)
     return sides
 
 
-def revision_side(revision: str, path: str) -> Side:
-    """The targets of one revision. Raises DiffError."""
-    side = _side(commit(revision), revision, path)
-    if not side:
-        raise DiffError(f"{revision}:{path}", "no rendered target below it", "name its path after --")
-    return side
+def revision_side(revision: str, *paths: str) -> Side:
+    """The targets of one revision, below the first of the paths that has any. Raises DiffError."""
+    found = commit(revision)
+    for path in paths:
+        if (len(paths) == 1 or _is_inside(path)) and (side := _side(found, revision, path)):
+            return side
+    raise _nothing_below(f"{revision}:{paths[0]}", paths[0])
+
+
+def _nothing_below(place: str, path: str) -> DiffError:
+    fix = "name its path after --"
+    if path.endswith((".yaml", ".yml")):
+        fix = "revisions are compared by what is rendered: name the rendered directory after --"
+    return DiffError(place, "no rendered target below it", fix)
 
 
 def commit(revision: str) -> str:
@@ -61,10 +70,9 @@ def commit(revision: str) -> str:
 
 def _side(commit: str, revision: str, path: str) -> Side:
     """The targets below a path, which is relative to the current directory as all paths of a command line are."""
-    prefix = _git(["rev-parse", "--show-prefix"]).decode().strip("\n")
-    root = os.path.normpath(os.path.join(prefix, path)) if not os.path.isabs(path) else ""
-    if root.startswith("..") or os.path.isabs(path):
+    if not _is_inside(path):
         raise DiffError(path, "outside of the repository", "name a path inside the repository")
+    root = os.path.normpath(os.path.join(_prefix(), path))
     inside = "" if root == "." else f"{root}/"
     objects: dict[str, str] = {}
     listing = _git(["ls-tree", "-r", "-z", "--full-tree", commit, "--", *([f":(literal){root}"] if inside else [])])
@@ -83,6 +91,15 @@ def _side(commit: str, revision: str, path: str) -> Side:
     texts = _contents(objects, place)
     outer = ("", *root.split("/"))[-2:]
     return targets_of(texts, (outer[0], outer[1]), place)
+
+
+def _prefix() -> str:
+    """The current directory below the root of its repository."""
+    return _git(["rev-parse", "--show-prefix"]).decode().strip("\n")
+
+
+def _is_inside(path: str) -> bool:
+    return not os.path.isabs(path) and not os.path.normpath(os.path.join(_prefix(), path)).startswith("..")
 
 
 def _contents(objects: dict[str, str], place: str) -> dict[str, str]:

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from llmdgen.diff import words
-from llmdgen.diff.fold import Difference, Line, Section
+from llmdgen.diff.fold import Difference, Line, Lone, Section
 
 VERSION = 1
 
@@ -18,8 +18,8 @@ def write(found: Difference) -> str:
         "version": VERSION,
         "differs": not found.is_empty,
         "targetsCompared": found.compared,
-        "added": [{"name": each.name, "target": each.target} for each in found.lone if each.is_added],
-        "removed": [{"name": each.name, "target": each.target} for each in found.lone if not each.is_added],
+        "added": [_lone(each) for each in found.lone if each.is_added],
+        "removed": [_lone(each) for each in found.lone if not each.is_added],
         "sizes": [
             {"name": each.name, "targets": each.targets, "before": each.before, "after": each.after}
             for each in found.sizes
@@ -27,6 +27,10 @@ def write(found: Difference) -> str:
         "sections": [_section(section) for section in found.sections],
     }
     return msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n"
+
+
+def _lone(each: Lone) -> dict[str, Any]:
+    return {"name": each.name, "target": each.target, "what": each.what}
 
 
 def _section(section: Section) -> dict[str, Any]:

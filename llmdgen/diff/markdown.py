@@ -6,10 +6,12 @@ import re
 
 from llmdgen.diff import words
 from llmdgen.diff.fold import Difference, Line, Section
+from llmdgen.diff.shown import shown
+from llmdgen.diff.step import Consequence
 from llmdgen.diff.text import printable
 
 ROWS = 12  # of a table that is shown open
-_SIGNS = {"breaks": "🛑", "interrupts": "⚠️", "costs": "💰", "note": "📝"}
+_SIGNS = {"breaks": "🛑", "exposes": "🔓", "interrupts": "⚠️", "costs": "💰", "note": "📝"}
 _MARKUP = re.compile(r"([\\`*_\[\]<>|#~!&$@])")
 
 
@@ -26,33 +28,36 @@ def write(found: Difference) -> str:
             )
         )
     if found.lone:
-        parts.append(
-            "\n".join(f"- {'added' if each.is_added else 'removed'}: {_code(words.lone(each))}" for each in found.lone)
-        )
+        rows = [
+            f"- {'added' if each.is_added else 'removed'}: {_code(words.lone(each))}"
+            + (f" ({_escaped(each.what)})" if each.what else "")
+            for each in found.lone
+        ]
+        removal = words.removal(found)
+        parts.append("\n".join([*rows, *([] if removal is None else [_consequence(removal)])]))
     for section in found.sections:
         parts += _section(section)
     return "\n\n".join(parts) + "\n"
 
 
 def _section(section: Section) -> list[str]:
-    lines = words.lines(section)
+    lines = shown(section)
     if not lines and not section.consequences:
         return []
     targets = ", ".join(map(_code, section.targets))
     parts = [f"#### {_code(section.name)} on {targets}"]
     if section.consequences:
-        parts.append(
-            "\n".join(
-                f"- {_SIGNS[each.weight]} **{each.weight}**: {_prose(words.consequence(each))}"
-                for each in section.consequences
-            )
-        )
+        parts.append("\n".join(map(_consequence, section.consequences)))
     if not lines:
         return parts
     table = "\n".join(("| | what | before | after | |", "|---|---|---|---|---|", *map(_row, lines)))
     if len(lines) > ROWS:
         table = f"<details>\n<summary>{len(lines)} changes</summary>\n\n{table}\n\n</details>"
     return [*parts, table]
+
+
+def _consequence(each: Consequence) -> str:
+    return f"- {_SIGNS[each.weight]} **{each.weight}**: {_prose(words.consequence(each))}"
 
 
 def _row(line: Line) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from llmdgen.diff.problem import DiffError
 from llmdgen.diff.state import Facts, Key, State
-from llmdgen.diff.surroundings import allocation_facts, gateway_facts, helmfile_facts, scheduler_facts
+from llmdgen.diff.surroundings import allocation_facts, gateway_facts, helmfile_facts, release_facts, scheduler_facts
 from llmdgen.diff.workloads import workload_facts
 from llmdgen.diff.yaml import load
 
@@ -42,6 +42,7 @@ def state(name: str, target: str, files: Files) -> State:
         facts |= gateway_facts(trees["values/infra.yaml"])
         facts |= scheduler_facts(trees["values/gaie.yaml"], f"{files.place}/values/gaie.yaml")
         facts |= workload_facts(trees["values/ms.yaml"], release, _arguments(files))
+        facts = release_facts(release) | facts
     except RecursionError as error:
         raise DiffError(files.place, "a value is nested too deeply", "restore the file, or render it again") from error
     return State(name, target, _without_names(facts))

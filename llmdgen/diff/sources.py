@@ -11,6 +11,7 @@ from llmdgen.diff.fold import Side
 from llmdgen.diff.limits import ALL_BYTES, FILE_BYTES, FILES
 from llmdgen.diff.problem import DiffError
 from llmdgen.diff.reading import MARKS, Files, is_read
+from llmdgen.findings import SpecError
 
 if TYPE_CHECKING:
     from llmdgen.planning.model import Plan
@@ -19,13 +20,28 @@ _DEPTH = 6  # directories below the one that was named
 _TOO_MUCH = "name one rendered directory"
 
 
-def spec_side(path: str) -> Side:
-    """The targets of every spec in a file, rendered in memory. Raises SpecError where a spec cannot be planned."""
-    from llmdgen.api import draft, targets
+def spec_side(path: str, is_checked: bool = False) -> Side:
+    """The targets of every spec in a file, rendered in memory.
+
+    Raises SpecError where a spec cannot be planned, and where it `is_checked`, for what no render would pass.
+    """
+    from llmdgen.api import check, draft, targets
     from llmdgen.spec.load import load_all
 
+    _refuse_revision(path)
     plans = [draft(spec, instance_type) for spec in load_all(path) for instance_type in targets(spec)]
+    errors = [found for plan in plans if is_checked for found in check(plan) if found.is_error]
+    if errors:
+        raise SpecError(dict.fromkeys(errors))
     return plans_side(plans, path)
+
+
+def _refuse_revision(path: str) -> None:
+    revision, colon, file = path.partition(":")
+    if colon and not os.path.exists(path):
+        says = "a spec is read from disk, and revisions by what is rendered"
+        fix = f"write it beside: `git show {path} >{os.path.basename(file)}.old.yaml`, or compare {revision} itself"
+        raise DiffError(path, says, fix)
 
 
 def plans_side(plans: Iterable[Plan], path: str) -> Side:

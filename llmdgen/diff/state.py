@@ -21,6 +21,7 @@ SUBJECTS = ("deployment", "model", *ROLES, "sidecar", "scheduler", "pool", "gate
 TOPICS = (
     "release",
     "paths",
+    "suppressed",
     "name",
     "namespace",
     "workload",
@@ -51,6 +52,7 @@ TOPICS = (
     "annotation",
     "chart",
     "nodes",
+    "room",
     "total",
     "pod",
     "value",

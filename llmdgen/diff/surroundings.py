@@ -8,6 +8,8 @@ from llmdgen.diff.state import Facts, Key, fact, leaves, listing, mapping, named
 from llmdgen.diff.workloads import remaining, variable
 from llmdgen.diff.yaml import load
 
+# What becomes of requests while no scheduler is ready; the inferencepool chart writes it into the InferencePool.
+FAILURE_MODE = Key("pool", "parameter", "failureMode")
 BALANCER = "service.beta.kubernetes.io/aws-load-balancer-"
 
 
@@ -27,6 +29,8 @@ def scheduler_facts(tree: dict[str, Any], place: str) -> Facts:
         hub, name, tag = (str(image.pop(part)) for part in ("hub", "name", "tag"))
         facts[Key("scheduler", "image", "image")] = f"{hub}/{name}:{tag}"
     facts |= {Key("scheduler", "pod", f"image {path}"): value for path, value in leaves(image) if path}
+    if "failureMode" in picker:
+        facts[FAILURE_MODE] = fact(picker.pop("failureMode"))
     for name, value in mapping(taken(picker, "flags")).items():
         facts[Key("scheduler", "flag", f"--{name}")] = fact(value)
     for prefix, holder in (("", picker), ("tokenizer ", mapping(picker.get("sidecar")))):
@@ -53,10 +57,10 @@ def scheduler_facts(tree: dict[str, Any], place: str) -> Facts:
 
 
 def _plugins(picker: dict[str, Any], place: str) -> Facts:
-    """The EndpointPickerConfig that is in use, key by key; other configurations beside it as text."""
+    """The EndpointPickerConfig that is in use, key by key; others beside it are never read."""
     custom = mapping(taken(picker, "pluginsCustomConfig"))
-    used = custom.pop(str(picker.get("pluginsConfigFile", "")), None)
-    facts: Facts = {Key("scheduler", "parameter", name): fact(text) for name, text in custom.items()}
+    used = custom.get(str(picker.get("pluginsConfigFile", "")))
+    facts: Facts = {}
     if used is None:
         return facts
     config = load(used, f"{place}: plugins") if isinstance(used, str) else mapping(used)
@@ -92,6 +96,11 @@ def gateway_facts(tree: dict[str, Any]) -> Facts:
     service_type = taken(gateway, "service", "type")
     annotations = mapping(taken(gateway, "annotations"))
     proxy: dict[str, Any] = mapping(taken(gateway, "gatewayParameters"))
+    # Charts since v1.4.0 have the log below the provider, and the provider beside the class that says it already.
+    if (logging := taken(proxy, "istio", "accessLogging")) is not None:
+        proxy["accessLogging"] = logging
+    if gateway.get("provider") == found_class:
+        gateway.pop("provider", None)
     if gateway.get("enabled") is False:
         gateway.pop("enabled")
     objects = listing(taken(tree, "extraDeploy"))
@@ -112,7 +121,9 @@ def gateway_facts(tree: dict[str, Any]) -> Facts:
     for name, value in annotations.items():
         short = f"load balancer {name.removeprefix(BALANCER)}" if name.startswith(BALANCER) else f"annotation {name}"
         facts[Key("gateway", "annotation", short)] = fact(value)
-    facts |= {Key("gateway", "parameter", f"proxy {path}"): value for path, value in leaves(proxy) if path}
+    facts |= {
+        Key("gateway", "parameter", f"proxy {path}"): value for path, value in leaves(proxy) if path and value != "{}"
+    }
     facts |= {Key("gateway", "value", f"values/infra.yaml extraDeploy {path}"): value for path, value in rest}
     facts |= {
         Key("gateway", "value", f"values/infra.yaml gateway.{path}"): value
@@ -146,6 +157,22 @@ def helmfile_facts(tree: dict[str, Any]) -> Facts:
     return facts
 
 
+def release_facts(name: str) -> Facts:
+    """What follows of an llm-d release, and no file of a target says: the version of vLLM, and what its chart takes
+    where the values are silent. Nothing of a release that is not known."""
+    from llmdgen.facts.catalogue import release, release_names
+
+    if name not in release_names():
+        return {}
+    found = release(name)
+    return {Key("deployment", "release", "vLLM"): found.vllm, FAILURE_MODE: found.pool_failure_mode}
+
+
+def tier_name(tier: str) -> str:
+    """What a cache tier's size is called: storage is one for all pods, the others are each pod's own."""
+    return f"{tier} cache, of all pods together" if tier == "storage" else f"{tier} cache of a pod"
+
+
 def allocation_facts(tree: dict[str, Any]) -> Facts:
     """allocation.yaml: what the deployment takes. Sizes that the values state too are left to them."""
     facts: Facts = {
@@ -163,14 +190,16 @@ def allocation_facts(tree: dict[str, Any]) -> Facts:
         facts[Key(role, "total", "GPUs of a pod")] = fact(sizes.get("gpusPerPod"))
         facts[Key(role, "total", "pods on a node")] = fact(sizes.get("podsPerNode"))
         for tier, size in mapping(sizes.get("cacheTiers")).items():
-            facts[Key(role, "cache", f"{tier} cache of a pod")] = fact(size)
+            facts[Key(role, "cache", tier_name(str(tier)))] = fact(size)
     for pool in map(mapping, listing(tree.get("nodes"))):
         name = str(pool.get("instanceType"))
         nodes, gpus = pool.get("nodes"), mapping(pool.get("gpus"))
         facts[Key("capacity", "nodes", f"{name} nodes")] = fact(nodes)
         used, of = gpus.get("used"), gpus.get("of")
         if isinstance(used, int) and isinstance(of, int):
-            facts[Key("capacity", "total", f"free GPUs on {name}")] = of - used
+            facts[Key("capacity", "room", name)] = of
+    for each in map(mapping, listing(tree.get("suppressed"))):
+        facts[Key("deployment", "suppressed", f"suppressed finding {each.get('code')}")] = fact(each.get("reason"))
     total = mapping(tree.get("total"))
     for key, name in (("pods", "pods"), ("gpus", "GPUs"), ("efa", "EFA interfaces")):
         facts[Key("capacity", "total", name)] = fact(total.get(key))

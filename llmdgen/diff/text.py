@@ -5,9 +5,11 @@ from __future__ import annotations
 
 from llmdgen.diff import words
 from llmdgen.diff.fold import Difference, Line, Section
+from llmdgen.diff.shown import shown
+from llmdgen.diff.step import Consequence
 
 _RED, _GREEN, _YELLOW, _BOLD, _PLAIN = "\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[1m", "\x1b[0m"
-_WEIGHTS = {"breaks": _RED, "interrupts": _YELLOW, "costs": _YELLOW, "note": ""}
+_WEIGHTS = {"breaks": _RED, "exposes": _RED, "interrupts": _YELLOW, "costs": _YELLOW, "note": ""}
 
 
 def write(found: Difference, colour: bool = False) -> str:
@@ -20,10 +22,13 @@ def write(found: Difference, colour: bool = False) -> str:
         lines = []
         for each in found.lone:
             mark, tint, what = ("+", _GREEN, "added") if each.is_added else ("-", _RED, "removed")
-            lines.append(_tinted(f"{mark} {printable(words.lone(each))}: {what}", tint, colour))
+            about = f" ({printable(each.what)})" if each.what else ""
+            lines.append(_tinted(f"{mark} {printable(words.lone(each))}: {what}{about}", tint, colour))
+        if (removal := words.removal(found)) is not None:
+            lines.append(_consequence(removal, colour))
         blocks.append("\n".join(lines))
     for section in found.sections:
-        if words.lines(section) or section.consequences:
+        if shown(section) or section.consequences:
             blocks.append("\n".join(_section(section, colour)))
     return "\n\n".join(blocks) + "\n"
 
@@ -35,11 +40,12 @@ def printable(text: str) -> str:
 
 def _section(section: Section, colour: bool) -> list[str]:
     lines = [_tinted(f"{printable(words.heading(section))}:", _BOLD, colour)]
-    lines += [_change(line, colour) for line in words.lines(section)]
-    for each in section.consequences:
-        says = f"  => {each.weight}: {printable(words.consequence(each))}"
-        lines.append(_tinted(says, _WEIGHTS[each.weight], colour))
-    return lines
+    lines += [_change(line, colour) for line in shown(section)]
+    return [*lines, *(_consequence(each, colour) for each in section.consequences)]
+
+
+def _consequence(each: Consequence, colour: bool) -> str:
+    return _tinted(f"  => {each.weight}: {printable(words.consequence(each))}", _WEIGHTS[each.weight], colour)
 
 
 def _change(line: Line, colour: bool) -> str:

@@ -9,6 +9,7 @@ from llmdgen.diff.state import Value
 from llmdgen.diff.yaml import compact
 
 LONGEST = 120  # characters of a value; start scripts and JSON can be pages
+LONGEST_GROUP = 400  # of a thing that is new or gone
 
 
 def subject(line: Line) -> str:
@@ -32,15 +33,16 @@ def value(given: Value) -> str:
 def pair(line: Line) -> tuple[str, str]:
     """Old and new, each short enough for a line; of long ones the part that differs."""
     old, new = ("" if each is None else value(each) for each in (line.old, line.new))
-    if max(len(old), len(new)) <= LONGEST:
+    longest = LONGEST_GROUP if line.topic == "group" else LONGEST
+    if max(len(old), len(new)) <= longest:
         return old, new
     start = next((at for at, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), min(len(old), len(new)))
     start = max(0, start - 20) if old and new else 0
-    return _cut(old, start), _cut(new, start)
+    return _cut(old, start, longest), _cut(new, start, longest)
 
 
-def _cut(text: str, start: int) -> str:
-    part = text[start : start + LONGEST - 6]
+def _cut(text: str, start: int, longest: int) -> str:
+    part = text[start : start + longest - 6]
     before, after = "..." if start and part else "", "..." if start + len(part) < len(text) else ""
     return f"{before}{part}{after}"
 
@@ -58,15 +60,6 @@ def delta(line: Line) -> str:
 def consequence(given: Consequence) -> str:
     """A consequence with its roles in place."""
     return given.says.replace("{roles}", " and ".join(given.roles))
-
-
-def lines(section: Section) -> list[Line]:
-    """The changes that a reader needs beside the sizes, which have the totals and a target's own nodes."""
-    return [
-        line
-        for line in section.lines
-        if line.subjects != ("capacity",) or (line.topic == "nodes" and None in (line.old, line.new))
-    ]
 
 
 def sizes(found: Difference) -> list[tuple[str, tuple[str, ...], str]]:
@@ -88,6 +81,15 @@ def heading(section: Section) -> str:
 def lone(each: Lone) -> str:
     """`chat on p5.48xlarge`."""
     return f"{each.name} on {each.target}"
+
+
+def removal(found: Difference) -> Consequence | None:
+    """What a directory that is gone does to what was deployed from it: nothing."""
+    if all(each.is_added for each in found.lone):
+        return None
+    return Consequence(
+        "costs", "what was deployed from a removed directory runs on until `helmfile destroy` in it, as it was"
+    )
 
 
 def nothing(found: Difference) -> str:

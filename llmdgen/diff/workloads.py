@@ -33,6 +33,8 @@ def workload_facts(tree: dict[str, Any], release: str, argv: dict[str, tuple[str
         facts[Key("model", "secret", "Secret")] = fact(model.pop("authSecretName"))
     served = str(model.get("name", ""))
     mount = str(model.get("mountPath", ""))
+    if "size" in model:
+        facts[Key("model", "model", "size")] = _quantity("memory", model.pop("size"))
     facts |= {Key("model", "model", path): value for path, value in leaves(model) if path}
     for path, value in leaves(mapping(taken(tree, "routing"))):
         name = path.removeprefix("proxy.")
@@ -88,6 +90,10 @@ def _role(role: str, values: dict[str, Any], release: str, argv: tuple[str, ...]
     for path, value in leaves(taken(values, "monitoring") or {}):
         if path:
             facts[Key(role, "value", f"{FILE} {role}.monitoring.{path}")] = value
+    # The chart writes these on the workload itself, `podAnnotations` on its pods.
+    for path, value in leaves(taken(values, "annotations") or {}):
+        if path:
+            facts[Key(role, "value", f"{FILE} {role}.annotations.{path}")] = value
     # Whatever else stands here goes into the pods.
     facts |= {
         Key(role, "pod", f"{FILE} {role}.{path}"): value for path, value in leaves(values) if path and value != "{}"

@@ -5,7 +5,7 @@ Memory is in the unit that the field's name says; nothing here is computed from 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -159,6 +159,7 @@ class Release(Fact, frozen=True, kw_only=True):
     images: dict[str, str]
     charts: dict[str, Chart]
     scheduler_flags: dict[str, str] = {}
+    pool_failure_mode: Literal["FailClose", "FailOpen"]  # of the inferencepool chart, where its values do not say it
     prerequisites: dict[str, Any]
     packages: dict[str, str]
     notes: tuple[str, ...] = ()

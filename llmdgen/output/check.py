@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import os
 from enum import StrEnum
+from shlex import quote
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from llmdgen.output.lock import LOCK_NAME, Entry, Lock, digest, dump
 from llmdgen.output.tree import Rendered, merged, read_file, read_lock, wanted
+
+MOST_LINES = 100  # of the diff of a file
+MOST_LINES_OF_ONE = 20  # where only one side has it
+LONGEST_LINE = 300
 
 
 class Kind(StrEnum):
@@ -22,7 +27,10 @@ class Kind(StrEnum):
 
 
 class Difference(Struct, frozen=True):
-    """A file that is not what the spec gives: why, the unified diff from the disk to the spec, and what mends it."""
+    """A file that is not what the spec gives: why, the unified diff from the disk to the spec, and what mends it.
+
+    Of a long diff the beginning is there, and how much more there is.
+    """
 
     kind: Kind
     path: str
@@ -54,14 +62,29 @@ def compare(out: str, name: str, rendered: dict[str, Rendered], command: str, wh
             target = path.partition("/")[0]
             reason = _why(old.targets.get(target), rendered[target])
             differences.append(_changed(shown, there, files[path], owned.get(path), reason, command))
+    if not old.targets and any(each.kind is Kind.FOREIGN for each in differences):
+        lock = _without_lock(root, command)
+        return [lock, *(_unknown(each, lock.mend) if each.kind is Kind.FOREIGN else each for each in differences)]
     return differences or _lock_alone(root, old, new, command)
+
+
+def _without_lock(root: str, command: str) -> Difference:
+    """Without a lock nothing is known to be llmdgen's, and all that differs is in the way."""
+    path = os.path.join(root, LOCK_NAME)
+    says = "no such file, so that of the files beside it none is known to be llmdgen's"
+    mend = f"git restore {quote(path)} && {command}; where it has none: mv {quote(root)} {quote(root)}.old && {command}"
+    return Difference(Kind.MISSING, path, says, "", mend)
+
+
+def _unknown(found: Difference, mend: str) -> Difference:
+    return structs.replace(found, says="it differs, and no lock says who wrote it", mend=mend)
 
 
 def _orphaned(path: str, there: bytes, is_untouched: bool, command: str) -> Difference:
     if is_untouched:
         says, mend = "an earlier render wrote it, and the spec no longer gives it", command
     else:
-        says, mend = "the spec no longer gives it, and it was edited by hand", f"rm {path}, then {command}"
+        says, mend = "the spec no longer gives it, and it was edited by hand", f"rm {quote(path)} && {command}"
     return Difference(Kind.ORPHANED, path, says, _diff(path, there, None), mend)
 
 
@@ -69,9 +92,13 @@ def _changed(path: str, there: bytes, given: bytes, seal: str | None, reason: st
     diff = _diff(path, there, given)
     if seal is None:
         says = "llmdgen did not write it, and will not replace it"
-        return Difference(Kind.FOREIGN, path, says, diff, f"move {path} away, then {command}")
+        return Difference(Kind.FOREIGN, path, says, diff, f"mv {quote(path)} {quote(path + '.theirs')} && {command}")
     if digest(there) == seal:
         return Difference(Kind.STALE, path, reason, diff, command)
+    if there.replace(b"\r\n", b"\n") == given:
+        says = "its line breaks are CRLF, and all else is right"
+        fix = "keep git from changing them (`* text eol=lf` in .gitattributes of the output directory)"
+        return Difference(Kind.EDITED, path, says, "", f"{fix}, then {command}")
     says = "changed since it was rendered"
     if digest(given) != seal:
         says += f"; {reason}"
@@ -109,12 +136,20 @@ def _lock_alone(root: str, old: Lock, new: Lock, command: str) -> list[Differenc
 
 
 def _diff(path: str, there: bytes | None, given: bytes | None) -> str:
-    """The unified diff from the disk to what the spec gives."""
+    """The unified diff from the disk to what the spec gives, no longer than somebody reads."""
     from difflib import unified_diff
 
     before, after = (_lines(data) for data in (there, given))
     names = (path if there is not None else os.devnull, path if given is not None else os.devnull)
-    return "".join(unified_diff(before, after, *names))
+    lines = [_short(line) for line in unified_diff(before, after, *names)]
+    most = MOST_LINES if None not in (there, given) else MOST_LINES_OF_ONE
+    if len(lines) > most + 1:
+        lines[most:] = [f"... {len(lines) - most} more lines\n"]
+    return "".join(lines)
+
+
+def _short(line: str) -> str:
+    return line if len(line) <= LONGEST_LINE else f"{line[:LONGEST_LINE]}...\n"
 
 
 def _lines(data: bytes | None) -> list[str]:

@@ -10,7 +10,7 @@ from llmdgen.planning.quantities import GIB
 
 def allocation(plan: Plan) -> dict[str, Any]:
     """Replicas, pods, nodes, GPUs, EFA interfaces, cpu, memory and KV cache of each role, and the nodes together."""
-    return {
+    found = {
         "name": plan.spec.name,
         "target": plan.target,
         "release": plan.release.name,
@@ -33,6 +33,8 @@ def allocation(plan: Plan) -> dict[str, Any]:
             "efa": sum(pool.efa_used for pool in plan.pools),
         },
     }
+    silenced = [{"code": each.code, "reason": each.reason} for each in plan.spec.spec.suppress]
+    return {**found, "suppressed": silenced} if silenced else found
 
 
 def _role(plan: Plan, role: RolePlan) -> dict[str, Any]:

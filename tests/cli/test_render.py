@@ -154,6 +154,18 @@ def test_check_tells_every_kind_apart_writes_nothing_and_exits_2(llmdgen: Llmdge
     assert tree(Path("out dir")) == before
 
 
+def test_check_finds_the_directory_of_a_spec_that_was_renamed(llmdgen: Llmdgen, spec: Path) -> None:
+    llmdgen("render", "chat.yaml")
+    spec.write_text(SPEC.replace("name: chat", "name: talk"))
+    llmdgen("render", "chat.yaml")
+    answer = llmdgen("render", "chat.yaml", "--check")
+    assert answer.code == 2
+    assert "rendered/chat: orphaned: no spec has this name any more" in answer.out
+    assert answer.out.endswith("1 difference; nothing was written\n")
+    shutil.rmtree("rendered/chat")
+    assert llmdgen("render", "chat.yaml", "--check").code == 0
+
+
 def test_check_of_a_spec_with_errors_exits_1(llmdgen: Llmdgen, spec: Path) -> None:
     spec.write_text(SPEC.replace("path: pd", "path: dp"))
     assert llmdgen("render", "chat.yaml", "--check").code == 1

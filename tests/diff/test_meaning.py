@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from llmdgen.diff.fold import difference
 from llmdgen.diff.text import write
 
-from .conftest import PD, changed, compared
+from .conftest import PD, changed, compared, side
 
 HERE = Path(__file__).parent
 LMCACHE = {"connector": "lmcache", "size": "50Gi"}
@@ -39,6 +40,15 @@ CROSS_ZONE = {
 }
 RESERVED = [{"key": "reserved", "operator": "Equal", "value": "inference", "effect": "NoSchedule"}]
 SIXTEEN_RANKS = {"tensor": 1, "data": 32, "dataLocal": 8, "workers": 4, "expert": True}
+
+RANGES = {"service.beta.kubernetes.io/load-balancer-source-ranges": "198.51.100.0/24"}
+SILENT = [{"code": "MOD016", "reason": "known, and measured"}]
+WHAT = (
+    "llm-d v0.5.1, pd-disaggregation, openai/gpt-oss-120b, prefill 4 x TP1, decode 1 x TP4, "
+    "gateway istio with an internal load balancer"
+)
+ON_A_CLAIM = changed(PD, {"spec.model.uri": "pvc://models/gpt-oss-120b"})
+OVER_TCP = changed(PD, {"spec.transfer": {"backend": "UCX"}, "spec.decode.efa": 0, "spec.prefill.efa": 0})
 
 CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "more-decode-replicas": (PD, {"spec.decode.replicas": 2}),
@@ -84,6 +94,19 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "label": (PD, {"spec.values.ms": {"modelArtifacts": {"labels": {"team": "search"}}}}),
     "value-without-a-name": (PD, {"spec.values.ms": {"accelerator": {"type": "cpu"}}}),
     "transfer-backend": (PD, {"spec.transfer": {"backend": "UCX"}}),
+    "transfer-backend-back": (OVER_TCP, {"spec.transfer": None, "spec.decode.efa": None, "spec.prefill.efa": None}),
+    "release": (PD, {"spec.release": "v0.6.0"}),
+    "suppressed-finding": (PD, {"spec.suppress": SILENT}),
+    "instance-type-of-a-role": (PD, {"spec.prefill.instanceType": "p5en.48xlarge"}),
+    "more-replicas-of-other-size": (PD, {"spec.decode": {"replicas": 4, "parallelism": {"tensor": 2}}}),
+    "load-balancer-for-some": (PD, {"spec.gateway.loadBalancer": {"scheme": "internet-facing", "annotations": RANGES}}),
+    "access-log": (PD, {"spec.values.infra": {"gateway": {"gatewayParameters": {"accessLogging": True}}}}),
+    "failure-mode": (PD, {"spec.values.gaie": {"inferenceExtension": {"failureMode": "FailOpen"}}}),
+    "annotation-of-the-workload": (PD, {"spec.values.ms": {"decode": {"annotations": {"a.b/c": "d"}}}}),
+    "another-claim": (ON_A_CLAIM, {"spec.model.uri": "pvc://weights/gpt-oss-120b"}),
+    "namespace-with-a-claim": (ON_A_CLAIM, {"metadata.namespace": "serving"}),
+    "tier-removed": (TIERED, {"spec.cache.storage": None}),
+    "precise-routing": (TIERED, {"spec.path": "precise-prefix-cache", "spec.cache": None}),
     "hash-seed": (TIERED, {"spec.engine.env": {"PYTHONHASHSEED": "7"}}),
     "storage-size": (TIERED, {"spec.cache.storage.size": "36Ti"}),
     "tier-connector": (TIERED, {"spec.cache": {"cpu": {"connector": "offloading", "size": "50Gi"}}}),
@@ -140,7 +163,8 @@ def test_targets_that_one_side_lacks_are_a_line_each() -> None:
     assert write(compared(both, other)) == (
         "size of chat on p5en.48xlarge: gone, it had nodes 1, GPUs 8, EFA interfaces 16, pods 5\n"
         "size of chat on p6-b200.48xlarge: new, nodes 1, GPUs 8, EFA interfaces 8, pods 5\n\n"
-        "- chat on p5en.48xlarge: removed\n+ chat on p6-b200.48xlarge: added\n"
+        f"- chat on p5en.48xlarge: removed ({WHAT})\n+ chat on p6-b200.48xlarge: added ({WHAT})\n"
+        "  => costs: what was deployed from a removed directory runs on until `helmfile destroy` in it, as it was\n"
     )
 
 
@@ -153,3 +177,16 @@ def test_a_change_of_six_targets_is_said_once() -> None:
     assert text.startswith("size of chat on p4d.24xlarge: nodes 2 -> 3, GPUs 16 -> 24")
     same = write(compared(six, changed(six, {"spec.decode.args.max-num-seqs": 64}))).partition("\n")[0]
     assert same == f"size of chat on {', '.join(types)}: as before"
+
+
+def test_the_only_target_of_a_deployment_among_others_is_compared_whatever_it_is_called() -> None:
+    other = side(changed(PD, {"metadata.name": "talk"}))
+    moved = changed(PD, {"spec.instanceTypes": ["p5en.48xlarge"]})
+    text = write(difference({**side(PD), **other}, {**side(moved), **other}))
+    assert "  ~ prefill, decode instance type: p5.48xlarge -> p5en.48xlarge" in text
+    assert "removed" not in text
+    assert "talk" not in text
+
+
+def test_a_size_written_in_another_unit_is_the_same_size() -> None:
+    assert compared(changed(PD, {"spec.model.size": "250Gi"}), changed(PD, {"spec.model.size": "256000Mi"})).is_empty

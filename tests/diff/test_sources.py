@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from .conftest import PD, changed, write_tree
+from .test_meaning import WHAT
 
 Llmdgen = Callable[..., tuple[int, str, str]]
 TWO = changed(PD, {"spec.instanceTypes": ["p5.48xlarge", "p5en.48xlarge"]})
@@ -127,6 +128,56 @@ def test_revisions_specs_and_directories_are_compared_with_each_other(repository
 
 
 @needs_git
+def test_a_revision_alone_is_compared_with_the_disk(repository: Llmdgen) -> None:
+    assert repository("diff", "HEAD") == (0, SAME.format("1 target"), "")
+    code, out, _ = repository("diff", "main")
+    assert code == 2
+    assert "  - decode --max-num-seqs: 64\n" in out
+
+
+@needs_git
+def test_a_revision_beside_a_directory_is_read_at_that_directory(llmdgen: Llmdgen) -> None:
+    git("init", "-qb", "main")
+    write_tree(Path("rendered"), changed(PD, {"metadata.name": "talk"}))
+    commit(PD)
+    assert llmdgen("diff", "HEAD", "rendered/chat") == (0, SAME.format("1 target"), "")
+    assert llmdgen("diff", "rendered/talk/p5.48xlarge", "HEAD") == (0, SAME.format("1 target"), "")
+
+
+@needs_git
+def test_a_spec_beside_a_tree_is_compared_with_its_own_deployments(llmdgen: Llmdgen) -> None:
+    git("init", "-qb", "main")
+    write_tree(Path("rendered"), changed(PD, {"metadata.name": "talk"}))
+    commit(TWO)
+    both = spec_file("two.yaml", TWO)
+    assert llmdgen("diff", "rendered", both) == (0, SAME.format("2 targets"), "")
+    code, out, _ = llmdgen("diff", "HEAD", spec_file("one.yaml", PD))
+    assert code == 2
+    assert "- chat on p5en.48xlarge: removed" in out
+    assert "talk" not in out
+
+
+@needs_git
+def test_a_spec_of_a_revision_is_said_not_to_be_read(repository: Llmdgen) -> None:
+    code, _, err = repository("diff", "main:a.yaml", spec_file("b.yaml", PD))
+    assert (code, err.partition(" (fix: ")[0]) == (
+        1,
+        "main:a.yaml: error: a spec is read from disk, and revisions by what is rendered",
+    )
+    code, _, err = repository("diff", "main..side", "--", "b.yaml")
+    assert code == 1
+    assert err.endswith("name the rendered directory after --)\n")
+
+
+def test_a_new_spec_that_no_render_would_pass_is_an_error(llmdgen: Llmdgen) -> None:
+    wrong = spec_file("wrong.yaml", changed(PD, {"spec.decode.parallelism.tensor": 5}))
+    code, out, err = llmdgen("diff", spec_file("a.yaml", PD), wrong)
+    assert (code, out) == (1, "")
+    assert "wrong.yaml:1:" in err
+    assert llmdgen("diff", wrong, "a.yaml")[0] in (1, 2)
+
+
+@needs_git
 def test_nothing_is_checked_out_and_the_index_stays(repository: Llmdgen) -> None:
     index = Path(".git/index").read_bytes()
     Path("rendered/chat/p5.48xlarge/helmfile.yaml").write_text("edited: true\n")
@@ -164,7 +215,7 @@ def test_a_target_of_one_revision_is_added(llmdgen: Llmdgen) -> None:
     git("commit", "-qm", "start")
     commit(PD)
     size = "size of chat on p5.48xlarge: new, nodes 1, GPUs 8, EFA interfaces 32, pods 5\n\n"
-    assert llmdgen("diff", "HEAD~1..HEAD") == (2, f"{size}+ chat on p5.48xlarge: added\n", "")
+    assert llmdgen("diff", "HEAD~1..HEAD") == (2, f"{size}+ chat on p5.48xlarge: added ({WHAT})\n", "")
 
 
 @needs_git

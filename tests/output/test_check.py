@@ -83,13 +83,16 @@ def test_a_file_no_longer_made_is_orphaned(out: Path) -> None:
 def test_an_orphan_with_edits_has_to_be_removed_by_hand(out: Path) -> None:
     (out / "chat/p5/b.yaml").write_text("b: 2\n")
     found = only(out, rendered({"a.yaml": "a: 1\n"}))
-    assert (found.kind, found.mend) == (Kind.ORPHANED, f"rm {out}/chat/p5/b.yaml, then {COMMAND}")
+    assert (found.kind, found.mend) == (Kind.ORPHANED, f"rm {out}/chat/p5/b.yaml && {COMMAND}")
 
 
 def test_a_file_of_somebody_else_in_the_way_is_not_ours(out: Path) -> None:
     (out / "chat/p5/c.yaml").write_text("mine\n")
     found = only(out, rendered({"a.yaml": "a: 1\n", "b.yaml": "b: 1\n", "c.yaml": "c: 1\n"}))
-    assert (found.kind, found.mend) == (Kind.FOREIGN, f"move {out}/chat/p5/c.yaml away, then {COMMAND}")
+    assert (found.kind, found.mend) == (
+        Kind.FOREIGN,
+        f"mv {out}/chat/p5/c.yaml {out}/chat/p5/c.yaml.theirs && {COMMAND}",
+    )
 
 
 def test_a_lock_that_is_gone_is_missing_though_the_files_are_right(out: Path) -> None:
@@ -126,3 +129,27 @@ def test_a_link_is_refused_rather_than_read(out: Path) -> None:
     (out / "chat/p5/a.yaml").symlink_to("/etc/passwd")
     with pytest.raises(OutputError, match="OUT003"):
         differences(out, rendered({"a.yaml": "a: 1\n"}))
+
+
+def test_without_a_lock_what_differs_is_nobodys_and_the_lock_mends_it(out: Path) -> None:
+    (out / "chat" / LOCK_NAME).unlink()
+    lock, file = differences(out, rendered({"a.yaml": "a: 2\n", "b.yaml": "b: 1\n"}))
+    assert (lock.kind, lock.path) == (Kind.MISSING, f"{out}/chat/{LOCK_NAME}")
+    assert lock.mend.startswith(f"git restore {out}/chat/{LOCK_NAME} && {COMMAND}; ")
+    assert (file.kind, file.mend) == (Kind.FOREIGN, lock.mend)
+
+
+def test_line_breaks_that_git_made_are_said_to_be_all_that_differs(out: Path) -> None:
+    (out / "chat/p5/a.yaml").write_bytes(b"a: 1\r\n")
+    found = only(out, rendered({"a.yaml": "a: 1\n", "b.yaml": "b: 1\n"}))
+    assert (found.kind, found.says, found.diff) == (Kind.EDITED, "its line breaks are CRLF, and all else is right", "")
+    assert found.mend.endswith(f", then {COMMAND}")
+
+
+def test_a_diff_is_no_longer_than_somebody_reads(out: Path) -> None:
+    many = "".join(f"{number}: {'x' * 400}\n" for number in range(500))
+    changed, new = differences(out, rendered({"a.yaml": many, "b.yaml": "b: 1\n", "c.yaml": many}))
+    assert changed.diff.count("\n") == 101
+    assert changed.diff.endswith("\n... 404 more lines\n")
+    assert new.diff.count("\n") == 21
+    assert max(map(len, changed.diff.splitlines())) == 303
