@@ -343,6 +343,8 @@ def _fewer_gpus(plan: Plan, role: RolePlan) -> str:
     replicas = role.size.replicas * -(-role.size.data // local)
     if "wide-ep" in plan.paths:
         return f"set dataLocal: {local}, which makes {-(-role.size.data // local)} pods of {role.size.data} ranks"
+    if ("spec", role.name, "parallelism", "dataLocal") in plan.spec.places:
+        return f"set dataLocal: {local} and data: {local}, and replicas: {replicas} for the same ranks"
     return f"set data: {local} or less, and replicas: {replicas} for the same ranks"
 
 

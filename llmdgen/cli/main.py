@@ -24,7 +24,7 @@ COMMANDS = {
     "init": ("init", "Print a commented spec to start from."),
     "explain": ("explain", "Explain a diagnostic, a vLLM flag, an instance type or a model."),
     "list": ("listing", "List paths, instance types, models or releases."),
-    "schema": ("schema", "Print the JSON Schema of a spec."),
+    "schema": ("schema", "Print the JSON Schema of a spec, or of what a command prints."),
     "diff": ("diff", "Say what changed in meaning between specs, rendered trees or git revisions."),
     "upgrade": ("upgrade", "Rewrite specs for a later llm-d release and show what changes."),
     "verify": ("verify", "Run helmfile and helm on rendered directories and check the manifests."),

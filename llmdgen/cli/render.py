@@ -68,7 +68,7 @@ def command(
         with alone(out):
             differs, wrong = 0, _write(out, made)
     findings += wrong
-    report(findings)
+    report(work.in_order_of(specs, findings))
     if any(found.is_error for found in findings):
         return status.ERROR
     return status.DIFFERS if differs else status.OK

@@ -28,23 +28,27 @@ def command(specs: tuple[str, ...], instance_types: tuple[str, ...], form: str, 
     read, findings = work.read(specs)
     findings += making.shared_names(read)
     plans: list[Plan] = []
+    silenced: list[tuple[Located, str]] = []
     for spec, names in zip(read, options.chosen(read, instance_types), strict=True):
         done = work.plan(spec, names)
         findings += done.findings
+        reasons = {each.code: each.reason for each in spec.spec.suppress}
+        silenced += [(each, reasons[each.finding.code]) for each in done.silenced]
         plans += done.plans
     unasked = ""
     if engine:
         asked, unasked = _ask(plans)
         findings += asked
-    once = list(dict.fromkeys(findings))
+    once = work.in_order_of(specs, findings)
     number = {each: sum(found.finding.severity is each for found in once) for each in Severity}
     if form == "text":
         report(once, notes=True)
-        say(", ".join([count(len(read), "spec"), *(count(number[each], each.value) for each in Severity)]))
+        total = ", ".join([count(len(read), "spec"), *(count(number[each], each.value) for each in Severity)])
+        say(total + (", and --strict fails for warnings" if strict and number[Severity.WARNING] else ""))
     else:
         from llmdgen.report.formats import write
 
-        click.echo(write(form, once), nl=False)
+        click.echo(write(form, once, silenced), nl=False)
     if unasked:
         complain(f"llmdgen: error: --engine: {unasked}")
         return status.ERROR
