@@ -18,7 +18,7 @@ from llmdgen.output.undisturbed import alone
 from llmdgen.spec.model import Spec
 
 
-@click.command()
+@click.command(epilog="Exit codes: 0 done; with --check 0 the same, 2 differs; 1 an error; 64 wrong usage.")
 @options.SPEC_FILES
 @options.OUTPUT
 @options.instance_types()

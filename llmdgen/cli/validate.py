@@ -10,7 +10,7 @@ from llmdgen.findings import Located, Severity
 from llmdgen.planning.model import Plan
 
 
-@click.command()
+@click.command(epilog="Exit codes: 0 no error, and with --strict no warning; 1 else; 64 wrong usage.")
 @options.SPEC_FILES
 @options.instance_types()
 @click.option(
@@ -24,7 +24,10 @@ from llmdgen.planning.model import Plan
 @click.option("--strict", is_flag=True, help="Exit 1 for warnings too.")
 @click.option("--engine", is_flag=True, help="Ask the installed vLLM and NIXL too; takes seconds. Needs llmdgen[vllm].")
 def command(specs: tuple[str, ...], instance_types: tuple[str, ...], form: str, strict: bool, engine: bool) -> int:
-    """Run every check on specs and write nothing."""
+    """Run every check on specs and write nothing.
+
+    A SPEC is a file, or - for standard input. Findings stand file by file, each file's in its own order.
+    """
     read, findings = work.read(specs)
     findings += making.shared_names(read)
     plans: list[Plan] = []
