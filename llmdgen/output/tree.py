@@ -56,8 +56,7 @@ def read_lock(root: str) -> Lock:
     try:
         return Lock() if data is None else parse(data)
     except LockError as error:
-        fix = "restore it from version control, or remove it to disown the files beside it"
-        raise OutputError([refusal(rules.BAD_LOCK, path, str(error), fix)]) from error
+        raise OutputError([refusal(rules.BAD_LOCK, path, str(error), error.fix)]) from error
 
 
 def read_file(out: str, name: str, path: str) -> bytes | None:

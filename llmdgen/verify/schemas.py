@@ -73,7 +73,7 @@ def check(manifests: Iterable[Manifest], crds: Path | None) -> list[Problem]:
             without.setdefault((manifest.api_version, manifest.kind), manifest)
         else:
             problems.extend(found)
-    fix = "give its CRD with --crds" if _installed() else "install llmdgen[verify]"
+    fix = "give its CRD with --crds" if _installed() else "pip install kubernetes-validate jsonschema pyyaml"
     for (version, kind), manifest in without.items():
         others = sorted({each for each, of_kind in served if of_kind == kind})
         if others and version.partition("/")[0] in {each.partition("/")[0] for each in others}:

@@ -230,7 +230,9 @@ def test_the_module_runs_as_the_console_script_does() -> None:
 
 @pytest.mark.parametrize("arguments", [["validate", str(EXAMPLE)], ["explain", "EFA003"], ["verify", "--help"]])
 def test_python_without_docstrings_runs_every_check(arguments: list[str]) -> None:
-    done = subprocess.run([sys.executable, "-OO", "-m", "llmdgen", *arguments], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-OO", "-m", "llmdgen", *arguments], cwd=ROOT, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr
 
 
