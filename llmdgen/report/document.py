@@ -26,7 +26,9 @@ def from_here(path: str) -> str:
     if not path or "\0" in path:
         return path
     short = os.path.normpath(path)
-    if os.path.isabs(short):
-        here = os.getcwd().rstrip(os.sep) + os.sep
-        return short.removeprefix(here)
-    return short if os.path.realpath(short) == os.path.realpath(path) else path
+    try:
+        if os.path.isabs(short):
+            return short.removeprefix(os.getcwd().rstrip(os.sep) + os.sep)
+        return short if os.path.realpath(short) == os.path.realpath(path) else path
+    except FileNotFoundError:  # the working directory is gone
+        return path

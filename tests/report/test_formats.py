@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -110,6 +111,16 @@ def test_hosts_get_names_as_the_repository_has_them(form: str, named: str, repor
 def test_an_absolute_name_below_the_working_directory_is_a_relative_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir("/usr")
     assert "file=bin/a.yaml," in write("github", [Located(ERROR.finding, Place("/usr/bin/a.yaml", 1, 1))])
+
+
+def test_a_working_directory_that_is_gone_is_no_reason_to_lose_a_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    for named in ("/usr/a.yaml", "./a.yaml"):
+        assert f"file={named}," in write("github", [Located(ERROR.finding, Place(named, 1, 1))])
 
 
 def test_github_commands_escape_as_the_runner_unescapes() -> None:
