@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from llmdgen.findings import Located, Severity, SpecError
+from llmdgen.findings import Located, SpecError
 from llmdgen.planning.model import Plan
 from llmdgen.spec.model import Spec
 
@@ -48,6 +48,18 @@ def draft(spec: Spec, instance_type: str) -> Plan:
 
 def check(decided: Plan) -> tuple[Located, ...]:
     """What the checks say of a plan, suppressed findings left out, in the order of the file."""
+    silenced = {each.code for each in decided.spec.spec.suppress}
+    return tuple(each for each in _judge(decided) if each.is_error or each.finding.code not in silenced)
+
+
+def suppressed(decided: Plan) -> tuple[Located, ...]:
+    """What `check` leaves out because the spec suppresses it, in the order of the file."""
+    silenced = {each.code for each in decided.spec.spec.suppress}
+    found = _judge(decided) if silenced else ()
+    return tuple(each for each in found if not each.is_error and each.finding.code in silenced)
+
+
+def _judge(decided: Plan) -> tuple[Located, ...]:
     from llmdgen.checks import load_plan_checks
     from llmdgen.checks.registry import run
 
@@ -55,11 +67,9 @@ def check(decided: Plan) -> tuple[Located, ...]:
     from llmdgen.checks.engine import engine_findings
 
     spec = decided.spec
-    silenced = {each.code for each in spec.spec.suppress}
     found = [
         Located(finding, spec.locate(finding.at, finding.on_key))
         for finding in dict.fromkeys((*run(decided), *engine_findings(decided)))
-        if finding.severity is Severity.ERROR or finding.code not in silenced
     ]
     return tuple(sorted(found, key=lambda each: (each.place, each.finding.code)))
 

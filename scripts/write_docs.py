@@ -44,7 +44,8 @@ HEAD = """# Diagnostics
 
 Every finding has a stable code. `llmdgen explain CODE` prints the same text. An error stops the spec, a warning is
 printed and goes into SUMMARY.md, a note is for the summary alone. A warning that does not apply is silenced in the
-spec, with its reason: `suppress: [{code: GW004, reason: the security group admits our VPN only}]`.
+spec, with its reason: `suppress: [{code: GW004, reason: the security group admits our VPN only}]`. What it silences
+is in `llmdgen validate --format json` and in SUMMARY.md; a suppression that nothing needs is a warning of its own.
 """
 SPEC_HEAD = f"""# The spec
 

@@ -343,8 +343,9 @@ def _fewer_gpus(plan: Plan, role: RolePlan) -> str:
     replicas = role.size.replicas * -(-role.size.data // local)
     if "wide-ep" in plan.paths:
         return f"set dataLocal: {local}, which makes {-(-role.size.data // local)} pods of {role.size.data} ranks"
-    key = "dataLocal" if size(plan, role, "data", "dataLocal")[-1] == "dataLocal" else "data"
-    return f"set {key}: {local} or less, and replicas: {replicas} for the same ranks"
+    if ("spec", role.name, "parallelism", "dataLocal") in plan.spec.places:
+        return f"set dataLocal: {local} and data: {local}, and replicas: {replicas} for the same ranks"
+    return f"set data: {local} or less, and replicas: {replicas} for the same ranks"
 
 
 def _tiers(plan: Plan, name: str) -> Iterator[tuple[RolePlan, Tier]]:

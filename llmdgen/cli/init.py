@@ -22,7 +22,7 @@ MODEL_OF_PATH = {"wide-ep": "deepseek-ai/DeepSeek-R1-0528"}  # hundreds of exper
 ROOMY = "500Gi"  # of a model that the facts do not know
 
 
-@click.command()
+@click.command(epilog="Exit codes: 0 done; 1 the model does not run so on those nodes, or FILE exists; 64 wrong usage.")
 @click.argument("path", metavar="PATH", type=click.Choice(paths.names()))
 @options.model("The model to serve, by its Hugging Face id.")
 @options.one_instance_type("The nodes, by their EC2 or ml. name.")

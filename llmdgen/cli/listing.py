@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import click
 
@@ -11,10 +12,14 @@ from llmdgen.facts import catalogue
 
 
 def _paths() -> str:
+    return columns(_abouts(), ("PATH", "WHAT IT IS"))
+
+
+def _abouts() -> list[tuple[str, str]]:
     from llmdgen import paths
 
     about = catalogue.release_toml(catalogue.release_names()[-1], "paths.toml")
-    return columns(((name, about[name]["about"]) for name in paths.names()), ("PATH", "WHAT IT IS"))
+    return [(name, about[name]["about"]) for name in paths.names()]
 
 
 def _instances() -> str:
@@ -62,8 +67,30 @@ _TABLES: dict[str, Callable[[], str]] = {
 }
 
 
-@click.command()
+_FACTS: dict[str, Callable[[], list[Any]]] = {
+    "paths": lambda: [{"name": name, "about": about} for name, about in _abouts()],
+    "instances": lambda: [catalogue.instance(name) for name in catalogue.instance_names()],
+    "models": lambda: [catalogue.model(name) for name in catalogue.model_names()],
+    "releases": lambda: [catalogue.release(name) for name in catalogue.release_names()],
+}
+
+
+@click.command(epilog="Exit codes: 0 done, 64 wrong usage.")
 @click.argument("what", type=click.Choice(list(_TABLES)))
-def command(what: str) -> None:
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+    help="json has all facts with their sources.",
+)
+def command(what: str, form: str) -> None:
     """List what a spec may name: well-lit paths, instance types, models or llm-d releases."""
-    say(_TABLES[what]())
+    if form == "json":
+        import msgspec
+
+        text = msgspec.json.encode({"version": 1, what: _FACTS[what]()})
+        click.echo(msgspec.json.format(text, indent=2).decode())
+    else:
+        say(_TABLES[what]())

@@ -22,9 +22,9 @@ COMMANDS = {
     "validate": ("validate", "Run every check on specs and write nothing."),
     "plan": ("plan", "Show topology, placement and capacity of a spec."),
     "init": ("init", "Print a commented spec to start from."),
-    "explain": ("explain", "Explain a diagnostic, a vLLM flag, an instance type or a model."),
+    "explain": ("explain", "Explain a diagnostic, a flag, a variable, a plugin, an instance type or a model."),
     "list": ("listing", "List paths, instance types, models or releases."),
-    "schema": ("schema", "Print the JSON Schema of a spec."),
+    "schema": ("schema", "Print the JSON Schema of a spec, or of what a command prints."),
     "diff": ("diff", "Say what changed in meaning between specs, rendered trees or git revisions."),
     "upgrade": ("upgrade", "Rewrite specs for a later llm-d release and show what changes."),
     "verify": ("verify", "Run helmfile and helm on rendered directories and check the manifests."),
@@ -70,7 +70,7 @@ def cli() -> None:
     """Turn a short spec of an llm-d well-lit path into directories that `helmfile apply` deploys on AWS.
 
     \b
-    Exit codes: 0 done, 1 errors, 2 differs (--check), 64 wrong usage.
+    Exit codes: 0 done, 1 errors, 2 differs (diff, render --check), 64 wrong usage, 130 and 143 interrupted.
     """
 
 

@@ -12,7 +12,7 @@ from llmdgen.planning.model import Plan
 from llmdgen.spec.model import Spec
 
 
-@click.command()
+@click.command(epilog="Exit codes: 0 done, 1 an error, 64 wrong usage.")
 @options.SPEC_FILE
 @options.instance_types()
 @click.option(

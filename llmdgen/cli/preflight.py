@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from llmdgen.preflight.answer import Answer
 
 
-@click.command()
+@click.command(epilog="Exit codes: 0 the cluster can run it; 1 it cannot, or cannot be asked; 64 wrong usage.")
 @options.SPEC_FILE
 @click.option("--context", metavar="C", help="The context of the kubeconfig. Default: its current one.")
 @options.instance_types()

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from llmdgen.output.check import Difference
 
 
-@click.command()
+@click.command(epilog="Exit codes: 0 done; with --check 0 the same, 2 differs; 1 an error; 64 wrong usage.")
 @options.SPEC_FILES
 @options.OUTPUT
 @options.instance_types()
@@ -80,7 +80,7 @@ def command(
         with alone(out):
             differs, wrong = 0, _write(out, made)
     findings += wrong
-    report(findings)
+    report(work.in_order_of(specs, findings))
     if any(found.is_error for found in findings):
         return status.ERROR
     return status.DIFFERS if differs else status.OK

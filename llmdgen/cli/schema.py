@@ -1,4 +1,4 @@
-"""`llmdgen schema`: the JSON Schema of a spec, for editors."""
+"""`llmdgen schema`: the JSON Schemas, of a spec for editors, and of what the commands print as JSON for programs."""
 
 from __future__ import annotations
 
@@ -7,16 +7,20 @@ import click
 from llmdgen.resources import SCHEMAS
 
 NAME = "wellitpath.v1alpha1.json"
+FILES = {"spec": NAME, "findings": "findings.v1.json", "diff": "diff.v1.json"}
 
 
 @click.command()
-def command() -> None:
-    """Print the JSON Schema of a spec (apiVersion llmdgen.dev/v1alpha1).
+@click.argument("of", default="spec", metavar="[OF]", type=click.Choice(list(FILES)))
+def command(of: str) -> None:
+    """Print the JSON Schema of a spec (apiVersion llmdgen.dev/v1alpha1), or of what a command prints.
 
-    Editors with a YAML language server read it where the spec's first line names it:
+    OF is spec (the default), findings (validate --format json) or diff (diff --format json).
+
+    Editors with a YAML language server read that of a spec where the spec's first line names it:
 
     \b
     llmdgen schema > wellitpath.v1alpha1.json
     # yaml-language-server: $schema=wellitpath.v1alpha1.json
     """
-    click.echo((SCHEMAS / NAME).read_text("utf-8"), nl=False)
+    click.echo((SCHEMAS / FILES[of]).read_text("utf-8"), nl=False)

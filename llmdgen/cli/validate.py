@@ -10,7 +10,7 @@ from llmdgen.findings import Located, Severity
 from llmdgen.planning.model import Plan
 
 
-@click.command()
+@click.command(epilog="Exit codes: 0 no error, and with --strict no warning; 1 else; 64 wrong usage.")
 @options.SPEC_FILES
 @options.instance_types()
 @click.option(
@@ -24,27 +24,34 @@ from llmdgen.planning.model import Plan
 @click.option("--strict", is_flag=True, help="Exit 1 for warnings too.")
 @click.option("--engine", is_flag=True, help="Ask the installed vLLM and NIXL too; takes seconds. Needs llmdgen[vllm].")
 def command(specs: tuple[str, ...], instance_types: tuple[str, ...], form: str, strict: bool, engine: bool) -> int:
-    """Run every check on specs and write nothing."""
+    """Run every check on specs and write nothing.
+
+    A SPEC is a file, or - for standard input. Findings stand file by file, each file's in its own order.
+    """
     read, findings = work.read(specs)
     findings += making.shared_names(read)
     plans: list[Plan] = []
+    silenced: list[tuple[Located, str]] = []
     for spec, names in zip(read, options.chosen(read, instance_types), strict=True):
         done = work.plan(spec, names)
         findings += done.findings
+        reasons = {each.code: each.reason for each in spec.spec.suppress}
+        silenced += [(each, reasons[each.finding.code]) for each in done.silenced]
         plans += done.plans
     unasked = ""
     if engine:
         asked, unasked = _ask(plans)
         findings += asked
-    once = list(dict.fromkeys(findings))
+    once = work.in_order_of(specs, findings)
     number = {each: sum(found.finding.severity is each for found in once) for each in Severity}
     if form == "text":
         report(once, notes=True)
-        say(", ".join([count(len(read), "spec"), *(count(number[each], each.value) for each in Severity)]))
+        total = ", ".join([count(len(read), "spec"), *(count(number[each], each.value) for each in Severity)])
+        say(total + (", and --strict fails for warnings" if strict and number[Severity.WARNING] else ""))
     else:
         from llmdgen.report.formats import write
 
-        click.echo(write(form, once), nl=False)
+        click.echo(write(form, once, silenced), nl=False)
     if unasked:
         complain(f"llmdgen: error: --engine: {unasked}")
         return status.ERROR

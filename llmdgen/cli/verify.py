@@ -12,7 +12,7 @@ from llmdgen.cli.terminal import complain, count, say
 HELMFILE = "helmfile.yaml"
 
 
-@click.command()
+@click.command(epilog="Exit codes: 0 no error, 1 an error, 64 wrong usage.")
 @click.argument("directories", nargs=-1, required=True, metavar="DIR...", type=click.Path(exists=True, file_okay=False))
 @options.charts("Charts for machines without a network, by their names.")
 @click.option(

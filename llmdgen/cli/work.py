@@ -16,7 +16,8 @@ from llmdgen.spec.model import Spec
 
 
 class Work(Struct, frozen=True, kw_only=True):
-    """A spec, its plans, one an instance type, and what the checks say of each; warnings are by target.
+    """A spec, its plans, one an instance type, and what the checks say of each; warnings are by target, `silenced` is
+    what the spec suppresses.
 
     An instance type on which no plan is possible has none, and its findings say why.
     """
@@ -25,6 +26,7 @@ class Work(Struct, frozen=True, kw_only=True):
     plans: tuple[Plan, ...]
     findings: tuple[Located, ...]
     warnings: dict[str, tuple[Located, ...]]
+    silenced: tuple[Located, ...] = ()
 
     @property
     def is_wrong(self) -> bool:
@@ -63,20 +65,46 @@ def plans(file: str, asked: tuple[str, ...]) -> tuple[list[Spec], list[Plan], li
 
 def plan(spec: Spec, instance_types: Iterable[str]) -> Work:
     """Plans of a spec on the instance types given, with every finding about any of them, each once."""
-    from llmdgen.api import check, draft
+    from llmdgen.api import check, draft, suppressed, targets
 
+    names = tuple(instance_types)
     plans: list[Plan] = []
     findings: list[Located] = []
     warnings: dict[str, tuple[Located, ...]] = {}
-    for instance_type in instance_types:
+    silenced: list[Located] = []
+    for instance_type in names:
         try:
             decided = draft(spec, instance_type)
         except SpecError as error:
             findings += error.findings
             continue
         found = check(decided)
+        silenced += suppressed(decided)
         plans.append(decided)
         findings += found
         warnings[decided.target] = tuple(each for each in found if not each.is_error)
-    once = tuple(sorted(dict.fromkeys(findings), key=lambda each: (each.place, each.finding.code)))
-    return Work(spec=spec, plans=tuple(plans), findings=once, warnings=warnings)
+    if spec.spec.suppress and len(plans) == len(targets(spec)):
+        from llmdgen.checks.suppressions import needless
+
+        findings += needless(spec, {each.finding.code for each in silenced})
+    return Work(
+        spec=spec, plans=tuple(plans), findings=_in_order(findings), warnings=warnings, silenced=_in_order(silenced)
+    )
+
+
+def in_order_of(files: Iterable[str], findings: Iterable[Located]) -> list[Located]:
+    """Findings, each once, file by file as the files were given, and each file's in its own order.
+
+    One about a value of a base stands with the spec that extends it.
+    """
+    rank = {file: number for number, file in enumerate(dict.fromkeys(files))}
+
+    def key(each: Located) -> tuple[object, ...]:
+        place = each.place
+        return rank.get(place.spec or place.path, len(rank)), place, each.finding.code
+
+    return sorted(dict.fromkeys(findings), key=key)
+
+
+def _in_order(findings: Iterable[Located]) -> tuple[Located, ...]:
+    return tuple(sorted(dict.fromkeys(findings), key=lambda each: (each.place, each.finding.code)))

@@ -128,7 +128,7 @@ def _vllm(
         if flags.get(name) == expected:
             del flags[name]
     if str(flags.get("model", "")) == served or (mount and str(flags.get("model", "")).startswith(f"{mount}/")):
-        del flags["model"]
+        flags.pop("model", None)  # neither is there where the values say something else than a model
     return facts | flag_facts(role, flags)
 
 

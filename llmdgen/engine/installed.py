@@ -63,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
             if error.name is None or not home.startswith(error.name):
                 raise NoVllm(f"vLLM is installed but cannot be imported: {error}") from error
     if make is None:
-        raise NoVllm("vLLM is not installed: pip install 'llmdgen[vllm]'")
+        raise NoVllm("vLLM is not installed (fix: pip install vllm)")
     flexible: Any = import_module("vllm.utils.argparse_utils").FlexibleArgumentParser
     # vLLM looks at the process's own command line: which flags it offers, and whether to read its help texts.
     before, sys.argv = sys.argv, ["vllm", "serve"]

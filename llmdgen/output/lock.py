@@ -6,6 +6,7 @@ The text is JSON with sorted keys and one file a line: the same targets give the
 
 from __future__ import annotations
 
+import re
 from hashlib import sha256
 
 import msgspec
@@ -14,11 +15,16 @@ from msgspec import Struct
 from llmdgen.output.names import is_safe_name, is_safe_path
 
 LOCK_NAME = "llmdgen.lock"
+_UNKNOWN_FIELD = re.compile(r"unknown field `([^`]+)`")
 _HEX = frozenset("0123456789abcdef")
 
 
 class LockError(ValueError):
-    """A lock that cannot be believed."""
+    """A lock that cannot be believed: why, and what helps."""
+
+    def __init__(self, says: str, fix: str = "git restore it, or remove it and render again") -> None:
+        super().__init__(says)
+        self.fix = fix
 
 
 class Entry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -59,7 +65,14 @@ def parse(data: bytes) -> Lock:
     try:
         lock = msgspec.json.decode(data, type=Lock)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise LockError(str(error)) from error
+        unknown = _UNKNOWN_FIELD.search(str(error))
+        if unknown:
+            says = f"it has the key {unknown[1]}, of which this llmdgen knows nothing: a later one may have written it"
+            raise LockError(says, "use the llmdgen that wrote it, or remove it and render again") from error
+        if b"<<<<<<< " in data:
+            fix = "take either side (git checkout --ours), then render: it is written anew"
+            raise LockError("it holds a merge conflict", fix) from error
+        raise LockError(f"it is damaged: {error}") from error
     for target, entry in lock.targets.items():
         if not is_safe_name(target):
             raise LockError(f"{target!r} is not the name of a directory")

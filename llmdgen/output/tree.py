@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import stat
 from contextlib import suppress
-from shlex import quote
 
 from msgspec import Struct
 
@@ -57,12 +56,7 @@ def read_lock(root: str) -> Lock:
     try:
         return Lock() if data is None else parse(data)
     except LockError as error:
-        says = str(error)
-        fix = f"git restore {quote(path)}; or remove it: of the files beside it those that are right become ours again"
-        if data is not None and b"<<<<<<< " in data:
-            says = "it holds a merge conflict"
-            fix = f"take either side (git checkout --ours {quote(path)}), then render: it is written anew"
-        raise OutputError([refusal(rules.BAD_LOCK, path, says, fix)]) from error
+        raise OutputError([refusal(rules.BAD_LOCK, path, str(error), error.fix)]) from error
 
 
 def read_file(out: str, name: str, path: str) -> bytes | None:

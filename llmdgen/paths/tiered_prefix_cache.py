@@ -44,5 +44,7 @@ def contribute(situation: Situation, sizes: dict[RoleName, Size]) -> Contributio
         scorers=(*load, gpu, cpu),
         memory_mib={role: -(-size // MIB) for role, size in in_memory.items()},
         tiers=kept,
+        # The scheduler counts blocks of the tier; of MLA models vLLM makes 64 tokens on some GPUs and 16 on others.
+        block_size=situation.engine["mla_block_size"] if situation.model and situation.model.mla else None,
         startup_minutes=settings["startup_minutes"],
     )

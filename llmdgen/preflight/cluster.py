@@ -138,9 +138,7 @@ def connect(context: str | None = None, kubeconfig: str | None = None) -> Cluste
         from kubernetes import client, config
         from yaml import YAMLError
     except ImportError as error:
-        raise ClusterError(
-            "the Python package kubernetes is not installed", "pip install llmdgen[preflight]"
-        ) from error
+        raise ClusterError("the Python package kubernetes is not installed", "pip install kubernetes") from error
     file = kubeconfig or "~/.kube/config"
     settings = client.Configuration()
     settings.retries = False

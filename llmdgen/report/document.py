@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import msgspec
@@ -15,3 +16,19 @@ def document(value: Any) -> str:
 def encodable(text: str) -> str:
     """The text, with what UTF-8 cannot encode written as escapes: the bytes of a name that Python could not decode."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def from_here(path: str) -> str:
+    """A path as a repository names its files: from where the command runs, without ./ and .. that lead nowhere.
+
+    What reads annotations compares names with those of the repository, as text.
+    """
+    if not path or "\0" in path:
+        return path
+    short = os.path.normpath(path)
+    try:
+        if os.path.isabs(short):
+            return short.removeprefix(os.getcwd().rstrip(os.sep) + os.sep)
+        return short if os.path.realpath(short) == os.path.realpath(path) else path
+    except FileNotFoundError:  # the working directory is gone
+        return path

@@ -36,6 +36,14 @@ def writer(form: str) -> Report:
     raise KeyError(form)
 
 
-def write(form: str, findings: Sequence[Located]) -> str:
-    """Findings in a format. Raises KeyError where there is no such format."""
+def write(form: str, findings: Sequence[Located], suppressed: Sequence[tuple[Located, str]] = ()) -> str:
+    """Findings in a format. Raises KeyError where there is no such format.
+
+    What the specs suppress, with its reason, is in JSON alone. SARIF has a place for it, but code scanning of GitHub
+    opens an alert for each result and does not look there (github/codeql-action issue 1230).
+    """
+    if form == "json":
+        from llmdgen.report.json import write as write_json
+
+        return write_json(findings, suppressed)
     return writer(form)(findings)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from llmdgen.findings import Located, Severity
+from llmdgen.report.document import from_here
 
 _COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "notice"}
 
@@ -20,7 +21,12 @@ def write(findings: Sequence[Located]) -> str:
 def _command(each: Located) -> str:
     place, finding = each.place, each.finding
     message = (f"{finding.says} (fix: {finding.fix})" if finding.fix else finding.says) + each.about
-    properties = {"file": place.path, "line": str(place.line), "col": str(place.column), "title": finding.code}
+    properties = {
+        "file": from_here(place.path),
+        "line": str(place.line),
+        "col": str(place.column),
+        "title": finding.code,
+    }
     written = ",".join(f"{name}={_property(value)}" for name, value in properties.items())
     return f"::{_COMMANDS[finding.severity]} {written}::{_data(message)}"
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from hashlib import sha256
 
 from llmdgen.findings import Located, Severity
-from llmdgen.report.document import document, encodable
+from llmdgen.report.document import document, encodable, from_here
 
 _SEVERITIES = {Severity.ERROR: "critical", Severity.WARNING: "minor", Severity.NOTE: "info"}
 
@@ -31,5 +31,5 @@ def _issue(each: Located, seen: dict[str, int]) -> dict[str, object]:
         "description": encodable(f"{finding.code}: {message}"),
         "severity": _SEVERITIES[finding.severity],
         "fingerprint": sha256(f"{what}\0{seen[what]}".encode("utf-8", "surrogatepass")).hexdigest(),
-        "location": {"path": encodable(place.path), "lines": {"begin": place.line}},
+        "location": {"path": encodable(from_here(place.path)), "lines": {"begin": place.line}},
     }

@@ -1,8 +1,12 @@
-"""Findings as one JSON document, for programs. A new version number announces every change of its form."""
+"""Findings as one JSON document, for programs; schemas/findings.v1.json describes it.
+
+A new version number announces every change that a reader of the old form would stumble over.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from llmdgen.findings import Located
 from llmdgen.report.document import document, encodable
@@ -10,22 +14,24 @@ from llmdgen.report.document import document, encodable
 VERSION = 1
 
 
-def write(findings: Sequence[Located]) -> str:
-    """{"version": 1, "findings": [{"file", "line", "column", "code", "severity", "message", "fix"}]}
+def write(findings: Sequence[Located], suppressed: Sequence[tuple[Located, str]] = ()) -> str:
+    """{"version": 1, "findings": [...], "suppressed": [...]}: what the specs suppress has its reason too.
 
-    A finding about a value of a base has the key "spec" too: the file of the spec that extends it.
+    A finding about a value of a base has the key "spec": the file of the spec that extends it.
     """
-    rows = [
-        {
-            "file": encodable(each.place.path),
-            "line": each.place.line,
-            "column": each.place.column,
-            "code": each.finding.code,
-            "severity": each.finding.severity.value,
-            "message": encodable(each.finding.says),
-            "fix": encodable(each.finding.fix),
-            **({"spec": encodable(each.place.spec)} if each.place.spec else {}),
-        }
-        for each in findings
-    ]
-    return document({"version": VERSION, "findings": rows})
+    silenced = [{**_row(each), "reason": encodable(reason)} for each, reason in suppressed]
+    return document({"version": VERSION, "findings": [*map(_row, findings)], "suppressed": silenced})
+
+
+def _row(each: Located) -> dict[str, Any]:
+    place, finding = each.place, each.finding
+    row = {
+        "file": encodable(place.path),
+        "line": place.line,
+        "column": place.column,
+        "code": finding.code,
+        "severity": finding.severity.value,
+        "message": encodable(finding.says),
+        "fix": encodable(finding.fix),
+    }
+    return row | ({"spec": encodable(place.spec)} if place.spec else {})

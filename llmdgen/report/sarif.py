@@ -15,7 +15,7 @@ from urllib.parse import quote
 from llmdgen import __version__
 from llmdgen.checks.registry import RULES, Rule
 from llmdgen.findings import Located, Severity
-from llmdgen.report.document import document, encodable
+from llmdgen.report.document import document, encodable, from_here
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "note"}
@@ -66,4 +66,4 @@ def _result(each: Located, rule: int) -> dict[str, Any]:
 
 def _uri(path: str) -> str:
     """A path as a URI reference, a name that is no UTF-8 by its bytes."""
-    return quote(os.fsencode(path.replace("\\", "/")))
+    return quote(os.fsencode(from_here(path).replace("\\", "/")))

@@ -73,7 +73,7 @@ def check(manifests: Iterable[Manifest], crds: Path | None) -> list[Problem]:
             without.setdefault((manifest.api_version, manifest.kind), manifest)
         else:
             problems.extend(found)
-    fix = "give its CRD with --crds" if _installed() else "install llmdgen[verify]"
+    fix = "give its CRD with --crds" if _installed() else "pip install kubernetes-validate jsonschema pyyaml"
     for (version, kind), manifest in without.items():
         others = sorted({each for each, of_kind in served if of_kind == kind})
         if others and version.partition("/")[0] in {each.partition("/")[0] for each in others}:
@@ -182,6 +182,7 @@ def _built_in(manifest: Manifest) -> list[Problem] | None:
         return None
     import kubernetes_validate
 
+    _read_once()
     # The package finds a schema by the first part of the group alone: networking.istio.io is not networking.k8s.io.
     if "." in manifest.group and not manifest.group.endswith(".k8s.io"):
         return None
@@ -192,6 +193,14 @@ def _built_in(manifest: Manifest) -> list[Problem] | None:
     except kubernetes_validate.ValidationError as error:
         return [_from_error(BUILT_IN, manifest, error)]
     return []
+
+
+@cache
+def _read_once() -> None:
+    """Let kubernetes-validate remember its files: it reads all definitions of Kubernetes again for each object."""
+    from kubernetes_validate import utils
+
+    utils.schema_contents = cache(utils.schema_contents)
 
 
 @cache

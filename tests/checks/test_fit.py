@@ -24,6 +24,14 @@ def test_a_pod_with_more_gpus_than_a_node_is_an_error() -> None:
     assert "dataLocal: 8" in fix
 
 
+def test_ranks_that_the_spec_counts_itself_are_all_named_in_the_fix() -> None:
+    asked = {"tensor": 2, "dataLocal": 8, "data": 8}
+    fix = the("FIT001", SCHEDULING, "p5.48xlarge", QWEN, decode={"replicas": 1, "parallelism": asked})[2]
+    assert fix == "set dataLocal: 4 and data: 4, and replicas: 2 for the same ranks"
+    mended = {"replicas": 2, "parallelism": {"tensor": 2, "dataLocal": 4, "data": 4}}
+    assert "FIT001" not in codes(SCHEDULING, "p5.48xlarge", QWEN, decode=mended)
+
+
 @pytest.mark.parametrize(("resource", "asks"), [("cpu", "200"), ("memory", "3Ti")])
 def test_a_pod_with_more_cpu_or_memory_than_a_node_is_told_what_fits(resource: str, asks: str) -> None:
     at, _, fix = the("FIT001", SCHEDULING, "p5.48xlarge", QWEN, **decode(**{resource: asks}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -109,3 +110,37 @@ def test_the_columns_of_a_list_stand_below_each_other(llmdgen: Llmdgen) -> None:
     header, *lines = llmdgen("list", "instances").out.splitlines()
     end = header.index("GPUS") + len("GPUS")
     assert {line[end - 1].isdigit() and line[end] == " " for line in lines} == {True}
+
+
+@pytest.mark.parametrize("what", ["paths", "instances", "models", "releases"])
+def test_a_list_for_programs_has_the_names_of_the_table(llmdgen: Llmdgen, what: str) -> None:
+    document = json.loads(llmdgen("list", what, "--format", "json").out)
+    assert document["version"] == 1
+    names = [row.get("name") or row["id"] for row in document[what]]
+    assert names == [line.split()[0] for line in llmdgen("list", what).out.splitlines()[1:]]
+
+
+@pytest.mark.parametrize(
+    ("topic", "says"),
+    [
+        ("efa", "EFA003 (error): "),
+        ("vllm_logging_level", "VLLM_LOGGING_LEVEL"),
+        ("queue-scorer", "kind        scorer"),
+        ("prefix-cache-scorer", "lruCapacityPerServer (count)"),
+        ("pd-profile-handler", "names a plugin, default always-disagg-pd-decider"),
+        ("wide-ep", "flags"),
+        ("v0.5.1", "0.15.1"),
+        ("0.6.0", "0.17.1"),
+    ],
+)
+def test_families_variables_plugins_paths_and_releases_are_topics(llmdgen: Llmdgen, topic: str, says: str) -> None:
+    answer = llmdgen("explain", topic)
+    assert answer.code == 0
+    assert says in answer.out
+
+
+@pytest.mark.parametrize("topic", ["", "EFA999", "zzzzzz", "\udcff"])
+def test_an_answer_without_an_idea_says_where_to_look(llmdgen: Llmdgen, topic: str) -> None:
+    answer = llmdgen("explain", topic)
+    assert answer.code == 1
+    assert "(fix: " in answer.err

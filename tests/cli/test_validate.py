@@ -159,3 +159,68 @@ def test_a_thousand_mistakes_of_one_kind_are_shown_by_their_first_hundred(llmdge
     answer = llmdgen("validate", "chat.yaml")
     assert answer.code == 1
     assert answer.err.count("error VLLM001") == 100
+
+
+SCHEDULING = """\
+apiVersion: llmdgen.dev/v1alpha1
+kind: WellLitPath
+metadata: {name: NAME}
+spec:
+  path: inference-scheduling
+  instanceTypes: [p5.48xlarge, p4d.24xlarge]
+  model: {name: openai/gpt-oss-120b}
+  gateway: {loadBalancer: {scheme: internet-facing}}
+  suppress:
+"""
+REASON = "the security group admits our VPN only"
+
+
+def suppressing(name: str, *codes: str) -> str:
+    lines = "".join(f"    - {{code: {code}, reason: {REASON}}}\n" for code in codes)
+    return SCHEDULING.replace("NAME", name) + lines
+
+
+def test_a_suppressed_finding_is_in_json_with_its_reason_and_nowhere_else(llmdgen: Llmdgen, tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(suppressing("a", "GW004"))
+    document = json.loads(llmdgen("validate", "a.yaml", "--format", "json", "--strict").out)
+    assert document["findings"] == []
+    (row,) = document["suppressed"]
+    assert (row["code"], row["reason"]) == ("GW004", REASON)
+    for form in set(FORMATS) - {"json"}:
+        assert "GW004" not in llmdgen("validate", "a.yaml", "--format", form).out
+
+
+def test_a_suppression_that_nothing_needs_or_that_stands_there_twice_is_a_warning(
+    llmdgen: Llmdgen, tmp_path: Path
+) -> None:
+    (tmp_path / "a.yaml").write_text(suppressing("a", "GW005", "GW004", "GW004", "VER039"))
+    answer = llmdgen("validate", "a.yaml")
+    assert answer.code == 0
+    assert [line.partition(" (fix")[0] for line in answer.err.splitlines()] == [
+        "a.yaml:10:14: warning SPEC098: no instance type of this spec has the finding GW005",
+        "a.yaml:12:14: warning SPEC098: GW004 is suppressed already",
+        "a.yaml:13:14: warning SPEC098: no instance type of this spec has the finding VER039",
+    ]
+    assert llmdgen("validate", "a.yaml", "--strict").code == 1
+    # Of one instance type alone it cannot be said.
+    assert "SPEC098" not in llmdgen("validate", "a.yaml", "--instance-type", "p5.48xlarge").err.replace("already", "")
+
+
+def test_what_one_instance_type_has_is_needed_and_a_base_may_suppress_for_others(
+    llmdgen: Llmdgen, tmp_path: Path
+) -> None:
+    (tmp_path / "a.yaml").write_text(suppressing("a", "GW004", "MOD005").replace("gpt-oss-120b", "gpt-oss-20b"))
+    assert "MOD005" in llmdgen("validate", "a.yaml").err
+    head = "apiVersion: llmdgen.dev/v1alpha1\nkind: WellLitPath\n"
+    (tmp_path / "b.yaml").write_text(head + "extends: a.yaml\nmetadata: {name: b}\n")
+    assert llmdgen("validate", "b.yaml").err == ""
+
+
+def test_findings_stand_file_by_file_as_the_files_were_given(llmdgen: Llmdgen, tmp_path: Path) -> None:
+    (tmp_path / "unreadable.yaml").write_text("kind: [\n")
+    (tmp_path / "z.yaml").write_text(suppressing("z", "GW005"))
+    (tmp_path / "b.yaml").write_text(suppressing("b", "GW005"))
+    lines = llmdgen("validate", "z.yaml", "unreadable.yaml", "b.yaml").err.splitlines()
+    files = [line.partition(":")[0] for line in lines]
+    assert files == sorted(files, key=["z.yaml", "unreadable.yaml", "b.yaml"].index)
+    assert len(set(files)) == 3

@@ -56,8 +56,23 @@ def test_a_digest_that_is_none_is_not_believed(seal: str) -> None:
         parse(dump(Lock(targets={"p5": entry})).encode())
 
 
+def test_a_lock_of_a_later_version_is_told_from_a_damaged_one() -> None:
+    with pytest.raises(LockError, match="the key version, of which this llmdgen knows nothing: a later one") as later:
+        parse(b'{"version": 2, "targets": {}}')
+    assert later.value.fix.startswith("use the llmdgen that wrote it")
+    with pytest.raises(LockError, match="it is damaged: ") as damaged:
+        parse(b'{"targets": ')
+    assert damaged.value.fix.startswith("git restore it")
+
+
+def test_a_merge_conflict_says_that_either_side_will_do() -> None:
+    with pytest.raises(LockError, match="it holds a merge conflict") as conflict:
+        parse(b'{"targets":\n<<<<<<< HEAD\n')
+    assert conflict.value.fix.startswith("take either side (git checkout --ours)")
+
+
 def test_unknown_keys_are_not_believed() -> None:
-    with pytest.raises(LockError, match="unknown field"):
+    with pytest.raises(LockError, match="the key more, of which this llmdgen knows nothing"):
         parse(b'{"targets": {}, "more": 1}')
 
 

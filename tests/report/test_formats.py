@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from llmdgen.checks.registry import RULES
 from llmdgen.findings import Finding, Located, Place, Severity
 from llmdgen.report.formats import FORMATS, write
 from llmdgen.report.text import write as write_text
+from llmdgen.resources import SCHEMAS
 
 ERROR = Located(
     Finding("SPEC005", Severity.ERROR, "unknown key 'replica'", "did you mean replicas?"),
@@ -73,7 +75,52 @@ def test_json_has_a_version_and_every_field() -> None:
                 "fix": "did you mean replicas?",
             }
         ],
+        "suppressed": [],
     }
+
+
+def test_json_has_what_the_specs_suppress_and_why() -> None:
+    document = json.loads(write("json", [], [(ERROR, "the reason")]))
+    assert document["findings"] == []
+    assert document["suppressed"][0] | {"reason": "the reason"} == document["suppressed"][0]
+    assert document["suppressed"][0]["code"] == "SPEC005"
+
+
+def test_json_is_what_its_schema_says() -> None:
+    jsonschema = pytest.importorskip("jsonschema")
+    schema = json.loads((SCHEMAS / "findings.v1.json").read_text("utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    in_a_base = Located(ERROR.finding, Place("base.yaml", 10, 5, "specs/a.yaml"))
+    for findings in ([], [*ALL, in_a_base]):
+        document = json.loads(write("json", findings, [(each, "a reason") for each in findings]))
+        jsonschema.validate(document, schema)
+    del document["suppressed"][0]["reason"]
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(document, schema)
+
+
+@pytest.mark.parametrize("form", ["github", "gitlab", "sarif"])
+@pytest.mark.parametrize(
+    ("named", "reported"), [("./a.yaml", "a.yaml"), ("x/../a.yaml", "a.yaml"), ("/else/a.yaml", "/else/a.yaml")]
+)
+def test_hosts_get_names_as_the_repository_has_them(form: str, named: str, reported: str) -> None:
+    written = write(form, [Located(ERROR.finding, Place(named, 1, 1))])
+    assert f"file={reported}," in written or f'"{reported}"' in written
+
+
+def test_an_absolute_name_below_the_working_directory_is_a_relative_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir("/usr")
+    assert "file=bin/a.yaml," in write("github", [Located(ERROR.finding, Place("/usr/bin/a.yaml", 1, 1))])
+
+
+def test_a_working_directory_that_is_gone_is_no_reason_to_lose_a_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    for named in ("/usr/a.yaml", "./a.yaml"):
+        assert f"file={named}," in write("github", [Located(ERROR.finding, Place(named, 1, 1))])
 
 
 def test_github_commands_escape_as_the_runner_unescapes() -> None:
@@ -160,7 +207,7 @@ def test_no_finding_is_lost_or_split_in_any_format(findings: list[Located], form
 
 def test_an_empty_report_is_still_a_document() -> None:
     assert write("text", []) == write("github", []) == ""
-    assert json.loads(write("json", [])) == {"version": 1, "findings": []}
+    assert json.loads(write("json", [])) == {"version": 1, "findings": [], "suppressed": []}
     assert json.loads(write("sarif", []))["runs"][0]["results"] == []
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from llmdgen.cli.topics import flag, instance, model, rule
+from llmdgen.cli.topics import flag, instance, model, path, plugin, release, rule, variable
 
 
 class Topic(Protocol):
@@ -18,14 +18,17 @@ class Topic(Protocol):
     def explain(self, topic: str) -> str | None: ...
 
 
-KINDS: tuple[Topic, ...] = (rule, instance, model, flag)
+KINDS: tuple[Topic, ...] = (rule, instance, model, path, release, plugin, flag, variable)
 
 
 def names() -> list[str]:
     """Everything that can be explained, by the name one would type."""
-    return [name for kind in KINDS for name in kind.names()]
+    return list(dict.fromkeys(name for kind in KINDS for name in kind.names()))
 
 
 def explain(topic: str) -> str | None:
-    """The text on a topic, None where nothing is known of it. Case does not matter, nor dashes before a flag."""
-    return next((text for kind in KINDS if (text := kind.explain(topic)) is not None), None)
+    """All that is known of a topic, None where nothing is. Case does not matter, nor dashes before a flag.
+
+    A name may be that of several things: tokenizer is a flag of vLLM and a plugin of the scheduler.
+    """
+    return "\n\n".join(text for kind in KINDS if (text := kind.explain(topic)) is not None) or None
