@@ -29,7 +29,7 @@ render: run
 	@$(BIN)/llmdgen render --prerequisites $(SPECS)
 
 check: run
-	@$(BIN)/llmdgen render --prerequisites --check $(SPECS)
+	@$(BIN)/llmdgen render --prerequisites --prune --check $(SPECS)
 
 test: dev
 	@$(MAKE) --no-print-directory tools || echo "make test: helm and helmfile are not to be had here; the tests that run them skip"

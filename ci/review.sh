@@ -7,6 +7,7 @@
 # SPECS          files or globs, one a line                 RENDERED   the rendered directory
 # BASE           what to compare with; empty: no diff       DIRECTORY  what the paths above are relative to
 # STRICT, MANIFESTS, PREREQUISITES  'true' or 'false'       CHARTS     the directory of --charts, or empty
+# PRUNE          'false': RENDERED holds what other specs gave too
 # LLMDGEN        the program                                REPORTS    where diff.md, report.md and llmdgen.sarif go
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -39,6 +40,7 @@ done <<<"${SPECS:-paths/*.yaml}"
 render=(render -o "$rendered")
 [[ ${MANIFESTS:-false} == true ]] && render+=(--manifests)
 [[ ${PREREQUISITES:-false} == true ]] && render+=(--prerequisites)
+[[ ${PRUNE:-true} == true ]] && render+=(--prune)
 [[ -n ${CHARTS:-} ]] && render+=(--charts "$prefix$CHARTS")
 strict=()
 [[ ${STRICT:-false} == true ]] && strict=(--strict)
