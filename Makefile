@@ -2,7 +2,7 @@
 #   make render   the example specs of paths/ into rendered/      make test    the tests
 #   make check    is rendered/ what the specs give?               make lint    ruff and mypy
 #   make wheel    dist/*.whl                                      make lock    the lock files, from pyproject.toml
-#   make docs     docs/{commands,diagnostics,spec}.md             make site    the documentation, in site/
+#   make docs     schemas/, docs/{commands,diagnostics,spec}.md    make site    the documentation, in site/
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
@@ -55,6 +55,7 @@ lock: run
 	@! grep -nE '://|--index|--find-links' requirements/*.lock
 
 docs: run
+	@$(BIN)/python -m llmdgen.spec.schema
 	@$(BIN)/python scripts/write_docs.py
 
 site: site-tools
