@@ -127,3 +127,24 @@ def test_the_schema_is_missed_once(llmdgen: Llmdgen) -> None:
     assert llmdgen("init", "inference-scheduling", "-o", "chat.yaml").out == f"chat.yaml: written; {hint}\n"
     Path("wellitpath.v1alpha1.json").write_text(llmdgen("schema").out)
     assert llmdgen("init", "inference-scheduling", "-o", "code.yaml").out == ""
+
+
+@pytest.mark.parametrize(
+    ("there", "named"),
+    {
+        "repository/specs/production/": "wellitpath.v1alpha1.json",
+        "repository/": "../../wellitpath.v1alpha1.json",
+        "repository/schemas/": "../../schemas/wellitpath.v1alpha1.json",
+        "": None,
+    }.items(),
+)
+def test_a_schema_further_up_in_the_repository_is_named(llmdgen: Llmdgen, there: str, named: str | None) -> None:
+    Path("repository/.git").mkdir(parents=True)
+    Path("repository/specs/production").mkdir(parents=True)
+    Path(there).mkdir(exist_ok=True)
+    Path(there, "wellitpath.v1alpha1.json").write_text("{}")
+    file = Path("repository/specs/production/chat.yaml")
+    answer = llmdgen("init", "inference-scheduling", "-o", str(file))
+    assert (answer.out == "") is (named is not None)
+    expected = f"# yaml-language-server: $schema={named or 'wellitpath.v1alpha1.json'}\n"
+    assert file.read_text().startswith(expected)
