@@ -99,12 +99,13 @@ write_report() {
     *) echo "- ❌ \`llmdgen diff\` failed (exit $compared)" ;;
   esac
   [[ $validated == 0 ]] || folded "Findings" "$reports/findings.txt"
-  [[ $checked == 0 ]] || folded "What \`llmdgen render --check\` says" "$reports/check.txt"
   [[ ${compared:-0} == 0 || $compared == 2 ]] || folded "What \`llmdgen diff\` says" "$reports/diff.txt"
   if [[ $compared == 2 ]]; then
     echo
     cat "$reports/diff.md"
   fi
+  # Last, because it may be long, and a comment is cut at its end.
+  [[ $checked == 0 ]] || folded "What \`llmdgen render --check\` says" "$reports/check.txt"
 }
 write_report >"$reports/report.md"
 # A summary over 1 MiB is refused as a whole.

@@ -184,3 +184,12 @@ def test_the_first_pull_request_has_nothing_to_be_compared_with(repository: Repo
     done = review(BASE="empty")
     assert done.code == 0
     assert "added: `chat on p5.48xlarge`" in done.summary
+
+
+def test_a_stale_tree_does_not_push_the_meaning_out_of_a_comment(repository: Repository, review: Review) -> None:
+    """A comment is cut at its end, so the long raw difference comes last."""
+    repository.change("replicas: 2", "replicas: 3")
+    repository.change("replicas: 3", "replicas: 4", render=False)
+    done = review()
+    assert done.code == 2
+    assert done.summary.index("### llmdgen diff") < done.summary.index("What `llmdgen render --check` says")
