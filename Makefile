@@ -2,7 +2,7 @@
 #   make render   the example specs of paths/ into rendered/      make test    the tests
 #   make check    is rendered/ what the specs give?               make lint    ruff and mypy
 #   make wheel    dist/*.whl                                      make lock    the lock files, from pyproject.toml
-#   make docs     docs/{commands,diagnostics,spec}.md             make site    the documentation, in site/
+#   make docs     schemas/, docs/{commands,diagnostics,spec}.md    make site    the documentation, in site/
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
@@ -20,7 +20,7 @@ SPECS := $(sort $(wildcard paths/*.yaml))
 LOCKED := PIP_CONFIG_FILE=/dev/null PIP_FIND_LINKS= $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras \
 	--resolver=backtracking --no-annotate --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
-.PHONY: templates help render check test lint lock site-tools site docs wheel tools oracle run dev clean
+.PHONY: templates help render check test lint lock site-tools workflow-tools site docs wheel tools oracle run dev clean
 
 help:
 	@sed -n '2,5s/^# *//p' Makefile
@@ -29,12 +29,13 @@ render: run
 	@$(BIN)/llmdgen render --prerequisites $(SPECS)
 
 check: run
-	@$(BIN)/llmdgen render --prerequisites --check $(SPECS)
+	@$(BIN)/llmdgen render --prerequisites --prune --check $(SPECS)
 
 test: dev
 	@$(MAKE) --no-print-directory tools || echo "make test: helm and helmfile are not to be had here; the tests that run them skip"
 	@$(MAKE) --no-print-directory oracle || echo "make test: vLLM's own parser is not to be had here; the tests that ask it skip"
 	@$(MAKE) --no-print-directory site-tools || echo "make test: mkdocs is not to be had here; the tests of the site skip"
+	@$(MAKE) --no-print-directory workflow-tools || echo "make test: actionlint is not to be had here; the tests that run it skip"
 	@$(BIN)/python -m pytest -n 2
 
 lint: dev
@@ -52,9 +53,11 @@ lock: run
 	$(LOCKED) --extra=dev --extra=verify --constraint=requirements/run.lock --output-file=requirements/dev.lock pyproject.toml
 	$(LOCKED) --extra=docs --constraint=requirements/run.lock --constraint=requirements/dev.lock \
 		--output-file=requirements/docs.lock pyproject.toml
+	$(LOCKED) --extra=workflows --constraint=requirements/run.lock --output-file=requirements/workflows.lock pyproject.toml
 	@! grep -nE '://|--index|--find-links' requirements/*.lock
 
 docs: run
+	@$(BIN)/python -m llmdgen.spec.schema
 	@$(BIN)/python scripts/write_docs.py
 
 site: site-tools
@@ -76,6 +79,7 @@ $(ORACLE)/.done: scripts/fetch_vllm.py $(wildcard llmdgen/facts/data/releases/*/
 	@touch $@
 
 site-tools: $(STAMPS)/docs
+workflow-tools: $(STAMPS)/workflows
 run: $(STAMPS)/package
 dev: $(STAMPS)/dev $(STAMPS)/package
 
@@ -97,6 +101,11 @@ $(STAMPS)/dev: requirements/dev.lock $(STAMPS)/run
 $(STAMPS)/docs: requirements/docs.lock $(STAMPS)/run
 	@echo "installing requirements/docs.lock"
 	@$(PIP) install --quiet --require-hashes --requirement requirements/docs.lock
+	@touch $@
+
+$(STAMPS)/workflows: requirements/workflows.lock $(STAMPS)/run
+	@echo "installing requirements/workflows.lock"
+	@$(PIP) install --quiet --require-hashes --requirement requirements/workflows.lock
 	@touch $@
 
 $(STAMPS)/package: pyproject.toml llmdgen/__init__.py $(STAMPS)/run

@@ -7,6 +7,7 @@
 # SPECS          files or globs, one a line                 RENDERED   the rendered directory
 # BASE           what to compare with; empty: no diff       DIRECTORY  what the paths above are relative to
 # STRICT, MANIFESTS, PREREQUISITES  'true' or 'false'       CHARTS     the directory of --charts, or empty
+# PRUNE          'false': RENDERED holds what other specs gave too
 # LLMDGEN        the program                                REPORTS    where diff.md, report.md and llmdgen.sarif go
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -39,6 +40,7 @@ done <<<"${SPECS:-paths/*.yaml}"
 render=(render -o "$rendered")
 [[ ${MANIFESTS:-false} == true ]] && render+=(--manifests)
 [[ ${PREREQUISITES:-false} == true ]] && render+=(--prerequisites)
+[[ ${PRUNE:-true} == true ]] && render+=(--prune)
 [[ -n ${CHARTS:-} ]] && render+=(--charts "$prefix$CHARTS")
 strict=()
 [[ ${STRICT:-false} == true ]] && strict=(--strict)
@@ -97,12 +99,13 @@ write_report() {
     *) echo "- ❌ \`llmdgen diff\` failed (exit $compared)" ;;
   esac
   [[ $validated == 0 ]] || folded "Findings" "$reports/findings.txt"
-  [[ $checked == 0 ]] || folded "What \`llmdgen render --check\` says" "$reports/check.txt"
   [[ ${compared:-0} == 0 || $compared == 2 ]] || folded "What \`llmdgen diff\` says" "$reports/diff.txt"
   if [[ $compared == 2 ]]; then
     echo
     cat "$reports/diff.md"
   fi
+  # Last, because it may be long, and a comment is cut at its end.
+  [[ $checked == 0 ]] || folded "What \`llmdgen render --check\` says" "$reports/check.txt"
 }
 write_report >"$reports/report.md"
 # A summary over 1 MiB is refused as a whole.

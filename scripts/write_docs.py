@@ -54,7 +54,8 @@ and tags are errors. `prefill` has the fields of `decode`. [Paths](paths/README.
 [many specs](many-specs.md) how specs share what they have in common.
 
 Editors complete and check a spec that begins with `# yaml-language-server: $schema=../schemas/{FILE}`: VS Code with
-the YAML extension of Red Hat, and whatever else has a YAML language server. `llmdgen schema` prints that file.
+the YAML extension of Red Hat, and whatever else has a YAML language server. `llmdgen schema` prints that file. One
+beside the specs, at the root of the repository or in its `schemas/` serves them all, and `llmdgen init -o` names it.
 """
 COMMANDS_HEAD = """# Commands
 

@@ -39,8 +39,9 @@ def command(path: str, model: str | None, instance_type: str | None, file: str |
     name = _name(file) if file else None
     model = MODEL_OF_PATH.get(path, USUAL_MODEL) if model is None else _text_of("--model", model)
     instance_type = USUAL_NODES if instance_type is None else _text_of("--instance-type", instance_type)
+    schema = _schema(file) if file else None
     try:
-        text = starting_spec(path, model, instance_type, name or path)
+        text = starting_spec(path, model, instance_type, name or path, schema or SCHEMA)
     except SpecError as error:
         report(error.findings)
         return status.ERROR
@@ -57,9 +58,9 @@ def command(path: str, model: str | None, instance_type: str | None, file: str |
     except FileNotFoundError:
         complain(f"{file}: error: there is no directory for the file (fix: make it, or name another file with -o)")
         return status.ERROR
-    schema = Path(file).with_name(SCHEMA)
-    if not schema.exists():
-        say(f"{file}: written; for an editor that completes and explains it: llmdgen schema > {schema}")
+    if schema is None:
+        missing = Path(file).with_name(SCHEMA)
+        say(f"{file}: written; for an editor that completes and explains it: llmdgen schema > {missing}")
     return status.OK
 
 
@@ -81,26 +82,38 @@ def _text_of(option: str, given: str) -> str:
     return given
 
 
-def starting_spec(path: str, model: str, instance_type: str, name: str) -> str:
+def _schema(file: str) -> str | None:
+    """The way from a spec to a schema that is there: beside it, or above it in its repository; None where none is."""
+    folder = Path(file).absolute().parent
+    for above in (folder, *folder.parents):
+        for found in (above / SCHEMA, above / "schemas" / SCHEMA):
+            if found.is_file():
+                return os.path.relpath(found, folder).replace(os.sep, "/")
+        if (above / ".git").exists():
+            break
+    return None
+
+
+def starting_spec(path: str, model: str, instance_type: str, name: str, schema: str = SCHEMA) -> str:
     """The text of a spec that validates. Raises SpecError where the model does not run so on those nodes."""
     from llmdgen import api
     from llmdgen.spec.load import parse
 
-    bare = _text(path, model, instance_type, name, None)
+    bare = _text(path, model, instance_type, name, schema, None)
     plan = api.draft(parse(bare, f"llmdgen init {path}")[0], instance_type)
-    text = _text(path, model, instance_type, name, plan)
+    text = _text(path, model, instance_type, name, schema, plan)
     api.plan(parse(text, f"llmdgen init {path}")[0], instance_type)
     return text
 
 
-def _text(path: str, model: str, instance_type: str, name: str, plan: Plan | None) -> str:
+def _text(path: str, model: str, instance_type: str, name: str, schema: str, plan: Plan | None) -> str:
     """The spec; without a plan, without what only a plan knows."""
     from llmdgen.rendering.templates import render
     from llmdgen.spec.model import DEFAULT_RELEASE
 
     return render(
         "init.yaml.j2",
-        schema=SCHEMA,
+        schema=schema,
         about=catalogue.release_toml(DEFAULT_RELEASE, "paths.toml")[path]["about"],
         path=path,
         name=name,

@@ -33,6 +33,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     charts: str | None
     manifests: bool
     prerequisites: bool
+    prune: bool = False
 
 
 class Made(Struct, frozen=True, kw_only=True):
@@ -61,10 +62,10 @@ def make(spec: Spec, instance_types: Iterable[str], settings: Settings) -> tuple
     return Made(name=spec.name, targets=targets, whole=not settings.instance_types), findings
 
 
-def make_prerequisites(specs: list[Spec]) -> tuple[Made | None, list[Located]]:
+def make_prerequisites(specs: list[Spec], whole: bool) -> tuple[Made | None, list[Located]]:
     """What the clusters of all specs need, None where that cannot be said; and why.
 
-    Never whole: a call with other specs may be about another cluster.
+    Whole only where these are all specs: a call with others may be about another cluster.
     """
     from llmdgen.prerequisites import render
 
@@ -77,7 +78,7 @@ def make_prerequisites(specs: list[Spec]) -> tuple[Made | None, list[Located]]:
     targets = {
         name: Rendered(tool=__version__, spec=said, facts=known, files=files) for name, files in clusters.items()
     }
-    return Made(name=CLUSTER, targets=targets, whole=False), []
+    return Made(name=CLUSTER, targets=targets, whole=whole), []
 
 
 def taken_names(specs: Iterable[Spec]) -> frozenset[str]:
@@ -130,6 +131,8 @@ def command_line(specs: Iterable[str], settings: Settings) -> str:
         words.append("--manifests")
     if settings.prerequisites:
         words.append("--prerequisites")
+    if settings.prune:
+        words.append("--prune")
     if settings.charts is not None:
         words += ["--charts", settings.charts]
     return join(words)

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     is_flag=True,
     help=f"Write DIR/{making.CLUSTER}/ too: what the clusters of these specs need. Give all of a cluster at once.",
 )
+@click.option("--prune", is_flag=True, help="These are all specs: remove what was rendered of others.")
 @click.option(
     "--check", "only_check", is_flag=True, help="Write nothing; print what differs, and exit 2 if anything does."
 )
@@ -43,6 +44,7 @@ def command(
     manifests: bool,
     charts: str | None,
     prerequisites: bool,
+    prune: bool,
     only_check: bool,
 ) -> int:
     """Write the directory of each spec and instance type: DIR/<name>/<instance type>/.
@@ -53,7 +55,12 @@ def command(
     read, findings = work.read(specs)
     asked = options.chosen(read, instance_types)
     settings = making.Settings(
-        out=out, instance_types=instance_types, charts=charts, manifests=manifests, prerequisites=prerequisites
+        out=out,
+        instance_types=instance_types,
+        charts=charts,
+        manifests=manifests,
+        prerequisites=prerequisites,
+        prune=prune,
     )
     missing = making.missing_charts(charts)
     findings += missing + making.shared_names(read)
@@ -67,18 +74,24 @@ def command(
     taken = making.taken_names(read)
     made = [] if missing else [each for each in made if each.name not in taken]
     if prerequisites and not any(found.is_error for found in findings):
-        cluster, found = making.make_prerequisites(read)
+        cluster, found = making.make_prerequisites(read, prune)
         findings += found
         made += [cluster] if cluster else []
+    others: list[str] = []
+    if (prune or only_check) and not any(found.is_error for found in findings):
+        from llmdgen.output.leftover import leftovers
+
+        others = leftovers(out, {making.CLUSTER, *(spec.name for spec in read)})
+    left = others if prune else []
     if only_check:
-        differs, wrong = _compare(out, made, making.command_line(specs, settings))
-        if not any(found.is_error for found in (*findings, *wrong)):
-            differs += _orphaned(out, read, specs)
+        differs, wrong = _compare(out, made, left, making.command_line(specs, settings))
         if differs:
             say(f"{count(differs, 'difference')}; nothing was written")
+        if others and not prune:
+            say(f"{out}: not compared, being of no spec given here: {', '.join(others)} (with --prune a difference)")
     else:
         with alone(out):
-            differs, wrong = 0, _write(out, made)
+            differs, wrong = 0, _write(out, made, left)
     findings += wrong
     report(work.in_order_of(specs, findings))
     if any(found.is_error for found in findings):
@@ -86,18 +99,25 @@ def command(
     return status.DIFFERS if differs else status.OK
 
 
-def _write(out: str, made: list[Made]) -> list[Located]:
+def _write(out: str, made: list[Made], left: list[str]) -> list[Located]:
     """Write what may be written, and say so; the findings of what may not."""
     findings: list[Located] = []
-    writings: list[tuple[Made, Writing]] = []
+    writings: list[tuple[str, Writing]] = []
     for each in made:
         try:
-            writings.append((each, prepare(out, each.name, each.targets, each.whole)))
+            writings.append((_size(each), prepare(out, each.name, each.targets, each.whole)))
         except OutputError as error:
             findings += error.findings
         except OSError as error:
             findings.append(unwritten(error, f"{out}/{each.name}"))
-    for each, writing in writings:
+    for name in left:
+        from llmdgen.output.leftover import removal
+
+        try:
+            writings.append((f"no spec is called {name}", removal(out, name)))
+        except OutputError as error:
+            findings += error.findings
+    for size, writing in writings:
         try:
             commit(writing)
         except OSError as error:
@@ -107,12 +127,12 @@ def _write(out: str, made: list[Made]) -> list[Located]:
             complain(f"{writing.root}/{path}: replaced, though it was edited by hand")
         for path in writing.kept:
             complain(f"{writing.root}/{path}: no longer made, but edited by hand, and therefore kept")
-        say(f"{writing.root}: {_size(each)}: {_changes(writing)}")
+        say(f"{writing.root}: {size}: {_changes(writing)}")
     return findings
 
 
-def _compare(out: str, made: list[Made], again: str) -> tuple[int, list[Located]]:
-    """Print what differs; how many files do, and the findings of what cannot be compared."""
+def _compare(out: str, made: list[Made], left: list[str], again: str) -> tuple[int, list[Located]]:
+    """Print what differs; how much does, and the findings of what cannot be compared."""
     from llmdgen.output.check import compare
 
     differs = 0
@@ -131,17 +151,11 @@ def _compare(out: str, made: list[Made], again: str) -> tuple[int, list[Located]
             _show(found)
         if not differences:
             say(f"{out}/{each.name}: {_size(each)}: up to date")
-    return differs, findings
+    for name in left:
+        from llmdgen.output.leftover import leftover
 
-
-def _orphaned(out: str, read: list[Spec], specs: tuple[str, ...]) -> int:
-    """Print the directories that no spec gives any more; how many there are."""
-    from llmdgen.output.orphans import orphaned
-
-    found = orphaned(out, (making.CLUSTER, *(spec.name for spec in read)), specs)
-    for each in found:
-        _show(each)
-    return len(found)
+        _show(leftover(out, name, again))
+    return differs + len(left), findings
 
 
 def _show(found: Difference) -> None:

@@ -125,7 +125,7 @@ def prepare(out: str, name: str, rendered: dict[str, Rendered], whole: bool = Tr
         replaces[path] = data
     if refused:
         raise OutputError(refused)
-    removes, kept = _orphans(out, name, {path: owned[path] for path in owned.keys() - new.owned().keys()})
+    removes, kept = orphans(out, name, {path: owned[path] for path in owned.keys() - new.owned().keys()})
     return Writing(
         root=root,
         replaces=replaces,
@@ -157,6 +157,9 @@ def commit(writing: Writing) -> None:
             begun = True
             for path in writing.removes:
                 _remove(writing.root, path)
+            if LOCK_NAME in writing.removes:
+                with suppress(OSError):
+                    os.rmdir(writing.root)
             for final in list(staged):
                 os.replace(staged[final], final)
                 del staged[final]
@@ -169,11 +172,11 @@ def commit(writing: Writing) -> None:
                 os.rmdir(directory)
 
 
-def _orphans(out: str, name: str, orphans: dict[str, str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Files that we no longer make: those to remove, and those that somebody has changed or put in their place."""
+def orphans(out: str, name: str, owned: dict[str, str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Files that we own and no longer make: those to remove, and those that somebody has changed or replaced."""
     removes: list[str] = []
     kept: list[str] = []
-    for path, seal in sorted(orphans.items()):
+    for path, seal in sorted(owned.items()):
         try:
             there = read_file(out, name, path)
         except OutputError:

@@ -86,6 +86,17 @@ def test_the_application_syncs_manifests_of_the_project() -> None:
     assert {"CreateNamespace=true", "SkipDryRunOnMissingResource=true"} <= set(template["syncPolicy"]["syncOptions"])
 
 
+def test_replicas_are_those_of_git_unless_somebody_says_otherwise() -> None:
+    """An ignored difference that a sync respects would keep a reviewed change of replicas from the cluster."""
+    text = (EXAMPLES / "argocd/applicationset.yaml").read_text("utf-8")
+    ignoring = {"ignoreDifferences", "RespectIgnoreDifferences=true"}
+    template = application_set()["template"]["spec"]
+    assert not ignoring & {*template, *template["syncPolicy"]["syncOptions"]}
+    wanted = YAML(typ="safe").load(re.sub(r"(?m)^( +)# (?=[- ]|ignore)", r"\1", text))["spec"]["template"]["spec"]
+    assert ignoring <= {*wanted, *(each.split(" ")[0] for each in wanted["syncPolicy"]["syncOptions"])}
+    assert {each["kind"] for each in wanted["ignoreDifferences"]} == {"Deployment", "LeaderWorkerSet"}
+
+
 def test_flux_applies_manifests_into_a_namespace_that_it_makes() -> None:
     namespace, kustomization = documents(EXAMPLES / "flux/deployment.yaml")
     (source,) = documents(EXAMPLES / "flux/source.yaml")

@@ -162,3 +162,34 @@ def test_a_merge_commit_is_compared_with_what_it_was_merged_into(repository: Rep
     repository.git("merge", "-q", "--no-edit", "change")
     done = review()
     assert (done.code, done.outputs["changed"]) == (0, "true"), done.log
+
+
+def test_what_a_deleted_spec_left_behind_is_drift(repository: Repository, review: Review) -> None:
+    two = repository.root / "paths/two.yaml"
+    two.write_text((repository.root / "paths/chat.yaml").read_text("utf-8").replace("chat", "two"))
+    assert repository.llmdgen("render", "paths/two.yaml").returncode == 0
+    assert review(BASE="").code == 0
+    two.unlink()
+    done = review(BASE="")
+    assert (done.code, done.outputs["check-exit-code"]) == (2, "2")
+    assert "rendered/two: orphaned: no spec is called two" in done.summary
+    assert review(BASE="", PRUNE="false").code == 0
+
+
+def test_the_first_pull_request_has_nothing_to_be_compared_with(repository: Repository, review: Review) -> None:
+    repository.git("rm", "-rq", "paths", "rendered")
+    repository.git("commit", "-q", "-m", "nothing yet")
+    repository.git("branch", "-f", "empty")
+    repository.git("revert", "--no-edit", "HEAD")
+    done = review(BASE="empty")
+    assert done.code == 0
+    assert "added: `chat on p5.48xlarge`" in done.summary
+
+
+def test_a_stale_tree_does_not_push_the_meaning_out_of_a_comment(repository: Repository, review: Review) -> None:
+    """A comment is cut at its end, so the long raw difference comes last."""
+    repository.change("replicas: 2", "replicas: 3")
+    repository.change("replicas: 3", "replicas: 4", render=False)
+    done = review()
+    assert done.code == 2
+    assert done.summary.index("### llmdgen diff") < done.summary.index("What `llmdgen render --check` says")

@@ -141,3 +141,24 @@ def test_a_file_in_a_directory_that_is_not_there_is_told_so(llmdgen: Llmdgen) ->
     answer = llmdgen("init", "wide-ep", "-o", "specs/a.yaml")
     assert answer.code == 1
     assert "there is no directory for the file (fix: make it" in answer.err
+
+
+@pytest.mark.parametrize(
+    ("there", "named"),
+    {
+        "repository/specs/production/": "wellitpath.v1alpha1.json",
+        "repository/": "../../wellitpath.v1alpha1.json",
+        "repository/schemas/": "../../schemas/wellitpath.v1alpha1.json",
+        "": None,
+    }.items(),
+)
+def test_a_schema_further_up_in_the_repository_is_named(llmdgen: Llmdgen, there: str, named: str | None) -> None:
+    Path("repository/.git").mkdir(parents=True)
+    Path("repository/specs/production").mkdir(parents=True)
+    Path(there).mkdir(exist_ok=True)
+    Path(there, "wellitpath.v1alpha1.json").write_text("{}")
+    file = Path("repository/specs/production/chat.yaml")
+    answer = llmdgen("init", "inference-scheduling", "-o", str(file))
+    assert (answer.out == "") is (named is not None)
+    expected = f"# yaml-language-server: $schema={named or 'wellitpath.v1alpha1.json'}\n"
+    assert file.read_text().startswith(expected)

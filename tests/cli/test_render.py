@@ -154,16 +154,15 @@ def test_check_tells_every_kind_apart_writes_nothing_and_exits_2(llmdgen: Llmdge
     assert tree(Path("out dir")) == before
 
 
-def test_check_finds_the_directory_of_a_spec_that_was_renamed(llmdgen: Llmdgen, spec: Path) -> None:
+def test_check_names_what_it_does_not_compare(llmdgen: Llmdgen, spec: Path) -> None:
     llmdgen("render", "chat.yaml")
     spec.write_text(SPEC.replace("name: chat", "name: talk"))
-    llmdgen("render", "chat.yaml")
+    assert llmdgen("render", "chat.yaml").out.count("\n") == 1
     answer = llmdgen("render", "chat.yaml", "--check")
-    assert answer.code == 2
-    assert "rendered/chat: orphaned: no spec has this name any more" in answer.out
-    assert answer.out.endswith("1 difference; nothing was written\n")
-    shutil.rmtree("rendered/chat")
-    assert llmdgen("render", "chat.yaml", "--check").code == 0
+    assert answer.code == 0
+    assert answer.out.splitlines()[-1] == (
+        "rendered: not compared, being of no spec given here: chat (with --prune a difference)"
+    )
 
 
 def test_check_of_a_spec_with_errors_exits_1(llmdgen: Llmdgen, spec: Path) -> None:
@@ -267,3 +266,75 @@ def test_notes_are_for_the_summary_and_warnings_for_the_terminal(
     monkeypatch.setattr(api, "check", two_findings)
     assert llmdgen("render", "chat.yaml").err == "chat.yaml:1:1: warning XXXwarning: says (fix: fix)\n"
     assert "XXXnote" in Path("rendered/chat/p5.48xlarge/SUMMARY.md").read_text()
+
+
+def rendered_two(llmdgen: Llmdgen) -> Path:
+    """A second spec, rendered and then deleted; the directory of what it gave."""
+    Path("code.yaml").write_text(SPEC.replace("name: chat", "name: code", 1))
+    assert llmdgen("render", "--prerequisites", "chat.yaml", "code.yaml").code == 0
+    Path("code.yaml").unlink()
+    return Path("rendered/code")
+
+
+def test_what_a_deleted_spec_gave_is_orphaned_where_these_are_all_specs(llmdgen: Llmdgen, spec: Path) -> None:
+    left = rendered_two(llmdgen)
+    assert llmdgen("render", "--check", "chat.yaml").code == 0
+    answer = llmdgen("render", "--check", "--prune", "chat.yaml")
+    mend = "llmdgen render chat.yaml --prune"
+    assert answer.code == 2
+    destroy = "`helmfile destroy` in its directories where it is deployed"
+    assert f"\nrendered/code: orphaned: no spec is called code (fix: {destroy}, then {mend})\n" in answer.out
+    assert left.is_dir()
+    answer = llmdgen(*mend.split()[1:])
+    assert answer.code == 0
+    assert "rendered/code: no spec is called code: " in answer.out
+    assert {entry.name for entry in Path("rendered").iterdir()} == {"chat", "cluster"}
+    assert llmdgen("render", "--check", "--prune", "chat.yaml").code == 0
+
+
+def test_prune_leaves_what_a_person_wrote(llmdgen: Llmdgen, spec: Path) -> None:
+    left = rendered_two(llmdgen)
+    (left / "p5.48xlarge/SUMMARY.md").write_text("mine\n")
+    (left / "notes.md").write_text("mine too\n")
+    Path("rendered/foreign").mkdir()
+    answer = llmdgen("render", "--prune", "chat.yaml")
+    assert answer.code == 0
+    assert "p5.48xlarge/SUMMARY.md: no longer made, but edited by hand, and therefore kept" in answer.err
+    assert tree(left) == {"p5.48xlarge/SUMMARY.md": "mine\n", "notes.md": "mine too\n"}
+    assert Path("rendered/foreign").is_dir()
+    assert llmdgen("render", "--check", "--prune", "chat.yaml").code == 0
+
+
+def test_a_spec_that_is_wrong_prunes_nothing(llmdgen: Llmdgen, spec: Path) -> None:
+    left = rendered_two(llmdgen)
+    before = tree(left)
+    Path("broken.yaml").write_text("spec: [\n")
+    assert llmdgen("render", "--prune", "chat.yaml", "broken.yaml").code == 1
+    spec.write_text(SPEC.replace("pd-disaggregation", "pd-disagregation"))
+    assert llmdgen("render", "--prune", "chat.yaml").code == 1
+    assert tree(left) == before
+
+
+def test_prune_does_not_follow_a_link_and_says_what_is_wrong_with_a_lock(llmdgen: Llmdgen, spec: Path) -> None:
+    left = rendered_two(llmdgen)
+    left.rename("elsewhere")
+    left.symlink_to("../elsewhere")
+    assert llmdgen("render", "--prune", "chat.yaml").code == 0
+    assert (left / "llmdgen.lock").is_file()
+    Path("rendered/broken").mkdir()
+    Path("rendered/broken/llmdgen.lock").write_text("{")
+    assert llmdgen("render", "--check", "--prune", "chat.yaml").code == 2
+    answer = llmdgen("render", "--prune", "chat.yaml")
+    assert answer.code == 1
+    assert "rendered/broken/llmdgen.lock" in answer.err
+
+
+def test_prune_takes_the_clusters_of_other_platforms_too(llmdgen: Llmdgen, spec: Path) -> None:
+    hyperpod = SPEC.replace("spec:\n", "spec:\n  platform: hyperpod\n").replace("name: chat", "name: code", 1)
+    Path("code.yaml").write_text(hyperpod)
+    assert llmdgen("render", "--prerequisites", "chat.yaml", "code.yaml").code == 0
+    assert Path("rendered/cluster/hyperpod-istio").is_dir()
+    Path("code.yaml").unlink()
+    assert llmdgen("render", "--prerequisites", "--prune", "chat.yaml").code == 0
+    assert not Path("rendered/cluster/hyperpod-istio").exists()
+    assert Path("rendered/cluster/eks-istio").is_dir()
