@@ -7,7 +7,7 @@ from typing import Any
 
 from llmdgen.checks.registry import Draft, found
 from llmdgen.engine.checks.settings import RoleSettings, engine_rule, mapping, whole
-from llmdgen.engine.checks.values import MULTI, Problem, children, field_problems, shown
+from llmdgen.engine.checks.values import MULTI, TRANSFER, Problem, children, field_problems, shown
 from llmdgen.engine.facts import Connector, connectors, lmcache
 from llmdgen.findings import Route
 from llmdgen.suggest import did_you_mean
@@ -49,6 +49,11 @@ def connector_reads_its_settings(role: RoleSettings) -> Iterator[Draft]:
             kv_connector_extra_config: {enable_cross_layers_blocks: true}, which no vLLM before 0.16 reads.
     Passes: {kv_connector: NixlConnector, kv_role: kv_both, kv_connector_extra_config: {backends: [LIBFABRIC]}}
     """
+    given = role.args.get(FLAG)
+    if isinstance(given, Mapping) and given.get("kv_connector") is None:
+        similar = any(key not in role.table.configs[TRANSFER] for key in given)  # a misspelt key is VLLM004's
+        if not similar:
+            yield found(*role.at(FLAG), says=f"--{FLAG} names no kv_connector", fix="add kv_connector, or remove it")
     for inside, transfer in _transfers(role):
         name = transfer.get("kv_connector")
         if not isinstance(name, str) or transfer.get("kv_connector_module_path"):

@@ -57,7 +57,10 @@ def flag_problems(flag: Flag, value: Any, table: FlagTable) -> Iterator[Problem]
     if flag.config and isinstance(value, Mapping):
         yield from config_problems(str(flag), flag.config, value, table, ())
     elif flag.is_json and not isinstance(value, str):
-        yield from _unwritable(str(flag), value, ())
+        if flag.holds:
+            yield from field_problems(str(flag), ConfigField(type=flag.holds, items=flag.items), value, table, ())
+        else:
+            yield from _unwritable(str(flag), value, ())
     else:
         yield from _wrong_value(str(flag), flag, value, ())
         if isinstance(value, str) and ("\n" in value or "\0" in value):
@@ -104,6 +107,11 @@ def field_problems(what: str, field: ConfigField, value: Any, table: FlagTable, 
                 yield from _unwritable(f"{what}[{index}]", item, at)
     elif field.type in ("dict", "any"):
         yield from _unwritable(what, value, inside)
+        items = field.items or "any"
+        for key, part in value.items() if isinstance(value, Mapping) and items != "any" else ():
+            wrong = _wrong_type(f"{what}: {key}", items, part, (*inside, key))
+            if wrong:
+                yield wrong
     else:
         yield from _wrong_value(what, field, value, inside)
 
