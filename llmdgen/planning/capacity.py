@@ -96,7 +96,8 @@ def kv_bytes_per_token(model: ModelFacts, tensor: int, dtype: str, *, hybrid: bo
             vector = model.mla.fp8_bytes
         return layers * (vector + model.mla.indexer_bytes)
     head_dim = model.head_dim or model.hidden_size // model.attention_heads
-    return layers * 2 * max(1, model.kv_heads // tensor) * head_dim * element
+    # Where every layer has a window or a fixed state, nothing grows with the context; 1 keeps the arithmetic finite.
+    return max(1, layers * 2 * max(1, model.kv_heads // tensor) * head_dim * element)
 
 
 def predicts_tokens(args: Mapping[str, Any]) -> bool:

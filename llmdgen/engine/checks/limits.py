@@ -145,6 +145,10 @@ def flags_go_together(role: RoleSettings) -> Iterator[Draft]:
     if role.args.get("ray-workers-use-nsight") is True and role.args.get("distributed-executor-backend") != "ray":
         says = "--ray-workers-use-nsight needs --distributed-executor-backend=ray"
         yield found(*role.at("ray-workers-use-nsight"), says=says, fix="remove it", on_key=True)
+    group, part = whole(role.value("offload-group-size")) or 0, whole(role.value("offload-num-in-group")) or 1
+    if role.args.get("offload-backend") == "prefetch" and part > group:
+        says = f"--offload-backend=prefetch takes {part} of each group of {group} layers"
+        yield found(*role.at("offload-backend"), says=says, fix=f"set offload-group-size to {part} or more")
     compilation = mapping(role.args.get("compilation-config"))
     for flag in ALSO_IN_COMPILATION:
         key = flag.replace("-", "_")
