@@ -98,7 +98,7 @@ def test_a_flag_that_an_earlier_vllm_had_is_said_to_be_gone() -> None:
         ({"revision": 5}, 'write "5" in quotes'),
         ({"gpu-memory-utilization": "0.9"}, "write 0.9 without quotes"),
         ({"gpu-memory-utilization": "90%"}, "write a number"),
-        ({"max-num-seqs": [64]}, "write 64, without brackets"),
+        ({"max-num-seqs": [64]}, "write 64 itself, not in a list"),
         ({"kv-cache-dtype": 8}, "use one of auto, bfloat16, fp8, fp8_ds_mla, fp8_e4m3, fp8_e5m2 or fp8_inc"),
         ({"speculative-config": "ngram"}, "write a map"),
         ({"kv-transfer-config": "{}"}, "write it as a YAML map, not as JSON text"),
@@ -435,3 +435,22 @@ def test_rope_scaling_that_nobody_reads_gives_no_longer_context(table: FlagTable
     assert (first.code, first.at) == ("VLLM019", (*ARGS, "max-model-len"))
     assert "write rope_parameters" in first.fix
     assert (second.code, second.at) == ("VLLM033", (*ARGS, "hf-overrides", "rope_scaling"))
+
+
+def test_flags_of_other_versions_come_with_what_to_write(table: FlagTable, release: str) -> None:
+    old = taken(release).old_flags
+    assert not set(old) & set(table.flags)
+    (finding,) = found(table, {"guided-decoding-backend": "xgrammar"})
+    assert (finding.code, finding.fix) == ("VLLM001", "write structured-outputs-config: {backend: ...}")
+
+
+@pytest.mark.parametrize("adapter", ["sql", "sql=", "a=b=c", 5, {"name": "sql"}, {"nmae": "sql", "path": "/x"}])
+def test_an_adapter_is_a_name_and_a_path(table: FlagTable, adapter: Any) -> None:
+    assert codes(table, {"enable-lora": True, "lora-modules": [adapter]})[:1] in (["VLLM002"], ["VLLM004"])
+    for right in ("sql=/adapters/sql", {"name": "sql", "path": "/adapters/sql", "base_model_name": "a/b"}):
+        assert codes(table, {"enable-lora": True, "lora-modules": [right]}) == []
+
+
+def test_a_size_in_other_units_than_bytes_is_found(table: FlagTable) -> None:
+    (finding,) = found(table, {"kv-transfer-config": transfer("OffloadingConnector", {"cpu_bytes_to_use": 100})})
+    assert finding.fix == "write 107374182400 for 100 GiB"

@@ -16,6 +16,7 @@ FLAG = "kv-transfer-config"
 EXTRA = "kv_connector_extra_config"
 OFFLOADING = "OffloadingConnector"
 CROSS_LAYERS = "enable_cross_layers_blocks"
+LEAST_BYTES = 1 << 20  # less than a block of the smallest model that anybody serves
 NIXL_DEVICES = ("cuda", "cpu")
 
 
@@ -163,6 +164,10 @@ def _offloading(role: RoleSettings, extra: Mapping[str, Any], here: Route) -> It
     if isinstance(spec, str) and spec not in specs and not extra.get("spec_module_path"):
         says = f"{OFFLOADING} has no spec_name {shown(spec)}"
         yield found(*here, "spec_name", says=says, fix=did_you_mean(spec, specs))
+    size = whole(extra.get("cpu_bytes_to_use"))
+    if size and 0 < size < LEAST_BYTES:
+        says = f"{OFFLOADING}: cpu_bytes_to_use is in bytes, and {size} of them hold no block"
+        yield found(*here, "cpu_bytes_to_use", says=says, fix=f"write {size << 30} for {size} GiB")
     block, gpu_block = whole(extra.get("block_size")), whole(role.args.get("block-size")) or 16
     if block and block % gpu_block:
         says = f"{OFFLOADING}'s block_size {block} is no multiple of vLLM's --block-size {gpu_block}"

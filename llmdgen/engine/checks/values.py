@@ -18,6 +18,7 @@ from llmdgen.findings import Route
 from llmdgen.suggest import did_you_mean
 
 TRANSFER = "KVTransferConfig"
+ADAPTER = ("name", "path", "base_model_name")
 MULTI = "MultiConnector"
 _WANTS = {
     "switch": "true or false",
@@ -137,7 +138,8 @@ def _many(flag: Flag, value: Any) -> Iterator[Problem]:
         yield Problem(kind="type", says=f"{flag} needs at least one value", fix="give one, or remove the flag")
     for index, item in enumerate(values):
         at: Route = (index,) if isinstance(value, list | tuple) else ()
-        if flag.name == "lora-modules" and isinstance(item, Mapping):
+        if flag.name == "lora-modules":
+            yield from _adapter(str(flag), item, at)
             continue
         wrong = _wrong_type(str(flag), flag.type, item, at, flag.choices)
         if wrong:
@@ -147,6 +149,21 @@ def _many(flag: Flag, value: Any) -> Iterator[Problem]:
         if flag.many == "values" and str(item).startswith("-"):
             says = f"{flag}: {shown(item)} would be read as a flag"
             yield Problem(kind="value", inside=at, says=says, fix="give a value that does not begin with -")
+
+
+def _adapter(what: str, item: Any, inside: Route) -> Iterator[Problem]:
+    """A LoRA adapter: name=path, or a map. vLLM reads text without = as JSON."""
+    if isinstance(item, Mapping):
+        for key in item:
+            if key not in ADAPTER:
+                fix = did_you_mean(str(key), ADAPTER)
+                yield Problem(kind="key", inside=(*inside, key), says=f"{what} has no key {shown(key)}", fix=fix)
+        for key in ADAPTER[:2]:
+            if not isinstance(item.get(key), str) or not item[key]:
+                yield Problem(kind="type", inside=inside, says=f"{what}: the adapter has no {key}", fix=f"add {key}")
+    elif not isinstance(item, str) or not (item.startswith("{") or (all(item.partition("=")) and item.count("=") == 1)):
+        says = f"{what}: {shown(item)} is no adapter"
+        yield Problem(kind="type", inside=inside, says=says, fix="write name=path, or {name: ..., path: ...}")
 
 
 def _wrong_type(
@@ -205,7 +222,7 @@ def _is_float(text: str) -> bool:
 
 def _type_fix(wanted: str, value: Any) -> str:
     if isinstance(value, list) and len(value) == 1 and wanted not in ("list", "any") and _fits(wanted, value[0]):
-        return f"write {shown(value[0])}, without brackets"
+        return f"write {'the map' if isinstance(value[0], Mapping) else shown(value[0])} itself, not in a list"
     if wanted in ("switch", "bool") and str(value).lower() in ("true", "1", "yes", "on"):
         return "write true"
     if wanted in ("switch", "bool") and str(value).lower() in ("false", "0", "no", "off"):
