@@ -16,7 +16,7 @@ FLAG = "kv-transfer-config"
 EXTRA = "kv_connector_extra_config"
 OFFLOADING = "OffloadingConnector"
 CROSS_LAYERS = "enable_cross_layers_blocks"
-LEAST_BYTES = 1 << 20  # less than a block of the smallest model that anybody serves
+LEAST_BYTES = 10**6  # a block of the smallest model that anybody serves has more
 NIXL_DEVICES = ("cuda", "cpu")
 
 
