@@ -146,6 +146,9 @@ def _many(flag: Flag, value: Any) -> Iterator[Problem]:
             yield wrong
             continue
         yield from _wrong_value(str(flag), flag, item, at)
+        if flag.optional and item in ("", "None"):
+            says = f"{flag}: vLLM reads {shown(item)} as null, and refuses it in a list"
+            yield Problem(kind="value", inside=at, says=says, fix="remove it")
         if flag.many == "values" and str(item).startswith("-"):
             says = f"{flag}: {shown(item)} would be read as a flag"
             yield Problem(kind="value", inside=at, says=says, fix="give a value that does not begin with -")
