@@ -40,7 +40,12 @@ PARSED_TYPES = {
     "union_dict_and_str": "json-or-text",
 }
 # Flags whose field has another name in the configuration class of their group.
-RENAMED = {"kv_cache_dtype": "cache_dtype", "scheduling_policy": "policy", "attention_backend": "backend"}
+RENAMED = {
+    "kv_cache_dtype": "cache_dtype",
+    "scheduling_policy": "policy",
+    "attention_backend": "backend",
+    "limit_mm_per_prompt": "limit_per_prompt",
+}
 # Flags whose JSON vLLM hands to a configuration class only after parsing.
 LATER_CONFIGS = {"speculative-config": "SpeculativeConfig"}
 BOUNDS = {"ge": "at_least", "gt": "more_than", "le": "at_most", "lt": "less_than"}
@@ -76,10 +81,13 @@ def tables() -> dict[str, Any]:
     groups = {id(action): group.title for group in parser._action_groups for action in group._group_actions}
     actions = [each for each in parser._actions if each.option_strings and "--help" not in each.option_strings]
     named = {long_form(each): each for each in actions}
+    from vllm.entrypoints.openai.cli_args import FrontendArgs
+
+    owners = {**classes, "Frontend": FrontendArgs}
     flags = {
         name: {
             "name": name,
-            **flag_row(action, field_of(action, classes.get(str(groups[id(action)])))),
+            **flag_row(action, field_of(action, owners.get(str(groups[id(action)])))),
             **({"config": LATER_CONFIGS[name]} if name in LATER_CONFIGS else {}),
             "group": groups[id(action)],
         }
@@ -115,6 +123,8 @@ def flag_row(action: argparse.Action, field: dataclasses.Field[Any] | None) -> d
     if action.default is not None and not dataclasses.is_dataclass(action.default):
         row["default"] = plain(action.default)
     described = describe(hint_of(field)) if field is not None else {}
+    if row["type"] == "json" and "config" not in row:
+        row |= held(described, action.default)
     if action.choices is not None:
         row["choices"] = [each for each in action.choices if each not in (None, "None")]
     elif row["type"] == "str" and described.get("type") in ("enum", "int"):
@@ -133,6 +143,13 @@ def flag_row(action: argparse.Action, field: dataclasses.Field[Any] | None) -> d
     if short:
         row["short"] = short[0]
     return row
+
+
+def held(described: dict[str, Any], default: Any) -> dict[str, Any]:
+    """What the JSON of a flag holds, by the hint of its field or by its default, where either says."""
+    if described.get("type") in ("dict", "list"):
+        return {"holds": described["type"], **({"items": described["items"]} if "items" in described else {})}
+    return {"holds": type(default).__name__} if isinstance(default, (dict, list)) else {}
 
 
 def value_type(reader: Any) -> dict[str, Any]:
@@ -156,7 +173,9 @@ def field_of(action: argparse.Action, owner: Any) -> dataclasses.Field[Any] | No
     if owner is None:
         return None
     fields = {field.name: field for field in dataclasses.fields(owner)}
-    return fields.get(action.dest) or fields.get(RENAMED.get(action.dest, ""))
+    inner = [each.type for each in fields.values() if dataclasses.is_dataclass(each.type)]
+    nested = {each.name: each for config in inner for each in dataclasses.fields(config)}
+    return fields.get(action.dest) or fields.get(RENAMED.get(action.dest, "")) or nested.get(action.dest)
 
 
 def hint_of(field: dataclasses.Field[Any]) -> Any:
@@ -215,7 +234,10 @@ def describe(hint: Any) -> dict[str, Any]:
         items = describe(inner[0])["type"] if inner else "any"
         return {"type": "list"} if items == "any" else {"type": "list", "items": items}
     if origin is dict or hint is dict:
-        return {"type": "dict"}
+        # A class as the value takes other forms too: DummyOptions of limit-mm-per-prompt a number.
+        values = describe(inner[1]) if len(inner) == 2 else {"type": "any"}
+        known = values["type"] != "any" and "config" not in values
+        return {"type": "dict", **({"items": values["type"]} if known else {})}
     if isinstance(hint, type) and issubclass(hint, (enum.IntEnum, str)) and issubclass(hint, enum.Enum):
         return {"type": "int" if issubclass(hint, int) else "str", "choices": [each.value for each in hint]}
     if isinstance(hint, type) and issubclass(hint, enum.Enum):

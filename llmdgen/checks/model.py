@@ -51,6 +51,13 @@ def weights_fit(plan: Plan) -> Iterator[Draft]:
                 f"{_gib(use.gpu)} of a GPU of {role.node.instance.name}",
                 fix=f"set it to {room} or less, or remove it: vLLM finds it by itself",
             )
+        elif best.left <= 0 and (share := _share_that_fits(plan, role, use, best.weights)):
+            yield found(
+                *role.flag_routes["gpu-memory-utilization"],
+                says=f"{_gib(best.weights)} of weights of {model.id} on each {role.name} GPU leave nothing of the "
+                f"{_gib(use.budget)} that vLLM may use of a GPU of {role.node.instance.name}",
+                fix=f"set it to {share}, or {_room_for_weights(plan, role, model)}",
+            )
         elif best.left <= 0:
             yield found(
                 *size(plan, role, "tensor", "data"),
@@ -246,6 +253,13 @@ def cpu_tier_is_worth_it(plan: Plan) -> Iterator[Draft]:
             says=f"{asked.size} is less than " + (f"one block of {block // MIB} MiB" if size_of_tier < block else held),
             fix=f"set size: {-(-on_gpus // (10 * GIB)) * 10}Gi or more, or remove size",
         )
+
+
+def _share_that_fits(plan: Plan, role: RolePlan, use: Memory, weights: int) -> float | None:
+    """vLLM's own share of GPU memory, where the spec sets a smaller one and the weights would fit it."""
+    usual: float = plan.engine["gpu_memory_utilization"]
+    own = role.flag_routes.get("gpu-memory-utilization", ())[-1:] == ("gpu-memory-utilization",)
+    return usual if own and use.gpu * usual > max(use.budget, weights + use.activations // 2) else None
 
 
 def _length(plan: Plan, role: RolePlan) -> Route:

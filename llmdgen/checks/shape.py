@@ -28,7 +28,12 @@ def kv_is_divided(plan: Plan) -> Iterator[Draft]:
     for role, model, use in loaded(plan):
         tensor = role.size.tensor
         copies = tensor if model.mla else tensor // model.kv_heads
-        if copies < 2 or tensor % copies or tensor > role.node.gpus or "decode-context-parallel-size" in role.flags:
+        if (
+            copies < 2
+            or tensor % copies
+            or role.size.gpus_per_pod > role.node.gpus
+            or "decode-context-parallel-size" in role.flags
+        ):
             continue
         what = "one latent KV vector a layer" if model.mla else f"{model.kv_heads} KV heads"
         fewer, ranks = tensor // copies, role.size.data_local * copies

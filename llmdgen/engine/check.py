@@ -6,13 +6,23 @@ from collections.abc import Iterator
 from itertools import islice
 
 from llmdgen.checks.registry import MOST_OF_A_RULE
-from llmdgen.engine.checks import connectors, environment, flags, json_configs, limits, parallel, speculation, types
+from llmdgen.engine.checks import (
+    connectors,
+    context,
+    environment,
+    flags,
+    json_configs,
+    limits,
+    parallel,
+    speculation,
+    types,
+)
 from llmdgen.engine.checks.settings import ENGINE_RULES, Numbers, RoleSettings
 from llmdgen.findings import Finding
 
 __all__ = ["TOPICS", "Numbers", "RoleSettings", "check_role"]
 
-TOPICS = (connectors, environment, flags, json_configs, limits, parallel, speculation, types)
+TOPICS = (connectors, context, environment, flags, json_configs, limits, parallel, speculation, types)
 
 
 def check_role(role: RoleSettings) -> Iterator[Finding]:

@@ -50,12 +50,24 @@ class LmCache(Struct, frozen=True, kw_only=True):
         return (*(f"LMCACHE_{name.upper()}" for name in names), *self.variables)
 
 
+class Pair(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A key of a JSON flag that needs another: `key`, of `value` where one is given, needs `needs`, one of `of` where
+    some are given."""
+
+    flag: str
+    key: str
+    value: str | bool | None = None
+    needs: str
+    of: tuple[str, ...] = ()
+
+
 class Taken(Struct, frozen=True, kw_only=True):
     """Flags and variables that are not the spec's to set, and all2all backends that cannot run, each with the reason
     or what to do instead. `names` are the values of flags, or of keys of JSON flags, that vLLM looks up only when it
     starts, `least` the smallest numbers that its parser does not bound, `variables` the values of variables that their
-    reader takes only at the start, `gone` variables of other versions, with what to do instead,
-    `speculation` lists of methods of speculative decoding."""
+    reader takes only at the start, `gone` variables and `old_flags` flags of other versions, with what to do instead,
+    `speculation` lists of methods of speculative decoding, `patterns` the form of a flag's text and what to write,
+    `pairs` keys of JSON flags that need each other, `deprecated_quantization` methods that it takes on demand."""
 
     flags: dict[str, str]
     environment: dict[str, str]
@@ -64,7 +76,11 @@ class Taken(Struct, frozen=True, kw_only=True):
     least: dict[str, int] = {}
     variables: dict[str, tuple[str, ...]] = {}
     gone: dict[str, str] = {}
+    old_flags: dict[str, str] = {}
     speculation: dict[str, tuple[str, ...]] = {}
+    patterns: dict[str, tuple[str, str]] = {}
+    pairs: tuple[Pair, ...] = ()
+    deprecated_quantization: tuple[str, ...] = ()
 
 
 class Lifetime(Struct, frozen=True, kw_only=True):

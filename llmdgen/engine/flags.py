@@ -28,7 +28,8 @@ class Flag(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     `enum` one of `choices` in capitals or not, `word` one of them with capitals or hyphens too.
     `many` says that it takes several values: "values" after one flag, "append" by repeating the flag.
     `choices` closes the values; `usual` are values that vLLM names for a flag that takes others too.
-    `config` names the configuration class that a JSON value fills (`FlagTable.configs`).
+    `config` names the configuration class that a JSON value fills (`FlagTable.configs`). Of other JSON values `holds`
+    says whether they are maps or lists, `items` what is in them, where vLLM states it.
     """
 
     name: str
@@ -46,6 +47,8 @@ class Flag(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     at_most: Number | None = None
     less_than: Number | None = None
     config: str | None = None
+    holds: FieldType | None = None
+    items: FieldType | None = None
     group: str = ""
 
     @property
@@ -62,7 +65,7 @@ class Flag(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 class ConfigField(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A key of a JSON configuration. `optional` allows null; `config` names the class of a nested object;
-    `items` is the type of a list's elements, where vLLM states one."""
+    `items` is the type of a list's elements or of a map's values, where vLLM states one."""
 
     type: FieldType
     optional: bool = False

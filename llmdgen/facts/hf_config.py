@@ -9,12 +9,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pydantic import AliasChoices, AliasPath, BaseModel, Field, ValidationError
+from pydantic import AliasChoices, AliasPath, BaseModel, ConfigDict, Field, ValidationError
 
+from llmdgen.engine.context import longest_context
 from llmdgen.facts.types import Experts, Layers, Mla, ModelFacts
 
 TEXT = "text_config"
 MOST_BYTES = 1 << 20
+LENGTHS = ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length", "max_sequence_length")
+EXPERTS = ("n_routed_experts", "num_local_experts", "num_experts")
+MTP = ("num_nextn_predict_layers", "mtp_num_hidden_layers")
 # Bytes of a weight by the checkpoint's quantisation; routed experts carry nearly all of them in a mixture of experts.
 WIDTHS = {"fp8": 1.0, "compressed-tensors": 1.0, "modelopt": 0.5625, "mxfp4": 0.53125, "awq": 0.53125, "gptq": 0.53125}
 
@@ -29,29 +33,33 @@ def _either(*names: str) -> Any:
 
 
 class HuggingFaceConfig(BaseModel):
-    """The fields of config.json that memory and parallelism depend on."""
+    """The fields of config.json that memory and parallelism depend on. A number in quotes is none, for vLLM neither."""
+
+    model_config = ConfigDict(strict=True)
 
     architectures: list[str] = Field(min_length=1)
     hidden_size: int = Field(gt=0, validation_alias=_either("hidden_size", "n_embd", "d_model"))
     layers: int = Field(gt=0, validation_alias=_either("num_hidden_layers", "n_layer"))
     attention_heads: int = Field(gt=0, validation_alias=_either("num_attention_heads", "n_head"))
-    kv_heads: int | None = Field(None, validation_alias=_either("num_key_value_heads"))
-    head_dim: int | None = Field(None, validation_alias=_either("head_dim"))
-    intermediate_size: int = Field(0, validation_alias=_either("intermediate_size", "n_inner"))
+    kv_heads: int | None = Field(None, gt=0, validation_alias=_either("num_key_value_heads"))
+    head_dim: int | None = Field(None, gt=0, validation_alias=_either("head_dim"))
+    intermediate_size: int = Field(0, ge=0, validation_alias=_either("intermediate_size", "n_inner"))
     vocab_size: int = Field(gt=0, validation_alias=_either("vocab_size"))
-    max_position_embeddings: int = Field(gt=0, validation_alias=_either("max_position_embeddings", "n_positions"))
+    max_position_embeddings: int = Field(gt=0, validation_alias=_either(*LENGTHS))
+    rope_scaling: dict[str, Any] | None = Field(None, validation_alias=_either("rope_scaling", "rope_parameters"))
+    model_type: str = ""
     layer_types: list[str] | None = Field(None, validation_alias=_either("layer_types"))
-    sliding_window: int | None = Field(None, validation_alias=_either("sliding_window"))
-    kv_lora_rank: int | None = Field(None, validation_alias=_either("kv_lora_rank"))
-    qk_rope_head_dim: int | None = Field(None, validation_alias=_either("qk_rope_head_dim"))
-    routed: int | None = Field(None, validation_alias=_either("n_routed_experts", "num_local_experts", "num_experts"))
-    per_token: int | None = Field(None, validation_alias=_either("num_experts_per_tok", "experts_per_token"))
-    shared: int | None = Field(None, validation_alias=_either("n_shared_experts"))
-    moe_intermediate_size: int | None = Field(None, validation_alias=_either("moe_intermediate_size"))
-    dense_layers: int = Field(0, validation_alias=_either("first_k_dense_replace"))
-    mtp_layers: int | None = Field(None, validation_alias=_either("num_nextn_predict_layers", "mtp_num_hidden_layers"))
-    quantization_config: dict[str, Any] = Field(
-        default_factory=dict, validation_alias=_either("quantization_config", "compression_config")
+    sliding_window: int | None = Field(None, ge=0, validation_alias=_either("sliding_window"))
+    kv_lora_rank: int | None = Field(None, ge=0, validation_alias=_either("kv_lora_rank"))
+    qk_rope_head_dim: int | None = Field(None, ge=0, validation_alias=_either("qk_rope_head_dim"))
+    routed: int | None = Field(None, ge=0, validation_alias=_either(*EXPERTS))
+    per_token: int | None = Field(None, ge=0, validation_alias=_either("num_experts_per_tok", "experts_per_token"))
+    shared: int | None = Field(None, ge=0, validation_alias=_either("n_shared_experts"))
+    moe_intermediate_size: int | None = Field(None, gt=0, validation_alias=_either("moe_intermediate_size"))
+    dense_layers: int | None = Field(None, ge=0, validation_alias=_either("first_k_dense_replace"))
+    mtp_layers: int | None = Field(None, ge=0, validation_alias=_either(*MTP))
+    quantization_config: dict[str, Any] | None = Field(
+        None, validation_alias=_either("quantization_config", "compression_config")
     )
 
 
@@ -72,6 +80,11 @@ def read(path: Path, name: str) -> ModelFacts:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "the file"
         raise ConfigError(f"{path.name}: {where}: {first['msg']}") from error
+    kinds, layers = config.layer_types, config.layers
+    if kinds is not None and len(kinds) < layers:
+        raise ConfigError(f"{path.name}: layer_types has {len(kinds)} entries for {layers} layers")
+    if (config.dense_layers or 0) > layers:
+        raise ConfigError(f"{path.name}: first_k_dense_replace is {config.dense_layers}, of {layers} layers")
     return _facts(config, name, path)
 
 
@@ -83,9 +96,11 @@ def _facts(config: HuggingFaceConfig, name: str, path: Path) -> ModelFacts:
             per_token=config.per_token or 1,
             shared=config.shared or 0,
             intermediate_size=config.moe_intermediate_size or config.intermediate_size,
-            dense_layers=config.dense_layers,
+            dense_layers=config.dense_layers or 0,
         )
-    method = str(config.quantization_config.get("quant_method", "")).lower()
+    quantization = config.quantization_config or {}
+    method = str(quantization.get("quant_method", "")).lower()
+    block = quantization.get("weight_block_size")
     parameters = _parameters(config, experts)
     mla = None
     if config.kv_lora_rank:
@@ -103,16 +118,26 @@ def _facts(config: HuggingFaceConfig, name: str, path: Path) -> ModelFacts:
         layers=_layers(config),
         mla=mla,
         experts=experts,
+        fp8_block=block[0] if isinstance(block, list) and block and isinstance(block[0], int) else None,
         mtp_layers=config.mtp_layers,
         mtp_bytes=int(_mtp_parameters(config, experts) * WIDTHS.get(method, 2.0)),
-        max_position_embeddings=config.max_position_embeddings,
+        max_position_embeddings=_positions(config),
         vocab_size=config.vocab_size,
         sources=(path.name,),
     )
 
 
+def _positions(config: HuggingFaceConfig) -> int:
+    """The longest context: the config's own, as its rope scaling stretches it, which Gemma's figure already counts."""
+    own, rope = config.max_position_embeddings, config.rope_scaling
+    if rope is None or config.model_type.startswith("gemma3"):
+        return own
+    # The key was called type in older configs.
+    return longest_context(own, {"rope_parameters": {"rope_type": rope.get("type"), **rope}}) or own
+
+
 def _layers(config: HuggingFaceConfig) -> Layers:
-    kinds = config.layer_types or []
+    kinds = (config.layer_types or [])[: config.layers]
     linear = sum("linear" in kind for kind in kinds)
     sliding = sum("sliding" in kind for kind in kinds)
     return Layers(

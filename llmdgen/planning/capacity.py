@@ -11,6 +11,7 @@ from typing import Any
 
 from msgspec import Struct, structs
 
+from llmdgen.engine.context import longest_context
 from llmdgen.facts.types import Instance, ModelFacts
 from llmdgen.planning.contribution import Size
 from llmdgen.planning.quantities import GIB, MIB, decimal, whole
@@ -75,7 +76,7 @@ def memory(
         kv=kv,
         kv_bytes_per_token=per_token,
         kv_tokens=kv // per_token,
-        max_model_len=_longest(args.get("max-model-len"), model, kv // per_token),
+        max_model_len=_longest(args, model, kv // per_token),
         hybrid_off=not hybrid and model.layers.sliding > 0,
     )
 
@@ -95,7 +96,8 @@ def kv_bytes_per_token(model: ModelFacts, tensor: int, dtype: str, *, hybrid: bo
             vector = model.mla.fp8_bytes
         return layers * (vector + model.mla.indexer_bytes)
     head_dim = model.head_dim or model.hidden_size // model.attention_heads
-    return layers * 2 * max(1, model.kv_heads // tensor) * head_dim * element
+    # Where every layer has a window or a fixed state, nothing grows with the context; 1 keeps the arithmetic finite.
+    return max(1, layers * 2 * max(1, model.kv_heads // tensor) * head_dim * element)
 
 
 def predicts_tokens(args: Mapping[str, Any]) -> bool:
@@ -175,9 +177,13 @@ def smallest_tensor(model: ModelFacts, instance: Instance, engine: dict[str, Any
     return min(tensor, gpus)
 
 
-def _longest(asked: object, model: ModelFacts, kv_tokens: int) -> int:
+def _longest(args: Mapping[str, Any], model: ModelFacts, kv_tokens: int) -> int:
     """--max-model-len: as asked, the model's own where nothing is, what fits for `auto`."""
+    overrides = args.get("hf-overrides")
     own = model.max_position_embeddings
+    if isinstance(overrides, Mapping):
+        own = longest_context(own, overrides) or own
+    asked = args.get("max-model-len")
     if str(asked).strip().lower() in ("auto", "-1"):
         return max(1, min(own, kv_tokens))
     return max(1, whole(asked, own))

@@ -34,6 +34,12 @@ def test_weights_that_do_not_fit_name_the_tensor_size_that_does() -> None:
     assert codes(SCHEDULING, "g6e.48xlarge", GPT, **decode(2)) == []
 
 
+def test_a_share_of_memory_that_is_too_small_is_said_where_it_is_set() -> None:
+    at, _, fix = the("MOD003", SCHEDULING, "p5.48xlarge", QWEN, **decode(2, 4, **{"gpu-memory-utilization": 0.3}))
+    assert at == "spec.decode.args.gpu-memory-utilization"
+    assert fix == "set it to 0.9, or set tensor: 4"
+
+
 def test_weights_that_fit_no_node_of_the_type_name_types_that_hold_them() -> None:
     fix = the("MOD003", SCHEDULING, "g6e.4xlarge", DEEPSEEK)[2]
     assert "p5en.48xlarge" in fix

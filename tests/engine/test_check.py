@@ -15,6 +15,7 @@ from tests.engine.cases import release_of
 
 ARGS = ("spec", "engine", "args")
 ENV = ("spec", "decode", "env")
+YARN = {"rope_type": "yarn", "factor": 4.0, "rope_theta": 1000000, "original_max_position_embeddings": 32768}
 
 
 def found(
@@ -97,7 +98,7 @@ def test_a_flag_that_an_earlier_vllm_had_is_said_to_be_gone() -> None:
         ({"revision": 5}, 'write "5" in quotes'),
         ({"gpu-memory-utilization": "0.9"}, "write 0.9 without quotes"),
         ({"gpu-memory-utilization": "90%"}, "write a number"),
-        ({"max-num-seqs": [64]}, "write 64, without brackets"),
+        ({"max-num-seqs": [64]}, "write 64 itself, not in a list"),
         ({"kv-cache-dtype": 8}, "use one of auto, bfloat16, fp8, fp8_ds_mla, fp8_e4m3, fp8_e5m2 or fp8_inc"),
         ({"speculative-config": "ngram"}, "write a map"),
         ({"kv-transfer-config": "{}"}, "write it as a YAML map, not as JSON text"),
@@ -211,7 +212,29 @@ def test_the_backend_that_really_runs_decides_about_dual_batches(table: FlagTabl
         ({}, Numbers(tensor=8, host_memory_bytes=32 << 30), "VLLM016"),
         ({"max-model-len": 65536}, Numbers(max_position_embeddings=40960), "VLLM019"),
         ({"max-model-len": "64k"}, Numbers(max_position_embeddings=40960), "VLLM019"),
+        (
+            {"max-model-len": 140000, "hf-overrides": {"rope_parameters": YARN}},
+            Numbers(max_position_embeddings=40960),
+            "VLLM019",
+        ),
+        ({"hf-overrides": {"rope_parameters": {"type": "yarn", "factor": 4.0}}}, Numbers(), "VLLM032"),
+        ({"hf-overrides": {"text_config": {"rope_parameters": {"rope_type": "linear"}}}}, Numbers(), "VLLM032"),
+        ({"hf-overrides": {"rope_scaling": YARN}}, Numbers(), "VLLM033"),
         ({"block-size": 16}, Numbers(mla=True), "VLLM022"),
+        ({"max-cudagraph-capture-size": 0}, Numbers(), "VLLM021"),
+        ({"max-cudagraph-capture-size": 24, "cudagraph-capture-sizes": [8, 16]}, Numbers(), "VLLM021"),
+        ({"quantization": "fbgemm_fp8"}, Numbers(), "VLLM021"),
+        ({"profiler-config": {"profiler": "torch"}}, Numbers(), "VLLM021"),
+        ({"structured-outputs-config": {"disable_any_whitespace": True}}, Numbers(), "VLLM021"),
+        ({"ec-transfer-config": {"ec_connector": "ECExampleConnector"}}, Numbers(), "VLLM021"),
+        ({"collect-detailed-traces": "all"}, Numbers(), "VLLM021"),
+        ({"kv-transfer-config": {"kv_role": "kv_both"}}, Numbers(), "VLLM006"),
+        ({"chat-template": "chatml"}, Numbers(), "VLLM003"),
+        ({"show-hidden-metrics-for-version": "latest"}, Numbers(), "VLLM003"),
+        ({"media-io-kwargs": {"video": 32}}, Numbers(), "VLLM002"),
+        ({"override-generation-config": ["temperature"]}, Numbers(), "VLLM002"),
+        ({"decode-context-parallel-size": 0}, Numbers(), "VLLM003"),
+        ({"speculative-config": {}}, Numbers(), "VLLM026"),
         (
             {"enable-chunked-prefill": False, "max-num-batched-tokens": 8192},
             Numbers(max_position_embeddings=40960),
@@ -284,12 +307,25 @@ def test_settings_that_the_model_or_the_node_refuses_are_found(
         ({"swap-space": 16}, Numbers(tensor=8, host_memory_bytes=512 << 30)),
         ({"max-model-len": "auto"}, Numbers(max_position_embeddings=40960)),
         (
-            {"max-model-len": 131072, "hf-overrides": {"rope_scaling": {"rope_type": "yarn", "factor": 4.0}}},
+            {"max-model-len": 131072, "hf-overrides": {"rope_parameters": YARN}},
             Numbers(max_position_embeddings=40960),
         ),
         ({"block-size": 128}, Numbers(mla=True)),
         ({"block-size": 16}, Numbers()),
         ({"kv-offloading-size": 10, "disable-hybrid-kv-cache-manager": True}, Numbers()),
+        (
+            {"max-model-len": 160000, "hf-overrides": {"max_position_embeddings": 163840}},
+            Numbers(max_position_embeddings=40960),
+        ),
+        ({"max-cudagraph-capture-size": 0, "enforce-eager": True}, Numbers()),
+        ({"max-cudagraph-capture-size": 16, "cudagraph-capture-sizes": [8, 16]}, Numbers()),
+        ({"quantization": "fbgemm_fp8", "allow-deprecated-quantization": True}, Numbers()),
+        ({"profiler-config": {"profiler": "torch", "torch_profiler_dir": "/tmp/profile"}}, Numbers()),
+        ({"structured-outputs-config": {"backend": "xgrammar", "disable_any_whitespace": True}}, Numbers()),
+        ({"chat-template": "/templates/chat.jinja"}, Numbers()),
+        ({"chat-template": "{% for m in messages %}{{ m.content }}{% endfor %}"}, Numbers()),
+        ({"limit-mm-per-prompt": {"image": 2, "video": 0}}, Numbers()),
+        ({"media-io-kwargs": {"video": {"num_frames": 32}}}, Numbers()),
         ({"max-num-seqs": 2048}, Numbers(default_batch_tokens=2048)),
         ({"max-num-seqs": 16384, "max-num-batched-tokens": 16384}, Numbers(default_batch_tokens=8192)),
         (
@@ -391,3 +427,30 @@ def test_a_tier_of_the_path_is_not_measured_twice(table: FlagTable) -> None:
     numbers = Numbers(pod_memory_bytes=64 << 30)
     assert codes(table, args, numbers=numbers) == ["VLLM027"]
     assert codes(table, args, numbers=numbers, by_path=True) == []
+
+
+def test_rope_scaling_that_nobody_reads_gives_no_longer_context(table: FlagTable) -> None:
+    args = {"max-model-len": 131072, "hf-overrides": {"rope_scaling": YARN}}
+    first, second = found(table, args, numbers=Numbers(max_position_embeddings=40960))
+    assert (first.code, first.at) == ("VLLM019", (*ARGS, "max-model-len"))
+    assert "write rope_parameters" in first.fix
+    assert (second.code, second.at) == ("VLLM033", (*ARGS, "hf-overrides", "rope_scaling"))
+
+
+def test_flags_of_other_versions_come_with_what_to_write(table: FlagTable, release: str) -> None:
+    old = taken(release).old_flags
+    assert not set(old) & set(table.flags)
+    (finding,) = found(table, {"guided-decoding-backend": "xgrammar"})
+    assert (finding.code, finding.fix) == ("VLLM001", "write structured-outputs-config: {backend: ...}")
+
+
+@pytest.mark.parametrize("adapter", ["sql", "sql=", "a=b=c", 5, {"name": "sql"}, {"nmae": "sql", "path": "/x"}])
+def test_an_adapter_is_a_name_and_a_path(table: FlagTable, adapter: Any) -> None:
+    assert codes(table, {"enable-lora": True, "lora-modules": [adapter]})[:1] in (["VLLM002"], ["VLLM004"])
+    for right in ("sql=/adapters/sql", {"name": "sql", "path": "/adapters/sql", "base_model_name": "a/b"}):
+        assert codes(table, {"enable-lora": True, "lora-modules": [right]}) == []
+
+
+def test_a_size_in_other_units_than_bytes_is_found(table: FlagTable) -> None:
+    (finding,) = found(table, {"kv-transfer-config": transfer("OffloadingConnector", {"cpu_bytes_to_use": 100})})
+    assert finding.fix == "write 107374182400 for 100 GiB"

@@ -10,6 +10,7 @@ import pytest
 
 from llmdgen.facts import catalogue
 from llmdgen.facts.hf_config import ConfigError, read
+from llmdgen.planning.capacity import kv_bytes_per_token
 
 QWEN = {
     "architectures": ["Qwen3ForCausalLM"],
@@ -102,12 +103,47 @@ def test_a_multimodal_config_keeps_the_language_model_below(tmp_path: Path) -> N
         ({**QWEN, "architectures": []}, "at least 1"),
         ({key: value for key, value in QWEN.items() if key != "vocab_size"}, "Field required"),
         (" " * (2 << 20), "larger than 1 MiB"),
+        ({**QWEN, "num_hidden_layers": "64"}, "valid integer"),
+        ({**QWEN, "num_key_value_heads": -8}, "greater than 0"),
+        ({**QWEN, "head_dim": 0}, "greater than 0"),
+        ({**QWEN, "layer_types": ["full_attention"] * 3}, "3 entries for 64 layers"),
+        ({**DEEPSEEK, "first_k_dense_replace": 99}, "99, of 61 layers"),
+        ({**DEEPSEEK, "n_routed_experts": -1}, "greater than or equal to 0"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_refused_with_the_reason(config: Any, says: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=says) as raised:
         read(_write(tmp_path, config), "x/y")
     assert str(tmp_path) not in str(raised.value)
+
+
+def test_what_the_checkpoint_says_of_blocks_and_prediction_is_read(tmp_path: Path) -> None:
+    found = read(_write(tmp_path, {**DEEPSEEK, "num_nextn_predict_layers": 1}), "x/y")
+    assert (found.fp8_block, found.mtp_layers) == (128, 1)
+    assert found.mtp_bytes == pytest.approx(11.6e9, rel=0.05)
+    plain = read(_write(tmp_path, {**QWEN, "quantization_config": None}), "x/y")
+    assert (plain.weight_dtype, plain.fp8_block, plain.mtp_layers) == ("BF16", None, None)
+
+
+@pytest.mark.parametrize(
+    ("rope", "positions"),
+    [
+        ({"type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32768}, 131072),
+        ({"rope_type": "linear", "factor": 2.0}, 81920),
+        ({"rope_type": "llama3", "factor": 8.0, "original_max_position_embeddings": 8192}, 40960),
+        ({"rope_type": "default", "rope_theta": 1000000}, 40960),
+        (None, 40960),
+    ],
+)
+def test_rope_scaling_of_the_config_stretches_the_context(
+    rope: dict[str, Any] | None, positions: int, tmp_path: Path
+) -> None:
+    assert read(_write(tmp_path, {**QWEN, "rope_scaling": rope}), "x/y").max_position_embeddings == positions
+
+
+def test_a_model_of_windows_alone_has_a_plan(tmp_path: Path) -> None:
+    windows = read(_write(tmp_path, {**QWEN, "layer_types": ["sliding_attention"] * 64}), "x/y")
+    assert kv_bytes_per_token(windows, 2, "auto", hybrid=True) == 1
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:

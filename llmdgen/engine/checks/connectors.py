@@ -7,7 +7,7 @@ from typing import Any
 
 from llmdgen.checks.registry import Draft, found
 from llmdgen.engine.checks.settings import RoleSettings, engine_rule, mapping, whole
-from llmdgen.engine.checks.values import MULTI, Problem, children, field_problems, shown
+from llmdgen.engine.checks.values import MULTI, TRANSFER, Problem, children, field_problems, shown
 from llmdgen.engine.facts import Connector, connectors, lmcache
 from llmdgen.findings import Route
 from llmdgen.suggest import did_you_mean
@@ -16,6 +16,7 @@ FLAG = "kv-transfer-config"
 EXTRA = "kv_connector_extra_config"
 OFFLOADING = "OffloadingConnector"
 CROSS_LAYERS = "enable_cross_layers_blocks"
+LEAST_BYTES = 10**6  # a block of the smallest model that anybody serves has more
 NIXL_DEVICES = ("cuda", "cpu")
 
 
@@ -49,6 +50,11 @@ def connector_reads_its_settings(role: RoleSettings) -> Iterator[Draft]:
             kv_connector_extra_config: {enable_cross_layers_blocks: true}, which no vLLM before 0.16 reads.
     Passes: {kv_connector: NixlConnector, kv_role: kv_both, kv_connector_extra_config: {backends: [LIBFABRIC]}}
     """
+    given = role.args.get(FLAG)
+    if isinstance(given, Mapping) and given.get("kv_connector") is None:
+        similar = any(key not in role.table.configs[TRANSFER] for key in given)  # a misspelt key is VLLM004's
+        if not similar:
+            yield found(*role.at(FLAG), says=f"--{FLAG} names no kv_connector", fix="add kv_connector, or remove it")
     for inside, transfer in _transfers(role):
         name = transfer.get("kv_connector")
         if not isinstance(name, str) or transfer.get("kv_connector_module_path"):
@@ -158,6 +164,10 @@ def _offloading(role: RoleSettings, extra: Mapping[str, Any], here: Route) -> It
     if isinstance(spec, str) and spec not in specs and not extra.get("spec_module_path"):
         says = f"{OFFLOADING} has no spec_name {shown(spec)}"
         yield found(*here, "spec_name", says=says, fix=did_you_mean(spec, specs))
+    size = whole(extra.get("cpu_bytes_to_use"))
+    if size and 0 < size < LEAST_BYTES:
+        says = f"{OFFLOADING}: cpu_bytes_to_use is in bytes, and {size} of them hold no block"
+        yield found(*here, "cpu_bytes_to_use", says=says, fix=f"write {size << 30} for {size} GiB")
     block, gpu_block = whole(extra.get("block_size")), whole(role.args.get("block-size")) or 16
     if block and block % gpu_block:
         says = f"{OFFLOADING}'s block_size {block} is no multiple of vLLM's --block-size {gpu_block}"

@@ -25,6 +25,7 @@ def flag_exists(role: RoleSettings) -> Iterator[Draft]:
     for name in role.args:
         if role.table.get(name) is None:
             says, fix = _unknown(name, role.release)
+            fix = taken(role.release).old_flags.get(name, fix)
             yield found(*role.at(name), says=says, fix=fix, on_key=True)
 
 

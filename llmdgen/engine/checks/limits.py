@@ -9,13 +9,16 @@ from llmdgen.checks.registry import Draft, found
 from llmdgen.engine.argv import human_int
 from llmdgen.engine.checks.connectors import with_children
 from llmdgen.engine.checks.settings import RoleSettings, engine_rule, mapping, whole
+from llmdgen.engine.checks.values import shown
+from llmdgen.engine.facts import taken
+from llmdgen.suggest import one_of
 
 GIB = 1 << 30
 SWAP_SHARE = 0.7  # vllm/config/cache.py, verify_with_parallel_config
-LONG_CONTEXTS = "VLLM_ALLOW_LONG_MAX_MODEL_LEN"
 NEEDS = (
     ("enable-auto-tool-choice", "tool-call-parser"),
     ("enable-log-outputs", "enable-log-requests"),
+    ("collect-detailed-traces", "otlp-traces-endpoint"),
     ("lora-modules", "enable-lora"),
     ("max-loras", "enable-lora"),
     ("max-cpu-loras", "enable-lora"),
@@ -23,6 +26,7 @@ NEEDS = (
     ("fully-sharded-loras", "enable-lora"),
     ("lora-dtype", "enable-lora"),
 )
+OLD_QUANTIZATION = "allow-deprecated-quantization"
 ALSO_IN_COMPILATION = ("cudagraph-capture-sizes", "max-cudagraph-capture-size")
 ONLY_DEFAULT = ("max-num-partial-prefills", "max-long-partial-prefills")
 
@@ -42,7 +46,7 @@ def batch_holds_a_sequence(role: RoleSettings) -> Iterator[Draft]:
         yield from _default_batch(role)
         return
     at = role.at("max-num-batched-tokens")
-    length = _length(role.args.get("max-model-len")) or role.numbers.max_position_embeddings
+    length = context_length(role.args.get("max-model-len")) or role.numbers.max_position_embeddings
     if role.args.get("enable-chunked-prefill") is False and length and batched < length:
         says = f"max-num-batched-tokens {batched} is less than max-model-len {length}, and chunked prefill is off"
         yield found(*at, says=says, fix=f"raise it to {length}, or leave chunked prefill on")
@@ -55,7 +59,7 @@ def batch_holds_a_sequence(role: RoleSettings) -> Iterator[Draft]:
 def _default_batch(role: RoleSettings) -> Iterator[Draft]:
     """max-num-seqs against the batch that vLLM takes where max-num-batched-tokens is not set."""
     sequences, batch = whole(role.args.get("max-num-seqs")), role.numbers.default_batch_tokens
-    length = _length(role.args.get("max-model-len")) or role.numbers.max_position_embeddings
+    length = context_length(role.args.get("max-model-len")) or role.numbers.max_position_embeddings
     if not sequences or batch is None:
         return
     if role.args.get("enable-chunked-prefill") is False:
@@ -124,41 +128,6 @@ def swap_space_fits_the_host(role: RoleSettings) -> Iterator[Draft]:
         yield found(*role.at("swap-space"), says=says, fix=f"set args.swap-space to {int(limit)} or less")
 
 
-@engine_rule("VLLM019", "error", "a context longer than the model's")
-def context_is_the_models(role: RoleSettings) -> Iterator[Draft]:
-    """vLLM stops where max-model-len is above what the model's config.json allows. A model is given a longer context by
-    rope scaling in hf-overrides; VLLM_ALLOW_LONG_MAX_MODEL_LEN only silences vLLM and gives wrong output.
-
-    Fails:  args: {max-model-len: 65536} for Qwen/Qwen3-32B, which has 40,960 positions.
-    Passes: the same with hf-overrides: {rope_scaling: {rope_type: yarn, factor: 4.0, ...}}.
-    """
-    length, most = _length(role.args.get("max-model-len")), role.numbers.max_position_embeddings
-    allowed = (role.env.get(LONG_CONTEXTS) or "0").lower() in ("1", "true")
-    if length and most and length > most and not allowed and not _rescaled(mapping(role.args.get("hf-overrides"))):
-        says = f"max-model-len {length} is more than the model's {most} positions"
-        yield found(
-            *role.at("max-model-len"), says=says, fix=f"set it to {most} or less, or scale rope in hf-overrides"
-        )
-
-
-@engine_rule("VLLM028", "warning", "a context length beyond the model's, allowed by a variable")
-def long_context_is_meant(role: RoleSettings) -> Iterator[Draft]:
-    """VLLM_ALLOW_LONG_MAX_MODEL_LEN lets vLLM start with a max-model-len above what the model's config.json allows. It
-    changes nothing about the model: positions beyond its own give wrong output, or none.
-
-    Warned: env: {VLLM_ALLOW_LONG_MAX_MODEL_LEN: "1"} with max-model-len: 131072 for Qwen/Qwen3-32B (40,960 positions).
-    Passes: hf-overrides: {rope_scaling: {rope_type: yarn, factor: 4.0, ...}} without the variable.
-    """
-    length, most = _length(role.args.get("max-model-len")), role.numbers.max_position_embeddings
-    allowed = (role.env.get(LONG_CONTEXTS) or "0").lower() in ("1", "true")
-    if length and most and length > most and allowed and not _rescaled(mapping(role.args.get("hf-overrides"))):
-        says = (
-            f"max-model-len {length} is more than the model's {most} positions, and {LONG_CONTEXTS} silences vLLM only"
-        )
-        fix = f"set max-model-len to {most} or less, or scale rope in hf-overrides"
-        yield found(*role.env_at(LONG_CONTEXTS), says=says, fix=fix, on_key=True)
-
-
 @engine_rule("VLLM021", "error", "flags that exclude or need each other")
 def flags_go_together(role: RoleSettings) -> Iterator[Draft]:
     """vLLM refuses some flags without another, some values given in two places, and some that it no longer supports
@@ -172,6 +141,14 @@ def flags_go_together(role: RoleSettings) -> Iterator[Draft]:
         if role.args.get(flag) not in (None, False) and not role.args.get(needed):
             fix = f"add {needed}: true" if role.table.flags[needed].is_switch else f"add {needed}"
             yield found(*role.at(flag), says=f"--{flag} needs --{needed}", fix=fix, on_key=True)
+    yield from _pairs(role)
+    if role.args.get("ray-workers-use-nsight") is True and role.args.get("distributed-executor-backend") != "ray":
+        says = "--ray-workers-use-nsight needs --distributed-executor-backend=ray"
+        yield found(*role.at("ray-workers-use-nsight"), says=says, fix="remove it", on_key=True)
+    group, part = whole(role.value("offload-group-size")) or 0, whole(role.value("offload-num-in-group")) or 1
+    if role.args.get("offload-backend") == "prefetch" and part > group:
+        says = f"--offload-backend=prefetch takes {part} of each group of {group} layers"
+        yield found(*role.at("offload-backend"), says=says, fix=f"set offload-group-size to {part} or more")
     compilation = mapping(role.args.get("compilation-config"))
     for flag in ALSO_IN_COMPILATION:
         key = flag.replace("-", "_")
@@ -186,6 +163,11 @@ def flags_go_together(role: RoleSettings) -> Iterator[Draft]:
         if (whole(role.args.get(flag)) or 1) > 1:
             says = f"--{flag} above 1 is not supported by vLLM {role.table.vllm}"
             yield found(*role.at(flag), says=says, fix="remove it", on_key=True)
+    yield from _graphs(role, compilation)
+    method = role.args.get("quantization")
+    if method in taken(role.release).deprecated_quantization and not role.args.get(OLD_QUANTIZATION):
+        says = f"vLLM stops at the deprecated quantization {method} without --{OLD_QUANTIZATION}"
+        yield found(*role.at("quantization"), says=says, fix=f"use another checkpoint, or add {OLD_QUANTIZATION}: true")
     operations = compilation.get("custom_ops")
     if isinstance(operations, list | tuple):
         texts = [each for each in operations if isinstance(each, str)]
@@ -199,6 +181,36 @@ def flags_go_together(role: RoleSettings) -> Iterator[Draft]:
     if role.args.get("logits-processor-pattern") is not None:
         says = f"--logits-processor-pattern is not supported by vLLM {role.table.vllm}"
         yield found(*role.at("logits-processor-pattern"), says=says, fix="remove it", on_key=True)
+
+
+def _graphs(role: RoleSettings, compilation: Mapping[str, Any]) -> Iterator[Draft]:
+    """The sizes of CUDA graphs: the largest must be one of the sizes, where both are given."""
+    largest = whole(role.args.get("max-cudagraph-capture-size"))
+    if largest is None:
+        return
+    at = role.at("max-cudagraph-capture-size")
+    given = role.args.get("cudagraph-capture-sizes") or compilation.get("cudagraph_capture_sizes")
+    sizes = [each for each in given if whole(each)] if isinstance(given, list | tuple) else []
+    if largest < 1 and role.args.get("enforce-eager") is not True:
+        says = f"--max-cudagraph-capture-size cannot be {largest} while CUDA graphs are on"
+        yield found(*at, says=says, fix="write 1 or more, or enforce-eager: true, which turns them off")
+    elif sizes and max(sizes) != largest:
+        says = f"--max-cudagraph-capture-size {largest} is not the largest of the capture sizes, {max(sizes)}"
+        yield found(*at, says=says, fix="remove it")
+
+
+def _pairs(role: RoleSettings) -> Iterator[Draft]:
+    """Keys of JSON flags that need each other."""
+    for pair in taken(role.release).pairs:
+        config = mapping(role.args.get(pair.flag))
+        value, other = config.get(pair.key), config.get(pair.needs)
+        given = value not in (None, "") if pair.value is None else value == pair.value
+        if given and (other not in pair.of if pair.of else not other):
+            what = f"{pair.key}: {shown(pair.value).strip(chr(39))}" if pair.value is not None else pair.key
+            of = f" {one_of(pair.of)}" if pair.of else ""
+            says = f"--{pair.flag}: {what} needs {pair.needs}{of}"
+            fix = f"write {pair.needs}: {pair.of[0]}" if pair.of else f"add {pair.needs}"
+            yield found(*role.at(pair.flag, pair.key), says=says, fix=fix, on_key=True)
 
 
 @engine_rule("VLLM022", "warning", "a block size that vLLM changes")
@@ -230,13 +242,7 @@ def tokens(value: Any) -> int | None:
     return whole(value)
 
 
-def _length(value: Any) -> int | None:
+def context_length(value: Any) -> int | None:
     """The context length, None where vLLM finds it itself."""
     length = tokens(value)
     return length if length and length > 0 else None
-
-
-def _rescaled(overrides: Mapping[str, Any]) -> bool:
-    keys = {"rope_scaling", "rope_parameters", "max_position_embeddings"}
-    inner = mapping(overrides.get("text_config"))
-    return bool(keys & (set(overrides) | set(inner)))

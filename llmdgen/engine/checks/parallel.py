@@ -96,12 +96,14 @@ def context_parallel_size_fits(role: RoleSettings) -> Iterator[Draft]:
     if size is None or size < 2:
         return
     at, heads, tensor = role.at(flag), numbers.kv_heads, numbers.tensor
+    copies = tensor if numbers.mla or heads is None else tensor // heads
+    fitting = [each for each in range(2, copies + 1) if not tensor % each]
     if tensor % size:
         says = f"{flag} {size} does not divide the tensor parallel size {tensor}"
-        yield found(*at, says=says, fix=f"set it to {_divisors(tensor, None)}")
+        yield found(*at, says=says, fix=f"set it to {one_of(map(str, fitting))}" if fitting else "remove it")
     elif heads is not None and not numbers.mla and size > tensor // heads:
         says = f"{flag} {size} needs {size} copies of the model's {heads} KV heads, tensor parallel size {tensor} has "
-        most = max(1, tensor // heads)
+        most = max(1, copies)
         yield found(*at, says=f"{says}{most}", fix="remove it" if most < 2 else f"set it to {most} or less")
     elif heads and not numbers.mla and numbers.attention_heads and numbers.attention_heads // heads % size:
         says = f"the {numbers.attention_heads // heads} heads that ask each KV head do not divide by {flag} {size}"

@@ -27,7 +27,7 @@ def speculation_starts(role: RoleSettings) -> Iterator[Draft]:
     """
     config = mapping(role.args.get(FLAG))
     table = role.table.configs["SpeculativeConfig"]
-    if not config or not set(config) <= set(table):
+    if not isinstance(role.args.get(FLAG), Mapping) or not set(config) <= set(table):
         return  # a misspelt key is VLLM004's, and may be what seems to be missing here
     at, method = role.at(FLAG), config.get("method")
     if method is not None and method not in table["method"].choices:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from re import fullmatch
 
 from llmdgen.checks.registry import Draft, found
 from llmdgen.engine.checks.settings import RoleSettings, engine_rule, mapping
@@ -36,6 +37,7 @@ def value_is_in_range(role: RoleSettings) -> Iterator[Draft]:
     yield from drafts(role, "value")
     yield from _names(role)
     yield from _least(role)
+    yield from _forms(role)
 
 
 def _names(role: RoleSettings) -> Iterator[Draft]:
@@ -53,6 +55,18 @@ def _names(role: RoleSettings) -> Iterator[Draft]:
         fix = did_you_mean(value, [name for name in names if name], listed_up_to=30) or "see `llmdgen explain`"
         says = f"--{flag}{': ' + key if key else ''} cannot be {shown(value)}"
         yield found(*role.at(flag, *([key] if key else [])), says=says, fix=fix)
+
+
+def _forms(role: RoleSettings) -> Iterator[Draft]:
+    """Text of a certain form: versions, and a chat template, which is a file's path or the template itself."""
+    for flag, (form, fix) in taken(role.release).patterns.items():
+        value = role.args.get(flag)
+        if isinstance(value, str) and value not in ("", "None") and not fullmatch(form, value):
+            yield found(*role.at(flag), says=f"--{flag} cannot be {shown(value)}", fix=fix)
+    template = role.args.get("chat-template")
+    if isinstance(template, str) and template and not any(each in template for each in "{}\n/."):
+        says = f"--chat-template {shown(template)} is neither the path of a file nor a template"
+        yield found(*role.at("chat-template"), says=says, fix="write the path of a file in the container, or remove it")
 
 
 def _least(role: RoleSettings) -> Iterator[Draft]:

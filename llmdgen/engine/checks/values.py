@@ -18,6 +18,7 @@ from llmdgen.findings import Route
 from llmdgen.suggest import did_you_mean
 
 TRANSFER = "KVTransferConfig"
+ADAPTER = ("name", "path", "base_model_name")
 MULTI = "MultiConnector"
 _WANTS = {
     "switch": "true or false",
@@ -57,7 +58,10 @@ def flag_problems(flag: Flag, value: Any, table: FlagTable) -> Iterator[Problem]
     if flag.config and isinstance(value, Mapping):
         yield from config_problems(str(flag), flag.config, value, table, ())
     elif flag.is_json and not isinstance(value, str):
-        yield from _unwritable(str(flag), value, ())
+        if flag.holds:
+            yield from field_problems(str(flag), ConfigField(type=flag.holds, items=flag.items), value, table, ())
+        else:
+            yield from _unwritable(str(flag), value, ())
     else:
         yield from _wrong_value(str(flag), flag, value, ())
         if isinstance(value, str) and ("\n" in value or "\0" in value):
@@ -104,6 +108,11 @@ def field_problems(what: str, field: ConfigField, value: Any, table: FlagTable, 
                 yield from _unwritable(f"{what}[{index}]", item, at)
     elif field.type in ("dict", "any"):
         yield from _unwritable(what, value, inside)
+        items = field.items or "any"
+        for key, part in value.items() if isinstance(value, Mapping) and items != "any" else ():
+            wrong = _wrong_type(f"{what}: {key}", items, part, (*inside, key))
+            if wrong:
+                yield wrong
     else:
         yield from _wrong_value(what, field, value, inside)
 
@@ -129,16 +138,35 @@ def _many(flag: Flag, value: Any) -> Iterator[Problem]:
         yield Problem(kind="type", says=f"{flag} needs at least one value", fix="give one, or remove the flag")
     for index, item in enumerate(values):
         at: Route = (index,) if isinstance(value, list | tuple) else ()
-        if flag.name == "lora-modules" and isinstance(item, Mapping):
+        if flag.name == "lora-modules":
+            yield from _adapter(str(flag), item, at)
             continue
         wrong = _wrong_type(str(flag), flag.type, item, at, flag.choices)
         if wrong:
             yield wrong
             continue
         yield from _wrong_value(str(flag), flag, item, at)
+        if flag.optional and item in ("", "None"):
+            says = f"{flag}: vLLM reads {shown(item)} as null, and refuses it in a list"
+            yield Problem(kind="value", inside=at, says=says, fix="remove it")
         if flag.many == "values" and str(item).startswith("-"):
             says = f"{flag}: {shown(item)} would be read as a flag"
             yield Problem(kind="value", inside=at, says=says, fix="give a value that does not begin with -")
+
+
+def _adapter(what: str, item: Any, inside: Route) -> Iterator[Problem]:
+    """A LoRA adapter: name=path, or a map. vLLM reads text without = as JSON."""
+    if isinstance(item, Mapping):
+        for key in item:
+            if key not in ADAPTER:
+                fix = did_you_mean(str(key), ADAPTER)
+                yield Problem(kind="key", inside=(*inside, key), says=f"{what} has no key {shown(key)}", fix=fix)
+        for key in ADAPTER[:2]:
+            if not isinstance(item.get(key), str) or not item[key]:
+                yield Problem(kind="type", inside=inside, says=f"{what}: the adapter has no {key}", fix=f"add {key}")
+    elif not isinstance(item, str) or not (item.startswith("{") or (all(item.partition("=")) and item.count("=") == 1)):
+        says = f"{what}: {shown(item)} is no adapter"
+        yield Problem(kind="type", inside=inside, says=says, fix="write name=path, or {name: ..., path: ...}")
 
 
 def _wrong_type(
@@ -197,7 +225,7 @@ def _is_float(text: str) -> bool:
 
 def _type_fix(wanted: str, value: Any) -> str:
     if isinstance(value, list) and len(value) == 1 and wanted not in ("list", "any") and _fits(wanted, value[0]):
-        return f"write {shown(value[0])}, without brackets"
+        return f"write {'the map' if isinstance(value[0], Mapping) else shown(value[0])} itself, not in a list"
     if wanted in ("switch", "bool") and str(value).lower() in ("true", "1", "yes", "on"):
         return "write true"
     if wanted in ("switch", "bool") and str(value).lower() in ("false", "0", "no", "off"):
