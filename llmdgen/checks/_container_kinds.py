@@ -245,8 +245,9 @@ def volumes(value: Any) -> Iterator[Mistake]:
             says = f"a volume is called {name} already"
             yield Mistake((index, "name"), says, "give each a name of its own; model-storage is the chart's")
         seen.add(name)
-        if len([key for key in VOLUME_SOURCES if key in each]) > 1:
-            yield Mistake((index,), "the volume has two sources", "keep one")
+        sources = [key for key in each if key != "name"]
+        if len(sources) != 1:
+            yield Mistake((index,), f"the volume has {len(sources)} sources", "give it one, such as emptyDir: {}")
         if isinstance(scratch, dict):
             yield from unknown_keys(scratch, ("medium", "sizeLimit"), (index, "emptyDir"), "emptyDir")
             if scratch.get("medium", "") not in MEDIA:

@@ -20,6 +20,7 @@ from llmdgen.suggest import did_you_mean
 
 CHARTS = ("infra", "gaie", "ms")
 LOAD_BALANCER = "load-balancer"
+GATEWAY_RESOURCES: Route = ("gateway", "gatewayParameters", "resources")
 
 _ESCAPED = r"\{\{-?\s*(?:`[^`]*`|\"(?:[^\"\\]|\\.)*\")\s*-?\}\}"
 
@@ -118,6 +119,11 @@ def values_keep_what_others_need(plan: Plan) -> Iterator[Draft]:
     if not _keeps("HTTPRoute", own.ms.get("extraObjects")):
         says = "the list replaces the HTTPRoute, without which no request arrives"
         yield _at("ms", ("extraObjects",), says, "repeat the HTTPRoute of values/ms.yaml in it")
+    elif isinstance(own.ms.get("extraObjects"), list) and not any(
+        _routes(plan, each) for each in own.ms["extraObjects"]
+    ):
+        says = f"no HTTPRoute in it leads from {plan.names.gateway} to the InferencePool {plan.names.pool}"
+        yield _at("ms", ("extraObjects",), says, "repeat the HTTPRoute of values/ms.yaml in it")
     if plan.gateway.own_gateway and not _keeps("Gateway", own.infra.get("extraDeploy")):
         says = f"the list replaces the Gateway, which stands in extraDeploy with {plan.gateway.provider}"
         yield _at("infra", ("extraDeploy",), says, "repeat the objects of values/infra.yaml in it")
@@ -183,6 +189,8 @@ def values_suit_their_reader(plan: Plan) -> Iterator[Draft]:
                 yield _at(chart, (*route, *each.route), says, each.fix, each.on_key or whole)
         if chart == "ms":
             yield from _written_twice(values)
+        if chart == "infra":
+            yield from _gateway_resources(plan, values)
         if chart == "gaie":
             sidecar = dict(nodes(values)).get(("inferenceExtension", "sidecar"))
             if isinstance(sidecar, dict) and sidecar.get("enabled") is True and not plan.scheduler.tokenizer:
@@ -192,7 +200,8 @@ def values_suit_their_reader(plan: Plan) -> Iterator[Draft]:
                     yield _at(
                         chart, ("inferenceExtension", "sidecar", "enabled"), says, "write both, or enabled: false"
                     )
-            yield from _scheduler_flags(values, facts.get("scheduler_flags", {}))
+            yield from _predictor_images(values, facts.get("no_registry", {}).get(chart, ()))
+            yield from _scheduler_flags(values, facts.get("scheduler_flags", {}), plan.release.scheduler_flags)
 
 
 @rule("HELM013", "error", "a value that the chart's schema refuses")
@@ -248,6 +257,29 @@ def _meant(route: Route, known: tuple[str, ...], depended_on: dict[str, str]) ->
     return did_you_mean(str(route[-1]), known) or "remove it"
 
 
+def _predictor_images(values: dict[str, Any], paths: tuple[str, ...] | list[str]) -> Iterator[Draft]:
+    """Images whose registry the chart leaves to its user, once what they are for is switched on."""
+    own = {dotted(route): value for route, value in nodes(values)}
+    at: Route = ("inferenceExtension", "latencyPredictor", "enabled")
+    if own.get(dotted(at)) is True and (missing := [path for path in paths if not own.get(path)]):
+        says = f"the chart has no registry for its images: {' and '.join(missing)}"
+        yield _at("gaie", at, says, "set them, or remove it")
+
+
+def _gateway_resources(plan: Plan, values: dict[str, Any]) -> Iterator[Draft]:
+    """Requests of the gateway's proxy above its limits, one of which the spec has, and llmdgen the other."""
+    own = dict(nodes(values)).get(GATEWAY_RESOURCES)
+    if not isinstance(own, dict) or plan.gateway.own_gateway:
+        return
+    planned = plan.gateway.settings.get("resources", {})
+    both = {side: {**planned.get(side, {}), **(own.get(side) or {})} for side in ("limits", "requests")}
+    for each in mistakes("resources", both):
+        if each.route[-1] in (own.get("requests") or {}) or each.route[-1] in (own.get("limits") or {}):
+            said = {mistake.route for mistake in mistakes("resources", own)}
+            if each.route not in said:
+                yield _at("infra", (*GATEWAY_RESOURCES, *each.route), each.says, each.fix, each.on_key)
+
+
 def _written_twice(values: dict[str, Any]) -> Iterator[Draft]:
     """Fields of a pod that the chart writes where its own value has them, and extraConfig once more."""
     for name, role in values.items():
@@ -259,11 +291,13 @@ def _written_twice(values: dict[str, Any]) -> Iterator[Draft]:
                 yield _at("ms", (name, "extraConfig", key), says, "keep one", on_key=True)
 
 
-def _scheduler_flags(values: dict[str, Any], facts: dict[str, Any]) -> Iterator[Draft]:
+def _scheduler_flags(values: dict[str, Any], facts: dict[str, Any], planned: dict[str, str]) -> Iterator[Draft]:
     extension = values.get("inferenceExtension")
     flags = extension.get("flags") if isinstance(extension, dict) else None
     route: Route = ("inferenceExtension", "flags")
     for name, value in flags.items() if isinstance(flags, dict) and facts else ():
+        if value is None:
+            continue  # removed, which is HELM007's
         if name in facts["taken"]:
             says = f"the chart writes the scheduler's --{name}"
             yield _at("gaie", (*route, name), says, facts["taken"][name], on_key=True)
@@ -273,6 +307,18 @@ def _scheduler_flags(values: dict[str, Any], facts: dict[str, Any]) -> Iterator[
             yield _at("gaie", (*route, name), says, fix, on_key=True)
         elif isinstance(value, dict | list):
             yield _at("gaie", (*route, name), f"--{name} takes one value", "write a text, a number or a truth value")
+        elif name in facts["kinds"]["boolean"] and str(value).lower() not in ("true", "1"):
+            says = f"the chart writes --{name} and {str(value).lower()} as two words, and the switch reads only its own"
+            yield _at("gaie", (*route, name), says, "remove it: no value of the chart switches it off")
+        elif name in facts["kinds"]["duration"] and not re.fullmatch(
+            r"([0-9]+(\.[0-9]+)?(ns|us|ms|s|m|h))+", str(value)
+        ):
+            yield _at("gaie", (*route, name), f"--{name} takes a duration, not {value}", "write such as 50ms or 2s")
+        elif name in facts["kinds"]["whole"] and not str(value).isdecimal():
+            yield _at("gaie", (*route, name), f"--{name} takes a whole number, not {value}", "write such as 4")
+        elif name in planned and name not in facts["kinds"]["whole"] and str(value) != planned[name]:
+            says = f"--{name} is {value}, and this vLLM has {planned[name]}"
+            yield _at("gaie", (*route, name), says, f"write {planned[name]}, or remove it")
 
 
 def _charts(plan: Plan) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
@@ -281,6 +327,20 @@ def _charts(plan: Plan) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
         values: dict[str, Any] = getattr(plan.spec.spec.values, chart)
         if values:
             yield chart, values, release_toml(plan.release.name, "values.toml")
+
+
+def _routes(plan: Plan, each: Any) -> bool:
+    """Whether an object is a route from the plan's Gateway to its pool, or may be one that a template makes."""
+    if not isinstance(each, dict) or each.get("kind") != "HTTPRoute":
+        return False
+    spec = each.get("spec")
+    if not isinstance(spec, dict) or "{{" in str(spec):
+        return True
+    parents = spec.get("parentRefs") or []
+    backends = [backend for rule in spec.get("rules") or [] for backend in rule.get("backendRefs") or []]
+    return any(parent.get("name") == plan.names.gateway for parent in parents) and any(
+        backend.get("name") == plan.names.pool and backend.get("kind") == "InferencePool" for backend in backends
+    )
 
 
 def _keeps(kind: str, objects: Any) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 
 from llmdgen.checks.registry import Draft, found, rule
 from llmdgen.engine.facts import taken as taken_by_others
+from llmdgen.facts.catalogue import release_toml
 from llmdgen.findings import Route
 from llmdgen.planning.model import Plan, RolePlan
 from llmdgen.planning.quantities import MIB, to_bytes, to_millis
@@ -108,6 +109,78 @@ def own_lists_keep_what_is_referred_to(plan: Plan) -> Iterator[Draft]:
                         fix = f"add it to {role.name}.volumes, or use {one_of(sorted(known))}"
                         yield found(*route, says=f"there is no volume {name}: the pod is refused", fix=fix)
         yield from _zone(role, planned, own)
+        for number, volume in _entries(own.get("volumes")):
+            wanted = next(
+                (each for _, each in _entries(planned["volumes"]) if each["name"] == volume.get("name")), None
+            )
+            if volume.get("name") == "shm" and wanted is not None and volume != wanted:
+                says = f"/dev/shm is not what the plan has: {role.shm} in memory"
+                fix = (
+                    f"write emptyDir: {{medium: Memory, sizeLimit: {role.shm}}}, or set spec.{role.name}.resources.shm"
+                )
+                yield found(*_at(role), "volumes", number, says=says, fix=fix)
+    yield from _scheduler_lists(plan)
+
+
+def _scheduler_lists(plan: Plan) -> Iterator[Draft]:
+    """The same for the scheduler's container and its tokenizer."""
+    own = plan.spec.spec.values.gaie.get("inferenceExtension")
+    if not isinstance(own, dict):
+        return
+    planned, at = _planned(plan, "gaie")["inferenceExtension"], ("spec", "values", "gaie", "inferenceExtension")
+    off = "sidecar" in own and (own["sidecar"] is None or _deep(own, ("sidecar", "enabled")) is False)
+    if plan.scheduler.tokenizer and off:
+        says = "the scheduler asks this sidecar for the tokens of each prompt, and does not start without it"
+        where: Route = (*at, "sidecar") if own["sidecar"] is None else (*at, "sidecar", "enabled")
+        yield found(*where, says=says, fix="remove it", on_key=True)
+    paths: tuple[tuple[str, ...], ...] = (
+        ("volumes",),
+        ("volumeMounts",),
+        ("sidecar", "env"),
+        ("sidecar", "volumeMounts"),
+    )
+    for path in paths:
+        given, wanted = _deep(own, path), _deep(planned, path)
+        key = "mountPath" if path[-1] == "volumeMounts" else "name"
+        names = {each.get(key) for _, each in _entries(given)}
+        missing = [each[key] for _, each in _entries(wanted) if each[key] not in names]
+        if isinstance(given, list) and missing:
+            says = f"the scheduler needs {_all(missing)} in {'.'.join(path)}, which the list replaces"
+            yield found(*at, *path, says=says, fix="repeat what values/gaie.yaml has without this list", on_key=True)
+    written = release_toml(plan.release.name, "values.toml")["written_env"]["gaie"]
+    for index, variable in _entries(own.get("env")):
+        if variable.get("name") in written:
+            says = f"{variable['name']} is set by the chart, and a second one is refused by server-side apply"
+            yield found(*at, "env", index, "name", says=says, fix="remove it")
+    known = {str(each.get("name")) for each in (*_maps(own, planned, "volumes"), {"name": "plugins-config-volume"})}
+    for index, mount in _entries(own.get("volumeMounts")):
+        if isinstance(mount.get("name"), str) and mount["name"] not in known:
+            fix = f"add it to inferenceExtension.volumes, or use {one_of(sorted(known))}"
+            says = f"there is no volume {mount['name']}: the pod is refused"
+            yield found(*at, "volumeMounts", index, "name", says=says, fix=fix)
+
+
+def _maps(own: dict[str, Any], planned: dict[str, Any], key: str) -> list[dict[str, Any]]:
+    """The entries of a list of the scheduler's as they will be."""
+    return [each for _, each in _entries(own[key] if isinstance(own.get(key), list) else planned.get(key))]
+
+
+@rule("HELM014", "warning", "a service account that no release makes")
+def service_accounts_are_there(plan: Plan) -> Iterator[Draft]:
+    """With serviceAccountOverride the chart makes no service account of its own. Where the named one is not in the
+    namespace, no pod is created, and only an event of the ReplicaSet says so.
+
+    Fails:  values.ms {serviceAccountOverride: model-reader} alone.
+    Passes: the same with a ServiceAccount model-reader in extraObjects; suppress it for one that is made elsewhere.
+    """
+    values = plan.spec.spec.values
+    name = values.ms.get("serviceAccountOverride")
+    made = [each for _, each in (*_entries(values.ms.get("extraObjects")), *_entries(values.infra.get("extraDeploy")))]
+    accounts = {_deep(each, ("metadata", "name")) for each in made if each.get("kind") == "ServiceAccount"}
+    if isinstance(name, str) and name not in ("", "default", *accounts):
+        says = f"no release makes the ServiceAccount {name} in {plan.names.namespace}"
+        fix = "add it to extraObjects, or suppress this where it is there already"
+        yield found("spec", "values", "ms", "serviceAccountOverride", says=says, fix=fix)
 
 
 def _zone(role: RolePlan, planned: dict[str, Any], own: dict[str, Any]) -> Iterator[Draft]:
@@ -248,13 +321,14 @@ def _roles(plan: Plan) -> Iterator[tuple[RolePlan, dict[str, Any], dict[str, Any
     for role in plan.roles:
         own = values.get(role.name)
         if isinstance(own, dict) and own.keys() & {"containers", "volumes", "initContainers", "extraConfig"}:
-            yield role, _planned(plan)[role.name], own
+            yield role, _planned(plan, "ms")[role.name], own
 
 
-def _planned(plan: Plan) -> dict[str, Any]:
-    from llmdgen.rendering.files import model_server_values
+def _planned(plan: Plan, chart: str) -> dict[str, Any]:
+    """The values of a chart as llmdgen alone writes them."""
+    from llmdgen.rendering.files import planned_values
 
-    return _read(model_server_values(plan))
+    return _read(planned_values(plan, chart))
 
 
 @lru_cache(maxsize=4)
