@@ -91,8 +91,8 @@ def _listed(value: Any) -> Iterator[Mistake]:
         elif name in seen:
             yield Mistake((index, "name"), f"two containers are called {name}", "give each a name of its own")
         seen.add(str(name))
-        ports = {port.get("name") for _, port in entries(each.get("ports"))}
-        numbers = {port.get("containerPort") for _, port in entries(each.get("ports"))}
+        ports = [port.get("name") for _, port in entries(each.get("ports"))]
+        numbers = [port.get("containerPort") for _, port in entries(each.get("ports"))]
         for probe in PROBES:
             for mistake in _probe(each.get(probe), ports, numbers) if each.get(probe) is not None else ():
                 yield Mistake((index, probe, *mistake.route), mistake.says, mistake.fix, mistake.on_key)
@@ -108,7 +108,7 @@ def _listed(value: Any) -> Iterator[Mistake]:
                     )
 
 
-def _probe(value: Any, names: set[Any], numbers: set[Any]) -> Iterator[Mistake]:
+def _probe(value: Any, names: list[Any], numbers: list[Any]) -> Iterator[Mistake]:
     if not isinstance(value, dict):
         yield Mistake((), f"{shown(value)} is no probe", "write httpGet: {path: /health, port: vllm}")
         return
@@ -131,7 +131,7 @@ def _probe(value: Any, names: set[Any], numbers: set[Any]) -> Iterator[Mistake]:
 
 def ports(value: Any) -> Iterator[Mistake]:
     yield from listing(value)
-    seen: set[Any] = set()
+    seen: set[str] = set()
     for index, each in entries(value):
         yield from unknown_keys(each, ("name", "containerPort", "protocol", "hostPort", "hostIP"), (index,), "a port")
         name, number, protocol = each.get("name"), each.get("containerPort"), each.get("protocol", "TCP")
@@ -146,7 +146,7 @@ def ports(value: Any) -> Iterator[Mistake]:
             yield Mistake((index, "name"), f"two ports are called {name}", "give each a name of its own")
         if protocol not in ("TCP", "UDP", "SCTP"):
             yield Mistake((index, "protocol"), f"protocol is {shown(protocol)}", "write TCP")
-        seen.add(name)
+        seen.add(str(name))
 
 
 def texts(value: Any) -> Iterator[Mistake]:
@@ -159,7 +159,7 @@ def texts(value: Any) -> Iterator[Mistake]:
 
 def environment(value: Any) -> Iterator[Mistake]:
     yield from listing(value)
-    seen: set[Any] = set()
+    seen: set[str] = set()
     for index, each in entries(value):
         at: Route = (index,)
         yield from unknown_keys(each, ("name", "value", "valueFrom"), at, "a variable")
@@ -168,7 +168,7 @@ def environment(value: Any) -> Iterator[Mistake]:
             yield Mistake(at, "the variable has no name that Kubernetes takes", "write name: NAME")
         elif name in seen:
             yield Mistake((*at, "name"), f"{name} stands twice, which server-side apply refuses", "keep one")
-        seen.add(name)
+        seen.add(str(name))
         if text is not None and not isinstance(text, str):
             says = f"{shown(text)} is no text, and Kubernetes takes nothing else here"
             yield Mistake((*at, "value"), says, f'write "{shown(text)}" in quotes')
@@ -232,7 +232,7 @@ def _other(sides: dict[str, dict[str, Any]], side: str, name: str) -> Any:
 
 def volumes(value: Any) -> Iterator[Mistake]:
     yield from listing(value)
-    seen: set[Any] = set()
+    seen: set[str] = set()
     for index, each in entries(value):
         yield from unknown_keys(each, ("name", *VOLUME_SOURCES), (index,), "a volume")
         name, scratch = each.get("name"), each.get("emptyDir")
@@ -244,7 +244,7 @@ def volumes(value: Any) -> Iterator[Mistake]:
         elif name in seen or name == "model-storage":
             says = f"a volume is called {name} already"
             yield Mistake((index, "name"), says, "give each a name of its own; model-storage is the chart's")
-        seen.add(name)
+        seen.add(str(name))
         sources = [key for key in each if key != "name"]
         if len(sources) != 1:
             yield Mistake((index,), f"the volume has {len(sources)} sources", "give it one, such as emptyDir: {}")
@@ -260,7 +260,7 @@ def volumes(value: Any) -> Iterator[Mistake]:
 
 def mounts(value: Any) -> Iterator[Mistake]:
     yield from listing(value)
-    seen: set[Any] = set()
+    seen: set[str] = set()
     for index, each in entries(value):
         path = each.get("mountPath")
         for key in ("name", "mountPath"):
@@ -270,7 +270,7 @@ def mounts(value: Any) -> Iterator[Mistake]:
             yield Mistake((index, "mountPath"), f"{path} is mounted twice", "keep one")
         elif isinstance(path, str) and (":" in path or not path.startswith("/")):
             yield Mistake((index, "mountPath"), f"{path} is no absolute path, or holds a colon", "write /a/path")
-        seen.add(path)
+        seen.add(str(path))
 
 
 def image(value: Any) -> Iterator[Mistake]:

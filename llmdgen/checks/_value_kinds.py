@@ -144,7 +144,7 @@ def _tag(value: Any) -> Iterator[Mistake]:
 
 
 def _listeners(value: Any) -> Iterator[Mistake]:
-    seen: set[Any] = set()
+    seen: set[str] = set()
     for index, each in entries(value):
         protocol, port = each.get("protocol"), each.get("port")
         for key, example in (("protocol", "HTTP"), ("port", "80")):
@@ -159,9 +159,9 @@ def _listeners(value: Any) -> Iterator[Mistake]:
             yield Mistake(
                 (index, "name"), f"{shown(name)} cannot name a listener", "use lower-case letters, digits and -"
             )
-        elif name in seen:
+        elif str(name) in seen:
             yield Mistake((index, "name"), f"two listeners are called {name}", "give each a name of its own")
-        seen.add(name)
+        seen.add(str(name))
         if protocol in ("HTTPS", "TLS") and not isinstance(each.get("tls"), dict):
             says = f"a listener for {protocol} needs tls"
             yield Mistake((index,), says, "write tls: {hostname: ..., mode: Terminate, certificateRefs: [{name: ...}]}")

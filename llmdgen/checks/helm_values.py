@@ -272,12 +272,12 @@ def _gateway_resources(plan: Plan, values: dict[str, Any]) -> Iterator[Draft]:
     if not isinstance(own, dict) or plan.gateway.own_gateway:
         return
     planned = plan.gateway.settings.get("resources", {})
-    both = {side: {**planned.get(side, {}), **(own.get(side) or {})} for side in ("limits", "requests")}
+    sides = {side: own[side] for side in ("limits", "requests") if isinstance(own.get(side), dict)}
+    said = {mistake.route for mistake in mistakes("resources", own)}
+    both = {side: {**planned.get(side, {}), **sides.get(side, {})} for side in ("limits", "requests")}
     for each in mistakes("resources", both):
-        if each.route[-1] in (own.get("requests") or {}) or each.route[-1] in (own.get("limits") or {}):
-            said = {mistake.route for mistake in mistakes("resources", own)}
-            if each.route not in said:
-                yield _at("infra", (*GATEWAY_RESOURCES, *each.route), each.says, each.fix, each.on_key)
+        if each.route not in said and any(each.route[-1] in amounts for amounts in sides.values()):
+            yield _at("infra", (*GATEWAY_RESOURCES, *each.route), each.says, each.fix, each.on_key)
 
 
 def _written_twice(values: dict[str, Any]) -> Iterator[Draft]:
@@ -334,13 +334,21 @@ def _routes(plan: Plan, each: Any) -> bool:
     if not isinstance(each, dict) or each.get("kind") != "HTTPRoute":
         return False
     spec = each.get("spec")
-    if not isinstance(spec, dict) or "{{" in str(spec):
+    if "{{" in str(spec):
         return True
-    parents = spec.get("parentRefs") or []
-    backends = [backend for rule in spec.get("rules") or [] for backend in rule.get("backendRefs") or []]
-    return any(parent.get("name") == plan.names.gateway for parent in parents) and any(
-        backend.get("name") == plan.names.pool and backend.get("kind") == "InferencePool" for backend in backends
-    )
+    parents = [parent.get("name") for parent in _maps(spec, "parentRefs")]
+    backends = [
+        (backend.get("kind"), backend.get("name"))
+        for rule in _maps(spec, "rules")
+        for backend in _maps(rule, "backendRefs")
+    ]
+    return plan.names.gateway in parents and ("InferencePool", plan.names.pool) in backends
+
+
+def _maps(value: Any, key: str) -> list[dict[str, Any]]:
+    """The maps of the list under a key, none where there is none."""
+    listed = value.get(key) if isinstance(value, dict) else None
+    return [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
 
 
 def _keeps(kind: str, objects: Any) -> bool:

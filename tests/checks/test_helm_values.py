@@ -321,3 +321,18 @@ def test_a_fix_leads_to_the_field_of_the_spec() -> None:
     assert found(values={"ms": {"decode": {"replica": 2}}}) == [
         ("HELM002", "did you mean replicas? set spec.decode.replicas")
     ]
+
+
+ODD: tuple[Any, ...] = (True, 0, 3.5, "x", [], {}, [1], [None], [[]], {"a": "b"}, [{"name": ["a"], "mountPath": {}}])
+
+
+@pytest.mark.parametrize("odd", ODD, ids=str)
+def test_values_of_any_shape_are_judged_and_not_crashed_on(odd: Any) -> None:
+    container = {key: odd for key in planned()["decode"]["containers"][0]}
+    route = {"apiVersion": "v1", "kind": "HTTPRoute", "metadata": odd, "spec": {"parentRefs": odd, "rules": odd}}
+    role = {"containers": [container], "volumes": odd, "initContainers": odd, "extraConfig": {"affinity": odd}}
+    assert codes("ms", {"decode": role, "extraObjects": [route, odd]})
+    extension = {"env": odd, "volumes": odd, "volumeMounts": odd, "sidecar": odd, "image": odd, "flags": odd}
+    codes("gaie", {"inferenceExtension": extension}, path="precise-prefix-cache")
+    gateway = {"listeners": [odd], "gatewayParameters": {"resources": {"limits": odd, "requests": odd}}, "service": odd}
+    assert codes("infra", {"gateway": gateway, "extraDeploy": odd})
