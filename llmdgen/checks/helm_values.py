@@ -191,6 +191,7 @@ def values_suit_their_reader(plan: Plan) -> Iterator[Draft]:
             yield from _written_twice(values)
         if chart == "infra":
             yield from _gateway_resources(plan, values)
+            yield from _destination(plan, values)
         if chart == "gaie":
             sidecar = dict(nodes(values)).get(("inferenceExtension", "sidecar"))
             if isinstance(sidecar, dict) and sidecar.get("enabled") is True and not plan.scheduler.tokenizer:
@@ -255,6 +256,19 @@ def _meant(route: Route, known: tuple[str, ...], depended_on: dict[str, str]) ->
         if near == f"did you mean {name}?" and path in depended_on:
             return f"{near} {depended_on[path]}"
     return did_you_mean(str(route[-1]), known) or "remove it"
+
+
+def _destination(plan: Plan, values: dict[str, Any]) -> Iterator[Draft]:
+    """A rule of the infra chart's for Istio, whose default host is localhost."""
+    rule_of = dict(nodes(values)).get(("gateway", "destinationRule"))
+    if not isinstance(rule_of, dict) or rule_of.get("enabled") is not True or plan.gateway.provider != "istio":
+        return
+    names, host = plan.names, str(rule_of.get("host") or "localhost")
+    if host.partition(".")[0] != names.scheduler_service:
+        key = ("host",) if rule_of.get("host") is not None else ("enabled",)
+        says = f"{host} is no Service of this deployment, so the rule changes nothing"
+        fix = f"write host: {names.scheduler_service}.{names.namespace}.svc.cluster.local, or remove it"
+        yield _at("infra", ("gateway", "destinationRule", *key), says, fix)
 
 
 def _predictor_images(values: dict[str, Any], paths: tuple[str, ...] | list[str]) -> Iterator[Draft]:

@@ -279,6 +279,8 @@ def test_a_container_that_leaves_the_plan_or_the_api_server_is_refused(change: C
         ("infra", {"extraDeploy": ["words"]}, "HELM009"),
         ("infra", {"gateway": {"gatewayParameters": {"resources": {"requests": {"cpu": "32"}}}}}, "HELM009"),
         ("infra", {"gateway": {"gatewayParameters": {"resources": {"requests": {"cpu": "8"}}}}}, None),
+        ("infra", {"gateway": {"destinationRule": {"enabled": True}}}, "HELM009"),
+        ("infra", {"gateway": {"destinationRule": {"enabled": True, "host": "gaie-test-epp.llm-d-test.svc"}}}, None),
         ("infra", {"gateway": {"gatewayParameters": {"enabled": False}}}, "HELM005"),
         ("infra", {"gateway": {"listeners": [{"port": 80, "protocol": "HTTP"}]}}, "HELM009"),
         ("infra", {"gateway": {"listeners": [{"name": "a", "port": 443, "protocol": "HTTPS"}]}}, "HELM009"),
@@ -328,7 +330,7 @@ ODD: tuple[Any, ...] = (True, 0, 3.5, "x", [], {}, [1], [None], [[]], {"a": "b"}
 
 @pytest.mark.parametrize("odd", ODD, ids=str)
 def test_values_of_any_shape_are_judged_and_not_crashed_on(odd: Any) -> None:
-    container = {key: odd for key in planned()["decode"]["containers"][0]}
+    container = dict.fromkeys(planned()["decode"]["containers"][0], odd)
     route = {"apiVersion": "v1", "kind": "HTTPRoute", "metadata": odd, "spec": {"parentRefs": odd, "rules": odd}}
     role = {"containers": [container], "volumes": odd, "initContainers": odd, "extraConfig": {"affinity": odd}}
     assert codes("ms", {"decode": role, "extraObjects": [route, odd]})
