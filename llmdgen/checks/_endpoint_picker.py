@@ -260,6 +260,9 @@ def _profiles(
     ]
     for number, profile in enumerate(profiles):
         pickers = 0
+        if not isinstance(profile.get("name"), str) or not profile["name"]:
+            says = "the profile has no name, and the scheduler does not start"
+            yield Fault(("schedulingProfiles", number), says, "write name: default")
         for index, reference in enumerate(_list(profile.get("plugins"))):
             at: Route = ("schedulingProfiles", number, "plugins", index)
             name = _dict(reference).get("pluginRef")

@@ -338,3 +338,9 @@ def test_values_of_any_shape_are_judged_and_not_crashed_on(odd: Any) -> None:
     codes("gaie", {"inferenceExtension": extension}, path="precise-prefix-cache")
     gateway = {"listeners": [odd], "gatewayParameters": {"resources": {"limits": odd, "requests": odd}}, "service": odd}
     assert codes("infra", {"gateway": gateway, "extraDeploy": odd})
+
+
+@pytest.mark.parametrize(("memory", "expected"), [("4Gi", ["HELM009"]), ("12Gi", [])])
+def test_limits_of_the_scheduler_hold_the_requests_of_its_chart(memory: str, expected: list[str]) -> None:
+    values = {"inferenceExtension": {"resources": {"limits": {"memory": memory}}}}
+    assert codes("gaie", values, release="v0.6.0") == expected
