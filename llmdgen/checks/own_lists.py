@@ -147,6 +147,22 @@ def service_accounts_are_there(plan: Plan) -> Iterator[Draft]:
         yield found("spec", "values", "ms", "serviceAccountOverride", says=says, fix=fix)
 
 
+@rule("HELM015", "warning", "pods on the host's network that share a node")
+def host_network_is_one_pod_a_node(plan: Plan) -> Iterator[Draft]:
+    """With hostNetwork the container's ports are the node's, and the scheduler puts no second pod with the same port on
+    it: where the plan has several pods on a node, the others need nodes of their own, or stay Pending.
+
+    Fails:  values.ms {prefill: {extraConfig: {hostNetwork: true}}} with 4 pods on a node.
+    Passes: the same with one pod of 8 GPUs.
+    """
+    for role, _, own in own_roles(plan):
+        shared = min(role.pods, role.pods_per_node)
+        if deep(own, ("extraConfig", "hostNetwork")) is True and shared > 1:
+            says = f"{shared} {role.name} pods of a node would listen on port {role.port} of the host"
+            route = (*role_at(role), "extraConfig", "hostNetwork")
+            yield found(*route, says=says, fix="remove it: EFA needs no host network")
+
+
 def _zone(role: RolePlan, planned: dict[str, Any], own: dict[str, Any]) -> Iterator[Draft]:
     """The affinity that keeps a deployment in one zone: still there once the spec's own is merged over it."""
     path = ("extraConfig", "affinity", "podAffinity", "requiredDuringSchedulingIgnoredDuringExecution")

@@ -260,6 +260,7 @@ def test_a_container_that_leaves_the_plan_or_the_api_server_is_refused(change: C
     ("chart", "values", "code"),
     [
         ("ms", {"decode": {"extraConfig": None}}, "HELM012"),
+        ("ms", {"prefill": {"extraConfig": {"hostNetwork": True}}}, "HELM015"),
         ("ms", {"decode": {"extraConfig": {"affinity": {"podAffinity": None}}}}, "HELM012"),
         ("ms", {"decode": {"extraConfig": {"hostIPC": True, "terminationGracePeriodSeconds": 60}}}, None),
         (
