@@ -123,7 +123,8 @@ def _probe(value: Any, names: list[Any], numbers: list[Any]) -> Iterator[Mistake
             yield Mistake((key, "port"), f"the container has no port called {port}", near)
         elif isinstance(port, int) and port not in numbers:
             known = sorted(number for number in numbers if isinstance(number, int))
-            yield Mistake((key, "port"), f"nothing listens on {port}", f"use {one_of([str(each) for each in known])}")
+            fix = f"use {one_of([str(each) for each in known])}" if known else "name a port of the container"
+            yield Mistake((key, "port"), f"nothing listens on {port}", fix)
     for key in TIMES:
         if key in value and (isinstance(value[key], bool) or not isinstance(value[key], int) or value[key] < 0):
             yield Mistake((key,), f"{key} is {shown(value[key])}", "write a whole number of seconds or times")

@@ -29,7 +29,7 @@ def own_containers_keep_the_plan(plan: Plan) -> Iterator[Draft]:
 
     Fails:  values.ms {decode: {containers: [...]}} without vpc.amazonaws.com/efa, without --kv-transfer-config, with
             another cpu than spec.decode.resources, or without the mount of /dev/shm.
-    Passes: the container of values/ms.yaml with another image, further variables, ports, mounts or probes.
+    Passes: the container of values/ms.yaml from another registry, with further variables, ports, mounts or probes.
     """
     for role, planned, own, at in own_servers(plan):
         yield from _arguments(role, planned, own, at)

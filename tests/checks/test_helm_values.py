@@ -248,6 +248,7 @@ def test_the_planned_container_may_be_repeated_with_more_in_it(change: Change, s
         ),
         (lambda container: container["livenessProbe"]["httpGet"].update(port="http"), "HELM009"),
         (lambda container: container["livenessProbe"].update(tcpSocket={"port": "vllm"}), "HELM009"),
+        (lambda container: container.update(ports=[], livenessProbe={"tcpSocket": {"port": 8200}}), "HELM009"),
         (lambda container: container["volumeMounts"].append({"name": "shm", "mountPath": "/dev/shm"}), "HELM009"),
         (lambda container: container["extraConfig"]["securityContext"]["capabilities"].update(drop="ALL"), "HELM009"),
     ],
