@@ -42,7 +42,7 @@ def own_images_are_the_releases(plan: Plan) -> Iterator[Draft]:
     for route, image, expected in given:
         if isinstance(image, str) and "@" not in image and _file(image) != _file(expected):
             says = f"{image} is not {_file(expected)} of llm-d {plan.release.name}"
-            yield found(*route, says=says, fix=f"use {expected}, or the same name and tag in a registry of your own")
+            yield found(*route, says=says, fix=f"use {expected}, its copy in a registry of your own, or a digest")
 
 
 @rule("HELM012", "error", "a list of one's own without what others refer to")
