@@ -123,7 +123,8 @@ def _probe(value: Any, names: list[Any], numbers: list[Any]) -> Iterator[Mistake
             yield Mistake((key, "port"), f"the container has no port called {port}", near)
         elif isinstance(port, int) and port not in numbers:
             known = sorted(number for number in numbers if isinstance(number, int))
-            yield Mistake((key, "port"), f"nothing listens on {port}", f"use {one_of([str(each) for each in known])}")
+            fix = f"use {one_of([str(each) for each in known])}" if known else "name a port of the container"
+            yield Mistake((key, "port"), f"nothing listens on {port}", fix)
     for key in TIMES:
         if key in value and (isinstance(value[key], bool) or not isinstance(value[key], int) or value[key] < 0):
             yield Mistake((key,), f"{key} is {shown(value[key])}", "write a whole number of seconds or times")
@@ -131,7 +132,7 @@ def _probe(value: Any, names: list[Any], numbers: list[Any]) -> Iterator[Mistake
 
 def ports(value: Any) -> Iterator[Mistake]:
     yield from listing(value)
-    seen: set[Any] = set()
+    seen: set[str] = set()
     for index, each in entries(value):
         yield from unknown_keys(each, ("name", "containerPort", "protocol", "hostPort", "hostIP"), (index,), "a port")
         name, number, protocol = each.get("name"), each.get("containerPort"), each.get("protocol", "TCP")
@@ -146,7 +147,7 @@ def ports(value: Any) -> Iterator[Mistake]:
             yield Mistake((index, "name"), f"two ports are called {name}", "give each a name of its own")
         if protocol not in ("TCP", "UDP", "SCTP"):
             yield Mistake((index, "protocol"), f"protocol is {shown(protocol)}", "write TCP")
-        seen.add(name)
+        seen.add(str(name))
 
 
 def texts(value: Any) -> Iterator[Mistake]:
@@ -159,7 +160,7 @@ def texts(value: Any) -> Iterator[Mistake]:
 
 def environment(value: Any) -> Iterator[Mistake]:
     yield from listing(value)
-    seen: set[Any] = set()
+    seen: set[str] = set()
     for index, each in entries(value):
         at: Route = (index,)
         yield from unknown_keys(each, ("name", "value", "valueFrom"), at, "a variable")
@@ -168,7 +169,7 @@ def environment(value: Any) -> Iterator[Mistake]:
             yield Mistake(at, "the variable has no name that Kubernetes takes", "write name: NAME")
         elif name in seen:
             yield Mistake((*at, "name"), f"{name} stands twice, which server-side apply refuses", "keep one")
-        seen.add(name)
+        seen.add(str(name))
         if text is not None and not isinstance(text, str):
             says = f"{shown(text)} is no text, and Kubernetes takes nothing else here"
             yield Mistake((*at, "value"), says, f'write "{shown(text)}" in quotes')
@@ -232,7 +233,7 @@ def _other(sides: dict[str, dict[str, Any]], side: str, name: str) -> Any:
 
 def volumes(value: Any) -> Iterator[Mistake]:
     yield from listing(value)
-    seen: set[Any] = set()
+    seen: set[str] = set()
     for index, each in entries(value):
         yield from unknown_keys(each, ("name", *VOLUME_SOURCES), (index,), "a volume")
         name, scratch = each.get("name"), each.get("emptyDir")
@@ -244,9 +245,10 @@ def volumes(value: Any) -> Iterator[Mistake]:
         elif name in seen or name == "model-storage":
             says = f"a volume is called {name} already"
             yield Mistake((index, "name"), says, "give each a name of its own; model-storage is the chart's")
-        seen.add(name)
-        if len([key for key in VOLUME_SOURCES if key in each]) > 1:
-            yield Mistake((index,), "the volume has two sources", "keep one")
+        seen.add(str(name))
+        sources = [key for key in each if key != "name"]
+        if len(sources) != 1:
+            yield Mistake((index,), f"the volume has {len(sources)} sources", "give it one, such as emptyDir: {}")
         if isinstance(scratch, dict):
             yield from unknown_keys(scratch, ("medium", "sizeLimit"), (index, "emptyDir"), "emptyDir")
             if scratch.get("medium", "") not in MEDIA:
@@ -259,7 +261,7 @@ def volumes(value: Any) -> Iterator[Mistake]:
 
 def mounts(value: Any) -> Iterator[Mistake]:
     yield from listing(value)
-    seen: set[Any] = set()
+    seen: set[str] = set()
     for index, each in entries(value):
         path = each.get("mountPath")
         for key in ("name", "mountPath"):
@@ -269,7 +271,7 @@ def mounts(value: Any) -> Iterator[Mistake]:
             yield Mistake((index, "mountPath"), f"{path} is mounted twice", "keep one")
         elif isinstance(path, str) and (":" in path or not path.startswith("/")):
             yield Mistake((index, "mountPath"), f"{path} is no absolute path, or holds a colon", "write /a/path")
-        seen.add(path)
+        seen.add(str(path))
 
 
 def image(value: Any) -> Iterator[Mistake]:

@@ -218,10 +218,11 @@ def _references(
 def _together(
     config: dict[str, Any], plugins: list[dict[str, Any]], names: list[str], table: dict[str, Any]
 ) -> Iterator[Fault]:
-    handlers = [name for name, plugin in zip(names, plugins, strict=True) if _kind(plugin, table) == "handler"]
+    handlers = [index for index, plugin in enumerate(plugins) if _kind(plugin, table) == "handler"]
     if len(handlers) != 1 and (plugins and (handlers or len(_list(config.get("schedulingProfiles"))) > 1)):
         says = f"there are {len(handlers)} profile handlers" if handlers else "there is no profile handler"
-        yield Fault(("plugins",), says, "keep exactly one, such as single-profile-handler")
+        route: Route = ("plugins", handlers[1]) if handlers else ("plugins",)
+        yield Fault(route, says, "keep exactly one, such as single-profile-handler", on_key=not handlers)
     for index, plugin in enumerate(plugins):
         most = table["plugins"].get(str(plugin.get("type")), {}).get("most_profiles")
         if most and len(_profile_list(config)) > most:
@@ -259,7 +260,10 @@ def _profiles(
         name for name, plugin in zip(names, plugins, strict=True) if str(plugin.get("type")) not in table["plugins"]
     ]
     for number, profile in enumerate(profiles):
-        pickers = 0
+        pickers: list[Route] = []
+        if not isinstance(profile.get("name"), str) or not profile["name"]:
+            says = "the profile has no name, and the scheduler does not start"
+            yield Fault(("schedulingProfiles", number), says, "write name: default")
         for index, reference in enumerate(_list(profile.get("plugins"))):
             at: Route = ("schedulingProfiles", number, "plugins", index)
             name = _dict(reference).get("pluginRef")
@@ -272,7 +276,7 @@ def _profiles(
                     yield Fault((*at, "pluginRef"), f"there is no plugin {name}", fix)
                 continue
             kind = _kind(plugins[names.index(str(name))], table)
-            pickers += kind == "picker"
+            pickers += [at] if kind == "picker" else []
             for key in _dict(reference):
                 if key not in ("pluginRef", "weight"):
                     yield Fault((*at, key), f"a reference has no {key}", "use pluginRef and weight", on_key=True)
@@ -284,8 +288,8 @@ def _profiles(
             if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight < float("inf"):
                 says = "the weight is empty" if weight is None else f"the weight {weight!r} is no number from 0"
                 yield Fault((*at, "weight"), says, "write such as 1 or 2.5, without quotes")
-        if pickers > 1:
-            yield Fault(("schedulingProfiles", number), f"the profile has {pickers} pickers", "keep one")
+        if len(pickers) > 1:
+            yield Fault(pickers[1], f"the profile has {len(pickers)} pickers", "keep one")
     called = [str(profile.get("name")) for profile in profiles]
     for index, handler in splitting(config, table):
         for key, default in table["plugins"][str(handler["type"])]["profiles"].items():
@@ -306,7 +310,8 @@ def _profiles(
                     says = f"the {role} profile picks servers by {wrong}"
                     yield Fault(("schedulingProfiles", number), says, f"refer to {right} there")
     for name in sorted({name for name in called if called.count(name) > 1}):
-        yield Fault(("schedulingProfiles",), f"two profiles are called {name}", "keep one")
+        second = called.index(name, called.index(name) + 1)
+        yield Fault(("schedulingProfiles", second, "name"), f"two profiles are called {name}", "keep one")
 
 
 def _typed(value: Any, types: dict[str, str], at: Route, path: str = "") -> Iterator[Fault]:

@@ -121,6 +121,17 @@ def _pod(value: Any) -> Iterator[Mistake]:
             yield Mistake((key,), f"a pod's spec has no {key}", fix, on_key=True)
         elif each is not None and not isinstance(each, POD_FIELDS[key]):
             yield Mistake((key,), f"{key} cannot be {shown(each)}", f"write {_type_name(POD_FIELDS[key])}")
+        elif key == "affinity":
+            for inner in each if isinstance(each, dict) else ():
+                if inner not in AFFINITIES:
+                    fix = did_you_mean(str(inner), AFFINITIES)
+                    yield Mistake((key, inner), f"an affinity has no {inner}", fix, on_key=True)
+        elif key == "topologySpreadConstraints":
+            for index, entry in entries(each):
+                if entry.get("whenUnsatisfiable") not in UNSATISFIABLE:
+                    says = f"whenUnsatisfiable is {entry.get('whenUnsatisfiable')}"
+                    fix = did_you_mean(str(entry.get("whenUnsatisfiable")), UNSATISFIABLE)
+                    yield Mistake((key, index, "whenUnsatisfiable"), says, fix)
         elif key in POD_CHOICES and each not in POD_CHOICES[key]:
             says = f"{key} is {each}, not {one_of(POD_CHOICES[key])}"
             yield Mistake((key,), says, did_you_mean(str(each), POD_CHOICES[key]))
@@ -133,6 +144,7 @@ def _tag(value: Any) -> Iterator[Mistake]:
 
 
 def _listeners(value: Any) -> Iterator[Mistake]:
+    seen: set[str] = set()
     for index, each in entries(value):
         protocol, port = each.get("protocol"), each.get("port")
         for key, example in (("protocol", "HTTP"), ("port", "80")):
@@ -140,6 +152,30 @@ def _listeners(value: Any) -> Iterator[Mistake]:
                 yield Mistake((index,), f"the listener has no {key}", f"write {key}: {example}")
         if protocol is not None and protocol not in PROTOCOLS:
             yield Mistake((index, "protocol"), f"{protocol} is no protocol of a listener", f"write {PROTOCOLS[0]}")
+        name, kinds = each.get("name"), each.get("allowedRoutes")
+        if name is None:
+            yield Mistake((index,), "the listener has no name, and the Gateway is refused", "write name: http")
+        elif not re.fullmatch(NAME, str(name)):
+            yield Mistake(
+                (index, "name"), f"{shown(name)} cannot name a listener", "use lower-case letters, digits and -"
+            )
+        elif str(name) in seen:
+            yield Mistake((index, "name"), f"two listeners are called {name}", "give each a name of its own")
+        seen.add(str(name))
+        if protocol in ("HTTPS", "TLS") and not isinstance(each.get("tls"), dict):
+            says = f"a listener for {protocol} needs tls"
+            yield Mistake((index,), says, "write tls: {hostname: ..., mode: Terminate, certificateRefs: [{name: ...}]}")
+        allowed = kinds.get("namespaces") if isinstance(kinds, dict) else None
+        origin = allowed.get("from") if isinstance(allowed, dict) else None
+        if origin is not None and origin not in ("All", "Same", "Selector"):
+            fix = did_you_mean(str(origin), ("All", "Same", "Selector"))
+            yield Mistake(
+                (index, "allowedRoutes", "namespaces", "from"), f"{origin} is not where routes come from", fix
+            )
+        of_kinds = [kind.get("kind") for _, kind in entries(kinds.get("kinds"))] if isinstance(kinds, dict) else []
+        if of_kinds and "HTTPRoute" not in of_kinds:
+            says = "the listener takes no HTTPRoute, and llm-d has nothing else"
+            yield Mistake((index, "allowedRoutes", "kinds"), says, "add {kind: HTTPRoute}, or remove kinds")
         is_port = isinstance(port, int) and not isinstance(port, bool) and 0 < port < 65536
         if port is not None and not is_port:
             yield Mistake(
@@ -181,9 +217,10 @@ def _objects(value: Any) -> Iterator[Mistake]:
         name = metadata.get("name")
         if name is None:
             yield Mistake((index,), "the object has no metadata.name", "write metadata: {name: ...}")
-        elif "{{" not in str(name):
-            for mistake in _name(name):
-                yield Mistake((index, "metadata", "name"), mistake.says, mistake.fix)
+        for key in ("name", "namespace"):
+            if metadata.get(key) is not None and "{{" not in str(metadata[key]):
+                for mistake in _name(metadata[key]):
+                    yield Mistake((index, "metadata", key), mistake.says, mistake.fix)
         for key, kind in (("labels", _labels), ("annotations", _annotations)):
             for mistake in kind(metadata[key]) if metadata.get(key) is not None else ():
                 yield Mistake((index, "metadata", key, *mistake.route), mistake.says, mistake.fix, mistake.on_key)
@@ -229,6 +266,8 @@ POD_FIELDS_OF_THE_CHART = (
     "tolerations",
     "volumes",
 )
+AFFINITIES = ("nodeAffinity", "podAffinity", "podAntiAffinity")
+UNSATISFIABLE = ("DoNotSchedule", "ScheduleAnyway")
 POD_CHOICES = {
     "dnsPolicy": ("ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"),
     "preemptionPolicy": ("PreemptLowerPriority", "Never"),

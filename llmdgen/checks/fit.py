@@ -326,6 +326,26 @@ def cpu_tier_leaves_room(plan: Plan) -> Iterator[Draft]:
             )
 
 
+@rule("FIT014", "warning", "a model server without cpu or memory of its own")
+def ranks_have_room(plan: Plan) -> Iterator[Draft]:
+    """Each rank has a process on the host with a CUDA context, pinned buffers and a thread that feeds the GPU: about
+    4 GiB and a core. With less, the container is killed while weights load, or the probe gives up before they have.
+
+    Fails:  resources {memory: 2Gi} with tensor: 2; resources {cpu: 200m}.
+    Passes: resources {memory: 64Gi, cpu: "8"} there.
+    """
+    for role in plan.roles:
+        own, ranks = resources(plan, role), role.size.gpus_per_pod
+        least = RANK_MIB * ranks
+        if own.memory and GIB // MIB <= role.memory_mib < least:
+            says = f"{role.memory} of memory is little for {ranks} ranks of about {_gib(RANK_MIB)} each"
+            fix = f"set memory: {_gib_up(least + to_bytes(role.shm) // MIB)} or more"
+            yield found("spec", role.name, "resources", "memory", says=says, fix=fix)
+        if own.cpu and 100 <= role.cpu_millis < 1000 * ranks:
+            says = f"{role.cpu} cpu is less than a core for each of {ranks} ranks"
+            yield found("spec", role.name, "resources", "cpu", says=says, fix=f'set cpu: "{ranks}" or more')
+
+
 def _by_gpus(role: RolePlan) -> int:
     """Pods of the role that a node has GPUs for; at least one, to divide by."""
     return max(1, role.node.gpus // role.size.gpus_per_pod)

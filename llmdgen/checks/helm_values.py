@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from llmdgen.checks._chart_schema import chart_schema, refused
-from llmdgen.checks._value_kinds import POD_FIELDS, mistakes
+from llmdgen.checks._value_kinds import mistakes
 from llmdgen.checks._value_paths import dotted, is_below, leaves, misshapen, nodes, read_paths, unread
+from llmdgen.checks._value_readers import refusals, value_at
 from llmdgen.checks.registry import Draft, found, rule
 from llmdgen.facts.catalogue import release_toml
 from llmdgen.findings import Route
@@ -37,19 +38,19 @@ def values_are_read(plan: Plan) -> Iterator[Draft]:
             path = dotted(each.route)
             advice = next((fix for top, fix in facts["advice"][chart].items() if is_below(path, top)), None)
             fix = advice or _meant(each.route, each.known, facts["depended_on"][chart])
-            yield _at(chart, each.route, f"the {_chart(plan, chart)} chart does not read {path}", fix, on_key=True)
+            yield value_at(chart, each.route, f"the {_chart(plan, chart)} chart does not read {path}", fix, on_key=True)
         single = facts.get("multinode_only", {}).get(chart, ()) if not plan.multinode else ()
         for route, value in nodes(values):
             if dotted(route) in single and value is not None:
                 says = f"the chart reads {dotted(route)} only for roles of several nodes"
                 fix = f"use {route[0]}.extraConfig.{route[-1]}" if str(route[-1]).startswith("host") else "remove it"
-                yield _at(chart, route, says, fix, on_key=True)
+                yield value_at(chart, route, says, fix, on_key=True)
         if chart == "infra" and plan.gateway.own_gateway and "gateway" in values:
             says = f"with {plan.gateway.provider} the Gateway is in extraDeploy, and the chart reads nothing of gateway"
-            yield _at(chart, ("gateway",), says, "use spec.gateway", on_key=True)
+            yield value_at(chart, ("gateway",), says, "use spec.gateway", on_key=True)
         if chart == "ms" and not plan.disaggregated and "prefill" in values:
             says = f"{' with '.join(plan.paths)} has no prefill servers, and the chart reads nothing of prefill"
-            yield _at(chart, ("prefill",), says, "remove it", on_key=True)
+            yield value_at(chart, ("prefill",), says, "remove it", on_key=True)
 
 
 @rule("HELM003", "error", "a whole number that Helm prints with an exponent")
@@ -66,7 +67,7 @@ def large_numbers_are_text(plan: Plan) -> Iterator[Draft]:
                 continue
             if any(is_below(dotted(route), top) for top in facts["printed"][chart]):
                 says = f"Helm would print {value} as {float(value):.6g}"
-                yield _at(chart, route, says, f'write "{value}" in quotes')
+                yield value_at(chart, route, says, f'write "{value}" in quotes')
 
 
 @rule("HELM004", "error", "text that Helm would execute")
@@ -110,17 +111,22 @@ def values_keep_what_others_need(plan: Plan) -> Iterator[Draft]:
                 while isinstance(value, dict) and len(value) == 1:  # what is set, where it is one thing
                     [(key, value)] = value.items()
                     inner = (*inner, key)
-                yield _at(chart, inner, f"other objects depend on {path}", fix, on_key=True)
+                yield value_at(chart, inner, f"other objects depend on {path}", fix, on_key=True)
             elif chart == "infra" and route[:2] == ("gateway", "annotations") and LOAD_BALANCER in str(route[-1]):
                 fix = "use spec.gateway.loadBalancer, whose annotations are checked"
-                yield _at(chart, route, "it configures the load balancer behind llmdgen's back", fix, on_key=True)
+                yield value_at(chart, route, "it configures the load balancer behind llmdgen's back", fix, on_key=True)
     own = plan.spec.spec.values
     if not _keeps("HTTPRoute", own.ms.get("extraObjects")):
         says = "the list replaces the HTTPRoute, without which no request arrives"
-        yield _at("ms", ("extraObjects",), says, "repeat the HTTPRoute of values/ms.yaml in it")
+        yield value_at("ms", ("extraObjects",), says, "repeat the HTTPRoute of values/ms.yaml in it")
+    elif isinstance(own.ms.get("extraObjects"), list) and not any(
+        _routes(plan, each) for each in own.ms["extraObjects"]
+    ):
+        says = f"no HTTPRoute in it leads from {plan.names.gateway} to the InferencePool {plan.names.pool}"
+        yield value_at("ms", ("extraObjects",), says, "repeat the HTTPRoute of values/ms.yaml in it")
     if plan.gateway.own_gateway and not _keeps("Gateway", own.infra.get("extraDeploy")):
         says = f"the list replaces the Gateway, which stands in extraDeploy with {plan.gateway.provider}"
-        yield _at("infra", ("extraDeploy",), says, "repeat the objects of values/infra.yaml in it")
+        yield value_at("infra", ("extraDeploy",), says, "repeat the objects of values/infra.yaml in it")
 
 
 @rule("HELM006", "error", "a value of another type than the chart reads")
@@ -135,13 +141,13 @@ def values_have_the_type_that_is_read(plan: Plan) -> Iterator[Draft]:
         tree = read_paths(plan.release.name, chart)
         for route, wanted in misshapen(values, tree):
             says = f"the chart reads a {wanted} in {dotted(route)}"
-            yield _at(chart, route, says, f"write a {wanted}", on_key=True)
+            yield value_at(chart, route, says, f"write a {wanted}", on_key=True)
         for route, value in leaves(values):
             path = dotted(route)
             switch = route[-1] in facts["switches"]["names"] and _is_leaf(path, tree)
             if switch and isinstance(value, str | int) and not isinstance(value, bool):
                 says = f"{path} is {value!r}, not true or false"
-                yield _at(chart, route, says, "write true or false, without quotes")
+                yield value_at(chart, route, says, "write true or false, without quotes")
 
 
 @rule("HELM007", "error", "a key removed that the chart needs")
@@ -158,7 +164,7 @@ def needed_keys_stay(plan: Plan) -> Iterator[Draft]:
             path = dotted(route)
             if value is None and (path in facts["required"][chart] or path in depended_on):
                 fix = depended_on.get(path, "remove the line")
-                yield _at(chart, route, f"null removes {path}, which the deployment needs", fix, on_key=True)
+                yield value_at(chart, route, f"null removes {path}, which the deployment needs", fix, on_key=True)
 
 
 @rule("HELM009", "error", "a value that its last reader refuses")
@@ -180,19 +186,8 @@ def values_suit_their_reader(plan: Plan) -> Iterator[Draft]:
             for each in mistakes(kind, value):
                 says = f"{dotted((*route, *each.route))}: {each.says}"
                 whole = not each.route and isinstance(value, dict | list)  # which begins in a line below its key
-                yield _at(chart, (*route, *each.route), says, each.fix, each.on_key or whole)
-        if chart == "ms":
-            yield from _written_twice(values)
-        if chart == "gaie":
-            sidecar = dict(nodes(values)).get(("inferenceExtension", "sidecar"))
-            if isinstance(sidecar, dict) and sidecar.get("enabled") is True and not plan.scheduler.tokenizer:
-                missing = [key for key in ("name", "image") if not sidecar.get(key)]
-                if missing:
-                    says = f"the sidecar has no {' and no '.join(missing)}"
-                    yield _at(
-                        chart, ("inferenceExtension", "sidecar", "enabled"), says, "write both, or enabled: false"
-                    )
-            yield from _scheduler_flags(values, facts.get("scheduler_flags", {}))
+                yield value_at(chart, (*route, *each.route), says, each.fix, each.on_key or whole)
+        yield from refusals(plan, chart, values, facts)
 
 
 @rule("HELM013", "error", "a value that the chart's schema refuses")
@@ -215,7 +210,7 @@ def values_pass_the_schema(plan: Plan) -> Iterator[Draft]:
             said |= {(*route, *each.route) for each in mistakes(kinds[path], value)} if path in kinds else set()
         for each in refused(values, chart_schema(plan.release.name, chart)):
             if not any(each.route[: len(route)] == route for route in said):
-                yield _at(chart, each.route, f"{dotted(each.route)}: {each.says}", each.fix, each.on_key)
+                yield value_at(chart, each.route, f"{dotted(each.route)}: {each.says}", each.fix, each.on_key)
 
 
 @rule("HELM008", "warning", "a list that replaces llmdgen's own")
@@ -230,7 +225,7 @@ def lists_replace(plan: Plan) -> Iterator[Draft]:
         for route, value in nodes(values):
             fix = facts["lists"][chart].get(dotted(route))
             if fix and isinstance(value, list):
-                yield _at(chart, route, f"the list replaces all of {dotted(route)}", fix, on_key=True)
+                yield value_at(chart, route, f"the list replaces all of {dotted(route)}", fix, on_key=True)
 
 
 def _misshapen_routes(plan: Plan, chart: str, values: dict[str, Any]) -> Iterator[Route]:
@@ -248,39 +243,34 @@ def _meant(route: Route, known: tuple[str, ...], depended_on: dict[str, str]) ->
     return did_you_mean(str(route[-1]), known) or "remove it"
 
 
-def _written_twice(values: dict[str, Any]) -> Iterator[Draft]:
-    """Fields of a pod that the chart writes where its own value has them, and extraConfig once more."""
-    for name, role in values.items():
-        own: dict[str, Any] = role if isinstance(role, dict) else {}
-        extra = own.get("extraConfig")
-        for key in POD_FIELDS if isinstance(extra, dict) else ():
-            if own.get(key) is not None and key in (extra or {}):
-                says = f"{name}.{key} writes it already, and a field that stands twice is refused"
-                yield _at("ms", (name, "extraConfig", key), says, "keep one", on_key=True)
-
-
-def _scheduler_flags(values: dict[str, Any], facts: dict[str, Any]) -> Iterator[Draft]:
-    extension = values.get("inferenceExtension")
-    flags = extension.get("flags") if isinstance(extension, dict) else None
-    route: Route = ("inferenceExtension", "flags")
-    for name, value in flags.items() if isinstance(flags, dict) and facts else ():
-        if name in facts["taken"]:
-            says = f"the chart writes the scheduler's --{name}"
-            yield _at("gaie", (*route, name), says, facts["taken"][name], on_key=True)
-        elif name not in facts["names"]:
-            says = f"the scheduler has no flag --{name}, and stops at it"
-            fix = did_you_mean(str(name), facts["names"], listed_up_to=0) or "remove it"
-            yield _at("gaie", (*route, name), says, fix, on_key=True)
-        elif isinstance(value, dict | list):
-            yield _at("gaie", (*route, name), f"--{name} takes one value", "write a text, a number or a truth value")
-
-
 def _charts(plan: Plan) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
     """The charts for which the spec has values of its own, with those and the release's facts about values."""
     for chart in CHARTS:
         values: dict[str, Any] = getattr(plan.spec.spec.values, chart)
         if values:
             yield chart, values, release_toml(plan.release.name, "values.toml")
+
+
+def _routes(plan: Plan, each: Any) -> bool:
+    """Whether an object is a route from the plan's Gateway to its pool, or may be one that a template makes."""
+    if not isinstance(each, dict) or each.get("kind") != "HTTPRoute":
+        return False
+    spec = each.get("spec")
+    if "{{" in str(spec):
+        return True
+    parents = [parent.get("name") for parent in _maps(spec, "parentRefs")]
+    backends = [
+        (backend.get("kind"), backend.get("name"))
+        for rule in _maps(spec, "rules")
+        for backend in _maps(rule, "backendRefs")
+    ]
+    return plan.names.gateway in parents and ("InferencePool", plan.names.pool) in backends
+
+
+def _maps(value: Any, key: str) -> list[dict[str, Any]]:
+    """The maps of the list under a key, none where there is none."""
+    listed = value.get(key) if isinstance(value, dict) else None
+    return [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
 
 
 def _keeps(kind: str, objects: Any) -> bool:
@@ -299,7 +289,3 @@ def _is_leaf(path: str, tree: dict[str, Any]) -> bool:
             return False
         tree = tree[part]
     return not tree
-
-
-def _at(chart: str, route: Route, says: str, fix: str, on_key: bool = False) -> Draft:
-    return found("spec", "values", chart, *route, says=says, fix=fix, on_key=on_key)

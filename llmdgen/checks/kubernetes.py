@@ -168,7 +168,6 @@ def _of_the_instance(key: str, value: str, given: Instance) -> str | None:
         "gpu.count": str(given.gpu.count),
         "instance-cpu": str(given.vcpus),
         "instance-category": re.split(r"[0-9]", family)[0],
-        "instance-local-nvme": str(given.nvme_gb),
     }
     domain, _, name = key.rpartition("/")
     if domain not in ("karpenter.k8s.aws", "eks.amazonaws.com", "nvidia.com"):

@@ -1,4 +1,4 @@
-"""Lists in spec.values.ms that replace llmdgen's own: that they still hold what the plan rests on.
+"""Containers in spec.values.ms that replace llmdgen's own: that they still hold what the plan rests on.
 
 Helm does not merge lists, so a container of the spec's own replaces the planned one as a whole. What the spec has a
 field for is set there, and repeated in the list: rendered files, figures and checks all come from the fields.
@@ -7,9 +7,9 @@ field for is set there, and repeated in the list: rendered files, figures and ch
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import Any
 
+from llmdgen.checks._own_values import all_of, deep, maps_of, names_of, own_servers
 from llmdgen.checks.registry import Draft, found, rule
 from llmdgen.engine.facts import taken as taken_by_others
 from llmdgen.findings import Route
@@ -17,10 +17,7 @@ from llmdgen.planning.model import Plan, RolePlan
 from llmdgen.planning.quantities import MIB, to_bytes, to_millis
 from llmdgen.suggest import one_of
 
-SERVING = ("vllmServe", "imageDefault")
 GPU = "nvidia.com/gpu"
-PROXY = ("routing", "proxy", "image")
-SCHEDULER = ("inferenceExtension", "image")
 REPEAT = "repeat what values/ms.yaml has without this list"
 
 
@@ -32,9 +29,9 @@ def own_containers_keep_the_plan(plan: Plan) -> Iterator[Draft]:
 
     Fails:  values.ms {decode: {containers: [...]}} without vpc.amazonaws.com/efa, without --kv-transfer-config, with
             another cpu than spec.decode.resources, or without the mount of /dev/shm.
-    Passes: the container of values/ms.yaml with another image, further variables, ports, mounts or probes.
+    Passes: the container of values/ms.yaml from another registry, with further variables, ports, mounts or probes.
     """
-    for role, planned, own, at in _containers(plan):
+    for role, planned, own, at in own_servers(plan):
         yield from _arguments(role, planned, own, at)
         yield from _environment(role, planned, own, at, taken_by_others(plan.release.name).environment)
         yield from _ports(planned, own, at)
@@ -48,84 +45,6 @@ def own_containers_keep_the_plan(plan: Plan) -> Iterator[Draft]:
             says = f"without the capability {one_of(missing)} EFA cannot register memory"
             fix = f"write extraConfig: {{securityContext: {{capabilities: {{add: [{', '.join(wanted)}]}}}}}}"
             yield found(*at, "extraConfig", says=says, fix=fix)
-
-
-@rule("HELM011", "error", "an image that is not the release's")
-def own_images_are_the_releases(plan: Plan) -> Iterator[Draft]:
-    """Flags, connectors and EFA libraries are those of the release's images. On AWS every model server runs llm-d-aws:
-    the others lack EFA's libfabric, so that NIXL falls back to TCP; scheduler and sidecar have to be of the versions
-    whose flags and plugins were written.
-
-    Fails:  values.ms {decode: {containers: [{image: "ghcr.io/llm-d/llm-d-cuda:v0.5.1"}]}}; values.gaie
-            {inferenceExtension: {image: {tag: v0.4.0}}}.
-    Passes: the release's image from a registry of one's own at the same tag, or by its digest.
-    """
-    images = plan.release.images
-    given: list[tuple[Route, Any, str]] = [
-        ((*at, "image"), own.get("image"), str(planned["image"])) for _, planned, own, at in _containers(plan)
-    ]
-    values = plan.spec.spec.values
-    given.append((("spec", "values", "ms", *PROXY), _deep(values.ms, PROXY), images["routing_sidecar"]))
-    scheduler, name = _deep(values.gaie, SCHEDULER), _file(images["scheduler"]).partition(":")[0]
-    if isinstance(scheduler, dict) and scheduler.keys() & {"name", "tag"} and ":" not in str(scheduler.get("name")):
-        tag = images["scheduler"].rpartition(":")[2]
-        image = f"{scheduler.get('name', name)}:{scheduler.get('tag', tag)}"
-        key = "name" if "name" in scheduler else "tag"
-        given.append((("spec", "values", "gaie", *SCHEDULER, key), image, images["scheduler"]))
-    for route, image, expected in given:
-        if isinstance(image, str) and "@" not in image and _file(image) != _file(expected):
-            says = f"{image} is not {_file(expected)} of llm-d {plan.release.name}"
-            yield found(*route, says=says, fix=f"use {expected}, or the same name and tag in a registry of your own")
-
-
-@rule("HELM012", "error", "a list of one's own without what others refer to")
-def own_lists_keep_what_is_referred_to(plan: Plan) -> Iterator[Draft]:
-    """Containers mount volumes by name, and some deployments start their routing sidecar as an init container. A list
-    that replaces llmdgen's without them gives a pod that the API server refuses, or one that nobody forwards to. A
-    deployment over EFA keeps its pods in one zone with an affinity, which null or another one removes.
-
-    Fails:  values.ms {decode: {volumes: [{name: mine, emptyDir: {}}]}}, without the volume shm; {extraConfig: null}
-            with pd-disaggregation.
-    Passes: all volumes of values/ms.yaml, and further ones.
-    """
-    for role, planned, own in _roles(plan):
-        for key in ("volumes", "initContainers"):
-            given = own.get(key)
-            if not isinstance(given, list):
-                continue
-            names = _names(given)
-            if missing := [name for name in _names(planned.get(key)) if name not in names]:
-                says = f"{role.name} needs {_all(missing)} in {key}, which the list replaces"
-                yield found(*_at(role), key, says=says, fix=REPEAT, on_key=True)
-        volumes = own.get("volumes") if isinstance(own.get("volumes"), list) else planned.get("volumes")
-        known = {*_names(volumes), "model-storage"}
-        for key in ("containers", "initContainers"):
-            for index, container in _entries(own.get(key)):
-                for number, mount in _entries(container.get("volumeMounts")):
-                    name = mount.get("name")
-                    if isinstance(name, str) and name not in known:
-                        route = (*_at(role), key, index, "volumeMounts", number, "name")
-                        fix = f"add it to {role.name}.volumes, or use {one_of(sorted(known))}"
-                        yield found(*route, says=f"there is no volume {name}: the pod is refused", fix=fix)
-        yield from _zone(role, planned, own)
-
-
-def _zone(role: RolePlan, planned: dict[str, Any], own: dict[str, Any]) -> Iterator[Draft]:
-    """The affinity that keeps a deployment in one zone: still there once the spec's own is merged over it."""
-    path = ("extraConfig", "affinity", "podAffinity", "requiredDuringSchedulingIgnoredDuringExecution")
-    terms, value = _deep(planned, path), own
-    if not terms:
-        return
-    for depth, part in enumerate(path, start=1):
-        if not isinstance(value, dict) or part not in value:
-            return
-        value = value[part]
-        kept = isinstance(value, dict) or (depth == len(path) and all(term in (value or []) for term in terms))
-        if not kept:
-            says = "it removes the affinity that keeps the pods in one zone, which EFA does not leave"
-            fix = "keep that affinity, or set spec.cluster.zone"
-            yield found(*_at(role), *path[:depth], says=says, fix=fix, on_key=True)
-            return
 
 
 def _arguments(role: RolePlan, planned: dict[str, Any], own: dict[str, Any], at: Route) -> Iterator[Draft]:
@@ -156,12 +75,12 @@ def _arguments(role: RolePlan, planned: dict[str, Any], own: dict[str, Any], at:
 def _environment(
     role: RolePlan, planned: dict[str, Any], own: dict[str, Any], at: Route, taken: dict[str, str]
 ) -> Iterator[Draft]:
-    given = {str(each.get("name")): (index, each) for index, each in _entries(own.get("env"))}
+    given = {str(each.get("name")): (index, each) for index, each in maps_of(own.get("env"))}
     missing = []
-    for name in sorted(given.keys() & (taken.keys() - set(_names(planned.get("env"))))):
+    for name in sorted(given.keys() & (taken.keys() - set(names_of(planned.get("env"))))):
         says = f"{name} is set by the chart, and a second one is refused by server-side apply"
         yield found(*at, "env", given[name][0], "name", says=says, fix=taken[name])
-    for _, each in _entries(planned.get("env")):
+    for _, each in maps_of(planned.get("env")):
         name = each["name"]
         if name not in given:
             missing.append(name)
@@ -170,12 +89,12 @@ def _environment(
             yield found(*at, "env", given[name][0], says=says, fix=f"set it in spec.{role.name}.env, or repeat it here")
     if missing:
         where: Route = (*at, "env") if "env" in own else at
-        yield found(*where, says=f"the container lacks {_all(missing)}", fix=REPEAT, on_key=True)
+        yield found(*where, says=f"the container lacks {all_of(missing)}", fix=REPEAT, on_key=True)
 
 
 def _ports(planned: dict[str, Any], own: dict[str, Any], at: Route) -> Iterator[Draft]:
-    given = {each.get("name"): (index, each.get("containerPort")) for index, each in _entries(own.get("ports"))}
-    for _, port in _entries(planned.get("ports")):
+    given = {str(each.get("name")): (index, each.get("containerPort")) for index, each in maps_of(own.get("ports"))}
+    for _, port in maps_of(planned.get("ports")):
         index, number = given.get(port["name"], (None, None))
         wanted = port["containerPort"]
         if index is None and port["name"] == "vllm":
@@ -222,82 +141,25 @@ def _huge_pages(role: RolePlan, at: Route, amount: Any) -> Iterator[Draft]:
 
 
 def _mounts(planned: dict[str, Any], own: dict[str, Any], at: Route) -> Iterator[Draft]:
-    given = {each.get("mountPath") for _, each in _entries(own.get("volumeMounts"))}
-    paths = [each["mountPath"] for _, each in _entries(planned.get("volumeMounts"))]
+    given = {str(each.get("mountPath")) for _, each in maps_of(own.get("volumeMounts"))}
+    paths = [each["mountPath"] for _, each in maps_of(planned.get("volumeMounts"))]
     if missing := [path for path in paths if path not in given]:
         where: Route = (*at, "volumeMounts") if "volumeMounts" in own else at
-        yield found(*where, says=f"nothing is mounted at {_all(missing)}", fix=REPEAT, on_key=True)
-
-
-def _containers(plan: Plan) -> Iterator[tuple[RolePlan, dict[str, Any], dict[str, Any], Route]]:
-    """Each role whose containers the spec replaces, with the planned model server, its own and where that is."""
-    for role, planned, own in _roles(plan):
-        entries = dict(_entries(own.get("containers")))
-        if not entries:
-            continue
-        server = next(each for _, each in _entries(planned["containers"]))
-        named = [index for index, each in entries.items() if each.get("name") == server["name"]]
-        serving = [index for index, each in entries.items() if each.get("modelCommand") in SERVING]
-        index = (*named, *serving, *entries)[0]
-        yield role, server, entries[index], (*_at(role), "containers", index)
-
-
-def _roles(plan: Plan) -> Iterator[tuple[RolePlan, dict[str, Any], dict[str, Any]]]:
-    """Each role that spec.values.ms says something of, as planned and as said there."""
-    values = plan.spec.spec.values.ms
-    for role in plan.roles:
-        own = values.get(role.name)
-        if isinstance(own, dict) and own.keys() & {"containers", "volumes", "initContainers", "extraConfig"}:
-            yield role, _planned(plan)[role.name], own
-
-
-def _planned(plan: Plan) -> dict[str, Any]:
-    from llmdgen.rendering.files import model_server_values
-
-    return _read(model_server_values(plan))
-
-
-@lru_cache(maxsize=4)
-def _read(text: str) -> dict[str, Any]:
-    from ruamel.yaml import YAML
-
-    values: dict[str, Any] = YAML(typ="safe", pure=True).load(text)
-    return values
-
-
-def _at(role: RolePlan) -> Route:
-    return ("spec", "values", "ms", role.name)
-
-
-def _entries(value: Any) -> list[tuple[int, dict[str, Any]]]:
-    """The maps of a list with their index; none of what is no list."""
-    return [
-        (index, each) for index, each in enumerate(value if isinstance(value, list) else ()) if isinstance(each, dict)
-    ]
-
-
-def _names(value: Any) -> list[str]:
-    return [str(each.get("name")) for _, each in _entries(value)]
-
-
-def _deep(value: Any, path: tuple[str, ...]) -> Any:
-    for part in path:
-        value = value.get(part) if isinstance(value, dict) else None
-    return value
+        yield found(*where, says=f"nothing is mounted at {all_of(missing)}", fix=REPEAT, on_key=True)
 
 
 def _capabilities(container: dict[str, Any]) -> list[str]:
     for top in (container.get("extraConfig"), container):
-        context = _deep(top, ("securityContext",))
+        context = deep(top, ("securityContext",))
         if isinstance(context, dict):
-            added = _deep(context, ("capabilities", "add"))
+            added = deep(context, ("capabilities", "add"))
             return ["ALL"] if context.get("privileged") is True else list(added) if isinstance(added, list) else []
     return []
 
 
 def _sides(container: dict[str, Any]) -> dict[str, dict[str, Any]]:
     resources = container.get("resources")
-    sides = {side: _deep(resources, (side,)) for side in ("limits", "requests")}
+    sides = {side: deep(resources, (side,)) for side in ("limits", "requests")}
     return {side: amounts if isinstance(amounts, dict) else {} for side, amounts in sides.items()}
 
 
@@ -309,20 +171,11 @@ def _amount(name: str, value: Any) -> Any:
         return value
 
 
-def _file(image: str) -> str:
-    """The last part of an image's name, with its tag."""
-    return image.rpartition("/")[2]
-
-
 def _source(variable: dict[str, Any]) -> str:
-    field = _deep(variable, ("valueFrom", "fieldRef", "fieldPath"))
+    field = deep(variable, ("valueFrom", "fieldRef", "fieldPath"))
     return f"the pod's {field}" if field else f'"{variable.get("value")}"'
 
 
 def _short(argument: Any) -> str:
     text = str(argument)
     return text if len(text) <= 60 else text[:57] + "..."
-
-
-def _all(names: list[str]) -> str:
-    return ", ".join(names[:-1]) + " and " + names[-1] if len(names) > 1 else names[0]

@@ -30,7 +30,7 @@ def files(plan: Plan, findings: tuple[Located, ...] = (), charts: str | None = N
         "topology.svg": topology(plan),
         "values/gaie.yaml": merged(_gaie(plan), values.gaie),
         "values/infra.yaml": merged(_infra(plan), values.infra),
-        "values/ms.yaml": merged(model_server_values(plan), values.ms),
+        "values/ms.yaml": merged(_ms(plan), values.ms),
         **{f"vllm/{name}.args": "\n".join(argv) + "\n" for role in plan.roles for name, argv in role.argv.items()},
     }
 
@@ -80,8 +80,12 @@ def _gaie(plan: Plan) -> str:
     )
 
 
-def model_server_values(plan: Plan) -> str:
-    """values/ms.yaml as llmdgen alone writes it."""
+def planned_values(plan: Plan, chart: str) -> str:
+    """The values of a chart (infra, gaie or ms) as llmdgen alone writes them, without the spec's own over them."""
+    return {"infra": _infra, "gaie": _gaie, "ms": _ms}[chart](plan)
+
+
+def _ms(plan: Plan) -> str:
     prefill, decode = plan.role("prefill"), plan.role("decode")
     assert decode is not None, "every path has decode servers"
     context: dict[str, Any] = {

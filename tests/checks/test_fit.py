@@ -105,3 +105,13 @@ def test_a_node_selector_cannot_name_other_hardware() -> None:
     other = {"nodeSelector": {label: "p5en.48xlarge"}}
     assert the("FIT011", SCHEDULING, "p5.48xlarge", QWEN, cluster=other)[0] == f"spec.cluster.nodeSelector.{label}"
     assert codes(SCHEDULING, "p5.48xlarge", QWEN, cluster={"nodeSelector": {label: "p5.48xlarge"}}) == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "fix"),
+    [({"memory": "4Gi", "shm": "1Gi"}, "set memory: 9Gi or more"), ({"cpu": "200m"}, 'set cpu: "2" or more')],
+)
+def test_ranks_without_cpu_or_memory_are_worth_a_warning(asked: dict[str, str], fix: str) -> None:
+    assert the("FIT014", SCHEDULING, "p5.48xlarge", QWEN, **decode(**asked))[2] == fix
+    suits = {name: re.search(r"[0-9]+[A-Za-z]*", fix).group() for name in asked if name in fix}  # type: ignore[union-attr]
+    assert "FIT014" not in codes(SCHEDULING, "p5.48xlarge", QWEN, **decode(**{**asked, **suits}))

@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 from llmdgen import api
 from llmdgen.checks._value_paths import leaves, read_paths, unread
 from llmdgen.planning.model import Plan
-from llmdgen.rendering.files import model_server_values
+from llmdgen.rendering.files import planned_values
 from llmdgen.rendering.overrides import merged
 from tests.checks.conftest import plan_of
 
@@ -38,7 +38,7 @@ def codes(chart: str, values: dict[str, Any], **spec: Any) -> list[str]:
 
 def planned(**spec: Any) -> dict[str, Any]:
     """values/ms.yaml as llmdgen alone writes it."""
-    values: dict[str, Any] = YAML(typ="safe", pure=True).load(model_server_values(plan_with(**spec)))
+    values: dict[str, Any] = YAML(typ="safe", pure=True).load(planned_values(plan_with(**spec), "ms"))
     return values
 
 
@@ -248,6 +248,7 @@ def test_the_planned_container_may_be_repeated_with_more_in_it(change: Change, s
         ),
         (lambda container: container["livenessProbe"]["httpGet"].update(port="http"), "HELM009"),
         (lambda container: container["livenessProbe"].update(tcpSocket={"port": "vllm"}), "HELM009"),
+        (lambda container: container.update(ports=[], livenessProbe={"tcpSocket": {"port": 8200}}), "HELM009"),
         (lambda container: container["volumeMounts"].append({"name": "shm", "mountPath": "/dev/shm"}), "HELM009"),
         (lambda container: container["extraConfig"]["securityContext"]["capabilities"].update(drop="ALL"), "HELM009"),
     ],
@@ -260,6 +261,7 @@ def test_a_container_that_leaves_the_plan_or_the_api_server_is_refused(change: C
     ("chart", "values", "code"),
     [
         ("ms", {"decode": {"extraConfig": None}}, "HELM012"),
+        ("ms", {"prefill": {"extraConfig": {"hostNetwork": True}}}, "HELM015"),
         ("ms", {"decode": {"extraConfig": {"affinity": {"podAffinity": None}}}}, "HELM012"),
         ("ms", {"decode": {"extraConfig": {"hostIPC": True, "terminationGracePeriodSeconds": 60}}}, None),
         (
@@ -277,6 +279,25 @@ def test_a_container_that_leaves_the_plan_or_the_api_server_is_refused(change: C
         ("infra", {"extraDeploy": [{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}}]}, None),
         ("infra", {"extraDeploy": [{"apiVersion": "v1", "kind": "ConfigMap"}]}, "HELM009"),
         ("infra", {"extraDeploy": ["words"]}, "HELM009"),
+        ("infra", {"gateway": {"gatewayParameters": {"resources": {"requests": {"cpu": "32"}}}}}, "HELM009"),
+        ("infra", {"gateway": {"gatewayParameters": {"resources": {"requests": {"cpu": "8"}}}}}, None),
+        ("infra", {"gateway": {"destinationRule": {"enabled": True}}}, "HELM009"),
+        ("infra", {"gateway": {"destinationRule": {"enabled": True, "host": "gaie-test-epp.llm-d-test.svc"}}}, None),
+        ("infra", {"gateway": {"gatewayParameters": {"enabled": False}}}, "HELM005"),
+        ("infra", {"gateway": {"listeners": [{"port": 80, "protocol": "HTTP"}]}}, "HELM009"),
+        ("infra", {"gateway": {"listeners": [{"name": "a", "port": 443, "protocol": "HTTPS"}]}}, "HELM009"),
+        ("infra", {"gateway": {"listeners": [{"name": "a", "port": 80, "protocol": "HTTP"}]}}, None),
+        ("gaie", {"inferenceExtension": {"flags": {"secure-serving": False}}}, "HELM009"),
+        ("gaie", {"inferenceExtension": {"flags": {"refresh-metrics-interval": 50}}}, "HELM009"),
+        ("gaie", {"inferenceExtension": {"flags": {"refresh-metrics-interval": "50ms", "v": 4}}}, None),
+        ("gaie", {"inferenceExtension": {"flags": {"kv-cache-usage-percentage-metric": "vllm:gpu_cache"}}}, "HELM009"),
+        ("gaie", {"inferenceExtension": {"env": [{"name": "NAMESPACE", "value": "a"}]}}, "HELM012"),
+        ("gaie", {"inferenceExtension": {"volumeMounts": [{"name": "a", "mountPath": "/a"}]}}, "HELM012"),
+        ("gaie", {"inferenceExtension": {"latencyPredictor": {"enabled": True}}}, "HELM009"),
+        ("ms", {"serviceAccountOverride": "model-reader"}, "HELM014"),
+        ("ms", {"decode": {"extraConfig": {"affinity": {"podsAffinity": {}}}}}, "HELM009"),
+        ("ms", {"tracing": {"enabled": True}}, "HELM005"),
+        ("ms", {"decode": {"replica": 2}}, "HELM002"),
         ("infra", {"gateway": {"gatewayParameters": {"logLevel": "trace"}}}, "HELM013"),
         ("infra", {"gateway": {"gatewayParameters": {"logLevel": "debug"}}}, None),
         ("infra", {"gateway": {"listeners": []}}, "HELM013"),
@@ -284,3 +305,44 @@ def test_a_container_that_leaves_the_plan_or_the_api_server_is_refused(change: C
 )
 def test_values_are_held_against_schema_and_readers(chart: str, values: dict[str, Any], code: str | None) -> None:
     assert [each for each in codes(chart, values) if each != "HELM008"] == ([code] if code else [])
+
+
+def test_a_tokenizer_that_the_scheduler_asks_stays() -> None:
+    for sidecar in (None, {"enabled": False}, {"env": [{"name": "A", "value": "b"}]}):
+        values = {"inferenceExtension": {"sidecar": sidecar}}
+        assert "HELM012" in codes("gaie", values, path="precise-prefix-cache")
+
+
+def test_the_route_of_ones_own_leads_from_the_gateway_to_the_pool() -> None:
+    [route] = planned()["extraObjects"]
+    budget = {"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": {"name": "a"}, "spec": {}}
+    assert codes("ms", {"extraObjects": [route, budget]}) == []
+    route["spec"]["parentRefs"][0]["name"] = "another"
+    assert codes("ms", {"extraObjects": [route, budget]}) == ["HELM005"]
+
+
+def test_a_fix_leads_to_the_field_of_the_spec() -> None:
+    assert found(values={"ms": {"decode": {"replica": 2}}}) == [
+        ("HELM002", "did you mean replicas? set spec.decode.replicas")
+    ]
+
+
+ODD: tuple[Any, ...] = (True, 0, 3.5, "x", [], {}, [1], [None], [[]], {"a": "b"}, [{"name": ["a"], "mountPath": {}}])
+
+
+@pytest.mark.parametrize("odd", ODD, ids=str)
+def test_values_of_any_shape_are_judged_and_not_crashed_on(odd: Any) -> None:
+    container = dict.fromkeys(planned()["decode"]["containers"][0], odd)
+    route = {"apiVersion": "v1", "kind": "HTTPRoute", "metadata": odd, "spec": {"parentRefs": odd, "rules": odd}}
+    role = {"containers": [container], "volumes": odd, "initContainers": odd, "extraConfig": {"affinity": odd}}
+    assert codes("ms", {"decode": role, "extraObjects": [route, odd]})
+    extension = {"env": odd, "volumes": odd, "volumeMounts": odd, "sidecar": odd, "image": odd, "flags": odd}
+    codes("gaie", {"inferenceExtension": extension}, path="precise-prefix-cache")
+    gateway = {"listeners": [odd], "gatewayParameters": {"resources": {"limits": odd, "requests": odd}}, "service": odd}
+    assert codes("infra", {"gateway": gateway, "extraDeploy": odd})
+
+
+@pytest.mark.parametrize(("memory", "expected"), [("4Gi", ["HELM009"]), ("12Gi", [])])
+def test_limits_of_the_scheduler_hold_the_requests_of_its_chart(memory: str, expected: list[str]) -> None:
+    values = {"inferenceExtension": {"resources": {"limits": {"memory": memory}}}}
+    assert codes("gaie", values, release="v0.6.0") == expected

@@ -229,6 +229,16 @@ def test_a_configuration_of_ones_own_is_held_against_the_deployment(before: str,
     assert codes(**own(CONFIG.replace(before, after, 1))) == ([code] if code else [])
 
 
+def test_a_profile_has_a_name() -> None:
+    config = {
+        "apiVersion": "inference.networking.x-k8s.io/v1alpha1",
+        "kind": "EndpointPickerConfig",
+        "plugins": [{"type": "single-profile-handler"}, {"type": "queue-scorer"}],
+        "schedulingProfiles": [{"plugins": [{"pluginRef": "queue-scorer"}]}],
+    }
+    assert codes("inference-scheduling", **own(json.dumps(config))) == ["EPP003"]
+
+
 def test_a_handler_of_one_profile_takes_one() -> None:
     config = (
         "apiVersion: inference.networking.x-k8s.io/v1alpha1\nkind: EndpointPickerConfig\n"
