@@ -9,7 +9,7 @@ from llmdgen.findings import Finding, Located, Severity
 from llmdgen.spec.model import Spec
 
 NEEDLESS = declare(
-    "SPEC098",
+    "SPEC028",
     "warning",
     "a suppression that nothing needs",
     """A finding is silenced with its reason. Where no instance type of the spec has such a finding, the reason has

@@ -68,7 +68,7 @@ NO_CHARTS = declare(
 
 
 UNWRITTEN = declare(
-    "OUT076",
+    "OUT006",
     "error",
     "the output cannot be read or written",
     """A full disk, a directory that may not be written, a file system that is mounted read-only. All files of a spec

@@ -174,7 +174,7 @@ def test_a_directory_that_may_not_be_written_is_one_line_on_stderr(llmdgen: Llmd
     answer = llmdgen("render", "chat.yaml", "-o", "taken/below")
     assert answer.code == 1
     fix = "let it be written, or name another directory with -o"
-    assert answer.err == f"taken/below/chat:1:1: error OUT076: the system says: Not a directory (fix: {fix})\n"
+    assert answer.err == f"taken/below/chat:1:1: error OUT006: the system says: Not a directory (fix: {fix})\n"
 
 
 def test_a_full_disk_names_the_file_and_leaves_nothing(
@@ -188,7 +188,7 @@ def test_a_full_disk_names_the_file_and_leaves_nothing(
     monkeypatch.setattr(tree, "stage", full)
     answer = llmdgen("render", "chat.yaml")
     assert answer.code == 1
-    assert answer.err.startswith("rendered/chat/llmdgen.lock:1:1: error OUT076: the system says: No space left")
+    assert answer.err.startswith("rendered/chat/llmdgen.lock:1:1: error OUT006: the system says: No space left")
     assert "make room" in answer.err
     assert not (spec.parent / "rendered").exists()
 

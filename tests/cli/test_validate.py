@@ -197,13 +197,13 @@ def test_a_suppression_that_nothing_needs_or_that_stands_there_twice_is_a_warnin
     answer = llmdgen("validate", "a.yaml")
     assert answer.code == 0
     assert [line.partition(" (fix")[0] for line in answer.err.splitlines()] == [
-        "a.yaml:10:14: warning SPEC098: no instance type of this spec has the finding GW005",
-        "a.yaml:12:14: warning SPEC098: GW004 is suppressed already",
-        "a.yaml:13:14: warning SPEC098: no instance type of this spec has the finding VER039",
+        "a.yaml:10:14: warning SPEC028: no instance type of this spec has the finding GW005",
+        "a.yaml:12:14: warning SPEC028: GW004 is suppressed already",
+        "a.yaml:13:14: warning SPEC028: no instance type of this spec has the finding VER039",
     ]
     assert llmdgen("validate", "a.yaml", "--strict").code == 1
     # Of one instance type alone it cannot be said.
-    assert "SPEC098" not in llmdgen("validate", "a.yaml", "--instance-type", "p5.48xlarge").err.replace("already", "")
+    assert "SPEC028" not in llmdgen("validate", "a.yaml", "--instance-type", "p5.48xlarge").err.replace("already", "")
 
 
 def test_what_one_instance_type_has_is_needed_and_a_base_may_suppress_for_others(
