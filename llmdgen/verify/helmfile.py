@@ -179,6 +179,7 @@ def _run(directory: Path, releases: tuple[HelmRelease, ...], tools: Tools) -> li
                 env=_environment(Path(scratch), tools),
                 capture_output=True,
                 text=True,
+                errors="replace",
                 timeout=TIMEOUT_SECONDS,
                 check=False,
             )

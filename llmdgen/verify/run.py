@@ -33,7 +33,7 @@ UNRENDERED = declare(
     """,
 )
 _STATED = re.compile(r"^release: [\"']?([^\s\"']+)", re.MULTILINE)
-_FILES = ("helmfile.yaml", "allocation.yaml", "vllm/*.args", "values/*.yaml")
+_FILES = ("helmfile.yaml", "allocation.yaml", "vllm/*.args", "values/*.yaml", "manifests/*.yaml")
 
 
 def verify(

@@ -19,6 +19,8 @@
 | VER090-VER094 | vLLM's arguments and environment |
 | VER095-VER097 | LeaderWorkerSets |
 | VER098-VER099 | helmfile.yaml |
+| VER100-VER102 | the directory as a whole |
+| VER103-VER107 | what pods are made of |
 """
 
 from __future__ import annotations
@@ -26,7 +28,9 @@ from __future__ import annotations
 from llmdgen.verify.invariants import (
     allocation,
     containers,
+    contents,
     deployment,
+    directory,
     engine,
     groups,
     images,
@@ -48,7 +52,9 @@ from llmdgen.verify.invariants import (
 __all__ = [
     "allocation",
     "containers",
+    "contents",
     "deployment",
+    "directory",
     "engine",
     "groups",
     "images",
