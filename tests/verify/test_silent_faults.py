@@ -39,6 +39,7 @@ from tests.verify.mutate import (
 TRANSFER = (
     '--kv-transfer-config={"kv_connector":"%s","kv_role":"%s","kv_connector_extra_config":{"backends":["LIBFABRIC"]}}'
 )
+EPP_IMAGE = ("spec", "template", "spec", "containers", 0, "image")
 RULE = "DestinationRule/gaie-pd-epp"
 MONITOR, ENDPOINT = "PodMonitor/ms-pd-llm-d-modelservice-decode-podmonitor", ("spec", "podMetricsEndpoints", 0)
 
@@ -107,6 +108,22 @@ def weight(value: float) -> Change:
 SILENT: list[tuple[str, Change, set[str]]] = [
     ("a volume over the image", in_vllm(DECODE, "volumeMounts", 1, "mountPath", value="/"), {"VER103"}),
     ("another vendor's label", labelled(DECODE, "llm-d.ai/accelerator-vendor", "amd"), {"VER104"}),
+    (
+        "a resource without a domain",
+        in_vllm(DECODE, "resources", "limits", "cpus", value="16"),
+        {"VER108"},
+    ),
+    (
+        "the gateway's resources misspelt",
+        put(
+            GATEWAY_MAP,
+            "data",
+            "deployment",
+            value="spec: {template: {spec: {containers: [{name: istio-proxy, resources: {limit: {cpu: 1}}}]}}}",
+        ),
+        {"VER108"},
+    ),
+    ("an image of no registry", put(EPP, *EPP_IMAGE, value="/llm-d-inference-scheduler:v0.6.0"), {"VER050"}),
     ("no scheduler", put(EPP, "spec", "replicas", value=0), {"VER105"}),
     ("a variable without a name", in_vllm(DECODE, "env", 0, "name", value=""), {"VER074", "VER106"}),
     ("EFA that is only limited", resource(DECODE, EFA, None, ("requests",)), {"VER107"}),

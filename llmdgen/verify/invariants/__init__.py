@@ -21,12 +21,14 @@
 | VER098-VER099 | helmfile.yaml |
 | VER100-VER102 | the directory as a whole |
 | VER103-VER107 | what pods are made of |
+| VER108 | amounts of resources |
 """
 
 from __future__ import annotations
 
 from llmdgen.verify.invariants import (
     allocation,
+    amounts,
     containers,
     contents,
     deployment,
@@ -51,6 +53,7 @@ from llmdgen.verify.invariants import (
 
 __all__ = [
     "allocation",
+    "amounts",
     "containers",
     "contents",
     "deployment",
