@@ -178,6 +178,7 @@ def _room(group: Group, used: dict[str, Need]) -> Answer:
 
 def _one_zone(plan: Plan, groups: Sequence[Group], used: dict[str, Need], needed: str) -> Answer:
     """A zone counts as many pods as find room on its nodes of all types together."""
+    # A pod with an affinity on the zone lands on no node without the label: such nodes are shown and do not count.
     zones = sorted({node.zone for group in groups for node in group.usable})
     fitting = {
         zone: sum(
@@ -188,7 +189,7 @@ def _one_zone(plan: Plan, groups: Sequence[Group], used: dict[str, Need], needed
     pods = sum(role.pods for role in plan.roles)
     found = ", ".join(f"{zone or 'no zone label'} {fitting[zone]}" for zone in zones)
     rule, what = rules.ONE_ZONE, "availability zone"
-    if max(fitting.values()) == pods:
+    if max((count for zone, count in fitting.items() if zone), default=0) == pods:
         return ok(rule, what, needed, found)
     return short(rule, what, needed, found, "have enough nodes in one zone: EFA does not leave it")
 

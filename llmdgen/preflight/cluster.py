@@ -6,12 +6,19 @@ The client is imported when a cluster is connected, so that nobody else waits fo
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from llmdgen.preflight.answer import ClusterError, Forbidden
 
 TIMEOUT = (5.0, 30.0)  # seconds to connect, and to wait for each piece of an answer
+BUSY = (429, 503)  # what an API server answers that has too much to do, with the seconds to wait in Retry-After
+TRIES, LONGEST_WAIT = 3, 5.0
+GONE = 410  # a list took so long that its continue token is no longer known
 PAGE = 500  # objects of a list in one answer; large clusters have tens of thousands of pods
 LEFT = "status.phase!=Succeeded,status.phase!=Failed"  # pods that still hold what they requested
 Object = dict[str, Any]
@@ -61,6 +68,12 @@ class Cluster:
         read = CoreV1Api(self._client).read_namespaced_persistent_volume_claim
         return self._one("persistentvolumeclaims", read, name=name, namespace=namespace)
 
+    def storage_class(self, name: str) -> Object | None:
+        """A StorageClass, None where it does not exist."""
+        from kubernetes.client import StorageV1Api
+
+        return self._one("storageclasses", StorageV1Api(self._client).read_storage_class, name=name)
+
     def nodes(self) -> list[Object]:
         """All nodes."""
         from kubernetes.client import CoreV1Api
@@ -80,34 +93,49 @@ class Cluster:
         return self._all("daemonsets", AppsV1Api(self._client).list_daemon_set_for_all_namespaces)
 
     def _one(self, resource: str, read: Callable[..., Any], **place: str) -> Object | None:
-        return self._answer("get", resource, read, **place)
+        found = self._answer("get", resource, read, **place)
+        if found is not None and not _is_object(found):
+            raise ClusterError(f"{self.title} answers to get {resource} with no Kubernetes object", REACH)
+        return found
 
     def _all(self, resource: str, read: Callable[..., Any], **options: str) -> list[Object]:
         if resource not in self._lists:
-            found: list[Object] = []
-            token: str | None = ""
-            while token is not None:
-                page = {"limit": PAGE, **options, **({"_continue": token} if token else {})}
-                answer = self._answer("list", resource, read, **page)
-                if answer is None:
-                    raise ClusterError(f"{self.title} knows no {resource}", "name a context of a Kubernetes cluster")
-                found += answer.get("items") or []
-                token = (answer.get("metadata") or {}).get("continue") or None
+            try:
+                found = self._pages(resource, read, options)
+            except _Gone:
+                found = self._pages(resource, read, options)
+            if not all(map(_is_object, found)):
+                raise ClusterError(f"{self.title} answers to list {resource} with no Kubernetes objects", REACH)
             self._lists[resource] = found
         return self._lists[resource]
+
+    def _pages(self, resource: str, read: Callable[..., Any], options: dict[str, str]) -> list[Object]:
+        found: list[Object] = []
+        token: str | None = ""
+        while token is not None:
+            page = {"limit": PAGE, **options, **({"_continue": token} if token else {})}
+            answer = self._answer("list", resource, read, **page)
+            if answer is None:
+                raise ClusterError(f"{self.title} knows no {resource}", "name a context of a Kubernetes cluster")
+            items, metadata = answer.get("items") or [], answer.get("metadata") or {}
+            if not isinstance(items, list) or not isinstance(metadata, dict):
+                raise ClusterError(f"{self.title} answers to list {resource} with no list", REACH)
+            found += items
+            token = metadata.get("continue") or None
+        return found
 
     def _answer(self, verb: str, resource: str, read: Callable[..., Any], **arguments: Any) -> Object | None:
         from kubernetes.client.exceptions import ApiException
         from urllib3.exceptions import HTTPError
 
         try:
-            response = read(_preload_content=False, _request_timeout=TIMEOUT, **arguments)
+            response = _patiently(read, arguments)
             answer = json.loads(response.data)
         except ApiException as error:
             if error.status == 404:
                 return None
             raise self._refusal(verb, resource, error.status) from error
-        except HTTPError as error:
+        except (HTTPError, OSError) as error:  # OSError: a certificate or key that cannot be read
             raise ClusterError(f"{self.title} does not answer: {_reason(error)}", REACH) from error
         except ValueError as error:
             raise ClusterError(f"{self.title} answers to {verb} {resource} with what is no JSON", REACH) from error
@@ -115,9 +143,11 @@ class Cluster:
             raise ClusterError(f"{self.title} answers to {verb} {resource} with what is no object", REACH)
         return answer
 
-    def _refusal(self, verb: str, resource: str, status: int | None) -> Forbidden | ClusterError:
+    def _refusal(self, verb: str, resource: str, status: int | None) -> Exception:
         if status == 403:
             return Forbidden(verb, resource)
+        if status == GONE:
+            return _Gone(f"{self.title} no longer knows where the list of {resource} was", "try again")
         if status == 401:
             return ClusterError(
                 f"{self.title} does not accept the credentials", "log in again, and try `kubectl auth whoami`"
@@ -125,12 +155,39 @@ class Cluster:
         return ClusterError(f"{self.title} answers to {verb} {resource} with status {status}", "try again later")
 
 
+class _Gone(ClusterError):
+    """A list has to be read again from its start."""
+
+
+def _patiently(read: Callable[..., Any], arguments: dict[str, Any]) -> Any:
+    """The answer to a question; a server that is busy is asked again, after the time that it names."""
+    from kubernetes.client.exceptions import ApiException
+
+    for left in range(TRIES - 1, -1, -1):
+        try:
+            return read(_preload_content=False, _request_timeout=TIMEOUT, **arguments)
+        except ApiException as error:
+            if error.status not in BUSY or not left:
+                raise
+            named = str((error.headers or {}).get("Retry-After") or "1")
+            time.sleep(min(float(named) if named.isdigit() else 1.0, LONGEST_WAIT))
+    raise AssertionError("the last try returns or raises")
+
+
+def _is_object(value: Any) -> bool:
+    """Whether this has the parts of a Kubernetes object that are looked into."""
+    return isinstance(value, dict) and all(
+        isinstance(value.get(part, {}), (dict, type(None))) for part in ("metadata", "spec", "status")
+    )
+
+
 REACH = "see whether `kubectl get nodes` works with the same context"
 
 
 def connect(context: str | None = None, kubeconfig: str | None = None) -> Cluster:
     """The cluster of a context, or of the kubeconfig's current one. `kubeconfig` is one file, or several as in
-    KUBECONFIG; None is ~/.kube/config. Nothing is sent yet, and the file is never changed.
+    KUBECONFIG; None is ~/.kube/config, and where that is not there either, the service account of the pod that this
+    runs in. Nothing is sent yet, and the file is never changed.
 
     Raises ClusterError where the client is not installed or the kubeconfig leads nowhere.
     """
@@ -143,15 +200,43 @@ def connect(context: str | None = None, kubeconfig: str | None = None) -> Cluste
     settings = client.Configuration()
     settings.retries = False
     load: Any = config.load_kube_config
+    in_pod = kubeconfig is None and context is None and "KUBERNETES_SERVICE_HOST" in os.environ
+    if in_pod and not os.path.exists(os.path.expanduser(file)):
+        file = "the service account of this pod"
+        in_cluster: Any = config.load_incluster_config
+
+        def load(client_configuration: Any, **_: Any) -> None:
+            in_cluster(client_configuration=client_configuration)
+
     try:
-        load(config_file=file, context=context, client_configuration=settings, persist_config=False)
+        with _complaints() as heard:
+            load(config_file=file, context=context, client_configuration=settings, persist_config=False)
     except (config.ConfigException, YAMLError, OSError, TypeError, ValueError, AttributeError) as error:
         where = f"context {context!r} of {file}" if context else file
         raise ClusterError(
             f"{where} leads to no cluster: {_reason(error)}",
             "see `kubectl config get-contexts`, then give one with --context, or set KUBECONFIG",
         ) from error
+    if heard and not settings.api_key and not settings.cert_file:
+        # Without credentials the cluster would take us for anonymous, and refuse every question as if by RBAC.
+        raise ClusterError(
+            f"{context or 'the current context'} of {file} gives no credentials: {' '.join(heard[0].split())}",
+            "install the program that its exec names, such as aws, log in, and try `kubectl auth whoami`",
+        )
     return Cluster(client.ApiClient(settings), f"the cluster at {settings.host}")
+
+
+@contextmanager
+def _complaints() -> Iterator[list[str]]:
+    """What the client says of a credential plugin that fails: it only logs that, and goes on without credentials."""
+    heard: list[str] = []
+    handler = logging.Handler(logging.ERROR)
+    handler.emit = lambda record: heard.append(record.getMessage())  # type: ignore[method-assign]
+    logging.getLogger().addHandler(handler)
+    try:
+        yield heard
+    finally:
+        logging.getLogger().removeHandler(handler)
 
 
 def _reason(error: Exception) -> str:

@@ -60,7 +60,17 @@ def taken(pod: Object, platform: Mapping[str, Any]) -> Need:
     running = sidecars
     for each in spec["containers"]:
         running = plus(running, _requests(each, platform))
-    return plus(_larger(running, peak), need(spec.get("overhead") or {}, platform, up=True))
+    asked = _larger(running, peak)
+    # Requests of the pod as a whole, where it has any, count in place of its containers' own.
+    whole = (spec.get("resources") or {}).get("requests") or {}
+    of_pod = need(whole, platform, up=True)
+    asked = Need(
+        asked.gpus,
+        asked.efa,
+        of_pod.cpu_millis if "cpu" in whole else asked.cpu_millis,
+        of_pod.memory_mib if "memory" in whole else asked.memory_mib,
+    )
+    return plus(asked, need(spec.get("overhead") or {}, platform, up=True))
 
 
 def need(quantities: Mapping[str, Any], platform: Mapping[str, Any], *, up: bool) -> Need:

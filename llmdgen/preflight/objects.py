@@ -12,6 +12,7 @@ from llmdgen.preflight.cluster import Cluster, Object
 from llmdgen.prerequisites.facts import ServedKind, prerequisites
 
 TOKEN = "HF_TOKEN"
+SECURITY_LABEL = "pod-security.kubernetes.io/enforce"
 READABLE, WRITABLE = ("ReadWriteMany", "ReadOnlyMany"), ("ReadWriteMany",)  # by pods on many nodes
 
 
@@ -22,6 +23,7 @@ def answers(plan: Plan, cluster: Cluster) -> Iterator[Answer]:
         yield _kind(rule, kind, cluster)
     yield _gateway_class(plan, cluster)
     yield _namespace(plan, cluster)
+    yield from _security(plan, cluster)
     secret = plan.spec.spec.model.auth_secret_name
     if secret is not None:
         yield _secret(plan, secret, cluster)
@@ -65,10 +67,12 @@ def _kind(rule: Rule, kind: ServedKind, cluster: Cluster) -> Answer:
         return unknown(rule, what, needed, refused)
     if found is None:
         return missing(rule, what, needed, "no such CRD", install)
-    served = [each["name"] for each in found["spec"]["versions"] if each.get("served")]
+    served = [each["name"] for each in (found.get("spec") or {}).get("versions") or [] if each.get("served")]
     if kind.version not in served:
         says = f"{', '.join(served) or 'no version'} served"
         return missing(rule, what, needed, says, f"install the release of {kind.of} that serves {kind.version}")
+    if _leaving(found):
+        return missing(rule, what, needed, "being deleted", f"wait until it is gone, then install {kind.of}")
     if _condition(found, "Established") == "False":
         return missing(rule, what, needed, "not established", f"see `kubectl describe crd {kind.name}`")
     return ok(rule, what, needed, f"{', '.join(served)} served")
@@ -100,9 +104,30 @@ def _namespace(plan: Plan, cluster: Cluster) -> Answer:
     if found is None:
         return ok(rule, what, needed, "absent: helmfile apply makes it")
     phase = str((found.get("status") or {}).get("phase", "Active"))
-    if phase == "Active":
-        return ok(rule, what, needed, phase)
-    return missing(rule, what, needed, phase, "wait until it is gone")
+    if phase != "Active":
+        return missing(rule, what, needed, phase, "wait until it is gone")
+    return ok(rule, what, needed, phase)
+
+
+def _security(plan: Plan, cluster: Cluster) -> Iterator[Answer]:
+    """Asked where the namespace says which pods it takes; one that is absent, or says nothing, takes all."""
+    try:
+        found = cluster.namespace(plan.names.namespace)
+    except Forbidden:
+        return  # said by the question about the namespace itself
+    labels = ((found or {}).get("metadata") or {}).get("labels") or {}
+    level = labels.get(SECURITY_LABEL)
+    if level is None:
+        return
+    reasons = ["IPC_LOCK for EFA"] if any(role.efa_per_pod for role in plan.roles) else []
+    reasons += ["a hostPath for the disk tier"] if any(tier.name == "disk" for tier in plan.tiers) else []
+    reasons += ["no seccomp profile"] if level == "restricted" else []
+    rule, what, needed = rules.SECURITY, f"pod security of {plan.names.namespace}", "takes the model servers"
+    if level == "privileged" or not reasons:
+        yield ok(rule, what, needed, str(level))
+        return
+    fix = f"kubectl label --overwrite namespace {plan.names.namespace} {SECURITY_LABEL}=privileged"
+    yield missing(rule, what, needed, f"{level}, which refuses {', '.join(reasons)}", fix)
 
 
 def _secret(plan: Plan, name: str, cluster: Cluster) -> Answer:
@@ -137,11 +162,31 @@ def _claim(plan: Plan, name: str, enough: tuple[str, ...], cluster: Cluster) -> 
     phase = str((found.get("status") or {}).get("phase", "Pending"))
     modes = (found.get("status") or {}).get("accessModes") or found["spec"].get("accessModes") or []
     says = f"{phase}, {', '.join(modes)}"
+    if _leaving(found):
+        return missing(rule, what, needed, f"{says}, being deleted", "make the claim again once it is gone")
+    if phase == "Pending":
+        kind = str((found.get("spec") or {}).get("storageClassName") or "")
+        try:
+            storage = cluster.storage_class(kind) if kind else None
+        except Forbidden as refused:
+            return unknown(rule, what, needed, refused)
+        if kind and storage is None:
+            fix = f"make the StorageClass {kind}, or a claim of another"
+            return missing(rule, what, needed, f"{says}, no StorageClass {kind}", fix)
+        if storage is not None and storage.get("volumeBindingMode") == "WaitForFirstConsumer":
+            says, phase = f"{says}: bound with its first pod", "Bound"
     if phase != "Bound":
         return missing(rule, what, needed, says, f"see `kubectl -n {namespace} describe pvc {name}`")
+    if modes == ["ReadWriteOncePod"] and sum(role.pods for role in plan.roles) > 1:
+        return short(rule, what, needed, says, "use a claim with ReadWriteMany, on FSx for Lustre or EFS")
     if spread and not any(mode in enough for mode in modes):
         return short(rule, what, needed, says, "use a claim with ReadWriteMany, on FSx for Lustre or EFS")
     return ok(rule, what, needed, says)
+
+
+def _leaving(thing: Object) -> bool:
+    """Whether an object waits to be deleted: it takes nothing new."""
+    return bool((thing.get("metadata") or {}).get("deletionTimestamp"))
 
 
 def _condition(thing: Object, kind: str) -> str | None:

@@ -187,3 +187,15 @@ CLAIM = declare(
     Passes: a Bound claim with ReadWriteMany, as FSx for Lustre and EFS give.
     """,
 )
+SECURITY = declare(
+    "PRE133",
+    "error",
+    "a namespace that refuses the pods",
+    """A namespace with the label pod-security.kubernetes.io/enforce takes only pods of that standard: baseline refuses
+    the capability IPC_LOCK, which EFA needs, and hostPath volumes, restricted refuses every pod without a seccomp
+    profile. The Deployment is made all the same, and its pods never appear.
+
+    Fails:  enforce: restricted; enforce: baseline for model servers with EFA.
+    Passes: no such label, or privileged; baseline for model servers without EFA and disk tier.
+    """,
+)

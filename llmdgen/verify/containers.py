@@ -47,8 +47,11 @@ class Container:
         """The environment variables whose values are written down, references to earlier ones filled in."""
         known: dict[str, str] = {}
         for each in self.list_of("env"):
-            if isinstance(each.get("value"), str):
-                known[str(each.get("name"))] = expanded(each["value"], known)
+            value = each.get("value")
+            if isinstance(value, str):
+                known[str(each.get("name"))] = expanded(value, known)
+            elif value is None and not each.get("valueFrom"):
+                known[str(each.get("name"))] = ""  # as the kubelet sets it
         return known
 
     @property
@@ -83,15 +86,19 @@ class Container:
 
     def capabilities(self) -> tuple[str, ...]:
         context = self.doc.get("securityContext")
-        added = context.get("capabilities", {}).get("add") if isinstance(context, dict) else None
-        if isinstance(context, dict) and context.get("privileged") is True:
+        if not isinstance(context, dict):
+            return ()
+        if context.get("privileged") is True:
             return ("ALL",)
+        capabilities = context.get("capabilities")
+        added = capabilities.get("add") if isinstance(capabilities, dict) else None
         return tuple(str(each) for each in added) if isinstance(added, list) else ()
 
     def texts(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
         """Every command word, argument and value of the environment, with its path inside the container."""
         for key in ("command", "args"):
-            for index, each in enumerate(self.doc.get(key) or ()):
+            words = self.doc.get(key)
+            for index, each in enumerate(words if isinstance(words, list) else ()):
                 yield (key, index), str(each)
         for index, variable in enumerate(self.list_of("env")):
             if "value" in variable:

@@ -8,6 +8,7 @@ given.
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,6 +23,8 @@ from llmdgen.verify.yaml import YAMLError, dump, load
 
 HELMFILE = "helmfile.yaml"
 TIMEOUT_SECONDS = 180
+_IN_SOURCES = "0.0.0"  # what a chart says in its repository where a release sets the version, as inferencepool's
+_CHART_VERSION = re.compile(r"^version: *[\"']?([^\s\"'#]+)", re.MULTILINE)
 # A proxy or a company's certificate authority is how a machine reaches the charts, not a setting that changes them.
 _PASSED_ON = ("http_proxy", "https_proxy", "no_proxy", "all_proxy", "ssl_cert_file", "ssl_cert_dir", "path")
 
@@ -141,10 +144,24 @@ def with_charts(text: str, charts: Path) -> str:
         chart = charts.resolve() / release.chart_name
         if not (chart / "Chart.yaml").is_file():
             raise VerifyError(f"there is no chart {release.chart_name} in {charts}", f"put it at {chart}")
+        _same_version(release, chart)
         each["chart"] = str(chart)
         each.pop("version", None)
     state.pop("repositories", None)
     return dump(state)
+
+
+def _same_version(release: HelmRelease, chart: Path) -> None:
+    """Raises VerifyError where a chart on disk is of another version than the one that will be installed."""
+    match = _CHART_VERSION.search(read_text(chart / "Chart.yaml"))
+    there, wanted = (match.group(1) if match else _IN_SOURCES), release.version
+    if there == _IN_SOURCES:
+        return
+    if wanted and not release.is_local and there.removeprefix("v") != wanted.removeprefix("v"):
+        raise VerifyError(
+            f"the chart {release.chart_name} at {chart} is {there}, {HELMFILE} installs {wanted}",
+            f"name a folder with {release.chart_name} {wanted}",
+        )
 
 
 def _state(text: str) -> dict[str, Any]:
@@ -179,6 +196,7 @@ def _run(directory: Path, releases: tuple[HelmRelease, ...], tools: Tools) -> li
                 env=_environment(Path(scratch), tools),
                 capture_output=True,
                 text=True,
+                errors="replace",
                 timeout=TIMEOUT_SECONDS,
                 check=False,
             )

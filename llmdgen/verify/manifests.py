@@ -36,6 +36,7 @@ DUPLICATE = declare(
     """,
 )
 
+FOLDER = "manifests"
 CLUSTER_SCOPED = frozenset(
     {
         "ClusterRole",
@@ -97,19 +98,24 @@ def read(outputs: Iterable[ReleaseOutput]) -> tuple[tuple[Manifest, ...], list[P
 
 
 def write_manifests(manifests: Sequence[Manifest]) -> dict[str, str]:
-    """The objects as files, `manifests/<release's place>-<kind>-<name>.yaml`.
+    """The objects as files, by the names that `manifest_names` gives them."""
+    return {name: dump(manifest.doc) for name, manifest in manifest_names(manifests).items()}
+
+
+def manifest_names(manifests: Sequence[Manifest]) -> dict[str, Manifest]:
+    """The objects by their files' names, `manifests/<release's place>-<kind>-<name>.yaml`.
 
     The place comes first so that `kubectl apply -f manifests/` takes the releases in their order. Where a name of
     another namespace or group would collide, it is numbered.
     """
-    files: dict[str, str] = {}
+    files: dict[str, Manifest] = {}
     for manifest in sorted(manifests, key=lambda each: (each.order, each.kind, each.name, each.namespace, each.group)):
-        stem = f"manifests/{manifest.order}-{_NOT_IN_FILE_NAMES.sub('-', f'{manifest.kind}-{manifest.name}'.lower())}"
+        stem = f"{FOLDER}/{manifest.order}-{_NOT_IN_FILE_NAMES.sub('-', f'{manifest.kind}-{manifest.name}'.lower())}"
         name, number = f"{stem}.yaml", 1
         while name in files:
             number += 1
             name = f"{stem}-{number}.yaml"
-        files[name] = dump(manifest.doc)
+        files[name] = manifest
     return files
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from llmdgen.checks.registry import declare
 from llmdgen.facts.catalogue import release, release_names
 from llmdgen.facts.types import Release
+from llmdgen.prerequisites.facts import prerequisites
 from llmdgen.verify import invariants, rules, schemas, sealed
 from llmdgen.verify.helmfile import HELMFILE, HelmRelease, ReleaseOutput, read_releases, read_text, template
 from llmdgen.verify.manifests import Manifest, read
@@ -32,8 +33,19 @@ UNRENDERED = declare(
     Passes: helmfile prints every release.
     """,
 )
+PREREQUISITES = declare(
+    "VER109",
+    "note",
+    "prerequisites of a cluster are judged by the lock alone",
+    """The directories below rendered/cluster hold charts of others, device plugins and controllers, that no rule here
+    knows. Whether their files are those that llmdgen wrote is asked as everywhere (VER008).
+
+    Fails:  rendered/cluster/eks-istio, in a run over all of rendered/.
+    Passes: a directory of a deployment.
+    """,
+)
 _STATED = re.compile(r"^release: [\"']?([^\s\"']+)", re.MULTILINE)
-_FILES = ("helmfile.yaml", "allocation.yaml", "vllm/*.args", "values/*.yaml")
+_FILES = ("helmfile.yaml", "allocation.yaml", "vllm/*.args", "values/*.yaml", "manifests/*.yaml")
 
 
 def verify(
@@ -46,6 +58,10 @@ def verify(
     """
     try:
         files = read_files(directory)
+        if _is_prerequisites(files):
+            says = "it holds a cluster's prerequisites, whose charts no rule knows"
+            note = Problem(PREREQUISITES.code, PREREQUISITES.severity, HELMFILE, "", says, "see its README.md")
+            return in_order([*sealed.check(directory), note])
         outputs = template(directory, charts, tools)
     except VerifyError as error:
         return [
@@ -91,6 +107,14 @@ def read_files(directory: Path) -> dict[str, str]:
     named = {name for each in read_releases(files[HELMFILE]) for name in each.values} if HELMFILE in files else set()
     files |= {name: read_text(directory / name) for name in sorted(named - set(files)) if (directory / name).is_file()}
     return files
+
+
+def _is_prerequisites(files: Mapping[str, str]) -> bool:
+    """Whether every release is one of a cluster's prerequisites, and none a deployment's."""
+    if HELMFILE not in files or "allocation.yaml" in files:
+        return False
+    known = {each.chart for name in release_names() for each in prerequisites(release(name)).releases}
+    return {each.chart_name for each in read_releases(files[HELMFILE])} <= known
 
 
 def _release_of(releases: tuple[HelmRelease, ...], files: Mapping[str, str]) -> Release:

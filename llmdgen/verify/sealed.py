@@ -16,16 +16,18 @@ EDITED = declare(
     hand, or half merged: what it deploys stands in no spec, nobody reviewed it as one, and the next render takes it
     back. Files without a lock, such as a directory written by hand, are not judged.
 
-    Fails:  values/ms.yaml with another number of replicas than was rendered; a missing vllm/decode.args.
+    Fails:  values/ms.yaml with another number of replicas than was rendered; a missing vllm/decode.args; a values file
+            that the lock does not name.
     Passes: the files as they were rendered; the change in the spec, under `values` where it has no field for it.
     """,
 )
-_DEPLOYED = ("helmfile.yaml", "allocation.yaml")
-_FOLDERS = ("values/", "vllm/")
+_READ_ONLY_BY_PEOPLE = ("SUMMARY.md", "topology.svg")  # a reviewer may write notes into them
+# Files beside which nothing of the user's own belongs: what lies there is deployed, or read as what is.
+_WHOLE = ("helmfile.yaml", "allocation.yaml", "values/*.yaml", "vllm/*.args")
 
 
 def check(directory: Path) -> list[Problem]:
-    """A problem for each file of the deployment that is not the lock's: edited, missing."""
+    """A problem for each file that is not the lock's: edited, missing, or beside those that it names."""
     here = directory.resolve()
     lock = here.parent / LOCK_NAME
     if not lock.is_file():
@@ -36,15 +38,20 @@ def check(directory: Path) -> list[Problem]:
         return [_problem(LOCK_NAME, f"it cannot be read: {error}", "render the deployment again")]
     if entry is None:
         return []
-    named = {name: seal for name, seal in entry.files.items() if name in _DEPLOYED or name.startswith(_FOLDERS)}
     found: list[Problem] = []
-    for name, seal in named.items():
+    for name, seal in entry.files.items():
+        if name in _READ_ONLY_BY_PEOPLE:
+            continue
         file = here / name
         if not file.is_file():
             found.append(_problem(name, "it was rendered, and is not there", "render the deployment again"))
         elif _digest(file) != seal:
             fix = "make the change in the spec, under `values` where it has no field for it, and render again"
             found.append(_problem(name, f"it was edited since llmdgen {entry.tool} wrote it", fix))
+    there = {file.relative_to(here).as_posix() for pattern in _WHOLE for file in here.glob(pattern) if file.is_file()}
+    for name in sorted(there - set(entry.files)):
+        fix = "say in the spec what it is for, and render again"
+        found.append(_problem(name, f"{LOCK_NAME} does not know it: no render wrote it", fix))
     return found
 
 

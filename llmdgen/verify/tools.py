@@ -53,7 +53,9 @@ def _locate(program: str, name: str) -> str:
 
 def _version(program: str, *arguments: str) -> tuple[int, int, int]:
     try:
-        answer = subprocess.run([program, *arguments], capture_output=True, text=True, timeout=30, check=False)
+        answer = subprocess.run(
+            [program, *arguments], capture_output=True, text=True, errors="replace", timeout=30, check=False
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise VerifyError(f"{program} does not run: {error}", "install a working program") from error
     match = _VERSION.search(answer.stdout)

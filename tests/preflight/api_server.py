@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 from llmdgen.planning.model import Plan
 from llmdgen.preflight.objects import claims, kinds
 
+STORAGE_CLASSES = "/apis/storage.k8s.io/v1/storageclasses"
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 CLASSES = "/apis/gateway.networking.k8s.io/v1/gatewayclasses"
 DAEMON_SETS = "/apis/apps/v1/daemonsets"
@@ -23,15 +24,20 @@ NODES, PODS, NAMESPACES = "/api/v1/nodes", "/api/v1/pods", "/api/v1/namespaces"
 class Api:
     """What the server answers: `answers` maps a path to an object, to the items of a list, or to a status code.
 
-    Any other path is a 404. `asked` holds the method and path of every request, `page` how many items a list gives.
+    Any other path is a 404. `asked` holds the method and path of every request, `page` how many items a list gives,
+    `failing` the statuses of a path's next answers, of which 410 is for a continue token.
     """
 
     def __init__(self) -> None:
         self.answers: dict[str, Any] = {}
         self.asked: list[tuple[str, str]] = []
         self.page = 500
+        self.failing: dict[str, list[int]] = {}
 
     def answer(self, path: str, query: dict[str, list[str]]) -> tuple[int, Any]:
+        if self.failing.get(path) and ("continue" in query or self.failing[path][0] != 410):
+            code = self.failing[path].pop(0)
+            return code, {"kind": "Status", "code": code}
         found = self.answers.get(path, 404)
         if isinstance(found, int):
             return found, {"kind": "Status", "code": found}
@@ -57,6 +63,7 @@ def serving(api: Api) -> Iterator[str]:
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
+            self.send_header("Retry-After", "0")
             self.end_headers()
             self.wfile.write(body)
 

@@ -213,6 +213,25 @@ def test_enough_nodes_in_two_zones_are_not_enough_in_one(ask: Ask, two_nodes: Pl
     assert found["PRE116"][0].found.startswith("us-east-1a ")
 
 
+def test_nodes_without_a_zone_are_in_none(ask: Ask, two_nodes: Plan) -> None:
+    api = able(two_nodes)
+    for each in api.answers[NODES]:
+        del each["metadata"]["labels"]["topology.kubernetes.io/zone"]
+    found = ask(two_nodes, api)
+    assert list(wrong(found)) == ["PRE116"]
+    assert found["PRE116"][0].found.startswith("no zone label ")
+
+
+def test_requests_of_a_pod_as_a_whole_count_in_place_of_its_containers(ask: Ask, one_node: Plan) -> None:
+    api = able(one_node)
+    small = {"name": "c", "resources": {"requests": {"memory": "1Gi"}}}
+    whole = {"requests": {"memory": "2050000Mi"}}
+    api.answers[PODS] = [pod("busy", "node-0", containers=[small])]
+    assert wrong(ask(one_node, api)) == {}
+    api.answers[PODS] = [pod("busy", "node-0", containers=[small], resources=whole)]
+    assert list(wrong(ask(one_node, api))) == ["PRE115", "PRE116"]
+
+
 def test_pods_that_exchange_nothing_may_spread_over_zones(ask: Ask) -> None:
     plan = plan_of("inference-scheduling")
     api = able(plan)

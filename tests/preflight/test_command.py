@@ -130,6 +130,69 @@ def test_without_the_client_the_error_says_how_to_install_it(
     assert "(fix: pip install kubernetes)" in capsys.readouterr().err
 
 
+def test_a_busy_cluster_is_asked_again_and_not_for_ever(session: Session, capsys: pytest.CaptureFixture[str]) -> None:
+    session.api.failing[NODES] = [429, 503]
+    assert main(["preflight", str(session.spec)]) == 0
+    assert session.api.asked.count(("GET", NODES)) == 3
+    session.api.failing[NODES] = [429] * 9
+    assert main(["preflight", str(session.spec)]) == 1
+    assert "with status 429" in capsys.readouterr().err
+
+
+def test_a_list_whose_continue_token_is_gone_is_read_again(session: Session) -> None:
+    session.api.page = 1
+    session.api.answers[NODES] = session.api.answers[NODES] * 2
+    session.api.failing[NODES] = [410]
+    assert main(["preflight", str(session.spec)]) == 0
+    session.api.failing[NODES] = [410, 410]
+    assert main(["preflight", str(session.spec)]) == 1
+
+
+@pytest.mark.parametrize("answer", [[None], ["x"], [{"metadata": []}], {"items": "x"}, {"items": [], "metadata": "x"}])
+def test_a_list_of_no_objects_is_one_error(
+    session: Session, capsys: pytest.CaptureFixture[str], answer: object
+) -> None:
+    session.api.answers[NODES] = answer
+    assert main(["preflight", str(session.spec)]) == 1
+    assert "answers to list nodes with no" in capsys.readouterr().err
+
+
+def test_a_credential_plugin_that_is_missing_is_an_error_and_not_anonymous(
+    session: Session, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = json.loads(session.config.read_text())
+    plugin = {"apiVersion": "client.authentication.k8s.io/v1beta1", "command": "no-such-aws", "args": []}
+    config["users"][0]["user"] = {"exec": plugin}
+    session.config.write_text(json.dumps(config))
+    assert main(["preflight", str(session.spec)]) == 1
+    error = capsys.readouterr().err
+    assert "gives no credentials" in error
+    assert "no-such-aws" in error
+    assert session.api.asked == []
+
+
+def test_a_certificate_authority_that_is_none_is_one_error(
+    session: Session, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = json.loads(session.config.read_text())
+    server = config["clusters"][0]["cluster"]["server"].replace("http:", "https:")
+    config["clusters"][0]["cluster"] = {"server": server, "certificate-authority-data": "bm9uZQ=="}
+    session.config.write_text(json.dumps(config))
+    assert main(["preflight", str(session.spec)]) == 1
+    assert capsys.readouterr().err.count("llmdgen: error:") == 1
+
+
+def test_in_a_pod_without_a_kubeconfig_its_service_account_asks(
+    session: Session, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("KUBECONFIG")
+    monkeypatch.setenv("HOME", str(session.config.parent / "nobody"))
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "127.0.0.1")
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "1")
+    assert main(["preflight", str(session.spec)]) == 1
+    assert "the service account of this pod leads to no cluster" in capsys.readouterr().err
+
+
 def test_a_wrong_spec_asks_no_cluster(session: Session, capsys: pytest.CaptureFixture[str]) -> None:
     session.spec.write_text(spec_text("no-path", GPT_OSS, (P5,)))
     assert main(["preflight", str(session.spec)]) == 1
@@ -140,5 +203,5 @@ def test_a_wrong_spec_asks_no_cluster(session: Session, capsys: pytest.CaptureFi
 def test_every_code_that_is_answered_can_be_explained() -> None:
     load_all()
     codes = [code for code in RULES if code.startswith("PRE1")]
-    assert len(codes) == 16
+    assert len(codes) == 17
     assert all("Fails:" in RULES[code].explanation and "Passes:" in RULES[code].explanation for code in codes)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.preflight.api_server import CLASSES, CRDS, NAMESPACES, able, crd
+from tests.preflight.api_server import CLASSES, CRDS, NAMESPACES, STORAGE_CLASSES, able, crd
 from tests.preflight.conftest import Ask
 from tests.specs import DEEPSEEK, GPT_OSS, plan_of
 
@@ -146,6 +146,61 @@ def test_a_models_claim_must_be_bound_and_mount_on_all_its_nodes(ask: Ask, answe
     api = able(plan)
     api.answers[f"{NAMESPACES}/llm-d-demo/persistentvolumeclaims/weights"] = answer
     assert [each.verdict for each in ask(plan, api)["PRE132"]] == [verdict]
+
+
+@pytest.mark.parametrize(
+    ("storage", "verdict", "says"),
+    [
+        ({"volumeBindingMode": "WaitForFirstConsumer"}, "ok", "bound with its first pod"),
+        ({"volumeBindingMode": "Immediate"}, "missing", "Pending, ReadWriteMany"),
+        (404, "missing", "no StorageClass fsx"),
+        (403, "unknown", "forbidden"),
+    ],
+)
+def test_a_claim_may_wait_for_its_first_pod(ask: Ask, storage: Any, verdict: str, says: str) -> None:
+    plan = plan_of("inference-scheduling", model={"uri": "pvc://weights/qwen"}, decode={"replicas": 8})
+    api = able(plan)
+    pending = {
+        "spec": {"storageClassName": "fsx", "accessModes": ["ReadWriteMany"]},
+        "status": {"phase": "Pending"},
+    }
+    api.answers[f"{NAMESPACES}/llm-d-demo/persistentvolumeclaims/weights"] = pending
+    api.answers[f"{STORAGE_CLASSES}/fsx"] = storage
+    (answer,) = ask(plan, api)["PRE132"]
+    assert answer.verdict == verdict
+    assert says in answer.found
+    assert verdict != "unknown" or "may get storageclasses" in answer.fix
+
+
+def test_a_claim_or_kind_that_is_being_deleted_is_missing(ask: Ask) -> None:
+    plan = plan_of("inference-scheduling", model={"uri": "pvc://weights/qwen"})
+    api = able(plan)
+    leaving = {"metadata": {"deletionTimestamp": "2026-11-25T00:00:00Z"}}
+    api.answers[f"{NAMESPACES}/llm-d-demo/persistentvolumeclaims/weights"] |= leaving
+    api.answers[f"{CRDS}/inferencepools.inference.networking.k8s.io"] |= leaving
+    found = ask(plan, api)
+    assert [each.verdict for each in found["PRE132"]] == ["missing"]
+    assert [each.found for each in found["PRE101"] if each.is_wrong] == ["being deleted"]
+
+
+@pytest.mark.parametrize(
+    ("path", "level", "verdicts"),
+    [
+        ("pd-disaggregation", None, []),
+        ("pd-disaggregation", "privileged", ["ok"]),
+        ("pd-disaggregation", "baseline", ["missing"]),
+        ("inference-scheduling", "baseline", ["ok"]),
+        ("inference-scheduling", "restricted", ["missing"]),
+    ],
+)
+def test_a_namespaces_pod_security_must_take_the_model_servers(
+    ask: Ask, path: str, level: str | None, verdicts: list[str]
+) -> None:
+    plan = plan_of(path)
+    api = able(plan)
+    labels = {"pod-security.kubernetes.io/enforce": level} if level else {}
+    api.answers[f"{NAMESPACES}/llm-d-demo"] = {"metadata": {"labels": labels}, "status": {"phase": "Active"}}
+    assert [each.verdict for each in ask(plan, api).get("PRE133", [])] == verdicts
 
 
 def test_a_storage_tier_asks_for_its_claim(ask: Ask) -> None:

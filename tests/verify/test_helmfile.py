@@ -73,6 +73,12 @@ def test_a_chart_that_is_not_in_the_folder_is_named(pd: Good, tmp_path: Path) ->
         with_charts(pd.files["helmfile.yaml"], tmp_path)
 
 
+def test_charts_of_another_version_than_will_be_installed_are_refused(pd: Good, stand_in_charts: Path) -> None:
+    text = pd.files["helmfile.yaml"].replace("version: v0.4.7", "version: v0.4.9")
+    with pytest.raises(VerifyError, match=r"is 0\.4\.7, helmfile\.yaml installs v0\.4\.9"):
+        with_charts(text, stand_in_charts)
+
+
 def test_a_directory_without_helmfile_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(VerifyError, match=r"has no helmfile\.yaml"):
         template(tmp_path)

@@ -296,11 +296,24 @@ PD: list[tuple[str, Change, set[str]]] = [
 ]
 
 WIDE: list[tuple[str, Change, set[str]]] = [
-    ("too few pods", put(WIDE_DECODE, "spec", "leaderWorkerTemplate", "size", value=3), {"VER092", "VER095"}),
+    ("too few pods", put(WIDE_DECODE, "spec", "leaderWorkerTemplate", "size", value=3), {"VER069", "VER092", "VER095"}),
     ("one rank for all", script(WIDE_DECODE, "=$START_RANK", "=0"), {"VER092", "VER096"}),
     ("no leader", script(WIDE_DECODE, "${LWS_LEADER_ADDRESS}", "10.0.0.1"), {"VER092", "VER096"}),
     ("one backend of two is wrong", script(WIDE_DECODE, "LIBFABRIC", "UCX"), {"VER059", "VER072", "VER092"}),
-    ("half the EFA", resource(WIDE_DECODE, EFA, "8"), {"VER064"}),
+    ("half the EFA", resource(WIDE_DECODE, EFA, "8"), {"VER064", "VER069"}),
+    (
+        "an affinity that any pod fills",
+        in_pod(
+            WIDE_DECODE,
+            "affinity",
+            "podAffinity",
+            "requiredDuringSchedulingIgnoredDuringExecution",
+            0,
+            "labelSelector",
+            value={},
+        ),
+        {"VER076"},
+    ),
     ("no affinity", in_pod(WIDE_DECODE, "affinity", value=None), {"VER076"}),
     (
         "affinity to other pods",
@@ -337,5 +350,5 @@ def test_a_fault_in_wide_expert_parallelism_is_caught(wide_ep: Good, change: Cha
 
 
 def test_every_rule_has_a_fault_that_it_catches() -> None:
-    elsewhere = {"VER009", "VER055", "VER063", "VER077", "VER086", "VER098", "VER099"}
+    elsewhere = {"VER009", "VER055", "VER063", "VER077", "VER086", "VER098", "VER099", "VER100", "VER101", "VER102"}
     assert {code for _, _, codes in [*PD, *WIDE, *SILENT] for code in codes} | elsewhere == set(_INVARIANTS)

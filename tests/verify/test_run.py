@@ -48,7 +48,9 @@ def test_errors_come_first(pd: Good) -> None:
 
 
 def test_only_the_files_that_rules_read_are_read() -> None:
-    assert sorted(read_files(DATA / "pd")) == [
+    read = read_files(DATA / "pd")
+    assert sum(name.startswith("manifests/") for name in read) == len(list((DATA / "pd" / "manifests").iterdir()))
+    assert sorted(name for name in read if not name.startswith("manifests/")) == [
         "allocation.yaml",
         "helmfile.yaml",
         "values/gaie.yaml",
@@ -59,12 +61,22 @@ def test_only_the_files_that_rules_read_are_read() -> None:
     ]
 
 
+def test_prerequisites_of_a_cluster_are_judged_by_their_lock(tmp_path: Path) -> None:
+    shutil.copytree(Path(__file__).parents[2] / "rendered" / "cluster", tmp_path / "cluster")
+    for name in ("eks-istio", "hyperpod-istio"):
+        assert [each.code for each in verify(tmp_path / "cluster" / name)] == ["VER109"]
+    file = tmp_path / "cluster" / "eks-istio" / "helmfile.yaml"
+    file.write_text(file.read_text().replace("istio/istiod", "istio/base"))
+    found = verify(tmp_path / "cluster" / "eks-istio")
+    assert [(each.code, each.object) for each in found] == [("VER008", "helmfile.yaml"), ("VER109", "helmfile.yaml")]
+
+
 def test_a_fault_in_the_values_is_found_end_to_end(tmp_path: Path, stand_in_charts: Path, helm_tools: Tools) -> None:
     shutil.copytree(DATA / "pd", tmp_path / "pd")
     values = tmp_path / "pd" / "values" / "ms.yaml"
     values.write_text(values.read_text().replace("targetPort: 8200", "targetPort: 8300"))
     codes = {each.code for each in verify(tmp_path / "pd", stand_in_charts, None, helm_tools)} - {"VER007"}
-    assert codes == {"VER020", "VER092"}
+    assert codes == {"VER020", "VER092", "VER101"}
 
 
 @pytest.mark.skipif(not GUIDES.is_dir(), reason="the guides of llm-d are not beside this repository")

@@ -16,6 +16,7 @@ from llmdgen.verify.rules import run
 from tests.verify.conftest import Docs, Good
 from tests.verify.mutate import (
     DECODE,
+    EFA,
     EPP,
     EPP_SERVICE,
     GATEWAY,
@@ -31,13 +32,25 @@ from tests.verify.mutate import (
     in_vllm,
     plugins,
     put,
+    resource,
     script,
 )
 
 TRANSFER = (
     '--kv-transfer-config={"kv_connector":"%s","kv_role":"%s","kv_connector_extra_config":{"backends":["LIBFABRIC"]}}'
 )
+EPP_IMAGE = ("spec", "template", "spec", "containers", 0, "image")
 RULE = "DestinationRule/gaie-pd-epp"
+MONITOR, ENDPOINT = "PodMonitor/ms-pd-llm-d-modelservice-decode-podmonitor", ("spec", "podMetricsEndpoints", 0)
+
+
+def labelled(name: str, key: str, value: str) -> Change:
+    """Label the pods of a Deployment, and say which model they serve."""
+
+    def change(docs: Docs) -> None:
+        docs[name]["spec"]["template"]["metadata"]["labels"] |= {"llm-d.ai/model": "gpt-oss-120b", key: value}
+
+    return change
 
 
 def without(name: str) -> Change:
@@ -93,6 +106,35 @@ def weight(value: float) -> Change:
 
 
 SILENT: list[tuple[str, Change, set[str]]] = [
+    ("a volume over the image", in_vllm(DECODE, "volumeMounts", 1, "mountPath", value="/"), {"VER103"}),
+    ("another vendor's label", labelled(DECODE, "llm-d.ai/accelerator-vendor", "amd"), {"VER104"}),
+    (
+        "a resource without a domain",
+        in_vllm(DECODE, "resources", "limits", "cpus", value="16"),
+        {"VER108"},
+    ),
+    (
+        "the gateway's resources misspelt",
+        put(
+            GATEWAY_MAP,
+            "data",
+            "deployment",
+            value="spec: {template: {spec: {containers: [{name: istio-proxy, resources: {limit: {cpu: 1}}}]}}}",
+        ),
+        {"VER108"},
+    ),
+    ("an image of no registry", put(EPP, *EPP_IMAGE, value="/llm-d-inference-scheduler:v0.6.0"), {"VER050"}),
+    ("no scheduler", put(EPP, "spec", "replicas", value=0), {"VER105"}),
+    ("a variable without a name", in_vllm(DECODE, "env", 0, "name", value=""), {"VER074", "VER106"}),
+    ("EFA that is only limited", resource(DECODE, EFA, None, ("requests",)), {"VER107"}),
+    ("vLLM's port is UDP", in_vllm(DECODE, "ports", 0, "protocol", value="UDP"), {"VER020"}),
+    ("the metrics of NIXL's port", put(MONITOR, *ENDPOINT, "port", value="nixl"), {"VER034"}),
+    (
+        "a route to a port that the pool does not have",
+        put(ROUTE, "spec", "rules", 0, "backendRefs", 0, "port", value=8001),
+        {"VER041"},
+    ),
+    ("capabilities that are none", in_vllm(DECODE, "securityContext", value={"capabilities": "x"}), {"VER073"}),
     ("two scorers of one cache", second_scorer(), {"VER019"}),
     ("a scorer with blocks of another size", second_scorer(autoTune=False, blockSizeTokens=64), {"VER019"}),
     ("the sidecar serves TLS", sidecar_flag("secure-proxy", "true"), {"VER024"}),
@@ -165,7 +207,7 @@ def test_a_silent_fault_is_caught(pd: Good, change: Change, codes: set[str]) -> 
 
 
 def test_caches_larger_than_the_memory_are_caught(wide_ep: Good) -> None:
-    assert wide_ep.codes(script(WIDE_DECODE, "10737418240", "107374182400")) == {"VER055", "VER092"}
+    assert wide_ep.codes(script(WIDE_DECODE, "10737418240", "107374182400")) == {"VER055", "VER069", "VER092"}
 
 
 def test_a_load_balancer_without_annotations_is_caught(pd: Good) -> None:

@@ -19,14 +19,20 @@
 | VER090-VER094 | vLLM's arguments and environment |
 | VER095-VER097 | LeaderWorkerSets |
 | VER098-VER099 | helmfile.yaml |
+| VER100-VER102 | the directory as a whole |
+| VER103-VER107 | what pods are made of |
+| VER108 | amounts of resources |
 """
 
 from __future__ import annotations
 
 from llmdgen.verify.invariants import (
     allocation,
+    amounts,
     containers,
+    contents,
     deployment,
+    directory,
     engine,
     groups,
     images,
@@ -47,8 +53,11 @@ from llmdgen.verify.invariants import (
 
 __all__ = [
     "allocation",
+    "amounts",
     "containers",
+    "contents",
     "deployment",
+    "directory",
     "engine",
     "groups",
     "images",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from llmdgen.facts.catalogue import HYPERPOD_PREFIX
+from llmdgen.facts.catalogue import HYPERPOD_PREFIX, UnknownFact, instance
+from llmdgen.paths import names as path_names
 from llmdgen.planning.quantities import GIB, to_bytes, to_millis
 from llmdgen.verify.invariants.pods import limit_of, mounted_at
 from llmdgen.verify.invariants.resources import allocatable, attached, demand, instance_types, node_of
@@ -15,6 +16,7 @@ from llmdgen.verify.rules import Found, found, invariant
 
 FILE = "allocation.yaml"
 _FIX = "render again"
+_ROUNDED = 0.06  # sizes and requests are written with one decimal
 _TOTALS = ("nodes", "pods", "gpus", "efa")
 
 
@@ -22,7 +24,7 @@ _TOTALS = ("nodes", "pods", "gpus", "efa")
 def allocation_is_true(rendered: Rendered) -> Iterator[Found]:
     """allocation.yaml is what quotas and capacity reservations are made from: its roles, replicas, parallelism, GPUs,
     EFA interfaces, cpu and memory must be those of the manifests, the pods that it puts on one node must fit there
-    together, and its totals must be the sums of its rows. A directory without the file is not judged.
+    together, and its totals must be the sums of its rows. A directory without the file is not judged here.
 
     Fails:  efaPerPod: 4 and a pod that asks for 2; podsPerNode: 8 with pods of 2 GPUs on a node of 8; a role that no
             release deploys; total.gpus: 12 over roles of 8.
@@ -45,6 +47,7 @@ def allocation_is_true(rendered: Rendered) -> Iterator[Found]:
         else:
             yield _wrong("roles", says=f"it says nothing of {workload}, the {role} pods")
     yield from _sums(stated, roles)
+    yield from _rows(stated, roles)
 
 
 def _head(rendered: Rendered, stated: dict[str, Any]) -> Iterator[Found]:
@@ -52,8 +55,19 @@ def _head(rendered: Rendered, stated: dict[str, Any]) -> Iterator[Found]:
         says = f"the release is {stated.get('release') or 'missing'}, the charts are those of {rendered.release.name}"
         yield _wrong("release", says=says)
     name = stated.get("name")
-    if not any(each.name.endswith(f"-{name}") for each in rendered.releases):
-        yield _wrong("name", says=f"it is {name or 'missing'}, the releases are called otherwise")
+    charts = {chart.name for chart in rendered.release.charts.values()}
+    for each in rendered.releases:
+        if each.chart_name in charts and not each.name.endswith(f"-{name}"):
+            yield _wrong("name", says=f"it is {name or 'missing'}, a release is called {each.name}")
+    types = dict.fromkeys(str(mapping(role).get("instanceType")) for role in mapping(stated.get("roles")).values())
+    targets = {"_".join(each.removeprefix(HYPERPOD_PREFIX) for each in types)} if types else set()
+    if stated.get("target") not in targets:
+        says = f"it is {stated.get('target') or 'missing'}, the roles run on {', '.join(types)}"
+        yield _wrong("target", says=says)
+    paths = items(stated.get("paths"))
+    unknown = [str(each) for each in paths if each not in path_names()]
+    if unknown or (stated.get("paths") is not None and len(set(map(str, paths))) < max(1, len(paths))):
+        yield _wrong("paths", says=f"{', '.join(unknown) or 'the list'} is no list of well-lit paths")
 
 
 def _role(rendered: Rendered, workload: Workload, stated: dict[str, Any]) -> Iterator[Found]:
@@ -135,6 +149,52 @@ def _sums(stated: dict[str, Any], roles: dict[str, Any]) -> Iterator[Found]:
     named = [name for row in rows for name in items(row.get("roles"))]
     if sorted(map(str, named)) != sorted(map(str, roles)):
         yield _wrong("nodes", says=f"its rows hold {', '.join(map(str, named)) or 'no roles'}, not {', '.join(roles)}")
+
+
+def _rows(stated: dict[str, Any], roles: dict[str, Any]) -> Iterator[Found]:
+    """Numbers that follow from others of the file: a role's nodes, what the nodes of a row have, the KV cache."""
+    for name, role in roles.items():
+        pods, each = _whole(at(role, "replicas")) * _whole(at(role, "podsPerReplica")), _whole(at(role, "podsPerNode"))
+        if "nodes" in mapping(role) or stated.get("total"):
+            wanted = -(-pods // each) if each else 0
+            if each and at(role, "nodes") != wanted:
+                says = f"it says {at(role, 'nodes')}, {pods} pods at {each} a node take {wanted}"
+                yield _wrong("roles", name, "nodes", says=says)
+        yield from _cache(name, mapping(at(role, "kvCache")))
+    for index, row in enumerate(map(mapping, items(stated.get("nodes")))):
+        held = [mapping(roles.get(str(name))) for name in items(row.get("roles"))]
+        if any(role.get("instanceType") != row.get("instanceType") for role in held):
+            says = f"it is {row.get('instanceType') or 'missing'}, its roles run on another type"
+            yield _wrong("nodes", index, "instanceType", says=says)
+        try:
+            node = instance(str(row.get("instanceType")).removeprefix(HYPERPOD_PREFIX))
+        except UnknownFact:
+            continue
+        attached_to_each = max((_whole(role.get("efaPerNode")) for role in held), default=0)
+        for what, has in (("gpus", node.gpu.count), ("efa", attached_to_each)):
+            wanted = _whole(row.get("nodes")) * has
+            if at(row, what, "of") != wanted:
+                says = f"it says {at(row, what, 'of')}, {row.get('nodes')} nodes have {wanted}"
+                yield _wrong("nodes", index, what, "of", says=says)
+
+
+def _cache(role: str, cache: dict[str, Any]) -> Iterator[Found]:
+    """Tokens are bytes divided by the bytes of a token, requests are tokens divided by their length."""
+    if not cache:
+        return
+    place = ("roles", role, "kvCache")
+    numbers = [cache.get(key) for key in ("gibPerGpu", "bytesPerTokenAndGpu", "tokensPerRank", "maxModelLen")]
+    if not all(isinstance(each, (int, float)) and each > 0 for each in numbers):
+        yield _wrong(*place, says="one of its sizes is missing, or no size")
+        return
+    size, token, tokens, length = (float(each or 0) for each in numbers)
+    if abs(tokens * token / GIB - size) > _ROUNDED:
+        says = f"{tokens:.0f} tokens of {token:.0f} bytes are {tokens * token / GIB:.1f} GiB, it says {size}"
+        yield _wrong(*place, "tokensPerRank", says=says)
+    requests = cache.get("fullLengthRequestsPerRank")
+    if not isinstance(requests, (int, float)) or abs(tokens / length - requests) > _ROUNDED:
+        says = f"it says {requests}, {tokens:.0f} tokens hold {tokens / length:.1f} requests of {length:.0f}"
+        yield _wrong(*place, "fullLengthRequestsPerRank", says=says)
 
 
 def _amount(key: str, said: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from llmdgen.verify.rendered import Rendered, at, items, mapping
 from llmdgen.verify.rules import Found, found, invariant
@@ -35,13 +36,15 @@ def charts_are_the_releases(rendered: Rendered) -> Iterator[Found]:
 @invariant("VER009", "error", "a release cannot be installed as it is written")
 def releases_can_be_installed(rendered: Rendered) -> Iterator[Found]:
     """Each release needs the repository that its chart's name begins with, the one where the release's charts are, and
-    its values: without them helm installs the chart's sample model. What it needs must be releases of this file.
+    its values: without them helm installs the chart's sample model. What it needs must be releases of this file, and
+    what it is installed into must be there: helmfile makes the namespace, unless it is told not to.
 
     Fails:  chart llm-d-infra/llm-d-infra without repository llm-d-infra; ms-x without values/ms.yaml; needs of a
-            release that is not there.
+            release that is not there; createNamespace: false.
     Passes: every repository, every values file once, every need.
     """
-    repositories = {str(mapping(each).get("name")): str(mapping(each).get("url")) for each in _repositories(rendered)}
+    listed = map(mapping, items(_state(rendered).get("repositories")))
+    repositories = {str(each.get("name")): str(each.get("url")) for each in listed}
     wanted = {chart.name: chart.repository for chart in rendered.release.charts.values()}
     known = {name for each in rendered.releases for name in (each.name, f"{each.namespace}/{each.name}")}
     for release in rendered.releases:
@@ -63,17 +66,27 @@ def releases_can_be_installed(rendered: Rendered) -> Iterator[Found]:
             if need not in known:
                 says = f"{release.name} needs {need}, which is no release of this file"
                 yield found(_FILE, "releases", release.name, "needs", says=says, fix="name one that is")
+    state = _state(rendered)
+    if at(state, "helmDefaults", "createNamespace") is False:
+        says = "helm would not make the namespace"
+        yield found(_FILE, "helmDefaults", "createNamespace", says=says, fix="write true, or leave it out")
+    for each in map(mapping, items(state.get("releases"))):
+        for key in ("createNamespace", "installed"):
+            if each.get(key) is False:
+                says = f"{key} is false: `helmfile apply` alone does not deploy it"
+                yield found(_FILE, "releases", str(each.get("name")), key, says=says, fix="leave it out")
     read = {name for each in rendered.releases for name in each.values}
     for name in sorted(rendered.files):
         if name.startswith("values/") and name not in read:
             yield found(name, says="no release reads it", fix="name it under the values of its release")
 
 
-def _repositories(rendered: Rendered) -> list[object]:
+def _state(rendered: Rendered) -> dict[str, Any]:
+    """helmfile.yaml, empty where it cannot be read."""
     try:
-        return items(at(load(rendered.files.get(_FILE, "")), "repositories"))
+        return mapping(load(rendered.files.get(_FILE, "")))
     except YAMLError:
-        return []
+        return {}
 
 
 def _bare(address: str) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from llmdgen.verify.rendered import Rendered
 from llmdgen.verify.rules import Found, found, invariant
 
+# A registry and path in lower case, then a tag, a digest, or both.
+_REFERENCE = re.compile(r"[a-zA-Z0-9.-]+(:[0-9]+)?(/[a-z0-9._-]+)*(:[\w][\w.-]{0,127})?(@sha256:[a-f0-9]{64})?")
 _MOVING = ("latest", "main", "master", "nightly", "dev", "edge")
 
 
@@ -15,14 +18,15 @@ def images_are_pinned(rendered: Rendered) -> Iterator[Found]:
     """An image without a tag, or with one that moves, is another image tomorrow: pods of one Deployment then run
     different vLLM versions, and what was verified is not what runs.
 
-    Fails:  ghcr.io/llm-d/llm-d-aws:latest, ghcr.io/llm-d/llm-d-aws.
+    Fails:  ghcr.io/llm-d/llm-d-aws:latest, ghcr.io/llm-d/llm-d-aws; /llm-d-aws:v0.5.1, which no registry can hold.
     Passes: ghcr.io/llm-d/llm-d-aws:v0.5.1, or a digest.
     """
     for workload in rendered.workloads:
         for container in workload.containers:
             name, at_sign, _digest = container.image.partition("@")
             tag = name.rpartition("/")[2].partition(":")[2]
-            if not container.image or not (at_sign or (tag and tag not in _MOVING)):
+            pinned = _REFERENCE.fullmatch(container.image) and (at_sign or (tag and tag not in _MOVING))
+            if not pinned:
                 yield found(
                     workload.manifest,
                     *container.route,

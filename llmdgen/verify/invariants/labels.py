@@ -130,6 +130,15 @@ def monitors_find_their_targets(rendered: Rendered) -> Iterator[Found]:
                         says=f"the pods of {workload} have no port called {name}",
                         fix=f"set portName to one of {', '.join(str(port) for port in ports if port) or 'their ports'}",
                     )
+                    continue
+                vllm = workload.vllm
+                declared = vllm.list_of("ports") if vllm else []
+                numbers = [each.get("containerPort") for each in declared if each.get("name") == name]
+                known = [each.get("containerPort") for each in declared]
+                if vllm is not None and numbers and vllm.port in known and vllm.port not in numbers:
+                    place = ("spec", "podMetricsEndpoints", index, "port")
+                    says = f"port {name} is {numbers[0]}, vLLM has its metrics on {vllm.port}"
+                    yield found(monitor, *place, says=says, fix=f"name the port of {vllm.port}")
     for monitor in rendered.of_kind("ServiceMonitor"):
         selector = mapping(at(monitor.doc, "spec", "selector", "matchLabels"))
         services = [

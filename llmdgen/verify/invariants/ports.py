@@ -30,6 +30,10 @@ def vllm_listens_on_its_container_port(rendered: Rendered) -> Iterator[Found]:
                 says=f"vLLM listens on {vllm.port}, the container declares {_numbers(ports)}",
                 fix=f"declare containerPort {vllm.port}",
             )
+        for index, each in enumerate(ports):
+            if each.get("containerPort") == vllm.port and each.get("protocol", "TCP") != "TCP":
+                says = f"port {vllm.port} is declared {each['protocol']}, vLLM speaks HTTP over TCP"
+                yield found(workload.manifest, *vllm.route, "ports", index, "protocol", says=says, fix="write TCP")
         by_name = {each.get("name"): each.get("containerPort") for each in ports}
         for probe in PROBES:
             asked = at(vllm.doc, probe, "httpGet", "port")

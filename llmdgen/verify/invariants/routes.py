@@ -55,7 +55,7 @@ def routes_lead_to_a_backend(rendered: Rendered) -> Iterator[Found]:
     Service, so that both must be written for an InferencePool.
 
     Fails:  backendRefs with kind InferencePool and name gaie-y, the pool being gaie-x.
-    Passes: group inference.networking.k8s.io, kind InferencePool, name gaie-x.
+    Passes: group inference.networking.k8s.io, kind InferencePool, name gaie-x, and the pool's port or none.
     """
     for route in rendered.of_kind("HTTPRoute", _GATEWAY_GROUP):
         for number, rule in enumerate(items(at(route.doc, "spec", "rules"))):
@@ -74,6 +74,12 @@ def routes_lead_to_a_backend(rendered: Rendered) -> Iterator[Found]:
                         says=f"there is no {what} {backend.get('name')}",
                         fix=f"name {_one_of(rendered.pools)} with its group and kind",
                     )
+                    continue
+                port, known = backend.get("port"), _ports(target)
+                if port is not None and known and port not in known:
+                    place = ("spec", "rules", number, "backendRefs", index, "port")
+                    says = f"{target} has no port {port}"
+                    yield found(route, *place, says=says, fix=f"write {' or '.join(map(str, known))}")
 
 
 @invariant("VER042", "error", "a pool's endpoint picker is not there")
@@ -224,6 +230,15 @@ def istio_has_its_rule(rendered: Rendered) -> Iterator[Found]:
                     path = ("spec", "trafficPolicy", "connectionPool", *place)
                     fix = "set it well above the requests of a busy hour, or leave it out"
                     yield found(rule, *path, says=f"{place[1]} is {number}", fix=fix)
+
+
+def _ports(backend: Manifest) -> list[object]:
+    """The port numbers at which a pool or a Service takes requests."""
+    spec = mapping(backend.doc.get("spec"))
+    if backend.kind == "Service":
+        return [mapping(each).get("port") for each in items(spec.get("ports"))]
+    numbers = [mapping(each).get("number") for each in items(spec.get("targetPorts"))]
+    return numbers or [each for each in (spec.get("targetPortNumber"),) if each is not None]
 
 
 def _one_of(manifests: Iterable[Manifest]) -> str:

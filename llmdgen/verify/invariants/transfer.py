@@ -141,14 +141,15 @@ def ends_share_a_zone(rendered: Rendered) -> Iterator[Found]:
 
     Fails:  prefill and decode without a zone in a node group that spans three.
     Passes: nodeSelector topology.kubernetes.io/zone: us-east-1a in both, or a required affinity to the deployment's
-            pods.
+            pods and no others: the scheduler's pod may be in any zone.
     """
     ends = [(workload, vllm) for workload, vllm in _transferring(rendered) if vllm.count(EFA)]
     zones = {str(workload.node_selector.get(ZONE)) for workload, _ in ends}
     if len(ends) < 2 or (len(zones) == 1 and zones != {"None"}):
         return
     for workload, _ in ends:
-        if not _stays_with(workload, [other for other, _ in ends if other is not workload]):
+        strangers = [other for other in rendered.workloads if other.vllm is None]
+        if not _stays_with(workload, [other for other, _ in ends if other is not workload], strangers):
             yield found(
                 workload.manifest,
                 *workload.in_template("spec"),
@@ -168,13 +169,17 @@ def _transferring(rendered: Rendered) -> Iterator[tuple[Workload, Container]]:
     return ((workload, vllm) for workload, vllm in _ends(rendered) if vllm.nixl is not None)
 
 
-def _stays_with(workload: Workload, others: list[Workload]) -> bool:
-    """Whether a required pod affinity on the zone selects the pods of every other workload."""
+def _stays_with(workload: Workload, others: list[Workload], strangers: list[Workload]) -> bool:
+    """Whether a required pod affinity on the zone selects the pods of every other workload, and none of strangers,
+    each of which would do for it in its own zone."""
     terms = at(workload.spec, "affinity", "podAffinity", "requiredDuringSchedulingIgnoredDuringExecution")
     zonal = [term for term in map(mapping, items(terms)) if term.get("topologyKey") == ZONE]
     # A term without a selector selects no pods at all; an empty selector all of the namespace.
     chosen = [term["labelSelector"] for term in zonal if isinstance(term.get("labelSelector"), dict)]
-    return any(all(_matches(selector, other) for other in others) for selector in chosen)
+    return any(
+        all(_matches(selector, other) for other in others) and not any(_matches(selector, each) for each in strangers)
+        for selector in chosen
+    )
 
 
 def _matches(selector: dict[str, Any], workload: Workload) -> bool:

@@ -1,0 +1,67 @@
+"""Amounts of cpu, memory and devices as the API server takes them, in pods and in what Istio makes its pods from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from llmdgen.planning.quantities import to_bytes, to_millis
+from llmdgen.verify.rendered import Rendered, at, items, mapping
+from llmdgen.verify.rules import Found, found, invariant
+from llmdgen.verify.yaml import YAMLError, load
+
+_KEYS = ("limits", "requests", "claims")
+_PLAIN = ("cpu", "memory", "ephemeral-storage")
+_EXTENDED = re.compile(r"hugepages-\w+|[a-z0-9.-]+/[A-Za-z0-9_.-]+")
+_OVERLAY = "deployment"  # the key of Istio's ConfigMap with what it lays over the gateway's Deployment
+
+
+@invariant("VER108", "error", "a container's resources are none that Kubernetes takes")
+def resources_are_taken(rendered: Rendered) -> Iterator[Found]:
+    """The API server refuses a resource without a domain that it does not know, and a request above the limit. The
+    gateway's own come from a text that Istio lays over its Deployment, and only Istio's log says that it could not.
+
+    Fails:  `cpus: "16"` under limits; requests of 8 cpu under a limit of 4; `limit:` instead of limits.
+    Passes: cpu, memory, ephemeral-storage, and names with a domain.
+    """
+    for workload in rendered.workloads:
+        for container in workload.containers:
+            place = (*container.route, "resources")
+            for path, says, fix in _wrong(container.doc.get("resources")):
+                yield found(workload.manifest, *place, *path, says=says, fix=fix)
+    for manifest in rendered.of_kind("ConfigMap"):
+        text = at(manifest.doc, "data", _OVERLAY)
+        if not isinstance(text, str):
+            continue
+        try:
+            spec = at(load(text), "spec", "template", "spec")
+        except YAMLError:
+            yield found(manifest, "data", _OVERLAY, says="it is no YAML", fix="correct gateway.gatewayParameters")
+            continue
+        for index, each in enumerate(map(mapping, items(mapping(spec).get("containers")))):
+            place = ("data", _OVERLAY, "spec", "template", "spec", "containers", index, "resources")
+            for path, says, fix in _wrong(each.get("resources")):
+                yield found(manifest, *place, *path, says=says, fix=fix)
+
+
+def _wrong(resources: Any) -> Iterator[tuple[tuple[str, ...], str, str]]:
+    """What is wrong with the resources of a container, and where in them."""
+    given = mapping(resources)
+    for key in given:
+        if key not in _KEYS:
+            yield (str(key),), "Kubernetes has no such field", f"write one of {', '.join(_KEYS)}"
+    for side in ("limits", "requests"):
+        for name in mapping(given.get(side)):
+            if name not in _PLAIN and not _EXTENDED.fullmatch(str(name)):
+                fix = f"write one of {', '.join(_PLAIN)}, or a name with its domain"
+                yield (side, str(name)), "Kubernetes has no such resource", fix
+    for name, number in (("cpu", to_millis), ("memory", to_bytes)):
+        limit, request = at(given, "limits", name), at(given, "requests", name)
+        try:
+            over = None not in (limit, request) and number(str(request)) > number(str(limit))
+        except ValueError:
+            continue  # the schema's own business
+        if over:
+            says = f"{request} is requested under a limit of {limit}"
+            yield ("requests", name), says, "request at most the limit"

@@ -1,0 +1,101 @@
+"""The directory as a whole: no part of it missing, its values readable, its manifests those that helm makes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from llmdgen.verify.invariants.allocation import FILE as ALLOCATION
+from llmdgen.verify.manifests import FOLDER, manifest_names
+from llmdgen.verify.rendered import Rendered
+from llmdgen.verify.rules import Found, found, invariant
+from llmdgen.verify.yaml import YAMLError, load
+
+Route = tuple[str | int, ...]
+_FIX = "render again"
+# What a render names its manifests. Anything else in the folder, such as a kustomization.yaml, is the user's own.
+_OURS = re.compile(r"[1-9][0-9]*-[a-z0-9.-]+\.yaml")
+
+
+@invariant("VER100", "error", "a part of the rendered directory is missing")
+def parts_are_there(rendered: Rendered) -> Iterator[Found]:
+    """A render writes allocation.yaml and the arguments of every role. Without them quotas, capacity reservations and
+    reviewers have nothing to go by, and nothing here can be held against the values: an edit of these would pass.
+
+    Fails:  a directory without allocation.yaml, or without vllm/.
+    Passes: allocation.yaml, and a file in vllm/ for each role.
+    """
+    if ALLOCATION not in rendered.files:
+        yield found(ALLOCATION, says="the directory has none", fix=_FIX)
+    if rendered.model_servers and not any(name.startswith("vllm/") for name in rendered.files):
+        yield found("vllm/", says="the directory has no file of vLLM's arguments", fix=_FIX)
+
+
+@invariant("VER101", "error", "a file of manifests/ is not what helm makes")
+def manifests_are_what_helm_makes(rendered: Rendered) -> Iterator[Found]:
+    """`render --manifests` writes the objects that helm makes of the values, one a file, and tools that deploy rendered
+    manifests take them from there. A directory whose manifests and values differ deploys two things.
+
+    Fails:  replicas: 5 in the manifest of a Deployment whose values say 4; a manifest of an object that is gone.
+    Passes: the manifests of the same render; no manifests at all.
+    """
+    written = {name for name in rendered.files if name.startswith(f"{FOLDER}/")}
+    if not written:
+        return
+    real = manifest_names(rendered.manifests)
+    for name, manifest in real.items():
+        if name not in written:
+            yield found(name, says=f"{manifest} has no file", fix=_FIX)
+            continue
+        try:
+            doc = load(rendered.files[name])
+        except (YAMLError, RecursionError):
+            yield found(name, says="it is no YAML document, or has a key twice", fix=_FIX)
+            continue
+        for path, says in _differences(doc, manifest.doc):
+            yield found(name, *path, says=f"{says} of {manifest}", fix=_FIX)
+    for name in sorted(written - set(real)):
+        if _OURS.fullmatch(name.rpartition("/")[2]):
+            yield found(name, says="no release makes this object", fix=_FIX)
+
+
+@invariant("VER102", "error", "a values file is no YAML mapping")
+def values_are_mappings(rendered: Rendered) -> Iterator[Found]:
+    """helm keeps the last of two equal keys and says nothing, and takes an empty file for no values at all: then the
+    chart's defaults are installed, its sample model among them.
+
+    Fails:  `replicas:` twice in one mapping; an empty values/ms.yaml.
+    Passes: a mapping with every key once.
+    """
+    for name in dict.fromkeys(file for release in rendered.releases for file in release.values):
+        try:
+            values = load(rendered.files.get(name, ""))
+        except (YAMLError, RecursionError) as error:
+            says = " ".join(str(error).partition("To suppress this check")[0].split())
+            yield found(name, says=says, fix="write every key once, and the text as YAML")
+            continue
+        if not isinstance(values, dict) or not values:
+            yield found(name, says="it holds no values", fix=_FIX)
+
+
+def _differences(written: Any, real: Any, path: Route = ()) -> Iterator[tuple[Route, str]]:
+    """Where two documents part, and how; a key that only one has counts once, whatever is below it."""
+    if isinstance(written, dict) and isinstance(real, dict):
+        for key in (*real, *(key for key in written if key not in real)):
+            if key not in written:
+                yield path, f"it lacks {key}"
+            elif key not in real:
+                yield path, f"it has {key}, which is no part"
+            else:
+                yield from _differences(written[key], real[key], (*path, str(key)))
+    elif isinstance(written, list) and isinstance(real, list) and len(written) == len(real):
+        for index, (one, other) in enumerate(zip(written, real, strict=True)):
+            yield from _differences(one, other, (*path, index))
+    elif written != real or type(written) is not type(real):
+        yield path, f"it is {_short(written)}, helm makes {_short(real)}"
+
+
+def _short(value: Any) -> str:
+    text = f"{len(value)} entries" if isinstance(value, (dict, list)) else repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

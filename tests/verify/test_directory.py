@@ -1,0 +1,109 @@
+"""The directory as a whole: parts that are missing, values that are none, manifests that somebody edited."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from llmdgen.facts.catalogue import release
+from llmdgen.verify.helmfile import read_releases
+from llmdgen.verify.manifests import write_manifests
+from llmdgen.verify.rendered import Rendered
+from llmdgen.verify.rules import run
+from llmdgen.verify.yaml import dump, load
+from tests.verify.conftest import Good
+
+DECODE = "manifests/3-deployment-ms-pd-llm-d-modelservice-decode.yaml"
+Problems = list[tuple[str, str, str]]
+
+
+def problems(good: Good, files: dict[str, str]) -> Problems:
+    rendered = Rendered(good.manifests, files, read_releases(good.files["helmfile.yaml"]), release("v0.5.1"))
+    return [(each.code, each.object, each.path) for each in run(rendered)]
+
+
+def test_a_directory_without_its_allocation_or_arguments_is_not_whole(pd: Good) -> None:
+    kept = {name: text for name, text in pd.files.items() if name.startswith(("values/", "helmfile"))}
+    assert problems(pd, kept) == [("VER100", "allocation.yaml", ""), ("VER100", "vllm/", "")]
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n", "- a\n", "a: 1\na: 2\n", "a: [\n"])
+def test_a_values_file_that_is_no_mapping_is_caught(pd: Good, text: str) -> None:
+    assert problems(pd, pd.files | {"values/infra.yaml": text}) == [("VER102", "values/infra.yaml", "")]
+
+
+def test_manifests_of_the_same_render_are_right_beside_files_of_the_users_own(pd: Good) -> None:
+    own = {"manifests/kustomization.yaml": "resources: []\n"}
+    assert problems(pd, pd.files | write_manifests(pd.manifests) | own) == []
+
+
+def test_an_edited_manifest_is_caught_at_its_path(pd: Good) -> None:
+    manifests = write_manifests(pd.manifests)
+    doc = load(manifests[DECODE])
+    doc["spec"]["replicas"] = 5
+    doc["spec"]["template"]["spec"]["containers"][0]["resources"]["limits"]["vpc.amazonaws.com/efa"] = 16
+    del doc["spec"]["template"]["metadata"]["labels"]["llm-d.ai/role"]
+    container = "spec.template.spec.containers[0].resources.limits.vpc.amazonaws.com/efa"
+    found = problems(pd, pd.files | manifests | {DECODE: dump(doc)})
+    assert sorted(found) == [
+        ("VER101", DECODE, "spec.replicas"),
+        ("VER101", DECODE, "spec.template.metadata.labels"),
+        ("VER101", DECODE, container),
+    ]
+
+
+@pytest.mark.parametrize("text", ["a: 1\na: 2\n", "{", "---\na: 1\n---\nb: 1\n"])
+def test_a_manifest_that_is_no_document_is_caught(pd: Good, text: str) -> None:
+    assert problems(pd, pd.files | write_manifests(pd.manifests) | {DECODE: text}) == [("VER101", DECODE, "")]
+
+
+def test_manifests_too_many_and_too_few_are_caught(pd: Good) -> None:
+    manifests = write_manifests(pd.manifests)
+    stale = "manifests/3-deployment-ms-pd-llm-d-modelservice-encode.yaml"
+    manifests[stale] = manifests.pop(DECODE)
+    assert sorted(problems(pd, pd.files | manifests)) == [("VER101", DECODE, ""), ("VER101", stale, "")]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "path"),
+    [
+        ("createNamespace: true", "createNamespace: false", "helmDefaults.createNamespace"),
+        ("- name: ms-pd\n", "- name: ms-pd\n    installed: false\n", "releases.ms-pd.installed"),
+    ],
+)
+def test_a_release_that_helmfile_would_not_deploy_is_caught(pd: Good, old: str, new: str, path: str) -> None:
+    text = pd.files["helmfile.yaml"]
+    assert old in text
+    assert problems(pd, pd.files | {"helmfile.yaml": text.replace(old, new)}) == [("VER009", "helmfile.yaml", path)]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "path"),
+    [
+        ("target: p5.48xlarge", "target: p5en.48xlarge", "target"),
+        ("paths:\n  - pd-disaggregation\n", "paths:\n  - pd-disaggregations\n", "paths"),
+        (
+            "    nodes: 1\n    parallelism:\n      tensor: 4",
+            "    nodes: 2\n    parallelism:\n      tensor: 4",
+            "roles.decode.nodes",
+        ),
+        ("bytesPerTokenAndGpu: 18432", "bytesPerTokenAndGpu: 36864", "roles.decode.kvCache.tokensPerRank"),
+        ("      tokensPerRank: 3139702\n", "", "roles.decode.kvCache"),
+        (
+            "fullLengthRequestsPerRank: 98.1",
+            "fullLengthRequestsPerRank: 99.1",
+            "roles.decode.kvCache.fullLengthRequestsPerRank",
+        ),
+        ("nodes:\n  - instanceType: p5.48xlarge", "nodes:\n  - instanceType: p5e.48xlarge", "nodes[0].instanceType"),
+        ("      used: 32\n      of: 32", "      used: 32\n      of: 64", "nodes[0].efa.of"),
+    ],
+)
+def test_numbers_that_do_not_follow_from_each_other_are_caught(pd: Good, old: str, new: str, path: str) -> None:
+    file = Path(__file__).parents[2] / "rendered" / "pd-disaggregation" / "p5.48xlarge" / "allocation.yaml"
+    text = file.read_text().replace("name: pd-disaggregation", "name: pd", 1)
+    assert problems(pd, pd.files | {"allocation.yaml": text}) == []
+    assert old in text
+    assert problems(pd, pd.files | {"allocation.yaml": text.replace(old, new, 1)}) == [
+        ("VER069", "allocation.yaml", path)
+    ]
