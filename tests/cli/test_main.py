@@ -149,6 +149,15 @@ def test_sigterm_exits_143_without_a_traceback(llmdgen: Llmdgen, monkeypatch: py
     assert (answer.code, answer.err) == (status.TERMINATED, "llmdgen: terminated\n")
 
 
+def test_a_caller_keeps_the_signal_handlers_that_it_had(llmdgen: Llmdgen) -> None:
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        assert llmdgen("schema").code == 0
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 @pytest.mark.parametrize(
     ("arguments", "closed", "code"), [("schema", ">&-", 0), ("nothing", "2>&-", 64), ("validate x.yaml", ">&- 2>&-", 1)]
 )
