@@ -95,6 +95,8 @@ def _run(arguments: Sequence[str] | None) -> int:
         sys.stderr.flush()
     except click.UsageError as error:
         error.show()
+        for name in _dashed(sys.argv[1:] if arguments is None else arguments):
+            click.echo(f"The file is ./{name}: a name that begins with - needs the directory before it.", err=True)
         return status.USAGE
     except click.ClickException as error:
         error.show()
@@ -117,6 +119,11 @@ def _run(arguments: Sequence[str] | None) -> int:
         click.echo(f"llmdgen: error: {where}{error.strerror or error}", err=True)
         return status.ERROR
     return code if isinstance(code, int) else status.OK
+
+
+def _dashed(words: Sequence[str]) -> list[str]:
+    """The files whose names were taken for options."""
+    return [word for word in words if word.startswith("-") and os.path.isfile(word)]
 
 
 class Terminated(BaseException):
