@@ -50,11 +50,19 @@ def _content(name: str) -> bytes:
     if name == STANDARD_INPUT:
         with open(0, "rb", closefd=False) as file:
             return file.read(document.MOST_BYTES + 1)
-    if stat.S_ISFIFO(os.stat(name).st_mode) and not name.startswith(_OPEN_ALREADY):
+    if _is_named_pipe(name):
         says = "this is a named pipe, which may never have a writer"
         raise SpecError([_error("SPEC010", says, f"name a file, or {STANDARD_INPUT} for standard input", Place(name))])
     with open(name, "rb") as file:
         return file.read(document.MOST_BYTES + 1)
+
+
+def _is_named_pipe(name: str) -> bool:
+    """Whether reading would wait for somebody to write. What else is wrong with a file, opening it says."""
+    try:
+        return stat.S_ISFIFO(os.stat(name).st_mode) and not name.startswith(_OPEN_ALREADY)
+    except (OSError, ValueError):
+        return False
 
 
 def _inside(name: str) -> str:
