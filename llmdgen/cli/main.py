@@ -8,7 +8,8 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import click
@@ -81,7 +82,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     gc.disable()
     _open_closed_streams()
     _print_anything()
-    _end_in_order()
+    with _terminating_in_order():
+        return _run(arguments)
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     try:
         code: Any = cli.main(
             args=None if arguments is None else list(arguments), prog_name="llmdgen", standalone_mode=False
@@ -90,6 +95,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.flush()
     except click.UsageError as error:
         error.show()
+        for name in _dashed(sys.argv[1:] if arguments is None else arguments):
+            click.echo(f"The file is ./{name}: a name that begins with - needs the directory before it.", err=True)
         return status.USAGE
     except click.ClickException as error:
         error.show()
@@ -114,22 +121,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code if isinstance(code, int) else status.OK
 
 
+def _dashed(words: Sequence[str]) -> list[str]:
+    """The files whose names were taken for options."""
+    return [word for word in words if word.startswith("-") and os.path.isfile(word)]
+
+
 class Terminated(BaseException):
     """SIGTERM, as an exception, so that what is under way is cleaned up as after ctrl-C."""
 
 
-def _end_in_order() -> None:
+@contextmanager
+def _terminating_in_order() -> Iterator[None]:
     """Let SIGTERM unwind the stack. In a thread, and where a caller has a handler of its own, nothing is changed."""
     import signal
 
     def terminate(number: int, frame: object) -> None:
         raise Terminated
 
-    try:
-        if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+    is_ours = False
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        with suppress(ValueError):  # only the main thread may
             signal.signal(signal.SIGTERM, terminate)
-    except ValueError:
-        pass
+            is_ours = True
+    try:
+        yield
+    finally:
+        if is_ours:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _open_closed_streams() -> None:

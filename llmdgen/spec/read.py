@@ -26,7 +26,7 @@ def text_of(name: str) -> str:
     except FileNotFoundError:
         raise SpecError([_error("SPEC010", "there is no such file", _meant(name), start)]) from None
     except IsADirectoryError:
-        raise SpecError([_error("SPEC010", "this is a directory", "name the spec file in it", start)]) from None
+        raise SpecError([_error("SPEC010", "this is a directory", _inside(name), start)]) from None
     except PermissionError:
         raise SpecError([_error("SPEC010", "the file may not be read", "let it be read", start)]) from None
     except (OSError, ValueError) as error:
@@ -50,11 +50,31 @@ def _content(name: str) -> bytes:
     if name == STANDARD_INPUT:
         with open(0, "rb", closefd=False) as file:
             return file.read(document.MOST_BYTES + 1)
-    if stat.S_ISFIFO(os.stat(name).st_mode) and not name.startswith(_OPEN_ALREADY):
+    if _is_named_pipe(name):
         says = "this is a named pipe, which may never have a writer"
         raise SpecError([_error("SPEC010", says, f"name a file, or {STANDARD_INPUT} for standard input", Place(name))])
     with open(name, "rb") as file:
         return file.read(document.MOST_BYTES + 1)
+
+
+def _is_named_pipe(name: str) -> bool:
+    """Whether reading would wait for somebody to write. What else is wrong with a file, opening it says."""
+    try:
+        return stat.S_ISFIFO(os.stat(name).st_mode) and not name.startswith(_OPEN_ALREADY)
+    except (OSError, ValueError):
+        return False
+
+
+def _inside(name: str) -> str:
+    """What to name instead of a directory."""
+    try:
+        beside = os.listdir(name)
+    except OSError:
+        beside = []
+    for ending in _ENDINGS:
+        if any(each.endswith(ending) for each in beside):
+            return f"name the spec files in it: {os.path.join(name, f'*{ending}')}"
+    return "name a spec file"
 
 
 def _meant(name: str) -> str:

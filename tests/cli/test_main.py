@@ -111,6 +111,15 @@ def test_wrong_usage_exits_64_and_says_so_on_stderr(llmdgen: Llmdgen, arguments:
     assert "Error: " in answer.err
 
 
+def test_a_file_that_looks_like_an_option_is_told_how_to_be_named(llmdgen: Llmdgen, spec: Path) -> None:
+    spec.rename(spec.with_name("-chat.yaml"))
+    answer = llmdgen("validate", "-chat.yaml")
+    assert answer.code == 64
+    assert "No such option" in answer.err
+    assert "The file is ./-chat.yaml: a name that begins with - needs the directory before it." in answer.err
+    assert llmdgen("validate", "./-chat.yaml").code == 0
+
+
 def test_a_mistyped_command_is_answered_with_the_one_meant(llmdgen: Llmdgen) -> None:
     assert "Did you mean render?" in llmdgen("rendr").err
 
@@ -147,6 +156,15 @@ def test_sigterm_exits_143_without_a_traceback(llmdgen: Llmdgen, monkeypatch: py
     finally:
         signal.signal(signal.SIGTERM, before)
     assert (answer.code, answer.err) == (status.TERMINATED, "llmdgen: terminated\n")
+
+
+def test_a_caller_keeps_the_signal_handlers_that_it_had(llmdgen: Llmdgen) -> None:
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        assert llmdgen("schema").code == 0
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @pytest.mark.parametrize(

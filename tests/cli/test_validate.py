@@ -224,3 +224,9 @@ def test_findings_stand_file_by_file_as_the_files_were_given(llmdgen: Llmdgen, t
     files = [line.partition(":")[0] for line in lines]
     assert files == sorted(files, key=["z.yaml", "unreadable.yaml", "b.yaml"].index)
     assert len(set(files)) == 3
+
+
+def test_a_directory_is_answered_with_the_files_in_it(llmdgen: Llmdgen, spec: Path) -> None:
+    (spec.parent / "empty").mkdir()
+    assert "SPEC010: this is a directory (fix: name the spec files in it: ./*.yaml)" in llmdgen("validate", ".").err
+    assert "SPEC010: this is a directory (fix: name a spec file)" in llmdgen("validate", "empty").err

@@ -173,3 +173,8 @@ def test_values_of_any_shape_are_compared_and_not_stumbled_over(key: str, mangle
     files[MS] = f"{key}: {mangled}\n"
     found = difference(before, {KEY: Files(files, "edited")})
     assert not found.is_empty
+
+
+def test_a_model_that_the_values_no_longer_name_is_no_stumbling_block() -> None:
+    found = compared(PD, changed(PD, {"spec.values.ms.modelArtifacts": "openai/gpt-oss-120b"}))
+    assert not found.is_empty
