@@ -72,9 +72,7 @@ def _without_lock(root: str, command: str) -> Difference:
     """Without a lock nothing is known to be llmdgen's, and all that differs is in the way."""
     path = os.path.join(root, LOCK_NAME)
     says = "no such file, so that of the files beside it none is known to be llmdgen's"
-    mend = (
-        f"git restore {quote(path)} && {command}; where it has none: mv {quote(root)} {quote(root)}.old && {command}"
-    )
+    mend = f"git restore {quote(path)} && {command}; where it has none: mv {quote(root)} {quote(root)}.old && {command}"
     return Difference(Kind.MISSING, path, says, "", mend)
 
 
