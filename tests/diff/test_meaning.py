@@ -188,5 +188,15 @@ def test_the_only_target_of_a_deployment_among_others_is_compared_whatever_it_is
     assert "talk" not in text
 
 
+def test_a_target_whose_role_moves_is_the_same_target_though_it_is_called_otherwise() -> None:
+    both = changed(PD, {"spec.instanceTypes": ["p5.48xlarge", "p6-b200.48xlarge"]})
+    other = {"spec.prefill.instanceType": "p5en.48xlarge", "spec.decode.args.max-num-seqs": 64}
+    text = write(compared(both, changed(both, other)))
+    assert "  ~ prefill instance type: p5.48xlarge -> p5en.48xlarge" in text
+    assert "  ~ prefill instance type: p6-b200.48xlarge -> p5en.48xlarge" in text
+    assert text.count("+ decode --max-num-seqs: 64") == 1
+    assert "removed" not in text
+
+
 def test_a_size_written_in_another_unit_is_the_same_size() -> None:
     assert compared(changed(PD, {"spec.model.size": "250Gi"}), changed(PD, {"spec.model.size": "256000Mi"})).is_empty
