@@ -42,6 +42,12 @@ RESERVED = [{"key": "reserved", "operator": "Equal", "value": "inference", "effe
 SIXTEEN_RANKS = {"tensor": 1, "data": 32, "dataLocal": 8, "workers": 4, "expert": True}
 
 RANGES = {"service.beta.kubernetes.io/load-balancer-source-ranges": "198.51.100.0/24"}
+LISTENER = {
+    "name": "default",
+    "port": 8080,
+    "protocol": "HTTP",
+    "allowedRoutes": {"namespaces": {"from": "Same"}},
+}
 SILENT = [{"code": "MOD016", "reason": "known, and measured"}]
 WHAT = (
     "llm-d v0.5.1, pd-disaggregation, openai/gpt-oss-120b, prefill 4 x TP1, decode 1 x TP4, "
@@ -101,6 +107,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "more-replicas-of-other-size": (PD, {"spec.decode": {"replicas": 4, "parallelism": {"tensor": 2}}}),
     "load-balancer-for-some": (PD, {"spec.gateway.loadBalancer": {"scheme": "internet-facing", "annotations": RANGES}}),
     "access-log": (PD, {"spec.values.infra": {"gateway": {"gatewayParameters": {"accessLogging": True}}}}),
+    "gateway-port": (PD, {"spec.values.infra": {"gateway": {"listeners": [LISTENER]}}}),
     "failure-mode": (PD, {"spec.values.gaie": {"inferenceExtension": {"failureMode": "FailOpen"}}}),
     "annotation-of-the-workload": (PD, {"spec.values.ms": {"decode": {"annotations": {"a.b/c": "d"}}}}),
     "another-claim": (ON_A_CLAIM, {"spec.model.uri": "pvc://weights/gpt-oss-120b"}),
