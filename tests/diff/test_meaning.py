@@ -112,6 +112,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "annotation-of-the-workload": (PD, {"spec.values.ms": {"decode": {"annotations": {"a.b/c": "d"}}}}),
     "another-claim": (ON_A_CLAIM, {"spec.model.uri": "pvc://weights/gpt-oss-120b"}),
     "namespace-with-a-claim": (ON_A_CLAIM, {"metadata.namespace": "serving"}),
+    "another-claim-of-stored-blocks": (TIERED, {"spec.cache.storage.claim": "kv-cache-2"}),
     "tier-removed": (TIERED, {"spec.cache.storage": None}),
     "precise-routing": (TIERED, {"spec.path": "precise-prefix-cache", "spec.cache": None}),
     "hash-seed": (TIERED, {"spec.engine.env": {"PYTHONHASHSEED": "7"}}),
