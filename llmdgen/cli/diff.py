@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import sys
 
 import click
 
 from llmdgen.cli import options, status
-from llmdgen.cli.terminal import complain, report
+from llmdgen.cli.terminal import complain, has_colour, report
 from llmdgen.diff.fold import Side
 from llmdgen.diff.git import DEFAULT_PATH
 
@@ -46,7 +45,7 @@ def command(sides: tuple[str, ...], form: str) -> int:
     else:
         from llmdgen.diff.text import write as write_text
 
-        text = write_text(found, colour=sys.stdout.isatty())
+        text = write_text(found, colour=has_colour())
     click.echo(text, nl=False)
     return status.OK if found.is_empty else status.DIFFERS
 

@@ -14,6 +14,14 @@ def visible(text: str) -> str:
     return "\n".join(line if line.isprintable() else _escaped(line) for line in text.split("\n"))
 
 
+def has_colour() -> bool:
+    """Whether stdout is a terminal that wants colour (no-color.org)."""
+    import os
+    import sys
+
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+
+
 def say(text: str) -> None:
     """A line for a person, on stdout."""
     click.echo(visible(text))

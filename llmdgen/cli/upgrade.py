@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
 from typing import TYPE_CHECKING
 
 import click
 
 from llmdgen.cli import options, status, work
-from llmdgen.cli.terminal import count, report, say, visible
+from llmdgen.cli.terminal import count, has_colour, report, say, visible
 from llmdgen.diff.fold import Difference
 from llmdgen.findings import Located, Place, SpecError
 
@@ -128,7 +127,7 @@ def _unwritable(file: str, reason: str) -> Located:
 def _edits(upgraded: Upgraded, form: str) -> str:
     from llmdgen.upgrade.show import edits
 
-    colour = form == "text" and sys.stdout.isatty()
+    colour = form == "text" and has_colour()
     return edits(visible(upgraded.path), upgraded.old, upgraded.new, colour)
 
 
@@ -143,5 +142,5 @@ def _print(title: str, diff: str, difference: Difference | None, findings: tuple
     if difference is not None:
         from llmdgen.diff.text import write
 
-        click.echo(write(difference, colour=sys.stdout.isatty()))
+        click.echo(write(difference, colour=has_colour()))
     say(title)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from msgspec import Struct
 
@@ -65,7 +65,8 @@ def difference(old: Side, new: Side) -> Difference:
     """What changed from one side to the other. Raises DiffError where a file of a pair cannot be read.
 
     Targets belong together by deployment and name; where each side has one deployment, by name alone; where a
-    deployment, or a whole side, has one target before and after, whatever they are called.
+    deployment, or a whole side, has one target before and after, whatever they are called; else where one target before
+    and one after have the same hardware for decode, or for prefill.
     """
     pairs = _pairs(old, new)
     found: dict[TargetName, tuple[list[Line], list[Consequence]]] = {}
@@ -91,18 +92,29 @@ def difference(old: Side, new: Side) -> Difference:
 
 
 def _pairs(old: Side, new: Side) -> list[tuple[TargetName, TargetName]]:
-    if len(old) == 1 and len(new) == 1:
-        return [(next(iter(old)), next(iter(new)))]
-    names = {name for name, _ in old}, {name for name, _ in new}
-    if all(len(each) == 1 for each in names):
-        by_target = {target: (name, target) for name, target in old}
-        return sorted((by_target[target], (name, target)) for name, target in new if target in by_target)
-    pairs = {key: key for key in new if key in old}
-    for name in names[0] & names[1]:
-        (before, *others), (after, *more) = ([key for key in side if key[0] == name] for side in (old, new))
-        if not others and not more:
-            pairs[after] = before
-    return sorted((before, after) for after, before in pairs.items())
+    is_one = all(len({name for name, _ in side}) == 1 for side in (old, new))  # then it may have another name
+    pairs: dict[TargetName, TargetName] = {}
+
+    def pair(known_by: Callable[[TargetName], tuple[str, ...]]) -> None:
+        """Pair those that are left and that one of each side is known by the same."""
+        left = [key for key in old if key not in pairs], [key for key in new if key not in pairs.values()]
+        for before in left[0]:
+            alike = [[key for key in side if known_by(key) == known_by(before)] for side in left]
+            if [len(each) for each in alike] == [1, 1]:
+                pairs[before] = alike[1][0]
+
+    def owner(key: TargetName) -> str:
+        return "" if is_one else key[0]
+
+    pair(lambda key: (owner(key), key[1]))
+    for name in {owner(key) for key in old}:
+        sides = [[key for key in side if owner(key) == name] for side in (old, new)]
+        if [len(each) for each in sides] == [1, 1]:
+            pairs[sides[0][0]] = sides[1][0]
+    # A target is called <prefill type>_<decode type> where they differ; decode's hardware says more.
+    pair(lambda key: (owner(key), key[1].split("_")[-1]))
+    pair(lambda key: (owner(key), key[1].split("_")[0]))
+    return sorted(pairs.items(), key=lambda each: each[1])
 
 
 def _fold_roles(changed: Iterable[Change]) -> list[Line]:

@@ -11,6 +11,7 @@ from llmdgen.diff.step import Consequence
 from llmdgen.diff.text import printable
 
 ROWS = 12  # of a table that is shown open
+LONGEST = 60_000  # characters; GitHub takes 65,536 in a comment, and something stands around this
 _SIGNS = {"breaks": "🛑", "exposes": "🔓", "interrupts": "⚠️", "costs": "💰", "note": "📝"}
 _MARKUP = re.compile(r"([\\`*_\[\]<>|#~!&$@])")
 
@@ -23,8 +24,8 @@ def write(found: Difference) -> str:
     if found.sizes:
         parts.append(
             "\n".join(
-                f"- size of {_code(name)} on {', '.join(map(_code, targets))}: {_escaped(said)}"
-                for name, targets, said in words.sizes(found)
+                f"- size of {', '.join(map(_code, names))} on {', '.join(map(_code, targets))}: {_escaped(said)}"
+                for names, targets, said in words.sizes(found)
             )
         )
     if found.lone:
@@ -35,17 +36,36 @@ def write(found: Difference) -> str:
         ]
         removal = words.removal(found)
         parts.append("\n".join([*rows, *([] if removal is None else [_consequence(removal)])]))
-    for section in found.sections:
-        parts += _section(section)
-    return "\n\n".join(parts) + "\n"
+    for names, section in words.sections(found):
+        if shown(section) or section.consequences:
+            parts.append("\n\n".join(_section(names, section)))
+    return _bounded(parts)
 
 
-def _section(section: Section) -> list[str]:
+def _bounded(parts: list[str]) -> str:
+    """The parts that fit into a comment; what is left out at the end is said."""
+    kept, left = [], LONGEST
+    for part in parts:
+        left -= len(part) + 2
+        if left < 0:
+            break
+        kept.append(part)
+    if len(kept) < len(parts):
+        more = len(parts) - len(kept)
+        kept.append(f"**{more} more section{'s'[: more != 1]}** did not fit here: `llmdgen diff` has all.")
+    return "\n\n".join(kept) + "\n"
+
+
+def _names(names: tuple[str, ...]) -> str:
+    if len(names) > words.MOST_NAMES:
+        return _escaped(words.listed(names))
+    return ", ".join(map(_code, names))
+
+
+def _section(names: tuple[str, ...], section: Section) -> list[str]:
     lines = shown(section)
-    if not lines and not section.consequences:
-        return []
     targets = ", ".join(map(_code, section.targets))
-    parts = [f"#### {_code(section.name)} on {targets}"]
+    parts = [f"#### {_names(names)} on {targets}"]
     if section.consequences:
         parts.append("\n".join(map(_consequence, section.consequences)))
     if not lines:

@@ -13,7 +13,8 @@ from llmdgen.diff.yaml import load
 
 # A directory with these is a target.
 MARKS = ("helmfile.yaml", "values/ms.yaml")
-READ = (*MARKS, "values/gaie.yaml", "values/infra.yaml", "allocation.yaml")
+ALLOCATION = "allocation.yaml"
+READ = (*MARKS, "values/gaie.yaml", "values/infra.yaml", ALLOCATION)
 _ARGUMENTS = "vllm/"
 
 
@@ -33,7 +34,7 @@ class Files(dict[str, str]):
 def state(name: str, target: str, files: Files) -> State:
     """The state of a target. Raises DiffError where a file cannot be read."""
     trees = {path: load(files.get(path, ""), f"{files.place}/{path}") for path in READ}
-    allocation = trees["allocation.yaml"]
+    allocation = trees[ALLOCATION]
     release = str(allocation.get("release", ""))
     facts: Facts = {}
     try:

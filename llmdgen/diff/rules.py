@@ -83,6 +83,7 @@ RULES: tuple[Rule, ...] = (
     rules_entry.reachable_from_the_internet,
     rules_entry.gateway_provider,
     rules_entry.load_balancer,
+    rules_entry.listeners,
     rules_pods.kind_of_workload,
     rules_pods.roles_come_and_go,
     rules_pods.pods_restart,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from llmdgen.diff.state import State
@@ -15,6 +16,9 @@ from llmdgen.diff.step import (
     number,
 )
 from llmdgen.diff.surroundings import FAILURE_MODE
+from llmdgen.rendering.gateway_objects import GATEWAY_PORT
+
+_LISTENER_PORT = re.compile(r"listeners\[0\]\.port$")
 
 
 def scheduler_restarts(step: Step) -> Iterator[Consequence]:
@@ -93,6 +97,17 @@ def gateway_provider(step: Step) -> Iterator[Consequence]:
     is_istio = step.new.text("gateway", "provider", "class") == "istio"
     if rolls or (is_istio and step.changed("gateway", ("annotation",))):
         yield Consequence("interrupts", "the Gateway's proxy is rolled: long streams through the old pod are cut")
+
+
+def listeners(step: Step) -> Iterator[Consequence]:
+    """The Gateway's port is part of every client's URL; without listeners of its own the chart makes one on port 80."""
+    if step.is_new:
+        return
+    for each in step.changed("gateway", ("value",)):
+        if _LISTENER_PORT.search(each.key.name) and each.new is not None and (each.old or GATEWAY_PORT) != each.new:
+            yield Consequence(
+                "breaks", f"clients must use port {each.new} of the Gateway, no longer {each.old or GATEWAY_PORT}"
+            )
 
 
 def load_balancer(step: Step) -> Iterator[Consequence]:

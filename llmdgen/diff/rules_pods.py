@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from llmdgen.diff.state import ROLES, State
-from llmdgen.diff.step import INSTANCE_LABEL, SHARED_CACHE, SURGE, Consequence, Step, number
+from llmdgen.diff.step import CLAIM, INSTANCE_LABEL, SHARED_CACHE, SURGE, Consequence, Step, number
 
 
 def kind_of_workload(step: Step) -> Iterator[Consequence]:
@@ -153,7 +153,7 @@ def _claims(state: State) -> dict[str, str]:
     scheme, _, rest = state.text("model", "model", "uri").partition("://")
     found = {rest.partition("/")[0]: "with the weights, readable by every pod at once"} if "pvc" in scheme else {}
     for key, value in state.facts.items():
-        if key.topic == "volume" and key.name.endswith("persistentVolumeClaim.claimName"):
+        if key.topic == "volume" and key.name.endswith(CLAIM):
             found.setdefault(str(value), "writable by every pod at once")
     return dict(sorted(found.items()))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from llmdgen.diff.state import ROLES, State
-from llmdgen.diff.step import CACHE_KEYS, POD_TOPICS, SHARED_CACHE, Consequence, Step
+from llmdgen.diff.step import CACHE_KEYS, CLAIM, POD_TOPICS, SHARED_CACHE, Consequence, Step
 
 
 def served_name(step: Step) -> Iterator[Consequence]:
@@ -71,6 +71,7 @@ def stored_blocks(step: Step) -> Iterator[Consequence]:
         # vLLM tells LMCache the model as it was given to it: the name, or the path on a claim.
         model = [each.key.name for each in step.changed("model", ("model",)) if each.key.name in ("name", "uri")]
         names += [f"model {model[0]}"] if model else []
+        names += ["claim"] if any(each.key.name.endswith(CLAIM) for each in step.changed(role, ("volume",))) else []
         if names:
             what = ", ".join(name.removeprefix("env ") for name in names)
             yield Consequence("costs", f"blocks on shared storage are not found again ({what} changed)", (role,))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from llmdgen.diff.fold import Side
 from llmdgen.diff.limits import ALL_BYTES, FILE_BYTES, FILES
 from llmdgen.diff.problem import DiffError
-from llmdgen.diff.reading import MARKS, Files, is_read
+from llmdgen.diff.reading import ALLOCATION, MARKS, READ, Files, is_read
 from llmdgen.findings import SpecError
 
 if TYPE_CHECKING:
@@ -74,8 +74,12 @@ def targets_of(files: dict[str, str], outer: tuple[str, str], place: str) -> Sid
     """The targets among files by path; the last two directories name one, `outer` those above the paths' root."""
     side: Side = {}
     for root in sorted(path[: -len(MARKS[0])] for path in files if path.endswith(MARKS[0])):
-        if (root and not root.endswith("/")) or f"{root}{MARKS[1]}" not in files:
+        if (root and not root.endswith("/")) or not any(f"{root}{path}" in files for path in (MARKS[1], ALLOCATION)):
             continue
+        missing = [path for path in READ if f"{root}{path}" not in files]
+        if missing:
+            says = f"{missing[0]} is missing beside {MARKS[0]}"
+            raise DiffError(_joined(place, root), says, "restore the file, or render it again")
         parts = (*outer, *root.split("/")[:-1])
         key = (parts[-2], parts[-1])
         if key in side:

@@ -42,6 +42,7 @@ CACHE_KEYS = frozenset(
     ("env PYTHONHASHSEED", "env LMCACHE_CHUNK_SIZE", "--kv-cache-dtype", "--dtype", "tensor parallelism")
 )
 SHARED_CACHE = tier_name("storage")  # the other tiers are each pod's own, and go with it
+CLAIM = "persistentVolumeClaim.claimName"  # the end of the name of a volume's fact
 SURGE = 0.25  # of a Deployment's replicas: Kubernetes' default for pods above and below the number asked for
 INSTANCE_LABEL = "node selector node.kubernetes.io/instance-type"
 ACCESS_LOG = "proxy accessLogging"

@@ -16,7 +16,9 @@ def write(found: Difference, colour: bool = False) -> str:
     """The text, ending with a line break; `colour` writes ANSI sequences. Characters that do not print are escaped."""
     if found.is_empty:
         return f"{words.nothing(found)}\n"
-    sizes = [f"size of {name} on {', '.join(targets)}: {text}" for name, targets, text in words.sizes(found)]
+    sizes = [
+        f"size of {', '.join(names)} on {', '.join(targets)}: {text}" for names, targets, text in words.sizes(found)
+    ]
     blocks = ["\n".join(map(printable, sizes))] if sizes else []
     if found.lone:
         lines = []
@@ -27,9 +29,9 @@ def write(found: Difference, colour: bool = False) -> str:
         if (removal := words.removal(found)) is not None:
             lines.append(_consequence(removal, colour))
         blocks.append("\n".join(lines))
-    for section in found.sections:
+    for names, section in words.sections(found):
         if shown(section) or section.consequences:
-            blocks.append("\n".join(_section(section, colour)))
+            blocks.append("\n".join(_section(names, section, colour)))
     return "\n\n".join(blocks) + "\n"
 
 
@@ -38,8 +40,9 @@ def printable(text: str) -> str:
     return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
 
 
-def _section(section: Section, colour: bool) -> list[str]:
-    lines = [_tinted(f"{printable(words.heading(section))}:", _BOLD, colour)]
+def _section(names: tuple[str, ...], section: Section, colour: bool) -> list[str]:
+    heading = f"{words.listed(names)} on {', '.join(section.targets)}"
+    lines = [_tinted(f"{printable(heading)}:", _BOLD, colour)]
     lines += [_change(line, colour) for line in shown(section)]
     return [*lines, *(_consequence(each, colour) for each in section.consequences)]
 

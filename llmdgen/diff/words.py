@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
+from msgspec import structs
+
 from llmdgen.diff.fold import Difference, Line, Lone, Section
 from llmdgen.diff.rules import Consequence
 from llmdgen.diff.size import said
@@ -9,6 +13,7 @@ from llmdgen.diff.state import Value
 from llmdgen.diff.yaml import compact
 
 LONGEST = 120  # characters of a value; start scripts and JSON can be pages
+MOST_NAMES = 8  # of deployments in a heading
 LONGEST_GROUP = 400  # of a thing that is new or gone
 
 
@@ -62,20 +67,58 @@ def consequence(given: Consequence) -> str:
     return given.says.replace("{roles}", " and ".join(given.roles))
 
 
-def sizes(found: Difference) -> list[tuple[str, tuple[str, ...], str]]:
-    """A deployment, its targets and `nodes 1 -> 2, GPUs 8 -> 12, ...`; of several targets that stay as they are, that
+def sizes(found: Difference) -> list[tuple[tuple[str, ...], tuple[str, ...], str]]:
+    """Deployments, their targets and `nodes 1 -> 2, GPUs 8 -> 12, ...`; of several targets that stay as they are, that
     they do."""
     said_of: dict[tuple[str, str], list[str]] = {}
     same = [each for each in found.sizes if each.before == each.after]
     for each in found.sizes:
         several = each in same and len([other for other in same if other.name == each.name]) > 1
         said_of.setdefault((each.name, "as before" if several else said(each)), []).extend(each.targets)
-    return [(name, tuple(sorted(targets)), text) for (name, text), targets in said_of.items()]
+    alike: dict[tuple[tuple[str, ...], str], list[str]] = {}
+    for (name, text), targets in said_of.items():
+        alike.setdefault((tuple(sorted(targets)), text), []).append(name)
+    return [(tuple(names), targets, text) for (targets, text), names in alike.items()]
 
 
-def heading(section: Section) -> str:
-    """`chat on p5.48xlarge, p5en.48xlarge`."""
-    return f"{section.name} on {', '.join(section.targets)}"
+def sections(found: Difference) -> list[tuple[tuple[str, ...], Section]]:
+    """Sections, each with the deployments that it holds for: one base changes many alike. Where it holds for several,
+    `<name>` stands for the name of each."""
+    alike: dict[str, tuple[list[str], Section, Section]] = {}
+    for section in found.sections:
+        general = _general(section)
+        names, _, _ = alike.setdefault(repr(general), ([], section, general))
+        names.append(section.name)
+    return [
+        ((names[0],), section) if len(names) == 1 else (tuple(names), general)
+        for names, section, general in alike.values()
+    ]
+
+
+def _general(section: Section) -> Section:
+    name = re.compile(rf"(?<![A-Za-z0-9.]){re.escape(section.name)}(?![A-Za-z0-9.])")
+
+    def without(value: Value) -> Value:
+        if isinstance(value, tuple):
+            return tuple(name.sub("<name>", each) if isinstance(each, str) else each for each in value)
+        return name.sub("<name>", value) if isinstance(value, str) else value
+
+    return structs.replace(
+        section,
+        name="<name>",
+        lines=tuple(
+            structs.replace(line, old=without(line.old), new=without(line.new), name=name.sub("<name>", line.name))
+            for line in section.lines
+        ),
+        consequences=tuple(structs.replace(each, says=name.sub("<name>", each.says)) for each in section.consequences),
+    )
+
+
+def listed(names: tuple[str, ...]) -> str:
+    """`chat, talk`; of many the first, and how many they are."""
+    if len(names) <= MOST_NAMES:
+        return ", ".join(names)
+    return f"{', '.join(names[: MOST_NAMES - 2])} and {len(names) - MOST_NAMES + 2} more"
 
 
 def lone(each: Lone) -> str:

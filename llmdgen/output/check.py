@@ -14,6 +14,7 @@ from llmdgen.output.tree import Rendered, merged, read_file, read_lock, wanted
 MOST_LINES = 100  # of the diff of a file
 MOST_LINES_OF_ONE = 20  # where only one side has it
 LONGEST_LINE = 300
+MANIFESTS = "manifests"  # the directory of a target that only --manifests gives
 
 
 class Kind(StrEnum):
@@ -48,13 +49,15 @@ def compare(out: str, name: str, rendered: dict[str, Rendered], command: str, wh
     old = read_lock(root)
     new = merged(old, rendered, whole)
     owned, files = old.owned(), wanted(rendered)
+    has_manifests = any(map(_is_manifest, files))
     differences = []
     for path in sorted(files.keys() | (owned.keys() - new.owned().keys())):
         there = read_file(out, name, path)
         shown = os.path.join(root, path)
         if path not in files:
             if there is not None:
-                differences.append(_orphaned(shown, there, digest(there) == owned[path], command))
+                orphan = _orphaned(shown, there, digest(there) == owned[path], command)
+                differences.append(_manifest(orphan, command) if _is_manifest(path) and not has_manifests else orphan)
         elif there is None:
             says = "no such file" if path in owned else "never rendered"
             differences.append(Difference(Kind.MISSING, shown, says, _diff(shown, None, files[path]), command))
@@ -74,6 +77,15 @@ def _without_lock(root: str, command: str) -> Difference:
     says = "no such file, so that of the files beside it none is known to be llmdgen's"
     mend = f"git restore {quote(path)} && {command}; where it has none: mv {quote(root)} {quote(root)}.old && {command}"
     return Difference(Kind.MISSING, path, says, "", mend)
+
+
+def _is_manifest(path: str) -> bool:
+    return path.split("/")[1] == MANIFESTS
+
+
+def _manifest(found: Difference, command: str) -> Difference:
+    says = "it was rendered with --manifests, and this call is without"
+    return structs.replace(found, says=says, mend=f"add --manifests to this call, or remove it: {command}")
 
 
 def _unknown(found: Difference, mend: str) -> Difference:

@@ -21,7 +21,7 @@ from llmdgen.spec.names import LONGEST_NAME
 from llmdgen.spec.places import locate
 from llmdgen.spec.read import documents, text_of, without_secrets
 from llmdgen.spec.structure import foreign
-from llmdgen.spec.words import described, dotted, quoted
+from llmdgen.spec.words import MAY_BE_A_BASE, described, dotted, quoted
 
 MOST_BASES = 8
 KEY = "extends"
@@ -133,7 +133,8 @@ def _nameless(layers: list[Parsed]) -> Located:
     stem = os.path.splitext(os.path.basename(layers[0].path))[0]
     proposal = re.sub(r"[^a-z0-9]+", "-", f"{base}-{stem}".lower())[:LONGEST_NAME].strip("-")
     says = "metadata.name is missing" + (f", and {quoted(base)} is the name of its base" if base else "")
-    return _located("SPEC026", says, f"add metadata: {{name: {proposal or 'gpt-oss-production'}}}", layers[0], NAME)
+    fix = f"add metadata: {{name: {proposal or 'gpt-oss-production'}}}{MAY_BE_A_BASE}"
+    return _located("SPEC026", says, fix, layers[0], NAME)
 
 
 def _name(layer: Parsed) -> Any:

@@ -13,8 +13,7 @@ from llmdgen.spec.model import Document, Spec
 from llmdgen.spec.places import locate
 from llmdgen.spec.read import documents, text_of
 from llmdgen.spec.structure import build, foreign
-
-_MAY_BE_A_BASE = "; a base is not loaded itself, but the specs that extend it"
+from llmdgen.spec.words import MAY_BE_A_BASE
 
 
 def load(path: str | os.PathLike[str]) -> Spec:
@@ -92,7 +91,7 @@ def _hinted(finding: Finding) -> Finding:
     """A file that says what it is and has no name may well be a base."""
     if finding.code != "SPEC006" or not finding.says.startswith("metadata"):
         return finding
-    return structs.replace(finding, fix=finding.fix + _MAY_BE_A_BASE)
+    return structs.replace(finding, fix=finding.fix + MAY_BE_A_BASE)
 
 
 def _second_of_a_name(parsed: Parsed, first: dict[str, int]) -> list[Located]:

@@ -7,6 +7,7 @@ from typing import Any
 from llmdgen.spec.secrets import mask
 
 LONGEST = 60
+MAY_BE_A_BASE = "; a base is not loaded itself, but the specs that extend it"
 
 
 def quoted(text: str, bare: bool = False) -> str:

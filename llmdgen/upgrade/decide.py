@@ -39,7 +39,7 @@ def take_step(editor: Editor, release: str, step: Moves, locate: Locate) -> Iter
         try:
             _settle(editor, case, release)
         except CannotEdit as error:
-            fix = f"change it by hand: {_in_words(case)}"
+            fix = f"change it by hand: {in_words(case)}"
             yield said(BY_HAND, place, case.route, f"{case.name} cannot be changed here: {error}", fix, True)
         except _ByHand as error:
             yield said(BY_HAND, place, case.route, error.says, error.fix, True)
@@ -149,8 +149,11 @@ def _refuse_overridden(editor: Editor, case: Case, wanted: dict[Route, Any]) -> 
             raise _ByHand(says, f"write one {flag} for each role, and remove {case.name}")
 
 
-def _in_words(case: Case) -> str:
+def in_words(case: Case) -> str:
+    """What to do about a setting, as one would tell a person."""
     move = case.move
+    if not move.is_safe:
+        return move.fix
     if move.remove:
         return "remove it"
     if not move.to:

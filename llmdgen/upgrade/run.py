@@ -12,9 +12,10 @@ from llmdgen.findings import Located, Place, Route
 from llmdgen.spec.load import parse
 from llmdgen.spec.model import Spec
 from llmdgen.upgrade.cases import cases
-from llmdgen.upgrade.decide import set_release, take_step
+from llmdgen.upgrade.decide import in_words, set_release, take_step
 from llmdgen.upgrade.edits import Editor
 from llmdgen.upgrade.moves import moves, steps
+from llmdgen.upgrade.pins import pinned_images
 from llmdgen.upgrade.rules import IN_A_BASE, NO_WAY, said
 
 _BYTE_ORDER_MARK = "\ufeff"
@@ -81,7 +82,10 @@ def _document(editor: Editor, spec: Spec, release: str) -> Iterator[Located]:
     if spec.locate(_RELEASE).path != spec.path and not editor.has(_RELEASE) and _RELEASE in spec.places:
         place = spec.locate(_RELEASE)
         says = f"spec.release is set in {place.path}, which {spec.path} extends"
-        fix = f"set release: {release} there and upgrade what extends it, or give this spec a release of its own"
+        fix = (
+            f"give this spec a release of its own, release: {current}, and upgrade again; or set release: {release} "
+            "there and let llmdgen validate say what each spec that extends it needs"
+        )
         yield said(IN_A_BASE, place, _RELEASE, says, fix)
         return
     since = current
@@ -92,9 +96,11 @@ def _document(editor: Editor, spec: Spec, release: str) -> Iterator[Located]:
             place = spec.locate(case.route, True)
             if place.path != spec.path:
                 says = f"{case.name} changes with {each}, and stands in {place.path}, which {spec.path} extends"
-                yield said(IN_A_BASE, place, case.route, says, "change it there, or set it in this spec", True)
+                fix = f"in {place.path}: {in_words(case)}; or set it in this spec"
+                yield said(IN_A_BASE, place, case.route, says, fix, True)
         yield from take_step(editor, each, step, spec.locate)
         since = each
+    yield from pinned_images(spec, release)
     yield from set_release(editor, release, spec.locate)
 
 

@@ -15,7 +15,7 @@ from llmdgen.diff.fold import Difference, Line, Section, difference
 from llmdgen.diff.rules import Consequence
 from llmdgen.resources import SCHEMAS
 
-from .conftest import PD, changed, compared
+from .conftest import PD, changed, compared, side
 
 HERE = Path(__file__).parent
 TWO = changed(PD, {"spec.instanceTypes": ["p5.48xlarge", "p5en.48xlarge"]})
@@ -68,6 +68,30 @@ def test_no_difference_is_one_line() -> None:
 def test_colour_is_only_written_where_it_is_asked_for(found: Difference) -> None:
     assert "\x1b" not in text.write(found)
     assert "\x1b[31m" in text.write(found, colour=True)
+
+
+def test_deployments_that_change_alike_stand_together_under_their_names() -> None:
+    old, new = ({}, {})
+    for name in ("chat", "talk", *(f"d{number}" for number in range(8))):
+        own = changed(PD, {"metadata.name": name})
+        old |= side(own)
+        new |= side(changed(own, {"spec.scheduler": {"weights": {"queue-scorer": 3}}}))
+    found = difference(old, new)
+    for written in (text.write(found), markdown.write(found)):
+        assert written.count("weight of queue-scorer") == 1
+        assert "kubectl -n llm-d-<name> rollout restart deployment/gaie-<name>-epp" in written
+        assert "chat, d0, d1, d2, d3, d4 and 4 more on" in written.replace("`", "")
+        assert "size of chat, d0, d1, d2, d3, d4, d5, d6, d7, talk on" in written.replace("`", "")
+    assert len(json.loads(json_format.write(found))["sections"]) == 10
+
+
+def test_a_comment_is_no_longer_than_github_takes() -> None:
+    lines = tuple(Line(("decode",), "env", f"env A{number}", "x" * 90, "y" * 90) for number in range(300))
+    sections = tuple(Section(f"d{number}", ("p5",), lines[number:], ()) for number in range(10))
+    written = markdown.write(Difference((), sections, 10))
+    assert len(written) < 65_000
+    assert written.endswith("more sections** did not fit here: `llmdgen diff` has all.\n")
+    assert written.count("<details>") == written.count("</details>")
 
 
 HOSTILE = "x | y ``` <img src=x onerror=alert(1)> @everyone [a](javascript:b) \x1b[2J\n# heading"

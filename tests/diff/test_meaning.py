@@ -42,6 +42,12 @@ RESERVED = [{"key": "reserved", "operator": "Equal", "value": "inference", "effe
 SIXTEEN_RANKS = {"tensor": 1, "data": 32, "dataLocal": 8, "workers": 4, "expert": True}
 
 RANGES = {"service.beta.kubernetes.io/load-balancer-source-ranges": "198.51.100.0/24"}
+LISTENER = {
+    "name": "default",
+    "port": 8080,
+    "protocol": "HTTP",
+    "allowedRoutes": {"namespaces": {"from": "Same"}},
+}
 SILENT = [{"code": "MOD016", "reason": "known, and measured"}]
 WHAT = (
     "llm-d v0.5.1, pd-disaggregation, openai/gpt-oss-120b, prefill 4 x TP1, decode 1 x TP4, "
@@ -101,10 +107,12 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "more-replicas-of-other-size": (PD, {"spec.decode": {"replicas": 4, "parallelism": {"tensor": 2}}}),
     "load-balancer-for-some": (PD, {"spec.gateway.loadBalancer": {"scheme": "internet-facing", "annotations": RANGES}}),
     "access-log": (PD, {"spec.values.infra": {"gateway": {"gatewayParameters": {"accessLogging": True}}}}),
+    "gateway-port": (PD, {"spec.values.infra": {"gateway": {"listeners": [LISTENER]}}}),
     "failure-mode": (PD, {"spec.values.gaie": {"inferenceExtension": {"failureMode": "FailOpen"}}}),
     "annotation-of-the-workload": (PD, {"spec.values.ms": {"decode": {"annotations": {"a.b/c": "d"}}}}),
     "another-claim": (ON_A_CLAIM, {"spec.model.uri": "pvc://weights/gpt-oss-120b"}),
     "namespace-with-a-claim": (ON_A_CLAIM, {"metadata.namespace": "serving"}),
+    "another-claim-of-stored-blocks": (TIERED, {"spec.cache.storage.claim": "kv-cache-2"}),
     "tier-removed": (TIERED, {"spec.cache.storage": None}),
     "precise-routing": (TIERED, {"spec.path": "precise-prefix-cache", "spec.cache": None}),
     "hash-seed": (TIERED, {"spec.engine.env": {"PYTHONHASHSEED": "7"}}),
@@ -186,6 +194,16 @@ def test_the_only_target_of_a_deployment_among_others_is_compared_whatever_it_is
     assert "  ~ prefill, decode instance type: p5.48xlarge -> p5en.48xlarge" in text
     assert "removed" not in text
     assert "talk" not in text
+
+
+def test_a_target_whose_role_moves_is_the_same_target_though_it_is_called_otherwise() -> None:
+    both = changed(PD, {"spec.instanceTypes": ["p5.48xlarge", "p6-b200.48xlarge"]})
+    other = {"spec.prefill.instanceType": "p5en.48xlarge", "spec.decode.args.max-num-seqs": 64}
+    text = write(compared(both, changed(both, other)))
+    assert "  ~ prefill instance type: p5.48xlarge -> p5en.48xlarge" in text
+    assert "  ~ prefill instance type: p6-b200.48xlarge -> p5en.48xlarge" in text
+    assert text.count("+ decode --max-num-seqs: 64") == 1
+    assert "removed" not in text
 
 
 def test_a_size_written_in_another_unit_is_the_same_size() -> None:

@@ -283,6 +283,29 @@ def test_yaml_that_is_broken_is_named_with_line_and_column(llmdgen: Llmdgen) -> 
     assert err.startswith("b/chat/p5.48xlarge/values/ms.yaml:3:1: error: this is not YAML: ")
 
 
+@pytest.mark.parametrize("file", ["values/ms.yaml", "values/gaie.yaml", "allocation.yaml"])
+def test_a_target_without_one_of_its_files_is_an_error_and_not_a_target_that_is_gone(
+    llmdgen: Llmdgen, file: str
+) -> None:
+    write_tree(Path("a"), PD)
+    write_tree(Path("b"), PD)
+    Path("b/chat/p5.48xlarge", file).unlink()
+    code, out, err = llmdgen("diff", "a", "b")
+    assert (code, out) == (1, "")
+    says = f"{file} is missing beside helmfile.yaml"
+    assert err == f"b/chat/p5.48xlarge: error: {says} (fix: restore the file, or render it again)\n"
+
+
+def test_colour_is_left_out_where_the_environment_says_so(llmdgen: Llmdgen, monkeypatch: pytest.MonkeyPatch) -> None:
+    from llmdgen.cli import terminal
+
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    assert terminal.has_colour()
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert not terminal.has_colour()
+
+
 def test_a_directory_that_is_not_rendered_is_an_error_with_a_fix(llmdgen: Llmdgen) -> None:
     Path("empty").mkdir()
     code, _, err = llmdgen("diff", "empty", "empty")

@@ -153,3 +153,13 @@ def test_a_diff_is_no_longer_than_somebody_reads(out: Path) -> None:
     assert changed.diff.endswith("\n... 404 more lines\n")
     assert new.diff.count("\n") == 21
     assert max(map(len, changed.diff.splitlines())) == 303
+
+
+def test_manifests_are_missed_by_a_call_without_them(out: Path) -> None:
+    files = {"a.yaml": "a: 1\n", "b.yaml": "b: 1\n"}
+    commit(prepare(str(out), "chat", {"p5": rendered({**files, "manifests/1-pod.yaml": "kind: Pod\n"})}))
+    found = only(out, rendered(files))
+    assert (found.kind, found.says) == (Kind.ORPHANED, "it was rendered with --manifests, and this call is without")
+    assert found.mend == f"add --manifests to this call, or remove it: {COMMAND}"
+    orphan, new = differences(out, rendered({**files, "manifests/2-pod.yaml": "kind: Pod\n"}))
+    assert (orphan.mend, new.kind) == (COMMAND, Kind.MISSING)

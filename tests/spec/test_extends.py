@@ -130,7 +130,7 @@ def test_a_name_is_asked_of_the_spec_and_not_of_its_base(write: Write) -> None:
     (told,) = refusal("nameless.yaml")
     assert told == (
         "nameless.yaml:1:1: error SPEC026: metadata.name is missing, and 'base' is the name of its base"
-        " (fix: add metadata: {name: base-nameless})"
+        " (fix: add metadata: {name: base-nameless}; a base is not loaded itself, but the specs that extend it)"
     )
     for name in ("metadata: {}", "metadata: null", "metadata: {name: null}", "metadata: {namespace: other}"):
         write(nameless=OVER.replace("metadata: {name: production}", name))
