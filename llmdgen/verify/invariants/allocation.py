@@ -157,7 +157,9 @@ def _rows(stated: dict[str, Any], roles: dict[str, Any]) -> Iterator[Found]:
         pods, each = _whole(at(role, "replicas")) * _whole(at(role, "podsPerReplica")), _whole(at(role, "podsPerNode"))
         if "nodes" in mapping(role) or stated.get("total"):
             wanted = -(-pods // each) if each else 0
-            if each and at(role, "nodes") != wanted:
+            if not each:
+                yield _wrong("roles", name, "podsPerNode", says=f"it says {at(role, 'podsPerNode')}")
+            elif at(role, "nodes") != wanted:
                 says = f"it says {at(role, 'nodes')}, {pods} pods at {each} a node take {wanted}"
                 yield _wrong("roles", name, "nodes", says=says)
         yield from _cache(name, mapping(at(role, "kvCache")))
