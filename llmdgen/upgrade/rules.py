@@ -24,11 +24,10 @@ CHANGES = declare(
     "note",
     "the new release behaves differently here",
     """
-    A default that changes with the release, a setting that it sets aside, or an image of the release before that the
-    values pin. The spec is right as it is; its author may have relied on how it was.
+    A default that changes with the release, or a setting that it sets aside. The spec is right as it is; its author may
+    have relied on how it was.
 
-    Noted:  kv_load_failure_policy, which vLLM 0.17.1 sets to fail where 0.15.1 recomputed; values.ms
-            {routing: {proxy: {image: ...}}} with the sidecar of the release before
+    Noted:  kv_load_failure_policy, which vLLM 0.17.1 sets to fail where 0.15.1 recomputed
     """,
 )
 

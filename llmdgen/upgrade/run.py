@@ -15,7 +15,6 @@ from llmdgen.upgrade.cases import cases
 from llmdgen.upgrade.decide import in_words, set_release, take_step
 from llmdgen.upgrade.edits import Editor
 from llmdgen.upgrade.moves import moves, steps
-from llmdgen.upgrade.pins import pinned_images
 from llmdgen.upgrade.rules import IN_A_BASE, NO_WAY, said
 
 _BYTE_ORDER_MARK = "\ufeff"
@@ -100,7 +99,6 @@ def _document(editor: Editor, spec: Spec, release: str) -> Iterator[Located]:
                 yield said(IN_A_BASE, place, case.route, says, fix, True)
         yield from take_step(editor, each, step, spec.locate)
         since = each
-    yield from pinned_images(spec, release)
     yield from set_release(editor, release, spec.locate)
 
 

@@ -92,5 +92,5 @@ def test_the_guides_own_faults_are_found(tmp_path: Path, real_charts: Path, helm
     ]
     (tmp_path / "helmfile.yaml").write_text(dump({"releases": releases}))
     found = {each.code for each in verify(tmp_path, real_charts, None, helm_tools) if each.is_error}
-    # No route, the CUDA image, no instance type, rdma/ib, no EFA, no repositories, charts without a version.
-    assert found == {"VER009", "VER043", "VER051", "VER057", "VER067", "VER068", "VER071", "VER098"}
+    # No allocation.yaml, route, instance type, EFA or repositories, the CUDA image, rdma/ib, charts without a version.
+    assert found == {"VER009", "VER043", "VER051", "VER057", "VER067", "VER068", "VER071", "VER098", "VER100"}
