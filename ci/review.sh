@@ -47,9 +47,8 @@ strict=()
 
 echo "::group::llmdgen validate"
 validated=0
-"$llmdgen" validate ${strict[@]+"${strict[@]}"} --format github -- "${specs[@]}" || validated=$?
-"$llmdgen" validate --format sarif -- "${specs[@]}" >"$reports/llmdgen.sarif" || true
-"$llmdgen" validate -- "${specs[@]}" >/dev/null 2>"$reports/findings.txt" || true
+"$llmdgen" validate ${strict[@]+"${strict[@]}"} --format github --report "sarif=$reports/llmdgen.sarif" \
+  --report "text=$reports/findings.txt" -- "${specs[@]}" || validated=$?
 echo "::endgroup::"
 
 echo "::group::llmdgen render --check"

@@ -8,6 +8,17 @@ from llmdgen.cli import making, options, status, work
 from llmdgen.cli.terminal import complain, count, report, say
 from llmdgen.findings import Located, Severity
 from llmdgen.planning.model import Plan
+from llmdgen.report.formats import FORMATS
+
+
+def _reports(context: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> list[tuple[str, str]]:
+    """Each FORMAT=FILE as two."""
+    found = [(form, file) for form, _, file in (each.partition("=") for each in given)]
+    for each, (form, file) in zip(given, found, strict=True):
+        if form not in FORMATS or not file:
+            says = f"{each!r} is not FORMAT=FILE, such as sarif=findings.sarif; the formats are {', '.join(FORMATS)}"
+            raise click.BadParameter(says, context, parameter)
+    return found
 
 
 @click.command(epilog="Exit codes: 0 no error, and with --strict no warning; 1 else; 64 wrong usage.")
@@ -16,14 +27,29 @@ from llmdgen.planning.model import Plan
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["text", "json", "github", "gitlab", "sarif"]),
+    type=click.Choice(FORMATS),
     default="text",
     show_default=True,
     help="text goes to stderr, one finding a line; the others to stdout.",
 )
+@click.option(
+    "--report",
+    "reports",
+    metavar="FORMAT=FILE",
+    multiple=True,
+    callback=_reports,
+    help="Write the findings to FILE too, in that format; may be given again.",
+)
 @click.option("--strict", is_flag=True, help="Exit 1 for warnings too.")
 @click.option("--engine", is_flag=True, help="Ask the installed vLLM and NIXL too; takes seconds. Needs llmdgen[vllm].")
-def command(specs: tuple[str, ...], instance_types: tuple[str, ...], form: str, strict: bool, engine: bool) -> int:
+def command(
+    specs: tuple[str, ...],
+    instance_types: tuple[str, ...],
+    form: str,
+    reports: list[tuple[str, str]],
+    strict: bool,
+    engine: bool,
+) -> int:
     """Run every check on specs and write nothing.
 
     A SPEC is a file, or - for standard input. Findings stand file by file, each file's in its own order.
@@ -52,11 +78,27 @@ def command(specs: tuple[str, ...], instance_types: tuple[str, ...], form: str, 
         from llmdgen.report.formats import write
 
         click.echo(write(form, once, silenced), nl=False)
+    unwritten = [file for each, file in reports if not _written(file, each, once, silenced)]
+    if unwritten:
+        return status.ERROR
     if unasked:
         complain(f"llmdgen: error: --engine: {unasked}")
         return status.ERROR
     failing = number[Severity.ERROR] + (number[Severity.WARNING] if strict else 0)
     return status.ERROR if failing else status.OK
+
+
+def _written(file: str, form: str, findings: list[Located], silenced: list[tuple[Located, str]]) -> bool:
+    """Whether a report could be written to a file; why not is said."""
+    from llmdgen.report.formats import write
+
+    try:
+        with open(file, "w", encoding="utf-8", newline="\n") as opened:
+            opened.write(write(form, findings, silenced))
+    except OSError as error:
+        complain(f"{file}: error: the report cannot be written: {error.strerror} (fix: name another file)")
+        return False
+    return True
 
 
 def _ask(plans: list[Plan]) -> tuple[list[Located], str]:

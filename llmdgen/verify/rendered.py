@@ -114,6 +114,24 @@ class Rendered:
         self.files = files
         self.releases = releases
         self.release = release
+        self._documents: dict[str, Any] = {}
+
+    def document(self, name: str) -> Any:
+        """A file of the directory as YAML, read once; None for an empty one and for one that is not there.
+
+        Raises YAMLError where it is no YAML, has a key twice or is nested without end.
+        """
+        if name not in self._documents:
+            try:
+                self._documents[name] = load(self.files.get(name, ""))
+            except YAMLError as error:
+                self._documents[name] = error
+            except RecursionError:
+                self._documents[name] = YAMLError("it is nested too deeply")
+        document = self._documents[name]
+        if isinstance(document, YAMLError):
+            raise document
+        return document
 
     def of_kind(self, kind: str, *groups: str) -> Iterator[Manifest]:
         """The objects of a kind, of any API group where none is given."""
@@ -153,8 +171,8 @@ class Rendered:
     def stated(self) -> dict[str, Any]:
         """allocation.yaml, empty where the directory has none or it is no YAML."""
         try:
-            return mapping(load(self.files.get("allocation.yaml", "")))
-        except (YAMLError, RecursionError):
+            return mapping(self.document("allocation.yaml"))
+        except YAMLError:
             return {}
 
     def pools_of(self, workload: Workload) -> list[Manifest]:

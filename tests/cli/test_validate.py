@@ -102,6 +102,29 @@ def test_a_name_that_is_no_utf_8_reaches_every_report(llmdgen: Llmdgen, spec: Pa
         assert "bad%FF.yaml" in answer.out
 
 
+def test_one_run_writes_several_reports_of_the_same_findings(llmdgen: Llmdgen, spec: Path) -> None:
+    spec.write_text(SPEC.replace("path: pd-disaggregation", "path: pd"))
+    reports = [word for form in FORMATS for word in ("--report", f"{form}=report.{form}")]
+    answer = llmdgen("validate", "chat.yaml", *reports)
+    assert answer.code == 1
+    for form in FORMATS:
+        alone = llmdgen("validate", "chat.yaml", "--format", form)
+        assert Path(f"report.{form}").read_text("utf-8") == (alone.err if form == "text" else alone.out)
+
+
+@pytest.mark.parametrize("given", ["sarif", "sarif=", "=file", "xml=file", ""])
+def test_a_report_without_a_format_or_a_file_is_wrong_usage(llmdgen: Llmdgen, spec: Path, given: str) -> None:
+    answer = llmdgen("validate", "chat.yaml", "--report", given)
+    assert answer.code == 64
+    assert "is not FORMAT=FILE, such as sarif=findings.sarif" in answer.err
+
+
+def test_a_report_that_cannot_be_written_is_an_error(llmdgen: Llmdgen, spec: Path) -> None:
+    answer = llmdgen("validate", "chat.yaml", "--report", "sarif=nowhere/findings.sarif")
+    assert answer.code == 1
+    assert "nowhere/findings.sarif: error: the report cannot be written: No such file" in answer.err
+
+
 def test_a_spec_may_come_from_standard_input() -> None:
     example = ROOT / "paths" / "wide-ep.yaml"
     command = [sys.executable, "-m", "llmdgen", "validate", "-"]

@@ -7,7 +7,7 @@ from typing import Any
 
 from llmdgen.verify.rendered import Rendered, at, items, mapping
 from llmdgen.verify.rules import Found, found, invariant
-from llmdgen.verify.yaml import YAMLError, load
+from llmdgen.verify.yaml import YAMLError
 
 _FILE = "helmfile.yaml"
 
@@ -84,7 +84,7 @@ def releases_can_be_installed(rendered: Rendered) -> Iterator[Found]:
 def _state(rendered: Rendered) -> dict[str, Any]:
     """helmfile.yaml, empty where it cannot be read."""
     try:
-        return mapping(load(rendered.files.get(_FILE, "")))
+        return mapping(rendered.document(_FILE))
     except YAMLError:
         return {}
 

@@ -10,7 +10,7 @@ from llmdgen.verify.invariants.allocation import FILE as ALLOCATION
 from llmdgen.verify.manifests import FOLDER, manifest_names
 from llmdgen.verify.rendered import Rendered
 from llmdgen.verify.rules import Found, found, invariant
-from llmdgen.verify.yaml import YAMLError, load
+from llmdgen.verify.yaml import YAMLError
 
 Route = tuple[str | int, ...]
 _FIX = "render again"
@@ -49,8 +49,8 @@ def manifests_are_what_helm_makes(rendered: Rendered) -> Iterator[Found]:
             yield found(name, says=f"{manifest} has no file", fix=_FIX)
             continue
         try:
-            doc = load(rendered.files[name])
-        except (YAMLError, RecursionError):
+            doc = rendered.document(name)
+        except YAMLError:
             yield found(name, says="it is no YAML document, or has a key twice", fix=_FIX)
             continue
         for path, says in _differences(doc, manifest.doc):
@@ -70,8 +70,8 @@ def values_are_mappings(rendered: Rendered) -> Iterator[Found]:
     """
     for name in dict.fromkeys(file for release in rendered.releases for file in release.values):
         try:
-            values = load(rendered.files.get(name, ""))
-        except (YAMLError, RecursionError) as error:
+            values = rendered.document(name)
+        except YAMLError as error:
             says = " ".join(str(error).partition("To suppress this check")[0].split())
             yield found(name, says=says, fix="write every key once, and the text as YAML")
             continue

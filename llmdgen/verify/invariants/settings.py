@@ -14,7 +14,7 @@ from llmdgen.suggest import did_you_mean
 from llmdgen.verify.containers import Container
 from llmdgen.verify.rendered import Rendered, Workload
 from llmdgen.verify.rules import Found, found, invariant
-from llmdgen.verify.yaml import YAMLError, load
+from llmdgen.verify.yaml import YAMLError
 
 _TRANSPORT = ("FI_", "UCX_", "NIXL_", "NCCL_", "NVSHMEM_")
 
@@ -51,7 +51,7 @@ def values_are_read(rendered: Rendered) -> Iterator[Found]:
         chart = charts.get(release.chart_name)
         for file in release.values if chart else ():
             try:
-                values = load(rendered.files.get(file, ""))
+                values = rendered.document(file)
             except YAMLError:
                 continue
             for each in unread(values or {}, read_paths(rendered.release.name, str(chart))):
