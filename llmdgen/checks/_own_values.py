@@ -43,9 +43,9 @@ def values_written(plan: Plan, chart: str) -> dict[str, Any]:
 
 @lru_cache(maxsize=4)
 def _read(text: str) -> dict[str, Any]:
-    from ruamel.yaml import YAML
+    from llmdgen import plain_yaml
 
-    values: dict[str, Any] = YAML(typ="safe", pure=True).load(text)
+    values: dict[str, Any] = plain_yaml.load(text)
     return values
 
 

@@ -227,32 +227,28 @@ def effective(plan: Plan) -> tuple[dict[str, Any] | None, Route, bool]:
     text = _dict(extension.get("pluginsCustomConfig")).get(name)
     if not isinstance(text, str):
         return plan.scheduler.config, AT, False
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
+    from llmdgen import plain_yaml
 
     at = (*OVERRIDE, "pluginsCustomConfig", name)
     try:
-        config = YAML(typ="safe", pure=True).load(text)
-    except (YAMLError, ValueError):
+        config = plain_yaml.load(text)
+    except (plain_yaml.YAMLError, ValueError, RecursionError):
         return None, at, True
     return config if isinstance(config, dict) else None, at, True
 
 
 def _reason(plan: Plan, at: Route) -> str:
     """What the YAML parser says of the text, and in which of its lines."""
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import MarkedYAMLError, YAMLError
+    from llmdgen import plain_yaml
 
     text: Any = plan.spec.spec.values.gaie
     for part in at[len(OVERRIDE) - 1 :]:
         text = text[part]
     try:
-        read = YAML(typ="safe", pure=True).load(text)
-    except MarkedYAMLError as error:
-        mark = error.problem_mark
-        where = f"line {mark.line + 1} of the text: " if mark else ""
-        return f": {where}{' '.join(str(error.problem or error.context or '').split())}"
-    except (YAMLError, ValueError):
+        read = plain_yaml.load(text)
+    except plain_yaml.YAMLError as error:
+        return f": in the text's {plain_yaml.reason(error)}"
+    except (ValueError, RecursionError):
         return ""
     return f": it holds {'nothing' if read is None else 'no mapping'}"
 

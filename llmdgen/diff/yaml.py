@@ -34,16 +34,15 @@ def load(text: str, place: str) -> dict[str, Any]:
 # Targets of one deployment share most of their files, and so do both sides.
 @lru_cache(maxsize=64)
 def _mapping(text: str) -> dict[str, Any]:
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import MarkedYAMLError, YAMLError
+    from llmdgen import plain_yaml
 
     try:
-        document = YAML(typ="safe", pure=True).load(text)
-    except MarkedYAMLError as error:
+        document = plain_yaml.load(text)
+    except plain_yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         at = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
         raise _Unreadable(at, f"this is not YAML: {_line(error.problem or error.context or '')}") from error
-    except YAMLError as error:
+    except plain_yaml.YAMLError as error:
         raise _Unreadable("", f"this is not YAML: {_line(str(error))}") from error
     except (RecursionError, ValueError, OverflowError) as error:
         raise _Unreadable("", f"this YAML cannot be read: {_line(str(error))}") from error

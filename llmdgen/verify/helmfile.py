@@ -17,9 +17,10 @@ from typing import Any
 
 from msgspec import Struct
 
+from llmdgen.plain_yaml import YAMLError, load, reason
 from llmdgen.verify.problem import VerifyError
 from llmdgen.verify.tools import Tools, find_tools
-from llmdgen.verify.yaml import YAMLError, dump, load
+from llmdgen.verify.yaml import dump
 
 HELMFILE = "helmfile.yaml"
 TIMEOUT_SECONDS = 180
@@ -168,7 +169,7 @@ def _state(text: str) -> dict[str, Any]:
     try:
         state = load(text)
     except (YAMLError, RecursionError) as error:
-        says = str(error).partition("To suppress this check")[0]
+        says = reason(error) if isinstance(error, YAMLError) else "it is nested too deeply"
         raise VerifyError(f"{HELMFILE} is not plain YAML: {says}", "render the directory again") from error
     if not isinstance(state, dict):
         raise VerifyError(f"{HELMFILE} is not a mapping", "render the directory again")

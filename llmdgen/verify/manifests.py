@@ -9,9 +9,10 @@ from typing import Any
 from msgspec import Struct
 
 from llmdgen.checks.registry import declare
+from llmdgen.plain_yaml import YAMLError, load, reason
 from llmdgen.verify.helmfile import ReleaseOutput
 from llmdgen.verify.problem import Problem
-from llmdgen.verify.yaml import YAMLError, dump, load
+from llmdgen.verify.yaml import dump
 
 UNREADABLE = declare(
     "VER002",
@@ -126,8 +127,9 @@ def _manifest(document: str, output: ReleaseOutput, order: int) -> Manifest | Pr
     try:
         doc = load(document)
     except YAMLError as error:
-        says = str(error).partition("To suppress this check")[0]
-        return _unreadable(source, says, "remove the key that stands twice, or quote the text that breaks the YAML")
+        return _unreadable(
+            source, reason(error), "remove the key that stands twice, or quote the text that breaks the YAML"
+        )
     if doc is None:
         return None
     metadata = doc.get("metadata") if isinstance(doc, dict) else None

@@ -11,10 +11,10 @@ from functools import cached_property
 from typing import Any
 
 from llmdgen.facts.types import Release
+from llmdgen.plain_yaml import YAMLError, load
 from llmdgen.verify.containers import Container
 from llmdgen.verify.helmfile import HelmRelease
 from llmdgen.verify.manifests import Manifest
-from llmdgen.verify.yaml import YAMLError, load
 
 ROLE_LABEL = "llm-d.ai/role"
 POOL_GROUPS = ("inference.networking.k8s.io", "inference.networking.x-k8s.io")

@@ -1,8 +1,5 @@
-"""YAML as Kubernetes reads it, and as a reviewer likes to read it.
-
-Kubernetes reads YAML 1.1 booleans (`yes`, `off`) but leaves dates as strings, and so does this reader. The writer
-quotes whatever either version of YAML would read as something other than the string it is.
-"""
+"""YAML as a reviewer likes to read it: whatever either version of YAML would read as something other than the string it
+is stands in quotes."""
 
 from __future__ import annotations
 
@@ -11,12 +8,8 @@ from io import StringIO
 from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.constructor import SafeConstructor
-from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import ScalarNode
 from ruamel.yaml.representer import SafeRepresenter
-
-__all__ = ["YAMLError", "dump", "load", "load_all"]
 
 _NOT_PLAIN = re.compile(
     r"""(?ix) (y|n|yes|no|on|off|true|false|null|~|)           # booleans and null of either version
@@ -28,27 +21,6 @@ _NOT_PLAIN = re.compile(
             | [=<]                                             # value and merge keys
             """
 )
-
-
-class _Reader(SafeConstructor):
-    """SafeConstructor that leaves timestamps as the strings they are written as, and takes 1e+06 for a number."""
-
-
-def _text(constructor: SafeConstructor, node: ScalarNode) -> str:
-    return str(constructor.construct_scalar(node))
-
-
-def _number(constructor: SafeConstructor, node: ScalarNode) -> float | str:
-    written = str(constructor.construct_scalar(node))
-    try:
-        return float(written.replace("_", ""))
-    except ValueError:  # .inf, .nan and sexagesimals, none of which a manifest can hold as a number
-        return written
-
-
-_Reader.add_constructor("tag:yaml.org,2002:float", _number)
-_Reader.add_constructor("tag:yaml.org,2002:timestamp", _text)
-_Reader.add_constructor("tag:yaml.org,2002:value", _text)
 
 
 class _Writer(SafeRepresenter):
@@ -77,23 +49,6 @@ def _nothing(writer: SafeRepresenter, data: None) -> ScalarNode:
 
 _Writer.add_representer(str, _string)
 _Writer.add_representer(type(None), _nothing)
-
-
-def _reader() -> YAML:
-    yaml = YAML(typ="safe", pure=True)
-    yaml.version = (1, 1)
-    yaml.Constructor = _Reader
-    return yaml
-
-
-def load(text: str) -> Any:
-    """The one document of a text. Raises YAMLError, for a duplicate key too."""
-    return _reader().load(text)
-
-
-def load_all(text: str) -> list[Any]:
-    """Every document of a text, None for an empty one. Raises YAMLError, for a duplicate key too."""
-    return list(_reader().load_all(text))
 
 
 def dump(document: Any) -> str:

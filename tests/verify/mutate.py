@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from llmdgen.plain_yaml import load
 from llmdgen.verify.rendered import at
-from llmdgen.verify.yaml import dump, load
+from llmdgen.verify.yaml import dump
 from tests.verify.conftest import Docs
 
 PREFILL = "Deployment/ms-pd-llm-d-modelservice-prefill"

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from llmdgen.facts.catalogue import release
+from llmdgen.plain_yaml import load
 from llmdgen.verify.helmfile import read_releases
 from llmdgen.verify.manifests import write_manifests
 from llmdgen.verify.rendered import Rendered
 from llmdgen.verify.rules import run
-from llmdgen.verify.yaml import dump, load
+from llmdgen.verify.yaml import dump
 from tests.verify.conftest import Good
 
 DECODE = "manifests/3-deployment-ms-pd-llm-d-modelservice-decode.yaml"

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from llmdgen.facts.catalogue import release
+from llmdgen.plain_yaml import load
 from llmdgen.verify.helmfile import read_releases
 from llmdgen.verify.manifests import Manifest
 from llmdgen.verify.rendered import Rendered
 from llmdgen.verify.rules import run
-from llmdgen.verify.yaml import dump, load
+from llmdgen.verify.yaml import dump
 from tests.verify.conftest import Docs, Good
 from tests.verify.mutate import (
     DECODE,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from llmdgen.plain_yaml import load
 from llmdgen.verify.helmfile import HelmRelease, ReleaseOutput
 from llmdgen.verify.manifests import read, write_manifests
-from llmdgen.verify.yaml import load
 from tests.verify.conftest import Good
 
 RELEASE = HelmRelease("ms-x", "ns", "x/chart")

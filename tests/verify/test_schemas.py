@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from llmdgen.plain_yaml import load
 from llmdgen.verify.manifests import Manifest
 from llmdgen.verify.problem import VerifyError
 from llmdgen.verify.schemas import check, read_crds, strict
-from llmdgen.verify.yaml import dump, load
+from llmdgen.verify.yaml import dump
 from tests.verify.conftest import Good
 from tests.verify.mutate import DECODE, GATEWAY, POOL, ROUTE
 

@@ -81,7 +81,7 @@ def missing_in(ours: Any, real: Any, path: str) -> list[str]:
         pairs = enumerate(zip(ours, real, strict=True))
         return [each for index, (one, other) in pairs for each in missing_in(one, other, f"{path}[{index}]")]
     if isinstance(ours, str) and isinstance(real, str) and "\n" in ours:
-        from llmdgen.verify.yaml import load
+        from llmdgen.plain_yaml import load
 
         return missing_in(load(ours), load(real), f"{path}(yaml)") if path.startswith("data") else []
     return [] if ours == real else [f"{path}: {ours!r}, the real chart {real!r}"]

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmdgen.verify.yaml import YAMLError, dump, load, load_all
+from llmdgen.plain_yaml import YAMLError, load, load_all
+from llmdgen.verify.yaml import dump
 
 LOOKALIKES = [
     "no",

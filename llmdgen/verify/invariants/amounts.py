@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from llmdgen.plain_yaml import YAMLError, load
 from llmdgen.planning.quantities import to_bytes, to_millis
 from llmdgen.verify.rendered import Rendered, at, items, mapping
 from llmdgen.verify.rules import Found, found, invariant
-from llmdgen.verify.yaml import YAMLError, load
 
 _KEYS = ("limits", "requests", "claims")
 _PLAIN = ("cpu", "memory", "ephemeral-storage")

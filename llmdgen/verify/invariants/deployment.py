@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from llmdgen.plain_yaml import YAMLError
 from llmdgen.verify.rendered import Rendered, at, items, mapping
 from llmdgen.verify.rules import Found, found, invariant
-from llmdgen.verify.yaml import YAMLError
 
 _FILE = "helmfile.yaml"
 

@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from llmdgen.plain_yaml import YAMLError, reason
 from llmdgen.verify.invariants.allocation import FILE as ALLOCATION
 from llmdgen.verify.manifests import FOLDER, manifest_names
 from llmdgen.verify.rendered import Rendered
 from llmdgen.verify.rules import Found, found, invariant
-from llmdgen.verify.yaml import YAMLError
 
 Route = tuple[str | int, ...]
 _FIX = "render again"
@@ -72,8 +72,7 @@ def values_are_mappings(rendered: Rendered) -> Iterator[Found]:
         try:
             values = rendered.document(name)
         except YAMLError as error:
-            says = " ".join(str(error).partition("To suppress this check")[0].split())
-            yield found(name, says=says, fix="write every key once, and the text as YAML")
+            yield found(name, says=reason(error), fix="write every key once, and the text as YAML")
             continue
         if not isinstance(values, dict) or not values:
             yield found(name, says="it holds no values", fix=_FIX)

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from llmdgen.facts.catalogue import release_toml
+from llmdgen.plain_yaml import YAMLError, load
 from llmdgen.verify.manifests import Manifest
 from llmdgen.verify.rendered import Rendered, at, mapping
 from llmdgen.verify.rules import Found, found, invariant
-from llmdgen.verify.yaml import YAMLError, load
 
 PREFIX = "service.beta.kubernetes.io/"
 _AWS = f"{PREFIX}aws-load-balancer-"

@@ -10,11 +10,11 @@ from typing import Any
 from msgspec import Struct
 
 from llmdgen.facts.catalogue import release_toml
+from llmdgen.plain_yaml import YAMLError, load
 from llmdgen.verify.containers import Container
 from llmdgen.verify.manifests import Manifest
 from llmdgen.verify.rendered import Rendered, at, items, mapping
 from llmdgen.verify.rules import Found, found, invariant
-from llmdgen.verify.yaml import YAMLError, load
 
 _PREFIX, _PRECISE, _PD_HANDLER = "prefix-cache-scorer", "precise-prefix-cache-scorer", "pd-profile-handler"
 _BY_PREFIX = "prefix-based-pd-decider"

@@ -10,11 +10,11 @@ from llmdgen.engine.check import Numbers, RoleSettings, check_role
 from llmdgen.engine.flags import flag_table
 from llmdgen.facts.catalogue import release_toml
 from llmdgen.findings import Severity
+from llmdgen.plain_yaml import YAMLError
 from llmdgen.suggest import did_you_mean
 from llmdgen.verify.containers import Container
 from llmdgen.verify.rendered import Rendered, Workload
 from llmdgen.verify.rules import Found, found, invariant
-from llmdgen.verify.yaml import YAMLError
 
 _TRANSPORT = ("FI_", "UCX_", "NIXL_", "NCCL_", "NVSHMEM_")
 
