@@ -38,7 +38,7 @@ test: dev
 	@$(MAKE) --no-print-directory oracle || echo "make test: vLLM's own parser is not to be had here; the tests that ask it skip"
 	@$(MAKE) --no-print-directory site-tools || echo "make test: mkdocs is not to be had here; the tests of the site skip"
 	@$(MAKE) --no-print-directory workflow-tools || echo "make test: actionlint is not to be had here; the tests that run it skip"
-	@$(BIN)/python -m pytest -n 2
+	@$(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: dev
 	$(BIN)/ruff check .

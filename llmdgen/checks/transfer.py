@@ -177,7 +177,7 @@ def one_generation(plan: Plan) -> Iterator[Draft]:
 
 
 @rule("EFA015", "error", "prefill and decode with different KV cache types")
-def ends_share_the_kvtype_of(plan: Plan) -> Iterator[Draft]:
+def ends_share_the_kv_cache_type(plan: Plan) -> Iterator[Draft]:
     """The NIXL connector compares a hash of vLLM version, model, data type and KV cache type at its first contact, and
     refuses an end that differs.
 
