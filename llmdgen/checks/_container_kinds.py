@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from llmdgen.checks._mistake import Mistake, entries, listing, shown, unknown_keys
+from llmdgen.checks._mistake import Mistake, listing, shown, unknown_keys
 from llmdgen.findings import Route
 from llmdgen.planning.quantities import to_bytes, to_millis
 from llmdgen.suggest import did_you_mean, one_of
+from llmdgen.untyped import maps
 
 QUANTITY = r"[0-9]+(\.[0-9]+)?(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei|[eE][-+]?[0-9]+)?"
 ENV_NAME = r"[-._A-Za-z][-._A-Za-z0-9]*"
@@ -53,7 +54,7 @@ def containers(value: Any) -> Iterator[Mistake]:
     if value == []:
         yield Mistake((), "a pod without containers is refused", "remove it, and use spec.prefill and spec.decode")
     yield from _listed(value)
-    for index, each in entries(value):
+    for index, each in maps(value):
         if "image" not in each:
             yield Mistake((index,), "the container has no image, and the chart fails", "write image: registry/name:tag")
         if each.get("modelCommand", "custom") == "custom" and not each.get("command"):
@@ -65,7 +66,7 @@ def init_containers(value: Any) -> Iterator[Mistake]:
     """Containers that go to the API server as they are."""
     yield from listing(value)
     yield from _listed(value)
-    for index, each in entries(value):
+    for index, each in maps(value):
         if "image" not in each:
             yield Mistake((index,), "the container has no image", "write image: registry/name:tag")
         for key, kind in PARTS.items():
@@ -91,8 +92,8 @@ def _listed(value: Any) -> Iterator[Mistake]:
         elif name in seen:
             yield Mistake((index, "name"), f"two containers are called {name}", "give each a name of its own")
         seen.add(str(name))
-        ports = [port.get("name") for _, port in entries(each.get("ports"))]
-        numbers = [port.get("containerPort") for _, port in entries(each.get("ports"))]
+        ports = [port.get("name") for _, port in maps(each.get("ports"))]
+        numbers = [port.get("containerPort") for _, port in maps(each.get("ports"))]
         for probe in PROBES:
             for mistake in _probe(each.get(probe), ports, numbers) if each.get(probe) is not None else ():
                 yield Mistake((index, probe, *mistake.route), mistake.says, mistake.fix, mistake.on_key)
@@ -133,7 +134,7 @@ def _probe(value: Any, names: list[Any], numbers: list[Any]) -> Iterator[Mistake
 def ports(value: Any) -> Iterator[Mistake]:
     yield from listing(value)
     seen: set[str] = set()
-    for index, each in entries(value):
+    for index, each in maps(value):
         yield from unknown_keys(each, ("name", "containerPort", "protocol", "hostPort", "hostIP"), (index,), "a port")
         name, number, protocol = each.get("name"), each.get("containerPort"), each.get("protocol", "TCP")
         is_port = isinstance(number, int) and not isinstance(number, bool) and 0 < number < 65536
@@ -161,7 +162,7 @@ def texts(value: Any) -> Iterator[Mistake]:
 def environment(value: Any) -> Iterator[Mistake]:
     yield from listing(value)
     seen: set[str] = set()
-    for index, each in entries(value):
+    for index, each in maps(value):
         at: Route = (index,)
         yield from unknown_keys(each, ("name", "value", "valueFrom"), at, "a variable")
         name, text, source = each.get("name"), each.get("value"), each.get("valueFrom")
@@ -234,7 +235,7 @@ def _other(sides: dict[str, dict[str, Any]], side: str, name: str) -> Any:
 def volumes(value: Any) -> Iterator[Mistake]:
     yield from listing(value)
     seen: set[str] = set()
-    for index, each in entries(value):
+    for index, each in maps(value):
         yield from unknown_keys(each, ("name", *VOLUME_SOURCES), (index,), "a volume")
         name, scratch = each.get("name"), each.get("emptyDir")
         if not isinstance(name, str):
@@ -262,7 +263,7 @@ def volumes(value: Any) -> Iterator[Mistake]:
 def mounts(value: Any) -> Iterator[Mistake]:
     yield from listing(value)
     seen: set[str] = set()
-    for index, each in entries(value):
+    for index, each in maps(value):
         path = each.get("mountPath")
         for key in ("name", "mountPath"):
             if not isinstance(each.get(key), str):

@@ -15,6 +15,7 @@ from msgspec import Struct
 from llmdgen.facts.catalogue import release_toml
 from llmdgen.findings import Route
 from llmdgen.suggest import did_you_mean, one_of
+from llmdgen.untyped import items, mapping
 
 PREFIX = "prefix-cache-scorer"
 PRECISE = "precise-prefix-cache-scorer"
@@ -73,7 +74,7 @@ def faults(config: Any, release: str) -> Iterator[Fault]:
             yield Fault((key,), f"{key} is no list", "write each entry after a dash", on_key=True)
             if key != "featureGates":
                 return
-    plugins = [each if isinstance(each, dict) else {} for each in _list(config.get("plugins"))]
+    plugins = [each if isinstance(each, dict) else {} for each in items(config.get("plugins"))]
     names = [name_of(each) for each in plugins]
     if not plugins:
         yield Fault((), "it has no plugins", "list the plugins that the profiles refer to")
@@ -103,15 +104,15 @@ def name_of(plugin: dict[str, Any]) -> str:
 
 def of_type(config: dict[str, Any], kind: str) -> Iterator[tuple[int, dict[str, Any]]]:
     """The plugins of one type with their index."""
-    for index, plugin in enumerate(_list(config.get("plugins"))):
+    for index, plugin in enumerate(items(config.get("plugins"))):
         if isinstance(plugin, dict) and plugin.get("type") == kind:
             yield index, plugin
 
 
 def splitting(config: dict[str, Any], table: dict[str, Any]) -> Iterator[tuple[int, dict[str, Any]]]:
     """The handlers that send a request to prefill and decode servers, with their index."""
-    for index, plugin in enumerate(_list(config.get("plugins"))):
-        key = table["plugins"].get(str(_dict(plugin).get("type")), {}).get("splits")
+    for index, plugin in enumerate(items(config.get("plugins"))):
+        key = table["plugins"].get(str(mapping(plugin).get("type")), {}).get("splits")
         if key is not None and _named(plugin, key, table):
             yield index, plugin
 
@@ -120,13 +121,13 @@ def _named(plugin: dict[str, Any], key: str, table: dict[str, Any]) -> str:
     """What the parameter of that dotted path names, its default where it is not given, "" where there is neither."""
     value: Any = parameters_of(plugin)
     for part in key.split("."):
-        value = _dict(value).get(part)
+        value = mapping(value).get(part)
     return str(value or table["plugins"][str(plugin["type"])].get("defaults", {}).get(key, ""))
 
 
 def parameters_of(plugin: dict[str, Any]) -> dict[str, Any]:
     """The plugin's parameters, empty where it has none."""
-    return _dict(plugin.get("parameters"))
+    return mapping(plugin.get("parameters"))
 
 
 def _head(config: dict[str, Any], table: dict[str, Any]) -> Iterator[Fault]:
@@ -139,10 +140,10 @@ def _head(config: dict[str, Any], table: dict[str, Any]) -> Iterator[Fault]:
             fix = did_you_mean(str(key), TOP_LEVEL) or "remove it"
             yield Fault((key,), f"the scheduler does not read {key}", fix, on_key=True)
     for key, needed in table["gated"].items():
-        if config.get(key) and needed not in _list(config.get("featureGates")):
+        if config.get(key) and needed not in items(config.get("featureGates")):
             says = f"without the feature gate {needed} the scheduler does not read {key}"
             yield Fault((key,), says, f"add {needed} to featureGates, or remove it", on_key=True)
-    for index, gate in enumerate(_list(config.get("featureGates"))):
+    for index, gate in enumerate(items(config.get("featureGates"))):
         if gate not in table["feature_gates"]:
             fix = did_you_mean(str(gate), table["feature_gates"])
             yield Fault(("featureGates", index), f"there is no feature gate {gate}", fix)
@@ -183,7 +184,9 @@ def _plugin(
     if kind == PREFIX and "blockSize" in given and "blockSizeTokens" not in given:
         says = "with blockSize alone the scheduler does not start"
         yield Fault((*at, "parameters", "blockSize"), says, "use blockSizeTokens")
-    if kind == PRECISE and not _dict(_dict(given.get("indexerConfig")).get("tokenizersPoolConfig")).get("modelName"):
+    if kind == PRECISE and not mapping(mapping(given.get("indexerConfig")).get("tokenizersPoolConfig")).get(
+        "modelName"
+    ):
         says = f"{kind} needs indexerConfig.tokenizersPoolConfig.modelName"
         yield Fault((*at, "parameters"), says, "name the model")
     yield from _references(at, plugin, names[:index], names, table, kinds)
@@ -219,7 +222,7 @@ def _together(
     config: dict[str, Any], plugins: list[dict[str, Any]], names: list[str], table: dict[str, Any]
 ) -> Iterator[Fault]:
     handlers = [index for index, plugin in enumerate(plugins) if _kind(plugin, table) == "handler"]
-    if len(handlers) != 1 and (plugins and (handlers or len(_list(config.get("schedulingProfiles"))) > 1)):
+    if len(handlers) != 1 and (plugins and (handlers or len(items(config.get("schedulingProfiles"))) > 1)):
         says = f"there are {len(handlers)} profile handlers" if handlers else "there is no profile handler"
         route: Route = ("plugins", handlers[1]) if handlers else ("plugins",)
         yield Fault(route, says, "keep exactly one, such as single-profile-handler", on_key=not handlers)
@@ -228,7 +231,7 @@ def _together(
         if most and len(_profile_list(config)) > most:
             says = f"{names[index]} takes {most} profile, and there are {len(_profile_list(config))}"
             yield Fault(("schedulingProfiles",), says, "keep one, or use a handler that picks among them", on_key=True)
-    gates = _list(config.get("featureGates"))
+    gates = items(config.get("featureGates"))
     for index, decider in of_type(config, BY_PREFIX):
         if not parameters_of(decider).get("nonCachedTokens"):
             if says := table["plugins"][BY_PREFIX].get("at_zero"):
@@ -241,7 +244,7 @@ def _together(
             says = f"{BY_PREFIX} reads what a {PREFIX} prepares, and there is none"
             yield Fault(("plugins", index), says, f"add a {PREFIX} to the plugins and to the profiles")
     profiles = _profile_list(config)
-    referred = {str(_dict(each).get("pluginRef")) for profile in profiles for each in _list(profile.get("plugins"))}
+    referred = {str(mapping(each).get("pluginRef")) for profile in profiles for each in items(profile.get("plugins"))}
     if any(True for _ in of_type(config, BY_PREFIX)):
         referred.add(PREFIX)  # the decider reads what it prepares, scored or not
     for index, (name, plugin) in enumerate(zip(names, plugins, strict=True)):
@@ -264,9 +267,9 @@ def _profiles(
         if not isinstance(profile.get("name"), str) or not profile["name"]:
             says = "the profile has no name, and the scheduler does not start"
             yield Fault(("schedulingProfiles", number), says, "write name: default")
-        for index, reference in enumerate(_list(profile.get("plugins"))):
+        for index, reference in enumerate(items(profile.get("plugins"))):
             at: Route = ("schedulingProfiles", number, "plugins", index)
-            name = _dict(reference).get("pluginRef")
+            name = mapping(reference).get("pluginRef")
             if name not in names:
                 if name is None:
                     yield Fault(at, "the reference has no pluginRef", "write pluginRef: and a plugin's name")
@@ -277,14 +280,14 @@ def _profiles(
                 continue
             kind = _kind(plugins[names.index(str(name))], table)
             pickers += [at] if kind == "picker" else []
-            for key in _dict(reference):
+            for key in mapping(reference):
                 if key not in ("pluginRef", "weight"):
                     yield Fault((*at, key), f"a reference has no {key}", "use pluginRef and weight", on_key=True)
-            if kind in ("filter", "picker") and "weight" in _dict(reference):
+            if kind in ("filter", "picker") and "weight" in mapping(reference):
                 says = f"{name} is a {kind}, and only scorers have a weight"
                 yield Fault((*at, "weight"), says, "remove it", on_key=True)
                 continue
-            weight = _dict(reference).get("weight", 1)
+            weight = mapping(reference).get("weight", 1)
             if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight < float("inf"):
                 says = "the weight is empty" if weight is None else f"the weight {weight!r} is no number from 0"
                 yield Fault((*at, "weight"), says, "write such as 1 or 2.5, without quotes")
@@ -303,7 +306,7 @@ def _profiles(
                 yield Fault(route, says, fix)
                 continue
             number, role = called.index(wanted), default
-            referred = {str(_dict(each).get("pluginRef")) for each in _list(profiles[number].get("plugins"))}
+            referred = {str(mapping(each).get("pluginRef")) for each in items(profiles[number].get("plugins"))}
             wrong, right = (f"{each}-filter" for each in (OTHER_ROLE.get(role, ""), role))
             for name, plugin in zip(names, plugins, strict=True):
                 if plugin.get("type") == wrong and name in referred:
@@ -361,12 +364,4 @@ def _kind(plugin: dict[str, Any], table: dict[str, Any]) -> str:
 
 
 def _profile_list(config: dict[str, Any]) -> list[dict[str, Any]]:
-    return [_dict(each) for each in _list(config.get("schedulingProfiles"))]
-
-
-def _dict(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
+    return [mapping(each) for each in items(config.get("schedulingProfiles"))]

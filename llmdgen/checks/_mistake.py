@@ -20,13 +20,6 @@ class Mistake(Struct, frozen=True):
     on_key: bool = False
 
 
-def entries(value: Any) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The entries of a list that are maps."""
-    for index, each in enumerate(value if isinstance(value, list) else ()):
-        if isinstance(each, dict):
-            yield index, each
-
-
 def unknown_keys(value: dict[str, Any], known: tuple[str, ...], at: Route, what: str) -> Iterator[Mistake]:
     for key in value:
         if key not in known:

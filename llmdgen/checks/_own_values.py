@@ -8,6 +8,7 @@ from typing import Any
 
 from llmdgen.findings import Route
 from llmdgen.planning.model import Plan, RolePlan
+from llmdgen.untyped import maps
 
 SERVING = ("vllmServe", "imageDefault")
 
@@ -15,10 +16,10 @@ SERVING = ("vllmServe", "imageDefault")
 def own_servers(plan: Plan) -> Iterator[tuple[RolePlan, dict[str, Any], dict[str, Any], Route]]:
     """Each role whose containers the spec replaces, with the planned model server, its own and where that is."""
     for role, planned, own in own_roles(plan):
-        entries = dict(maps_of(own.get("containers")))
+        entries = dict(maps(own.get("containers")))
         if not entries:
             continue
-        server = next(each for _, each in maps_of(planned["containers"]))
+        server = next(each for _, each in maps(planned["containers"]))
         named = [index for index, each in entries.items() if each.get("name") == server["name"]]
         serving = [index for index, each in entries.items() if each.get("modelCommand") in SERVING]
         index = (*named, *serving, *entries)[0]
@@ -53,15 +54,8 @@ def role_at(role: RolePlan) -> Route:
     return ("spec", "values", "ms", role.name)
 
 
-def maps_of(value: Any) -> list[tuple[int, dict[str, Any]]]:
-    """The maps of a list with their index; none of what is no list."""
-    return [
-        (index, each) for index, each in enumerate(value if isinstance(value, list) else ()) if isinstance(each, dict)
-    ]
-
-
 def names_of(value: Any) -> list[str]:
-    return [str(each.get("name")) for _, each in maps_of(value)]
+    return [str(each.get("name")) for _, each in maps(value)]
 
 
 def deep(value: Any, path: tuple[str, ...]) -> Any:

@@ -21,9 +21,10 @@ from llmdgen.checks._container_kinds import (
     texts,
     volumes,
 )
-from llmdgen.checks._mistake import Mistake, entries, listing, shown, unknown_keys
+from llmdgen.checks._mistake import Mistake, listing, shown, unknown_keys
 from llmdgen.findings import Route
 from llmdgen.suggest import did_you_mean, one_of
+from llmdgen.untyped import maps
 
 DURATION = r"([0-9]+(\.[0-9]+)?(ms|s|m|h|d|w|y))+"
 LABEL = r"[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
@@ -94,7 +95,7 @@ def _annotations(value: Any) -> Iterator[Mistake]:
 
 def _tolerations(value: Any) -> Iterator[Mistake]:
     yield from listing(value)
-    for index, each in entries(value):
+    for index, each in maps(value):
         at: Route = (index,)
         yield from unknown_keys(each, TOLERATION_KEYS, at, "a toleration")
         operator, effect = each.get("operator"), each.get("effect")
@@ -127,7 +128,7 @@ def _pod(value: Any) -> Iterator[Mistake]:
                     fix = did_you_mean(str(inner), AFFINITIES)
                     yield Mistake((key, inner), f"an affinity has no {inner}", fix, on_key=True)
         elif key == "topologySpreadConstraints":
-            for index, entry in entries(each):
+            for index, entry in maps(each):
                 if entry.get("whenUnsatisfiable") not in UNSATISFIABLE:
                     says = f"whenUnsatisfiable is {entry.get('whenUnsatisfiable')}"
                     fix = did_you_mean(str(entry.get("whenUnsatisfiable")), UNSATISFIABLE)
@@ -145,7 +146,7 @@ def _tag(value: Any) -> Iterator[Mistake]:
 
 def _listeners(value: Any) -> Iterator[Mistake]:
     seen: set[str] = set()
-    for index, each in entries(value):
+    for index, each in maps(value):
         protocol, port = each.get("protocol"), each.get("port")
         for key, example in (("protocol", "HTTP"), ("port", "80")):
             if each.get(key) is None:
@@ -172,7 +173,7 @@ def _listeners(value: Any) -> Iterator[Mistake]:
             yield Mistake(
                 (index, "allowedRoutes", "namespaces", "from"), f"{origin} is not where routes come from", fix
             )
-        of_kinds = [kind.get("kind") for _, kind in entries(kinds.get("kinds"))] if isinstance(kinds, dict) else []
+        of_kinds = [kind.get("kind") for _, kind in maps(kinds.get("kinds"))] if isinstance(kinds, dict) else []
         if of_kinds and "HTTPRoute" not in of_kinds:
             says = "the listener takes no HTTPRoute, and llm-d has nothing else"
             yield Mistake((index, "allowedRoutes", "kinds"), says, "add {kind: HTTPRoute}, or remove kinds")

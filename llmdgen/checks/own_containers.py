@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from llmdgen.checks._own_values import all_of, deep, maps_of, names_of, own_servers
+from llmdgen.checks._own_values import all_of, deep, names_of, own_servers
 from llmdgen.checks.registry import Draft, found, rule
 from llmdgen.engine.facts import taken as taken_by_others
 from llmdgen.findings import Route
 from llmdgen.planning.model import Plan, RolePlan
 from llmdgen.planning.quantities import MIB, to_bytes, to_millis
 from llmdgen.suggest import one_of
+from llmdgen.untyped import maps
 
 GPU = "nvidia.com/gpu"
 REPEAT = "repeat what values/ms.yaml has without this list"
@@ -75,12 +76,12 @@ def _arguments(role: RolePlan, planned: dict[str, Any], own: dict[str, Any], at:
 def _environment(
     role: RolePlan, planned: dict[str, Any], own: dict[str, Any], at: Route, taken: dict[str, str]
 ) -> Iterator[Draft]:
-    given = {str(each.get("name")): (index, each) for index, each in maps_of(own.get("env"))}
+    given = {str(each.get("name")): (index, each) for index, each in maps(own.get("env"))}
     missing = []
     for name in sorted(given.keys() & (taken.keys() - set(names_of(planned.get("env"))))):
         says = f"{name} is set by the chart, and a second one is refused by server-side apply"
         yield found(*at, "env", given[name][0], "name", says=says, fix=taken[name])
-    for _, each in maps_of(planned.get("env")):
+    for _, each in maps(planned.get("env")):
         name = each["name"]
         if name not in given:
             missing.append(name)
@@ -93,8 +94,8 @@ def _environment(
 
 
 def _ports(planned: dict[str, Any], own: dict[str, Any], at: Route) -> Iterator[Draft]:
-    given = {str(each.get("name")): (index, each.get("containerPort")) for index, each in maps_of(own.get("ports"))}
-    for _, port in maps_of(planned.get("ports")):
+    given = {str(each.get("name")): (index, each.get("containerPort")) for index, each in maps(own.get("ports"))}
+    for _, port in maps(planned.get("ports")):
         index, number = given.get(port["name"], (None, None))
         wanted = port["containerPort"]
         if index is None and port["name"] == "vllm":
@@ -141,8 +142,8 @@ def _huge_pages(role: RolePlan, at: Route, amount: Any) -> Iterator[Draft]:
 
 
 def _mounts(planned: dict[str, Any], own: dict[str, Any], at: Route) -> Iterator[Draft]:
-    given = {str(each.get("mountPath")) for _, each in maps_of(own.get("volumeMounts"))}
-    paths = [each["mountPath"] for _, each in maps_of(planned.get("volumeMounts"))]
+    given = {str(each.get("mountPath")) for _, each in maps(own.get("volumeMounts"))}
+    paths = [each["mountPath"] for _, each in maps(planned.get("volumeMounts"))]
     if missing := [path for path in paths if path not in given]:
         where: Route = (*at, "volumeMounts") if "volumeMounts" in own else at
         yield found(*where, says=f"nothing is mounted at {all_of(missing)}", fix=REPEAT, on_key=True)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from llmdgen.checks._own_values import all_of, deep, maps_of, names_of, own_roles, own_servers, role_at, values_written
+from llmdgen.checks._own_values import all_of, deep, names_of, own_roles, own_servers, role_at, values_written
 from llmdgen.checks.registry import Draft, found, rule
 from llmdgen.facts.catalogue import release_toml
 from llmdgen.findings import Route
 from llmdgen.planning.model import Plan, RolePlan
 from llmdgen.suggest import one_of
+from llmdgen.untyped import maps
 
 PROXY = ("routing", "proxy", "image")
 SCHEDULER = ("inferenceExtension", "image")
@@ -67,16 +68,16 @@ def own_lists_keep_what_is_referred_to(plan: Plan) -> Iterator[Draft]:
         volumes = own.get("volumes") if isinstance(own.get("volumes"), list) else planned.get("volumes")
         known = {*names_of(volumes), "model-storage"}
         for key in ("containers", "initContainers"):
-            for index, container in maps_of(own.get(key)):
-                for number, mount in maps_of(container.get("volumeMounts")):
+            for index, container in maps(own.get(key)):
+                for number, mount in maps(container.get("volumeMounts")):
                     name = mount.get("name")
                     if isinstance(name, str) and name not in known:
                         route = (*role_at(role), key, index, "volumeMounts", number, "name")
                         fix = f"add it to {role.name}.volumes, or use {one_of(sorted(known))}"
                         yield found(*route, says=f"there is no volume {name}: the pod is refused", fix=fix)
         yield from _zone(role, planned, own)
-        for number, volume in maps_of(own.get("volumes")):
-            wanted = next((each for _, each in maps_of(planned["volumes"]) if each["name"] == volume.get("name")), None)
+        for number, volume in maps(own.get("volumes")):
+            wanted = next((each for _, each in maps(planned["volumes"]) if each["name"] == volume.get("name")), None)
             if volume.get("name") == "shm" and wanted is not None and volume != wanted:
                 says = f"/dev/shm is not what the plan has: {role.shm} in memory"
                 fix = (
@@ -106,18 +107,18 @@ def _scheduler_lists(plan: Plan) -> Iterator[Draft]:
     for path in paths:
         given, wanted = deep(own, path), deep(planned, path)
         key = "mountPath" if path[-1] == "volumeMounts" else "name"
-        names = {str(each.get(key)) for _, each in maps_of(given)}
-        missing = [each[key] for _, each in maps_of(wanted) if each[key] not in names]
+        names = {str(each.get(key)) for _, each in maps(given)}
+        missing = [each[key] for _, each in maps(wanted) if each[key] not in names]
         if isinstance(given, list) and missing:
             says = f"the scheduler needs {all_of(missing)} in {'.'.join(path)}, which the list replaces"
             yield found(*at, *path, says=says, fix="repeat what values/gaie.yaml has without this list", on_key=True)
     written = release_toml(plan.release.name, "values.toml")["written_env"]["gaie"]
-    for index, variable in maps_of(own.get("env")):
+    for index, variable in maps(own.get("env")):
         if variable.get("name") in written:
             says = f"{variable['name']} is set by the chart, and a second one is refused by server-side apply"
             yield found(*at, "env", index, "name", says=says, fix="remove it")
     known = {str(each.get("name")) for each in (*_maps(own, planned, "volumes"), {"name": "plugins-config-volume"})}
-    for index, mount in maps_of(own.get("volumeMounts")):
+    for index, mount in maps(own.get("volumeMounts")):
         if isinstance(mount.get("name"), str) and mount["name"] not in known:
             fix = f"add it to inferenceExtension.volumes, or use {one_of(sorted(known))}"
             says = f"there is no volume {mount['name']}: the pod is refused"
@@ -126,7 +127,7 @@ def _scheduler_lists(plan: Plan) -> Iterator[Draft]:
 
 def _maps(own: dict[str, Any], planned: dict[str, Any], key: str) -> list[dict[str, Any]]:
     """The entries of a list of the scheduler's as they will be."""
-    return [each for _, each in maps_of(own[key] if isinstance(own.get(key), list) else planned.get(key))]
+    return [each for _, each in maps(own[key] if isinstance(own.get(key), list) else planned.get(key))]
 
 
 @rule("HELM014", "warning", "a service account that no release makes")
@@ -139,7 +140,7 @@ def service_accounts_are_there(plan: Plan) -> Iterator[Draft]:
     """
     values = plan.spec.spec.values
     name = values.ms.get("serviceAccountOverride")
-    made = [each for _, each in (*maps_of(values.ms.get("extraObjects")), *maps_of(values.infra.get("extraDeploy")))]
+    made = [each for _, each in (*maps(values.ms.get("extraObjects")), *maps(values.infra.get("extraDeploy")))]
     accounts = {str(deep(each, ("metadata", "name"))) for each in made if each.get("kind") == "ServiceAccount"}
     if isinstance(name, str) and name not in ("", "default", *accounts):
         says = f"no release makes the ServiceAccount {name} in {plan.names.namespace}"

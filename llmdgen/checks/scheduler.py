@@ -13,6 +13,7 @@ from llmdgen.findings import Route
 from llmdgen.planning.model import Plan, RolePlan
 from llmdgen.spec.text_blocks import BROKEN
 from llmdgen.suggest import did_you_mean, one_of
+from llmdgen.untyped import mapping
 
 AT = ("spec", "scheduler")
 OVERRIDE = ("spec", "values", "gaie", "inferenceExtension")
@@ -74,7 +75,7 @@ def configuration_is_sound(plan: Plan) -> Iterator[Draft]:
     Passes: the configuration that the paths make, with other weights.
     """
     config, at, inside = effective(plan)
-    extension = _dict(plan.spec.spec.values.gaie.get("inferenceExtension"))
+    extension = mapping(plan.spec.spec.values.gaie.get("inferenceExtension"))
     custom = extension.get("pluginsCustomConfig")
     name = _config_file(extension)
     if isinstance(custom, dict):
@@ -83,7 +84,7 @@ def configuration_is_sound(plan: Plan) -> Iterator[Draft]:
                 says = f"{file} is not text, and the ConfigMap takes nothing else"
                 fix = "write it as a text block, with |"
                 yield found(*OVERRIDE, "pluginsCustomConfig", file, says=says, fix=fix, on_key=True)
-    if "pluginsConfigFile" in extension and name not in {"plugins.yaml", "default-plugins.yaml", *_dict(custom)}:
+    if "pluginsConfigFile" in extension and name not in {"plugins.yaml", "default-plugins.yaml", *mapping(custom)}:
         says = f"there is no {name} among the scheduler's files"
         yield found(*OVERRIDE, "pluginsConfigFile", says=says, fix="add it to pluginsCustomConfig, or remove this")
     if name == "default-plugins.yaml" and (plan.disaggregated or plan.scheduler.kv_events_port is not None):
@@ -130,9 +131,9 @@ def block_hashes_agree(plan: Plan) -> Iterator[Draft]:
     Passes: one block size in engine.args, PYTHONHASHSEED left to the path.
     """
     config, text, inside = effective(plan)
-    for index, scorer in of_type(_dict(config), PRECISE):
+    for index, scorer in of_type(mapping(config), PRECISE):
         own: Route = (*text, "plugins", index, "parameters", "tokenProcessorConfig")
-        processor = _dict(parameters_of(scorer).get("tokenProcessorConfig"))
+        processor = mapping(parameters_of(scorer).get("tokenProcessorConfig"))
         size, seed = processor.get("blockSize", DEFAULT_BLOCK_SIZE), str(processor.get("hashSeed", ""))
         for role in plan.roles:
             if role.block_size != size:
@@ -222,9 +223,9 @@ def effective(plan: Plan) -> tuple[dict[str, Any] | None, Route, bool]:
 
     None for a text that is no YAML mapping.
     """
-    extension = _dict(plan.spec.spec.values.gaie.get("inferenceExtension"))
+    extension = mapping(plan.spec.spec.values.gaie.get("inferenceExtension"))
     name = _config_file(extension)
-    text = _dict(extension.get("pluginsCustomConfig")).get(name)
+    text = mapping(extension.get("pluginsCustomConfig")).get(name)
     if not isinstance(text, str):
         return plan.scheduler.config, AT, False
     from llmdgen import plain_yaml
@@ -259,7 +260,3 @@ def _value(role: RolePlan, name: str) -> str:
 
 def _dotted(route: Route) -> str:
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in route).removeprefix(".")
-
-
-def _dict(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}

@@ -8,16 +8,16 @@ from llmdgen.checks._places import flag
 from llmdgen.checks.registry import Draft, found, rule
 from llmdgen.checks.transfer import TRANSFER_FLAG
 from llmdgen.engine.checks.connectors import with_children
-from llmdgen.engine.checks.settings import mapping
 from llmdgen.engine.checks.values import MULTI
 from llmdgen.engine.flags import flag_table
 from llmdgen.planning.model import Plan
 from llmdgen.suggest import one_of
+from llmdgen.untyped import mapping
 
 
 @rule("FIT015", "error", "a cache tier that no KV connector fills")
 def tiers_have_their_connector(plan: Plan) -> Iterator[Draft]:
-    """A tier of spec.cache is memory or disk that a KV connector moves blocks to. A kv-transfer-config of the spec's own
+    """A tier of spec.cache is memory or disk that a KV connector moves blocks to. A kv-transfer-config of one's own
     replaces the path's: without the tier's connector in it the pods hold what the tier takes, and store nothing there.
 
     Fails:  tiered-prefix-cache with engine {args: {kv-transfer-config: {kv_connector: NixlConnector, ...}}}; the same

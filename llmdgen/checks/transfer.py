@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from llmdgen.checks._places import by_type, family, flag, hardware, transferring, type_of
 from llmdgen.checks.registry import Draft, found, rule
 from llmdgen.engine.checks.connectors import EXTRA, with_children
-from llmdgen.engine.checks.settings import mapping
 from llmdgen.engine.checks.values import MULTI, shown
 from llmdgen.engine.flags import flag_table
 from llmdgen.planning.model import Plan, RolePlan
 from llmdgen.suggest import one_of
+from llmdgen.untyped import mapping
 
 TRANSFER_BLOCK = 128
 TRANSFER_FLAG = "kv-transfer-config"

@@ -131,16 +131,6 @@ def taken(tree: dict[str, Any], *route: str) -> Any:
     return tree.pop(route[-1], None)
 
 
-def mapping(value: Any) -> dict[str, Any]:
-    """The value where it is a mapping, otherwise an empty one."""
-    return value if isinstance(value, dict) else {}
-
-
-def listing(value: Any) -> list[Any]:
-    """The value where it is a list, otherwise an empty one."""
-    return value if isinstance(value, list) else []
-
-
 def fact(value: Any) -> Value:
     """A value as one fact: a scalar as it is, a list of scalars as a tuple, anything else as text."""
     if value is None or isinstance(value, str | int | float | bool):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from llmdgen.diff.state import Facts, Key, fact, leaves, listing, mapping, named, taken
+from llmdgen.diff.state import Facts, Key, fact, leaves, named, taken
 from llmdgen.diff.workloads import remaining, variable
 from llmdgen.diff.yaml import load
+from llmdgen.untyped import items, mapping
 
 # What becomes of requests while no scheduler is ready; the inferencepool chart writes it into the InferencePool.
 FAILURE_MODE = Key("pool", "parameter", "failureMode")
@@ -17,7 +18,7 @@ def scheduler_facts(tree: dict[str, Any], place: str) -> Facts:
     """values/gaie.yaml: the pool, and the endpoint picker with its plugins, their parameters and weights."""
     facts: Facts = {}
     pool = mapping(taken(tree, "inferencePool"))
-    ports = [mapping(port).get("number") for port in listing(taken(pool, "targetPorts"))]
+    ports = [mapping(port).get("number") for port in items(taken(pool, "targetPorts"))]
     facts[Key("pool", "port", "target ports")] = fact(ports)
     for name, value in mapping(taken(pool, "modelServers", "matchLabels")).items():
         facts[Key("pool", "label", f"selector {name}")] = fact(value)
@@ -34,7 +35,7 @@ def scheduler_facts(tree: dict[str, Any], place: str) -> Facts:
     for name, value in mapping(taken(picker, "flags")).items():
         facts[Key("scheduler", "flag", f"--{name}")] = fact(value)
     for prefix, holder in (("", picker), ("tokenizer ", mapping(picker.get("sidecar")))):
-        for name, source in named(listing(taken(holder, "env"))).items():
+        for name, source in named(items(taken(holder, "env"))).items():
             facts[Key("scheduler", "env", f"{prefix}env {name}")] = variable(mapping(source))
     facts |= _plugins(picker, place)
     facts |= {
@@ -65,7 +66,7 @@ def _plugins(picker: dict[str, Any], place: str) -> Facts:
         return facts
     config = load(used, f"{place}: plugins") if isinstance(used, str) else mapping(used)
     seen: dict[str, int] = {}
-    for plugin in listing(taken(config, "plugins")):
+    for plugin in items(taken(config, "plugins")):
         kind = str(mapping(plugin).get("type"))
         name = str(mapping(plugin).get("name", kind))
         seen[name] = seen.get(name, 0) + 1
@@ -75,9 +76,9 @@ def _plugins(picker: dict[str, Any], place: str) -> Facts:
         for path, value in leaves(rest):
             if path:
                 facts[Key("scheduler", "parameter", f"{name} {path.removeprefix('parameters.')}")] = value
-    for profile in listing(taken(config, "schedulingProfiles")):
+    for profile in items(taken(config, "schedulingProfiles")):
         of = str(mapping(profile).get("name"))
-        for reference in listing(taken(mapping(profile), "plugins")):
+        for reference in items(taken(mapping(profile), "plugins")):
             scorer = str(mapping(reference).get("pluginRef"))
             weight = fact(mapping(reference).get("weight", "used"))
             facts[Key("scheduler", "weight", f"{scorer} in profile {of}")] = weight
@@ -103,7 +104,7 @@ def gateway_facts(tree: dict[str, Any]) -> Facts:
         gateway.pop("provider", None)
     if gateway.get("enabled") is False:
         gateway.pop("enabled")
-    objects = listing(taken(tree, "extraDeploy"))
+    objects = items(taken(tree, "extraDeploy"))
     rest = []
     for each in map(mapping, objects):
         kind = str(each.get("kind", ""))
@@ -138,8 +139,8 @@ def helmfile_facts(tree: dict[str, Any]) -> Facts:
     """helmfile.yaml: releases, namespace, and the charts by version."""
     facts: Facts = {}
     namespaces = set()
-    for number, release in enumerate(map(mapping, listing(taken(tree, "releases")))):
-        values = [str(file) for file in listing(release.get("values"))]
+    for number, release in enumerate(map(mapping, items(taken(tree, "releases")))):
+        values = [str(file) for file in items(release.get("values"))]
         what = values[0].rpartition("/")[2].removesuffix(".yaml") if values else str(number)
         facts[Key("deployment", "name", f"release {what}")] = fact(release.pop("name", None))
         namespaces.add(str(release.pop("namespace", "")))
@@ -147,11 +148,11 @@ def helmfile_facts(tree: dict[str, Any]) -> Facts:
         version = release.pop("version", None)
         local = chart.startswith((".", "/"))
         facts[Key("charts", "chart", chart.rpartition("/")[2])] = f"local: {chart}" if local else fact(version)
-        needs = listing(release.get("needs"))
+        needs = items(release.get("needs"))
         release["needs"] = [str(need).rpartition("/")[2].partition("-")[0] for need in needs]
         facts |= {Key("deployment", "value", f"helmfile.yaml {what} {path}"): value for path, value in leaves(release)}
     facts[Key("deployment", "namespace", "namespace")] = ", ".join(sorted(namespaces))
-    for name, repository in named(listing(taken(tree, "repositories"))).items():
+    for name, repository in named(items(taken(tree, "repositories"))).items():
         facts[Key("charts", "value", f"repository {name}")] = fact(mapping(repository).get("url"))
     facts |= remaining("deployment", "helmfile.yaml", tree)
     return facts
@@ -191,14 +192,14 @@ def allocation_facts(tree: dict[str, Any]) -> Facts:
         facts[Key(role, "total", "pods on a node")] = fact(sizes.get("podsPerNode"))
         for tier, size in mapping(sizes.get("cacheTiers")).items():
             facts[Key(role, "cache", tier_name(str(tier)))] = fact(size)
-    for pool in map(mapping, listing(tree.get("nodes"))):
+    for pool in map(mapping, items(tree.get("nodes"))):
         name = str(pool.get("instanceType"))
         nodes, gpus = pool.get("nodes"), mapping(pool.get("gpus"))
         facts[Key("capacity", "nodes", f"{name} nodes")] = fact(nodes)
         used, of = gpus.get("used"), gpus.get("of")
         if isinstance(used, int) and isinstance(of, int):
             facts[Key("capacity", "room", name)] = of
-    for each in map(mapping, listing(tree.get("suppressed"))):
+    for each in map(mapping, items(tree.get("suppressed"))):
         facts[Key("deployment", "suppressed", f"suppressed finding {each.get('code')}")] = fact(each.get("reason"))
     total = mapping(tree.get("total"))
     for key, name in (("pods", "pods"), ("gpus", "GPUs"), ("efa", "EFA interfaces")):

@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from llmdgen.diff.arguments import flag_facts, settings
-from llmdgen.diff.state import ROLES, Facts, Key, Value, fact, leaves, listing, mapping, named, taken
+from llmdgen.diff.state import ROLES, Facts, Key, Value, fact, leaves, named, taken
 from llmdgen.diff.yaml import compact
+from llmdgen.untyped import items, mapping
 
 FILE = "values/ms.yaml"
 _PARALLELISM = {
@@ -44,7 +45,7 @@ def workload_facts(tree: dict[str, Any], release: str, argv: dict[str, tuple[str
         values = mapping(taken(tree, role))
         if values.get("create", True) and values:
             facts |= _role(role, values, release, argv.get(role, ()), (served, mount))
-    for index, each in enumerate(listing(taken(tree, "extraObjects"))):
+    for index, each in enumerate(items(taken(tree, "extraObjects"))):
         kind = str(mapping(each).get("kind", index))
         subject = "route" if kind == "HTTPRoute" else "deployment"
         for path, value in leaves(each):
@@ -68,7 +69,7 @@ def _role(role: str, values: dict[str, Any], release: str, argv: tuple[str, ...]
     }
     for label, value in mapping(taken(values, "nodeSelector")).items():
         facts[Key(role, "placement", f"node selector {label}")] = fact(value)
-    for each in listing(taken(values, "tolerations")):
+    for each in items(taken(values, "tolerations")):
         name, says = _toleration(mapping(each))
         facts[Key(role, "placement", name)] = says
     affinity = taken(values, "extraConfig", "affinity")
@@ -76,16 +77,16 @@ def _role(role: str, values: dict[str, Any], release: str, argv: tuple[str, ...]
         short = path.replace("requiredDuringSchedulingIgnoredDuringExecution", "required")
         short = short.replace("preferredDuringSchedulingIgnoredDuringExecution", "preferred")
         facts[Key(role, "placement", f"affinity {short}")] = value
-    for name, source in named(listing(taken(values, "volumes"))).items():
+    for name, source in named(items(taken(values, "volumes"))).items():
         if name == "shm" and isinstance(source, dict) and "sizeLimit" in mapping(source.get("emptyDir")):
             facts[Key(role, "resource", "/dev/shm")] = _quantity("memory", source["emptyDir"].pop("sizeLimit"))
         facts |= {Key(role, "volume", f"volume {name} {path}".rstrip()): value for path, value in leaves(source)}
-    containers = named(listing(taken(values, "containers")))
+    containers = named(items(taken(values, "containers")))
     if "vllm" in containers:
         facts |= _vllm(role, containers["vllm"], release, argv, (sizes, *model))
     for name, container in containers.items():
         facts |= _container(role, "" if name == "vllm" else f"{name} ", mapping(container))
-    for name, container in named(listing(taken(values, "initContainers"))).items():
+    for name, container in named(items(taken(values, "initContainers"))).items():
         facts |= _container(role, f"{name} ", mapping(container))
     for path, value in leaves(taken(values, "monitoring") or {}):
         if path:
@@ -113,8 +114,8 @@ def _vllm(
 
     sizes, served, mount = given
     facts: Facts = {}
-    command = [str(word) for word in listing(container.get("command"))]
-    args = [str(word) for word in listing(container.get("args"))]
+    command = [str(word) for word in items(container.get("command"))]
+    args = [str(word) for word in items(container.get("args"))]
     if container.get("modelCommand") == "custom":
         found = served_arguments(command, args, {"LWS_WORKER_INDEX": "0"})
         if found is not None:
@@ -144,7 +145,7 @@ def _before_serving(script: str) -> str:
 
 def _implied(container: dict[str, Any], sizes: dict[str, Any], served: str) -> dict[str, Any]:
     """The flags that only repeat other values, which are facts already."""
-    ports = named(listing(container.get("ports")))
+    ports = named(items(container.get("ports")))
     return {
         "tensor-parallel-size": sizes.get("tensor"),
         "data-parallel-size": sizes.get("data"),
@@ -158,16 +159,16 @@ def _container(role: str, prefix: str, container: dict[str, Any]) -> Facts:
     facts: Facts = {}
     if "image" in container:
         facts[Key(role, "image", f"{prefix}image")] = fact(container.pop("image"))
-    for name, source in named(listing(taken(container, "env"))).items():
+    for name, source in named(items(taken(container, "env"))).items():
         facts[Key(role, "env", f"{prefix}env {name}")] = variable(mapping(source))
     facts |= _resources(role, prefix, mapping(taken(container, "resources")))
-    for name, port in named(listing(taken(container, "ports"))).items():
+    for name, port in named(items(taken(container, "ports"))).items():
         facts |= {Key(role, "port", f"{prefix}port {name} {path}".rstrip()): value for path, value in leaves(port)}
     for probe in _PROBES:
         for path, value in leaves(taken(container, probe) or {}):
             if path:
                 facts[Key(role, "probe", f"{prefix}{probe} {path}")] = value
-    mounts = listing(taken(container, "volumeMounts"))
+    mounts = items(taken(container, "volumeMounts"))
     for mount in mounts:
         name = str(mapping(mount).get("mountPath", compact(mount)))
         facts[Key(role, "volume", f"{prefix}mount {name}")] = compact(

@@ -10,6 +10,7 @@ import msgspec
 
 from llmdgen.engine.argv import ArgumentError, parse
 from llmdgen.engine.flags import flag_table
+from llmdgen.untyped import mapping, maps
 from llmdgen.verify.command_line import expanded, served_arguments
 
 NIXL = "NixlConnector"
@@ -39,8 +40,7 @@ class Container:
 
     def list_of(self, key: str) -> list[dict[str, Any]]:
         """The mappings in a list of the container: env, ports, volumeMounts."""
-        value = self.doc.get(key)
-        return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+        return [each for _, each in maps(self.doc.get(key))]
 
     @cached_property
     def variables(self) -> dict[str, str]:
@@ -185,7 +185,7 @@ def _json(value: Any) -> dict[str, Any]:
             value = msgspec.json.decode(value)
         except msgspec.DecodeError:
             return {}
-    return value if isinstance(value, dict) else {}
+    return mapping(value)
 
 
 def _flags_only(arguments: tuple[str, ...]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from llmdgen.facts.types import Release
 from llmdgen.plain_yaml import YAMLError, load
+from llmdgen.untyped import at, items, mapping
 from llmdgen.verify.containers import Container
 from llmdgen.verify.helmfile import HelmRelease
 from llmdgen.verify.manifests import Manifest
@@ -194,25 +195,3 @@ def pool_selector(pool: dict[str, Any]) -> dict[str, Any]:
 def selects(selector: Mapping[str, Any], labels: Mapping[str, Any]) -> bool:
     """Whether a selector that is not empty matches the labels."""
     return bool(selector) and all(labels.get(key) == value for key, value in selector.items())
-
-
-def at(value: Any, *path: str | int) -> Any:
-    """The value at a path of keys and indices, None where any part of it is missing."""
-    for key in path:
-        if isinstance(value, dict):
-            value = value.get(key)
-        elif isinstance(value, list) and isinstance(key, int) and key < len(value):
-            value = value[key]
-        else:
-            return None
-    return value
-
-
-def mapping(value: Any) -> dict[str, Any]:
-    """The value where it is a mapping, else an empty one."""
-    return value if isinstance(value, dict) else {}
-
-
-def items(value: Any) -> list[Any]:
-    """The value where it is a list, else an empty one."""
-    return value if isinstance(value, list) else []

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from llmdgen.plain_yaml import load
-from llmdgen.verify.rendered import at
+from llmdgen.untyped import at
 from llmdgen.verify.yaml import dump
 from tests.verify.conftest import Docs
 

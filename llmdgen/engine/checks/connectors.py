@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from llmdgen.checks.registry import Draft, found
-from llmdgen.engine.checks.settings import RoleSettings, engine_rule, mapping, whole
+from llmdgen.engine.checks.settings import RoleSettings, engine_rule, whole
 from llmdgen.engine.checks.values import MULTI, TRANSFER, Problem, children, field_problems, shown
 from llmdgen.engine.facts import Connector, connectors, lmcache
 from llmdgen.findings import Route
 from llmdgen.suggest import did_you_mean
+from llmdgen.untyped import mapping
 
 FLAG = "kv-transfer-config"
 EXTRA = "kv_connector_extra_config"

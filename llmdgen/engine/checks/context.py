@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 
 from llmdgen.checks.registry import Draft, found
 from llmdgen.engine.checks.limits import context_length
-from llmdgen.engine.checks.settings import RoleSettings, engine_rule, mapping
+from llmdgen.engine.checks.settings import RoleSettings, engine_rule
 from llmdgen.engine.context import UNSCALED, longest_context, overriding
+from llmdgen.untyped import mapping
 
 OVERRIDES = "hf-overrides"
 LONG_CONTEXTS = "VLLM_ALLOW_LONG_MAX_MODEL_LEN"

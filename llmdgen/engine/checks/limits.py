@@ -8,10 +8,11 @@ from typing import Any
 from llmdgen.checks.registry import Draft, found
 from llmdgen.engine.argv import human_int
 from llmdgen.engine.checks.connectors import with_children
-from llmdgen.engine.checks.settings import RoleSettings, engine_rule, mapping, whole
+from llmdgen.engine.checks.settings import RoleSettings, engine_rule, whole
 from llmdgen.engine.checks.values import shown
 from llmdgen.engine.facts import taken
 from llmdgen.suggest import one_of
+from llmdgen.untyped import mapping
 
 GIB = 1 << 30
 SWAP_SHARE = 0.7  # vllm/config/cache.py, verify_with_parallel_config

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 from llmdgen.checks.registry import Draft, found
 from llmdgen.engine.checks.environment import ALL2ALL, reads_backend
-from llmdgen.engine.checks.settings import RoleSettings, engine_rule, mapping, whole
+from llmdgen.engine.checks.settings import RoleSettings, engine_rule, whole
 from llmdgen.engine.facts import taken
 from llmdgen.suggest import one_of
+from llmdgen.untyped import mapping
 
 BACKEND = "all2all-backend"
 DEEPEP = ("deepep_low_latency", "deepep_high_throughput")

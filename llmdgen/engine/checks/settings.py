@@ -102,8 +102,3 @@ def engine_rule(code: str, severity: str, title: str) -> Callable[[EngineCheck],
 def whole(value: Any) -> int | None:
     """The value where it is an integer, None where it is anything else (another check says so)."""
     return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def mapping(value: Any) -> Mapping[str, Any]:
-    """The value where it is a map, an empty one where it is anything else."""
-    return value if isinstance(value, Mapping) else {}

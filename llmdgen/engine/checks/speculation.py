@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from llmdgen.checks.registry import Draft, found
-from llmdgen.engine.checks.settings import RoleSettings, engine_rule, mapping, whole
+from llmdgen.engine.checks.settings import RoleSettings, engine_rule, whole
 from llmdgen.engine.facts import taken
 from llmdgen.findings import Route
+from llmdgen.untyped import mapping
 
 FLAG = "speculative-config"
 # Draft models whose own config may say the number of tokens, as one that vLLM is left to recognise may.

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from re import fullmatch
 
 from llmdgen.checks.registry import Draft, found
-from llmdgen.engine.checks.settings import RoleSettings, engine_rule, mapping
+from llmdgen.engine.checks.settings import RoleSettings, engine_rule
 from llmdgen.engine.checks.values import Problem, flag_problems, shown
 from llmdgen.engine.facts import taken
 from llmdgen.suggest import did_you_mean
+from llmdgen.untyped import mapping
 
 # Values that may be the dotted name of a class of one's own.
 MAY_BE_A_CLASS = ("distributed-executor-backend", "compilation-config.backend")

@@ -8,10 +8,11 @@ from typing import Any
 from llmdgen.facts.catalogue import HYPERPOD_PREFIX, UnknownFact, instance
 from llmdgen.paths import names as path_names
 from llmdgen.planning.quantities import GIB, to_bytes, to_millis
+from llmdgen.untyped import at, items, mapping
 from llmdgen.verify.invariants.pods import limit_of, mounted_at
 from llmdgen.verify.invariants.resources import allocatable, attached, demand, instance_types, node_of
 from llmdgen.verify.invariants.storage import SHARED_MEMORY, cpu_cache
-from llmdgen.verify.rendered import Rendered, Workload, at, items, mapping
+from llmdgen.verify.rendered import Rendered, Workload
 from llmdgen.verify.rules import Found, found, invariant
 
 FILE = "allocation.yaml"

@@ -8,7 +8,8 @@ from typing import Any
 
 from llmdgen.plain_yaml import YAMLError, load
 from llmdgen.planning.quantities import to_bytes, to_millis
-from llmdgen.verify.rendered import Rendered, at, items, mapping
+from llmdgen.untyped import at, items, mapping
+from llmdgen.verify.rendered import Rendered
 from llmdgen.verify.rules import Found, found, invariant
 
 _KEYS = ("limits", "requests", "claims")

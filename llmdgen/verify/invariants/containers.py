@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from llmdgen.untyped import at, items, mapping
 from llmdgen.verify.containers import PROBES
-from llmdgen.verify.rendered import Rendered, Workload, at, items, mapping
+from llmdgen.verify.rendered import Rendered, Workload
 from llmdgen.verify.rules import Found, found, invariant
 
 

@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator
 
 from llmdgen.planning.names import model_label
+from llmdgen.untyped import at
 from llmdgen.verify.invariants.resources import EFA, GPU
-from llmdgen.verify.rendered import Rendered, at
+from llmdgen.verify.rendered import Rendered
 from llmdgen.verify.rules import Found, found, invariant
 
 # Kubernetes takes any printable ASCII but = as a variable's name, a shell only this.

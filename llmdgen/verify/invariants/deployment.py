@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from llmdgen.plain_yaml import YAMLError
-from llmdgen.verify.rendered import Rendered, at, items, mapping
+from llmdgen.untyped import at, items, mapping
+from llmdgen.verify.rendered import Rendered
 from llmdgen.verify.rules import Found, found, invariant
 
 _FILE = "helmfile.yaml"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from llmdgen.verify.rendered import ROLE_LABEL, Rendered, at, items, mapping, pool_selector, selects
+from llmdgen.untyped import at, items, mapping
+from llmdgen.verify.rendered import ROLE_LABEL, Rendered, pool_selector, selects
 from llmdgen.verify.rules import Found, found, invariant
 
 

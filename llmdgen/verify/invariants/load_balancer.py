@@ -7,8 +7,9 @@ from typing import Any
 
 from llmdgen.facts.catalogue import release_toml
 from llmdgen.plain_yaml import YAMLError, load
+from llmdgen.untyped import at, mapping
 from llmdgen.verify.manifests import Manifest
-from llmdgen.verify.rendered import Rendered, at, mapping
+from llmdgen.verify.rendered import Rendered
 from llmdgen.verify.rules import Found, found, invariant
 
 PREFIX = "service.beta.kubernetes.io/"

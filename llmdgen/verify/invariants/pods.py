@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from llmdgen.verify.rendered import Rendered, Workload, at, items, mapping
+from llmdgen.untyped import at, items, mapping
+from llmdgen.verify.rendered import Rendered, Workload
 from llmdgen.verify.rules import Found, found, invariant
 
 GPU_TAINT = "nvidia.com/gpu"

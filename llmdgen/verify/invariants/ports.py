@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from llmdgen.untyped import at, items, mapping
 from llmdgen.verify.containers import PROBES
-from llmdgen.verify.rendered import Rendered, at, items, mapping
+from llmdgen.verify.rendered import Rendered
 from llmdgen.verify.rules import Found, found, invariant
 
 

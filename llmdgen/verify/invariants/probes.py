@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from llmdgen.facts.catalogue import release_toml
-from llmdgen.verify.rendered import Rendered, at, items, mapping
+from llmdgen.untyped import at, items, mapping
+from llmdgen.verify.rendered import Rendered
 from llmdgen.verify.rules import Found, found, invariant
 
 _LEAST_STARTUP_SECONDS = 600

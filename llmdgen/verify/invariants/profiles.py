@@ -7,10 +7,11 @@ from typing import Any
 
 from llmdgen.checks._endpoint_picker import faults
 from llmdgen.facts.catalogue import release_toml
+from llmdgen.untyped import at, items, mapping
 from llmdgen.verify.invariants import scheduler
 from llmdgen.verify.invariants.scheduler import Config, configs, name_of
 from llmdgen.verify.invariants.storage import cpu_cache
-from llmdgen.verify.rendered import Rendered, at, items, mapping
+from llmdgen.verify.rendered import Rendered
 from llmdgen.verify.rules import Found, found, invariant
 
 _PREFIX = "prefix-cache-scorer"

@@ -9,7 +9,8 @@ from msgspec import Struct
 from llmdgen.facts.catalogue import HYPERPOD_PREFIX, UnknownFact, instance
 from llmdgen.facts.types import Allocatable, Instance
 from llmdgen.planning.quantities import MIB, to_bytes, to_millis
-from llmdgen.verify.rendered import Rendered, Workload, at, items, mapping
+from llmdgen.untyped import at, items, mapping
+from llmdgen.verify.rendered import Rendered, Workload
 from llmdgen.verify.rules import Found, found, invariant
 
 INSTANCE_TYPE = "node.kubernetes.io/instance-type"

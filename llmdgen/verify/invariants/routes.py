@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from llmdgen.untyped import at, items, mapping
 from llmdgen.verify.manifests import Manifest
-from llmdgen.verify.rendered import Rendered, at, items, mapping
+from llmdgen.verify.rendered import Rendered
 from llmdgen.verify.rules import Found, found, invariant
 
 _GATEWAY_GROUP = "gateway.networking.k8s.io"

@@ -11,9 +11,10 @@ from msgspec import Struct
 
 from llmdgen.facts.catalogue import release_toml
 from llmdgen.plain_yaml import YAMLError, load
+from llmdgen.untyped import at, items, mapping
 from llmdgen.verify.containers import Container
 from llmdgen.verify.manifests import Manifest
-from llmdgen.verify.rendered import Rendered, at, items, mapping
+from llmdgen.verify.rendered import Rendered
 from llmdgen.verify.rules import Found, found, invariant
 
 _PREFIX, _PRECISE, _PD_HANDLER = "prefix-cache-scorer", "precise-prefix-cache-scorer", "pd-profile-handler"

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 from llmdgen.facts.catalogue import UnknownFact, model
 from llmdgen.planning.quantities import MIB, to_bytes
+from llmdgen.untyped import at
 from llmdgen.verify.containers import Container
 from llmdgen.verify.invariants.pods import limit_of, mounted_at
-from llmdgen.verify.rendered import Rendered, Workload, at
+from llmdgen.verify.rendered import Rendered, Workload
 from llmdgen.verify.rules import Found, found, invariant
 
 SHARED_MEMORY = "/dev/shm"

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from llmdgen.verify.rendered import Rendered, at, mapping
+from llmdgen.untyped import at, mapping
+from llmdgen.verify.rendered import Rendered
 from llmdgen.verify.rules import Found, found, invariant
 
 _SCIENTIFIC = re.compile(r"(?<![\w.])\d(?:\.\d+)?e\+\d+(?![\w.])")

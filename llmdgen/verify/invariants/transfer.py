@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from llmdgen.untyped import at, items, mapping
 from llmdgen.verify.containers import Container
 from llmdgen.verify.invariants.resources import EFA, node_of
-from llmdgen.verify.rendered import Rendered, Workload, at, items, mapping
+from llmdgen.verify.rendered import Rendered, Workload
 from llmdgen.verify.rules import Found, found, invariant
 
 ZONE = "topology.kubernetes.io/zone"
