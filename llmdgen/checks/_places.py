@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from llmdgen.findings import Route
 from llmdgen.planning.model import Plan, RolePlan
-from llmdgen.spec.model import Resources, Role
+from llmdgen.spec.servers import Resources, Role
 
 
 def asked(plan: Plan, role: RolePlan) -> Role:

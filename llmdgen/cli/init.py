@@ -67,7 +67,7 @@ def command(path: str, model: str | None, instance_type: str | None, file: str |
 def _name(file: str) -> str | None:
     """The name that a file's own name gives, None where a deployment cannot be called so."""
     from llmdgen.cli.making import CLUSTER
-    from llmdgen.spec.model import DNS_LABEL
+    from llmdgen.spec.fields import DNS_LABEL
     from llmdgen.spec.names import LONGEST_NAME
 
     stem = Path(file).stem

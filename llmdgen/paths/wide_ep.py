@@ -9,7 +9,7 @@ from llmdgen.planning.contribution import Contribution, EnvVar, RoleName, Shape,
 from llmdgen.planning.quantities import MIB
 from llmdgen.planning.shapes import ROOMY
 from llmdgen.planning.transfer import SIDE_CHANNEL, nixl
-from llmdgen.spec.model import Role
+from llmdgen.spec.servers import Role
 
 NAME = "wide-ep"
 RANK = 30

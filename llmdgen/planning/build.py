@@ -24,7 +24,8 @@ from llmdgen.planning.roles import plan_role, settle
 from llmdgen.planning.schedulable import tolerations
 from llmdgen.planning.scheduler import scheduler
 from llmdgen.planning.source import MOUNT_PATH, argument, uri, volume_size
-from llmdgen.spec.model import Engine, Role, Spec
+from llmdgen.spec.model import Spec
+from llmdgen.spec.servers import Engine, Role
 
 ROLES: tuple[RoleName, ...] = ("prefill", "decode")
 

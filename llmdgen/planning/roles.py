@@ -19,7 +19,7 @@ from llmdgen.planning.placement import Need, pods_per_node
 from llmdgen.planning.quantities import MIB, cpu_text, mib_text, to_bytes, to_millis, whole
 from llmdgen.planning.schedulable import node_selector
 from llmdgen.planning.source import uri
-from llmdgen.spec.model import Engine, Role
+from llmdgen.spec.servers import Engine, Role
 
 # A pod without a size of its own takes at most this part of its share of the node: daemons and sidecars need some too.
 SHARE_OF_NODE = 0.9

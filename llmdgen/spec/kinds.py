@@ -8,15 +8,15 @@ from typing import Any
 
 from msgspec import inspect
 
-from llmdgen.spec import model
+from llmdgen.spec import fields, model
 from llmdgen.spec.words import quoted
 from llmdgen.suggest import one_of
 
 _ARTICLES = {
-    model.DNS_LABEL: "a Kubernetes name: lower-case letters, digits and -, with a letter or digit at both ends",
-    model.DNS_SUBDOMAIN: "a Kubernetes name: lower-case letters, digits, - and ., with a letter or digit at both ends",
-    model.CPU: "cores or millicores such as 8, 1.5 or 500m",
-    model.SIZE: "a Kubernetes size such as 64Gi or 2Ti",
+    fields.DNS_LABEL: "a Kubernetes name: lower-case letters, digits and -, with a letter or digit at both ends",
+    fields.DNS_SUBDOMAIN: "a Kubernetes name: lower-case letters, digits, - and ., with a letter or digit at both ends",
+    fields.CPU: "cores or millicores such as 8, 1.5 or 500m",
+    fields.SIZE: "a Kubernetes size such as 64Gi or 2Ti",
 }
 _OTHER_ARTICLES = {
     "/": ("an absolute path of letters, digits and -._/", "write a path such as /mnt/k8s-disks/0/kv"),
@@ -115,13 +115,13 @@ def _fix_of_kind(kind: Any, value: Any) -> str:
 
 def fix_of_pattern(pattern: str, value: str) -> str:
     """How a text that does not match becomes one that does; a proposal is only made where it matches."""
-    if pattern == model.CPU:
+    if pattern == fields.CPU:
         return "write cores such as 8, or millicores such as 500m"
-    if pattern == model.SIZE:
+    if pattern == fields.SIZE:
         return _fix_of_size(value)
     proposal = value.strip()
-    if pattern in (model.DNS_LABEL, model.DNS_SUBDOMAIN):
-        allowed = "a-z0-9." if pattern == model.DNS_SUBDOMAIN else "a-z0-9"
+    if pattern in (fields.DNS_LABEL, fields.DNS_SUBDOMAIN):
+        allowed = "a-z0-9." if pattern == fields.DNS_SUBDOMAIN else "a-z0-9"
         proposal = re.sub(rf"[^{allowed}]+", "-", value.lower()).strip("-.")
     if proposal != value and re.search(pattern, proposal):
         return f"write {quoted(proposal, bare=True)}"
@@ -132,7 +132,7 @@ def fix_of_number(options: list[Any], value: Any, unit: str) -> str:
     """How a number becomes a quantity of that unit; empty where no quantity is expected."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return ""
-    if not any(isinstance(each, inspect.StrType) and each.pattern in (model.CPU, model.SIZE) for each in options):
+    if not any(isinstance(each, inspect.StrType) and each.pattern in (fields.CPU, fields.SIZE) for each in options):
         return ""
     if value < 0:
         return "write a quantity that is not negative"

@@ -12,7 +12,7 @@ from llmdgen.findings import SpecError
 from llmdgen.planning.contribution import Shape
 from llmdgen.planning.quantities import to_bytes, to_millis
 from llmdgen.planning.roles import settle
-from llmdgen.spec.model import Engine, Parallelism, Role
+from llmdgen.spec.servers import Engine, Parallelism, Role
 from tests.specs import DEEPSEEK, GPT_OSS, QWEN, plan_of, role_of
 
 ONE_POD = Shape(replicas=3, tensor=2, cpu="8", memory="64Gi", shm="16Gi")
