@@ -7,6 +7,7 @@ the rest; the file of a release is made anew from the chart that release.toml pi
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,14 @@ def decisive(schema: Any) -> Any:
     return kept
 
 
+def source(chart: Path) -> str:
+    """Which chart this is, in words."""
+    text = (chart / "Chart.yaml").read_text("utf-8")
+    name, version = (re.findall(rf"^{key}: *\"?([^\"\s]+)", text, re.MULTILINE)[0] for key in ("name", "version"))
+    return f"values.schema.json of the chart {name} {version}, by scripts/chart_schema.py"
+
+
 if __name__ == "__main__":
-    schema = json.loads((Path(sys.argv[1]) / "values.schema.json").read_text("utf-8"))
-    print(json.dumps(decisive(schema), separators=(",", ":")))
+    chart = Path(sys.argv[1])
+    schema = json.loads((chart / "values.schema.json").read_text("utf-8"))
+    print(json.dumps({"$comment": source(chart), **decisive(schema)}, separators=(",", ":")))

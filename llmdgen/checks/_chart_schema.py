@@ -1,16 +1,18 @@
 """Values against a chart's own JSON schema, which Helm applies before any template.
 
-The part of draft 7 that the charts' schemas use. A map of the values is merged into llmdgen's, which has the keys that
-a schema requires; inside a list nothing is merged, so there they have to be given.
+The part of draft 7 that the charts' schemas use; importing jsonschema takes as long as a whole render may. A map of the
+values is merged into llmdgen's, which has the keys that a schema requires; inside a list nothing is merged, so there
+they have to be given.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
+
+import msgspec
 
 from llmdgen.checks._mistake import Mistake, shown
 from llmdgen.findings import Route
@@ -41,7 +43,7 @@ _WORDS = {
 def chart_schema(release: str, chart: str) -> Schema:
     """The schema of a chart of a release (infra, gaie or ms), empty for a chart without one."""
     file = FACTS / "releases" / release / f"values-{chart}.schema.json"
-    schema: Schema = json.loads(file.read_text("utf-8")) if file.is_file() else {}
+    schema: Schema = msgspec.json.decode(file.read_bytes()) if file.is_file() else {}
     return schema
 
 

@@ -28,6 +28,7 @@ NEVER_IN_A_RENDER = {
     "pydantic",
     "jinja2",
     "difflib",
+    "json",
     "yaml",
     "subprocess",
 }
