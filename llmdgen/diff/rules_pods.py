@@ -141,7 +141,7 @@ def claims(step: Step) -> Iterator[Consequence]:
     for claim, holds in after.items():
         if claim not in before or has_moved:
             yield Consequence("note", f"the claim {claim} must exist in {namespace} before the apply, {holds}")
-    for claim in before.keys() - after.keys():
+    for claim in sorted(before.keys() - after.keys()):
         yield Consequence("note", f"the claim {claim} and what it holds stay, unused, until somebody deletes it")
     sizes = [each for role in ROLES for each in step.changed(role, ("cache",)) if each.key.name == SHARED_CACHE]
     if before.keys() == after.keys() and any(None not in (each.old, each.new) for each in sizes):
