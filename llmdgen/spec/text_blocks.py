@@ -47,12 +47,18 @@ def _nodes(text: str) -> Iterator[tuple[Route, Position, Position]]:
         root = YAML(typ="safe", pure=True).compose(text)
     except MarkedYAMLError as error:
         if error.problem_mark:
-            place = (error.problem_mark.line, error.problem_mark.column)
+            place = _inside(text, error.problem_mark.line, error.problem_mark.column)
             yield (BROKEN,), place, place
         return
     except (YAMLError, ValueError):
         return
     yield from _below(root, ())
+
+
+def _inside(text: str, line: int, column: int) -> Position:
+    """The position, or the end of the text where it is behind that: something is still open there."""
+    lines = text.rstrip("\n").split("\n")
+    return (line, column) if line < len(lines) else (len(lines) - 1, len(lines[-1]))
 
 
 def _below(node: Any, route: Route) -> Iterator[tuple[Route, Position, Position]]:

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from llmdgen.api import draft, targets
 from llmdgen.diff.fold import Difference, difference
+from llmdgen.diff.problem import DiffError
 from llmdgen.diff.sources import plans_side
 from llmdgen.findings import Located, Place, SpecError
 from llmdgen.planning.model import Plan
@@ -87,12 +88,17 @@ def effect(upgraded: Upgraded, release: str, check: Check) -> Effect:
     )
 
 
-def _difference(before: list[Plan], after: list[Plan], path: str) -> Difference:
-    """What differs on the targets that both sides have a plan for."""
+def _difference(before: list[Plan], after: list[Plan], path: str) -> Difference | None:
+    """What differs on the targets that both sides have a plan for; None where a text in the values cannot be read.
+
+    The checks find that."""
     names = [{(plan.spec.name, plan.target) for plan in plans} for plans in (before, after)]
     both = names[0] & names[1]
     old, new = ([plan for plan in plans if (plan.spec.name, plan.target) in both] for plans in (before, after))
-    return difference(plans_side(old, path), plans_side(new, path))
+    try:
+        return difference(plans_side(old, path), plans_side(new, path))
+    except DiffError:
+        return None
 
 
 def _drafts(spec: Spec) -> list[Plan]:
