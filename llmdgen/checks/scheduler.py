@@ -12,7 +12,7 @@ from llmdgen.facts.catalogue import release_toml
 from llmdgen.findings import Route
 from llmdgen.planning.model import Plan, RolePlan
 from llmdgen.spec.text_blocks import BROKEN
-from llmdgen.suggest import did_you_mean, one_of
+from llmdgen.suggest import did_you_mean
 from llmdgen.untyped import mapping
 
 AT = ("spec", "scheduler")
@@ -32,7 +32,7 @@ def weights_name_scorers(plan: Plan) -> Iterator[Draft]:
     names = [scorer.name for scorer in plan.scheduler.scorers]
     for name in plan.spec.spec.scheduler.weights:
         if name not in names:
-            has = f"{' with '.join(plan.paths)} has {one_of(names) if names else 'no scorers'}"
+            has = f"{' with '.join(plan.paths)} has {' and '.join(names) or 'no scorers'}"
             says, fix = f"there is no scorer {name}: {has}", did_you_mean(name, names) or "remove it"
             yield found(*AT, "weights", name, says=says, fix=fix, on_key=True)
 
