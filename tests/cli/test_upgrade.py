@@ -15,6 +15,15 @@ from llmdgen.facts import catalogue
 from llmdgen.upgrade import moves as moves_module
 from tests.cli.conftest import Llmdgen
 
+UNREADABLE = """\
+  values:
+    gaie:
+      inferenceExtension:
+        pluginsCustomConfig:
+          plugins.yaml: |
+            plugins:
+              - type: [queue-scorer
+"""
 WRONG = "  engine:\n    env: {VLLM_TORCH_CUDA_PROFILE: '1'}\n"
 
 
@@ -39,6 +48,16 @@ def test_it_shows_the_edit_the_deployment_and_what_checks_say(llmdgen: Llmdgen, 
     assert "  => interrupts: the scheduler restarts" in answer.out
     assert "chat.yaml:6:9: note UPG002: kv_load_failure_policy of --kv-transfer-config" in answer.err
     assert "\x1b" not in answer.out + answer.err
+
+
+def test_a_scheduler_text_that_is_no_yaml_is_an_error_at_its_end(llmdgen: Llmdgen, spec: Path) -> None:
+    spec.write_text(spec.read_text() + UNREADABLE)
+    before = spec.read_text()
+    answer = llmdgen("upgrade", "chat.yaml")
+    assert (answer.code, spec.read_text()) == (status.ERROR, before)
+    last = len(before.splitlines())
+    assert f"chat.yaml:{last}:36: error EPP003: it is not YAML that can be read: in the text's line 3" in answer.err
+    assert answer.out.endswith("nothing written, 1 error\n")
 
 
 def test_a_terminal_gets_colours(llmdgen: Llmdgen, spec: Path, monkeypatch: pytest.MonkeyPatch) -> None:
