@@ -48,18 +48,11 @@ def draft(spec: Spec, instance_type: str) -> Plan:
 
 def check(decided: Plan) -> tuple[Located, ...]:
     """What the checks say of a plan, suppressed findings left out, in the order of the file."""
-    silenced = {each.code for each in decided.spec.spec.suppress}
-    return tuple(each for each in _judge(decided) if each.is_error or each.finding.code not in silenced)
+    return judge(decided)[0]
 
 
-def suppressed(decided: Plan) -> tuple[Located, ...]:
-    """What `check` leaves out because the spec suppresses it, in the order of the file."""
-    silenced = {each.code for each in decided.spec.spec.suppress}
-    found = _judge(decided) if silenced else ()
-    return tuple(each for each in found if not each.is_error and each.finding.code in silenced)
-
-
-def _judge(decided: Plan) -> tuple[Located, ...]:
+def judge(decided: Plan) -> tuple[tuple[Located, ...], tuple[Located, ...]]:
+    """What the checks say of a plan: what stands, and what the spec suppresses, each in the order of the file."""
     from llmdgen.checks import load_plan_checks
     from llmdgen.checks.registry import run
 
@@ -71,7 +64,10 @@ def _judge(decided: Plan) -> tuple[Located, ...]:
         Located(finding, spec.locate(finding.at, finding.on_key))
         for finding in dict.fromkeys((*run(decided), *engine_findings(decided)))
     ]
-    return tuple(sorted(found, key=lambda each: (each.place, each.finding.code)))
+    found.sort(key=lambda each: (each.place, each.finding.code))
+    codes = {each.code for each in spec.spec.suppress}
+    silenced = tuple(each for each in found if not each.is_error and each.finding.code in codes)
+    return tuple(each for each in found if each.is_error or each.finding.code not in codes), silenced
 
 
 def render(decided: Plan, charts: str | None = None) -> dict[str, str]:

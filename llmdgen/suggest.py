@@ -36,5 +36,11 @@ def one_of(names: Iterable[str]) -> str:
     return f"{', '.join(most)} or {last}" if most else last
 
 
+def all_of(names: Iterable[str]) -> str:
+    """a, b and c."""
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else last
+
+
 def _plain(word: str) -> str:
     return word.lower().replace("-", "").replace("_", "").replace(" ", "")

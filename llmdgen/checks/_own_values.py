@@ -56,13 +56,3 @@ def role_at(role: RolePlan) -> Route:
 
 def names_of(value: Any) -> list[str]:
     return [str(each.get("name")) for _, each in maps(value)]
-
-
-def deep(value: Any, path: tuple[str, ...]) -> Any:
-    for part in path:
-        value = value.get(part) if isinstance(value, dict) else None
-    return value
-
-
-def all_of(names: list[str]) -> str:
-    return ", ".join(names[:-1]) + " and " + names[-1] if len(names) > 1 else names[0]

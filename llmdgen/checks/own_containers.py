@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from llmdgen.checks._own_values import all_of, deep, names_of, own_servers
+from llmdgen.checks._own_values import names_of, own_servers
 from llmdgen.checks.registry import Draft, found, rule
 from llmdgen.engine.facts import taken as taken_by_others
 from llmdgen.findings import Route
 from llmdgen.planning.model import Plan, RolePlan
 from llmdgen.planning.quantities import MIB, to_bytes, to_millis
-from llmdgen.suggest import one_of
+from llmdgen.suggest import all_of, one_of
+from llmdgen.untyped import at as value_at
 from llmdgen.untyped import maps
 
 GPU = "nvidia.com/gpu"
@@ -151,16 +152,16 @@ def _mounts(planned: dict[str, Any], own: dict[str, Any], at: Route) -> Iterator
 
 def _capabilities(container: dict[str, Any]) -> list[str]:
     for top in (container.get("extraConfig"), container):
-        context = deep(top, ("securityContext",))
+        context = value_at(top, "securityContext")
         if isinstance(context, dict):
-            added = deep(context, ("capabilities", "add"))
+            added = value_at(context, "capabilities", "add")
             return ["ALL"] if context.get("privileged") is True else list(added) if isinstance(added, list) else []
     return []
 
 
 def _sides(container: dict[str, Any]) -> dict[str, dict[str, Any]]:
     resources = container.get("resources")
-    sides = {side: deep(resources, (side,)) for side in ("limits", "requests")}
+    sides = {side: value_at(resources, side) for side in ("limits", "requests")}
     return {side: amounts if isinstance(amounts, dict) else {} for side, amounts in sides.items()}
 
 
@@ -173,7 +174,7 @@ def _amount(name: str, value: Any) -> Any:
 
 
 def _source(variable: dict[str, Any]) -> str:
-    field = deep(variable, ("valueFrom", "fieldRef", "fieldPath"))
+    field = value_at(variable, "valueFrom", "fieldRef", "fieldPath")
     return f"the pod's {field}" if field else f'"{variable.get("value")}"'
 
 

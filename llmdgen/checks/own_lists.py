@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from llmdgen.checks._own_values import all_of, deep, names_of, own_roles, own_servers, role_at, values_written
+from llmdgen.checks._own_values import names_of, own_roles, own_servers, role_at, values_written
 from llmdgen.checks.registry import Draft, found, rule
 from llmdgen.facts.catalogue import release_toml
 from llmdgen.findings import Route
 from llmdgen.planning.model import Plan, RolePlan
-from llmdgen.suggest import one_of
+from llmdgen.suggest import all_of, one_of
+from llmdgen.untyped import at as value_at
 from llmdgen.untyped import maps
 
 PROXY = ("routing", "proxy", "image")
@@ -33,8 +34,8 @@ def own_images_are_the_releases(plan: Plan) -> Iterator[Draft]:
         ((*at, "image"), own.get("image"), str(planned["image"])) for _, planned, own, at in own_servers(plan)
     ]
     values = plan.spec.spec.values
-    given.append((("spec", "values", "ms", *PROXY), deep(values.ms, PROXY), images["routing_sidecar"]))
-    scheduler, name = deep(values.gaie, SCHEDULER), _file(images["scheduler"]).partition(":")[0]
+    given.append((("spec", "values", "ms", *PROXY), value_at(values.ms, *PROXY), images["routing_sidecar"]))
+    scheduler, name = value_at(values.gaie, *SCHEDULER), _file(images["scheduler"]).partition(":")[0]
     if isinstance(scheduler, dict) and scheduler.keys() & {"name", "tag"} and ":" not in str(scheduler.get("name")):
         tag = images["scheduler"].rpartition(":")[2]
         image = f"{scheduler.get('name', name)}:{scheduler.get('tag', tag)}"
@@ -93,7 +94,7 @@ def _scheduler_lists(plan: Plan) -> Iterator[Draft]:
     if not isinstance(own, dict):
         return
     planned, at = values_written(plan, "gaie")["inferenceExtension"], ("spec", "values", "gaie", "inferenceExtension")
-    off = "sidecar" in own and (own["sidecar"] is None or deep(own, ("sidecar", "enabled")) is False)
+    off = "sidecar" in own and (own["sidecar"] is None or value_at(own, "sidecar", "enabled") is False)
     if plan.scheduler.tokenizer and off:
         says = "the scheduler asks this sidecar for the tokens of each prompt, and does not start without it"
         where: Route = (*at, "sidecar") if own["sidecar"] is None else (*at, "sidecar", "enabled")
@@ -105,7 +106,7 @@ def _scheduler_lists(plan: Plan) -> Iterator[Draft]:
         ("sidecar", "volumeMounts"),
     )
     for path in paths:
-        given, wanted = deep(own, path), deep(planned, path)
+        given, wanted = value_at(own, *path), value_at(planned, *path)
         key = "mountPath" if path[-1] == "volumeMounts" else "name"
         names = {str(each.get(key)) for _, each in maps(given)}
         missing = [each[key] for _, each in maps(wanted) if each[key] not in names]
@@ -141,7 +142,7 @@ def service_accounts_are_there(plan: Plan) -> Iterator[Draft]:
     values = plan.spec.spec.values
     name = values.ms.get("serviceAccountOverride")
     made = [each for _, each in (*maps(values.ms.get("extraObjects")), *maps(values.infra.get("extraDeploy")))]
-    accounts = {str(deep(each, ("metadata", "name"))) for each in made if each.get("kind") == "ServiceAccount"}
+    accounts = {str(value_at(each, "metadata", "name")) for each in made if each.get("kind") == "ServiceAccount"}
     if isinstance(name, str) and name not in ("", "default", *accounts):
         says = f"no release makes the ServiceAccount {name} in {plan.names.namespace}"
         fix = "add it to extraObjects, or suppress this where it is there already"
@@ -158,7 +159,7 @@ def host_network_is_one_pod_a_node(plan: Plan) -> Iterator[Draft]:
     """
     for role, _, own in own_roles(plan):
         shared = min(role.pods, role.pods_per_node)
-        if deep(own, ("extraConfig", "hostNetwork")) is True and shared > 1:
+        if value_at(own, "extraConfig", "hostNetwork") is True and shared > 1:
             says = f"{shared} {role.name} pods of a node would listen on port {role.port} of the host"
             route = (*role_at(role), "extraConfig", "hostNetwork")
             yield found(*route, says=says, fix="remove it: EFA needs no host network")
@@ -167,7 +168,7 @@ def host_network_is_one_pod_a_node(plan: Plan) -> Iterator[Draft]:
 def _zone(role: RolePlan, planned: dict[str, Any], own: dict[str, Any]) -> Iterator[Draft]:
     """The affinity that keeps a deployment in one zone: still there once the spec's own is merged over it."""
     path = ("extraConfig", "affinity", "podAffinity", "requiredDuringSchedulingIgnoredDuringExecution")
-    terms, value = deep(planned, path), own
+    terms, value = value_at(planned, *path), own
     if not terms:
         return
     for depth, part in enumerate(path, start=1):

@@ -65,7 +65,7 @@ def plans(file: str, asked: tuple[str, ...]) -> tuple[list[Spec], list[Plan], li
 
 def plan(spec: Spec, instance_types: Iterable[str]) -> Work:
     """Plans of a spec on the instance types given, with every finding about any of them, each once."""
-    from llmdgen.api import check, draft, suppressed, targets
+    from llmdgen.api import draft, judge, targets
 
     names = tuple(instance_types)
     plans: list[Plan] = []
@@ -78,8 +78,8 @@ def plan(spec: Spec, instance_types: Iterable[str]) -> Work:
         except SpecError as error:
             findings += error.findings
             continue
-        found = check(decided)
-        silenced += suppressed(decided)
+        found, left_out = judge(decided)
+        silenced += left_out
         plans.append(decided)
         findings += found
         warnings[decided.target] = tuple(each for each in found if not each.is_error)

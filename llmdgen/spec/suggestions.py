@@ -6,11 +6,11 @@ is for the checks. vLLM's names stand once in the schema, and each `args` and `e
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from llmdgen.engine.facts import taken
 from llmdgen.facts import catalogue
+from llmdgen.suggest import all_of
 
 FLAGS, VARIABLES, SCORERS = "vllmFlags", "vllmVariables", "scorers"
 MODELS, INSTANCE_TYPES = "models", "instanceTypes"
@@ -84,7 +84,7 @@ def scorers() -> dict[str, Any]:
             for name in settings.get("scorers", ()) if isinstance(settings, dict) else ():
                 if path not in bring.setdefault(name, []):
                     bring[name].append(path)
-    return {name: _node(f"A scorer of {_listed(bring[name])}.", ["number", "null"]) for name in sorted(bring)}
+    return {name: _node(f"A scorer of {all_of(bring[name])}.", ["number", "null"]) for name in sorted(bring)}
 
 
 def start() -> list[dict[str, Any]]:
@@ -131,13 +131,8 @@ def _only_some(node: dict[str, Any], releases: list[str]) -> dict[str, Any]:
     """The node, with the releases named where it is not all of them."""
     if len(releases) == len(catalogue.release_names()):
         return node
-    return {**node, "description": f"{node['description'].rstrip('.')}. Only in llm-d {_listed(releases)}."}
+    return {**node, "description": f"{node['description'].rstrip('.')}. Only in llm-d {all_of(releases)}."}
 
 
 def _snippet(value: str, says: str) -> dict[str, str]:
     return {"label": value, "description": says, "bodyText": value}
-
-
-def _listed(words: Iterable[str]) -> str:
-    *most, last = words
-    return f"{', '.join(most)} and {last}" if most else last
