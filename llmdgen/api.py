@@ -54,7 +54,7 @@ def check(decided: Plan) -> tuple[Located, ...]:
 def judge(decided: Plan) -> tuple[tuple[Located, ...], tuple[Located, ...]]:
     """What the checks say of a plan: what stands, and what the spec suppresses, each in the order of the file."""
     from llmdgen.checks import load_plan_checks
-    from llmdgen.checks.registry import run
+    from llmdgen.registry import run
 
     load_plan_checks()
     from llmdgen.checks.engine import engine_findings

@@ -23,7 +23,11 @@ class Severity(StrEnum):
 
 
 class Finding(Struct, frozen=True):
-    """One thing a check found. `at` is the route to the value at fault, or to its key where `on_key` is set."""
+    """One thing a rule found. `at` is the route to the value at fault, or to its key where `on_key` is set.
+
+    The route leads through the spec; where `of` names an object of the cluster (`Kind/name`) or a rendered file, it
+    leads through that.
+    """
 
     code: str
     severity: Severity
@@ -31,6 +35,19 @@ class Finding(Struct, frozen=True):
     fix: str
     at: Route = ()
     on_key: bool = False
+    of: str = ""
+
+    @property
+    def is_error(self) -> bool:
+        return self.severity is Severity.ERROR
+
+    @property
+    def path(self) -> str:
+        """The route as text: `("spec", "containers", 0)` is `spec.containers[0]`."""
+        text = ""
+        for key in self.at:
+            text += f"[{key}]" if isinstance(key, int) else f".{key}" if text else key
+        return text
 
 
 class Place(Struct, frozen=True, order=True):

@@ -16,8 +16,8 @@ from typing import Any
 import click
 
 from llmdgen.checks import load_all
-from llmdgen.checks.registry import RULES, Rule
 from llmdgen.cli.main import cli
+from llmdgen.registry import RULES, Rule
 from llmdgen.spec.schema import FILE, complete
 
 DOCS = Path(__file__).parent.parent / "docs"

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmdgen import api, paths
+from llmdgen import api
 from llmdgen.facts import catalogue
 from llmdgen.findings import Located, SpecError
 from llmdgen.planning.model import Plan, RolePlan
@@ -63,7 +63,7 @@ def good(path: str, instance: str, release: str = RELEASES[0]) -> Plan | None:
 
 def plans(instance: str) -> list[Plan]:
     """The good plans of every path on one instance type, for each release."""
-    asked = [(path, instance, release) for release in RELEASES for path in paths.names()]
+    asked = [(path, instance, release) for release in RELEASES for path in catalogue.path_names()]
     return [plan for each in asked if (plan := good(*each)) is not None]
 
 
@@ -102,14 +102,14 @@ def names_of(plan: Plan) -> Iterator[str]:
 
 @pytest.mark.parametrize("release", RELEASES)
 def test_enough_combinations_have_a_plan_without_errors(release: str) -> None:
-    for path in paths.names():
+    for path in catalogue.path_names():
         suited = [instance for instance in catalogue.instance_names() if good(path, instance, release)]
         assert {"p5.48xlarge", "p5en.48xlarge", "p6-b200.48xlarge", "p6-b300.48xlarge"} <= set(suited)
 
 
 @everywhere
 def test_findings_have_a_place_a_reason_and_a_fix(instance: str) -> None:
-    for path, release in product(paths.names(), RELEASES):
+    for path, release in product(catalogue.path_names(), RELEASES):
         plan, findings = every(path, instance, release)
         assert plan is not None or findings
         for each in findings:
@@ -121,7 +121,7 @@ def test_findings_have_a_place_a_reason_and_a_fix(instance: str) -> None:
 
 @everywhere
 def test_nothing_is_said_twice(instance: str) -> None:
-    for path, release in product(paths.names(), RELEASES):
+    for path, release in product(catalogue.path_names(), RELEASES):
         said = [str(each) for each in every(path, instance, release)[1] if each.finding.code.startswith(HARDWARE)]
         assert len(said) == len(set(said))
 
@@ -154,7 +154,7 @@ def test_names_are_short_enough_for_kubernetes(instance: str) -> None:
 
 
 @pytest.mark.parametrize("release", RELEASES)
-@pytest.mark.parametrize("path", paths.names())
+@pytest.mark.parametrize("path", catalogue.path_names())
 @pytest.mark.parametrize("instance", ["p4d.24xlarge", "p5.48xlarge", "p6-b300.48xlarge"])
 def test_the_same_spec_gives_the_same_bytes(path: str, instance: str, release: str) -> None:
     plan = good(path, instance, release)

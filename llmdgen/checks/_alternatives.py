@@ -10,10 +10,10 @@ from collections.abc import Iterator
 
 from msgspec import structs
 
+from llmdgen.engine.memory import Memory, resident_ratio, weights_per_gpu
 from llmdgen.facts.types import Instance, ModelFacts
-from llmdgen.planning.capacity import Memory, resident_ratio, weights_per_gpu
 from llmdgen.planning.model import Plan, RolePlan
-from llmdgen.planning.quantities import MIB
+from llmdgen.quantities import MIB
 
 _MOST_NODES = 16  # of one replica: what a reader would try before another model
 _QUANTISED = re.compile(r"-(FP8|NVFP4|MXFP4|INT8|INT4|AWQ|GPTQ)(-dynamic)?$", re.IGNORECASE)

@@ -8,7 +8,7 @@ from typing import Any
 
 from llmdgen.checks._mistake import Mistake, listing, shown, unknown_keys
 from llmdgen.findings import Route
-from llmdgen.planning.quantities import to_bytes, to_millis
+from llmdgen.quantities import to_bytes, to_millis
 from llmdgen.suggest import did_you_mean, one_of
 from llmdgen.untyped import maps
 

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from msgspec import Struct, structs
 
 from llmdgen.checks._places import runs_models
+from llmdgen.engine.memory import Memory, as_loaded, experts_divide, resident_ratio, weights_per_gpu
+from llmdgen.engine.size import Size
 from llmdgen.facts.types import Instance, ModelFacts
-from llmdgen.planning.capacity import Memory, as_loaded, experts_divide, resident_ratio, weights_per_gpu
-from llmdgen.planning.contribution import Size
 from llmdgen.planning.model import Plan, RolePlan
-from llmdgen.planning.quantities import GIB, MIB, decimal, whole
+from llmdgen.quantities import GIB, MIB, decimal, whole
 
 CONTEXT_STEP = 1024
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from llmdgen.checks._value_kinds import POD_FIELDS, mistakes
 from llmdgen.checks._value_paths import dotted, nodes
-from llmdgen.checks.registry import Draft, found
 from llmdgen.facts.catalogue import release_toml
 from llmdgen.findings import Route
 from llmdgen.planning.model import Plan
+from llmdgen.registry import Draft, found
 from llmdgen.suggest import did_you_mean
 
 GATEWAY_RESOURCES: Route = ("gateway", "gatewayParameters", "resources")

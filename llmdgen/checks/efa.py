@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from llmdgen.checks._places import by_type, crossing, family, hardware, runs_models, size, type_of
-from llmdgen.checks.registry import Draft, found, rule
 from llmdgen.facts import catalogue
 from llmdgen.facts.types import Instance
 from llmdgen.planning.efa import share
 from llmdgen.planning.model import Plan, RolePlan
+from llmdgen.registry import Draft, found, rule
 
 ATTACHED = ("spec", "cluster", "efaPerNode")
 

@@ -10,7 +10,7 @@ from llmdgen.engine.flags import flag_table
 from llmdgen.facts.types import Gpu
 from llmdgen.findings import Finding
 from llmdgen.planning.model import Plan, RolePlan
-from llmdgen.planning.quantities import GIB, MIB
+from llmdgen.quantities import GIB, MIB
 
 
 def engine_findings(plan: Plan) -> Iterator[Finding]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from llmdgen.checks._places import asked, by_type, hardware, resources, runs_models, size
-from llmdgen.checks.registry import Draft, found, rule
-from llmdgen.planning.contribution import Tier
+from llmdgen.composition.contribution import Tier
 from llmdgen.planning.model import Plan, RolePlan
-from llmdgen.planning.quantities import GIB, MIB, cpu_text, mib_text, to_bytes
+from llmdgen.quantities import GIB, MIB, cpu_text, mib_text, to_bytes
+from llmdgen.registry import Draft, found, rule
 
 GB = 10**9
 # Host memory of each rank beside caches: CUDA context, NCCL and pinned staging buffers. An estimate.

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from llmdgen.checks._annotations import items, pairs, wrong
-from llmdgen.checks.registry import Draft, found, rule
 from llmdgen.facts.catalogue import table
 from llmdgen.planning.model import Plan
+from llmdgen.registry import Draft, found, rule
 from llmdgen.suggest import did_you_mean
 
 AT = ("spec", "gateway", "loadBalancer")

@@ -13,10 +13,10 @@ from llmdgen.checks._chart_schema import chart_schema, refused
 from llmdgen.checks._value_kinds import mistakes
 from llmdgen.checks._value_paths import dotted, is_below, leaves, misshapen, nodes, read_paths, unread
 from llmdgen.checks._value_readers import refusals, value_at
-from llmdgen.checks.registry import Draft, found, rule
 from llmdgen.facts.catalogue import release_toml
 from llmdgen.findings import Route
 from llmdgen.planning.model import Plan
+from llmdgen.registry import Draft, found, rule
 from llmdgen.suggest import did_you_mean
 
 CHARTS = ("infra", "gaie", "ms")

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from llmdgen.checks.registry import Rule, declare, found
 from llmdgen.findings import Located, Route, Severity
 from llmdgen.planning.model import Plan, RolePlan
+from llmdgen.registry import Rule, declare, found
 
 REFUSED = declare(
     "VLLM023",

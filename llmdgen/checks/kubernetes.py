@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from llmdgen.checks.registry import Draft, found, rule
 from llmdgen.facts.catalogue import instance, instance_names
 from llmdgen.facts.types import Instance
 from llmdgen.planning.model import Plan, RolePlan
-from llmdgen.planning.quantities import GIB, MIB, to_bytes
+from llmdgen.quantities import GIB, MIB, to_bytes
+from llmdgen.registry import Draft, found, rule
 from llmdgen.suggest import did_you_mean
 
 GPU_NAME = r"\b[A-Z]+[0-9]+[A-Z]?\b"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from llmdgen.checks.registry import Draft, found, rule
+from llmdgen.engine.memory import predicts_tokens
 from llmdgen.facts.types import ModelFacts
 from llmdgen.findings import Route
-from llmdgen.planning.capacity import predicts_tokens
 from llmdgen.planning.model import Plan
+from llmdgen.registry import Draft, found, rule
 from llmdgen.suggest import one_of
 
 # Methods whose settings vLLM reads from the checkpoint (model_executor/layers/quantization: get_config_filenames, and

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from llmdgen.checks._own_values import names_of, own_servers
-from llmdgen.checks.registry import Draft, found, rule
 from llmdgen.engine.facts import taken as taken_by_others
 from llmdgen.findings import Route
 from llmdgen.planning.model import Plan, RolePlan
-from llmdgen.planning.quantities import MIB, to_bytes, to_millis
+from llmdgen.quantities import MIB, to_bytes, to_millis
+from llmdgen.registry import Draft, found, rule
 from llmdgen.suggest import all_of, one_of
 from llmdgen.untyped import at as value_at
 from llmdgen.untyped import maps

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from llmdgen.checks._own_values import names_of, own_roles, own_servers, role_at, values_written
-from llmdgen.checks.registry import Draft, found, rule
 from llmdgen.facts.catalogue import release_toml
 from llmdgen.findings import Route
 from llmdgen.planning.model import Plan, RolePlan
+from llmdgen.registry import Draft, found, rule
 from llmdgen.suggest import all_of, one_of
 from llmdgen.untyped import at as value_at
 from llmdgen.untyped import maps

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from llmdgen.checks._endpoint_picker import BY_PREFIX, PRECISE, PREFIX, of_type, parameters_of
-from llmdgen.checks.registry import Draft, found, rule
 from llmdgen.checks.scheduler import AT, OVERRIDE, effective
 from llmdgen.findings import Route
 from llmdgen.planning.model import Plan
+from llmdgen.registry import Draft, found, rule
 
 HEARING = ("kvEventsConfig", "topicFilter"), ("kvEventsConfig", "discoverPods"), ("kvEventsConfig", "zmqEndpoint")
 SOCKET = ("indexerConfig", "tokenizersPoolConfig", "uds", "socketFile")

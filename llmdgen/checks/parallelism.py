@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from llmdgen.checks._places import runs_models, size
-from llmdgen.checks.registry import Draft, found, rule
 from llmdgen.planning.model import Plan
+from llmdgen.registry import Draft, found, rule
 
 
 @rule("PAR001", "warning", "experts cut into slices over several pods")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from llmdgen.checks.registry import Draft, found, rule
 from llmdgen.engine.facts import taken
 from llmdgen.engine.flags import flag_table
 from llmdgen.planning.model import Plan
+from llmdgen.registry import Draft, found, rule
 
 # Flags that a path sets for some models and instance types only, so that a null is idle for the others.
 SOMETIMES_SET = ("enable-eplb", "eplb-config")

@@ -7,10 +7,10 @@ from math import isfinite
 from typing import Any
 
 from llmdgen.checks._endpoint_picker import BY_PREFIX, PRECISE, faults, of_type, parameters_of, splitting
-from llmdgen.checks.registry import Draft, found, rule
 from llmdgen.facts.catalogue import release_toml
 from llmdgen.findings import Route
 from llmdgen.planning.model import Plan, RolePlan
+from llmdgen.registry import Draft, found, rule
 from llmdgen.spec.text_blocks import BROKEN
 from llmdgen.suggest import did_you_mean
 from llmdgen.untyped import mapping

@@ -8,9 +8,9 @@ from msgspec import structs
 
 from llmdgen.checks._gpu_memory import fits_heads, loaded
 from llmdgen.checks._places import flag, size
-from llmdgen.checks.registry import Draft, found, rule
-from llmdgen.planning.capacity import experts_divide, resident_ratio, weights_per_gpu
+from llmdgen.engine.memory import experts_divide, resident_ratio, weights_per_gpu
 from llmdgen.planning.model import Plan
+from llmdgen.registry import Draft, found, rule
 
 WORTH_IT = 1.5  # times the KV cache, below which another division is not worth a warning
 

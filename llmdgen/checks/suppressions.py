@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from llmdgen.checks.registry import RULES, declare
 from llmdgen.findings import Finding, Located, Severity
+from llmdgen.registry import RULES, declare
 from llmdgen.spec.model import Spec
 
 NEEDLESS = declare(

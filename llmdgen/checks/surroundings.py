@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from llmdgen.checks._places import crossing
-from llmdgen.checks.registry import RULES, Draft, found, rule
 from llmdgen.engine.checks.values import shown
 from llmdgen.facts.catalogue import table
 from llmdgen.findings import Severity
 from llmdgen.planning.model import Plan, RolePlan
+from llmdgen.registry import RULES, Draft, found, rule
 from llmdgen.suggest import did_you_mean, one_of
 
 DEVICE_RDMA = "FI_EFA_USE_DEVICE_RDMA"

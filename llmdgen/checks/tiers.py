@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from llmdgen.checks._places import flag
-from llmdgen.checks.registry import Draft, found, rule
 from llmdgen.checks.transfer import TRANSFER_FLAG
 from llmdgen.engine.checks.connectors import with_children
 from llmdgen.engine.checks.values import MULTI
 from llmdgen.engine.flags import flag_table
 from llmdgen.planning.model import Plan
+from llmdgen.registry import Draft, found, rule
 from llmdgen.suggest import one_of
 from llmdgen.untyped import mapping
 

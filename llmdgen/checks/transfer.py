@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from llmdgen.checks._places import by_type, family, flag, hardware, transferring, type_of
-from llmdgen.checks.registry import Draft, found, rule
 from llmdgen.engine.checks.connectors import EXTRA, with_children
 from llmdgen.engine.checks.values import MULTI, shown
 from llmdgen.engine.flags import flag_table
 from llmdgen.planning.model import Plan, RolePlan
+from llmdgen.registry import Draft, found, rule
 from llmdgen.suggest import one_of
 from llmdgen.untyped import mapping
 

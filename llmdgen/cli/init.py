@@ -8,7 +8,6 @@ from pathlib import Path
 
 import click
 
-from llmdgen import paths
 from llmdgen.cli import options, status
 from llmdgen.cli.schema import NAME as SCHEMA
 from llmdgen.cli.terminal import complain, report, say
@@ -23,7 +22,7 @@ ROOMY = "500Gi"  # of a model that the facts do not know
 
 
 @click.command(epilog="Exit codes: 0 done; 1 the model does not run so on those nodes, or FILE exists; 64 wrong usage.")
-@click.argument("path", metavar="PATH", type=click.Choice(paths.names()))
+@click.argument("path", metavar="PATH", type=click.Choice(catalogue.path_names()))
 @options.model("The model to serve, by its Hugging Face id.")
 @options.one_instance_type("The nodes, by their EC2 or ml. name.")
 @click.option(

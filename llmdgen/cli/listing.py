@@ -16,10 +16,9 @@ def _paths() -> str:
 
 
 def _abouts() -> list[tuple[str, str]]:
-    from llmdgen import paths
 
     about = catalogue.release_toml(catalogue.release_names()[-1], "paths.toml")
-    return [(name, about[name]["about"]) for name in paths.names()]
+    return [(name, about[name]["about"]) for name in catalogue.path_names()]
 
 
 def _instances() -> str:

@@ -207,7 +207,7 @@ def _resources(role: str, prefix: str, resources: dict[str, Any]) -> Facts:
 
 def _quantity(name: str, value: Any) -> Value:
     """A quantity in one spelling: "8000m" and 8 are 8, 65536Mi is 64Gi; a count of devices is a number."""
-    from llmdgen.planning.quantities import MIB, cpu_text, mib_text, to_bytes, to_millis
+    from llmdgen.quantities import MIB, cpu_text, mib_text, to_bytes, to_millis
 
     text = compact(value)
     if value is None or len(text) > 30:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice
 
-from llmdgen.checks.registry import MOST_OF_A_RULE
 from llmdgen.engine.checks import (
     connectors,
     context,
@@ -19,6 +18,7 @@ from llmdgen.engine.checks import (
 )
 from llmdgen.engine.checks.settings import ENGINE_RULES, Numbers, RoleSettings
 from llmdgen.findings import Finding
+from llmdgen.registry import MOST_OF_A_RULE
 
 __all__ = ["TOPICS", "Numbers", "RoleSettings", "check_role"]
 

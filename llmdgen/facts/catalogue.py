@@ -71,6 +71,13 @@ def release_names() -> tuple[str, ...]:
     return tuple(file.parent.name for file in _files("releases", "*/release.toml"))
 
 
+def path_names(name: str | None = None) -> tuple[str, ...]:
+    """The well-lit paths that a release has settings for, or any release where none is named."""
+    releases = release_names() if name is None else (name,)
+    tables = [release_toml(each, "paths.toml") for each in releases]
+    return tuple(sorted({path for found in tables for path, settings in found.items() if "title" in settings}))
+
+
 def release_json(name: str, file: str) -> Any:
     """A generated table of a release, such as vllm-serve.json."""
     return msgspec.json.decode((FACTS / "releases" / name / file).read_bytes())

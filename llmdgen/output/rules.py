@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import errno
 
-from llmdgen.checks.registry import Rule, declare
 from llmdgen.findings import Finding, Located, Place
+from llmdgen.registry import Rule, declare
 
 NOT_OURS = declare(
     "OUT001",

@@ -1,6 +1,6 @@
-"""The well-lit paths, one module each; `PATHS/<module>.py` with - for _ in the path's name.
+"""The well-lit paths, one module each; `<module>.py` is the path's name with _ for -.
 
-A path module has two functions, and nothing else knows it:
+A path module has two functions and a rank, and nothing else knows it but the settings in a release's paths.toml:
 
     RANK: int                                      whose shape leads where paths compose; the highest wins
     def shapes(situation) -> dict[role, Shape]     the roles it has and the size it would give them
@@ -9,12 +9,11 @@ A path module has two functions, and nothing else knows it:
 
 from __future__ import annotations
 
-from functools import cache
 from importlib import import_module
 from typing import Protocol, cast
 
-from llmdgen.planning.contribution import Contribution, RoleName, Shape, Situation, Size
-from llmdgen.resources import PACKAGE
+from llmdgen.composition.contribution import Contribution, RoleName, Shape, Situation
+from llmdgen.engine.size import Size
 
 
 class Path(Protocol):
@@ -27,15 +26,6 @@ class Path(Protocol):
     def contribute(self, situation: Situation, sizes: dict[RoleName, Size]) -> Contribution: ...
 
 
-@cache
-def names() -> tuple[str, ...]:
-    """Every well-lit path, by the files of this folder."""
-    files = (PACKAGE / "paths").glob("[!_]*.py")
-    return tuple(sorted(file.stem.replace("_", "-") for file in files))
-
-
 def get(name: str) -> Path:
-    """The module of a path. Raises KeyError for a name that is not in `names()`."""
-    if name not in names():
-        raise KeyError(name)
+    """The module of a path. Raises ModuleNotFoundError for a name that no module has."""
     return cast(Path, import_module(f"llmdgen.paths.{name.replace('-', '_')}"))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from llmdgen.planning.contribution import Contribution, RoleName, Scorer, Shape, Situation, Size
-from llmdgen.planning.shapes import whole_model_servers
+from llmdgen.composition.contribution import Contribution, RoleName, Scorer, Shape, Situation
+from llmdgen.composition.shapes import whole_model_servers
+from llmdgen.engine.size import Size
 
 NAME = "inference-scheduling"
 RANK = 10

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from llmdgen.planning.contribution import Contribution, RoleName, Scorer, Shape, Situation, Size
-from llmdgen.planning.shapes import shape, tight_tensor
-from llmdgen.planning.transfer import SIDE_CHANNEL, nixl
+from llmdgen.composition.contribution import Contribution, RoleName, Scorer, Shape, Situation
+from llmdgen.composition.shapes import shape, tight_tensor
+from llmdgen.composition.transfer import SIDE_CHANNEL, nixl
+from llmdgen.engine.size import Size
 
 NAME = "pd-disaggregation"
 RANK = 20

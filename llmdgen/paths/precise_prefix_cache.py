@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from llmdgen.planning.contribution import Contribution, EnvVar, RoleName, Scorer, Shape, Situation, Size
-from llmdgen.planning.shapes import whole_model_servers
+from llmdgen.composition.contribution import Contribution, EnvVar, RoleName, Scorer, Shape, Situation
+from llmdgen.composition.shapes import whole_model_servers
+from llmdgen.engine.size import Size
 
 NAME = "precise-prefix-cache"
 RANK = 4

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from llmdgen.planning.cache_tiers import lmcache_environment, lmcache_volumes, offloading, tiers
-from llmdgen.planning.contribution import Connector, Contribution, RoleName, Scorer, Shape, Situation, Size
-from llmdgen.planning.quantities import MIB
-from llmdgen.planning.shapes import whole_model_servers
+from llmdgen.composition.cache_tiers import lmcache_environment, lmcache_volumes, offloading, tiers
+from llmdgen.composition.contribution import Connector, Contribution, RoleName, Scorer, Shape, Situation
+from llmdgen.composition.shapes import whole_model_servers
+from llmdgen.engine.size import Size
+from llmdgen.quantities import MIB
 
 NAME = "tiered-prefix-cache"
 RANK = 5

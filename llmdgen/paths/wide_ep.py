@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from llmdgen.planning.capacity import resident_ratio, weights_per_gpu
-from llmdgen.planning.contribution import Contribution, EnvVar, RoleName, Shape, Situation, Size
-from llmdgen.planning.quantities import MIB
-from llmdgen.planning.shapes import ROOMY
-from llmdgen.planning.transfer import SIDE_CHANNEL, nixl
+from llmdgen.composition.contribution import Contribution, EnvVar, RoleName, Shape, Situation
+from llmdgen.composition.shapes import ROOMY
+from llmdgen.composition.transfer import SIDE_CHANNEL, nixl
+from llmdgen.engine.memory import resident_ratio, weights_per_gpu
+from llmdgen.engine.size import Size
+from llmdgen.quantities import MIB
 from llmdgen.spec.servers import Role
 
 NAME = "wide-ep"

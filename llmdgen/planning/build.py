@@ -9,13 +9,14 @@ from __future__ import annotations
 from pathlib import Path as FilePath
 
 from llmdgen import paths
+from llmdgen.composition.contribution import RoleName, Shape, Situation
+from llmdgen.composition.fold import Folded, fold
 from llmdgen.engine.flags import FlagTable, flag_table
+from llmdgen.engine.size import Size
 from llmdgen.facts import catalogue
 from llmdgen.facts.types import Instance, ModelFacts
 from llmdgen.findings import Finding, Located, Severity, SpecError
 from llmdgen.planning import problems
-from llmdgen.planning.contribution import RoleName, Shape, Situation, Size
-from llmdgen.planning.fold import Folded, fold
 from llmdgen.planning.gateway import gateway
 from llmdgen.planning.model import Plan, RolePlan
 from llmdgen.planning.names import labels, names
@@ -149,7 +150,7 @@ def _model(spec: Spec) -> ModelFacts | None:
     weights, else its about the name."""
     model = spec.spec.model
     if model.config is not None:
-        from llmdgen.facts.hf_config import ConfigError, read
+        from llmdgen.engine.hf_config import ConfigError, read
 
         try:
             beside = spec.locate(("spec", "model", "config")).path

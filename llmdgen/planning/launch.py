@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from llmdgen.planning.contribution import RoleName, Situation, Size
+from llmdgen.composition.contribution import RoleName, Situation
+from llmdgen.engine.size import Size
 
 LEADER_ADDRESS = "${LWS_LEADER_ADDRESS}"
 

@@ -10,10 +10,11 @@ from typing import Any
 
 from msgspec import Struct
 
+from llmdgen.composition.contribution import Connector, EnvVar, RoleName, Scorer, Tier, Volume
+from llmdgen.engine.memory import Memory
+from llmdgen.engine.size import Size
 from llmdgen.facts.types import Instance, ModelFacts, Release
 from llmdgen.findings import Route
-from llmdgen.planning.capacity import Memory
-from llmdgen.planning.contribution import Connector, EnvVar, RoleName, Scorer, Size, Tier, Volume
 from llmdgen.spec.model import Spec
 
 

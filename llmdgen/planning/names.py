@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from llmdgen.planning.contribution import RoleName, Situation
+from llmdgen.composition.contribution import RoleName, Situation
 from llmdgen.planning.model import Names
 
 MODEL_LABEL_LENGTH = 63

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from llmdgen.checks.registry import Rule, declare, found
+from llmdgen.composition.contribution import RoleName, Situation
+from llmdgen.composition.fold import Folded
+from llmdgen.engine.size import Size
 from llmdgen.findings import Finding, Route
-from llmdgen.planning.contribution import RoleName, Situation, Size
-from llmdgen.planning.fold import Folded
+from llmdgen.registry import Rule, declare, found
 
 ABSENT_ROLE = declare(
     "PATH002",

@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from llmdgen.composition.contribution import Connector, EnvVar, RoleName, Shape, Situation, Volume
+from llmdgen.composition.fold import Folded
 from llmdgen.engine.argv import arguments
 from llmdgen.engine.flags import FlagTable
+from llmdgen.engine.memory import Memory, memory
+from llmdgen.engine.size import Size
 from llmdgen.facts.types import Instance
 from llmdgen.findings import Route
-from llmdgen.planning.capacity import Memory, memory
-from llmdgen.planning.contribution import Connector, EnvVar, RoleName, Shape, Situation, Size, Volume
 from llmdgen.planning.efa import share
-from llmdgen.planning.fold import Folded
 from llmdgen.planning.launch import argv, multinode_flags
 from llmdgen.planning.model import Node, RolePlan
 from llmdgen.planning.placement import Need, pods_per_node
-from llmdgen.planning.quantities import MIB, cpu_text, mib_text, to_bytes, to_millis, whole
 from llmdgen.planning.schedulable import node_selector
 from llmdgen.planning.source import uri
+from llmdgen.quantities import MIB, cpu_text, mib_text, to_bytes, to_millis, whole
 from llmdgen.spec.servers import Engine, Role
 
 # A pod without a size of its own takes at most this part of its share of the node: daemons and sidecars need some too.

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from llmdgen.planning.contribution import Scorer, Situation
-from llmdgen.planning.fold import Folded
+from llmdgen.composition.contribution import Scorer, Situation
+from llmdgen.composition.fold import Folded
 from llmdgen.planning.model import RolePlan, SchedulerPlan
 
 API_VERSION = "inference.networking.x-k8s.io/v1alpha1"

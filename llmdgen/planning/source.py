@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from llmdgen.facts.types import ModelFacts
-from llmdgen.planning.quantities import GIB
+from llmdgen.quantities import GIB
 from llmdgen.spec.model import Model
 
 MOUNT_PATH = "/model-cache"

@@ -6,7 +6,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from llmdgen.checks.registry import Rule
+from llmdgen.registry import Rule
 
 Verdict = Literal["ok", "missing", "short", "unknown"]
 

@@ -6,14 +6,14 @@ from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
-from llmdgen.checks.registry import Rule
 from llmdgen.planning.model import Plan, Pool, RolePlan
 from llmdgen.planning.placement import Need, need_of
-from llmdgen.planning.quantities import cpu_text, mib_text
 from llmdgen.preflight import plugins, rules
 from llmdgen.preflight.answer import Answer, Forbidden, missing, ok, short, unknown
 from llmdgen.preflight.cluster import Cluster, Object
 from llmdgen.preflight.node import LiveNode, live_node, minus, placed, taken
+from llmdgen.quantities import cpu_text, mib_text
+from llmdgen.registry import Rule
 
 SHOWN = 3  # nodes named in an answer
 

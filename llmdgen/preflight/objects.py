@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from llmdgen.checks.registry import Rule
 from llmdgen.planning.model import Plan
 from llmdgen.preflight import rules
 from llmdgen.preflight.answer import Answer, Forbidden, missing, ok, short, unknown
 from llmdgen.preflight.cluster import Cluster, Object
 from llmdgen.prerequisites.facts import ServedKind, prerequisites
+from llmdgen.registry import Rule
 
 TOKEN = "HF_TOKEN"
 SECURITY_LABEL = "pod-security.kubernetes.io/enforce"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from llmdgen.checks.registry import Rule
 from llmdgen.planning.model import Plan
 from llmdgen.preflight import rules
 from llmdgen.preflight.answer import Answer, Forbidden, missing, ok
 from llmdgen.preflight.cluster import Cluster
 from llmdgen.preflight.node import LiveNode
+from llmdgen.registry import Rule
 
 # Part of the image of a DaemonSet's container: the charts' own, and those that platforms bring.
 GPU_IMAGE, GPU_CHART = "k8s-device-plugin", "nvidia-device-plugin"

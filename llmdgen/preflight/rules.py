@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from llmdgen.checks.registry import declare
+from llmdgen.registry import declare
 
 KIND = declare(
     "PRE101",

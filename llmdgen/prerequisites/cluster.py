@@ -8,11 +8,11 @@ from typing import Any
 from msgspec import Struct
 
 from llmdgen.api import draft, targets
-from llmdgen.checks.registry import declare, found
 from llmdgen.facts.types import Instance, Release
 from llmdgen.findings import Located, SpecError
 from llmdgen.planning.model import Plan
 from llmdgen.prerequisites.facts import Need
+from llmdgen.registry import declare, found
 from llmdgen.spec.model import Spec
 
 TWO_RELEASES = declare(

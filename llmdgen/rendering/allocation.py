@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from llmdgen.planning.model import Plan, RolePlan
-from llmdgen.planning.quantities import GIB
+from llmdgen.quantities import GIB
 
 
 def allocation(plan: Plan) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from llmdgen.planning.contribution import EnvVar, Volume
+from llmdgen.composition.contribution import EnvVar, Volume
 from llmdgen.planning.launch import head
 from llmdgen.planning.model import Plan, RolePlan
 from llmdgen.rendering.templates import render

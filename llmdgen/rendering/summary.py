@@ -6,10 +6,10 @@ from typing import Any
 
 import msgspec
 
+from llmdgen.composition.contribution import Tier
 from llmdgen.findings import Located, Severity
-from llmdgen.planning.contribution import Tier
 from llmdgen.planning.model import Plan, RolePlan
-from llmdgen.planning.quantities import GIB
+from llmdgen.quantities import GIB
 from llmdgen.rendering.encoding import code, markdown, shell_word
 from llmdgen.rendering.templates import render
 from llmdgen.rendering.yaml_text import Text

@@ -13,8 +13,8 @@ from typing import Any
 from urllib.parse import quote
 
 from llmdgen import __version__
-from llmdgen.checks.registry import RULES, Rule
 from llmdgen.findings import Located, Severity
+from llmdgen.registry import RULES, Rule
 from llmdgen.report.document import document, encodable, from_here
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"

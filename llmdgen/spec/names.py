@@ -58,18 +58,17 @@ def _name(name: Any) -> Iterator[Finding]:
 
 
 def _paths(spec: dict[str, Any]) -> Iterator[Finding]:
-    from llmdgen import paths
-
     path, more = spec.get("path"), spec.get("with")
     named: list[tuple[Any, Route]] = [(path, ("path",))]
     named += [(each, ("with", index)) for index, each in enumerate(more if isinstance(more, list) else ())]
     seen: set[str] = set()
+    known = catalogue.path_names()
     for name, at in named:
         if not isinstance(name, str):
             continue
-        if name not in paths.names():
+        if name not in known:
             says = f"there is no well-lit path {quoted(name)}"
-            yield error("SPEC009", says, did_you_mean(name, paths.names()), "spec", *at)
+            yield error("SPEC009", says, did_you_mean(name, known), "spec", *at)
         elif name in seen:
             fix = f"delete it{', spec.path has it already' if name == path else ''}"
             yield error("SPEC014", f"{name} stands here twice", fix, "spec", *at)

@@ -5,7 +5,7 @@ Reading does not need this file; `llmdgen explain`, the documentation and the re
 
 from __future__ import annotations
 
-from llmdgen.checks.registry import declare
+from llmdgen.registry import declare
 
 declare(
     "SPEC001",

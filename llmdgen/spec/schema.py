@@ -66,13 +66,13 @@ def overlay() -> dict[str, Any]:
 
 def complete() -> dict[str, Any]:
     """The schema of a document that stands by itself."""
-    from llmdgen import paths
-
     (_, definitions) = msgspec.json.schema_components([Document], ref_template=_REFERENCE + "{name}")
     body: dict[str, Any] = _inlined(definitions["Document"], definitions)
     spec = body["properties"]["spec"]["properties"]
-    about = catalogue.release_toml(catalogue.release_names()[-1], "paths.toml")
-    known_paths = {"enum": list(paths.names()), _MEANINGS: [about[name]["about"] for name in paths.names()]}
+    newest = catalogue.release_names()[-1]
+    settings = catalogue.release_toml(newest, "paths.toml")
+    about = {name: settings[name]["about"] for name in catalogue.path_names(newest)}
+    known_paths = {"enum": list(about), _MEANINGS: list(about.values())}
     spec["path"] |= known_paths
     spec["with"] |= {"items": {"type": "string", **known_paths}, "uniqueItems": True}
     releases = [catalogue.release(name) for name in catalogue.release_names()]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from llmdgen.checks.registry import Rule, declare
 from llmdgen.findings import Finding, Located, Place, Route
+from llmdgen.registry import Rule, declare
 
 BY_HAND = declare(
     "UPG001",

@@ -8,8 +8,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from llmdgen.checks.registry import declare
 from llmdgen.plain_yaml import YAMLError, load, reason
+from llmdgen.registry import declare
 from llmdgen.verify.helmfile import ReleaseOutput
 from llmdgen.verify.problem import Problem
 from llmdgen.verify.yaml import dump

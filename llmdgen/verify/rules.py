@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from msgspec import Struct
 
-from llmdgen.checks.registry import Rule, declare
+from llmdgen.registry import Rule, declare
 from llmdgen.verify.manifests import Manifest
 from llmdgen.verify.problem import Problem
 from llmdgen.verify.rendered import Rendered

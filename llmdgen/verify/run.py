@@ -9,10 +9,10 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from llmdgen.checks.registry import declare
 from llmdgen.facts.catalogue import release, release_names
 from llmdgen.facts.types import Release
 from llmdgen.prerequisites.facts import prerequisites
+from llmdgen.registry import declare
 from llmdgen.verify import invariants, rules, schemas, sealed
 from llmdgen.verify.helmfile import HELMFILE, HelmRelease, ReleaseOutput, read_releases, read_text, template
 from llmdgen.verify.manifests import Manifest, read

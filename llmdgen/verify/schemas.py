@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from llmdgen.checks.registry import Rule, declare
+from llmdgen.registry import Rule, declare
 from llmdgen.verify.helmfile import read_text
 from llmdgen.verify.manifests import Manifest
 from llmdgen.verify.problem import Problem, VerifyError

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from llmdgen.checks.registry import declare
 from llmdgen.output.lock import LOCK_NAME, LockError, digest, parse
+from llmdgen.registry import declare
 from llmdgen.verify.problem import Problem
 
 EDITED = declare(

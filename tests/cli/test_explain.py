@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
-from llmdgen.checks.registry import RULES
 from llmdgen.cli import topics
 from llmdgen.facts import catalogue
+from llmdgen.registry import RULES
 from tests.cli.conftest import Llmdgen
 
 

@@ -8,20 +8,20 @@ from pathlib import Path
 
 import pytest
 
-from llmdgen import api, paths
+from llmdgen import api
 from llmdgen.facts import catalogue
 from llmdgen.spec.model import DEFAULT_RELEASE
 from tests.cli.conftest import Llmdgen
 
 
-@pytest.mark.parametrize("path", paths.names())
+@pytest.mark.parametrize("path", catalogue.path_names())
 def test_the_start_of_each_path_validates(llmdgen: Llmdgen, path: str) -> None:
     Path("start.yaml").write_text(llmdgen("init", path).out)
     answer = llmdgen("validate", "start.yaml", "--strict")
     assert answer.code == 0, answer.err
 
 
-@pytest.mark.parametrize("path", paths.names())
+@pytest.mark.parametrize("path", catalogue.path_names())
 def test_what_it_writes_as_a_number_is_what_the_path_would_choose(llmdgen: Llmdgen, path: str) -> None:
     text = llmdgen("init", path).out
     Path("start.yaml").write_text(text)
@@ -33,7 +33,7 @@ def test_what_it_writes_as_a_number_is_what_the_path_would_choose(llmdgen: Llmdg
     assert sizes[0] == sizes[1]
 
 
-@pytest.mark.parametrize("path", paths.names())
+@pytest.mark.parametrize("path", catalogue.path_names())
 def test_each_commented_line_may_be_uncommented(llmdgen: Llmdgen, path: str) -> None:
     lines = llmdgen("init", path).out.splitlines()
     choices = [number for number, line in enumerate(lines) if number > 3 and re.match(r"^ +# [a-zA-Z]+: *\S", line)]

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from llmdgen.engine.hf_config import ConfigError, read
+from llmdgen.engine.memory import kv_bytes_per_token
 from llmdgen.facts import catalogue
-from llmdgen.facts.hf_config import ConfigError, read
-from llmdgen.planning.capacity import kv_bytes_per_token
 
 QWEN = {
     "architectures": ["Qwen3ForCausalLM"],

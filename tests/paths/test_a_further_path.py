@@ -7,7 +7,9 @@ from types import SimpleNamespace
 import pytest
 
 from llmdgen import api, paths
-from llmdgen.planning.contribution import Contribution, RoleName, Scorer, Shape, Situation, Size
+from llmdgen.composition.contribution import Contribution, RoleName, Scorer, Shape, Situation
+from llmdgen.engine.size import Size
+from llmdgen.facts import catalogue
 from llmdgen.spec.load import parse
 
 SPEC = """apiVersion: llmdgen.dev/v1alpha1
@@ -31,7 +33,7 @@ def contribute(situation: Situation, sizes: dict[RoleName, Size]) -> Contributio
 
 
 def test_a_sixth_path_needs_its_module_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    known, get = paths.names(), paths.get
+    known, get = catalogue.path_names(), paths.get
     module = SimpleNamespace(RANK=1, shapes=shapes, contribute=contribute)
     monkeypatch.setattr(paths, "names", lambda: (*known, "session-affinity"))
     monkeypatch.setattr(paths, "get", lambda name: module if name == "session-affinity" else get(name))

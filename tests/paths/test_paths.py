@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from llmdgen import api, paths
+from llmdgen.facts import catalogue
 from llmdgen.findings import SpecError
 from llmdgen.paths.wide_ep import redundant_experts
 from llmdgen.spec.load import parse
@@ -12,7 +13,7 @@ from tests.specs import DEEPSEEK, GPT_OSS, QWEN, plan_of, role_of
 
 
 def test_the_paths_are_the_files_of_their_folder() -> None:
-    assert paths.names() == (
+    assert catalogue.path_names() == (
         "inference-scheduling",
         "pd-disaggregation",
         "precise-prefix-cache",

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from llmdgen import api, paths
+from llmdgen import api
+from llmdgen.facts import catalogue
 from llmdgen.findings import Severity
 from llmdgen.spec.load import load_all
 from llmdgen.spec.model import Spec
@@ -35,7 +36,7 @@ def test_a_ready_spec_fills_whole_nodes(spec: Spec, instance: str) -> None:
 
 def test_every_path_has_a_ready_spec() -> None:
     found = {spec.spec.path for file in FOLDER.glob("*.yaml") for spec in load_all(file)}
-    assert found == set(paths.names())
+    assert found == set(catalogue.path_names())
 
 
 def test_no_two_ready_specs_share_a_name() -> None:

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from llmdgen.facts import catalogue
-from llmdgen.planning.capacity import (
+from llmdgen.engine.memory import (
     as_loaded,
     expert_bytes,
     experts_divide,
@@ -16,7 +15,8 @@ from llmdgen.planning.capacity import (
     smallest_tensor,
     weights_per_gpu,
 )
-from llmdgen.planning.contribution import Size
+from llmdgen.engine.size import Size
+from llmdgen.facts import catalogue
 from llmdgen.planning.roles import hybrid_manager_off_by
 from tests.specs import DEEPSEEK, GPT_OSS, QWEN, plan_of, role_of
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from llmdgen.planning.contribution import Connector, Contribution, EnvVar, Scorer, Volume
-from llmdgen.planning.fold import CONFLICT, fold
+from llmdgen.composition.contribution import Connector, Contribution, EnvVar, Scorer, Volume
+from llmdgen.composition.fold import CONFLICT, fold
 
 FIRST = Contribution(
     path="first",

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmdgen.planning.quantities import cpu_text, decimal, mib_text, to_bytes, to_millis, whole
+from llmdgen.quantities import cpu_text, decimal, mib_text, to_bytes, to_millis, whole
 
 BINARY = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "Pi": 2**50}
 NUMBER = st.decimals(min_value=0, max_value=10**6, places=3)

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llmdgen.composition.contribution import Shape
 from llmdgen.findings import SpecError
-from llmdgen.planning.contribution import Shape
-from llmdgen.planning.quantities import to_bytes, to_millis
 from llmdgen.planning.roles import settle
+from llmdgen.quantities import to_bytes, to_millis
 from llmdgen.spec.servers import Engine, Parallelism, Role
 from tests.specs import DEEPSEEK, GPT_OSS, QWEN, plan_of, role_of
 

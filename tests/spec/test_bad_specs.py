@@ -9,9 +9,9 @@ import pytest
 
 import llmdgen.spec.rules
 from llmdgen import api
-from llmdgen.checks.registry import RULES
 from llmdgen.cli import work
 from llmdgen.findings import Located, Severity
+from llmdgen.registry import RULES
 from llmdgen.report.text import write
 
 BAD_SPECS = Path(__file__).parent.parent / "bad_specs"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from llmdgen.checks.registry import RULES
 from llmdgen.findings import Severity
+from llmdgen.registry import RULES
 from llmdgen.verify.problem import Problem, line, lines
 from llmdgen.verify.rules import dotted
 from llmdgen.verify.run import read_files, verify, verify_manifests

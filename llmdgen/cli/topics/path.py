@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from llmdgen import paths
 from llmdgen.cli.topics.text import sections
 from llmdgen.facts import catalogue
 from llmdgen.spec.model import DEFAULT_RELEASE
@@ -12,13 +11,13 @@ from llmdgen.spec.model import DEFAULT_RELEASE
 
 def names() -> list[str]:
     """Every path."""
-    return list(paths.names())
+    return list(catalogue.path_names())
 
 
 def explain(topic: str) -> str | None:
     """What a path is, and what it sets where a spec says nothing."""
     name = topic.lower()
-    if name not in paths.names():
+    if name not in catalogue.path_names():
         return None
     table = catalogue.release_toml(DEFAULT_RELEASE, "paths.toml")
     return sections(name, _rows(table[name]), sources=table["sources"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from llmdgen.checks.registry import RULES, Rule
+from llmdgen.registry import RULES, Rule
 
 
 def names() -> list[str]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from llmdgen.checks.registry import Draft, found
 from llmdgen.engine.checks.settings import RoleSettings, engine_rule, whole
 from llmdgen.engine.checks.values import MULTI, TRANSFER, Problem, children, field_problems, shown
 from llmdgen.engine.facts import Connector, connectors, lmcache
 from llmdgen.findings import Route
+from llmdgen.registry import Draft, found
 from llmdgen.suggest import did_you_mean
 from llmdgen.untyped import mapping
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from llmdgen.checks.registry import Draft, found
 from llmdgen.engine.checks.limits import context_length
 from llmdgen.engine.checks.settings import RoleSettings, engine_rule
 from llmdgen.engine.context import UNSCALED, longest_context, overriding
+from llmdgen.registry import Draft, found
 from llmdgen.untyped import mapping
 
 OVERRIDES = "hf-overrides"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
-from llmdgen.checks.registry import Draft, found
 from llmdgen.engine.checks.settings import RoleSettings, engine_rule
 from llmdgen.engine.checks.values import shown
 from llmdgen.engine.facts import Variable, lmcache, taken, variables
+from llmdgen.registry import Draft, found
 from llmdgen.suggest import did_you_mean, nearest, one_of
 
 ALL2ALL = "VLLM_ALL2ALL_BACKEND"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import lru_cache
 
-from llmdgen.checks.registry import Draft, found
 from llmdgen.engine.checks.settings import RoleSettings, engine_rule
 from llmdgen.engine.facts import history, taken
 from llmdgen.engine.flags import flag_table
+from llmdgen.registry import Draft, found
 from llmdgen.suggest import did_you_mean
 
 

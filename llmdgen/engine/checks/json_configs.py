@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from llmdgen.checks.registry import Draft
 from llmdgen.engine.checks.settings import RoleSettings, engine_rule
 from llmdgen.engine.checks.types import drafts
+from llmdgen.registry import Draft
 
 
 @engine_rule("VLLM004", "error", "an unknown key in a JSON flag")

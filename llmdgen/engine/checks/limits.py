@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from llmdgen.checks.registry import Draft, found
 from llmdgen.engine.argv import human_int
 from llmdgen.engine.checks.connectors import with_children
 from llmdgen.engine.checks.settings import RoleSettings, engine_rule, whole
 from llmdgen.engine.checks.values import shown
 from llmdgen.engine.facts import taken
+from llmdgen.registry import Draft, found
 from llmdgen.suggest import one_of
 from llmdgen.untyped import mapping
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from llmdgen.checks.registry import Draft, found
 from llmdgen.engine.checks.environment import ALL2ALL, reads_backend
 from llmdgen.engine.checks.settings import RoleSettings, engine_rule, whole
 from llmdgen.engine.facts import taken
+from llmdgen.registry import Draft, found
 from llmdgen.suggest import one_of
 from llmdgen.untyped import mapping
 

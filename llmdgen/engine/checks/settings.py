@@ -7,9 +7,9 @@ from typing import Any
 
 from msgspec import Struct
 
-from llmdgen.checks.registry import Draft, Rule, declare
 from llmdgen.engine.flags import Flag, FlagTable
 from llmdgen.findings import Route
+from llmdgen.registry import Draft, Rule, declare
 
 
 class Numbers(Struct, frozen=True, kw_only=True):

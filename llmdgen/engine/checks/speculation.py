@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from llmdgen.checks.registry import Draft, found
 from llmdgen.engine.checks.settings import RoleSettings, engine_rule, whole
 from llmdgen.engine.facts import taken
 from llmdgen.findings import Route
+from llmdgen.registry import Draft, found
 from llmdgen.untyped import mapping
 
 FLAG = "speculative-config"

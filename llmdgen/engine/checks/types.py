@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from re import fullmatch
 
-from llmdgen.checks.registry import Draft, found
 from llmdgen.engine.checks.settings import RoleSettings, engine_rule
 from llmdgen.engine.checks.values import Problem, flag_problems, shown
 from llmdgen.engine.facts import taken
+from llmdgen.registry import Draft, found
 from llmdgen.suggest import did_you_mean
 from llmdgen.untyped import mapping
 

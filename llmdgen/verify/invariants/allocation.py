@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from llmdgen.facts.catalogue import HYPERPOD_PREFIX, UnknownFact, instance
-from llmdgen.paths import names as path_names
-from llmdgen.planning.quantities import GIB, to_bytes, to_millis
+from llmdgen.facts.catalogue import HYPERPOD_PREFIX, UnknownFact, instance, path_names
+from llmdgen.quantities import GIB, to_bytes, to_millis
 from llmdgen.untyped import at, items, mapping
 from llmdgen.verify.invariants.pods import limit_of, mounted_at
 from llmdgen.verify.invariants.resources import allocatable, attached, demand, instance_types, node_of

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from llmdgen.plain_yaml import YAMLError, load
-from llmdgen.planning.quantities import to_bytes, to_millis
+from llmdgen.quantities import to_bytes, to_millis
 from llmdgen.untyped import at, items, mapping
 from llmdgen.verify.rendered import Rendered
 from llmdgen.verify.rules import Found, found, invariant

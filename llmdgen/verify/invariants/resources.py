@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from llmdgen.facts.catalogue import HYPERPOD_PREFIX, UnknownFact, instance
 from llmdgen.facts.types import Allocatable, Instance
-from llmdgen.planning.quantities import MIB, to_bytes, to_millis
+from llmdgen.quantities import MIB, to_bytes, to_millis
 from llmdgen.untyped import at, items, mapping
 from llmdgen.verify.rendered import Rendered, Workload
 from llmdgen.verify.rules import Found, found, invariant

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from llmdgen.facts.catalogue import UnknownFact, model
-from llmdgen.planning.quantities import MIB, to_bytes
+from llmdgen.quantities import MIB, to_bytes
 from llmdgen.untyped import at
 from llmdgen.verify.containers import Container
 from llmdgen.verify.invariants.pods import limit_of, mounted_at

@@ -7,8 +7,9 @@ for each rank's own process.
 
 from __future__ import annotations
 
-from llmdgen.planning.contribution import Connector, EnvVar, RoleName, Situation, Size, Tier, Volume
-from llmdgen.planning.quantities import GIB, MIB, to_bytes
+from llmdgen.composition.contribution import Connector, EnvVar, RoleName, Situation, Tier, Volume
+from llmdgen.engine.size import Size
+from llmdgen.quantities import GIB, MIB, to_bytes
 
 GB = 10**9
 LMCACHE = "LMCacheConnectorV1"

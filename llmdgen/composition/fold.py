@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from llmdgen.checks.registry import declare
+from llmdgen.composition.contribution import Contribution, EnvVar, RoleName, Scorer
 from llmdgen.findings import Finding
-from llmdgen.planning.contribution import Contribution, EnvVar, RoleName, Scorer
+from llmdgen.registry import declare
 
 CONFLICT = declare(
     "PATH001",

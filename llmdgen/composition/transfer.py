@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from llmdgen.planning.contribution import Connector, EnvVar, Situation
+from llmdgen.composition.contribution import Connector, EnvVar, Situation
 
 SIDE_CHANNEL = EnvVar(name="VLLM_NIXL_SIDE_CHANNEL_HOST", field="status.podIP")
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from llmdgen.composition.contribution import RoleName, Shape, Situation
+from llmdgen.engine.memory import experts_divide, smallest_tensor
 from llmdgen.facts.types import Instance
-from llmdgen.planning.capacity import experts_divide, smallest_tensor
-from llmdgen.planning.contribution import RoleName, Shape, Situation
 
 # Weights may take this much of the GPU's budget, so that the KV cache has room. A prefill server holds few requests.
 ROOMY = 0.6

@@ -1,0 +1,102 @@
+"""Rules: what one is called, what it says of itself, and what it looks at.
+
+A rule is a generator over one thing, decorated with its code. The type of its only parameter says what that thing is:
+a `Plan`, the `Servers` of a plan, the whole `Deployed` of a rendered directory, a `Cluster`. Its docstring is its
+documentation: `llmdgen explain CODE` and docs/diagnostics.md print it as it stands, so it says why the rule holds and
+shows what fails and what passes.
+
+The prefix of a code names the file that declares it, and `PREFIXES` the topic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import Any
+
+from msgspec import Struct
+
+from llmdgen.findings import Finding, Route, Severity
+
+MOST_OF_A_RULE = 100  # findings of one rule in one plan: whoever mends a hundred runs the command again
+
+
+class Draft(Struct, frozen=True):
+    """A finding without its code: what a rule yields. `of` is the object that `at` leads into, empty for the spec."""
+
+    at: Route
+    says: str
+    fix: str
+    on_key: bool = False
+    of: str = ""
+
+
+Check = Callable[[Any], Iterable[Draft]]
+
+
+class Rule(Struct, frozen=True):
+    """A rule of the catalogue. `subject` is the type that `check` looks at; both are empty for rules that another
+    stage applies while it reads a file or asks a cluster."""
+
+    code: str
+    severity: Severity
+    title: str
+    text: str
+    check: Check | None = None
+    subject: str = ""
+
+    @property
+    def explanation(self) -> str:
+        """What the rule says of itself: why it holds, what fails, what passes."""
+        from inspect import cleandoc
+
+        return cleandoc(self.text)
+
+    def finding(self, draft: Draft) -> Finding:
+        return Finding(self.code, self.severity, draft.says, draft.fix, draft.at, draft.on_key, draft.of)
+
+
+RULES: dict[str, Rule] = {}
+
+
+def rule(code: str, severity: str, title: str) -> Callable[[Check], Check]:
+    """Register a check under its stable code. Its only parameter has to be annotated with what it looks at."""
+
+    def register(check: Check) -> Check:
+        declare(code, severity, title, check.__doc__ or "", check)
+        return check
+
+    return register
+
+
+def declare(code: str, severity: str, title: str, explanation: str, check: Check | None = None) -> Rule:
+    """Add a rule to the catalogue. Raises ValueError where the code is taken or the explanation is missing."""
+    if code in RULES:
+        raise ValueError(f"{code} is declared twice")
+    if not explanation.strip():
+        raise ValueError(f"{code} has no explanation")
+    RULES[code] = Rule(code, Severity(severity), title, explanation, check, _subject(check))
+    return RULES[code]
+
+
+def found(*at: str | int, says: str, fix: str, on_key: bool = False, of: object = "") -> Draft:
+    """What a rule yields: the route, the reason and the fix; `of` is the object, where the route leads into one."""
+    return Draft(at, says, fix, on_key, str(of))
+
+
+def run(subject: object) -> Iterator[Finding]:
+    """Every finding of every rule that looks at things of this type, in the order of the codes."""
+    kind = type(subject).__name__
+    for code in sorted(RULES):
+        each = RULES[code]
+        if each.check is not None and each.subject == kind:
+            for draft in islice(each.check(subject), MOST_OF_A_RULE):
+                yield each.finding(draft)
+
+
+def _subject(check: Check | None) -> str:
+    """The name of the type of a check's first parameter."""
+    if check is None:
+        return ""
+    first = next(iter(check.__annotations__.values()))
+    return first if isinstance(first, str) else first.__name__
