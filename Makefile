@@ -22,7 +22,7 @@ SPECS := $(sort $(wildcard paths/*.yaml))
 LOCKED := PIP_CONFIG_FILE=/dev/null PIP_FIND_LINKS= $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras \
 	--resolver=backtracking --no-annotate --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
-.PHONY: templates help render check test lint lock site-tools workflow-tools site docs wheel tools oracle run dev clean
+.PHONY: help render check test lint lock site-tools workflow-tools site docs wheel tools oracle run dev clean
 
 help:
 	@sed -n '2,5s/^# *//p' Makefile
@@ -44,10 +44,6 @@ lint: dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict llmdgen
-
-# Python of the templates, after a change to them.
-templates: run
-	@$(BIN)/python scripts/compile_templates.py
 
 lock: run
 	@$(PIP) install --quiet 'pip-tools>=7.4'

@@ -52,6 +52,10 @@ class Rule(Struct, frozen=True):
 
         return cleandoc(self.text)
 
+    def at(self, *route: str | int, says: str, fix: str, of: object = "") -> Finding:
+        """A finding of this rule at a place."""
+        return self.finding(found(*route, says=says, fix=fix, of=of))
+
     def finding(self, draft: Draft) -> Finding:
         return Finding(self.code, self.severity, draft.says, draft.fix, draft.at, draft.on_key, draft.of)
 

@@ -158,14 +158,13 @@ def annotations_go_together(plan: Plan) -> Iterator[Draft]:
         return
     facts, given = _facts(plan), _by_name(plan)
     subnets = items(given.get("aws-load-balancer-subnets", ""))
-    own_ports = not plan.spec.spec.values.infra  # else the spec's own values may add listeners
     dualstack = given.get("aws-load-balancer-ip-address-type") == "dualstack"
     fits = {
         "aws-load-balancer-eip-allocations": (balancer.scheme == "internet-facing", "an internet-facing load balancer"),
         "aws-load-balancer-private-ipv4-addresses": (balancer.scheme == "internal", "an internal load balancer"),
         "aws-load-balancer-ipv6-addresses": (dualstack, "aws-load-balancer-ip-address-type: dualstack"),
     }
-    wanting = {name: (says, fix) for name, says, fix in _needs(plan, given, own_ports)}
+    wanting = {name: (says, fix) for name, says, fix in _needs(plan, given)}
     for key, value in _asked(plan).items():
         name = _name(key, facts) or ""
         base, _, suffix = name.partition(".")
@@ -182,7 +181,7 @@ def annotations_go_together(plan: Plan) -> Iterator[Draft]:
             yield _at(key, f"{base} does nothing without a certificate", "add aws-load-balancer-ssl-cert", on_key=True)
         kind = facts["annotations"].get(base, {}).get("suffix")
         of_istio = plan.gateway.provider == "istio" and suffix.rpartition("-")[2] == ISTIO_STATUS_PORT
-        if kind and suffix and own_ports and not of_istio:
+        if kind and suffix and not of_istio:
             yield from _listener(key, base, suffix, kind, given)
 
 
@@ -236,21 +235,19 @@ def the_gateway_speaks_proxy_protocol(plan: Plan) -> Iterator[Draft]:
     kgateway a ListenerPolicy.
 
     Fails:  aws-load-balancer-proxy-protocol: "*" alone.
-    Passes: the same with one of those in spec.values.infra.
+    Passes: the annotation left out; or the finding suppressed, its reason being the object that configures the gateway.
     """
-    own = str(plan.spec.spec.values.infra)
-    if any(each in own for each in ("proxyProtocol", "proxy_protocol", "EnvoyFilter", "ListenerPolicy")):
-        return
     facts = _facts(plan)
     for key, value in _asked(plan).items():
         name = (_name(key, facts) or "").partition(".")[0]
         attribute = name == "aws-load-balancer-target-group-attributes" and ("proxy_protocol_v2.enabled", "true")
         if name == "aws-load-balancer-proxy-protocol" or (attribute and attribute in pairs(value)):
             says = "the gateway does not expect PROXY protocol, and answers every request with an error"
-            yield _at(key, says, "remove it, or configure the gateway for it in spec.values.infra", on_key=True)
+            fix = "remove it, or configure the gateway for it and suppress this with the reason"
+            yield _at(key, says, fix, on_key=True)
 
 
-def _needs(plan: Plan, given: dict[str, str], own_ports: bool) -> Iterator[tuple[str, str, str]]:
+def _needs(plan: Plan, given: dict[str, str]) -> Iterator[tuple[str, str, str]]:
     """Annotations that another one, or the spec, makes useless or wrong: name, reason, fix."""
     protocol = given.get("aws-load-balancer-healthcheck-protocol", "tcp").lower()
     for name in ("aws-load-balancer-healthcheck-path", "aws-load-balancer-healthcheck-success-codes"):
@@ -264,8 +261,7 @@ def _needs(plan: Plan, given: dict[str, str], own_ports: bool) -> Iterator[tuple
         yield enabled, "access logs need a bucket", f"add {bucket}"
     ports = items(given.get("aws-load-balancer-ssl-ports", ""))
     if (
-        own_ports
-        and ports
+        ports
         and "aws-load-balancer-ssl-cert" in given
         and not any(each in (LISTENER_PORT, "*") or not each.isdigit() for each in ports)
     ):

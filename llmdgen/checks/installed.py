@@ -10,6 +10,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from llmdgen.findings import Located, Route, Severity
+from llmdgen.kube.argument_files import arguments_of
+from llmdgen.objects import objects
+from llmdgen.objects.servers import servers_of
 from llmdgen.planning.model import Plan, RolePlan
 from llmdgen.registry import Rule, declare, found
 
@@ -68,10 +71,11 @@ _Said = tuple[Rule, Route, str, str]
 def _arguments(plan: Plan) -> Iterator[_Said]:
     from llmdgen.engine.installed import check_with_installed_vllm
 
-    for role in plan.roles:
-        for name, argv in role.argv.items():
+    for workload in servers_of(plan, objects(plan)).model_servers:
+        role = next(each for each in plan.roles if each.name == workload.role)
+        for name, argv in arguments_of(workload):
             for complaint in check_with_installed_vllm(argv):
-                says = f"the installed vLLM refuses vllm/{name}.args: {complaint}"
+                says = f"the installed vLLM refuses {name}: {complaint}"
                 yield REFUSED, _place(role, complaint), says, "correct the flag, or remove it from args"
 
 

@@ -16,7 +16,7 @@ from llmdgen.suggest import did_you_mean
 from llmdgen.untyped import mapping
 
 AT = ("spec", "scheduler")
-OVERRIDE = ("spec", "values", "gaie", "inferenceExtension")
+OVERRIDE = ("spec", "values", "router", "inferenceExtension")
 DEFAULT_BLOCK_SIZE = 16
 EVENTS_FLAG = "kv-events-config"
 
@@ -75,7 +75,7 @@ def configuration_is_sound(plan: Plan) -> Iterator[Draft]:
     Passes: the configuration that the paths make, with other weights.
     """
     config, at, inside = effective(plan)
-    extension = mapping(plan.spec.spec.values.gaie.get("inferenceExtension"))
+    extension = mapping(plan.spec.spec.values.router.get("inferenceExtension"))
     custom = extension.get("pluginsCustomConfig")
     name = _config_file(extension)
     if isinstance(custom, dict):
@@ -223,7 +223,7 @@ def effective(plan: Plan) -> tuple[dict[str, Any] | None, Route, bool]:
 
     None for a text that is no YAML mapping.
     """
-    extension = mapping(plan.spec.spec.values.gaie.get("inferenceExtension"))
+    extension = mapping(plan.spec.spec.values.router.get("inferenceExtension"))
     name = _config_file(extension)
     text = mapping(extension.get("pluginsCustomConfig")).get(name)
     if not isinstance(text, str):
@@ -242,7 +242,7 @@ def _reason(plan: Plan, at: Route) -> str:
     """What the YAML parser says of the text, and in which of its lines."""
     from llmdgen import plain_yaml
 
-    text: Any = plan.spec.spec.values.gaie
+    text: Any = plan.spec.spec.values.router
     for part in at[len(OVERRIDE) - 1 :]:
         text = text[part]
     try:

@@ -105,15 +105,16 @@ def shared_names(specs: Iterable[Spec]) -> list[Located]:
     return found
 
 
-def missing_charts(charts: str | None) -> list[Located]:
+def missing_charts(charts: str | None, specs: Iterable[Spec]) -> list[Located]:
     """A finding for each chart that --charts promises and that is not there."""
     if charts is None:
         return []
-    from llmdgen.rendering.files import CHART_FOLDERS
+    from llmdgen.facts.catalogue import release
 
+    folders = sorted({release(spec.spec.release).charts["router"].name for spec in specs})
     return [
         refusal(rules.NO_CHARTS, charts, f"there is no {folder}/Chart.yaml", "unpack the chart there")
-        for folder in CHART_FOLDERS.values()
+        for folder in folders
         if not os.path.isfile(os.path.join(charts, folder, "Chart.yaml"))
     ]
 
@@ -150,9 +151,9 @@ def _files(plan: Plan, warnings: tuple[Located, ...], settings: Settings) -> dic
 
 def _manifests(plan: Plan, files: dict[str, str], charts: str | None) -> tuple[dict[str, str], list[Located]]:
     """The manifests that helm makes of a target's files, and what is wrong with them."""
+    from llmdgen.verify.error import VerifyError
     from llmdgen.verify.helmfile import template_files
     from llmdgen.verify.manifests import read, write_manifests
-    from llmdgen.verify.problem import VerifyError
     from llmdgen.verify.run import UNRENDERED
 
     place = Place(plan.spec.path)
@@ -163,7 +164,7 @@ def _manifests(plan: Plan, files: dict[str, str], charts: str | None) -> tuple[d
     manifests, wrong = read(outputs)
     found = [
         Located(
-            Finding(each.code, each.severity, f"{plan.target}: {each.object} {each.path}: {each.says}", each.fix), place
+            Finding(each.code, each.severity, f"{plan.target}: {each.of} {each.path}: {each.says}", each.fix), place
         )
         for each in wrong
     ]

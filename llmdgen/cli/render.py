@@ -62,7 +62,7 @@ def command(
         prerequisites=prerequisites,
         prune=prune,
     )
-    missing = making.missing_charts(charts)
+    missing = making.missing_charts(charts, read)
     findings += missing + making.shared_names(read)
     made: list[Made] = []
     with _progress(list(zip(read, asked, strict=True))) as steps:

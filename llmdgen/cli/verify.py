@@ -23,7 +23,8 @@ HELMFILE = "helmfile.yaml"
 )
 def command(directories: tuple[str, ...], charts: str | None, crds: str | None) -> int:
     """Run helmfile and helm on rendered directories, or on all below DIR, and check the manifests they give."""
-    from llmdgen.verify.problem import VerifyError, line
+    from llmdgen.findings import in_directory
+    from llmdgen.verify.error import VerifyError
     from llmdgen.verify.run import verify
 
     errors = 0
@@ -35,7 +36,7 @@ def command(directories: tuple[str, ...], charts: str | None, crds: str | None) 
             errors += 1
             continue
         for each in problems:
-            complain(line(str(directory), each))
+            complain(in_directory(str(directory), each))
         wrong = sum(each.is_error for each in problems)
         errors += wrong
         say(f"{directory}: {count(wrong, 'error')}, {len(problems) - wrong} further")

@@ -7,7 +7,8 @@ for each rank's own process.
 
 from __future__ import annotations
 
-from llmdgen.composition.contribution import Connector, EnvVar, RoleName, Situation, Tier, Volume
+from llmdgen.composition.contribution import Connector, EnvVar, Situation, Tier, Volume
+from llmdgen.composition.names import RoleName
 from llmdgen.engine.size import Size
 from llmdgen.quantities import GIB, MIB, to_bytes
 

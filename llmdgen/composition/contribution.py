@@ -6,16 +6,16 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from llmdgen.composition.names import Names, RoleName
 from llmdgen.facts.types import Instance, ModelFacts, Release
 from llmdgen.spec.model import Spec
-
-RoleName = Literal["prefill", "decode"]
 
 
 class Situation(Struct, frozen=True, kw_only=True):
     """What a path may look at: the spec, and the facts it leads to.
 
-    `settings` are the release's paths.toml, `engine` its engine.toml; `paths` are all paths of this plan, main first.
+    `settings` are the release's paths.toml, `engine` its engine.toml, `platform` is platforms.toml; `paths` are all
+    paths of this plan, main first.
     """
 
     spec: Spec
@@ -25,6 +25,8 @@ class Situation(Struct, frozen=True, kw_only=True):
     paths: tuple[str, ...]
     settings: dict[str, Any]
     engine: dict[str, Any]
+    platform: dict[str, Any]
+    names: Names
 
 
 class Shape(Struct, frozen=True, kw_only=True):
@@ -41,16 +43,18 @@ class Shape(Struct, frozen=True, kw_only=True):
 
 
 class EnvVar(Struct, frozen=True, kw_only=True):
-    """An environment variable: a value, a value for each role, or a field of the pod (fieldPath)."""
+    """An environment variable: a value, a value for each role, a field of the pod (fieldPath), or the key of its own
+    name in a Secret."""
 
     name: str
     value: str | None = None
     by_role: dict[RoleName, str] = {}
     field: str | None = None
+    secret: str | None = None
 
     def for_role(self, role: RoleName) -> EnvVar:
         """The variable as one role has it."""
-        return EnvVar(name=self.name, value=self.by_role.get(role, self.value), field=self.field)
+        return EnvVar(name=self.name, value=self.by_role.get(role, self.value), field=self.field, secret=self.secret)
 
 
 class Volume(Struct, frozen=True, kw_only=True):
@@ -66,6 +70,7 @@ class Volume(Struct, frozen=True, kw_only=True):
     source: dict[str, Any]
     own_directory: str | None = None
     scratch: bool = False
+    read_only: bool = False
 
 
 class Connector(Struct, frozen=True, kw_only=True):

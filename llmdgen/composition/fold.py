@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from llmdgen.composition.contribution import Contribution, EnvVar, RoleName, Scorer
+from llmdgen.composition.contribution import Contribution, EnvVar, Scorer
+from llmdgen.composition.names import RoleName
 from llmdgen.findings import Finding
 from llmdgen.registry import declare
 

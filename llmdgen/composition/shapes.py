@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from llmdgen.composition.contribution import RoleName, Shape, Situation
+from llmdgen.composition.contribution import Shape, Situation
+from llmdgen.composition.names import RoleName
 from llmdgen.engine.memory import experts_divide, smallest_tensor
 from llmdgen.facts.types import Instance
 

@@ -16,7 +16,7 @@ from llmdgen.diff.step import (
     number,
 )
 from llmdgen.diff.surroundings import FAILURE_MODE
-from llmdgen.rendering.gateway_objects import GATEWAY_PORT
+from llmdgen.objects.gateway import PORT as GATEWAY_PORT
 
 _LISTENER_PORT = re.compile(r"listeners\[0\]\.port$")
 

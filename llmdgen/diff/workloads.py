@@ -110,7 +110,7 @@ def _vllm(
     given: tuple[dict[str, Any], str, str],
 ) -> Facts:
     """What vLLM of a role is started with. A script is read for its `vllm serve`; its other lines are a fact too."""
-    from llmdgen.verify.command_line import served_arguments
+    from llmdgen.kube.command_line import served_arguments
 
     sizes, served, mount = given
     facts: Facts = {}

@@ -156,6 +156,7 @@ class Release(Fact, frozen=True, kw_only=True):
     lmcache: str
     architectures: tuple[str, ...]
     user_id: int
+    library_path: tuple[str, ...] = ()
     images: dict[str, str]
     charts: dict[str, Chart]
     scheduler_flags: dict[str, str] = {}

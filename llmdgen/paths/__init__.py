@@ -12,7 +12,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Protocol, cast
 
-from llmdgen.composition.contribution import Contribution, RoleName, Shape, Situation
+from llmdgen.composition.contribution import Contribution, Shape, Situation
+from llmdgen.composition.names import RoleName
 from llmdgen.engine.size import Size
 
 

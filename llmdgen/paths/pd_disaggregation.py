@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from llmdgen.composition.contribution import Contribution, RoleName, Scorer, Shape, Situation
+from llmdgen.composition.contribution import Contribution, Scorer, Shape, Situation
+from llmdgen.composition.names import RoleName
 from llmdgen.composition.shapes import shape, tight_tensor
 from llmdgen.composition.transfer import SIDE_CHANNEL, nixl
 from llmdgen.engine.size import Size

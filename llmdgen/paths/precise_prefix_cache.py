@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from llmdgen.composition.contribution import Contribution, EnvVar, RoleName, Scorer, Shape, Situation
+from llmdgen.composition.contribution import Contribution, EnvVar, Scorer, Shape, Situation
+from llmdgen.composition.names import RoleName
 from llmdgen.composition.shapes import whole_model_servers
 from llmdgen.engine.size import Size
 
@@ -31,7 +32,7 @@ def contribute(situation: Situation, sizes: dict[RoleName, Size]) -> Contributio
     args["kv-events-config"] = {
         "enable_kv_cache_events": True,
         "publisher": "zmq",
-        "endpoint": f"tcp://gaie-{spec.name}-epp.{spec.namespace}.svc.cluster.local:{port}",
+        "endpoint": f"tcp://{situation.names.scheduler_service}.{spec.namespace}.svc.cluster.local:{port}",
         "topic": f"kv@$(POD_IP)@{spec.spec.model.name}",
     }
     return Contribution(

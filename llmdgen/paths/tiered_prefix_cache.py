@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from llmdgen.composition.cache_tiers import lmcache_environment, lmcache_volumes, offloading, tiers
-from llmdgen.composition.contribution import Connector, Contribution, RoleName, Scorer, Shape, Situation
+from llmdgen.composition.contribution import Connector, Contribution, Scorer, Shape, Situation
+from llmdgen.composition.names import RoleName
 from llmdgen.composition.shapes import whole_model_servers
 from llmdgen.engine.size import Size
 from llmdgen.quantities import MIB

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from llmdgen.composition.contribution import Contribution, EnvVar, RoleName, Shape, Situation
+from llmdgen.composition.contribution import Contribution, EnvVar, Shape, Situation
+from llmdgen.composition.names import RoleName
 from llmdgen.composition.shapes import ROOMY
 from llmdgen.composition.transfer import SIDE_CHANNEL, nixl
 from llmdgen.engine.memory import resident_ratio, weights_per_gpu

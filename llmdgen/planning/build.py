@@ -7,28 +7,28 @@ What cannot be planned is raised as findings with their places; what can be plan
 from __future__ import annotations
 
 from pathlib import Path as FilePath
+from typing import Any
 
 from llmdgen import paths
-from llmdgen.composition.contribution import RoleName, Shape, Situation
+from llmdgen.composition.contribution import Shape, Situation
 from llmdgen.composition.fold import Folded, fold
-from llmdgen.engine.flags import FlagTable, flag_table
+from llmdgen.composition.names import ROLES, RoleName, labels, names
 from llmdgen.engine.size import Size
 from llmdgen.facts import catalogue
 from llmdgen.facts.types import Instance, ModelFacts
 from llmdgen.findings import Finding, Located, Severity, SpecError
 from llmdgen.planning import problems
 from llmdgen.planning.gateway import gateway
+from llmdgen.planning.images import images
 from llmdgen.planning.model import Plan, RolePlan
-from llmdgen.planning.names import labels, names
 from llmdgen.planning.placement import pools
 from llmdgen.planning.roles import plan_role, settle
 from llmdgen.planning.schedulable import tolerations
 from llmdgen.planning.scheduler import scheduler
-from llmdgen.planning.source import MOUNT_PATH, argument, uri, volume_size
+from llmdgen.planning.sidecar import sidecar
+from llmdgen.planning.source import argument, uri, volume_size
 from llmdgen.spec.model import Spec
 from llmdgen.spec.servers import Engine, Role
-
-ROLES: tuple[RoleName, ...] = ("prefill", "decode")
 
 
 def build(spec: Spec, instance_type: str) -> Plan:
@@ -42,9 +42,8 @@ def build(spec: Spec, instance_type: str) -> Plan:
     _stop(spec, list(problems.sizes(sizes)))
     settled = _settled(spec)
     folded, conflicts = fold([module.contribute(situation, sizes) for module in modules], settled)
-    table = flag_table(situation.release.name)
     _stop(spec, [*conflicts, *problems.composition(folded, sizes)])
-    return _plan(situation, instance_type, shapes, sizes, asked, folded, table)
+    return _plan(situation, instance_type, shapes, sizes, folded)
 
 
 def target(spec: Spec, instance_type: str) -> str:
@@ -60,28 +59,12 @@ def _plan(
     instance_type: str,
     shapes: dict[RoleName, Shape],
     sizes: dict[RoleName, Size],
-    asked: dict[RoleName, Role],
     folded: Folded,
-    table: FlagTable,
 ) -> Plan:
     spec = situation.spec
-    platform = catalogue.table("platforms.toml")
-    provider = catalogue.release_toml(situation.release.name, "gateways.toml")[spec.spec.gateway.provider]
-    sidecar = "prefill" in sizes
-    model_argument = argument(spec.spec.model)
+    disaggregated = "prefill" in sizes
     roles: tuple[RolePlan, ...] = tuple(
-        plan_role(
-            name,
-            size,
-            shapes[name],
-            asked.get(name, Role()),
-            situation,
-            folded,
-            table,
-            platform,
-            model_argument,
-            sidecar,
-        )
+        plan_role(name, size, shapes[name], situation, folded, behind_sidecar=disaggregated and name == "decode")
         for name, size in sizes.items()
     )
     return Plan(
@@ -91,28 +74,27 @@ def _plan(
         release=situation.release,
         model=situation.model,
         model_uri=uri(spec.spec.model),
-        model_argument=model_argument,
-        model_mount=MOUNT_PATH,
+        model_argument=argument(spec.spec.model),
         model_size=volume_size(spec.spec.model, situation.model),
         paths=situation.paths,
         titles=tuple(_title(situation, name) for name in situation.paths),
-        names=names(situation, provider, tuple(sizes)),
-        labels=labels(situation),
+        names=situation.names,
+        labels=labels(spec),
         roles=roles,
         pools=pools(roles),
         connectors=folded.connectors,
         tiers=folded.tiers,
-        sidecar=sidecar,
-        prefiller_sampling=folded.prefiller_sampling,
-        multinode=any(size.workers > 1 for size in sizes.values()),
+        images=images(situation.release),
+        sidecar=sidecar(situation.engine, sampling=folded.prefiller_sampling) if disaggregated else None,
+        by_script=any(size.workers > 1 for size in sizes.values()) or folded.prefiller_sampling,
         one_zone=folded.crosses_pods,
         scheduler=scheduler(situation, folded, roles),
-        gateway=gateway(spec.spec.gateway, provider),
-        tolerations=tolerations(platform, spec.spec.cluster),
+        gateway=gateway(spec.spec.gateway, _provider(spec)),
+        tolerations=tolerations(situation.platform, spec.spec.cluster),
         startup_minutes=folded.startup_minutes,
         precise=situation.settings["precise-prefix-cache"],
         engine=situation.engine,
-        platform=platform,
+        platform=situation.platform,
     )
 
 
@@ -132,7 +114,15 @@ def _situation(spec: Spec, instance_type: str) -> Situation:
         paths=tuple(dict.fromkeys((spec.spec.path, *spec.spec.with_))),
         settings=catalogue.release_toml(release.name, "paths.toml"),
         engine=catalogue.release_toml(release.name, "engine.toml"),
+        platform=catalogue.table("platforms.toml"),
+        names=names(spec, _provider(spec)),
     )
+
+
+def _provider(spec: Spec) -> dict[str, Any]:
+    """What the release's gateways.toml says of the spec's gateway provider."""
+    settings: dict[str, Any] = catalogue.release_toml(spec.spec.release, "gateways.toml")[spec.spec.gateway.provider]
+    return settings
 
 
 def _instance_name(spec: Spec, role: RoleName, instance_type: str) -> str:

@@ -1,10 +1,4 @@
-"""The Gateway: how it is exposed, and who writes it.
-
-Istio copies a Gateway's own annotations to the Service that it makes, so the infra chart's `gateway.annotations` reach
-the load balancer. kgateway and agentgateway do not: their parameters object carries the Service's annotations, and the
-chart's has no place for them, so llmdgen writes Gateway and parameters itself (infra `extraDeploy`). Of which providers
-that holds without a load balancer too, gateways.toml says.
-"""
+"""How the Gateway is exposed: the type of the Service that its provider makes, and that Service's annotations."""
 
 from __future__ import annotations
 
@@ -27,11 +21,9 @@ def gateway(asked: Gateway, settings: dict[str, Any]) -> GatewayPlan:
             PREFIX + "nlb-target-type": balancer.target_type,
             **balancer.annotations,
         }
-    written = settings.get("own_gateway")
     return GatewayPlan(
         provider=asked.provider,
         settings=settings,
         service_type="LoadBalancer" if balancer else "ClusterIP",
         annotations=annotations,
-        own_gateway=written == "always" or (written == "load_balancer" and balancer is not None),
     )

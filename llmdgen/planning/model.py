@@ -10,28 +10,13 @@ from typing import Any
 
 from msgspec import Struct
 
-from llmdgen.composition.contribution import Connector, EnvVar, RoleName, Scorer, Tier, Volume
+from llmdgen.composition.contribution import Connector, EnvVar, Scorer, Tier, Volume
+from llmdgen.composition.names import Names, RoleName
 from llmdgen.engine.memory import Memory
 from llmdgen.engine.size import Size
 from llmdgen.facts.types import Instance, ModelFacts, Release
 from llmdgen.findings import Route
 from llmdgen.spec.model import Spec
-
-
-class Names(Struct, frozen=True, kw_only=True):
-    """Every name that one object uses for another."""
-
-    infra: str
-    gaie: str
-    ms: str
-    namespace: str
-    gateway: str
-    gateway_service: str
-    pool: str
-    scheduler_service: str
-    route: str
-    workload: dict[RoleName, str]
-    metrics_secret: str
 
 
 class Node(Struct, frozen=True, kw_only=True):
@@ -49,8 +34,8 @@ class RolePlan(Struct, frozen=True, kw_only=True):
     """One role: prefill or decode.
 
     `pods_per_node` is how many of its pods fit on an empty node, `nodes` how many nodes they need alone;
-    `efa_per_pod` is 0 where nothing crosses pods. `arguments` are the vLLM arguments that llmdgen writes, `argv` what
-    the container runs after `vllm serve`, chart additions included, by file name (two for a role of several nodes).
+    `efa_per_pod` is 0 where nothing crosses pods. `head` is what stands first after `vllm serve` (model, port,
+    sizes, served name), `arguments` are the flags behind it, and `flags` the same as values.
     `flag_routes` leads from a flag or variable to its place in the spec; `removed` are flags of the path that the spec
     leaves out by null.
     """
@@ -72,8 +57,8 @@ class RolePlan(Struct, frozen=True, kw_only=True):
     limited_by: str
     port: int
     flags: dict[str, Any]
+    head: tuple[str, ...]
     arguments: tuple[str, ...]
-    argv: dict[str, tuple[str, ...]]
     env: tuple[EnvVar, ...]
     volumes: tuple[Volume, ...]
     node_selector: dict[str, str]
@@ -82,6 +67,21 @@ class RolePlan(Struct, frozen=True, kw_only=True):
     flag_routes: dict[str, Route]
     env_routes: dict[str, Route]
     removed: frozenset[str] = frozenset()
+
+
+class Images(Struct, frozen=True, kw_only=True):
+    """Every image of a deployment, by reference. `tokenizer` is None where no path needs it."""
+
+    model_server: str
+    scheduler: str
+    sidecar: str
+    tokenizer: str | None
+
+
+class SidecarPlan(Struct, frozen=True, kw_only=True):
+    """The routing sidecar of decode pods: what it is started with."""
+
+    arguments: tuple[str, ...]
 
 
 class SchedulerPlan(Struct, frozen=True, kw_only=True):
@@ -95,13 +95,12 @@ class SchedulerPlan(Struct, frozen=True, kw_only=True):
 
 
 class GatewayPlan(Struct, frozen=True, kw_only=True):
-    """The Gateway. `own_gateway` says that the infra chart cannot express it, so llmdgen writes the objects itself."""
+    """The Gateway. `settings` are its provider's in gateways.toml; `annotations` those of its Service."""
 
     provider: str
     settings: dict[str, Any]
     service_type: str
     annotations: dict[str, str]
-    own_gateway: bool
 
 
 class Pool(Struct, frozen=True, kw_only=True):
@@ -126,7 +125,6 @@ class Plan(Struct, frozen=True, kw_only=True):
     model: ModelFacts | None
     model_uri: str
     model_argument: str
-    model_mount: str
     model_size: str | None
     paths: tuple[str, ...]
     titles: tuple[str, ...]
@@ -136,9 +134,9 @@ class Plan(Struct, frozen=True, kw_only=True):
     pools: tuple[Pool, ...]
     connectors: tuple[Connector, ...]
     tiers: tuple[Tier, ...]
-    sidecar: bool
-    prefiller_sampling: bool
-    multinode: bool
+    images: Images
+    sidecar: SidecarPlan | None
+    by_script: bool
     one_zone: bool
     scheduler: SchedulerPlan
     gateway: GatewayPlan
@@ -153,10 +151,14 @@ class Plan(Struct, frozen=True, kw_only=True):
         return next((role for role in self.roles if role.name == name), None)
 
     @property
-    def own_sidecar(self) -> bool:
-        """Whether llmdgen writes the routing sidecar itself: the chart cannot switch on prefiller sampling, and its
-        LeaderWorkerSet template indents its own sidecar unlike further init containers, which is no YAML any more."""
-        return self.sidecar and (self.prefiller_sampling or self.multinode)
+    def multinode(self) -> bool:
+        """Whether one server spreads over several pods."""
+        return any(role.size.workers > 1 for role in self.roles)
+
+    @property
+    def transfers(self) -> bool:
+        """Whether KV caches travel between pods."""
+        return any(connector.name == "NixlConnector" for connector in self.connectors)
 
     @property
     def disaggregated(self) -> bool:

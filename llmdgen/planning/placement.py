@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from llmdgen.composition.contribution import RoleName
+from llmdgen.composition.names import RoleName
 from llmdgen.planning.model import Node, Pool, RolePlan
 
 

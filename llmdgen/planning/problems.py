@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from llmdgen.composition.contribution import RoleName, Situation
+from llmdgen.composition.contribution import Situation
 from llmdgen.composition.fold import Folded
+from llmdgen.composition.names import RoleName
 from llmdgen.engine.size import Size
 from llmdgen.findings import Finding, Route
 from llmdgen.registry import Rule, declare, found

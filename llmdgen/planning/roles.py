@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from llmdgen.composition.contribution import Connector, EnvVar, RoleName, Shape, Situation, Volume
+from llmdgen.composition.contribution import Connector, EnvVar, Shape, Situation, Volume
 from llmdgen.composition.fold import Folded
+from llmdgen.composition.names import RoleName
 from llmdgen.engine.argv import arguments
-from llmdgen.engine.flags import FlagTable
+from llmdgen.engine.flags import flag_table
 from llmdgen.engine.memory import Memory, memory
 from llmdgen.engine.size import Size
 from llmdgen.facts.types import Instance
 from llmdgen.findings import Route
 from llmdgen.planning.efa import share
-from llmdgen.planning.launch import argv, multinode_flags
+from llmdgen.planning.launch import head, multinode_flags
 from llmdgen.planning.model import Node, RolePlan
 from llmdgen.planning.placement import Need, pods_per_node
 from llmdgen.planning.schedulable import node_selector
-from llmdgen.planning.source import uri
+from llmdgen.planning.source import argument, hub_environment, weights
 from llmdgen.quantities import MIB, cpu_text, mib_text, to_bytes, to_millis, whole
 from llmdgen.spec.servers import Engine, Role
 
@@ -40,7 +41,6 @@ CACHES = (
     Volume(name="triton-cache", mount_path="/.triton-cache", source={"emptyDir": {}}),
 )
 TRITON_CACHE = EnvVar(name="TRITON_CACHE_DIR", value="/.triton-cache")
-OFFLINE = EnvVar(name="HF_HUB_OFFLINE", value="1")
 
 
 def settle(shape: Shape, role: Role, engine: Engine) -> Size:
@@ -73,14 +73,20 @@ def settle(shape: Shape, role: Role, engine: Engine) -> Size:
     )
 
 
-def node(instance: Instance, situation: Situation, platform: dict[str, Any]) -> Node:
+def asked(situation: Situation, name: RoleName) -> Role:
+    """What the spec says of a role; nothing, where it does not name it."""
+    role: Role | None = getattr(situation.spec.spec, name)
+    return role or Role()
+
+
+def node(instance: Instance, situation: Situation) -> Node:
     """What a node of this type offers on the platform. Where AWS states nothing, the limit is None."""
     spec = situation.spec.spec
     room = instance.hyperpod_allocatable if spec.platform == "hyperpod" else instance.allocatable
     attached = spec.cluster.efa_per_node
     return Node(
         instance=instance,
-        label=platform[spec.platform]["prefix"] + instance.name,
+        label=situation.platform[spec.platform]["prefix"] + instance.name,
         gpus=instance.gpu.count,
         efa=instance.efa.interfaces if attached is None else min(attached, instance.efa.interfaces),
         cpu_millis=room.cpu_millis if room else None,
@@ -89,20 +95,12 @@ def node(instance: Instance, situation: Situation, platform: dict[str, Any]) -> 
 
 
 def plan_role(
-    name: RoleName,
-    size: Size,
-    shape: Shape,
-    role: Role,
-    situation: Situation,
-    folded: Folded,
-    table: FlagTable,
-    platform: dict[str, Any],
-    model_argument: str,
-    sidecar: bool,
+    name: RoleName, size: Size, shape: Shape, situation: Situation, folded: Folded, *, behind_sidecar: bool
 ) -> RolePlan:
-    """Everything about one role."""
+    """Everything about one role. `behind_sidecar`: a routing sidecar takes its requests first."""
     spec = situation.spec.spec
-    place = node(situation.instances[name], situation, platform)
+    role = asked(situation, name)
+    place = node(situation.instances[name], situation)
     needed = folded.crosses_pods
     per_share = share(place.efa, place.gpus, size.gpus_per_pod) if needed else 0
     interfaces = per_share if role.efa == "auto" else role.efa
@@ -112,9 +110,9 @@ def plan_role(
     pods = size.replicas * size.workers
     flags, routes, removed = _flags(name, size, role, situation, folded)
     env, env_routes = _env(name, role, situation, folded, place, interfaces, size)
-    lines = arguments(flags, table)
+    lines = arguments(flags, flag_table(situation.release.name))
     ports = situation.engine["ports"]
-    port = ports["behind_sidecar"] if sidecar and name == "decode" else ports["service"]
+    port = ports["behind_sidecar"] if behind_sidecar else ports["service"]
     block = whole(flags.get("block-size"), 0) or _default_block(situation)
     return RolePlan(
         name=name,
@@ -135,16 +133,21 @@ def plan_role(
         port=port,
         flags=flags,
         arguments=lines,
-        argv=argv(name, size, model_argument, spec.model.name, port, lines, situation),
+        head=head(argument(spec.model), spec.model.name, port, size),
         env=env,
-        volumes=(*CACHES, *folded.volumes),
-        node_selector=node_selector(place, spec.cluster, platform, spec.platform),
+        volumes=(_shared_memory(shm), *CACHES, *folded.volumes, weights(spec.model, situation.model)),
+        node_selector=node_selector(place, spec.cluster, situation.platform, spec.platform),
         memory_use=_memory(situation, name, size, flags),
         block_size=block,
         flag_routes=routes,
         env_routes=env_routes,
         removed=frozenset(removed),
     )
+
+
+def _shared_memory(size: str) -> Volume:
+    source = {"emptyDir": {"medium": "Memory", "sizeLimit": size}}
+    return Volume(name="shm", mount_path="/dev/shm", source=source)
 
 
 def kv_transfer(connectors: tuple[Connector, ...], role: RoleName) -> dict[str, Any] | None:
@@ -192,15 +195,13 @@ def _flags(
 def _env(
     name: RoleName, role: Role, situation: Situation, folded: Folded, place: Node, interfaces: int, size: Size
 ) -> tuple[tuple[EnvVar, ...], dict[str, Route]]:
-    """The container's own environment; the chart adds DP_SIZE, TP_SIZE, HF_HOME and HF_TOKEN to it."""
+    """The container's environment, and where in the spec each variable is decided. The spec's own wins."""
     spec = situation.spec.spec
     found = {variable.name: variable for variable in (TRITON_CACHE,)}
     if any("POD_NAME" in (volume.own_directory or "") for volume in folded.volumes):
         found[POD_NAME.name] = POD_NAME
     found |= {variable.name: variable.for_role(name) for variable in folded.env}
-    if uri(spec.model).startswith("pvc+hf://"):
-        # The chart mounts the claim read-only; asked for a newer revision, the hub's client would want to write there.
-        found[OFFLINE.name] = OFFLINE
+    found |= {variable.name: variable for variable in hub_environment(spec.model)}
     if interfaces:
         found["FI_PROVIDER"] = EnvVar(name="FI_PROVIDER", value="efa")
         if place.instance.efa.rdma:

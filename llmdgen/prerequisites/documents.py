@@ -8,7 +8,7 @@ from typing import Any
 from llmdgen.prerequisites.cluster import Cluster, clusters
 from llmdgen.prerequisites.facts import ClusterRelease, Prerequisites, prerequisites
 from llmdgen.prerequisites.readme import readme
-from llmdgen.rendering.templates import render as template
+from llmdgen.rendering.environment import render as template
 from llmdgen.spec.model import Spec
 
 FOLDER = "prerequisites"

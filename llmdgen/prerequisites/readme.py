@@ -7,8 +7,8 @@ from typing import Any
 from llmdgen.prerequisites.cluster import Cluster, Namespace
 from llmdgen.prerequisites.facts import Prerequisites
 from llmdgen.rendering.encoding import shell_word
-from llmdgen.rendering.templates import render
-from llmdgen.rendering.yaml_text import Text
+from llmdgen.rendering.environment import render
+from llmdgen.yaml_text import Text
 
 KINDS = "https://github.com/kubernetes-sigs"
 MONITORS = "https://raw.githubusercontent.com/prometheus-operator/prometheus-operator"

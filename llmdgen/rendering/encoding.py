@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from llmdgen.rendering.yaml_text import Text, as_yaml, block, lines
+from llmdgen.yaml_text import Text, as_yaml, block, lines
 
 Encoder = Callable[[Any], Text]
 

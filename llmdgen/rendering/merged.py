@@ -7,8 +7,8 @@ from typing import Any
 
 from llmdgen.findings import Route
 from llmdgen.rendering.encoding import comment
-from llmdgen.rendering.yaml_text import as_yaml, block
 from llmdgen.spec.model import Spec
+from llmdgen.yaml_text import as_yaml, block
 
 WIDEST = 60
 """Columns up to which places stand below each other."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from io import StringIO
 from typing import Any
 
-from llmdgen.rendering.yaml_text import as_yaml
+from llmdgen.yaml_text import as_yaml
 
 
 def merged(text: str, override: dict[str, Any]) -> str:

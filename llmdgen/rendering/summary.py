@@ -11,8 +11,8 @@ from llmdgen.findings import Located, Severity
 from llmdgen.planning.model import Plan, RolePlan
 from llmdgen.quantities import GIB
 from llmdgen.rendering.encoding import code, markdown, shell_word
-from llmdgen.rendering.templates import render
-from llmdgen.rendering.yaml_text import Text
+from llmdgen.rendering.environment import render
+from llmdgen.yaml_text import Text
 
 FIRST_MESSAGE = "What is an EFA interface?"
 MOST_TOKENS = 128

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from llmdgen.planning.model import Plan, RolePlan
-from llmdgen.rendering.templates import render
+from llmdgen.rendering.environment import render
 
 MOST_NODES = 12
 COLUMNS = 2

@@ -191,9 +191,9 @@ class Cluster(Base, frozen=True, kw_only=True):
 
 
 class Values(Base, frozen=True, kw_only=True):
-    infra: Annotated[dict[str, Any], Meta(description="Merged into values/infra.yaml: the Gateway.")] = {}
-    gaie: Annotated[dict[str, Any], Meta(description="Merged into values/gaie.yaml: the pool and the scheduler.")] = {}
-    ms: Annotated[dict[str, Any], Meta(description="Merged into values/ms.yaml: the model servers.")] = {}
+    router: Annotated[
+        dict[str, Any], Meta(description="Merged into values/router.yaml: the pool and the scheduler.")
+    ] = {}
 
 
 class Suppression(Base, frozen=True, kw_only=True):

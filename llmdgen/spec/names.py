@@ -19,7 +19,7 @@ from llmdgen.suggest import did_you_mean, one_of
 ROLES = ("prefill", "decode")
 
 # infra-<name>-inference-gateway-istio names a Service, and a Service's name has 63 characters at most.
-LONGEST_NAME = 63 - len("infra--inference-gateway-istio")
+LONGEST_NAME = 40 - len("-router")  # the router charts cut longer names of their release
 
 LONGEST_INSTANCE_TYPE = 64
 
@@ -49,8 +49,8 @@ def _name(name: Any) -> Iterator[Finding]:
     if isinstance(name, str) and len(name) > LONGEST_NAME:
         yield error(
             "SPEC011",
-            f"name has {len(name)} characters, {LONGEST_NAME} are allowed: the Service"
-            " infra-<name>-inference-gateway-istio must fit into 63",
+            f"name has {len(name)} characters, {LONGEST_NAME} are allowed: the router's chart cuts the name"
+            " of its release, <name>-router, after 40",
             f"shorten it by {len(name) - LONGEST_NAME}",
             "metadata",
             "name",

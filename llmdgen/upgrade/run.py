@@ -121,7 +121,7 @@ def _merged(spec: Spec) -> dict[str, Any]:
         name: {"args": section.args, "env": section.env} for name, section in sections.items() if section is not None
     }
     values = spec.spec.values
-    return {"spec": {**found, "values": {"infra": values.infra, "gaie": values.gaie, "ms": values.ms}}}
+    return {"spec": {**found, "values": {"router": values.router}}}
 
 
 def _documents(text: str) -> list[tuple[str, bool]]:

@@ -17,8 +17,9 @@ from typing import Any
 
 from msgspec import Struct
 
+from llmdgen.objects.chart import FOLDER
 from llmdgen.plain_yaml import YAMLError, load, reason
-from llmdgen.verify.problem import VerifyError
+from llmdgen.verify.error import VerifyError
 from llmdgen.verify.tools import Tools, find_tools
 from llmdgen.verify.yaml import dump
 
@@ -44,6 +45,11 @@ class HelmRelease(Struct, frozen=True):
     @property
     def chart_name(self) -> str:
         return self.chart.rstrip("/").rpartition("/")[2]
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the chart is the one that lies beside helmfile.yaml."""
+        return self.chart == f"./{FOLDER}"
 
     @property
     def is_local(self) -> bool:
@@ -92,6 +98,8 @@ def template(directory: Path, charts: Path | None = None, tools: Tools | None = 
     text = read_text(helmfile)
     releases = read_releases(text)
     named = {name: directory / name for release in releases for name in release.values}
+    if any(release.is_own for release in releases):
+        named |= {file.relative_to(directory).as_posix(): file for file in chart_files(directory)}
     for name, file in named.items():
         if not file.is_file():
             raise VerifyError(f"{HELMFILE} names {name}, and there is no such file", "render the directory again")
@@ -100,9 +108,14 @@ def template(directory: Path, charts: Path | None = None, tools: Tools | None = 
     files = {HELMFILE: text}
     for name, file in named.items():
         if not file.resolve().is_relative_to(directory.resolve()):
-            raise VerifyError(f"{name} lies outside of {directory}", "keep values files inside the directory")
+            raise VerifyError(f"{name} lies outside of {directory}", "keep its files inside the directory")
         files[name] = read_text(file)
     return template_files(files, charts, tools)
+
+
+def chart_files(directory: Path) -> list[Path]:
+    """The files of the directory's own chart."""
+    return sorted(file for file in (directory / FOLDER).rglob("*") if file.is_file())
 
 
 def read_text(file: Path) -> str:
@@ -125,7 +138,7 @@ def template_files(files: Mapping[str, str], charts: Path | None, tools: Tools |
     text = files[HELMFILE]
     if charts is not None:
         text = with_charts(text, charts)
-    elif any(release.is_local for release in releases):
+    elif any(release.is_local and not release.is_own for release in releases):
         raise VerifyError(f"{HELMFILE} names charts by a path", "say where the charts are with --charts")
     with TemporaryDirectory(prefix="llmdgen-") as folder:
         for name, content in files.items():
@@ -136,12 +149,14 @@ def template_files(files: Mapping[str, str], charts: Path | None, tools: Tools |
 
 
 def with_charts(text: str, charts: Path) -> str:
-    """That helmfile.yaml with every chart taken from the directory `charts`, where it lies under its own name.
+    """That helmfile.yaml with its charts, but for the one beside it, taken from the directory `charts` by their names.
 
     Raises VerifyError where a chart is not there.
     """
     state = _state(text)
     for release, each in zip(read_releases(text), state["releases"], strict=True):
+        if release.is_own:
+            continue
         chart = charts.resolve() / release.chart_name
         if not (chart / "Chart.yaml").is_file():
             raise VerifyError(f"there is no chart {release.chart_name} in {charts}", f"put it at {chart}")

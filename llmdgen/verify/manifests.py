@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import Any
 
-from msgspec import Struct
-
+from llmdgen.findings import Finding
+from llmdgen.kube.manifest import CLUSTER_SCOPED, Manifest
 from llmdgen.plain_yaml import YAMLError, load, reason
 from llmdgen.registry import declare
 from llmdgen.verify.helmfile import ReleaseOutput
-from llmdgen.verify.problem import Problem
 from llmdgen.verify.yaml import dump
 
 UNREADABLE = declare(
@@ -38,57 +36,20 @@ DUPLICATE = declare(
 )
 
 FOLDER = "manifests"
-CLUSTER_SCOPED = frozenset(
-    {
-        "ClusterRole",
-        "ClusterRoleBinding",
-        "CustomResourceDefinition",
-        "GatewayClass",
-        "Namespace",
-        "PersistentVolume",
-        "PriorityClass",
-        "StorageClass",
-    }
-)
 _SEPARATOR = re.compile(r"^---[ \t]*(?:#.*)?$", re.MULTILINE)
 _SOURCE = re.compile(r"^# Source: (\S+)", re.MULTILINE)
 _NOT_IN_FILE_NAMES = re.compile(r"[^a-z0-9.]+")
 
 
-class Manifest(Struct, frozen=True):
-    """An object as the cluster would get it.
-
-    `release` is the Helm release that it belongs to and `order` that release's place in helmfile.yaml, from 1;
-    `namespace` is the object's own or its release's, "" for a cluster-scoped kind; `source` the template it comes from.
-    """
-
-    release: str
-    order: int
-    source: str
-    api_version: str
-    kind: str
-    name: str
-    namespace: str
-    doc: dict[str, Any]
-
-    @property
-    def group(self) -> str:
-        """The API group, "" for the core group."""
-        return self.api_version.rpartition("/")[0]
-
-    def __str__(self) -> str:
-        return f"{self.kind}/{self.name}"
-
-
-def read(outputs: Iterable[ReleaseOutput]) -> tuple[tuple[Manifest, ...], list[Problem]]:
+def read(outputs: Iterable[ReleaseOutput]) -> tuple[tuple[Manifest, ...], list[Finding]]:
     """Every object of every release, in the order of the releases, and what could not be read or stands twice."""
     manifests: dict[tuple[str, str, str, str], Manifest] = {}
-    problems: list[Problem] = []
+    problems: list[Finding] = []
     for order, output in enumerate(outputs, 1):
         for text in output.texts:
             for document in _SEPARATOR.split(text):
                 found = _manifest(document, output, order)
-                if isinstance(found, Problem):
+                if isinstance(found, Finding):
                     problems.append(found)
                 elif found is not None:
                     key = (found.group, found.kind, found.namespace, found.name)
@@ -120,7 +81,7 @@ def manifest_names(manifests: Sequence[Manifest]) -> dict[str, Manifest]:
     return files
 
 
-def _manifest(document: str, output: ReleaseOutput, order: int) -> Manifest | Problem | None:
+def _manifest(document: str, output: ReleaseOutput, order: int) -> Manifest | Finding | None:
     release = output.release
     match = _SOURCE.search(document)
     source = match.group(1) if match else release.name
@@ -141,17 +102,16 @@ def _manifest(document: str, output: ReleaseOutput, order: int) -> Manifest | Pr
     return Manifest(release.name, order, source, doc["apiVersion"], doc["kind"], metadata["name"], namespace, doc)
 
 
-def _unreadable(source: str, says: str, fix: str) -> Problem:
-    return Problem(UNREADABLE.code, UNREADABLE.severity, source, "", says, fix)
+def _unreadable(source: str, says: str, fix: str) -> Finding:
+    return UNREADABLE.at(says=says, fix=fix, of=source)
 
 
-def _twice(first: Manifest, second: Manifest) -> Problem:
+def _twice(first: Manifest, second: Manifest) -> Finding:
     where = first.source if first.release == second.release else f"release {first.release}"
-    return Problem(
-        DUPLICATE.code,
-        DUPLICATE.severity,
-        str(second),
-        "metadata.name",
-        f"{second.source} makes an object that {where} makes too",
-        "remove one, or name it otherwise",
+    return DUPLICATE.at(
+        "metadata",
+        "name",
+        says=f"{second.source} makes an object that {where} makes too",
+        fix="remove one, or name it otherwise",
+        of=second,
     )

@@ -11,94 +11,13 @@ from functools import cached_property
 from typing import Any
 
 from llmdgen.facts.types import Release
+from llmdgen.kube.manifest import Manifest
+from llmdgen.kube.workload import Workload, workloads
 from llmdgen.plain_yaml import YAMLError, load
-from llmdgen.untyped import at, items, mapping
-from llmdgen.verify.containers import Container
+from llmdgen.untyped import at, mapping
 from llmdgen.verify.helmfile import HelmRelease
-from llmdgen.verify.manifests import Manifest
 
-ROLE_LABEL = "llm-d.ai/role"
 POOL_GROUPS = ("inference.networking.k8s.io", "inference.networking.x-k8s.io")
-_TEMPLATES: dict[str, tuple[tuple[str, ...], ...]] = {
-    "Deployment": (("spec", "template"),),
-    "StatefulSet": (("spec", "template"),),
-    "DaemonSet": (("spec", "template"),),
-    "ReplicaSet": (("spec", "template"),),
-    "Job": (("spec", "template"),),
-    "LeaderWorkerSet": (
-        ("spec", "leaderWorkerTemplate", "workerTemplate"),
-        ("spec", "leaderWorkerTemplate", "leaderTemplate"),
-    ),
-    "Pod": ((),),
-}
-
-
-class Workload:
-    """A pod template of an object. A LeaderWorkerSet with a leader template has two of them."""
-
-    def __init__(self, manifest: Manifest, route: tuple[str, ...], release: str) -> None:
-        self.manifest = manifest
-        self.route = route
-        self.template = mapping(at(manifest.doc, *route))
-        self.labels = mapping(at(self.template, "metadata", "labels"))
-        self.annotations = mapping(at(self.template, "metadata", "annotations"))
-        self.spec = mapping(self.template.get("spec"))
-        self._release = release
-
-    def __str__(self) -> str:
-        return str(self.manifest)
-
-    @property
-    def namespace(self) -> str:
-        return self.manifest.namespace
-
-    @property
-    def is_leader(self) -> bool:
-        """Whether this is the template of a LeaderWorkerSet's first pod alone."""
-        return self.route[-1:] == ("leaderTemplate",)
-
-    @property
-    def size(self) -> int:
-        """Pods of one replica: a LeaderWorkerSet's size, 1 elsewhere."""
-        size = at(self.manifest.doc, "spec", "leaderWorkerTemplate", "size")
-        return size if isinstance(size, int) else 1
-
-    @property
-    def replicas(self) -> int:
-        replicas = at(self.manifest.doc, "spec", "replicas")
-        return replicas if isinstance(replicas, int) else 1
-
-    @property
-    def role(self) -> str:
-        """prefill, decode or another value of the role label, "" without one."""
-        return str(self.labels.get(ROLE_LABEL) or "")
-
-    @property
-    def node_selector(self) -> dict[str, Any]:
-        return mapping(self.spec.get("nodeSelector"))
-
-    @cached_property
-    def containers(self) -> tuple[Container, ...]:
-        """Every container, those that start first first."""
-        return tuple(
-            Container(mapping(each), (*self.route, "spec", key, index), self._release)
-            for key in ("initContainers", "containers")
-            for index, each in enumerate(items(self.spec.get(key)))
-        )
-
-    @cached_property
-    def vllm(self) -> Container | None:
-        """The container that runs `vllm serve`, None where the pod is no model server."""
-        return next((each for each in self.containers if each.serves), None)
-
-    @cached_property
-    def sidecar(self) -> Container | None:
-        """The routing sidecar, None where the pod has none."""
-        return next((each for each in self.containers if each.is_routing_sidecar), None)
-
-    def in_template(self, *path: str | int) -> tuple[str | int, ...]:
-        """The path, inside the object, of a path inside the pod template."""
-        return (*self.route, *path)
 
 
 class Rendered:
@@ -148,12 +67,7 @@ class Rendered:
     @cached_property
     def workloads(self) -> tuple[Workload, ...]:
         """Every pod template of every object."""
-        return tuple(
-            Workload(manifest, route, self.release.name)
-            for manifest in self.manifests
-            for route in _TEMPLATES.get(manifest.kind, ())
-            if isinstance(at(manifest.doc, *route), dict)
-        )
+        return tuple(workloads(self.manifests, self.release.name))
 
     @cached_property
     def model_servers(self) -> tuple[Workload, ...]:

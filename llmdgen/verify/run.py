@@ -9,14 +9,17 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from llmdgen import registry
 from llmdgen.facts.catalogue import release, release_names
 from llmdgen.facts.types import Release
+from llmdgen.findings import Finding
+from llmdgen.kube.manifest import Manifest
 from llmdgen.prerequisites.facts import prerequisites
 from llmdgen.registry import declare
-from llmdgen.verify import invariants, rules, schemas, sealed
+from llmdgen.verify import invariants, schemas, sealed
+from llmdgen.verify.error import VerifyError
 from llmdgen.verify.helmfile import HELMFILE, HelmRelease, ReleaseOutput, read_releases, read_text, template
-from llmdgen.verify.manifests import Manifest, read
-from llmdgen.verify.problem import Problem, VerifyError
+from llmdgen.verify.manifests import read
 from llmdgen.verify.rendered import Rendered
 from llmdgen.verify.tools import Tools
 
@@ -45,12 +48,12 @@ PREREQUISITES = declare(
     """,
 )
 _STATED = re.compile(r"^release: [\"']?([^\s\"']+)", re.MULTILINE)
-_FILES = ("helmfile.yaml", "allocation.yaml", "vllm/*.args", "values/*.yaml", "manifests/*.yaml")
+_FILES = ("helmfile.yaml", "allocation.yaml", "vllm/*.args", "values/*.yaml", "chart/**/*", "manifests/*.yaml")
 
 
 def verify(
     directory: Path, charts: Path | None = None, crds: Path | None = None, tools: Tools | None = None
-) -> list[Problem]:
+) -> list[Finding]:
     """Everything that is wrong with what the cluster would get from a rendered directory, in the order of the objects.
 
     `charts` holds charts by their names for machines without a network, `crds` files of CustomResourceDefinitions.
@@ -60,18 +63,18 @@ def verify(
         files = read_files(directory)
         if _is_prerequisites(files):
             says = "it holds a cluster's prerequisites, whose charts no rule knows"
-            note = Problem(PREREQUISITES.code, PREREQUISITES.severity, HELMFILE, "", says, "see its README.md")
+            note = PREREQUISITES.at(says=says, fix="see its README.md", of=HELMFILE)
             return in_order([*sealed.check(directory), note])
         outputs = template(directory, charts, tools)
     except VerifyError as error:
         return [
-            Problem(UNRENDERED.code, UNRENDERED.severity, HELMFILE, "", error.says, error.fix),
+            UNRENDERED.at(says=error.says, fix=error.fix, of=HELMFILE),
             *sealed.check(directory),
         ]
     return in_order([*sealed.check(directory), *verify_outputs(outputs, files, crds)])
 
 
-def verify_outputs(outputs: list[ReleaseOutput], files: Mapping[str, str], crds: Path | None = None) -> list[Problem]:
+def verify_outputs(outputs: list[ReleaseOutput], files: Mapping[str, str], crds: Path | None = None) -> list[Finding]:
     """The same for what helmfile has printed already. `files` are the directory's own, by their paths in it."""
     manifests, problems = read(outputs)
     releases = read_releases(files[HELMFILE])
@@ -83,13 +86,13 @@ def verify_manifests(
     releases: tuple[HelmRelease, ...],
     files: Mapping[str, str],
     crds: Path | None = None,
-) -> list[Problem]:
+) -> list[Finding]:
     """Schemas and rules over objects: errors first, then warnings, then notes, each in the order of the codes."""
     rendered = Rendered(manifests, files, releases, _release_of(releases, files))
-    return in_order([*schemas.check(manifests, crds), *rules.run(rendered)])
+    return in_order([*schemas.check(manifests, crds), *registry.run(rendered)])
 
 
-def in_order(problems: list[Problem]) -> list[Problem]:
+def in_order(problems: list[Finding]) -> list[Finding]:
     """Errors first, then warnings, then notes, each in the order of the codes."""
     weight = {"error": 0, "warning": 1, "note": 2}
     return sorted(problems, key=lambda each: (weight[each.severity.value], each.code))

@@ -13,11 +13,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from llmdgen.findings import Finding
+from llmdgen.kube.manifest import Manifest
 from llmdgen.registry import Rule, declare
+from llmdgen.verify.error import VerifyError
 from llmdgen.verify.helmfile import read_text
-from llmdgen.verify.manifests import Manifest
-from llmdgen.verify.problem import Problem, VerifyError
-from llmdgen.verify.rules import dotted
 
 BUILT_IN = declare(
     "VER005",
@@ -57,14 +57,14 @@ _KIND = re.compile(r"^\s+kind: (\w+)\s*$", re.MULTILINE)
 _SERVED = dict[tuple[str, str], dict[str, Any]]
 
 
-def check(manifests: Iterable[Manifest], crds: Path | None) -> list[Problem]:
+def check(manifests: Iterable[Manifest], crds: Path | None) -> list[Finding]:
     """Every way in which an object differs from its schema, and a note for each kind that has none.
 
     Raises VerifyError where `crds` cannot be read.
     """
     manifests = tuple(manifests)
     served = read_crds(crds, {each.kind for each in manifests}) if crds is not None and _installed() else {}
-    problems: list[Problem] = []
+    problems: list[Finding] = []
     without: dict[tuple[str, str], Manifest] = {}
     for manifest in manifests:
         schema = served.get((manifest.api_version, manifest.kind))
@@ -78,9 +78,9 @@ def check(manifests: Iterable[Manifest], crds: Path | None) -> list[Problem]:
         others = sorted({each for each, of_kind in served if of_kind == kind})
         if others and version.partition("/")[0] in {each.partition("/")[0] for each in others}:
             says = f"its CRD does not serve {version}"
-            problems.append(_problem(CUSTOM, manifest, "apiVersion", says, f"use {', '.join(others)}"))
+            problems.append(CUSTOM.at("apiVersion", says=says, fix=f"use {', '.join(others)}", of=manifest))
         else:
-            problems.append(_problem(UNCHECKED, manifest, "", f"no schema of {version} {kind}", fix))
+            problems.append(UNCHECKED.at(says=f"no schema of {version} {kind}", fix=fix, of=manifest))
     return problems
 
 
@@ -168,7 +168,7 @@ def strict(schema: dict[str, Any], is_root: bool = True) -> dict[str, Any]:
     return made
 
 
-def _custom(manifest: Manifest, schema: dict[str, Any]) -> list[Problem]:
+def _custom(manifest: Manifest, schema: dict[str, Any]) -> list[Finding]:
     """What jsonschema finds. Nulls are dropped first, as the API server does."""
     from jsonschema import Draft202012Validator
 
@@ -176,7 +176,7 @@ def _custom(manifest: Manifest, schema: dict[str, Any]) -> list[Problem]:
     return [_from_error(CUSTOM, manifest, error) for error in sorted(errors, key=lambda error: str(error.json_path))]
 
 
-def _built_in(manifest: Manifest) -> list[Problem] | None:
+def _built_in(manifest: Manifest) -> list[Finding] | None:
     """What kubernetes-validate finds, None where it is not installed or has no schema of the kind."""
     if not _installed():
         return None
@@ -210,12 +210,12 @@ def _newest() -> str:
     return str(latest_version())
 
 
-def _from_error(rule: Rule, manifest: Manifest, error: Any) -> Problem:
+def _from_error(rule: Rule, manifest: Manifest, error: Any) -> Finding:
     """A validator's error at the place that it names; the value itself is cut, it may be a whole object."""
     message = str(error.message)
     if len(message) > 240:
         message = f"...{message[-200:]}"
-    return _problem(rule, manifest, dotted(*error.absolute_path), message, "correct the value that makes this field")
+    return rule.at(*error.absolute_path, says=message, fix="correct the value that makes this field", of=manifest)
 
 
 def _without_nulls(value: Any) -> Any:
@@ -230,7 +230,3 @@ def _without_nulls(value: Any) -> Any:
 def _installed() -> bool:
     """Whether the optional packages are there, without importing them."""
     return all(find_spec(name) is not None for name in ("jsonschema", "kubernetes_validate", "yaml"))
-
-
-def _problem(rule: Rule, manifest: Manifest, path: str, says: str, fix: str) -> Problem:
-    return Problem(rule.code, rule.severity, str(manifest), path, says, fix)

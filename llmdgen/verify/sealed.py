@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from llmdgen.findings import Finding
 from llmdgen.output.lock import LOCK_NAME, LockError, digest, parse
 from llmdgen.registry import declare
-from llmdgen.verify.problem import Problem
 
 EDITED = declare(
     "VER008",
@@ -26,7 +26,7 @@ _READ_ONLY_BY_PEOPLE = ("SUMMARY.md", "topology.svg")  # a reviewer may write no
 _WHOLE = ("helmfile.yaml", "allocation.yaml", "values/*.yaml", "vllm/*.args")
 
 
-def check(directory: Path) -> list[Problem]:
+def check(directory: Path) -> list[Finding]:
     """A problem for each file that is not the lock's: edited, missing, or beside those that it names."""
     here = directory.resolve()
     lock = here.parent / LOCK_NAME
@@ -38,7 +38,7 @@ def check(directory: Path) -> list[Problem]:
         return [_problem(LOCK_NAME, f"it cannot be read: {error}", "render the deployment again")]
     if entry is None:
         return []
-    found: list[Problem] = []
+    found: list[Finding] = []
     for name, seal in entry.files.items():
         if name in _READ_ONLY_BY_PEOPLE:
             continue
@@ -62,5 +62,5 @@ def _digest(file: Path) -> str:
         return ""
 
 
-def _problem(name: str, says: str, fix: str) -> Problem:
-    return Problem(EDITED.code, EDITED.severity, name, "", says, fix)
+def _problem(name: str, says: str, fix: str) -> Finding:
+    return EDITED.at(says=says, fix=fix, of=name)

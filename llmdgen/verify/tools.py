@@ -9,7 +9,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from llmdgen.verify.problem import VerifyError
+from llmdgen.verify.error import VerifyError
 
 _VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)")
 

@@ -7,7 +7,8 @@ from types import SimpleNamespace
 import pytest
 
 from llmdgen import api, paths
-from llmdgen.composition.contribution import Contribution, RoleName, Scorer, Shape, Situation
+from llmdgen.composition.names import RoleName
+from llmdgen.composition.contribution import Contribution, Scorer, Shape, Situation
 from llmdgen.engine.size import Size
 from llmdgen.facts import catalogue
 from llmdgen.spec.load import parse

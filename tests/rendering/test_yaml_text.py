@@ -13,7 +13,7 @@ from jinja2 import UndefinedError
 from ruamel.yaml import YAML
 
 from llmdgen.rendering.environment import environment
-from llmdgen.rendering.yaml_text import as_yaml, block, dump, lines
+from llmdgen.yaml_text import as_yaml, block, dump, lines
 
 # What YAML 1.1 or 1.2, Go's parser among them, takes for something other than a string, or for syntax.
 _WORDS = r"""no No NO yes on off y n ~ null Null true False 1e3 1E+3 .5 +1 -1 0x1f 0o17 0b1 017 1_000 12:30:45 190:20

@@ -17,7 +17,8 @@ import pytest
 from llmdgen.facts.catalogue import release
 from llmdgen.verify import invariants, rules
 from llmdgen.verify.helmfile import HelmRelease, ReleaseOutput, read_releases
-from llmdgen.verify.manifests import Manifest, read
+from llmdgen.kube.manifest import Manifest
+from llmdgen.verify.manifests import read
 from llmdgen.verify.problem import Problem
 from llmdgen.verify.rendered import Rendered
 from llmdgen.verify.run import read_files

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from llmdgen.verify.command_line import served_arguments, unresolved
+from llmdgen.kube.command_line import served_arguments, unresolved
 
 SCRIPT = """\
 # vllm serve in a comment is no command

@@ -9,7 +9,7 @@ import pytest
 from llmdgen.facts.catalogue import release
 from llmdgen.plain_yaml import load
 from llmdgen.verify.helmfile import read_releases
-from llmdgen.verify.manifests import Manifest
+from llmdgen.kube.manifest import Manifest
 from llmdgen.verify.rendered import Rendered
 from llmdgen.verify.rules import run
 from llmdgen.verify.yaml import dump

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from llmdgen.plain_yaml import load
-from llmdgen.verify.manifests import Manifest
+from llmdgen.kube.manifest import Manifest
 from llmdgen.verify.problem import VerifyError
 from llmdgen.verify.schemas import check, read_crds, strict
 from llmdgen.verify.yaml import dump

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from llmdgen.verify.helmfile import template
-from llmdgen.verify.manifests import Manifest, read, write_manifests
+from llmdgen.kube.manifest import Manifest
+from llmdgen.verify.manifests import read, write_manifests
 from llmdgen.verify.tools import Tools
 from tests.verify.conftest import DATA
 

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from llmdgen.facts.catalogue import HYPERPOD_PREFIX, UnknownFact, instance, path_names
+from llmdgen.kube.workload import Workload
 from llmdgen.quantities import GIB, to_bytes, to_millis
+from llmdgen.registry import Draft, found, rule
 from llmdgen.untyped import at, items, mapping
 from llmdgen.verify.invariants.pods import limit_of, mounted_at
 from llmdgen.verify.invariants.resources import allocatable, attached, demand, instance_types, node_of
 from llmdgen.verify.invariants.storage import SHARED_MEMORY, cpu_cache
-from llmdgen.verify.rendered import Rendered, Workload
-from llmdgen.verify.rules import Found, found, invariant
+from llmdgen.verify.rendered import Rendered
 
 FILE = "allocation.yaml"
 _FIX = "render again"
@@ -20,8 +21,8 @@ _ROUNDED = 0.06  # sizes and requests are written with one decimal
 _TOTALS = ("nodes", "pods", "gpus", "efa")
 
 
-@invariant("VER069", "error", "allocation.yaml does not say what the cluster gets")
-def allocation_is_true(rendered: Rendered) -> Iterator[Found]:
+@rule("VER069", "error", "allocation.yaml does not say what the cluster gets")
+def allocation_is_true(rendered: Rendered) -> Iterator[Draft]:
     """allocation.yaml is what quotas and capacity reservations are made from: its roles, replicas, parallelism, GPUs,
     EFA interfaces, cpu and memory must be those of the manifests, the pods that it puts on one node must fit there
     together, and its totals must be the sums of its rows. A directory without the file is not judged here.
@@ -50,7 +51,7 @@ def allocation_is_true(rendered: Rendered) -> Iterator[Found]:
     yield from _rows(stated, roles)
 
 
-def _head(rendered: Rendered, stated: dict[str, Any]) -> Iterator[Found]:
+def _head(rendered: Rendered, stated: dict[str, Any]) -> Iterator[Draft]:
     if stated.get("release") != rendered.release.name:
         says = f"the release is {stated.get('release') or 'missing'}, the charts are those of {rendered.release.name}"
         yield _wrong("release", says=says)
@@ -70,7 +71,7 @@ def _head(rendered: Rendered, stated: dict[str, Any]) -> Iterator[Found]:
         yield _wrong("paths", says=f"{', '.join(unknown) or 'the list'} is no list of well-lit paths")
 
 
-def _role(rendered: Rendered, workload: Workload, stated: dict[str, Any]) -> Iterator[Found]:
+def _role(rendered: Rendered, workload: Workload, stated: dict[str, Any]) -> Iterator[Draft]:
     need, vllm, node = demand(workload), workload.vllm, node_of(workload)
     if vllm is None:
         return
@@ -122,7 +123,7 @@ def _role(rendered: Rendered, workload: Workload, stated: dict[str, Any]) -> Ite
             yield _wrong("roles", workload.role, "podsPerNode", says=says)
 
 
-def _sums(stated: dict[str, Any], roles: dict[str, Any]) -> Iterator[Found]:
+def _sums(stated: dict[str, Any], roles: dict[str, Any]) -> Iterator[Draft]:
     """The totals are the sums of the roles and of the rows of nodes."""
     total = mapping(stated.get("total"))
     rows = [mapping(each) for each in items(stated.get("nodes"))]
@@ -151,7 +152,7 @@ def _sums(stated: dict[str, Any], roles: dict[str, Any]) -> Iterator[Found]:
         yield _wrong("nodes", says=f"its rows hold {', '.join(map(str, named)) or 'no roles'}, not {', '.join(roles)}")
 
 
-def _rows(stated: dict[str, Any], roles: dict[str, Any]) -> Iterator[Found]:
+def _rows(stated: dict[str, Any], roles: dict[str, Any]) -> Iterator[Draft]:
     """Numbers that follow from others of the file: a role's nodes, what the nodes of a row have, the KV cache."""
     for name, role in roles.items():
         pods, each = _whole(at(role, "replicas")) * _whole(at(role, "podsPerReplica")), _whole(at(role, "podsPerNode"))
@@ -180,7 +181,7 @@ def _rows(stated: dict[str, Any], roles: dict[str, Any]) -> Iterator[Found]:
                 yield _wrong("nodes", index, what, "of", says=says)
 
 
-def _cache(role: str, cache: dict[str, Any]) -> Iterator[Found]:
+def _cache(role: str, cache: dict[str, Any]) -> Iterator[Draft]:
     """Tokens are bytes divided by the bytes of a token, requests are tokens divided by their length."""
     if not cache:
         return
@@ -227,5 +228,5 @@ def _whole(value: Any) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) else 0
 
 
-def _wrong(*path: str | int, says: str) -> Found:
-    return found(FILE, *path, says=says, fix=_FIX)
+def _wrong(*path: str | int, says: str) -> Draft:
+    return found(*path, says=says, fix=_FIX, of=FILE)

@@ -8,9 +8,9 @@ from typing import Any
 
 from llmdgen.plain_yaml import YAMLError, load
 from llmdgen.quantities import to_bytes, to_millis
+from llmdgen.registry import Draft, found, rule
 from llmdgen.untyped import at, items, mapping
 from llmdgen.verify.rendered import Rendered
-from llmdgen.verify.rules import Found, found, invariant
 
 _KEYS = ("limits", "requests", "claims")
 _PLAIN = ("cpu", "memory", "ephemeral-storage")
@@ -18,8 +18,8 @@ _EXTENDED = re.compile(r"hugepages-\w+|[a-z0-9.-]+/[A-Za-z0-9_.-]+")
 _OVERLAY = "deployment"  # the key of Istio's ConfigMap with what it lays over the gateway's Deployment
 
 
-@invariant("VER108", "error", "a container's resources are none that Kubernetes takes")
-def resources_are_taken(rendered: Rendered) -> Iterator[Found]:
+@rule("VER108", "error", "a container's resources are none that Kubernetes takes")
+def resources_are_taken(rendered: Rendered) -> Iterator[Draft]:
     """The API server refuses a resource without a domain that it does not know, and a request above the limit. The
     gateway's own come from a text that Istio lays over its Deployment, and only Istio's log says that it could not.
 
@@ -30,7 +30,7 @@ def resources_are_taken(rendered: Rendered) -> Iterator[Found]:
         for container in workload.containers:
             place = (*container.route, "resources")
             for path, says, fix in _wrong(container.doc.get("resources")):
-                yield found(workload.manifest, *place, *path, says=says, fix=fix)
+                yield found(*place, *path, says=says, fix=fix, of=workload.manifest)
     for manifest in rendered.of_kind("ConfigMap"):
         text = at(manifest.doc, "data", _OVERLAY)
         if not isinstance(text, str):
@@ -38,12 +38,12 @@ def resources_are_taken(rendered: Rendered) -> Iterator[Found]:
         try:
             spec = at(load(text), "spec", "template", "spec")
         except YAMLError:
-            yield found(manifest, "data", _OVERLAY, says="it is no YAML", fix="correct gateway.gatewayParameters")
+            yield found("data", _OVERLAY, says="it is no YAML", fix="correct gateway.gatewayParameters", of=manifest)
             continue
         for index, each in enumerate(map(mapping, items(mapping(spec).get("containers")))):
             place = ("data", _OVERLAY, "spec", "template", "spec", "containers", index, "resources")
             for path, says, fix in _wrong(each.get("resources")):
-                yield found(manifest, *place, *path, says=says, fix=fix)
+                yield found(*place, *path, says=says, fix=fix, of=manifest)
 
 
 def _wrong(resources: Any) -> Iterator[tuple[tuple[str, ...], str, str]]:

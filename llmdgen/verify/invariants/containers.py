@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from llmdgen.kube.container import PROBES
+from llmdgen.kube.workload import Workload
+from llmdgen.registry import Draft, found, rule
 from llmdgen.untyped import at, items, mapping
-from llmdgen.verify.containers import PROBES
-from llmdgen.verify.rendered import Rendered, Workload
-from llmdgen.verify.rules import Found, found, invariant
+from llmdgen.verify.rendered import Rendered
 
 
-@invariant("VER010", "error", "an environment variable stands twice in a container")
-def environment_names_are_unique(rendered: Rendered) -> Iterator[Found]:
+@rule("VER010", "error", "an environment variable stands twice in a container")
+def environment_names_are_unique(rendered: Rendered) -> Iterator[Draft]:
     """Server-side apply refuses a list of variables with two of one name; client-side apply keeps one of them.
 
     The modelservice chart already sets DP_SIZE, TP_SIZE, DP_SIZE_LOCAL, HF_HOME and HF_TOKEN.
@@ -25,16 +26,16 @@ def environment_names_are_unique(rendered: Rendered) -> Iterator[Found]:
             counts = Counter(str(each.get("name")) for each in container.list_of("env"))
             for name in (name for name, count in counts.items() if count > 1):
                 yield found(
-                    workload.manifest,
                     *container.route,
                     "env",
                     says=f"container {container.name} has {name} {counts[name]} times",
                     fix=f"remove {name} from the container's own env: the chart sets it, or it is listed twice",
+                    of=workload.manifest,
                 )
 
 
-@invariant("VER011", "error", "two ports of a pod have one number or name")
-def ports_are_unique(rendered: Rendered) -> Iterator[Found]:
+@rule("VER011", "error", "two ports of a pod have one number or name")
+def ports_are_unique(rendered: Rendered) -> Iterator[Draft]:
     """All containers of a pod share one network address: two that listen on one port fight for it, and a port's name
     leads probes and monitors to one place only.
 
@@ -51,25 +52,25 @@ def ports_are_unique(rendered: Rendered) -> Iterator[Found]:
                 place = (*container.route, "ports", index)
                 if number in numbers:
                     yield found(
-                        workload.manifest,
                         *place,
                         says=f"port {number[0]} of container {container.name} is also {numbers[number]}'s",
                         fix="give each container of the pod a port of its own",
+                        of=workload.manifest,
                     )
                 if isinstance(name, str) and name in names:
                     yield found(
-                        workload.manifest,
                         *place,
                         says=f"port name {name} of container {container.name} is also {names[name]}'s",
                         fix="name the ports apart",
+                        of=workload.manifest,
                     )
                 numbers.setdefault(number, container.name)
                 if isinstance(name, str):
                     names.setdefault(name, container.name)
 
 
-@invariant("VER012", "error", "a probe asks a port that the container does not have")
-def probes_reach_a_port(rendered: Rendered) -> Iterator[Found]:
+@rule("VER012", "error", "a probe asks a port that the container does not have")
+def probes_reach_a_port(rendered: Rendered) -> Iterator[Draft]:
     """A probe that names a port which its container does not declare never succeeds, so that the pod never gets ready
     or is killed again and again. A number that it does not declare is most often a typing error of the same kind.
 
@@ -85,18 +86,18 @@ def probes_reach_a_port(rendered: Rendered) -> Iterator[Found]:
                     port = at(container.doc, probe, kind, "port")
                     if port is not None and port not in known:
                         yield found(
-                            workload.manifest,
                             *container.route,
                             probe,
                             kind,
                             "port",
                             says=f"container {container.name} has no port {port}",
                             fix=f"use one of {', '.join(sorted(str(each) for each in known if each)) or 'its ports'}",
+                            of=workload.manifest,
                         )
 
 
-@invariant("VER013", "error", "a volume mount has no volume")
-def mounts_have_volumes(rendered: Rendered) -> Iterator[Found]:
+@rule("VER013", "error", "a volume mount has no volume")
+def mounts_have_volumes(rendered: Rendered) -> Iterator[Draft]:
     """The API server refuses a pod template whose container mounts a volume that the pod does not have, and one whose
     two mounts share a path.
 
@@ -111,23 +112,23 @@ def mounts_have_volumes(rendered: Rendered) -> Iterator[Found]:
                 place = (*container.route, "volumeMounts", index)
                 if mount.get("name") not in volumes:
                     yield found(
-                        workload.manifest,
                         *place,
                         says=f"container {container.name} mounts {mount.get('name')}, which is no volume of the pod",
                         fix=f"add the volume {mount.get('name')} to the role's volumes",
+                        of=workload.manifest,
                     )
                 if mount.get("mountPath") in paths:
                     yield found(
-                        workload.manifest,
                         *place,
                         says=f"container {container.name} mounts two volumes at {mount.get('mountPath')}",
                         fix="mount each volume at a path of its own",
+                        of=workload.manifest,
                     )
                 paths.add(mount.get("mountPath"))
 
 
-@invariant("VER014", "error", "a pod refers to an object that is not there")
-def references_exist(rendered: Rendered) -> Iterator[Found]:
+@rule("VER014", "error", "a pod refers to an object that is not there")
+def references_exist(rendered: Rendered) -> Iterator[Draft]:
     """A pod whose ConfigMap or ServiceAccount is missing is never created or never starts. Secrets and volume claims
     are the user's own and not looked for here; `llmdgen preflight` asks the cluster for them.
 
@@ -140,10 +141,10 @@ def references_exist(rendered: Rendered) -> Iterator[Found]:
                 if kind == "ServiceAccount" and name == "default":
                     continue
                 yield found(
-                    workload.manifest,
                     *path,
                     says=f"no release makes {kind} {name} in namespace {workload.namespace}",
                     fix=f"add the {kind} to extraObjects, or name one that is there",
+                    of=workload.manifest,
                 )
 
 

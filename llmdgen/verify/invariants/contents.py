@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from llmdgen.planning.names import model_label
+from llmdgen.composition.names import model_label
+from llmdgen.registry import Draft, found, rule
 from llmdgen.untyped import at
 from llmdgen.verify.invariants.resources import EFA, GPU
 from llmdgen.verify.rendered import Rendered
-from llmdgen.verify.rules import Found, found, invariant
 
 # Kubernetes takes any printable ASCII but = as a variable's name, a shell only this.
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
@@ -20,8 +20,8 @@ _NVIDIA = "nvidia"
 _SCALED = ("Deployment", "StatefulSet", "ReplicaSet", "LeaderWorkerSet")
 
 
-@invariant("VER103", "error", "a volume hides what the image needs")
-def volumes_hide_nothing(rendered: Rendered) -> Iterator[Found]:
+@rule("VER103", "error", "a volume hides what the image needs")
+def volumes_hide_nothing(rendered: Rendered) -> Iterator[Draft]:
     """A volume covers what the image has at its path. An empty one at / or /usr leaves nothing to start, and the
     container ends before its first line of output.
 
@@ -35,11 +35,11 @@ def volumes_hide_nothing(rendered: Rendered) -> Iterator[Found]:
                 if path and (path.rstrip("/") or "/") in _OF_THE_IMAGE:
                     place = (*container.route, "volumeMounts", index, "mountPath")
                     says = f"{mount.get('name')} would cover the image's own {path}"
-                    yield found(workload.manifest, *place, says=says, fix="mount it at a directory of its own")
+                    yield found(*place, says=says, fix="mount it at a directory of its own", of=workload.manifest)
 
 
-@invariant("VER104", "warning", "a label does not say what the pods are")
-def labels_say_what_pods_are(rendered: Rendered) -> Iterator[Found]:
+@rule("VER104", "warning", "a label does not say what the pods are")
+def labels_say_what_pods_are(rendered: Rendered) -> Iterator[Draft]:
     """Dashboards and quotas go by the labels llm-d.ai/model and llm-d.ai/accelerator-vendor, and a pool finds the pods
     of its own deployment by llm-d.ai/deployment. Nothing stops working when they are wrong, until a second deployment
     shares the namespace, or somebody reads them.
@@ -58,11 +58,11 @@ def labels_say_what_pods_are(rendered: Rendered) -> Iterator[Found]:
             if value is not None and workload.labels.get(key) != value:
                 says = f"it is {workload.labels.get(key) or 'missing'}, the pods are {value}"
                 place = workload.in_template("metadata", "labels", key)
-                yield found(workload.manifest, *place, says=says, fix=f"write {value}")
+                yield found(*place, says=says, fix=f"write {value}", of=workload.manifest)
     yield from _pools(rendered)
 
 
-def _pools(rendered: Rendered) -> Iterator[Found]:
+def _pools(rendered: Rendered) -> Iterator[Draft]:
     deployment = "llm-d.ai/deployment"
     for pool in rendered.pools:
         selector = at(pool.doc, "spec", "selector", "matchLabels") or at(pool.doc, "spec", "selector")
@@ -70,11 +70,11 @@ def _pools(rendered: Rendered) -> Iterator[Found]:
         ours = isinstance(selector, dict) and any(str(key).startswith("llm-d.ai/") for key in selector)
         if ours and deployment not in selector and len(carried - {None}) == 1:
             says = f"it does not select {deployment}, and would take another deployment's pods too"
-            yield found(pool, "spec", "selector", says=says, fix=f"add {deployment}: {carried.pop()}")
+            yield found("spec", "selector", says=says, fix=f"add {deployment}: {carried.pop()}", of=pool)
 
 
-@invariant("VER105", "error", "nobody is there to answer")
-def somebody_is_there(rendered: Rendered) -> Iterator[Found]:
+@rule("VER105", "error", "nobody is there to answer")
+def somebody_is_there(rendered: Rendered) -> Iterator[Draft]:
     """A workload with no replicas is installed without an error and answers nothing: without its scheduler a pool
     schedules no request, and without model servers there is nothing to schedule on.
 
@@ -83,11 +83,11 @@ def somebody_is_there(rendered: Rendered) -> Iterator[Found]:
     """
     for manifest in rendered.manifests:
         if manifest.kind in _SCALED and at(manifest.doc, "spec", "replicas") == 0:
-            yield found(manifest, "spec", "replicas", says="it is 0", fix="set it to 1 or more")
+            yield found("spec", "replicas", says="it is 0", fix="set it to 1 or more", of=manifest)
 
 
-@invariant("VER106", "error", "an environment variable has no name that Kubernetes takes")
-def variables_have_names(rendered: Rendered) -> Iterator[Found]:
+@rule("VER106", "error", "an environment variable has no name that Kubernetes takes")
+def variables_have_names(rendered: Rendered) -> Iterator[Draft]:
     """The API server refuses a container whose variable has no name, or one with = or a space in it.
 
     Fails:  `- name: ""` in env; `- name: FI_PROVIDER=efa`.
@@ -99,11 +99,11 @@ def variables_have_names(rendered: Rendered) -> Iterator[Found]:
                 if not _VARIABLE.fullmatch(name) or name == "None":
                     place = (*container.route, "env", index, "name")
                     says = f"it is {name!r}" if name not in ("", "None") else "it has none"
-                    yield found(workload.manifest, *place, says=says, fix="write letters, digits and _ only")
+                    yield found(*place, says=says, fix="write letters, digits and _ only", of=workload.manifest)
 
 
-@invariant("VER107", "warning", "a device is limited, and its request left to the API server")
-def devices_are_requested(rendered: Rendered) -> Iterator[Found]:
+@rule("VER107", "warning", "a device is limited, and its request left to the API server")
+def devices_are_requested(rendered: Rendered) -> Iterator[Draft]:
     """The API server fills in a request that is missing with the limit. Quotas, dashboards and tools that read
     manifests before it does see a pod that asks for none.
 
@@ -117,4 +117,4 @@ def devices_are_requested(rendered: Rendered) -> Iterator[Found]:
                 if limit not in (None, "0") and request is None:
                     place = (*container.route, "resources", "requests")
                     says = f"{resource} is limited to {limit} and not requested"
-                    yield found(workload.manifest, *place, says=says, fix=f"write {resource}: {limit} there too")
+                    yield found(*place, says=says, fix=f"write {resource}: {limit} there too", of=workload.manifest)

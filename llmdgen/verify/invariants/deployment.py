@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from typing import Any
 
 from llmdgen.plain_yaml import YAMLError
+from llmdgen.registry import Draft, found, rule
 from llmdgen.untyped import at, items, mapping
 from llmdgen.verify.rendered import Rendered
-from llmdgen.verify.rules import Found, found, invariant
 
 _FILE = "helmfile.yaml"
 
 
-@invariant("VER098", "error", "a chart is not pinned, or not the release's")
-def charts_are_the_releases(rendered: Rendered) -> Iterator[Found]:
+@rule("VER098", "error", "a chart is not pinned, or not the release's")
+def charts_are_the_releases(rendered: Rendered) -> Iterator[Draft]:
     """helm takes the newest version of a chart that has none, so that tomorrow's `helmfile apply` is another
     deployment. The values are written for the keys that the release's own chart versions read.
 
@@ -28,14 +28,14 @@ def charts_are_the_releases(rendered: Rendered) -> Iterator[Found]:
         wanted = pins.get(release.chart_name)
         if not release.version:
             says = f"chart {release.chart_name} of release {release.name} has no version"
-            yield found(_FILE, "releases", release.name, says=says, fix=f"pin it to {wanted or 'a version'}")
+            yield found("releases", release.name, says=says, fix=f"pin it to {wanted or 'a version'}", of=_FILE)
         elif wanted and release.version.removeprefix("v") != wanted.removeprefix("v"):
             says = f"chart {release.chart_name} is {release.version}, {rendered.release.name} has {wanted}"
-            yield found(_FILE, "releases", release.name, says=says, fix=f"pin it to {wanted}")
+            yield found("releases", release.name, says=says, fix=f"pin it to {wanted}", of=_FILE)
 
 
-@invariant("VER009", "error", "a release cannot be installed as it is written")
-def releases_can_be_installed(rendered: Rendered) -> Iterator[Found]:
+@rule("VER009", "error", "a release cannot be installed as it is written")
+def releases_can_be_installed(rendered: Rendered) -> Iterator[Draft]:
     """Each release needs the repository that its chart's name begins with, the one where the release's charts are, and
     its values: without them helm installs the chart's sample model. What it needs must be releases of this file, and
     what it is installed into must be there: helmfile makes the namespace, unless it is told not to.
@@ -53,33 +53,33 @@ def releases_can_be_installed(rendered: Rendered) -> Iterator[Found]:
         if not release.is_local and "://" not in release.chart:
             if owner not in repositories:
                 says = f"{release.name} takes {release.chart}, and no repository is called {owner}"
-                yield found(_FILE, "repositories", says=says, fix=f"add {wanted.get(release.chart_name) or 'it'}")
+                yield found("repositories", says=says, fix=f"add {wanted.get(release.chart_name) or 'it'}", of=_FILE)
             elif _bare(repositories[owner]) != _bare(wanted.get(release.chart_name, repositories[owner])):
                 says = f"{owner} is {repositories[owner]}, {release.chart_name} is at {wanted[release.chart_name]}"
-                yield found(_FILE, "repositories", owner, "url", says=says, fix="use the release's repository")
+                yield found("repositories", owner, "url", says=says, fix="use the release's repository", of=_FILE)
         elif "://" in release.chart and _bare(release.chart) != _bare(wanted.get(release.chart_name, release.chart)):
             says = f"{release.name} takes {release.chart}, the release's chart is {wanted[release.chart_name]}"
-            yield found(_FILE, "releases", release.name, "chart", says=says, fix="use the release's chart")
+            yield found("releases", release.name, "chart", says=says, fix="use the release's chart", of=_FILE)
         if not release.values and release.chart_name in wanted:
             says = f"{release.name} has no values"
-            yield found(_FILE, "releases", release.name, "values", says=says, fix="name its values file")
+            yield found("releases", release.name, "values", says=says, fix="name its values file", of=_FILE)
         for need in release.needs:
             if need not in known:
                 says = f"{release.name} needs {need}, which is no release of this file"
-                yield found(_FILE, "releases", release.name, "needs", says=says, fix="name one that is")
+                yield found("releases", release.name, "needs", says=says, fix="name one that is", of=_FILE)
     state = _state(rendered)
     if at(state, "helmDefaults", "createNamespace") is False:
         says = "helm would not make the namespace"
-        yield found(_FILE, "helmDefaults", "createNamespace", says=says, fix="write true, or leave it out")
+        yield found("helmDefaults", "createNamespace", says=says, fix="write true, or leave it out", of=_FILE)
     for each in map(mapping, items(state.get("releases"))):
         for key in ("createNamespace", "installed"):
             if each.get(key) is False:
                 says = f"{key} is false: `helmfile apply` alone does not deploy it"
-                yield found(_FILE, "releases", str(each.get("name")), key, says=says, fix="leave it out")
+                yield found("releases", str(each.get("name")), key, says=says, fix="leave it out", of=_FILE)
     read = {name for each in rendered.releases for name in each.values}
     for name in sorted(rendered.files):
         if name.startswith("values/") and name not in read:
-            yield found(name, says="no release reads it", fix="name it under the values of its release")
+            yield found(says="no release reads it", fix="name it under the values of its release", of=name)
 
 
 def _state(rendered: Rendered) -> dict[str, Any]:
@@ -94,8 +94,8 @@ def _bare(address: str) -> str:
     return address.rstrip("/").removeprefix("oci://")
 
 
-@invariant("VER099", "warning", "releases are not ordered by what they need")
-def releases_are_ordered(rendered: Rendered) -> Iterator[Found]:
+@rule("VER099", "warning", "releases are not ordered by what they need")
+def releases_are_ordered(rendered: Rendered) -> Iterator[Draft]:
     """The pool comes after the gateway, the model servers after the pool: then the scheduler is there when the first
     model server gets ready, and `helmfile destroy` takes them away in the other order.
 
@@ -106,7 +106,7 @@ def releases_are_ordered(rendered: Rendered) -> Iterator[Found]:
         if earlier.name not in _needed(rendered, later.name):
             says = f"{later.name} does not need {earlier.name}"
             fix = f"add {earlier.namespace}/{earlier.name} to needs"
-            yield found(_FILE, "releases", later.name, says=says, fix=fix)
+            yield found("releases", later.name, says=says, fix=fix, of=_FILE)
 
 
 def _needed(rendered: Rendered, name: str) -> set[str]:

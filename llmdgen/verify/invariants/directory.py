@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from llmdgen.plain_yaml import YAMLError, reason
+from llmdgen.registry import Draft, found, rule
 from llmdgen.verify.invariants.allocation import FILE as ALLOCATION
 from llmdgen.verify.manifests import FOLDER, manifest_names
 from llmdgen.verify.rendered import Rendered
-from llmdgen.verify.rules import Found, found, invariant
 
 Route = tuple[str | int, ...]
 _FIX = "render again"
@@ -18,8 +18,8 @@ _FIX = "render again"
 _OURS = re.compile(r"[1-9][0-9]*-[a-z0-9.-]+\.yaml")
 
 
-@invariant("VER100", "error", "a part of the rendered directory is missing")
-def parts_are_there(rendered: Rendered) -> Iterator[Found]:
+@rule("VER100", "error", "a part of the rendered directory is missing")
+def parts_are_there(rendered: Rendered) -> Iterator[Draft]:
     """A render writes allocation.yaml and the arguments of every role. Without them quotas, capacity reservations and
     reviewers have nothing to go by, and nothing here can be held against the values: an edit of these would pass.
 
@@ -27,13 +27,13 @@ def parts_are_there(rendered: Rendered) -> Iterator[Found]:
     Passes: allocation.yaml, and a file in vllm/ for each role.
     """
     if ALLOCATION not in rendered.files:
-        yield found(ALLOCATION, says="the directory has none", fix=_FIX)
+        yield found(says="the directory has none", fix=_FIX, of=ALLOCATION)
     if rendered.model_servers and not any(name.startswith("vllm/") for name in rendered.files):
-        yield found("vllm/", says="the directory has no file of vLLM's arguments", fix=_FIX)
+        yield found(says="the directory has no file of vLLM's arguments", fix=_FIX, of="vllm/")
 
 
-@invariant("VER101", "error", "a file of manifests/ is not what helm makes")
-def manifests_are_what_helm_makes(rendered: Rendered) -> Iterator[Found]:
+@rule("VER101", "error", "a file of manifests/ is not what helm makes")
+def manifests_are_what_helm_makes(rendered: Rendered) -> Iterator[Draft]:
     """`render --manifests` writes the objects that helm makes of the values, one a file, and tools that deploy rendered
     manifests take them from there. A directory whose manifests and values differ deploys two things.
 
@@ -46,22 +46,22 @@ def manifests_are_what_helm_makes(rendered: Rendered) -> Iterator[Found]:
     real = manifest_names(rendered.manifests)
     for name, manifest in real.items():
         if name not in written:
-            yield found(name, says=f"{manifest} has no file", fix=_FIX)
+            yield found(says=f"{manifest} has no file", fix=_FIX, of=name)
             continue
         try:
             doc = rendered.document(name)
         except YAMLError:
-            yield found(name, says="it is no YAML document, or has a key twice", fix=_FIX)
+            yield found(says="it is no YAML document, or has a key twice", fix=_FIX, of=name)
             continue
         for path, says in _differences(doc, manifest.doc):
-            yield found(name, *path, says=f"{says} of {manifest}", fix=_FIX)
+            yield found(*path, says=f"{says} of {manifest}", fix=_FIX, of=name)
     for name in sorted(written - set(real)):
         if _OURS.fullmatch(name.rpartition("/")[2]):
-            yield found(name, says="no release makes this object", fix=_FIX)
+            yield found(says="no release makes this object", fix=_FIX, of=name)
 
 
-@invariant("VER102", "error", "a values file is no YAML mapping")
-def values_are_mappings(rendered: Rendered) -> Iterator[Found]:
+@rule("VER102", "error", "a values file is no YAML mapping")
+def values_are_mappings(rendered: Rendered) -> Iterator[Draft]:
     """helm keeps the last of two equal keys and says nothing, and takes an empty file for no values at all: then the
     chart's defaults are installed, its sample model among them.
 
@@ -72,10 +72,10 @@ def values_are_mappings(rendered: Rendered) -> Iterator[Found]:
         try:
             values = rendered.document(name)
         except YAMLError as error:
-            yield found(name, says=reason(error), fix="write every key once, and the text as YAML")
+            yield found(says=reason(error), fix="write every key once, and the text as YAML", of=name)
             continue
         if not isinstance(values, dict) or not values:
-            yield found(name, says="it holds no values", fix=_FIX)
+            yield found(says="it holds no values", fix=_FIX, of=name)
 
 
 def _differences(written: Any, real: Any, path: Route = ()) -> Iterator[tuple[Route, str]]:

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from llmdgen.verify.command_line import unresolved
-from llmdgen.verify.rendered import Rendered, Workload
-from llmdgen.verify.rules import Found, found, invariant
+from llmdgen.kube.command_line import unresolved
+from llmdgen.kube.workload import Workload
+from llmdgen.registry import Draft, found, rule
+from llmdgen.verify.rendered import Rendered
 
 _FOLDER = "vllm/"
 _REPEATABLE = frozenset({"--middleware", "--lora-modules", "--override-generation-config"})
 
 
-@invariant("VER004", "error", "pods of a role do not run vLLM")
-def roles_run_vllm(rendered: Rendered) -> Iterator[Found]:
+@rule("VER004", "error", "pods of a role do not run vLLM")
+def roles_run_vllm(rendered: Rendered) -> Iterator[Draft]:
     """Most rules look at the pods that run `vllm serve`. Where none is recognised they would all pass and say nothing,
     so that a deployment without model servers, or a role whose container runs something else, is an error itself.
 
@@ -23,20 +24,20 @@ def roles_run_vllm(rendered: Rendered) -> Iterator[Found]:
     """
     if not rendered.model_servers:
         yield found(
-            "helmfile.yaml", says="no pod of any release runs vllm serve", fix="see decode.create in the values"
+            says="no pod of any release runs vllm serve", fix="see decode.create in the values", of="helmfile.yaml"
         )
     for workload in rendered.workloads:
         if workload.role and workload.vllm is None:
             yield found(
-                workload.manifest,
                 *workload.in_template("spec", "containers"),
                 says=f"the {workload.role} pods have no container that runs vllm serve",
                 fix="start vLLM with modelCommand: vllmServe, or with a script that runs vllm serve",
+                of=workload.manifest,
             )
 
 
-@invariant("VER090", "error", "vLLM's parser refuses the arguments")
-def arguments_are_accepted(rendered: Rendered) -> Iterator[Found]:
+@rule("VER090", "error", "vLLM's parser refuses the arguments")
+def arguments_are_accepted(rendered: Rendered) -> Iterator[Draft]:
     """What the container really gets, chart additions and the spec's `values` included, must be what the release's vLLM
     accepts. Otherwise the container exits a second after twenty minutes of image pull.
 
@@ -47,12 +48,16 @@ def arguments_are_accepted(rendered: Rendered) -> Iterator[Found]:
         vllm = workload.vllm
         if vllm is not None and vllm.refused is not None:
             yield found(
-                workload.manifest, *vllm.route, "args", says=str(vllm.refused), fix="see llmdgen explain and the flag"
+                *vllm.route,
+                "args",
+                says=str(vllm.refused),
+                fix="see llmdgen explain and the flag",
+                of=workload.manifest,
             )
 
 
-@invariant("VER091", "error", "a flag stands twice")
-def flags_are_given_once(rendered: Rendered) -> Iterator[Found]:
+@rule("VER091", "error", "a flag stands twice")
+def flags_are_given_once(rendered: Rendered) -> Iterator[Draft]:
     """vLLM keeps the last of two equal flags. The chart already writes --port, --served-model-name and the parallel
     sizes, so that a second one means that two places disagree.
 
@@ -67,16 +72,16 @@ def flags_are_given_once(rendered: Rendered) -> Iterator[Found]:
         for flag, count in Counter(spelled).items():
             if count > 1 and flag not in _REPEATABLE:
                 yield found(
-                    workload.manifest,
                     *vllm.route,
                     "args",
                     says=f"{flag} stands {count} times",
                     fix=f"leave {flag} to the chart, or set it once",
+                    of=workload.manifest,
                 )
 
 
-@invariant("VER092", "error", "a file of vLLM arguments is not what the container gets")
-def argument_files_are_true(rendered: Rendered) -> Iterator[Found]:
+@rule("VER092", "error", "a file of vLLM arguments is not what the container gets")
+def argument_files_are_true(rendered: Rendered) -> Iterator[Draft]:
     """Reviewers read vllm/<role>.args, one argument a line. It holds everything after `vllm serve` that the container
     gets, in its order, for a role of several pods those of the first and of the last pod.
 
@@ -88,20 +93,20 @@ def argument_files_are_true(rendered: Rendered) -> Iterator[Found]:
             text = rendered.files.get(name)
             if text is None:
                 if any(file.startswith(_FOLDER) for file in rendered.files):
-                    yield found(name, says=f"{workload} has no file of its arguments", fix="render again")
+                    yield found(says=f"{workload} has no file of its arguments", fix="render again", of=name)
                 continue
             written = [unresolved(line) for line in text.splitlines()]
             real = [unresolved(each) for each in arguments]
             if written != real:
-                yield found(name, says=_difference(written, real, workload), fix="render again, with these charts")
+                yield found(says=_difference(written, real, workload), fix="render again, with these charts", of=name)
     known = {name for workload in rendered.model_servers for name, _ in _files(workload)}
     for name in sorted(set(rendered.files) - known):
         if name.startswith(_FOLDER) and rendered.model_servers:
-            yield found(name, says="no pods get these arguments", fix="create the role, or render again")
+            yield found(says="no pods get these arguments", fix="create the role, or render again", of=name)
 
 
-@invariant("VER093", "error", "the pods of one deployment serve different names or lengths")
-def served_model_is_one(rendered: Rendered) -> Iterator[Found]:
+@rule("VER093", "error", "the pods of one deployment serve different names or lengths")
+def served_model_is_one(rendered: Rendered) -> Iterator[Draft]:
     """The sidecar passes a request on as it came: prefill must know the model under decode's name, and take a prompt of
     the length that decode takes.
 
@@ -113,7 +118,7 @@ def served_model_is_one(rendered: Rendered) -> Iterator[Found]:
         if len(values) > 1:
             for value, workload in values.items():
                 says = f"--{flag} is {value} here, and otherwise elsewhere"
-                yield found(workload.manifest, says=says, fix=f"set one --{flag}")
+                yield found(says=says, fix=f"set one --{flag}", of=workload.manifest)
 
 
 def _files(workload: Workload) -> Iterator[tuple[str, tuple[str, ...]]]:

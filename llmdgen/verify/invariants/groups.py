@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from llmdgen.kube.workload import Workload
+from llmdgen.registry import Draft, found, rule
 from llmdgen.verify.invariants.resources import demand
-from llmdgen.verify.rendered import Rendered, Workload
-from llmdgen.verify.rules import Found, found, invariant
+from llmdgen.verify.rendered import Rendered
 
 
-@invariant("VER095", "error", "a group's pods and vLLM's ranks do not add up")
-def group_size_matches_the_ranks(rendered: Rendered) -> Iterator[Found]:
+@rule("VER095", "error", "a group's pods and vLLM's ranks do not add up")
+def group_size_matches_the_ranks(rendered: Rendered) -> Iterator[Draft]:
     """The data parallel ranks of all pods of a group must be --data-parallel-size: with fewer pods the group waits for
     ranks that never come, with more two pods claim one rank.
 
@@ -25,17 +26,17 @@ def group_size_matches_the_ranks(rendered: Rendered) -> Iterator[Found]:
         local = vllm.size("data-parallel-size-local", total)
         if local * workload.size != total:
             yield found(
-                workload.manifest,
                 "spec",
                 "leaderWorkerTemplate",
                 "size",
                 says=f"{workload.size} pods x {local} ranks are not the {total} of --data-parallel-size",
                 fix=f"set workers to {total // local if local else total}",
+                of=workload.manifest,
             )
 
 
-@invariant("VER096", "error", "the pods of a group start at the same rank, or without the leader's address")
-def group_pods_know_their_place(rendered: Rendered) -> Iterator[Found]:
+@rule("VER096", "error", "the pods of a group start at the same rank, or without the leader's address")
+def group_pods_know_their_place(rendered: Rendered) -> Iterator[Draft]:
     """Every pod of a group runs the same template. What tells them apart is LWS_WORKER_INDEX, from which the first rank
     comes, and LWS_LEADER_ADDRESS, at which they meet.
 
@@ -51,24 +52,24 @@ def group_pods_know_their_place(rendered: Rendered) -> Iterator[Found]:
         last = vllm.arguments({"LWS_WORKER_INDEX": str(workload.size - 1), "LWS_GROUP_SIZE": str(workload.size)}) or ()
         if first == last:
             yield found(
-                workload.manifest,
                 *vllm.route,
                 "args",
                 says="every pod of the group gets the same arguments",
                 fix="take --data-parallel-start-rank from LWS_WORKER_INDEX",
+                of=workload.manifest,
             )
         if not any("LWS_LEADER_ADDRESS" in argument for argument in first):
             yield found(
-                workload.manifest,
                 *vllm.route,
                 "args",
                 says="no argument has the leader's address",
                 fix="set --data-parallel-address to LWS_LEADER_ADDRESS",
+                of=workload.manifest,
             )
 
 
-@invariant("VER097", "error", "leader and workers of a group differ")
-def leader_and_workers_agree(rendered: Rendered) -> Iterator[Found]:
+@rule("VER097", "error", "leader and workers of a group differ")
+def leader_and_workers_agree(rendered: Rendered) -> Iterator[Draft]:
     """Where a LeaderWorkerSet has a template for its leader, that pod is one of the ranks: it needs the GPUs, the EFA
     interfaces and the environment of the others.
 
@@ -83,10 +84,10 @@ def leader_and_workers_agree(rendered: Rendered) -> Iterator[Found]:
                 continue
             for what in _differences(leader, worker):
                 yield found(
-                    leader.manifest,
                     *leader.route,
                     says=f"the leader's {what} differ from the workers'",
                     fix=f"give both templates the same {what}",
+                    of=leader.manifest,
                 )
 
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from llmdgen.registry import Draft, found, rule
 from llmdgen.verify.rendered import Rendered
-from llmdgen.verify.rules import Found, found, invariant
 
 # A registry and path in lower case, then a tag, a digest, or both.
 _REFERENCE = re.compile(r"[a-zA-Z0-9.-]+(:[0-9]+)?(/[a-z0-9._-]+)*(:[\w][\w.-]{0,127})?(@sha256:[a-f0-9]{64})?")
 _MOVING = ("latest", "main", "master", "nightly", "dev", "edge")
 
 
-@invariant("VER050", "error", "an image is not pinned")
-def images_are_pinned(rendered: Rendered) -> Iterator[Found]:
+@rule("VER050", "error", "an image is not pinned")
+def images_are_pinned(rendered: Rendered) -> Iterator[Draft]:
     """An image without a tag, or with one that moves, is another image tomorrow: pods of one Deployment then run
     different vLLM versions, and what was verified is not what runs.
 
@@ -28,16 +28,16 @@ def images_are_pinned(rendered: Rendered) -> Iterator[Found]:
             pinned = _REFERENCE.fullmatch(container.image) and (at_sign or (tag and tag not in _MOVING))
             if not pinned:
                 yield found(
-                    workload.manifest,
                     *container.route,
                     "image",
                     says=f"{container.image or 'no image'} of container {container.name} is not pinned",
                     fix="give the image a version's tag or a digest",
+                    of=workload.manifest,
                 )
 
 
-@invariant("VER051", "error", "an image is not the release's")
-def images_are_the_releases(rendered: Rendered) -> Iterator[Found]:
+@rule("VER051", "error", "an image is not the release's")
+def images_are_the_releases(rendered: Rendered) -> Iterator[Draft]:
     """On AWS every model server runs the release's llm-d-aws image: the others lack the EFA installer or its libfabric,
     so that NIXL falls back to TCP. Scheduler and sidecar must be of the versions whose flags were written.
 
@@ -58,11 +58,11 @@ def images_are_the_releases(rendered: Rendered) -> Iterator[Found]:
             # A mirror in a registry of one's own keeps the image's name and tag; a digest cannot be compared.
             if wanted and "@" not in container.image and _last(container.image) != _last(wanted):
                 yield found(
-                    workload.manifest,
                     *container.route,
                     "image",
                     says=f"{container.image} of container {container.name} is not of {rendered.release.name}",
                     fix=f"use {wanted}",
+                    of=workload.manifest,
                 )
 
 

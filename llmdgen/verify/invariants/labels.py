@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from llmdgen.kube.workload import ROLE_LABEL
+from llmdgen.registry import Draft, found, rule
 from llmdgen.untyped import at, items, mapping
-from llmdgen.verify.rendered import ROLE_LABEL, Rendered, pool_selector, selects
-from llmdgen.verify.rules import Found, found, invariant
+from llmdgen.verify.rendered import Rendered, pool_selector, selects
 
 
-@invariant("VER030", "error", "a model server is in no pool")
-def every_model_server_is_in_a_pool(rendered: Rendered) -> Iterator[Found]:
+@rule("VER030", "error", "a model server is in no pool")
+def every_model_server_is_in_a_pool(rendered: Rendered) -> Iterator[Draft]:
     """The scheduler sees only the pods that the InferencePool selects: a model server outside costs its GPUs and serves
     nothing.
 
@@ -20,15 +21,15 @@ def every_model_server_is_in_a_pool(rendered: Rendered) -> Iterator[Found]:
     for workload in rendered.model_servers:
         if not rendered.pools_of(workload):
             yield found(
-                workload.manifest,
                 *workload.in_template("metadata", "labels"),
                 says="no InferencePool of the namespace selects these pods",
                 fix="make inferencePool.modelServers.matchLabels and modelArtifacts.labels agree",
+                of=workload.manifest,
             )
 
 
-@invariant("VER031", "error", "a pool selects pods that are no model servers")
-def pools_select_model_servers_only(rendered: Rendered) -> Iterator[Found]:
+@rule("VER031", "error", "a pool selects pods that are no model servers")
+def pools_select_model_servers_only(rendered: Rendered) -> Iterator[Draft]:
     """The scheduler scrapes and chooses every pod of the pool. A pod that does not speak vLLM's protocol there fails
     requests.
 
@@ -38,21 +39,23 @@ def pools_select_model_servers_only(rendered: Rendered) -> Iterator[Found]:
     for pool in rendered.pools:
         selector = pool_selector(pool.doc)
         if not selector:
-            yield found(pool, "spec", "selector", says="the selector is empty", fix="select the model servers' labels")
+            yield found(
+                "spec", "selector", says="the selector is empty", fix="select the model servers' labels", of=pool
+            )
             continue
         for workload in rendered.workloads:
             if workload.vllm is None and workload.namespace == pool.namespace and selects(selector, workload.labels):
                 yield found(
-                    pool,
                     "spec",
                     "selector",
                     says=f"it selects the pods of {workload}, which do not serve vLLM",
                     fix="select labels that only model servers have",
+                    of=pool,
                 )
 
 
-@invariant("VER032", "error", "a Deployment does not select its own pods")
-def selectors_match_their_templates(rendered: Rendered) -> Iterator[Found]:
+@rule("VER032", "error", "a Deployment does not select its own pods")
+def selectors_match_their_templates(rendered: Rendered) -> Iterator[Draft]:
     """The API server refuses a Deployment whose selector does not match its pod template. The selector cannot change
     later, so that two Deployments of one namespace must not select each other's pods either.
 
@@ -65,26 +68,26 @@ def selectors_match_their_templates(rendered: Rendered) -> Iterator[Found]:
         selector = mapping(at(workload.manifest.doc, "spec", "selector", "matchLabels"))
         if not selects(selector, workload.labels):
             yield found(
-                workload.manifest,
                 "spec",
                 "selector",
                 says="the selector does not match the labels of the pod template",
                 fix="give the template every label of the selector",
+                of=workload.manifest,
             )
         for other in rendered.workloads:
             same = other.manifest is workload.manifest or other.namespace != workload.namespace
             if not same and other.manifest.kind == workload.manifest.kind and selects(selector, other.labels):
                 yield found(
-                    workload.manifest,
                     "spec",
                     "selector",
                     says=f"it also selects the pods of {other}",
                     fix="add a label that tells them apart",
+                    of=workload.manifest,
                 )
 
 
-@invariant("VER033", "error", "a model server has no role, or one that the scheduler does not know")
-def roles_are_labelled(rendered: Rendered) -> Iterator[Found]:
+@rule("VER033", "error", "a model server has no role, or one that the scheduler does not know")
+def roles_are_labelled(rendered: Rendered) -> Iterator[Draft]:
     """The scheduler's prefill-filter and decode-filter read the label llm-d.ai/role: prefill, decode or both.
 
     Fails:  a decode pod labelled llm-d.ai/role: decoder.
@@ -93,15 +96,15 @@ def roles_are_labelled(rendered: Rendered) -> Iterator[Found]:
     for workload in rendered.model_servers:
         if workload.role not in ("prefill", "decode", "both"):
             yield found(
-                workload.manifest,
                 *workload.in_template("metadata", "labels", ROLE_LABEL),
                 says=f"the role is {workload.role or 'missing'}",
                 fix="label the pods prefill or decode",
+                of=workload.manifest,
             )
 
 
-@invariant("VER034", "error", "a monitor watches no pods, or a port that they do not have")
-def monitors_find_their_targets(rendered: Rendered) -> Iterator[Found]:
+@rule("VER034", "error", "a monitor watches no pods, or a port that they do not have")
+def monitors_find_their_targets(rendered: Rendered) -> Iterator[Draft]:
     """A PodMonitor that selects nothing, or that names a port or path which the pods do not have, is silent: Prometheus
     has no series and no error. The same holds for a ServiceMonitor and the ports of its Services.
 
@@ -112,24 +115,24 @@ def monitors_find_their_targets(rendered: Rendered) -> Iterator[Found]:
         selector = mapping(at(monitor.doc, "spec", "selector", "matchLabels"))
         watched = [each for each in rendered.workloads if selects(selector, each.labels)]
         if not watched:
-            yield found(monitor, "spec", "selector", says="it selects no pods", fix="select the labels of the role")
+            yield found("spec", "selector", says="it selects no pods", fix="select the labels of the role", of=monitor)
         for index, endpoint in enumerate(items(at(monitor.doc, "spec", "podMetricsEndpoints"))):
             name = mapping(endpoint).get("port")
             path = mapping(endpoint).get("path", "/metrics")
             if path != "/metrics" and any(each.vllm is not None for each in watched):
                 place = ("spec", "podMetricsEndpoints", index, "path")
-                yield found(monitor, *place, says=f"vLLM has no metrics at {path}", fix="scrape /metrics")
+                yield found(*place, says=f"vLLM has no metrics at {path}", fix="scrape /metrics", of=monitor)
             for workload in watched:
                 ports = [port.get("name") for each in workload.containers for port in each.list_of("ports")]
                 if name is not None and name not in ports:
                     yield found(
-                        monitor,
                         "spec",
                         "podMetricsEndpoints",
                         index,
                         "port",
                         says=f"the pods of {workload} have no port called {name}",
                         fix=f"set portName to one of {', '.join(str(port) for port in ports if port) or 'their ports'}",
+                        of=monitor,
                     )
                     continue
                 vllm = workload.vllm
@@ -139,7 +142,7 @@ def monitors_find_their_targets(rendered: Rendered) -> Iterator[Found]:
                 if vllm is not None and numbers and vllm.port in known and vllm.port not in numbers:
                     place = ("spec", "podMetricsEndpoints", index, "port")
                     says = f"port {name} is {numbers[0]}, vLLM has its metrics on {vllm.port}"
-                    yield found(monitor, *place, says=says, fix=f"name the port of {vllm.port}")
+                    yield found(*place, says=says, fix=f"name the port of {vllm.port}", of=monitor)
     for monitor in rendered.of_kind("ServiceMonitor"):
         selector = mapping(at(monitor.doc, "spec", "selector", "matchLabels"))
         services = [
@@ -148,24 +151,24 @@ def monitors_find_their_targets(rendered: Rendered) -> Iterator[Found]:
             if selects(selector, mapping(at(each.doc, "metadata", "labels")))
         ]
         if not services:
-            yield found(monitor, "spec", "selector", says="it selects no Service", fix="select the Service's labels")
+            yield found("spec", "selector", says="it selects no Service", fix="select the Service's labels", of=monitor)
         for index, endpoint in enumerate(items(at(monitor.doc, "spec", "endpoints"))):
             name = mapping(endpoint).get("port")
             for service in services:
                 if name not in [mapping(port).get("name") for port in items(at(service.doc, "spec", "ports"))]:
                     yield found(
-                        monitor,
                         "spec",
                         "endpoints",
                         index,
                         "port",
                         says=f"{service} has no port called {name}",
                         fix="name one of its ports",
+                        of=monitor,
                     )
 
 
-@invariant("VER035", "error", "a Service reaches no pods")
-def services_reach_pods(rendered: Rendered) -> Iterator[Found]:
+@rule("VER035", "error", "a Service reaches no pods")
+def services_reach_pods(rendered: Rendered) -> Iterator[Draft]:
     """A Service whose selector matches no pods, or whose target port no container holds, answers nothing.
 
     Fails:  a Service for KV events with targetPort 5557 over a scheduler that declares only 9002.
@@ -177,7 +180,7 @@ def services_reach_pods(rendered: Rendered) -> Iterator[Found]:
         if not selector:
             continue
         if not pods:
-            yield found(service, "spec", "selector", says="it selects no pods", fix="select the labels of its pods")
+            yield found("spec", "selector", says="it selects no pods", fix="select the labels of its pods", of=service)
         for index, port in enumerate(items(at(service.doc, "spec", "ports"))):
             target = mapping(port).get("targetPort", mapping(port).get("port"))
             for workload in pods:
@@ -185,10 +188,10 @@ def services_reach_pods(rendered: Rendered) -> Iterator[Found]:
                 known = {each.get("name") for each in ports} | {each.get("containerPort") for each in ports}
                 if target not in known:
                     yield found(
-                        service,
                         "spec",
                         "ports",
                         index,
                         says=f"no container of {workload} has port {target}",
                         fix="declare the port in the container, or send to one that it has",
+                        of=service,
                     )

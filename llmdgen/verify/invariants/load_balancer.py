@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from llmdgen.facts.catalogue import release_toml
+from llmdgen.kube.manifest import Manifest
 from llmdgen.plain_yaml import YAMLError, load
+from llmdgen.registry import Draft, found, rule
 from llmdgen.untyped import at, mapping
-from llmdgen.verify.manifests import Manifest
 from llmdgen.verify.rendered import Rendered
-from llmdgen.verify.rules import Found, found, invariant
 
 PREFIX = "service.beta.kubernetes.io/"
 _AWS = f"{PREFIX}aws-load-balancer-"
@@ -25,8 +25,8 @@ _SERVICE_SPEC: dict[str, tuple[str, ...]] = {
 }
 
 
-@invariant("VER045", "error", "load balancer annotations reach no Service")
-def annotations_arrive(rendered: Rendered) -> Iterator[Found]:
+@rule("VER045", "error", "load balancer annotations reach no Service")
+def annotations_arrive(rendered: Rendered) -> Iterator[Draft]:
     """Each provider makes the gateway's Service itself. Istio copies the Gateway's own annotations to it, as long as
     the Gateway has no spec.infrastructure.annotations; kgateway takes them from GatewayParameters
     spec.kube.service.extraAnnotations, agentgateway from AgentgatewayParameters spec.service.metadata.annotations.
@@ -41,47 +41,47 @@ def annotations_arrive(rendered: Rendered) -> Iterator[Found]:
         annotated = _load_balancer(at(gateway.doc, "metadata", "annotations"))
         if is_istio and annotated and infrastructure:
             yield found(
-                gateway,
                 "spec",
                 "infrastructure",
                 "annotations",
                 says="with these, Istio does not copy the Gateway's own annotations to the Service",
                 fix="move them to metadata.annotations",
+                of=gateway,
             )
         parameters = _parameters(rendered, gateway)
         if not is_istio and annotated and not _handed_on(parameters) and not _load_balancer(infrastructure):
             yield found(
-                gateway,
                 "metadata",
                 "annotations",
                 says="this gateway class does not copy them to the Service that it makes",
                 fix="set them in the object that spec.infrastructure.parametersRef names",
+                of=gateway,
             )
         if not is_istio and parameters is None and at(gateway.doc, "spec", "infrastructure", "parametersRef"):
             reference = at(gateway.doc, "spec", "infrastructure", "parametersRef")
             yield found(
-                gateway,
                 "spec",
                 "infrastructure",
                 "parametersRef",
                 says=f"there is no {reference.get('kind')} {reference.get('name')}",
                 fix="add it, or remove the reference",
+                of=gateway,
             )
     for kind, route in _ANNOTATIONS.items():
         for parameters in rendered.of_kind(kind):
             own = _load_balancer(at(parameters.doc, "metadata", "annotations"))
             if own and not _load_balancer(at(parameters.doc, *route)):
                 yield found(
-                    parameters,
                     "metadata",
                     "annotations",
                     says="annotations of the parameters object itself reach no Service",
                     fix=f"move them to {'.'.join(route)}",
+                    of=parameters,
                 )
 
 
-@invariant("VER046", "error", "a load balancer is annotated, but the Service is of another type")
-def annotated_services_are_load_balancers(rendered: Rendered) -> Iterator[Found]:
+@rule("VER046", "error", "a load balancer is annotated, but the Service is of another type")
+def annotated_services_are_load_balancers(rendered: Rendered) -> Iterator[Draft]:
     """The AWS Load Balancer Controller looks at Services of type LoadBalancer only, and takes those that say so: by the
     annotation aws-load-balancer-type external (or nlb-ip), or by loadBalancerClass service.k8s.aws/nlb.
 
@@ -99,25 +99,25 @@ def annotated_services_are_load_balancers(rendered: Rendered) -> Iterator[Found]
         place = _SERVICE_SPEC.get(at_fault.kind, ("data", "service") if parameters else ("spec",))
         if service.get("type", "LoadBalancer") != "LoadBalancer":
             yield found(
-                at_fault,
                 *place,
                 says=f"the Service is of type {service['type']}",
                 fix="set the Service's type to LoadBalancer",
+                of=at_fault,
             )
         taken = annotations.get(f"{_AWS}type") in ("external", "nlb-ip")
         if not taken and service.get("loadBalancerClass") != "service.k8s.aws/nlb":
             yield found(
-                gateway,
                 "metadata",
                 "annotations",
                 says="neither aws-load-balancer-type: external nor loadBalancerClass service.k8s.aws/nlb is set, so "
                 "that the AWS Load Balancer Controller leaves the Service alone",
                 fix=f"set {_AWS}type to external",
+                of=gateway,
             )
 
 
-@invariant("VER047", "error", "an annotation's value is no string")
-def annotations_are_strings(rendered: Rendered) -> Iterator[Found]:
+@rule("VER047", "error", "an annotation's value is no string")
+def annotations_are_strings(rendered: Rendered) -> Iterator[Draft]:
     """Kubernetes refuses an object with an annotation or label that is a number or a boolean.
 
     Fails:  `aws-load-balancer-proxy-protocol: 1`.
@@ -127,11 +127,11 @@ def annotations_are_strings(rendered: Rendered) -> Iterator[Found]:
         for place in _string_maps(manifest, rendered):
             for key, value in mapping(at(manifest.doc, *place)).items():
                 if not isinstance(value, str):
-                    yield found(manifest, *place, str(key), says=f"{value!r} is no string", fix="quote the value")
+                    yield found(*place, str(key), says=f"{value!r} is no string", fix="quote the value", of=manifest)
 
 
-@invariant("VER049", "error", "a Gateway that nobody serves, or one that is open by accident")
-def gateways_are_known(rendered: Rendered) -> Iterator[Found]:
+@rule("VER049", "error", "a Gateway that nobody serves, or one that is open by accident")
+def gateways_are_known(rendered: Rendered) -> Iterator[Draft]:
     """A Gateway of a class that no controller of the release has stays without an address. One whose Service is to be a
     LoadBalancer without annotations is taken by the legacy controller: a Classic Load Balancer, open to the internet.
 
@@ -144,7 +144,7 @@ def gateways_are_known(rendered: Rendered) -> Iterator[Found]:
         name = at(gateway.doc, "spec", "gatewayClassName")
         if name not in known:
             place = ("spec", "gatewayClassName")
-            yield found(gateway, *place, says=f"there is no class {name}", fix=f"use {', '.join(known)}")
+            yield found(*place, says=f"there is no class {name}", fix=f"use {', '.join(known)}", of=gateway)
         parameters = _parameters(rendered, gateway)
         annotations = _load_balancer(at(gateway.doc, "metadata", "annotations")) | _handed_on(parameters)
         service = _service_spec(parameters)
@@ -152,7 +152,7 @@ def gateways_are_known(rendered: Rendered) -> Iterator[Found]:
             annotations |= _load_balancer(at(parameters.doc, "metadata", "annotations"))
         if service.get("type") == "LoadBalancer" and not annotations and not service.get("loadBalancerClass"):
             says = "its Service is a LoadBalancer without annotations"
-            yield found(parameters or gateway, "spec", says=says, fix="set spec.gateway.loadBalancer, or ClusterIP")
+            yield found("spec", says=says, fix="set spec.gateway.loadBalancer, or ClusterIP", of=parameters or gateway)
 
 
 def _string_maps(manifest: Manifest, rendered: Rendered) -> Iterator[tuple[str, ...]]:

@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+from llmdgen.kube.workload import Workload
+from llmdgen.registry import Draft, found, rule
 from llmdgen.untyped import at, items, mapping
-from llmdgen.verify.rendered import Rendered, Workload
-from llmdgen.verify.rules import Found, found, invariant
+from llmdgen.verify.rendered import Rendered
 
 GPU_TAINT = "nvidia.com/gpu"
 # The validation of Kubernetes' core/v1, which its schema leaves out.
@@ -29,8 +30,8 @@ _OPERATORS = {
 }
 
 
-@invariant("VER036", "error", "a word that Kubernetes does not know")
-def words_are_known(rendered: Rendered) -> Iterator[Found]:
+@rule("VER036", "error", "a word that Kubernetes does not know")
+def words_are_known(rendered: Rendered) -> Iterator[Draft]:
     """Some fields take one of a few words. The published schema calls them strings, and only the API server refuses
     another one, so that `helmfile apply` fails half way.
 
@@ -41,11 +42,11 @@ def words_are_known(rendered: Rendered) -> Iterator[Found]:
         for path, value, known in _words(workload.spec, workload.in_template("spec"), ""):
             if value not in known:
                 fix = f"write one of {', '.join(each for each in known if each)}"
-                yield found(workload.manifest, *path, says=f"it is {value!r}", fix=fix)
+                yield found(*path, says=f"it is {value!r}", fix=fix, of=workload.manifest)
 
 
-@invariant("VER037", "error", "two parts of a pod have one name, or one has none")
-def parts_have_names(rendered: Rendered) -> Iterator[Found]:
+@rule("VER037", "error", "two parts of a pod have one name, or one has none")
+def parts_have_names(rendered: Rendered) -> Iterator[Draft]:
     """The API server refuses a pod template with two containers or two volumes of one name.
 
     Fails:  two volumes shm.
@@ -61,11 +62,11 @@ def parts_have_names(rendered: Rendered) -> Iterator[Found]:
                 if count > 1 or not name:
                     says = f"{count} of its {what} are called {name}" if name else f"one of its {what} has no name"
                     place = workload.in_template("spec", what)
-                    yield found(workload.manifest, *place, says=says, fix="give each a name of its own")
+                    yield found(*place, says=says, fix="give each a name of its own", of=workload.manifest)
 
 
-@invariant("VER038", "warning", "a volume that no container mounts")
-def volumes_are_mounted(rendered: Rendered) -> Iterator[Found]:
+@rule("VER038", "warning", "a volume that no container mounts")
+def volumes_are_mounted(rendered: Rendered) -> Iterator[Draft]:
     """A volume is there for a path that some container writes to or reads. Without the mount the container uses its own
     file system instead: slower, small, gone with the container, and for a user other than root often not writable.
 
@@ -77,15 +78,15 @@ def volumes_are_mounted(rendered: Rendered) -> Iterator[Found]:
         for index, volume in enumerate(map(mapping, items(workload.spec.get("volumes")))):
             if volume.get("name") not in mounted:
                 yield found(
-                    workload.manifest,
                     *workload.in_template("spec", "volumes", index),
                     says=f"no container mounts {volume.get('name')}",
                     fix="mount it, or remove it",
+                    of=workload.manifest,
                 )
 
 
-@invariant("VER056", "warning", "a model server does not tolerate its nodes' taint")
-def gpu_taint_is_tolerated(rendered: Rendered) -> Iterator[Found]:
+@rule("VER056", "warning", "a model server does not tolerate its nodes' taint")
+def gpu_taint_is_tolerated(rendered: Rendered) -> Iterator[Draft]:
     """GPU nodes usually carry the taint nvidia.com/gpu:NoSchedule, which keeps other pods away. Where they do, a pod
     without the toleration stays Pending for ever; where they do not, it does no harm.
 
@@ -95,10 +96,10 @@ def gpu_taint_is_tolerated(rendered: Rendered) -> Iterator[Found]:
     for workload in rendered.model_servers:
         if not any(map(_tolerates, map(mapping, items(workload.spec.get("tolerations"))))):
             yield found(
-                workload.manifest,
                 *workload.in_template("spec", "tolerations"),
                 says=f"the pods do not tolerate {GPU_TAINT}:NoSchedule",
                 fix=f"tolerate {GPU_TAINT} with operator Exists",
+                of=workload.manifest,
             )
 
 

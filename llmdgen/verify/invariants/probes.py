@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from llmdgen.facts.catalogue import release_toml
+from llmdgen.registry import Draft, found, rule
 from llmdgen.untyped import at, items, mapping
 from llmdgen.verify.rendered import Rendered
-from llmdgen.verify.rules import Found, found, invariant
 
 _LEAST_STARTUP_SECONDS = 600
 _PERIOD, _FAILURES = 10, 3  # Kubernetes' defaults
 
 
-@invariant("VER024", "error", "the routing sidecar is started with a flag that does not work here")
-def sidecar_flags_work(rendered: Rendered) -> Iterator[Found]:
+@rule("VER024", "error", "the routing sidecar is started with a flag that does not work here")
+def sidecar_flags_work(rendered: Rendered) -> Iterator[Draft]:
     """The gateway speaks plain HTTP to the pool's port, so that a sidecar which serves TLS there, as it does without
     --secure-proxy=false, refuses every request. Its --connector must be the protocol of vLLM's NixlConnector, and a log
     level that it does not know ends it at start.
@@ -39,11 +39,11 @@ def sidecar_flags_work(rendered: Rendered) -> Iterator[Found]:
         if level not in known["log_levels"] and not level.isdigit():
             wrong.append((f"there is no log level {level}", f"use {', '.join(known['log_levels'])} or a number"))
         for says, fix in wrong:
-            yield found(workload.manifest, *sidecar.route, "args", says=says, fix=fix)
+            yield found(*sidecar.route, "args", says=says, fix=fix, of=workload.manifest)
 
 
-@invariant("VER025", "error", "the endpoint picker's port is not the one that it listens on")
-def picker_listens_where_the_pool_asks(rendered: Rendered) -> Iterator[Found]:
+@rule("VER025", "error", "the endpoint picker's port is not the one that it listens on")
+def picker_listens_where_the_pool_asks(rendered: Rendered) -> Iterator[Draft]:
     """The gateway asks the pool's endpoint picker through its Service, whose target must be the scheduler's
     --grpc-port, 9002 unless set. 9003, which its pods have too, answers health checks only.
 
@@ -75,11 +75,11 @@ def picker_listens_where_the_pool_asks(rendered: Rendered) -> Iterator[Found]:
                 for target in targets:
                     if str(names.get(target, target)) != listens:
                         says = f"it sends port {number} to {target}, the scheduler listens on {listens}"
-                        yield found(service, "spec", "ports", says=says, fix=f"send to {listens}")
+                        yield found("spec", "ports", says=says, fix=f"send to {listens}", of=service)
 
 
-@invariant("VER026", "error", "nobody asks whether vLLM is ready, or at an address that it does not have")
-def probes_ask_vllm(rendered: Rendered) -> Iterator[Found]:
+@rule("VER026", "error", "nobody asks whether vLLM is ready, or at an address that it does not have")
+def probes_ask_vllm(rendered: Rendered) -> Iterator[Draft]:
     """vLLM needs minutes to load a model. Without a readiness probe it gets requests before it listens; with a liveness
     probe and no startup probe it is killed while it loads; a path that it does not serve is a 404, which is never
     ready.
@@ -95,23 +95,23 @@ def probes_ask_vllm(rendered: Rendered) -> Iterator[Found]:
         probes = {probe: mapping(vllm.doc.get(probe)) for probe in ("startupProbe", "livenessProbe", "readinessProbe")}
         if not probes["readinessProbe"]:
             says = "there is no readiness probe"
-            yield found(workload.manifest, *vllm.route, "readinessProbe", says=says, fix="ask /v1/models")
+            yield found(*vllm.route, "readinessProbe", says=says, fix="ask /v1/models", of=workload.manifest)
         if probes["livenessProbe"] and not probes["startupProbe"]:
             says = "the liveness probe kills vLLM while it loads the model"
-            yield found(workload.manifest, *vllm.route, "startupProbe", says=says, fix="add one that waits for it")
+            yield found(*vllm.route, "startupProbe", says=says, fix="add one that waits for it", of=workload.manifest)
         for probe, asked in probes.items():
             path = at(asked, "httpGet", "path")
             if "httpGet" in asked and path not in served:
                 says = f"vLLM has no {path or '/'}"
                 place = (*vllm.route, probe, "httpGet", "path")
-                yield found(workload.manifest, *place, says=says, fix=f"ask {' or '.join(served)}")
+                yield found(*place, says=says, fix=f"ask {' or '.join(served)}", of=workload.manifest)
             elif asked and not {"httpGet", "tcpSocket", "exec", "grpc"} & set(asked):
                 says = "the probe asks nothing, and the API server refuses it"
-                yield found(workload.manifest, *vllm.route, probe, says=says, fix="give it httpGet")
+                yield found(*vllm.route, probe, says=says, fix="give it httpGet", of=workload.manifest)
 
 
-@invariant("VER027", "warning", "vLLM has little time to start")
-def startup_has_time(rendered: Rendered) -> Iterator[Found]:
+@rule("VER027", "warning", "vLLM has little time to start")
+def startup_has_time(rendered: Rendered) -> Iterator[Draft]:
     """The startup probe's period times its failures, and its initial delay, are what vLLM has to fetch and load the
     model and to compile. Kubernetes' defaults, where one of them is left out, are half a minute. Then the container is
     killed and begins anew.
@@ -129,12 +129,12 @@ def startup_has_time(rendered: Rendered) -> Iterator[Found]:
         if seconds < _LEAST_STARTUP_SECONDS:
             says = f"vLLM is killed after {seconds} s"
             yield found(
-                workload.manifest, *workload.vllm.route, "startupProbe", says=says, fix="raise failureThreshold"
+                *workload.vllm.route, "startupProbe", says=says, fix="raise failureThreshold", of=workload.manifest
             )
 
 
-@invariant("VER028", "warning", "NIXL's side channel is not among the container's ports")
-def side_channel_is_declared(rendered: Rendered) -> Iterator[Found]:
+@rule("VER028", "warning", "NIXL's side channel is not among the container's ports")
+def side_channel_is_declared(rendered: Rendered) -> Iterator[Draft]:
     """The other end reads a pod's memory layout at VLLM_NIXL_SIDE_CHANNEL_PORT, 5600 unless set, plus the data parallel
     rank. Network policies and reviewers go by the ports that a container declares.
 
@@ -150,7 +150,7 @@ def side_channel_is_declared(rendered: Rendered) -> Iterator[Found]:
         declared = [str(each.get("containerPort")) for each in vllm.list_of("ports")]
         if port.isdigit() and port not in declared:
             says = f"the side channel is on {port}, the container declares {', '.join(declared) or 'nothing'}"
-            yield found(workload.manifest, *vllm.route, "ports", says=says, fix=f"declare containerPort {port}")
+            yield found(*vllm.route, "ports", says=says, fix=f"declare containerPort {port}", of=workload.manifest)
 
 
 def _whole(value: object, default: int) -> int:

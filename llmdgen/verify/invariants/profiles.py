@@ -7,12 +7,12 @@ from typing import Any
 
 from llmdgen.checks._endpoint_picker import faults
 from llmdgen.facts.catalogue import release_toml
+from llmdgen.registry import Draft, found, rule
 from llmdgen.untyped import at, items, mapping
 from llmdgen.verify.invariants import scheduler
 from llmdgen.verify.invariants.scheduler import Config, configs, name_of
 from llmdgen.verify.invariants.storage import cpu_cache
 from llmdgen.verify.rendered import Rendered
-from llmdgen.verify.rules import Found, found, invariant
 
 _PREFIX = "prefix-cache-scorer"
 _LABEL_FILTERS = ("by-label", "by-label-selector")
@@ -26,24 +26,24 @@ _SAID_ELSEWHERE = (
 )
 
 
-@invariant("VER088", "error", "the scheduler refuses or ignores a part of its configuration")
-def configuration_is_taken(rendered: Rendered) -> Iterator[Found]:
+@rule("VER088", "error", "the scheduler refuses or ignores a part of its configuration")
+def configuration_is_taken(rendered: Rendered) -> Iterator[Draft]:
     """What VER080 to VER085 leave: a weight below 0, a profile with two pickers or two profiles of one name, no profile
     handler or two, a parameter of the wrong type, a scorer that no profile refers to, a key that nothing reads.
 
     Fails:  weight: -2; a cpu-prefix-cache-scorer that stands in no profile.
     Passes: a configuration that the scheduler takes whole.
     """
-    known = {each.path for rule in _SAID_ELSEWHERE for each in rule(rendered)}
+    known = {each.at for rule in _SAID_ELSEWHERE for each in rule(rendered)}
     for config in configs(rendered):
         for fault in faults(config.doc, rendered.release.name):
             here = config.found(*fault.route, says=fault.says, fix=fault.fix)
-            if not any(here.path.startswith(each) or each.startswith(here.path) for each in known):
+            if not any(here.at[: len(each)] == each or each[: len(here.at)] == here.at for each in known):
                 yield here
 
 
-@invariant("VER089", "error", "the scheduler does not send requests through both roles")
-def profiles_tell_the_roles_apart(rendered: Rendered) -> Iterator[Found]:
+@rule("VER089", "error", "the scheduler does not send requests through both roles")
+def profiles_tell_the_roles_apart(rendered: Rendered) -> Iterator[Draft]:
     """Disaggregation needs a filter in each profile, or decode requests end at prefill pods, and the
     prefill-header-handler, which writes the chosen prefill pod into the header that decode's sidecar reads: without it
     every prompt is computed by decode, without an error. A profile that names a plugin twice counts it twice.
@@ -81,8 +81,8 @@ def profiles_tell_the_roles_apart(rendered: Rendered) -> Iterator[Found]:
                     yield config.found("schedulingProfiles", number, says=says, fix=f"add {role}-filter to it")
 
 
-@invariant("VER019", "error", "a prefix cache is scored with the wrong size")
-def prefix_scorers_know_the_cache(rendered: Rendered) -> Iterator[Found]:
+@rule("VER019", "error", "a prefix cache is scored with the wrong size")
+def prefix_scorers_know_the_cache(rendered: Rendered) -> Iterator[Draft]:
     """A prefix-cache-scorer tunes itself to the GPU cache from what vLLM reports. One for the cache in CPU memory
     cannot: it needs autoTune: false, vLLM's block size, and a capacity of no more blocks than that memory holds, or it
     scores the GPU's cache a second time, and sends requests to pods that dropped their blocks long ago.
@@ -116,8 +116,8 @@ def prefix_scorers_know_the_cache(rendered: Rendered) -> Iterator[Found]:
                 yield config.found(*place, says=says, fix=f"set lruCapacityPerServer to {room}")
 
 
-@invariant("VER078", "error", "the scheduler reads a metric that vLLM does not have")
-def scheduler_reads_vllms_metrics(rendered: Rendered) -> Iterator[Found]:
+@rule("VER078", "error", "the scheduler reads a metric that vLLM does not have")
+def scheduler_reads_vllms_metrics(rendered: Rendered) -> Iterator[Draft]:
     """kv-cache-utilization-scorer goes by a metric of each pod, whose name the scheduler gets by flag. Its default is
     that of vLLM before 0.10; under a name that vLLM does not have every pod looks empty, without an error.
 
@@ -133,7 +133,7 @@ def scheduler_reads_vllms_metrics(rendered: Rendered) -> Iterator[Found]:
             for name, value in wanted.items():
                 if flags.get(name) != value:
                     says = f"--{name} is {flags.get(name, 'not set')}, vLLM's metric is {value}"
-                    yield found(workload.manifest, *container.route, "args", says=says, fix=f"set {name}: {value}")
+                    yield found(*container.route, "args", says=says, fix=f"set {name}: {value}", of=workload.manifest)
 
 
 def _room(rendered: Rendered, block_size: Any) -> int:

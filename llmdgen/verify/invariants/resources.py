@@ -8,10 +8,11 @@ from msgspec import Struct
 
 from llmdgen.facts.catalogue import HYPERPOD_PREFIX, UnknownFact, instance
 from llmdgen.facts.types import Allocatable, Instance
+from llmdgen.kube.workload import Workload
 from llmdgen.quantities import MIB, to_bytes, to_millis
+from llmdgen.registry import Draft, found, rule
 from llmdgen.untyped import at, items, mapping
-from llmdgen.verify.rendered import Rendered, Workload
-from llmdgen.verify.rules import Found, found, invariant
+from llmdgen.verify.rendered import Rendered
 
 INSTANCE_TYPE = "node.kubernetes.io/instance-type"
 GPU = "nvidia.com/gpu"
@@ -30,8 +31,8 @@ class Demand(Struct, frozen=True):
     hugepages_mib: int
 
 
-@invariant("VER060", "error", "a device or huge pages are requested otherwise than limited")
-def devices_are_requested_as_limited(rendered: Rendered) -> Iterator[Found]:
+@rule("VER060", "error", "a device or huge pages are requested otherwise than limited")
+def devices_are_requested_as_limited(rendered: Rendered) -> Iterator[Draft]:
     """Extended resources cannot be overcommitted: the API server refuses a pod whose request differs from the limit,
     and one that asks for part of a device. Huge pages follow the same rule.
 
@@ -47,24 +48,24 @@ def devices_are_requested_as_limited(rendered: Rendered) -> Iterator[Found]:
                 # A limit without a request is a request too, but not the other way round.
                 if limit is None or (request is not None and request != limit):
                     yield found(
-                        workload.manifest,
                         *container.route,
                         "resources",
                         says=f"container {container.name} limits {name} to {limit} and requests {request}",
                         fix="write the same amount in limits and requests",
+                        of=workload.manifest,
                     )
                 elif not name.startswith("hugepages-") and not limit.isdigit():
                     yield found(
-                        workload.manifest,
                         *container.route,
                         "resources",
                         says=f"{name} is {limit}, a device is whole",
                         fix="ask for a whole number",
+                        of=workload.manifest,
                     )
 
 
-@invariant("VER061", "warning", "a model server's cpu or memory is limited otherwise than requested")
-def model_servers_get_what_they_use(rendered: Rendered) -> Iterator[Found]:
+@rule("VER061", "warning", "a model server's cpu or memory is limited otherwise than requested")
+def model_servers_get_what_they_use(rendered: Rendered) -> Iterator[Draft]:
     """With requests equal to limits for every resource the pod is of class Guaranteed: it is the last to be evicted,
     and its node has what it may use. A model server that is evicted loads its weights again for minutes.
 
@@ -79,16 +80,16 @@ def model_servers_get_what_they_use(rendered: Rendered) -> Iterator[Found]:
             limit, request = vllm.quantity(name), vllm.quantity(name, "requests")
             if limit is None or (request is not None and request != limit):
                 yield found(
-                    workload.manifest,
                     *vllm.route,
                     "resources",
                     says=f"{name} is limited to {limit} and requested as {request}",
                     fix=f"write the same {name} in limits and requests",
+                    of=workload.manifest,
                 )
 
 
-@invariant("VER062", "error", "a pod asks for more than its node has")
-def pods_fit_their_node(rendered: Rendered) -> Iterator[Found]:
+@rule("VER062", "error", "a pod asks for more than its node has")
+def pods_fit_their_node(rendered: Rendered) -> Iterator[Draft]:
     """A pod that asks for more GPUs, EFA interfaces, cpu, memory or huge pages than the instance type of its
     nodeSelector can allocate stays Pending for ever. HyperPod nodes, selected by their ml. name, reserve more.
 
@@ -111,15 +112,15 @@ def pods_fit_their_node(rendered: Rendered) -> Iterator[Found]:
         for what, wanted, has, unit in limits:
             if has is not None and wanted > has:
                 yield found(
-                    workload.manifest,
                     *workload.in_template("spec"),
                     says=f"a pod asks for {wanted}{unit} of {what}, {node.name} allocates {has}{unit}",
                     fix="ask for less, or select a larger instance type",
+                    of=workload.manifest,
                 )
 
 
-@invariant("VER063", "warning", "a node's GPUs cannot all be used")
-def pods_share_their_node(rendered: Rendered) -> Iterator[Found]:
+@rule("VER063", "warning", "a node's GPUs cannot all be used")
+def pods_share_their_node(rendered: Rendered) -> Iterator[Draft]:
     """Pods are packed by whatever runs out first. Where that is EFA, cpu or memory, GPUs of the node stay idle: more
     nodes are needed than the GPUs alone would say.
 
@@ -141,15 +142,15 @@ def pods_share_their_node(rendered: Rendered) -> Iterator[Found]:
         for what, (each, has) in shares.items():
             if each and has // each < wanted and has >= each:
                 yield found(
-                    workload.manifest,
                     *workload.in_template("spec"),
                     says=f"{node.name} has GPUs for {by_gpu} of these pods, but {what} for {has // each}",
                     fix=f"give each pod fewer {what}" if what == "EFA interfaces" else f"give each pod less {what}",
+                    of=workload.manifest,
                 )
 
 
-@invariant("VER064", "error", "a pod's EFA interfaces are not its share of the node's")
-def efa_follows_the_gpus(rendered: Rendered) -> Iterator[Found]:
+@rule("VER064", "error", "a pod's EFA interfaces are not its share of the node's")
+def efa_follows_the_gpus(rendered: Rendered) -> Iterator[Draft]:
     """A pod gets (EFA interfaces of the instance / its GPUs) x its GPUs, at least one, so that every GPU has its
     bandwidth and all pods fit on the node. A number set on purpose, in `efa` of the spec, stands in allocation.yaml as
     `efaFrom: override`, and then only the node's own number bounds it.
@@ -165,15 +166,15 @@ def efa_follows_the_gpus(rendered: Rendered) -> Iterator[Found]:
         share = max(1, attached(rendered, workload, node) * need.gpus // node.gpu.count)
         if need.efa != share:
             yield found(
-                workload.manifest,
                 *workload.in_template("spec"),
                 says=f"{need.gpus} GPUs of {node.name} have {share} EFA interfaces, the pod asks for {need.efa}",
                 fix=f"ask for {share}, or state the number in the spec",
+                of=workload.manifest,
             )
 
 
-@invariant("VER065", "error", "/dev/shm is larger than the memory limit")
-def shared_memory_fits(rendered: Rendered) -> Iterator[Found]:
+@rule("VER065", "error", "/dev/shm is larger than the memory limit")
+def shared_memory_fits(rendered: Rendered) -> Iterator[Draft]:
     """A memory-backed volume counts against the memory limit of the container that fills it: a /dev/shm of that size or
     more ends in an out-of-memory kill instead of a full file system.
 
@@ -191,16 +192,16 @@ def shared_memory_fits(rendered: Rendered) -> Iterator[Found]:
             size = _bytes(directory.get("sizeLimit"))
             if not size or size >= memory:
                 yield found(
-                    workload.manifest,
                     *workload.in_template("spec", "volumes", index),
                     says=f"{volume.get('name')} may hold {directory.get('sizeLimit', 'as much as the node has')}, the "
                     f"container {memory // MIB}Mi in all",
                     fix="set a sizeLimit below the memory limit",
+                    of=workload.manifest,
                 )
 
 
-@invariant("VER066", "error", "vLLM uses another number of GPUs than the pod gets")
-def gpus_match_the_parallelism(rendered: Rendered) -> Iterator[Found]:
+@rule("VER066", "error", "vLLM uses another number of GPUs than the pod gets")
+def gpus_match_the_parallelism(rendered: Rendered) -> Iterator[Draft]:
     """Tensor parallel size times the pod's data parallel ranks is what vLLM uses: with fewer GPUs it does not start,
     with more the rest is idle and paid for.
 
@@ -211,16 +212,16 @@ def gpus_match_the_parallelism(rendered: Rendered) -> Iterator[Found]:
         vllm = workload.vllm
         if vllm is not None and vllm.gpus != vllm.count(GPU):
             yield found(
-                workload.manifest,
                 *vllm.route,
                 "resources",
                 says=f"vLLM uses {vllm.gpus} GPUs, the container gets {vllm.count(GPU)}",
                 fix="make parallelism and nvidia.com/gpu agree",
+                of=workload.manifest,
             )
 
 
-@invariant("VER067", "error", "a model server can land on any node")
-def model_servers_select_their_node(rendered: Rendered) -> Iterator[Found]:
+@rule("VER067", "error", "a model server can land on any node")
+def model_servers_select_their_node(rendered: Rendered) -> Iterator[Draft]:
     """What was checked holds for one instance type: the pods must select it, by a name that exists, and as the platform
     writes it (HyperPod's ml. names are labels of HyperPod's nodes only).
 
@@ -232,19 +233,16 @@ def model_servers_select_their_node(rendered: Rendered) -> Iterator[Found]:
         names = instance_types(workload)
         if not names:
             yield found(
-                workload.manifest,
-                *place,
-                says=f"the pods select no {INSTANCE_TYPE}",
-                fix=f"select {INSTANCE_TYPE}",
+                *place, says=f"the pods select no {INSTANCE_TYPE}", fix=f"select {INSTANCE_TYPE}", of=workload.manifest
             )
         for name in names:
             if _instance(name) is None:
                 says = f"there is no instance type {name}"
-                yield found(workload.manifest, *place, says=says, fix="see llmdgen list instances")
+                yield found(*place, says=says, fix="see llmdgen list instances", of=workload.manifest)
 
 
-@invariant("VER068", "error", "a pod asks for a device that no node on AWS has")
-def devices_exist(rendered: Rendered) -> Iterator[Found]:
+@rule("VER068", "error", "a pod asks for a device that no node on AWS has")
+def devices_exist(rendered: Rendered) -> Iterator[Draft]:
     """The guides ask for rdma/ib, which is InfiniBand's. No device plugin of EKS offers it, and the pod stays Pending.
 
     Fails:  rdma/ib: 1.
@@ -257,11 +255,11 @@ def devices_exist(rendered: Rendered) -> Iterator[Found]:
             for name in sorted(str(each) for each in names):
                 if "/" in name and name not in (GPU, EFA):
                     yield found(
-                        workload.manifest,
                         *container.route,
                         "resources",
                         says=f"container {container.name} asks for {name}",
                         fix=f"ask for {EFA} instead" if name.startswith("rdma/") else f"use {GPU} and {EFA} only",
+                        of=workload.manifest,
                     )
 
 

@@ -10,12 +10,12 @@ from typing import Any
 from msgspec import Struct
 
 from llmdgen.facts.catalogue import release_toml
+from llmdgen.kube.container import Container
+from llmdgen.kube.manifest import Manifest
 from llmdgen.plain_yaml import YAMLError, load
+from llmdgen.registry import Draft, found, rule
 from llmdgen.untyped import at, items, mapping
-from llmdgen.verify.containers import Container
-from llmdgen.verify.manifests import Manifest
 from llmdgen.verify.rendered import Rendered
-from llmdgen.verify.rules import Found, found, invariant
 
 _PREFIX, _PRECISE, _PD_HANDLER = "prefix-cache-scorer", "precise-prefix-cache-scorer", "pd-profile-handler"
 _BY_PREFIX = "prefix-based-pd-decider"
@@ -46,8 +46,8 @@ class Config(Struct, frozen=True):
         """The plugins of a type with their place in the list."""
         return [(index, each) for index, each in enumerate(self.plugins) if each.get("type") == kind]
 
-    def found(self, *path: str | int, says: str, fix: str) -> Found:
-        return found(self.map, "data", self.file, *path, says=says, fix=fix)
+    def found(self, *path: str | int, says: str, fix: str) -> Draft:
+        return found("data", self.file, *path, says=says, fix=fix, of=self.map)
 
 
 def name_of(plugin: dict[str, Any]) -> str:
@@ -55,8 +55,8 @@ def name_of(plugin: dict[str, Any]) -> str:
     return str(plugin.get("name") or plugin.get("type") or "")
 
 
-@invariant("VER080", "error", "the scheduler's configuration cannot be read")
-def configuration_is_readable(rendered: Rendered) -> Iterator[Found]:
+@rule("VER080", "error", "the scheduler's configuration cannot be read")
+def configuration_is_readable(rendered: Rendered) -> Iterator[Draft]:
     """The scheduler reads the file that --config-file names in its ConfigMap, and exits where it is missing, no YAML
     or of another API version or kind.
 
@@ -69,19 +69,21 @@ def configuration_is_readable(rendered: Rendered) -> Iterator[Found]:
         text = at(source.doc, "data", _base(file)) if source is not None else None
         if source is None or not isinstance(text, str):
             yield found(
-                workload, says=f"no ConfigMap has the configuration {file}", fix="name the file in pluginsCustomConfig"
+                says=f"no ConfigMap has the configuration {file}",
+                fix="name the file in pluginsCustomConfig",
+                of=workload,
             )
             continue
         doc = _parsed(text)
         if doc is None:
-            yield found(source, "data", _base(file), says="it is no YAML mapping", fix="correct the YAML")
+            yield found("data", _base(file), says="it is no YAML mapping", fix="correct the YAML", of=source)
         elif doc.get("apiVersion") != version or doc.get("kind") != "EndpointPickerConfig":
             says = f"it is a {doc.get('apiVersion')} {doc.get('kind')}"
-            yield found(source, "data", _base(file), says=says, fix=f"make it an EndpointPickerConfig of {version}")
+            yield found("data", _base(file), says=says, fix=f"make it an EndpointPickerConfig of {version}", of=source)
 
 
-@invariant("VER081", "error", "a scheduling profile refers to a plugin that is not there")
-def plugin_references_exist(rendered: Rendered) -> Iterator[Found]:
+@rule("VER081", "error", "a scheduling profile refers to a plugin that is not there")
+def plugin_references_exist(rendered: Rendered) -> Iterator[Draft]:
     """A pluginRef is the name of a plugin of the list, its type where it has no name. The scheduler exits otherwise,
     and where two plugins have one name.
 
@@ -106,8 +108,8 @@ def plugin_references_exist(rendered: Rendered) -> Iterator[Found]:
                     )
 
 
-@invariant("VER082", "error", "a plugin stands before one that it refers to, or refers to none")
-def referred_plugins_come_first(rendered: Rendered) -> Iterator[Found]:
+@rule("VER082", "error", "a plugin stands before one that it refers to, or refers to none")
+def referred_plugins_come_first(rendered: Rendered) -> Iterator[Draft]:
     """The scheduler builds plugins in list order: a plugin that names another one must come after it. The
     pd-profile-handler names its decider, or takes one by default, and its profiles.
 
@@ -137,8 +139,8 @@ def referred_plugins_come_first(rendered: Rendered) -> Iterator[Found]:
                         yield config.found("plugins", index, says=says, fix="add the profile")
 
 
-@invariant("VER083", "error", "a feature gate is missing or unknown")
-def feature_gates_are_set(rendered: Rendered) -> Iterator[Found]:
+@rule("VER083", "error", "a feature gate is missing or unknown")
+def feature_gates_are_set(rendered: Rendered) -> Iterator[Draft]:
     """prefix-based-pd-decider with nonCachedTokens above 0 reads what a prefix-cache-scorer prepares, behind the
     feature gate prepareDataPlugins. Without gate or scorer every request goes to decode only, without an error.
 
@@ -171,8 +173,8 @@ def feature_gates_are_set(rendered: Rendered) -> Iterator[Found]:
                 )
 
 
-@invariant("VER084", "error", "a plugin is not of this scheduler")
-def plugin_types_are_known(rendered: Rendered) -> Iterator[Found]:
+@rule("VER084", "error", "a plugin is not of this scheduler")
+def plugin_types_are_known(rendered: Rendered) -> Iterator[Draft]:
     """The scheduler exits at a plugin type that it does not have.
 
     Fails:  type: prefix-scorer.
@@ -188,8 +190,8 @@ def plugin_types_are_known(rendered: Rendered) -> Iterator[Found]:
                 )
 
 
-@invariant("VER085", "error", "a plugin does not read a parameter that it is given")
-def plugin_parameters_are_known(rendered: Rendered) -> Iterator[Found]:
+@rule("VER085", "error", "a plugin does not read a parameter that it is given")
+def plugin_parameters_are_known(rendered: Rendered) -> Iterator[Draft]:
     """The Go loader ignores parameters that it does not know: the plugin then runs with its default and says nothing.
     `blockSize` of a prefix-cache-scorer is known but, alone, makes the scheduler fail at start.
 
@@ -224,8 +226,8 @@ def plugin_parameters_are_known(rendered: Rendered) -> Iterator[Found]:
                 )
 
 
-@invariant("VER086", "error", "scheduler and vLLM count KV blocks differently")
-def block_hashes_agree(rendered: Rendered) -> Iterator[Found]:
+@rule("VER086", "error", "scheduler and vLLM count KV blocks differently")
+def block_hashes_agree(rendered: Rendered) -> Iterator[Draft]:
     """The precise-prefix-cache-scorer hashes prompts itself and compares with what vLLM reports: block size and hash
     seed must be vLLM's --block-size and PYTHONHASHSEED, and vLLM must report at all (--kv-events-config).
 
@@ -254,8 +256,8 @@ def block_hashes_agree(rendered: Rendered) -> Iterator[Found]:
                     yield config.found(*place, says=says, fix="set --kv-events-config with enable_kv_cache_events")
 
 
-@invariant("VER087", "error", "the scheduler picks one role, the pods have another")
-def profiles_match_the_roles(rendered: Rendered) -> Iterator[Found]:
+@rule("VER087", "error", "the scheduler picks one role, the pods have another")
+def profiles_match_the_roles(rendered: Rendered) -> Iterator[Draft]:
     """Prefill pods need decode pods, which answer, and a prefill profile in the scheduler, or it sends whole requests
     to pods that only compute prompts; without prefill pods, a profile with prefill-filter finds none.
 
@@ -266,7 +268,7 @@ def profiles_match_the_roles(rendered: Rendered) -> Iterator[Found]:
     known = release_toml(rendered.release.name, "plugins.toml")["plugins"]
     if has_prefill and not any(each.role in ("decode", "both") for each in rendered.model_servers):
         says, fix = "there are prefill pods, and none that decode", "create the decode role"
-        yield found("helmfile.yaml", says=says, fix=fix)
+        yield found(says=says, fix=fix, of="helmfile.yaml")
     for config in configs(rendered):
         disaggregates = any("splits" in mapping(known.get(str(each.get("type")))) for each in config.plugins)
         if disaggregates != has_prefill and rendered.model_servers:

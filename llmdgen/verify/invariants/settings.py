@@ -10,17 +10,18 @@ from llmdgen.engine.check import Numbers, RoleSettings, check_role
 from llmdgen.engine.flags import flag_table
 from llmdgen.facts.catalogue import release_toml
 from llmdgen.findings import Severity
+from llmdgen.kube.container import Container
+from llmdgen.kube.workload import Workload
 from llmdgen.plain_yaml import YAMLError
+from llmdgen.registry import Draft, found, rule
 from llmdgen.suggest import did_you_mean
-from llmdgen.verify.containers import Container
-from llmdgen.verify.rendered import Rendered, Workload
-from llmdgen.verify.rules import Found, found, invariant
+from llmdgen.verify.rendered import Rendered
 
 _TRANSPORT = ("FI_", "UCX_", "NIXL_", "NCCL_", "NVSHMEM_")
 
 
-@invariant("VER094", "error", "vLLM would refuse a setting, or not read it")
-def settings_are_read(rendered: Rendered) -> Iterator[Found]:
+@rule("VER094", "error", "vLLM would refuse a setting, or not read it")
+def settings_are_read(rendered: Rendered) -> Iterator[Draft]:
     """The rules over a spec's flags and environment (VLLM001 and on), asked about what the container really gets: a
     connector that this vLLM does not have, a key inside JSON that nothing reads, a VLLM_ variable that is misspelt.
 
@@ -34,11 +35,11 @@ def settings_are_read(rendered: Rendered) -> Iterator[Found]:
         for finding in check_role(_role(rendered, workload, vllm)):
             if finding.severity is Severity.ERROR:
                 says = f"{finding.says} ({finding.code})"
-                yield found(workload.manifest, *vllm.route, says=says, fix=finding.fix)
+                yield found(*vllm.route, says=says, fix=finding.fix, of=workload.manifest)
 
 
-@invariant("VER077", "error", "a value that no template of the chart reads")
-def values_are_read(rendered: Rendered) -> Iterator[Found]:
+@rule("VER077", "error", "a value that no template of the chart reads")
+def values_are_read(rendered: Rendered) -> Iterator[Draft]:
     """Helm takes any value and says nothing of those that no template uses: a mistyped path changes nothing, and the
     chart's default holds. The paths that each chart reads are data of the release.
 
@@ -58,11 +59,11 @@ def values_are_read(rendered: Rendered) -> Iterator[Found]:
                 path = spelled(each.route)
                 known = next((fix for top, fix in advice[chart].items() if is_below(path, top)), None)
                 fix = known or did_you_mean(str(each.route[-1]), each.known) or "remove it"
-                yield found(file, *each.route, says=f"the {release.chart_name} chart does not read {path}", fix=fix)
+                yield found(*each.route, says=f"the {release.chart_name} chart does not read {path}", fix=fix, of=file)
 
 
-@invariant("VER058", "error", "a pod's libfabric is not set to EFA")
-def libfabric_uses_efa(rendered: Rendered) -> Iterator[Found]:
+@rule("VER058", "error", "a pod's libfabric is not set to EFA")
+def libfabric_uses_efa(rendered: Rendered) -> Iterator[Draft]:
     """Of libfabric's providers only `efa` drives the interfaces that the pod pays for. What the environment forces on
     libfabric or NVSHMEM must name it; another provider is found, works, and runs over TCP.
 
@@ -86,11 +87,13 @@ def libfabric_uses_efa(rendered: Rendered) -> Iterator[Found]:
             given = value if vllm.sets(name) is None else vllm.sets(name)
             if given != value:
                 says = f"{name} is {given!r}"
-                yield found(workload.manifest, *vllm.route, "env", says=says, fix=f"set it to {value}, or leave it out")
+                yield found(
+                    *vllm.route, "env", says=says, fix=f"set it to {value}, or leave it out", of=workload.manifest
+                )
 
 
-@invariant("VER059", "error", "the two ends of the KV transfer are set up differently")
-def ends_are_set_up_alike(rendered: Rendered) -> Iterator[Found]:
+@rule("VER059", "error", "the two ends of the KV transfer are set up differently")
+def ends_are_set_up_alike(rendered: Rendered) -> Iterator[Draft]:
     """Both ends of one transfer run the same transport and must set it up alike: a variable that only one has is a
     typing error or half a change, and the slower end decides. The same holds for NIXL's connector itself.
 
@@ -108,12 +111,12 @@ def ends_are_set_up_alike(rendered: Rendered) -> Iterator[Found]:
         for name in sorted(names):
             if first.sets(name) != vllm.sets(name):
                 says = f"{name} is {vllm.sets(name)} here, {first.sets(name)} at the other end"
-                yield found(workload.manifest, *vllm.route, "env", says=says, fix=f"set {name} alike at both ends")
+                yield found(*vllm.route, "env", says=says, fix=f"set {name} alike at both ends", of=workload.manifest)
         ours, theirs = dict(vllm.nixl or {}), dict(first.nixl or {})
         for key in sorted({*ours, *theirs} - {"kv_role", "engine_id", "kv_rank"}):
             if ours.get(key) != theirs.get(key):
                 says = f"NixlConnector's {key} is {ours.get(key)} here, {theirs.get(key)} at the other end"
-                yield found(workload.manifest, *vllm.route, "args", says=says, fix="write the same at both ends")
+                yield found(*vllm.route, "args", says=says, fix="write the same at both ends", of=workload.manifest)
 
 
 def _role(rendered: Rendered, workload: Workload, vllm: Container) -> RoleSettings:

@@ -6,12 +6,13 @@ import re
 from collections.abc import Iterator
 
 from llmdgen.facts.catalogue import UnknownFact, model
+from llmdgen.kube.container import Container
+from llmdgen.kube.workload import Workload
 from llmdgen.quantities import MIB, to_bytes
+from llmdgen.registry import Draft, found, rule
 from llmdgen.untyped import at
-from llmdgen.verify.containers import Container
 from llmdgen.verify.invariants.pods import limit_of, mounted_at
-from llmdgen.verify.rendered import Rendered, Workload
-from llmdgen.verify.rules import Found, found, invariant
+from llmdgen.verify.rendered import Rendered
 
 SHARED_MEMORY = "/dev/shm"
 _OFFLOADING = "OffloadingConnector"
@@ -21,8 +22,8 @@ _TRITON = "TRITON_CACHE_DIR"
 _HOME_DIRECTORIES = ("/.cache", "/.config")
 
 
-@invariant("VER052", "error", "a model server has no shared memory")
-def shared_memory_is_there(rendered: Rendered) -> Iterator[Found]:
+@rule("VER052", "error", "a model server has no shared memory")
+def shared_memory_is_there(rendered: Rendered) -> Iterator[Draft]:
     """vLLM's processes and NCCL talk through /dev/shm, of which a container has 64 MiB unless a volume lies there: with
     several GPUs they die of a bus error. A volume that is not in memory makes the same exchange go through a disk.
 
@@ -34,11 +35,11 @@ def shared_memory_is_there(rendered: Rendered) -> Iterator[Found]:
         if volume is None or at(volume, "emptyDir", "medium") != "Memory":
             says = "lies on a volume that is not in memory" if volume else "is the container's own, of 64 MiB"
             fix = f"mount an emptyDir of medium Memory at {SHARED_MEMORY}"
-            yield found(workload.manifest, *vllm.route, "volumeMounts", says=f"{SHARED_MEMORY} {says}", fix=fix)
+            yield found(*vllm.route, "volumeMounts", says=f"{SHARED_MEMORY} {says}", fix=fix, of=workload.manifest)
 
 
-@invariant("VER053", "error", "a cache directory lies on no volume")
-def caches_lie_on_volumes(rendered: Rendered) -> Iterator[Found]:
+@rule("VER053", "error", "a cache directory lies on no volume")
+def caches_lie_on_volumes(rendered: Rendered) -> Iterator[Draft]:
     """The release's image runs as a user who owns no directory: vLLM's, Triton's and the kernels' caches, below / where
     HOME is not set, must be on volumes, or the engine stops when it first writes there. Weights that go to the
     container's own file system fill the node's root disk and are fetched again after each crash.
@@ -55,17 +56,17 @@ def caches_lie_on_volumes(rendered: Rendered) -> Iterator[Found]:
             wanted |= {f"~{path[1:]}": path for path in _HOME_DIRECTORIES}
             if _TRITON not in vllm.variables:
                 says = f"{_TRITON} is not set, and Triton would write to /.triton"
-                yield found(workload.manifest, *vllm.route, "env", says=says, fix=f"set {_TRITON} to a mounted path")
+                yield found(*vllm.route, "env", says=says, fix=f"set {_TRITON} to a mounted path", of=workload.manifest)
         for name, path in wanted.items():
             if path.startswith("/") and mounted_at(workload, vllm, path.rstrip("/")) is None:
                 says = f"{path} ({name}) lies on no volume"
                 yield found(
-                    workload.manifest, *vllm.route, "volumeMounts", says=says, fix=f"mount an emptyDir at {path}"
+                    *vllm.route, "volumeMounts", says=says, fix=f"mount an emptyDir at {path}", of=workload.manifest
                 )
 
 
-@invariant("VER054", "error", "the model's volume is smaller than the model")
-def model_fits_its_volume(rendered: Rendered) -> Iterator[Found]:
+@rule("VER054", "error", "the model's volume is smaller than the model")
+def model_fits_its_volume(rendered: Rendered) -> Iterator[Draft]:
     """A pod that writes more than an emptyDir's sizeLimit is evicted, here after it has fetched most of the weights,
     and again and again. Known for the models of the catalogue, by the size of their files.
 
@@ -82,11 +83,11 @@ def model_fits_its_volume(rendered: Rendered) -> Iterator[Found]:
         size = _bytes(limit_of(volume)) if volume else 0
         if size and size < wanted:
             says = f"the volume at {home} may hold {size // MIB} MiB, {name} has {wanted // MIB} MiB of weights"
-            yield found(workload.manifest, *workload.in_template("spec", "volumes"), says=says, fix="make it larger")
+            yield found(*workload.in_template("spec", "volumes"), says=says, fix="make it larger", of=workload.manifest)
 
 
-@invariant("VER055", "error", "caches in memory do not fit into it")
-def caches_fit_the_memory(rendered: Rendered) -> Iterator[Found]:
+@rule("VER055", "error", "caches in memory do not fit into it")
+def caches_fit_the_memory(rendered: Rendered) -> Iterator[Draft]:
     """KV blocks that move to CPU memory are allocated at start, beside /dev/shm and the engine itself. More than the
     memory limit is an out-of-memory kill during start, every time.
 
@@ -100,7 +101,9 @@ def caches_fit_the_memory(rendered: Rendered) -> Iterator[Found]:
         need = cache + (_bytes(limit_of(shared)) if shared else 0)
         if cache and limit and need >= limit:
             says = f"{need // MIB} MiB of KV cache and {SHARED_MEMORY} in a limit of {limit // MIB} MiB"
-            yield found(workload.manifest, *vllm.route, "resources", says=says, fix="raise memory, or lower the cache")
+            yield found(
+                *vllm.route, "resources", says=says, fix="raise memory, or lower the cache", of=workload.manifest
+            )
 
 
 def cpu_cache(vllm: Container) -> int:

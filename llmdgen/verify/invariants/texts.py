@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from llmdgen.registry import Draft, found, rule
 from llmdgen.untyped import at, mapping
 from llmdgen.verify.rendered import Rendered
-from llmdgen.verify.rules import Found, found, invariant
 
 _SCIENTIFIC = re.compile(r"(?<![\w.])\d(?:\.\d+)?e\+\d+(?![\w.])")
 _TOKEN = re.compile(r"\bhf_[A-Za-z0-9]{20,}\b|\bAKIA[A-Z0-9]{16}\b|-----BEGIN [A-Z ]*PRIVATE KEY-----")
@@ -20,8 +20,8 @@ _SHORT_NAMES = frozenset({"Service", "Namespace", "Gateway", "LeaderWorkerSet", 
 _LONGEST_LEADER_WORKER_SET = _LONGEST_LABEL - len("-00-00")
 
 
-@invariant("VER015", "error", "a name or label is longer than Kubernetes takes")
-def names_fit(rendered: Rendered) -> Iterator[Found]:
+@rule("VER015", "error", "a name or label is longer than Kubernetes takes")
+def names_fit(rendered: Rendered) -> Iterator[Draft]:
     """Services, gateways and everything that becomes a label hold at most 63 characters, and a LeaderWorkerSet leaves
     room for the group and the pod index that its pods' names add. Istio names a gateway's Service `<gateway>-istio`.
 
@@ -35,26 +35,26 @@ def names_fit(rendered: Rendered) -> Iterator[Found]:
         longest = _LONGEST_LEADER_WORKER_SET if manifest.kind == "LeaderWorkerSet" else _LONGEST_LABEL
         if manifest.kind in _SHORT_NAMES and len(name) > longest:
             yield found(
-                manifest,
                 "metadata",
                 "name",
                 says=f"{name} has {len(name)} characters, at most {longest} fit",
                 fix="choose a shorter metadata.name in the spec",
+                of=manifest,
             )
         for key, value in mapping(at(manifest.doc, "metadata", "labels")).items():
             if isinstance(value, str) and len(value) > _LONGEST_LABEL:
                 yield found(
-                    manifest,
                     "metadata",
                     "labels",
                     str(key),
                     says=f"the label has {len(value)} characters, at most {_LONGEST_LABEL} fit",
                     fix="choose a shorter name",
+                    of=manifest,
                 )
 
 
-@invariant("VER016", "error", "a number came out as 1e+06")
-def numbers_are_written_out(rendered: Rendered) -> Iterator[Found]:
+@rule("VER016", "error", "a number came out as 1e+06")
+def numbers_are_written_out(rendered: Rendered) -> Iterator[Draft]:
     """Helm reads numbers in values as float64 and prints an integer from 1,000,000 on as 1e+06, which vLLM, the
     scheduler and the AWS Load Balancer Controller do not take for an integer. A quoted number stays as it is.
 
@@ -66,11 +66,11 @@ def numbers_are_written_out(rendered: Rendered) -> Iterator[Found]:
             whole = isinstance(value, float) and value >= 1_000_000 and value.is_integer()
             if whole or (isinstance(value, str) and _SCIENTIFIC.search(value)):
                 says = f"{value!r} was an integer in the values"
-                yield found(manifest, *path, says=says, fix="quote the number in the values")
+                yield found(*path, says=says, fix="quote the number in the values", of=manifest)
 
 
-@invariant("VER017", "error", "a secret is part of what is rendered")
-def no_secret_is_rendered(rendered: Rendered) -> Iterator[Found]:
+@rule("VER017", "error", "a secret is part of what is rendered")
+def no_secret_is_rendered(rendered: Rendered) -> Iterator[Draft]:
     """Rendered directories go to git. A token belongs in a Secret that the user makes in the cluster, and a pod refers
     to it. The one Secret that a chart may render has no data: the token of the scheduler's service account, which the
     cluster fills in.
@@ -82,30 +82,30 @@ def no_secret_is_rendered(rendered: Rendered) -> Iterator[Found]:
         for key in ("data", "stringData"):
             if manifest.doc.get(key):
                 says = "the Secret is rendered with its data"
-                yield found(manifest, key, says=says, fix="make the Secret in the cluster, and name it here")
+                yield found(key, says=says, fix="make the Secret in the cluster, and name it here", of=manifest)
     for workload in rendered.workloads:
         for container in workload.containers:
             for index, variable in enumerate(container.list_of("env")):
                 name = str(variable.get("name"))
                 if variable.get("value") and _SECRET_NAME.search(name):
                     yield found(
-                        workload.manifest,
                         *container.route,
                         "env",
                         index,
                         says=f"{name} of container {container.name} has its value written down",
                         fix="refer to a Secret with valueFrom.secretKeyRef",
+                        of=workload.manifest,
                     )
     for manifest in rendered.manifests:
         for path, value in _scalars(manifest.doc):
             if isinstance(value, str) and _TOKEN.search(value):
                 yield found(
-                    manifest, *path, says="the text holds a token or a private key", fix="refer to a Secret instead"
+                    *path, says="the text holds a token or a private key", fix="refer to a Secret instead", of=manifest
                 )
 
 
-@invariant("VER018", "error", "an object lies in another namespace than its release")
-def namespaces_agree(rendered: Rendered) -> Iterator[Found]:
+@rule("VER018", "error", "an object lies in another namespace than its release")
+def namespaces_agree(rendered: Rendered) -> Iterator[Draft]:
     """A Gateway, its route, the pool, the scheduler and the model servers find each other by name in one namespace.
 
     Fails:  release ms-x in namespace llm-d-x, its PodMonitor in namespace monitoring.
@@ -116,18 +116,18 @@ def namespaces_agree(rendered: Rendered) -> Iterator[Found]:
     for release in rendered.releases:
         if release.namespace != first.namespace:
             yield found(
-                "helmfile.yaml",
                 says=f"release {release.name} is in namespace {release.namespace}, {first.name} in {first.namespace}",
                 fix="give all releases one namespace",
+                of="helmfile.yaml",
             )
     for manifest in rendered.manifests:
         if manifest.namespace and manifest.namespace != namespaces.get(manifest.release, manifest.namespace):
             yield found(
-                manifest,
                 "metadata",
                 "namespace",
                 says=f"{manifest.namespace} is not {namespaces[manifest.release]}, its release's",
                 fix="leave the namespace to the release",
+                of=manifest,
             )
 
 

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from llmdgen.kube.container import Container
+from llmdgen.kube.workload import Workload
+from llmdgen.registry import Draft, found, rule
 from llmdgen.untyped import at, items, mapping
-from llmdgen.verify.containers import Container
 from llmdgen.verify.invariants.resources import EFA, node_of
-from llmdgen.verify.rendered import Rendered, Workload
-from llmdgen.verify.rules import Found, found, invariant
+from llmdgen.verify.rendered import Rendered
 
 ZONE = "topology.kubernetes.io/zone"
 SIDE_CHANNEL = "VLLM_NIXL_SIDE_CHANNEL_HOST"
 
 
-@invariant("VER070", "error", "one end of the KV transfer has no NixlConnector")
-def both_ends_transfer(rendered: Rendered) -> Iterator[Found]:
+@rule("VER070", "error", "one end of the KV transfer has no NixlConnector")
+def both_ends_transfer(rendered: Rendered) -> Iterator[Draft]:
     """Prefill writes KV blocks and decode reads them by the same connector, on its own or inside a MultiConnector. With
     it at one end only, decode computes every prompt again.
 
@@ -28,16 +29,16 @@ def both_ends_transfer(rendered: Rendered) -> Iterator[Found]:
         for workload, vllm in ends:
             if vllm.nixl is None and workload.role in ("prefill", "decode"):
                 yield found(
-                    workload.manifest,
                     *vllm.route,
                     "args",
                     says=f"the {workload.role} pods have no NixlConnector",
                     fix="set --kv-transfer-config at both ends",
+                    of=workload.manifest,
                 )
 
 
-@invariant("VER071", "error", "a pod transfers KV blocks without EFA")
-def transferring_pods_have_efa(rendered: Rendered) -> Iterator[Found]:
+@rule("VER071", "error", "a pod transfers KV blocks without EFA")
+def transferring_pods_have_efa(rendered: Rendered) -> Iterator[Draft]:
     """Without vpc.amazonaws.com/efa the pod has no EFA device and NIXL nothing to transfer with. Both ends need it.
 
     Fails:  NixlConnector in a pod without EFA on p5.48xlarge.
@@ -47,16 +48,16 @@ def transferring_pods_have_efa(rendered: Rendered) -> Iterator[Found]:
         node = node_of(workload)
         if not vllm.count(EFA) and (node is None or node.efa.interfaces):
             yield found(
-                workload.manifest,
                 *vllm.route,
                 "resources",
                 says=f"container {vllm.name} has a NixlConnector and no {EFA}",
                 fix=f"ask for {EFA} in limits and requests",
+                of=workload.manifest,
             )
 
 
-@invariant("VER072", "error", "NIXL is not told to use libfabric")
-def nixl_uses_libfabric(rendered: Rendered) -> Iterator[Found]:
+@rule("VER072", "error", "NIXL is not told to use libfabric")
+def nixl_uses_libfabric(rendered: Rendered) -> Iterator[Draft]:
     """Only NIXL's LIBFABRIC backend drives EFA. With its default, UCX, the transfer falls back to TCP without an error,
     about a hundred times slower.
 
@@ -67,16 +68,16 @@ def nixl_uses_libfabric(rendered: Rendered) -> Iterator[Found]:
         backends = mapping(mapping(vllm.nixl).get("kv_connector_extra_config")).get("backends")
         if vllm.count(EFA) and backends != ["LIBFABRIC"]:
             yield found(
-                workload.manifest,
                 *vllm.route,
                 "args",
                 says=f"the NixlConnector's backends are {backends or 'not set, which means UCX'}",
                 fix='set "kv_connector_extra_config": {"backends": ["LIBFABRIC"]}',
+                of=workload.manifest,
             )
 
 
-@invariant("VER073", "error", "a pod with EFA may not lock memory")
-def efa_pods_lock_memory(rendered: Rendered) -> Iterator[Found]:
+@rule("VER073", "error", "a pod with EFA may not lock memory")
+def efa_pods_lock_memory(rendered: Rendered) -> Iterator[Draft]:
     """EFA registers memory for remote access and so pins it. Without the capability IPC_LOCK the registration of
     gigabytes of KV cache fails at start.
 
@@ -87,16 +88,16 @@ def efa_pods_lock_memory(rendered: Rendered) -> Iterator[Found]:
         vllm = workload.vllm
         if vllm is not None and vllm.count(EFA) and not {"IPC_LOCK", "ALL"} & {*vllm.capabilities()}:
             yield found(
-                workload.manifest,
                 *vllm.route,
                 "securityContext",
                 says=f"container {vllm.name} has EFA interfaces and not the capability IPC_LOCK",
                 fix="add IPC_LOCK to securityContext.capabilities.add",
+                of=workload.manifest,
             )
 
 
-@invariant("VER074", "error", "the other end cannot find a pod's side channel")
-def side_channel_is_the_pods_address(rendered: Rendered) -> Iterator[Found]:
+@rule("VER074", "error", "the other end cannot find a pod's side channel")
+def side_channel_is_the_pods_address(rendered: Rendered) -> Iterator[Draft]:
     """Decode reads a prefill pod's memory layout over the side channel, at the address that VLLM_NIXL_SIDE_CHANNEL_HOST
     gives. Its default is localhost, where the other pod is not.
 
@@ -106,16 +107,16 @@ def side_channel_is_the_pods_address(rendered: Rendered) -> Iterator[Found]:
     for workload, vllm in _transferring(rendered):
         if vllm.field_of(SIDE_CHANNEL) != "status.podIP":
             yield found(
-                workload.manifest,
                 *vllm.route,
                 "env",
                 says=f"{SIDE_CHANNEL} of container {vllm.name} is not the pod's address",
                 fix=f"take {SIDE_CHANNEL} from status.podIP",
+                of=workload.manifest,
             )
 
 
-@invariant("VER075", "error", "the two ends of the KV transfer have different blocks")
-def block_sizes_agree(rendered: Rendered) -> Iterator[Found]:
+@rule("VER075", "error", "the two ends of the KV transfer have different blocks")
+def block_sizes_agree(rendered: Rendered) -> Iterator[Draft]:
     """Blocks are copied as they lie: prefill and decode must have the same --block-size and the same --kv-cache-dtype.
 
     Fails:  --block-size 128 in prefill, 64 in decode.
@@ -127,16 +128,16 @@ def block_sizes_agree(rendered: Rendered) -> Iterator[Found]:
         if len(values) > 1:
             for workload, vllm in ends:
                 yield found(
-                    workload.manifest,
                     *vllm.route,
                     "args",
                     says=f"--{flag} is {vllm.flags.get(flag, 'the default')} here and otherwise at the other end",
                     fix=f"set one --{flag} for both roles",
+                    of=workload.manifest,
                 )
 
 
-@invariant("VER076", "error", "the two ends of the KV transfer may land in different zones")
-def ends_share_a_zone(rendered: Rendered) -> Iterator[Found]:
+@rule("VER076", "error", "the two ends of the KV transfer may land in different zones")
+def ends_share_a_zone(rendered: Rendered) -> Iterator[Draft]:
     """EFA traffic does not leave an availability zone. Either every pod selects the same zone, or a required pod
     affinity on the zone keeps them together; a preferred one does not.
 
@@ -152,10 +153,10 @@ def ends_share_a_zone(rendered: Rendered) -> Iterator[Found]:
         strangers = [other for other in rendered.workloads if other.vllm is None]
         if not _stays_with(workload, [other for other, _ in ends if other is not workload], strangers):
             yield found(
-                workload.manifest,
                 *workload.in_template("spec"),
                 says="nothing keeps these pods in the zone of the pods that they transfer to or from",
                 fix=f"set cluster.zone in the spec, or a required pod affinity on {ZONE}",
+                of=workload.manifest,
             )
 
 

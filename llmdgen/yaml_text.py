@@ -10,6 +10,8 @@ YAML 1.1 asks for.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -17,6 +19,8 @@ import msgspec
 _PLAIN = re.compile(r"(--)?[A-Za-z/_][A-Za-z0-9_./@+=-]*(:[A-Za-z0-9_./@+=-]+)*|[0-9]+([KMGTP]i|m|s)")
 # What JSON lets stand and YAML does not: controls, line ends of other alphabets, byte order marks.
 _UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+# Lines that a literal block holds as they stand: ASCII, no tabs, the first one neither empty nor indented.
+_LITERAL = re.compile(r"[!-~][ -~]*(\n[ -~]*)*\n[ -~]*[!-~][ -~]*\n?")
 _WORDS = frozenset(["y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf", "infinity", "none"])
 
 
@@ -48,29 +52,43 @@ def lines(text: str, indent: int) -> Text:
     return Text("\n".join([first, *(" " * indent + line if line else "" for line in others)]))
 
 
-def dump(value: Any) -> str:
-    """A whole document in block style."""
-    return "\n".join(_lines(value)) + "\n"
+def dump(value: Any, comments: Mapping[tuple[str | int, ...], str] = MappingProxyType({})) -> str:
+    """A whole document in block style. `comments` stand above the entries that their routes lead to."""
+    return "\n".join(_lines(value, comments)) + "\n"
 
 
 def _escaped(found: re.Match[str]) -> str:
     return f"\\u{ord(found.group()):04x}"
 
 
-def _lines(value: Any) -> list[str]:
+def _below(comments: Mapping[tuple[str | int, ...], str], key: str | int) -> Mapping[tuple[str | int, ...], str]:
+    """The comments below an entry, their routes seen from there."""
+    return {route[1:]: text for route, text in comments.items() if len(route) > 1 and route[0] == key}
+
+
+def _lines(value: Any, comments: Mapping[tuple[str | int, ...], str] = MappingProxyType({})) -> list[str]:
     if isinstance(value, dict) and value:
         found = []
         for key, item in value.items():
-            nested = _lines(item)
+            if (key,) in comments:
+                found.append(f"# {comments[key,]}")
+            first, *others = _lines(item, _below(comments, key))
             if isinstance(item, dict | list | tuple) and item:
-                found += [f"{as_yaml(key)}:", *(f"  {line}" for line in nested)]
+                found += [f"{as_yaml(key)}:", *_indented([first, *others])]
             else:
-                found.append(f"{as_yaml(key)}: {nested[0]}")
+                found += [f"{as_yaml(key)}: {first}", *_indented(others)]
         return found
     if isinstance(value, list | tuple) and value:
         found = []
-        for item in value:
-            first, *others = _lines(item)
-            found += [f"- {first}", *(f"  {line}" for line in others)]
+        for index, item in enumerate(value):
+            first, *others = _lines(item, _below(comments, index))
+            found += [f"- {first}", *_indented(others)]
         return found
+    if isinstance(value, str) and not isinstance(value, Text) and _LITERAL.fullmatch(value):
+        kept = "|" if value.endswith("\n") else "|-"
+        return [kept, *value.removesuffix("\n").split("\n")]
     return [as_yaml(value)]
+
+
+def _indented(found: list[str]) -> list[str]:
+    return [f"  {line}" if line else "" for line in found]

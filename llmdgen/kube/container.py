@@ -10,8 +10,8 @@ import msgspec
 
 from llmdgen.engine.argv import ArgumentError, parse
 from llmdgen.engine.flags import flag_table
+from llmdgen.kube.command_line import expanded, served_arguments
 from llmdgen.untyped import mapping, maps
-from llmdgen.verify.command_line import expanded, served_arguments
 
 NIXL = "NixlConnector"
 PROBES = ("startupProbe", "livenessProbe", "readinessProbe")

@@ -1,0 +1,1 @@
+"""Kubernetes objects as data: how rules, plans and comparisons read them."""

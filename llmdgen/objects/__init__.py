@@ -1,0 +1,23 @@
+"""A plan becomes the Kubernetes objects that llmdgen makes itself: the local chart of a target."""
+
+from __future__ import annotations
+
+from llmdgen.objects.gateway import gateway, parameters
+from llmdgen.objects.labels import metadata
+from llmdgen.objects.monitoring import pod_monitor
+from llmdgen.objects.object import Object
+from llmdgen.objects.route import http_route
+from llmdgen.objects.workload import workload
+from llmdgen.planning.model import Plan
+
+
+def objects(plan: Plan) -> tuple[Object, ...]:
+    """Every object of a deployment but the router's, which its own chart makes."""
+    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata(plan, plan.names.account)}
+    return (
+        parameters(plan),
+        gateway(plan),
+        http_route(plan),
+        Object(file="service-account.yaml", doc=account),
+        *(made for role in plan.roles for made in (workload(plan, role), pod_monitor(plan, role))),
+    )

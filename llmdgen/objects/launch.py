@@ -1,0 +1,59 @@
+"""The command of the vLLM container: `vllm serve` itself, or a script where a pod has to work out its rank first."""
+
+from __future__ import annotations
+
+from shlex import quote
+
+from llmdgen.planning.model import Plan, RolePlan
+
+_DIRECTLY = ["vllm", "serve"]
+_BY_SCRIPT = ["/bin/bash", "-c"]
+
+
+def command(plan: Plan, role: RolePlan) -> tuple[list[str], list[str]]:
+    """The container's command and its arguments."""
+    if plan.by_script:
+        return _BY_SCRIPT, [script(plan, role)]
+    return _DIRECTLY, [*role.head, *role.arguments]
+
+
+def script(plan: Plan, role: RolePlan) -> str:
+    """Starts vLLM with every argument quoted; a pod of several serves its own ranks."""
+    workers = role.size.workers
+    lines = [
+        "set -euo pipefail",
+        "",
+        "# A crashed vLLM leaves its segments behind, and a restarted container would run out of shared memory.",
+        "find /dev/shm -type f -delete",
+        "",
+        *_library_path(plan),
+    ]
+    if workers > 1:
+        lines += [
+            "# Each pod of the group serves its own ranks.",
+            f"start_rank=$((LWS_WORKER_INDEX * {role.size.data_local}))",
+            "",
+        ]
+    model, *flags = role.head
+    words = [f"exec vllm serve {quote(model)}"]
+    words += [f"  {quote(flag)} {quote(value)}" for flag, value in zip(flags[::2], flags[1::2], strict=True)]
+    if workers > 1:
+        words += ['  --data-parallel-address="$LWS_LEADER_ADDRESS"', '  --data-parallel-start-rank="$start_rank"']
+    words += [f"  {quote(argument)}" for argument in role.arguments]
+    return "\n".join(lines) + "\n" + " \\\n".join(words) + "\n"
+
+
+def _library_path(plan: Plan) -> list[str]:
+    """Puts the folders that the image leaves out before the library path, those of them that are there."""
+    folders = plan.release.library_path
+    if not folders:
+        return []
+    return [
+        "# The image carries NCCL's EFA plugin outside its library path.",
+        f"for directory in {' '.join(map(quote, folders))}; do",
+        '  if [ -d "$directory" ]; then',
+        '    export LD_LIBRARY_PATH="$directory${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"',
+        "  fi",
+        "done",
+        "",
+    ]

@@ -1,0 +1,57 @@
+"""A role's pod: the PodSpec that a Deployment or a LeaderWorkerSet repeats."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llmdgen.findings import Route
+from llmdgen.objects.container import vllm
+from llmdgen.objects.init_containers import init_containers
+from llmdgen.objects.labels import DEPLOYMENT, pod_labels
+from llmdgen.planning.model import Plan, RolePlan
+
+
+def pod_template(plan: Plan, role: RolePlan) -> dict[str, Any]:
+    """The pod template of a role."""
+    return {"metadata": {"labels": pod_labels(plan, role.name)}, "spec": pod_spec(plan, role)}
+
+
+def pod_spec(plan: Plan, role: RolePlan) -> dict[str, Any]:
+    """The PodSpec of a role as the plan has it."""
+    found: dict[str, Any] = {
+        "serviceAccountName": plan.names.account,
+        "nodeSelector": role.node_selector,
+        "tolerations": [dict(each) for each in plan.tolerations],
+    }
+    if plan.one_zone and not plan.spec.spec.cluster.zone:
+        found["affinity"] = _same_zone(plan)
+    starting = init_containers(plan, role)
+    if starting:
+        found["initContainers"] = starting
+    found["containers"] = [vllm(plan, role)]
+    found["volumes"] = [{"name": volume.name, **volume.source} for volume in role.volumes]
+    return found
+
+
+def comments(plan: Plan, role: RolePlan) -> dict[Route, str]:
+    """What a reviewer would ask about in the PodSpec, by its places."""
+    container: Route = ("containers", 0)
+    found: dict[Route, str] = {
+        (*container, "startupProbe"): "Weights take long to arrive and to load; until then only this probe runs.",
+    }
+    if plan.one_zone and not plan.spec.spec.cluster.zone:
+        found[("affinity",)] = "EFA does not leave an availability zone, so every pod of this deployment is in one."
+    if role.efa_per_pod:
+        found[(*container, "securityContext")] = "EFA registers memory that must not be swapped."
+    if any(volume.scratch for volume in role.volumes):
+        found[(*container, "lifecycle")] = "What a pod leaves on the node's disk, nobody finds again."
+    return found
+
+
+def _same_zone(plan: Plan) -> dict[str, Any]:
+    """All pods of the deployment in one zone, whichever the first is in."""
+    term = {
+        "labelSelector": {"matchLabels": {DEPLOYMENT: plan.spec.name}},
+        "topologyKey": plan.platform["zone_label"],
+    }
+    return {"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}

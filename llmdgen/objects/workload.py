@@ -1,0 +1,48 @@
+"""A role's workload: a Deployment, or a LeaderWorkerSet where one server spreads over several pods."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llmdgen.findings import Route
+from llmdgen.objects.labels import metadata, selector
+from llmdgen.objects.object import Object
+from llmdgen.objects.origin import origins
+from llmdgen.objects.pod import comments, pod_template
+from llmdgen.planning.model import Plan, RolePlan
+
+
+def workload(plan: Plan, role: RolePlan) -> Object:
+    """The object that keeps a role's pods running."""
+    template = pod_template(plan, role)
+    if plan.multinode:
+        kind, version, route = "LeaderWorkerSet", "leaderworkerset.x-k8s.io/v1", _IN_GROUP
+        spec: dict[str, Any] = {
+            "replicas": role.size.replicas,
+            "leaderWorkerTemplate": {"size": role.size.workers, "workerTemplate": template},
+        }
+    else:
+        kind, version, route = "Deployment", "apps/v1", _IN_DEPLOYMENT
+        spec = {
+            "replicas": role.size.replicas,
+            "selector": {"matchLabels": selector(plan, role.name)},
+            "template": template,
+        }
+    inside = (*route, "spec")
+    own: dict[Route, Route] = {("spec", "replicas"): ("spec", role.name, "replicas")}
+    own[("spec", "leaderWorkerTemplate", "size")] = ("spec", role.name, "parallelism", "workers")
+    return Object(
+        file=f"{role.name}.yaml",
+        doc={
+            "apiVersion": version,
+            "kind": kind,
+            "metadata": metadata(plan, plan.names.workload[role.name]),
+            "spec": spec,
+        },
+        origin=own | {(*inside, *at): place for at, place in origins(plan, role, template["spec"]).items()},
+        comments={(*inside, *at): text for at, text in comments(plan, role).items()},
+    )
+
+
+_IN_DEPLOYMENT: Route = ("spec", "template")
+_IN_GROUP: Route = ("spec", "leaderWorkerTemplate", "workerTemplate")
