@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
-from vllm_wheel import open_wheel, serve_parser
+from vllm_wheel import open_wheel, parser_module, serve_parser
 
 SOURCE = "vllm {version}, its own argument parser and configuration classes, read by scripts/vllm_tables.py"
 PARSED_TYPES = {
@@ -74,16 +74,13 @@ def main() -> None:
 def tables() -> dict[str, Any]:
     """File name -> table, after `open_wheel`."""
     parser = serve_parser(with_help=True)
-    import vllm.config
     from vllm.version import __version__ as version
 
-    classes = {name: each for name, each in vars(vllm.config).items() if dataclasses.is_dataclass(each)}
+    classes = configuration_classes()
     groups = {id(action): group.title for group in parser._action_groups for action in group._group_actions}
     actions = [each for each in parser._actions if each.option_strings and "--help" not in each.option_strings]
     named = {long_form(each): each for each in actions}
-    from vllm.entrypoints.openai.cli_args import FrontendArgs
-
-    owners = {**classes, "Frontend": FrontendArgs}
+    owners = {**classes, "Frontend": parser_module().FrontendArgs}
     flags = {
         name: {
             "name": name,
@@ -99,7 +96,12 @@ def tables() -> dict[str, Any]:
         "source": source,
         "flags": flags,
         "configs": config_tables({row["config"] for row in flags.values() if "config" in row}, classes),
-        "literals": {name: members(module, name) for module, names in LITERALS.items() for name in names},
+        "literals": {
+            name: members(module, name)
+            for module, names in LITERALS.items()
+            for name in names
+            if hasattr(sys.modules[module], name)  # BlockSize went with 0.26: any number is one
+        },
         "connectors": registered("distributed/kv_transfer/kv_connector/factory.py", "register_connector"),
         "offloading_specs": registered("v1/kv_offload/factory.py", "register_spec"),
     }
@@ -163,8 +165,8 @@ def value_type(reader: Any) -> dict[str, Any]:
         reader = inspect.getclosurevars(reader).nonlocals["return_type"]
     if reader.__name__ == "parse_dataclass":
         return {"type": "json", "config": reader.__defaults__[0].__name__, **row}
-    if reader.__name__ == "<lambda>" and reader("Some-Word") == "some_word":
-        return {"type": "word", **row}
+    if reader.__name__ == "<lambda>":  # either words in any case, or a list that is one text: --device-ids 0,1
+        return {"type": "word" if reader("Some-Word") == "some_word" else "str", **row}
     return {"type": PARSED_TYPES[reader.__name__], **row}
 
 
@@ -182,20 +184,26 @@ def hint_of(field: dataclasses.Field[Any]) -> Any:
     return field.type
 
 
+def configuration_classes() -> dict[str, Any]:
+    """Every configuration class by name; vllm.config itself does not name those that are nested in others."""
+    import vllm.config
+
+    modules = [each for name, each in sys.modules.items() if name.startswith("vllm.config.")]
+    found = [item for module in (*modules, vllm.config) for item in vars(module).items()]
+    return {name: each for name, each in found if dataclasses.is_dataclass(each)}
+
+
 def config_tables(names: set[str], classes: dict[str, Any]) -> dict[str, Any]:
     """The keys of those configuration classes and of the classes nested in them."""
-    import vllm.config.compilation
-
-    known = {**vars(vllm.config.compilation), **classes}
     found: dict[str, Any] = {}
     wanted = sorted(names)
     while wanted:
         name = wanted.pop(0)
         if name in found:
             continue
-        rows = {field.name: config_row(field) for field in dataclasses.fields(known[name]) if is_input(field)}
+        rows = {field.name: config_row(field) for field in dataclasses.fields(classes[name]) if is_input(field)}
         found[name] = rows
-        wanted += [row["config"] for row in rows.values() if row.get("config") in known]
+        wanted += [row["config"] for row in rows.values() if row.get("config") in classes]
     for rows in found.values():
         for row in rows.values():
             if row.get("config") not in found:

@@ -25,11 +25,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-# Parts of vLLM that are compiled, and so not importable without torch.
-COMPILED = ("vllm._C", "vllm._moe_C", "vllm._rocm_C")
+# Parts of vLLM that are not importable without torch: what is compiled, and the registry of its operators, which asks
+# torch for what it has just given it.
+COMPILED = ("vllm._C", "vllm._moe_C", "vllm._rocm_C", "vllm.ir.")
 # vLLM tries these and goes another way where they are missing; a placeholder would send it down the wrong one.
 TRULY_ABSENT = ("triton", "ray", "pynvml", "amdsmi", "libtpu", "tpu_info", "modelscope", "vllm_ascend", "tensorizer")
-VERSIONS = {"torch": "2.9.1", "transformers": "4.57.0"}
+# Where the parser was until 0.29, until 0.32 and since.
+PARSER_MODULES = tuple(f"vllm.entrypoints.{folder}.cli_args" for folder in ("openai", "launchers", "common"))
+# What the placeholders say they are: new enough for every vLLM here, the old ones do not ask.
+VERSIONS = {"torch": "2.11.0", "transformers": "5.6.0"}
 
 
 class Placeholder(abc.ABCMeta):
@@ -197,15 +201,19 @@ def _pretend_cuda() -> None:
 def serve_parser(with_help: bool = False) -> argparse.ArgumentParser:
     """vLLM's parser of `vllm serve`, after `open_wheel`. Help texts cost time and are left out unless asked for."""
     sys.argv = ["vllm", "bench", "--help"] if with_help else ["vllm", "serve"]
-    for module in ("openai", "launchers", "common"):  # where it was until 0.29, 0.32 and since
-        try:
-            cli_args = importlib.import_module(f"vllm.entrypoints.{module}.cli_args")
-        except ModuleNotFoundError as error:
-            if error.name is None or not f"vllm.entrypoints.{module}.cli_args".startswith(error.name):
-                raise
-            continue
-        from vllm.utils.argparse_utils import FlexibleArgumentParser
+    cli_args = parser_module()
+    from vllm.utils.argparse_utils import FlexibleArgumentParser
 
-        parser: argparse.ArgumentParser = cli_args.make_arg_parser(FlexibleArgumentParser(prog="vllm serve"))
-        return parser
+    parser: argparse.ArgumentParser = cli_args.make_arg_parser(FlexibleArgumentParser(prog="vllm serve"))
+    return parser
+
+
+def parser_module() -> Any:
+    """The module of `make_arg_parser` and of FrontendArgs, after `open_wheel`."""
+    for name in PARSER_MODULES:
+        try:
+            return importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            if error.name is None or not name.startswith(error.name):
+                raise
     raise ImportError("this vLLM has its argument parser in a place that is not known here")
