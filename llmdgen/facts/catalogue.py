@@ -1,19 +1,21 @@
 """The catalogue: instance types, models and releases, read from `facts/data` when they are asked for.
 
 A new instance type is a table in `instances/<family>.toml`, a new model a file in `models/`, a new release a folder in
-`releases/`. Only the files that a name leads to are opened, so that a render does not pay for the whole catalogue.
+`releases/`; `drafts/`, what is known of a release to come, is no part of it. Only the files that a name leads to are
+opened, so that a render does not pay for the whole catalogue.
 """
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 import tomli
 
-from llmdgen.facts.types import Fact, Instance, ModelFacts, Release
+from llmdgen.facts.types import Fact, Instance, ModelFacts, ProgramFlag, Release
 from llmdgen.resources import FACTS
 
 HYPERPOD_PREFIX = "ml."
@@ -68,7 +70,8 @@ def release(name: str) -> Release:
 
 def release_names() -> tuple[str, ...]:
     """Every llm-d release, oldest first."""
-    return tuple(file.parent.name for file in _files("releases", "*/release.toml"))
+    names = (file.parent.name for file in _files("releases", "*/release.toml"))
+    return tuple(sorted(names, key=lambda name: [int(part) for part in re.findall(r"\d+", name)]))
 
 
 def path_names(name: str | None = None) -> tuple[str, ...]:
@@ -86,6 +89,20 @@ def release_json(name: str, file: str) -> Any:
 def release_toml(name: str, file: str) -> dict[str, Any]:
     """A written table of a release, such as plugins.toml."""
     return _toml(FACTS / "releases" / name / file)
+
+
+@cache
+def architectures(name: str) -> frozenset[str]:
+    """The architectures that a release's vLLM serves for generation, by the names in config.json."""
+    lines = (FACTS / "releases" / name / "architectures.txt").read_text("utf-8").splitlines()
+    return frozenset(line for line in lines if line and not line.startswith("#"))
+
+
+@cache
+def program_flags(name: str, program: Literal["scheduler", "sidecar"]) -> dict[str, ProgramFlag]:
+    """The flags of a release's scheduler or routing sidecar, without dashes."""
+    file = FACTS / "releases" / name / {"scheduler": "scheduler-flags.toml", "sidecar": "sidecar.toml"}[program]
+    return {flag: _fact(row, ProgramFlag, file) for flag, row in _toml(file)["flags"].items()}
 
 
 def table(file: str) -> dict[str, Any]:

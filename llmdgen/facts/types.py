@@ -145,8 +145,65 @@ class Chart(Fact, frozen=True, kw_only=True):
     source: str
 
 
+class ModelServer(Fact, frozen=True, kw_only=True):
+    """A model server image, a variant of a release's.
+
+    Its user is `user_id` of group `group_id`, whose home is `home`; `command` starts vLLM and passes signals on to it.
+    `environment` is set in every container; `caches` are variables whose folders must lie on a writable volume, as
+    paths relative to its mount. `library_path` are directories that LD_LIBRARY_PATH lacks for NCCL between nodes, to be
+    put before it. `lacks` says what a deployment might look for in vain.
+    """
+
+    image: str
+    architectures: tuple[str, ...]
+    user_id: int
+    group_id: int
+    home: str
+    command: tuple[str, ...]
+    environment: dict[str, str] = {}
+    caches: dict[str, str]
+    library_path: tuple[str, ...] = ()
+    packages: dict[str, str]
+    lacks: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    sources: tuple[str, ...]
+
+
+class Withdrawn(Fact, frozen=True, kw_only=True):
+    """That a registry no longer serves an image: who said so, and when where that has a day. `survives` is a copy
+    elsewhere, of the version in its tag, `rebuild` what the image is made from."""
+
+    source: str
+    date: str | None = None
+    says: str
+    survives: str | None = None
+    rebuild: str | None = None
+
+
+class ProgramFlag(Fact, frozen=True, kw_only=True):
+    """A flag of the scheduler or of the routing sidecar.
+
+    `default` is None where the program has none. `one_of` are the words that it takes, with `or_whole` a number from 1
+    too; `items` what its list may hold. `environment` is the variable that it is read from where it is not given,
+    `port` says that it is a TCP port, `deprecated` what to write instead.
+    """
+
+    type: Literal["boolean", "whole", "text", "list", "duration"]
+    default: bool | int | str | None = None
+    one_of: tuple[str, ...] = ()
+    or_whole: bool = False
+    items: tuple[str, ...] = ()
+    environment: str | None = None
+    port: bool = False
+    deprecated: str | None = None
+
+
 class Release(Fact, frozen=True, kw_only=True):
-    """An llm-d release: what its images hold and the charts that deploy it."""
+    """An llm-d release: what its images hold and the charts that deploy it.
+
+    `model_servers` are the variants of the model server's image, of which `default_model_server` names the one that is
+    taken where a spec names none. `digests` and `withdrawn` are of `images`, by the same names.
+    """
 
     name: str
     date: str
@@ -158,10 +215,18 @@ class Release(Fact, frozen=True, kw_only=True):
     user_id: int
     library_path: tuple[str, ...] = ()
     images: dict[str, str]
+    digests: dict[str, str] = {}
+    withdrawn: dict[str, Withdrawn] = {}
+    model_servers: dict[str, ModelServer]
+    default_model_server: str
     charts: dict[str, Chart]
     scheduler_flags: dict[str, str] = {}
-    pool_failure_mode: Literal["FailClose", "FailOpen"]  # of the inferencepool chart, where its values do not say it
+    pool_failure_mode: Literal["FailClose", "FailOpen"]  # of the router's chart, where its values do not say it
     prerequisites: dict[str, Any]
     packages: dict[str, str]
     notes: tuple[str, ...] = ()
     sources: tuple[str, ...]
+
+    def model_server(self, variant: str | None = None) -> ModelServer:
+        """The variant of that name, the default one without a name. Raises KeyError."""
+        return self.model_servers[variant or self.default_model_server]
