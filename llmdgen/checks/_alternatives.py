@@ -60,7 +60,7 @@ def suited(plan: Plan) -> Iterator[Instance]:
     hyperpod = plan.spec.spec.platform == "hyperpod"
     rows = [catalogue.instance(name) for name in catalogue.instance_names()]
     for row in sorted(rows, key=lambda row: ((row.gpu.memory_mib or 0) * row.gpu.count, row.name)):
-        runs = row.kind == "instance" and row.gpu.count and row.architecture in plan.release.architectures
+        runs = row.kind == "instance" and row.gpu.count and row.architecture in plan.server.architectures
         if runs and (row.hyperpod or not hyperpod):
             yield row
 

@@ -110,7 +110,7 @@ def types_that_hold(plan: Plan, model: ModelFacts) -> list[str]:
         row
         for row in rows
         if row.kind == "instance"
-        and row.architecture in plan.release.architectures
+        and row.architecture in plan.server.architectures
         and (row.hyperpod or not hyperpod)
         and room(row) * 0.9 * 0.75 >= model.weight_bytes * ratio
     ]

@@ -96,8 +96,8 @@ def image_runs_on_the_node(plan: Plan) -> Iterator[Draft]:
     """
     for role, _ in by_type(list(plan.roles)):
         architecture = role.node.instance.architecture
-        if architecture not in plan.release.architectures and role.node.instance.kind == "instance":
-            offered = " and ".join(plan.release.architectures)
+        if architecture not in plan.server.architectures and role.node.instance.kind == "instance":
+            offered = " and ".join(plan.server.architectures)
             yield found(
                 *hardware(plan, role),
                 says=f"{role.node.instance.name} is {architecture}, the model server image of llm-d "

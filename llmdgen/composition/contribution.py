@@ -7,15 +7,15 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from llmdgen.composition.names import Names, RoleName
-from llmdgen.facts.types import Instance, ModelFacts, Release
+from llmdgen.facts.types import Instance, ModelFacts, ModelServer, Release
 from llmdgen.spec.model import Spec
 
 
 class Situation(Struct, frozen=True, kw_only=True):
     """What a path may look at: the spec, and the facts it leads to.
 
-    `settings` are the release's paths.toml, `engine` its engine.toml, `platform` is platforms.toml; `paths` are all
-    paths of this plan, main first.
+    `settings` are the release's paths.toml, `engine` its engine.toml, `platform` is platforms.toml; `server` is what
+    the model server's image holds; `paths` are all paths of this plan, main first.
     """
 
     spec: Spec
@@ -26,6 +26,7 @@ class Situation(Struct, frozen=True, kw_only=True):
     settings: dict[str, Any]
     engine: dict[str, Any]
     platform: dict[str, Any]
+    server: ModelServer
     names: Names
 
 
@@ -106,6 +107,7 @@ class Contribution(Struct, frozen=True, kw_only=True):
     `block_size` is a wish: where paths differ the largest wins, because transfers cost by the block.
     `non_cached_tokens` is set by paths that split prefill from decode. `memory_mib` is container memory on top of each
     role's own. `replaces` names scorers that this path makes superfluous.
+    `supervised`: each data parallel rank of a pod serves on a port of its own, below one supervisor.
     """
 
     path: str
@@ -119,6 +121,7 @@ class Contribution(Struct, frozen=True, kw_only=True):
     block_size: int | None = None
     non_cached_tokens: int | None = None
     prefiller_sampling: bool = False
+    supervised: bool = False
     kv_events: bool = False
     crosses_pods: bool = False
     memory_mib: dict[RoleName, int] = {}

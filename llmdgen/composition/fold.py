@@ -59,6 +59,7 @@ def fold(contributions: Sequence[Contribution], settled: set[str]) -> tuple[Fold
         scorers=tuple(_scorers(contributions, keeps_prefix_state=bool(decider))),
         block_size=max(wishes, default=None),
         non_cached_tokens=decider,
+        supervised=any(each.supervised for each in contributions),
         prefiller_sampling=any(each.prefiller_sampling for each in contributions),
         kv_events=any(each.kv_events for each in contributions),
         crosses_pods=any(each.crosses_pods for each in contributions),

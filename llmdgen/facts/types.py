@@ -212,8 +212,6 @@ class Release(Fact, frozen=True, kw_only=True):
     nixl: str
     lmcache: str
     architectures: tuple[str, ...]
-    user_id: int
-    library_path: tuple[str, ...] = ()
     images: dict[str, str]
     digests: dict[str, str] = {}
     withdrawn: dict[str, Withdrawn] = {}

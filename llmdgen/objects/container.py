@@ -9,6 +9,7 @@ from llmdgen.objects.launch import command as command_of
 from llmdgen.planning.model import Plan, RolePlan
 
 NAME = "vllm"
+SUPERVISOR = "supervisor"
 METRICS_PATH = "/metrics"
 PULL_POLICY = "IfNotPresent"  # every image is pinned
 
@@ -24,9 +25,7 @@ def vllm(plan: Plan, role: RolePlan) -> dict[str, Any]:
         "args": args,
         "env": [environment(variable) for variable in role.env],
         "ports": _ports(plan, role),
-        "startupProbe": _asks("/v1/models", 30, 5, failures=plan.startup_minutes * 2) | {"initialDelaySeconds": 15},
-        "livenessProbe": _asks("/health", 10, 5, failures=3),
-        "readinessProbe": _asks("/v1/models", 5, 2, failures=3),
+        **_probes(plan, role),
         "resources": _resources(plan, role),
         "volumeMounts": [mount(volume) for volume in role.volumes],
     }
@@ -34,8 +33,14 @@ def vllm(plan: Plan, role: RolePlan) -> dict[str, Any]:
     if scratch:
         found["lifecycle"] = {"preStop": {"exec": {"command": ["find", *scratch, "-mindepth", "1", "-delete"]}}}
     if role.efa_per_pod:
-        found["securityContext"] = {"capabilities": {"add": ["IPC_LOCK"]}}
+        found["securityContext"] = {"runAsUser": 0, "runAsGroup": 0, "capabilities": {"add": ["IPC_LOCK"]}}
     return found
+
+
+def user_of(plan: Plan, role: RolePlan) -> int:
+    """The user that vLLM runs as: root where EFA registers memory, because a capability that a container adds is not
+    effective for any other user (https://github.com/kubernetes/kubernetes/issues/56374)."""
+    return 0 if role.efa_per_pod else plan.server.user_id
 
 
 def environment(variable: EnvVar) -> dict[str, Any]:
@@ -58,16 +63,39 @@ def mount(volume: Volume) -> dict[str, Any]:
 
 
 def _ports(plan: Plan, role: RolePlan) -> list[dict[str, Any]]:
-    found = [{"name": NAME, "containerPort": role.port, "protocol": "TCP"}]
+    found = [port(rank_name(NAME, rank), role.port + rank) for rank in range(role.ranks)]
+    if role.probed_port:
+        found.append(port(SUPERVISOR, role.probed_port))
     if plan.transfers:
-        found.append({"name": "nixl", "containerPort": plan.engine["ports"]["nixl"], "protocol": "TCP"})
+        found.append(port("nixl", plan.engine["ports"]["nixl"]))
     return found
 
 
-def _asks(path: str, period: int, timeout: int, *, failures: int) -> dict[str, Any]:
-    """A probe of vLLM's HTTP server; period and timeout in seconds."""
+def port(name: str, number: int) -> dict[str, Any]:
+    """A port of a container."""
+    return {"name": name, "containerPort": number, "protocol": "TCP"}
+
+
+def rank_name(name: str, rank: int) -> str:
+    """The name of a rank's port: the first rank's is the name itself, so that one rank and several are found alike."""
+    return f"{name}-rank{rank}" if rank else name
+
+
+def _probes(plan: Plan, role: RolePlan) -> dict[str, Any]:
+    """vLLM answers for itself; where a supervisor starts one server for each rank, it answers for all of them."""
+    asked, path, ready = (SUPERVISOR, "/health", "/readyz") if role.probed_port else (NAME, "/v1/models", "/v1/models")
+    startup = _asks(asked, path, 30, 5, failures=plan.startup_minutes * 2)
     return {
-        "httpGet": {"path": path, "port": NAME},
+        "startupProbe": startup | {"initialDelaySeconds": 15},
+        "livenessProbe": _asks(asked, "/health", 10, 5, failures=3),
+        "readinessProbe": _asks(asked, ready, 5, 2, failures=3),
+    }
+
+
+def _asks(port: str, path: str, period: int, timeout: int, *, failures: int) -> dict[str, Any]:
+    """A probe by HTTP; period and timeout in seconds."""
+    return {
+        "httpGet": {"path": path, "port": port},
         "periodSeconds": period,
         "timeoutSeconds": timeout,
         "failureThreshold": failures,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from llmdgen.objects.container import PULL_POLICY, environment
+from llmdgen.objects.container import PULL_POLICY, environment, port, rank_name, user_of
 from llmdgen.planning.model import Plan, RolePlan
 
 SIDECAR = "routing-proxy"
+SIDECAR_PORT = "sidecar"
 
 
 def init_containers(plan: Plan, role: RolePlan) -> list[dict[str, Any]]:
@@ -23,7 +24,7 @@ def init_containers(plan: Plan, role: RolePlan) -> list[dict[str, Any]]:
 def _directories(plan: Plan, role: RolePlan) -> dict[str, Any]:
     """Gives each pod its own directory on host and shared volumes, which arrive owned by root."""
     owned = [volume for volume in role.volumes if volume.own_directory]
-    user = str(plan.release.user_id)
+    user = str(user_of(plan, role))
     folders = [f"{volume.mount_path}/{volume.own_directory}" for volume in owned]
     return {
         "name": "kv-cache-directories",
@@ -40,13 +41,12 @@ def _sidecar(plan: Plan, role: RolePlan) -> dict[str, Any]:
     """Takes requests on the pool's port, asks a prefill server first, then decode's own vLLM. As an init container that
     restarts always it is there before vLLM is and stops after it."""
     assert plan.sidecar is not None
-    port = plan.engine["ports"]["service"]
     return {
         "name": SIDECAR,
         "image": plan.images.sidecar,
         "imagePullPolicy": PULL_POLICY,
         "restartPolicy": "Always",
         "args": list(plan.sidecar.arguments),
-        "ports": [{"name": "sidecar", "containerPort": port, "protocol": "TCP"}],
+        "ports": [port(rank_name(SIDECAR_PORT, rank), plan.target_ports[rank]) for rank in range(role.ranks)],
         "securityContext": {"allowPrivilegeEscalation": False, "runAsNonRoot": True},
     }

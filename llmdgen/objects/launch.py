@@ -6,7 +6,6 @@ from shlex import quote
 
 from llmdgen.planning.model import Plan, RolePlan
 
-_DIRECTLY = ["vllm", "serve"]
 _BY_SCRIPT = ["/bin/bash", "-c"]
 
 
@@ -14,7 +13,7 @@ def command(plan: Plan, role: RolePlan) -> tuple[list[str], list[str]]:
     """The container's command and its arguments."""
     if plan.by_script:
         return _BY_SCRIPT, [script(plan, role)]
-    return _DIRECTLY, [*role.head, *role.arguments]
+    return list(plan.server.command), [*role.head, *role.arguments]
 
 
 def script(plan: Plan, role: RolePlan) -> str:
@@ -45,7 +44,7 @@ def script(plan: Plan, role: RolePlan) -> str:
 
 def _library_path(plan: Plan) -> list[str]:
     """Puts the folders that the image leaves out before the library path, those of them that are there."""
-    folders = plan.release.library_path
+    folders = plan.server.library_path
     if not folders:
         return []
     return [

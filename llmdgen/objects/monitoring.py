@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from llmdgen.objects.container import METRICS_PATH, NAME
+from llmdgen.objects.container import METRICS_PATH, NAME, rank_name
 from llmdgen.objects.labels import metadata, selector
 from llmdgen.objects.object import Object
 from llmdgen.planning.model import Plan, RolePlan
@@ -20,7 +20,10 @@ def pod_monitor(plan: Plan, role: RolePlan) -> Object:
             "metadata": metadata(plan, plan.names.workload[role.name]),
             "spec": {
                 "selector": {"matchLabels": selector(plan, role.name)},
-                "podMetricsEndpoints": [{"port": NAME, "path": METRICS_PATH, "interval": INTERVAL}],
+                "podMetricsEndpoints": [
+                    {"port": rank_name(NAME, rank), "path": METRICS_PATH, "interval": INTERVAL}
+                    for rank in range(role.ranks)
+                ],
             },
         },
     )

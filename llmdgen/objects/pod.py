@@ -10,10 +10,15 @@ from llmdgen.objects.init_containers import init_containers
 from llmdgen.objects.labels import DEPLOYMENT, pod_labels
 from llmdgen.planning.model import Plan, RolePlan
 
+ACTIVE_PORTS = "llm-d.ai/active-ports"  # by which the scheduler knows a pod that has fewer servers than others
+
 
 def pod_template(plan: Plan, role: RolePlan) -> dict[str, Any]:
     """The pod template of a role."""
-    return {"metadata": {"labels": pod_labels(plan, role.name)}, "spec": pod_spec(plan, role)}
+    about: dict[str, Any] = {"labels": pod_labels(plan, role.name)}
+    if role.ranks < len(plan.target_ports):
+        about["annotations"] = {ACTIVE_PORTS: ",".join(map(str, plan.target_ports[: role.ranks]))}
+    return {"metadata": about, "spec": pod_spec(plan, role)}
 
 
 def pod_spec(plan: Plan, role: RolePlan) -> dict[str, Any]:
@@ -25,6 +30,8 @@ def pod_spec(plan: Plan, role: RolePlan) -> dict[str, Any]:
     }
     if plan.one_zone and not plan.spec.spec.cluster.zone:
         found["affinity"] = _same_zone(plan)
+    if plan.images.pull_secrets:
+        found["imagePullSecrets"] = [{"name": name} for name in plan.images.pull_secrets]
     starting = init_containers(plan, role)
     if starting:
         found["initContainers"] = starting
@@ -42,7 +49,8 @@ def comments(plan: Plan, role: RolePlan) -> dict[Route, str]:
     if plan.one_zone and not plan.spec.spec.cluster.zone:
         found[("affinity",)] = "EFA does not leave an availability zone, so every pod of this deployment is in one."
     if role.efa_per_pod:
-        found[(*container, "securityContext")] = "EFA registers memory that must not be swapped."
+        text = "EFA registers memory that must not be swapped, and only root's capabilities take effect."
+        found[(*container, "securityContext")] = text
     if any(volume.scratch for volume in role.volumes):
         found[(*container, "lifecycle")] = "What a pod leaves on the node's disk, nobody finds again."
     return found

@@ -13,7 +13,6 @@ def http_route(plan: Plan) -> Object:
         "group": "inference.networking.k8s.io",
         "kind": "InferencePool",
         "name": plan.names.pool,
-        "port": plan.engine["ports"]["service"],
         "weight": 1,
     }
     return Object(

@@ -47,6 +47,7 @@ def contribute(situation: Situation, sizes: dict[RoleName, Size]) -> Contributio
         block_size=settings["args"]["block-size"],
         non_cached_tokens=situation.spec.spec.scheduler.non_cached_tokens or 0 if disaggregated else None,
         prefiller_sampling=disaggregated,
+        supervised=settings.get("load_balancing") == "supervisor",
         crosses_pods=disaggregated or any(size.workers > 1 for size in sizes.values()),
         startup_minutes=settings["startup_minutes"],
     )

@@ -19,7 +19,7 @@ from llmdgen.facts.types import Instance, ModelFacts
 from llmdgen.findings import Finding, Located, Severity, SpecError
 from llmdgen.planning import problems
 from llmdgen.planning.gateway import gateway
-from llmdgen.planning.images import images
+from llmdgen.planning.images import images, model_server
 from llmdgen.planning.model import Plan, RolePlan
 from llmdgen.planning.placement import pools
 from llmdgen.planning.roles import plan_role, settle
@@ -84,8 +84,9 @@ def _plan(
         pools=pools(roles),
         connectors=folded.connectors,
         tiers=folded.tiers,
-        images=images(situation.release),
-        sidecar=sidecar(situation.engine, sampling=folded.prefiller_sampling) if disaggregated else None,
+        images=images(spec.spec.images, situation.release),
+        server=situation.server,
+        sidecar=sidecar(situation.engine, roles, sampling=folded.prefiller_sampling) if disaggregated else None,
         by_script=any(size.workers > 1 for size in sizes.values()) or folded.prefiller_sampling,
         one_zone=folded.crosses_pods,
         scheduler=scheduler(situation, folded, roles),
@@ -115,6 +116,7 @@ def _situation(spec: Spec, instance_type: str) -> Situation:
         settings=catalogue.release_toml(release.name, "paths.toml"),
         engine=catalogue.release_toml(release.name, "engine.toml"),
         platform=catalogue.table("platforms.toml"),
+        server=model_server(spec.spec.images, release),
         names=names(spec, _provider(spec)),
     )
 

@@ -5,14 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 from llmdgen.composition.contribution import Situation
+from llmdgen.composition.names import RoleName
 from llmdgen.engine.size import Size
 
 
-def multinode_flags(size: Size, situation: Situation) -> dict[str, Any]:
-    """Flags of a replica that spans pods: each pod balances over its own ranks, the scheduler over the pods."""
-    if size.workers == 1:
-        return {}
-    return {"data-parallel-hybrid-lb": True, "data-parallel-rpc-port": situation.engine["ports"]["data_parallel_rpc"]}
+def rank_flags(role: RoleName, size: Size, situation: Situation, *, supervised: bool) -> dict[str, Any]:
+    """Who balances requests over data parallel ranks: the scheduler over the ranks of supervised pods, which have a port
+    each, else each pod over its own."""
+    ports = situation.engine["ports"]
+    flags: dict[str, Any] = {}
+    if supervised:
+        supervisor = ports["supervisor" if role == "decode" else "supervisor_prefill"]
+        flags |= {"data-parallel-multi-port-external-lb": True, "data-parallel-supervisor-port": supervisor}
+    elif size.workers > 1:
+        flags["data-parallel-hybrid-lb"] = True
+    if size.workers > 1:
+        flags["data-parallel-rpc-port"] = ports["data_parallel_rpc"]
+    return flags
 
 
 def head(model: str, served_name: str, port: int, size: Size) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from llmdgen.composition.contribution import Connector, EnvVar, Scorer, Tier, Vo
 from llmdgen.composition.names import Names, RoleName
 from llmdgen.engine.memory import Memory
 from llmdgen.engine.size import Size
-from llmdgen.facts.types import Instance, ModelFacts, Release
+from llmdgen.facts.types import Instance, ModelFacts, ModelServer, Release
 from llmdgen.findings import Route
 from llmdgen.spec.model import Spec
 
@@ -34,8 +34,9 @@ class RolePlan(Struct, frozen=True, kw_only=True):
     """One role: prefill or decode.
 
     `pods_per_node` is how many of its pods fit on an empty node, `nodes` how many nodes they need alone;
-    `efa_per_pod` is 0 where nothing crosses pods. `head` is what stands first after `vllm serve` (model, port,
-    sizes, served name), `arguments` are the flags behind it, and `flags` the same as values.
+    `efa_per_pod` is 0 where nothing crosses pods. vLLM serves on `ranks` ports from `port` on, and answers probes on
+    `probed_port`, None where that is `port`. `head` is what stands first after `vllm serve` (model, port, sizes, served
+    name), `arguments` are the flags behind it, and `flags` the same as values.
     `flag_routes` leads from a flag or variable to its place in the spec; `removed` are flags of the path that the spec
     leaves out by null.
     """
@@ -56,6 +57,8 @@ class RolePlan(Struct, frozen=True, kw_only=True):
     nodes: int
     limited_by: str
     port: int
+    ranks: int
+    probed_port: int | None
     flags: dict[str, Any]
     head: tuple[str, ...]
     arguments: tuple[str, ...]
@@ -70,12 +73,13 @@ class RolePlan(Struct, frozen=True, kw_only=True):
 
 
 class Images(Struct, frozen=True, kw_only=True):
-    """Every image of a deployment, by reference. `tokenizer` is None where no path needs it."""
+    """Every image of a deployment, by reference. `tokenizer` is None where the release has no such container."""
 
     model_server: str
     scheduler: str
     sidecar: str
     tokenizer: str | None
+    pull_secrets: tuple[str, ...] = ()
 
 
 class SidecarPlan(Struct, frozen=True, kw_only=True):
@@ -135,6 +139,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     connectors: tuple[Connector, ...]
     tiers: tuple[Tier, ...]
     images: Images
+    server: ModelServer
     sidecar: SidecarPlan | None
     by_script: bool
     one_zone: bool
@@ -154,6 +159,12 @@ class Plan(Struct, frozen=True, kw_only=True):
     def multinode(self) -> bool:
         """Whether one server spreads over several pods."""
         return any(role.size.workers > 1 for role in self.roles)
+
+    @property
+    def target_ports(self) -> tuple[int, ...]:
+        """The ports of a pod to which the pool sends requests: one for each server in it."""
+        first: int = self.engine["ports"]["service"]
+        return tuple(range(first, first + max(role.ranks for role in self.roles)))
 
     @property
     def transfers(self) -> bool:

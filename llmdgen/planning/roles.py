@@ -15,7 +15,7 @@ from llmdgen.engine.size import Size
 from llmdgen.facts.types import Instance
 from llmdgen.findings import Route
 from llmdgen.planning.efa import share
-from llmdgen.planning.launch import head, multinode_flags
+from llmdgen.planning.launch import head, rank_flags
 from llmdgen.planning.model import Node, RolePlan
 from llmdgen.planning.placement import Need, pods_per_node
 from llmdgen.planning.schedulable import node_selector
@@ -35,12 +35,8 @@ SIZES = {
     EXPERT_PARALLEL: "expert",
 }
 POD_NAME = EnvVar(name="POD_NAME", field="metadata.name")
-CACHES = (
-    Volume(name="metrics-volume", mount_path="/.config", source={"emptyDir": {}}),
-    Volume(name="torch-compile-cache", mount_path="/.cache", source={"emptyDir": {}}),
-    Volume(name="triton-cache", mount_path="/.triton-cache", source={"emptyDir": {}}),
-)
-TRITON_CACHE = EnvVar(name="TRITON_CACHE_DIR", value="/.triton-cache")
+# Kernels that are compiled at run time, and whatever else an image would keep in the container's own layer.
+CACHES = Volume(name="caches", mount_path="/caches", source={"emptyDir": {}})
 
 
 def settle(shape: Shape, role: Role, engine: Engine) -> Size:
@@ -131,11 +127,13 @@ def plan_role(
         nodes=-(-pods // fitting) if fitting else 0,
         limited_by=scarce,
         port=port,
+        ranks=size.data_local if is_supervised(folded, size) else 1,
+        probed_port=flags.get("data-parallel-supervisor-port"),
         flags=flags,
         arguments=lines,
         head=head(argument(spec.model), spec.model.name, port, size),
         env=env,
-        volumes=(_shared_memory(shm), *CACHES, *folded.volumes, weights(spec.model, situation.model)),
+        volumes=(_shared_memory(shm), CACHES, *folded.volumes, weights(spec.model, situation.model)),
         node_selector=node_selector(place, spec.cluster, situation.platform, spec.platform),
         memory_use=_memory(situation, name, size, flags),
         block_size=block,
@@ -148,6 +146,11 @@ def plan_role(
 def _shared_memory(size: str) -> Volume:
     source = {"emptyDir": {"medium": "Memory", "sizeLimit": size}}
     return Volume(name="shm", mount_path="/dev/shm", source=source)
+
+
+def is_supervised(folded: Folded, size: Size) -> bool:
+    """Whether the ranks of a pod serve on ports of their own. One rank needs no supervisor."""
+    return folded.supervised and size.data_local > 1
 
 
 def kv_transfer(connectors: tuple[Connector, ...], role: RoleName) -> dict[str, Any] | None:
@@ -178,7 +181,7 @@ def _flags(
     if transfer:
         flags["kv-transfer-config"] = transfer
     flags |= folded.args | folded.role_args.get(name, {})
-    flags |= multinode_flags(size, situation)
+    flags |= rank_flags(name, size, situation, supervised=is_supervised(folded, size))
     flags.pop(EXPERT_PARALLEL, None)
     if size.expert:
         flags[EXPERT_PARALLEL] = True
@@ -197,7 +200,9 @@ def _env(
 ) -> tuple[tuple[EnvVar, ...], dict[str, Route]]:
     """The container's environment, and where in the spec each variable is decided. The spec's own wins."""
     spec = situation.spec.spec
-    found = {variable.name: variable for variable in (TRITON_CACHE,)}
+    found = {name: EnvVar(name=name, value=value) for name, value in situation.server.environment.items()}
+    caches = situation.server.caches.items()
+    found |= {name: EnvVar(name=name, value=f"{CACHES.mount_path}/{folder}") for name, folder in caches}
     if any("POD_NAME" in (volume.own_directory or "") for volume in folded.volumes):
         found[POD_NAME.name] = POD_NAME
     found |= {variable.name: variable.for_role(name) for variable in folded.env}

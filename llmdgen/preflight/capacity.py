@@ -139,7 +139,7 @@ def _fullest(group: Group) -> Need:
 
 
 def _architecture(plan: Plan, group: Group) -> Answer:
-    made = plan.release.architectures
+    made = plan.server.architectures
     found = sorted({node.architecture for node in group.usable})
     rule, what, needed = rules.ARCHITECTURE, f"architecture of {group.label}", " or ".join(made)
     if all(each in made for each in found):

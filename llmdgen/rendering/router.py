@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from llmdgen.objects.labels import pool_selector
+from llmdgen.planning.images import split
 from llmdgen.planning.model import Plan
 from llmdgen.rendering.environment import render
 
 
 def router_values(plan: Plan) -> str:
     """The values as llmdgen alone writes them, without the spec's own over them. The template is the chart's."""
-    registry, _, image = plan.images.scheduler.rpartition("/")
-    name, _, tag = image.partition(":")
+    registry, name, tag = split(plan.images.scheduler)
     return render(
         f"router/{plan.release.charts['router'].name}.yaml.j2",
         names=plan.names,
@@ -21,6 +21,7 @@ def router_values(plan: Plan) -> str:
         image={"registry": registry, "name": name, "tag": tag},
         flags=plan.release.scheduler_flags,
         ports=plan.engine["ports"],
+        target_ports=plan.target_ports,
         secret=plan.spec.spec.model.auth_secret_name,
         precise=plan.precise,
     )

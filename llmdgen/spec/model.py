@@ -76,6 +76,43 @@ class Model(Base, frozen=True, kw_only=True):
     ] = None
 
 
+class Images(Base, frozen=True, kw_only=True):
+    registry: Annotated[
+        Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9.-]*(:[0-9]+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*$")] | None,
+        Meta(
+            description="Takes the place of the registry and organisation of each image that has no reference here. "
+            "Default: each image's own.",
+            examples=["111122223333.dkr.ecr.us-east-1.amazonaws.com/llm-d"],
+        ),
+    ] = None
+    pull_secrets: Annotated[
+        tuple[Subdomain, ...],
+        Meta(description="Secrets of the namespace with which model servers' images are pulled.", examples=[["ecr"]]),
+    ] = ()
+    model_server: Annotated[
+        str | None,
+        Meta(
+            description="A variant of the release's model server image, or a reference with a tag or digest. "
+            "Default: the release's own choice.",
+            examples=["llm-d-aws", "registry.example.com/llm-d-aws:v0.9.0-patched"],
+        ),
+    ] = None
+    scheduler: Annotated[
+        str | None,
+        Meta(
+            description="The endpoint picker's image, with a tag or digest. Default: the release's.",
+            examples=["registry.example.com/llm-d-router-endpoint-picker:v0.10.0"],
+        ),
+    ] = None
+    sidecar: Annotated[
+        str | None,
+        Meta(
+            description="The routing sidecar's image, with a tag or digest. Default: the release's.",
+            examples=["registry.example.com/llm-d-router-disagg-sidecar:v0.10.0"],
+        ),
+    ] = None
+
+
 class LoadBalancer(Base, frozen=True, kw_only=True):
     scheme: Annotated[
         Literal["internal", "internet-facing"],
@@ -226,6 +263,7 @@ class PathSpec(Base, frozen=True, kw_only=True):
         Annotated[tuple[str, ...], Meta(min_length=1, max_length=64)],
         Meta(description="One output directory each; EC2 names and HyperPod's ml. names.", examples=[["p5.48xlarge"]]),
     ]
+    images: Annotated[Images, Meta(description="Every image of the deployment.")] = Images()
     model: Annotated[Model, Meta(description="What is served.")]
     gateway: Annotated[Gateway, Meta(description="How requests come in.")] = Gateway()
     prefill: Annotated[

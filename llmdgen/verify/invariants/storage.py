@@ -49,7 +49,7 @@ def caches_lie_on_volumes(rendered: Rendered) -> Iterator[Draft]:
     """
     last = rendered.release.images.get("model_server", "").rpartition("/")[2].partition(":")[0]
     for workload, vllm in _servers(rendered):
-        if not last or last not in vllm.image or not rendered.release.user_id:
+        if not last or last not in vllm.image or not rendered.release.model_server().user_id:
             continue
         wanted = {name: path for name, path in vllm.variables.items() if _CACHE_DIRECTORY.search(name)}
         if "HOME" not in vllm.variables:
