@@ -10,8 +10,8 @@ from llmdgen.engine.size import Size
 
 
 def rank_flags(role: RoleName, size: Size, situation: Situation, *, supervised: bool) -> dict[str, Any]:
-    """Who balances requests over data parallel ranks: the scheduler over the ranks of supervised pods, which have a port
-    each, else each pod over its own."""
+    """Who balances requests over data parallel ranks: the scheduler over those of supervised pods, which have a port
+    each; else each pod over its own."""
     ports = situation.engine["ports"]
     flags: dict[str, Any] = {}
     if supervised:
