@@ -8,14 +8,15 @@ from msgspec import Struct
 
 from llmdgen.composition.names import Names, RoleName
 from llmdgen.facts.types import Instance, ModelFacts, Release
+from llmdgen.scheduling.form import Form
 from llmdgen.spec.model import Spec
 
 
 class Situation(Struct, frozen=True, kw_only=True):
     """What a path may look at: the spec, and the facts it leads to.
 
-    `settings` are the release's paths.toml, `engine` its engine.toml, `platform` is platforms.toml; `paths` are all
-    paths of this plan, main first.
+    `settings` are the release's paths.toml, `engine` its engine.toml, `scheduler` the form of its scheduler's
+    configuration, `platform` is platforms.toml; `paths` are all paths of this plan, main first.
     """
 
     spec: Spec
@@ -27,6 +28,7 @@ class Situation(Struct, frozen=True, kw_only=True):
     engine: dict[str, Any]
     platform: dict[str, Any]
     names: Names
+    scheduler: Form
 
 
 class Shape(Struct, frozen=True, kw_only=True):
@@ -82,15 +84,6 @@ class Connector(Struct, frozen=True, kw_only=True):
     serves: str
 
 
-class Scorer(Struct, frozen=True, kw_only=True):
-    """A scorer plugin of the scheduler; `name` distinguishes two of one type."""
-
-    type: str
-    name: str
-    weight: float
-    parameters: dict[str, Any] = {}
-
-
 class Tier(Struct, frozen=True, kw_only=True):
     """A KV cache tier below GPU memory: `size` in bytes of each pod, by role."""
 
@@ -105,7 +98,7 @@ class Contribution(Struct, frozen=True, kw_only=True):
 
     `block_size` is a wish: where paths differ the largest wins, because transfers cost by the block.
     `non_cached_tokens` is set by paths that split prefill from decode. `memory_mib` is container memory on top of each
-    role's own. `replaces` names scorers that this path makes superfluous.
+    role's own. What a path asks of the scheduler is in the release's scheduler.toml.
     """
 
     path: str
@@ -114,8 +107,6 @@ class Contribution(Struct, frozen=True, kw_only=True):
     env: tuple[EnvVar, ...] = ()
     volumes: tuple[Volume, ...] = ()
     connectors: tuple[Connector, ...] = ()
-    scorers: tuple[Scorer, ...] = ()
-    replaces: tuple[str, ...] = ()
     block_size: int | None = None
     non_cached_tokens: int | None = None
     prefiller_sampling: bool = False
