@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from llmdgen.composition.names import Names, RoleName
 from llmdgen.facts.types import Instance, ModelFacts, Release
-from llmdgen.scheduling.form import Form
+from llmdgen.scheduling.form import Form, PathForm
 from llmdgen.spec.model import Spec
 
 
@@ -98,7 +98,7 @@ class Contribution(Struct, frozen=True, kw_only=True):
 
     `block_size` is a wish: where paths differ the largest wins, because transfers cost by the block.
     `non_cached_tokens` is set by paths that split prefill from decode. `memory_mib` is container memory on top of each
-    role's own. What a path asks of the scheduler is in the release's scheduler.toml.
+    role's own. `scheduling` is what the path asks of the scheduler.
     """
 
     path: str
@@ -107,6 +107,7 @@ class Contribution(Struct, frozen=True, kw_only=True):
     env: tuple[EnvVar, ...] = ()
     volumes: tuple[Volume, ...] = ()
     connectors: tuple[Connector, ...] = ()
+    scheduling: PathForm = PathForm()
     block_size: int | None = None
     non_cached_tokens: int | None = None
     prefiller_sampling: bool = False

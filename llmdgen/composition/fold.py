@@ -14,6 +14,7 @@ from llmdgen.composition.contribution import Connector, Contribution, EnvVar
 from llmdgen.composition.names import RoleName
 from llmdgen.findings import Finding
 from llmdgen.registry import declare
+from llmdgen.scheduling.form import PathForm
 
 CONFLICT = declare(
     "PATH001",
@@ -29,7 +30,9 @@ TRANSFER = "kv-transfer-config"
 
 
 class Folded(Contribution, frozen=True, kw_only=True):
-    """The contributions of all paths as one; `path` names them all."""
+    """The contributions of all paths as one; `path` names them all, `asks` holds what each asks of the scheduler."""
+
+    asks: dict[str, PathForm] = {}
 
 
 def fold(contributions: Sequence[Contribution], settled: set[str]) -> tuple[Folded, list[Finding]]:
@@ -67,6 +70,7 @@ def fold(contributions: Sequence[Contribution], settled: set[str]) -> tuple[Fold
         env=tuple(env.values()),
         volumes=tuple(volume for each in contributions for volume in each.volumes),
         connectors=tuple(connectors.values()),
+        asks={each.path: each.scheduling for each in contributions},
         block_size=max(wishes, default=None),
         non_cached_tokens=decider,
         prefiller_sampling=any(each.prefiller_sampling for each in contributions),

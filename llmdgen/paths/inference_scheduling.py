@@ -19,4 +19,9 @@ def shapes(situation: Situation) -> dict[RoleName, Shape]:
 def contribute(situation: Situation, sizes: dict[RoleName, Size]) -> Contribution:
     """Flags alone; nothing crosses pods, so no pod asks for EFA."""
     settings = situation.settings[NAME]
-    return Contribution(path=NAME, args=settings["args"], startup_minutes=settings["startup_minutes"])
+    return Contribution(
+        path=NAME,
+        args=settings["args"],
+        scheduling=situation.scheduler.paths[NAME],
+        startup_minutes=settings["startup_minutes"],
+    )

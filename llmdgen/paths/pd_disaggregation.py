@@ -37,5 +37,6 @@ def contribute(situation: Situation, sizes: dict[RoleName, Size]) -> Contributio
         block_size=settings["args"]["block-size"],
         non_cached_tokens=settings["non_cached_tokens"] if asked is None else asked,
         crosses_pods=True,
+        scheduling=situation.scheduler.paths[NAME],
         startup_minutes=settings["startup_minutes"],
     )

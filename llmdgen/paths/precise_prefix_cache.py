@@ -44,5 +44,6 @@ def contribute(situation: Situation, sizes: dict[RoleName, Size]) -> Contributio
         env=(POD_IP, EnvVar(name="PYTHONHASHSEED", value=engine["hash_seed"])),
         block_size=settings["args"]["block-size"],
         kv_events=True,
+        scheduling=situation.scheduler.paths[NAME],
         startup_minutes=settings["startup_minutes"],
     )

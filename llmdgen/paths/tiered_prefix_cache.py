@@ -39,5 +39,6 @@ def contribute(situation: Situation, sizes: dict[RoleName, Size]) -> Contributio
         tiers=kept,
         # The scheduler counts blocks of the tier; of MLA models vLLM makes 64 tokens on some GPUs and 16 on others.
         block_size=situation.engine["mla_block_size"] if situation.model and situation.model.mla else None,
+        scheduling=situation.scheduler.paths[NAME],
         startup_minutes=settings["startup_minutes"],
     )

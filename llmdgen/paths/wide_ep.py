@@ -48,6 +48,7 @@ def contribute(situation: Situation, sizes: dict[RoleName, Size]) -> Contributio
         non_cached_tokens=situation.spec.spec.scheduler.non_cached_tokens or 0 if disaggregated else None,
         prefiller_sampling=disaggregated,
         crosses_pods=disaggregated or any(size.workers > 1 for size in sizes.values()),
+        scheduling=situation.scheduler.paths[NAME],
         startup_minutes=settings["startup_minutes"],
     )
 

@@ -9,9 +9,9 @@ from typing import Any
 from llmdgen.composition.contribution import Situation, Tier
 from llmdgen.composition.fold import Folded
 from llmdgen.planning.model import RolePlan, SchedulerPlan
-from llmdgen.scheduling.config import Asked, build
+from llmdgen.scheduling.config import Asked, Built, build
 from llmdgen.scheduling.form import OMITTED, Form, Throughput
-from llmdgen.scheduling.tables import Tables, tables
+from llmdgen.scheduling.tables import Tables, parameters_of, tables
 
 # How much of a prompt is matched, in blocks: at least the scheduler's own default of 256, at most 2048; and in tokens.
 LEAST_BLOCKS, MOST_BLOCKS, MOST_TOKENS = 256, 2048, 131072
@@ -26,7 +26,7 @@ def scheduler(situation: Situation, folded: Folded, roles: tuple[RolePlan, ...])
         form,
         release,
         Asked(
-            paths=situation.paths,
+            paths=folded.asks,
             non_cached_tokens=folded.non_cached_tokens,
             weights=asked.weights,
             numbers=_numbers(situation, folded, roles, release),
@@ -42,8 +42,8 @@ def scheduler(situation: Situation, folded: Folded, roles: tuple[RolePlan, ...])
         render_service=render_service(situation) if precise and form.tokenizer == "render" else None,
         kv_events_port=situation.engine["ports"]["kv_events"] if precise else None,
         kv_events_listener=form.kv_events.listens,
-        endpoints_per_pod=_ranks(situation, roles),
-        notes=_notes(form, situation, roles),
+        endpoints_per_pod=_ranks(folded, roles),
+        notes=_notes(form, built, situation, roles),
     )
 
 
@@ -62,7 +62,7 @@ def _numbers(
 ) -> dict[str, Any]:
     """Every number and name that parameters may hold."""
     form, engine, ports = situation.scheduler, situation.engine, situation.engine["ports"]
-    block, ranks = roles[-1].block_size, _ranks(situation, roles)
+    block, ranks = roles[-1].block_size, _ranks(folded, roles)
     approximate = _raised(block, _least_block(form, release))
     longest = max((role.memory_use.max_model_len for role in roles if role.memory_use), default=0)
     cpu = next((tier for tier in folded.tiers if tier.name == "cpu"), None)
@@ -88,9 +88,9 @@ def _numbers(
     }
 
 
-def _ranks(situation: Situation, roles: tuple[RolePlan, ...]) -> int:
+def _ranks(folded: Folded, roles: tuple[RolePlan, ...]) -> int:
     """Endpoints of one pod: its data parallel ranks where a path makes each of them one, else 1."""
-    apart = any(situation.scheduler.paths[name].ranks for name in situation.paths if name in situation.scheduler.paths)
+    apart = any(each.ranks for each in folded.asks.values())
     return max(role.size.data_local for role in roles) if apart else 1
 
 
@@ -143,15 +143,10 @@ def _peak(throughput: Throughput, situation: Situation, roles: tuple[RolePlan, .
     return None
 
 
-def _notes(form: Form, situation: Situation, roles: tuple[RolePlan, ...]) -> tuple[str, ...]:
+def _notes(form: Form, built: Built, situation: Situation, roles: tuple[RolePlan, ...]) -> tuple[str, ...]:
     """What a reviewer has to know of the numbers."""
     throughput = form.prefill_throughput
-    uses = throughput is not None and any(
-        each.plugin == "prefix-cache-affinity-filter"
-        for path in situation.paths
-        for found in form.paths[path].profiles.values()
-        for each in found
-    )
+    uses = any("peakPrefillThroughput" in parameters_of(each) for each in built.config["plugins"])
     if throughput is None or not uses or _peak(throughput, situation, roles) is not None:
         return ()
     return (

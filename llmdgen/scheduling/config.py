@@ -29,10 +29,10 @@ class Scorer(Struct, frozen=True, kw_only=True):
 
 
 class Asked(Struct, frozen=True, kw_only=True):
-    """What the configuration is for. `non_cached_tokens` is None where no prompt is computed apart from its answer, 0
-    where each is; `weights` are the spec's own, by scorer."""
+    """What the configuration is for: what each path asks, main first. `non_cached_tokens` is None where no prompt is
+    computed apart from its answer, 0 where each is; `weights` are the spec's own, by scorer."""
 
-    paths: tuple[str, ...]
+    paths: dict[str, PathForm]
     non_cached_tokens: int | None
     weights: dict[str, float]
     numbers: dict[str, Any]
@@ -48,7 +48,7 @@ class Built(Struct, frozen=True):
 def build(form: Form, tables: Tables, asked: Asked) -> Built:
     """The configuration that these paths give together."""
     profiles, by_prefix = composed(form, asked)
-    view = _view(form, asked.paths)
+    view = _view(asked)
     plugins = {each.called: _listed(each, view, form, tables, asked) for each in _once(profiles)}
     producers, source = _producers(form, tables, asked, profiles, list(plugins.values()), by_prefix)
     scored = any(each.weight is not None for references in profiles.values() for each in references)
@@ -88,10 +88,11 @@ def build(form: Form, tables: Tables, asked: Asked) -> Built:
 
 def composed(form: Form, asked: Asked) -> tuple[Profiles, bool]:
     """The filters and scorers of each profile, and whether a decider counts cached tokens there."""
-    present = {name: form.paths[name] for name in asked.paths if name in form.paths}
+    present = asked.paths
     superseded = {name for each in present.values() for name in each.supersedes}
     names = SINGLE if asked.non_cached_tokens is None else SPLIT
-    leading = list(present) if form.joins else [max(present, key=lambda name: present[name].rank)]
+    first = max(present.values(), key=lambda each: each.rank)
+    leading = [name for name, each in present.items() if each is first or not each.rank]
     wanted = bool(asked.non_cached_tokens)
     counts = wanted and (not form.split.one_scorer or _has(form.split.one_scorer, present, leading))
     profiles: Profiles = {}
@@ -160,9 +161,9 @@ def _has(kind: str, present: dict[str, PathForm], leading: list[str]) -> bool:
     )
 
 
-def _view(form: Form, paths: tuple[str, ...]) -> str:
+def _view(asked: Asked) -> str:
     """What plugins read that name no view: the view that a path brings, else the default one."""
-    return next((form.paths[name].view for name in paths if name in form.paths and form.paths[name].view), "")
+    return next((each.view for each in asked.paths.values() if each.view), "default")
 
 
 def _producers(
@@ -206,7 +207,7 @@ def _views_read(
     form: Form, tables: Tables, asked: Asked, consumers: list[Listed], profiles: Profiles
 ) -> list[str]:
     """The names of the views that something reads, in the order of the form."""
-    default = _view(form, asked.paths) or "default"
+    default = _view(asked)
     asking = {each.called: each.view or default for found in profiles.values() for each in found}
     used = set()
     for each in consumers:
@@ -226,7 +227,7 @@ def _listed(each: Reference, view: str, form: Form, tables: Tables, asked: Asked
     parameters: dict[str, Any] = {}
     how = tables.consumed({"type": each.plugin}).get(PREFIXES)
     if how and form.views:
-        producer = form.views[each.view or view or "default"].called
+        producer = form.views[each.view or view].called
         if producer != _default(form):
             parameters[how] = producer
     own = form.parameters.get(each.called, form.parameters.get(each.plugin, {}))

@@ -58,9 +58,9 @@ class PathForm(Fact, frozen=True, kw_only=True):
 
     `profiles` are its filters and scorers by profile, under `each` for every profile that is not named. `by_prefix` are
     those of profiles where a decider counts cached tokens. `instead` are what this path puts in place of another path's
-    plugins. Where paths do not join, the one of the highest `rank` says what the profiles hold. `view` is what all
-    plugins read of the caches that name no view themselves; `supersedes` are paths whose view that makes superfluous.
-    `ranks` says that each data parallel rank is an endpoint of its own.
+    plugins. Of several paths with a `rank` the highest says what the profiles hold; one without adds to that. `view` is
+    what all plugins read of the caches that name no view themselves; `supersedes` are paths whose view that makes
+    superfluous. `ranks` says that each data parallel rank is an endpoint of its own.
     """
 
     rank: int = 0
@@ -130,13 +130,12 @@ class Throughput(Fact, frozen=True):
 class Form(Fact, frozen=True, kw_only=True):
     """scheduler.toml of a release.
 
-    `joins` says that the lists of several paths are joined in their order; otherwise one path leads. `tokenizer` is
-    where prompts become tokens for precise routing: in a sidecar, or at the model servers' own render endpoint.
-    `parameters` are those of a plugin, by its name or else its type; `cache_backends` the weights of KV cache tiers.
+    `tokenizer` is where prompts become tokens for precise routing: in a sidecar, or at the model servers' own render
+    endpoint. `parameters` are those of a plugin, by its name or else its type; `cache_backends` the weights of KV cache
+    tiers; `paths` what each path asks.
     """
 
     sources: tuple[str, ...]
-    joins: bool = False
     single: Single
     split: Split
     pickers: Pickers
