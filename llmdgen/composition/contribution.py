@@ -8,14 +8,16 @@ from msgspec import Struct
 
 from llmdgen.composition.names import Names, RoleName
 from llmdgen.facts.types import Instance, ModelFacts, ModelServer, Release
+from llmdgen.scheduling.form import Form, PathForm
 from llmdgen.spec.model import Spec
 
 
 class Situation(Struct, frozen=True, kw_only=True):
     """What a path may look at: the spec, and the facts it leads to.
 
-    `settings` are the release's paths.toml, `engine` its engine.toml, `platform` is platforms.toml; `server` is what
-    the model server's image holds; `paths` are all paths of this plan, main first.
+    `settings` are the release's paths.toml, `engine` its engine.toml, `scheduler` the form of its scheduler's
+    configuration, `platform` is platforms.toml; `server` is what the model server's image holds; `paths` are all paths
+    of this plan, main first.
     """
 
     spec: Spec
@@ -28,6 +30,7 @@ class Situation(Struct, frozen=True, kw_only=True):
     platform: dict[str, Any]
     server: ModelServer
     names: Names
+    scheduler: Form
 
 
 class Shape(Struct, frozen=True, kw_only=True):
@@ -83,15 +86,6 @@ class Connector(Struct, frozen=True, kw_only=True):
     serves: str
 
 
-class Scorer(Struct, frozen=True, kw_only=True):
-    """A scorer plugin of the scheduler; `name` distinguishes two of one type."""
-
-    type: str
-    name: str
-    weight: float
-    parameters: dict[str, Any] = {}
-
-
 class Tier(Struct, frozen=True, kw_only=True):
     """A KV cache tier below GPU memory: `size` in bytes of each pod, by role."""
 
@@ -106,8 +100,8 @@ class Contribution(Struct, frozen=True, kw_only=True):
 
     `block_size` is a wish: where paths differ the largest wins, because transfers cost by the block.
     `non_cached_tokens` is set by paths that split prefill from decode. `memory_mib` is container memory on top of each
-    role's own. `replaces` names scorers that this path makes superfluous.
-    `supervised`: each data parallel rank of a pod serves on a port of its own, below one supervisor.
+    role's own. `scheduling` is what the path asks of the scheduler. `supervised`: each data parallel rank of a pod serves
+    on a port of its own, below one supervisor.
     """
 
     path: str
@@ -116,8 +110,7 @@ class Contribution(Struct, frozen=True, kw_only=True):
     env: tuple[EnvVar, ...] = ()
     volumes: tuple[Volume, ...] = ()
     connectors: tuple[Connector, ...] = ()
-    scorers: tuple[Scorer, ...] = ()
-    replaces: tuple[str, ...] = ()
+    scheduling: PathForm = PathForm()
     block_size: int | None = None
     non_cached_tokens: int | None = None
     prefiller_sampling: bool = False

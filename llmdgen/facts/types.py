@@ -219,6 +219,7 @@ class Release(Fact, frozen=True, kw_only=True):
     default_model_server: str
     charts: dict[str, Chart]
     scheduler_flags: dict[str, str] = {}
+    scheduler_resources: dict[str, dict[str, str]] = {}
     pool_failure_mode: Literal["FailClose", "FailOpen"]  # of the router's chart, where its values do not say it
     prerequisites: dict[str, Any]
     packages: dict[str, str]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from llmdgen.composition.contribution import Contribution, Scorer, Shape, Situation
+from llmdgen.composition.contribution import Contribution, Shape, Situation
 from llmdgen.composition.names import RoleName
 from llmdgen.composition.shapes import whole_model_servers
 from llmdgen.engine.size import Size
@@ -17,11 +17,11 @@ def shapes(situation: Situation) -> dict[RoleName, Shape]:
 
 
 def contribute(situation: Situation, sizes: dict[RoleName, Size]) -> Contribution:
-    """Load and prefix scorers; nothing crosses pods, so no pod asks for EFA."""
+    """Flags alone; nothing crosses pods, so no pod asks for EFA."""
     settings = situation.settings[NAME]
     return Contribution(
         path=NAME,
         args=settings["args"],
-        scorers=tuple(Scorer(type=name, name=name, weight=weight) for name, weight in settings["scorers"].items()),
+        scheduling=situation.scheduler.paths[NAME],
         startup_minutes=settings["startup_minutes"],
     )

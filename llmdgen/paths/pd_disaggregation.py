@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from llmdgen.composition.contribution import Contribution, Scorer, Shape, Situation
+from llmdgen.composition.contribution import Contribution, Shape, Situation
 from llmdgen.composition.names import RoleName
 from llmdgen.composition.shapes import shape, tight_tensor
 from llmdgen.composition.transfer import SIDE_CHANNEL, nixl
@@ -34,9 +34,9 @@ def contribute(situation: Situation, sizes: dict[RoleName, Size]) -> Contributio
         args=args,
         env=(SIDE_CHANNEL,),
         connectors=(nixl(situation),),
-        scorers=tuple(Scorer(type=name, name=name, weight=weight) for name, weight in settings["scorers"].items()),
         block_size=settings["args"]["block-size"],
         non_cached_tokens=settings["non_cached_tokens"] if asked is None else asked,
         crosses_pods=True,
+        scheduling=situation.scheduler.paths[NAME],
         startup_minutes=settings["startup_minutes"],
     )

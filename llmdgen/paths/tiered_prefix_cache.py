@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from llmdgen.composition.cache_tiers import lmcache_environment, lmcache_volumes, offloading, tiers
-from llmdgen.composition.contribution import Connector, Contribution, Scorer, Shape, Situation
+from llmdgen.composition.contribution import Connector, Contribution, Shape, Situation
 from llmdgen.composition.names import RoleName
 from llmdgen.composition.shapes import whole_model_servers
 from llmdgen.engine.size import Size
@@ -19,7 +19,7 @@ def shapes(situation: Situation) -> dict[RoleName, Shape]:
 
 
 def contribute(situation: Situation, sizes: dict[RoleName, Size]) -> Contribution:
-    """A connector that moves blocks, container memory that holds them, and a scorer that knows how many fit."""
+    """A connector that moves blocks, and container memory that holds them."""
     settings = situation.settings[NAME]
     kept = tiers(situation, sizes)
     in_memory = next((tier.bytes for tier in kept if tier.name == "cpu"), {})
@@ -29,24 +29,16 @@ def contribute(situation: Situation, sizes: dict[RoleName, Size]) -> Contributio
         if uses_lmcache
         else offloading(in_memory, sizes)
     )
-    load = tuple(Scorer(type=name, name=name, weight=weight) for name, weight in settings["scorers"].items())
-    gpu = Scorer(type="prefix-cache-scorer", name="gpu-prefix-cache-scorer", weight=settings["gpu_prefix_weight"])
-    cpu = Scorer(
-        type="prefix-cache-scorer",
-        name="cpu-prefix-cache-scorer",
-        weight=settings["cpu_prefix_weight"],
-        parameters={"autoTune": False},
-    )
     return Contribution(
         path=NAME,
         args=settings["args"],
         env=lmcache_environment(situation, kept, sizes) if uses_lmcache else (),
         volumes=lmcache_volumes(situation, kept),
         connectors=(connector,),
-        scorers=(*load, gpu, cpu),
         memory_mib={role: -(-size // MIB) for role, size in in_memory.items()},
         tiers=kept,
         # The scheduler counts blocks of the tier; of MLA models vLLM makes 64 tokens on some GPUs and 16 on others.
         block_size=situation.engine["mla_block_size"] if situation.model and situation.model.mla else None,
+        scheduling=situation.scheduler.paths[NAME],
         startup_minutes=settings["startup_minutes"],
     )

@@ -49,6 +49,7 @@ def contribute(situation: Situation, sizes: dict[RoleName, Size]) -> Contributio
         prefiller_sampling=disaggregated,
         supervised=settings.get("load_balancing") == "supervisor",
         crosses_pods=disaggregated or any(size.workers > 1 for size in sizes.values()),
+        scheduling=situation.scheduler.paths[NAME],
         startup_minutes=settings["startup_minutes"],
     )
 

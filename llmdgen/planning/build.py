@@ -27,6 +27,7 @@ from llmdgen.planning.schedulable import tolerations
 from llmdgen.planning.scheduler import scheduler
 from llmdgen.planning.sidecar import sidecar
 from llmdgen.planning.source import argument, uri, volume_size
+from llmdgen.scheduling.form import form
 from llmdgen.spec.model import Spec
 from llmdgen.spec.servers import Engine, Role
 
@@ -118,6 +119,7 @@ def _situation(spec: Spec, instance_type: str) -> Situation:
         platform=catalogue.table("platforms.toml"),
         server=model_server(spec.spec.images, release),
         names=names(spec, _provider(spec)),
+        scheduler=form(release.name),
     )
 
 

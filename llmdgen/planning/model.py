@@ -6,16 +6,17 @@ number that the decision rests on.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import Struct
 
-from llmdgen.composition.contribution import Connector, EnvVar, Scorer, Tier, Volume
+from llmdgen.composition.contribution import Connector, EnvVar, Tier, Volume
 from llmdgen.composition.names import Names, RoleName
 from llmdgen.engine.memory import Memory
 from llmdgen.engine.size import Size
 from llmdgen.facts.types import Instance, ModelFacts, ModelServer, Release
 from llmdgen.findings import Route
+from llmdgen.scheduling.config import Scorer
 from llmdgen.spec.model import Spec
 
 
@@ -89,13 +90,24 @@ class SidecarPlan(Struct, frozen=True, kw_only=True):
 
 
 class SchedulerPlan(Struct, frozen=True, kw_only=True):
-    """The endpoint picker: its EndpointPickerConfig, and what the chart needs around it."""
+    """The endpoint picker: its EndpointPickerConfig, and what belongs around it.
+
+    `digest` changes with the configuration. `tokenizer` asks for the sidecar that tokenizes, `render_service` names
+    the Service of the model servers' render endpoint, None where nothing tokenizes there. KV events go over
+    `kv_events_port`, None without them; `kv_events_listener` says on whose side it is open. `endpoints_per_pod` is how
+    many ports of a pod the pool has. `notes` is what a reviewer has to know of the configuration's numbers.
+    """
 
     replicas: int
     config: dict[str, Any]
+    digest: str
     scorers: tuple[Scorer, ...]
     tokenizer: bool
+    render_service: str | None
     kv_events_port: int | None
+    kv_events_listener: Literal["scheduler", "engine"]
+    endpoints_per_pod: int
+    notes: tuple[str, ...]
 
 
 class GatewayPlan(Struct, frozen=True, kw_only=True):

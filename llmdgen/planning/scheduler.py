@@ -1,136 +1,155 @@
-"""The endpoint picker's configuration, built from what the paths contribute.
-
-The scheduler builds plugins in list order, so whatever refers to another plugin comes after it: scorers and filters
-first, then the picker, the decider, and the profile handler that names the decider.
-"""
+"""The endpoint picker: its configuration for the planned servers, and what the deployment needs around it."""
 
 from __future__ import annotations
 
+import json
+from hashlib import sha256
 from typing import Any
 
-from llmdgen.composition.contribution import Scorer, Situation
+from llmdgen.composition.contribution import Situation, Tier
 from llmdgen.composition.fold import Folded
 from llmdgen.planning.model import RolePlan, SchedulerPlan
+from llmdgen.scheduling.config import Asked, Built, build
+from llmdgen.scheduling.form import OMITTED, Form, Throughput
+from llmdgen.scheduling.tables import Tables, parameters_of, tables
 
-API_VERSION = "inference.networking.x-k8s.io/v1alpha1"
-PREFIX = "prefix-cache-scorer"
-PRECISE = "precise-prefix-cache-scorer"
-CPU_PREFIX = "cpu-prefix-cache-scorer"
-# How much of a prompt the prefix scorer matches: at least the scheduler's own default of 256 blocks, at most 2048.
-LEAST_BLOCKS, MOST_BLOCKS = 256, 2048
-
-Plugin = dict[str, Any]
+# How much of a prompt is matched, in blocks: at least the scheduler's own default of 256, at most 2048; and in tokens.
+LEAST_BLOCKS, MOST_BLOCKS, MOST_TOKENS = 256, 2048, 131072
+DIGEST_LENGTH = 16
 
 
 def scheduler(situation: Situation, folded: Folded, roles: tuple[RolePlan, ...]) -> SchedulerPlan:
-    """The EndpointPickerConfig and what the chart needs around it."""
+    """The EndpointPickerConfig and what belongs to it."""
+    form, release = situation.scheduler, tables(situation.release.name)
     asked = situation.spec.spec.scheduler
-    scorers = tuple(_weighed(_fitted(scorer, folded, roles), asked.weights) for scorer in folded.scorers)
-    disaggregated = folded.non_cached_tokens is not None
+    built = build(
+        form,
+        release,
+        Asked(
+            paths=folded.asks,
+            non_cached_tokens=folded.non_cached_tokens,
+            weights=asked.weights,
+            numbers=_numbers(situation, folded, roles, release),
+        ),
+    )
+    precise = folded.kv_events
     return SchedulerPlan(
         replicas=asked.replicas,
-        config=_disaggregated(folded, scorers) if disaggregated else _single(scorers),
-        scorers=scorers,
-        tokenizer=any(scorer.type == PRECISE for scorer in scorers),
-        kv_events_port=situation.engine["ports"]["kv_events"] if folded.kv_events else None,
+        config=built.config,
+        digest=digest(built.config),
+        scorers=built.scorers,
+        tokenizer=precise and form.tokenizer == "sidecar",
+        render_service=render_service(situation) if precise and form.tokenizer == "render" else None,
+        kv_events_port=situation.engine["ports"]["kv_events"] if precise else None,
+        kv_events_listener=form.kv_events.listens,
+        endpoints_per_pod=_ranks(folded, roles),
+        notes=_notes(form, built, situation, roles),
     )
 
 
-def _single(scorers: tuple[Scorer, ...]) -> dict[str, Any]:
-    """One profile: score every server, take the best."""
-    plugins = [{"type": "single-profile-handler"}, *_plugins(scorers), _picker(scorers)]
-    return _config([], plugins, [{"name": "default", "plugins": _references(None, scorers)}])
+def digest(config: dict[str, Any]) -> str:
+    """What changes with the configuration and with nothing else, short enough for a label."""
+    return sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:DIGEST_LENGTH]
 
 
-def _disaggregated(folded: Folded, scorers: tuple[Scorer, ...]) -> dict[str, Any]:
-    """A prefill and a decode profile, and a decider that says which requests are worth both."""
-    by_prefix = bool(folded.non_cached_tokens) and any(scorer.type == PREFIX for scorer in scorers)
-    decider: Plugin = {"type": "always-disagg-pd-decider"}
-    if by_prefix:
-        decider = {"type": "prefix-based-pd-decider", "parameters": {"nonCachedTokens": folded.non_cached_tokens}}
-    plugins = [
-        {"type": "prefill-header-handler"},
-        *_plugins(scorers),
-        {"type": "prefill-filter"},
-        {"type": "decode-filter"},
-        _picker(scorers),
-        decider,
-        {"type": "pd-profile-handler", "parameters": {"primaryPort": 0, "deciderPluginName": decider["type"]}},
+def render_service(situation: Situation) -> str:
+    """The Service behind which model servers turn prompts into tokens for the scheduler."""
+    return f"{situation.spec.name}-render"
+
+
+def _numbers(
+    situation: Situation, folded: Folded, roles: tuple[RolePlan, ...], release: Tables
+) -> dict[str, Any]:
+    """Every number and name that parameters may hold."""
+    form, engine, ports = situation.scheduler, situation.engine, situation.engine["ports"]
+    block, ranks = roles[-1].block_size, _ranks(folded, roles)
+    approximate = _raised(block, _least_block(form, release))
+    longest = max((role.memory_use.max_model_len for role in roles if role.memory_use), default=0)
+    cpu = next((tier for tier in folded.tiers if tier.name == "cpu"), None)
+    endpoints = sum(role.size.replicas * role.size.workers for role in roles) * ranks
+    peak = _peak(form.prefill_throughput, situation, roles) if form.prefill_throughput else None
+    return {
+        "block_size": block,
+        "approximate_block": approximate,
+        "prompt_blocks": min(max(-(-longest // block), LEAST_BLOCKS), MOST_BLOCKS),
+        "prompt_tokens": min(longest or MOST_TOKENS, MOST_TOKENS),
+        "gpu_blocks": _gpu_blocks(roles, approximate, ranks) or OMITTED,
+        "cpu_blocks": _cpu_blocks(cpu, roles, approximate, ranks) if cpu else OMITTED,
+        "pod_cache_size": max(form.pod_cache_size, endpoints),
+        "cache_backends": list(form.cache_backends) if cpu else OMITTED,
+        "peak_prefill": peak or (form.prefill_throughput.default if form.prefill_throughput else OMITTED),
+        "non_cached_tokens": folded.non_cached_tokens,
+        "hash_seed": engine["hash_seed"],
+        "model": situation.spec.spec.model.name,
+        "kv_events_port": ports["kv_events"],
+        "render_url": f"http://{render_service(situation)}:{ports['service']}",
+        "tokenizer_socket": f"{situation.settings['precise-prefix-cache'].get('socket_dir', '')}/tokenizer-uds.socket",
+        "null": None,
+    }
+
+
+def _ranks(folded: Folded, roles: tuple[RolePlan, ...]) -> int:
+    """Endpoints of one pod: its data parallel ranks where a path makes each of them one, else 1."""
+    apart = any(each.ranks for each in folded.asks.values())
+    return max(role.size.data_local for role in roles) if apart else 1
+
+
+def _least_block(form: Form, release: Tables) -> int:
+    """The tokens of a block to which an approximate producer raises what is less, 1 where none raises it."""
+    least = [release.plugins[view.type].get("least", {}).get("blockSizeTokens", 1) for view in form.views.values()]
+    return max(least, default=1)
+
+
+def _raised(block: int, least: int) -> int:
+    """The smallest multiple of the block that is not less."""
+    return block * -(-least // block) if block < least else block
+
+
+def _gpu_blocks(roles: tuple[RolePlan, ...], block: int, ranks: int) -> int:
+    """Blocks that the GPUs of one endpoint hold, of the role that holds fewest; 0 where memory is not known."""
+    held = [
+        role.memory_use.kv_tokens * (1 if ranks > 1 else role.size.data_local) // block
+        for role in roles
+        if role.memory_use
     ]
-    profiles = [
-        {"name": "prefill", "plugins": _references("prefill-filter", scorers)},
-        {"name": "decode", "plugins": _references("decode-filter", scorers)},
-    ]
-    return _config(["prepareDataPlugins"] if by_prefix else [], plugins, profiles)
+    return max(1, min(held)) if held else 0
 
 
-def _config(gates: list[str], plugins: list[Plugin], profiles: list[dict[str, Any]]) -> dict[str, Any]:
-    config: dict[str, Any] = {"apiVersion": API_VERSION, "kind": "EndpointPickerConfig"}
-    if gates:
-        config["featureGates"] = gates
-    return {**config, "plugins": plugins, "schedulingProfiles": profiles}
-
-
-def _plugins(scorers: tuple[Scorer, ...]) -> list[Plugin]:
-    found = []
-    for scorer in scorers:
-        plugin: Plugin = {"type": scorer.type}
-        if scorer.name != scorer.type:
-            plugin["name"] = scorer.name
-        if scorer.parameters:
-            plugin["parameters"] = scorer.parameters
-        found.append(plugin)
-    return found
-
-
-def _picker(scorers: tuple[Scorer, ...]) -> Plugin:
-    """The best by score; any, where nothing scores, as with wide expert parallelism, whose ranks share their load."""
-    if scorers:
-        return {"type": "max-score-picker"}
-    return {"type": "random-picker", "parameters": {"maxNumOfEndpoints": 1}}
-
-
-def _references(role_filter: str | None, scorers: tuple[Scorer, ...]) -> list[Plugin]:
-    first = [{"pluginRef": role_filter}] if role_filter else []
-    weighed = [{"pluginRef": scorer.name, "weight": scorer.weight} for scorer in scorers]
-    return [*first, *weighed, {"pluginRef": _picker(scorers)["type"]}]
-
-
-def _weighed(scorer: Scorer, weights: dict[str, float]) -> Scorer:
-    if scorer.name not in weights:
-        return scorer
-    return Scorer(type=scorer.type, name=scorer.name, weight=weights[scorer.name], parameters=scorer.parameters)
-
-
-def _fitted(scorer: Scorer, folded: Folded, roles: tuple[RolePlan, ...]) -> Scorer:
-    """A scorer with the parameters that depend on the engine: block size, capacity, how far a prompt is matched."""
-    decode = roles[-1]
-    parameters = dict(scorer.parameters)
-    if scorer.type == PRECISE:
-        processor = {**parameters.pop("tokenProcessorConfig"), "blockSize": decode.block_size}
-        parameters = {"tokenProcessorConfig": processor, **parameters}
-        tiers = [tier for tier in folded.tiers if tier.name == "cpu"]
-        if tiers:
-            backends = [{"name": "gpu", "weight": 1.0}, {"name": "cpu", "weight": 0.8}]
-            parameters["indexerConfig"] = {**parameters["indexerConfig"], "kvCacheBackendConfigs": backends}
-    elif scorer.type == PREFIX:
-        longest = max((role.memory_use.max_model_len for role in roles if role.memory_use), default=0)
-        blocks = -(-longest // decode.block_size)
-        parameters["maxPrefixBlocksToMatch"] = min(max(blocks, LEAST_BLOCKS), MOST_BLOCKS)
-        if scorer.name == CPU_PREFIX:
-            parameters |= {"blockSizeTokens": decode.block_size, "lruCapacityPerServer": _cpu_blocks(folded, roles)}
-    return Scorer(type=scorer.type, name=scorer.name, weight=scorer.weight, parameters=parameters)
-
-
-def _cpu_blocks(folded: Folded, roles: tuple[RolePlan, ...]) -> int:
-    """KV blocks that the CPU tier of one server holds: its bytes over the bytes of a block on all its ranks.
+def _cpu_blocks(tier: Tier, roles: tuple[RolePlan, ...], block: int, ranks: int) -> int:
+    """KV blocks that the CPU tier of one endpoint holds: its bytes over the bytes of a block on all its ranks.
 
     The smallest of the roles' capacities, so that the scheduler does not count on blocks that are gone.
     """
-    tier = next(tier for tier in folded.tiers if tier.name == "cpu")
     capacities = [
-        tier.bytes[role.name] // (role.memory_use.kv_bytes_per_token * role.size.tensor * role.block_size)
+        tier.bytes[role.name]
+        // (role.size.data_local if ranks > 1 else 1)
+        // (role.memory_use.kv_bytes_per_token * role.size.tensor * block)
         for role in roles
         if role.memory_use
     ]
     return max(1, min(capacities, default=1))
+
+
+def _peak(throughput: Throughput, situation: Situation, roles: tuple[RolePlan, ...]) -> int | None:
+    """The measured prefill throughput of the servers that compute prompts, None where nobody measured it."""
+    role = roles[0]
+    for row in throughput.measured:
+        if (row.model, row.gpu, row.tensor) == (
+            situation.spec.spec.model.name,
+            role.node.instance.gpu.model,
+            role.size.tensor,
+        ):
+            return row.tokens
+    return None
+
+
+def _notes(form: Form, built: Built, situation: Situation, roles: tuple[RolePlan, ...]) -> tuple[str, ...]:
+    """What a reviewer has to know of the numbers."""
+    throughput = form.prefill_throughput
+    uses = any("peakPrefillThroughput" in parameters_of(each) for each in built.config["plugins"])
+    if throughput is None or not uses or _peak(throughput, situation, roles) is not None:
+        return ()
+    return (
+        f"prefill throughput of {situation.spec.spec.model.name} on {roles[0].node.instance.gpu.model} was not "
+        f"measured: the scheduler assumes {throughput.default} tokens a second of a server",
+    )

@@ -7,6 +7,8 @@ from llmdgen.planning.images import split
 from llmdgen.planning.model import Plan
 from llmdgen.rendering.environment import render
 
+CONFIG_DIGEST = "llm-d.ai/scheduler-config"
+
 
 def router_values(plan: Plan) -> str:
     """The values as llmdgen alone writes them, without the spec's own over them. The template is the chart's."""
@@ -24,4 +26,7 @@ def router_values(plan: Plan) -> str:
         target_ports=plan.target_ports,
         secret=plan.spec.spec.model.auth_secret_name,
         precise=plan.precise,
+        resources=plan.release.scheduler_resources,
+        failure_mode=plan.release.pool_failure_mode,
+        annotations={CONFIG_DIGEST: plan.scheduler.digest},
     )

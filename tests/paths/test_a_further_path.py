@@ -8,9 +8,10 @@ import pytest
 
 from llmdgen import api, paths
 from llmdgen.composition.names import RoleName
-from llmdgen.composition.contribution import Contribution, Scorer, Shape, Situation
+from llmdgen.composition.contribution import Contribution, Shape, Situation
 from llmdgen.engine.size import Size
 from llmdgen.facts import catalogue
+from llmdgen.scheduling.form import PathForm, Reference
 from llmdgen.spec.load import parse
 
 SPEC = """apiVersion: llmdgen.dev/v1alpha1
@@ -29,8 +30,8 @@ def shapes(situation: Situation) -> dict[RoleName, Shape]:
 
 
 def contribute(situation: Situation, sizes: dict[RoleName, Size]) -> Contribution:
-    scorer = Scorer(type="session-affinity-scorer", name="session-affinity-scorer", weight=4)
-    return Contribution(path="session-affinity", scorers=(scorer,))
+    scorer = Reference("session-affinity-scorer", weight=4)
+    return Contribution(path="session-affinity", scheduling=PathForm(profiles={"each": (scorer,)}))
 
 
 def test_a_sixth_path_needs_its_module_alone(monkeypatch: pytest.MonkeyPatch) -> None:

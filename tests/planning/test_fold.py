@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from llmdgen.composition.contribution import Connector, Contribution, EnvVar, Scorer, Volume
+from llmdgen.composition.contribution import Connector, Contribution, EnvVar, Volume
 from llmdgen.composition.fold import CONFLICT, fold
 
 FIRST = Contribution(
     path="first",
     args={"block-size": 16, "seed": 1},
     env=(EnvVar(name="A", value="1"),),
-    scorers=(Scorer(type="queue-scorer", name="queue-scorer", weight=2),),
     connectors=(Connector(name="NixlConnector", serves="transfer"),),
     block_size=16,
     memory_mib={"decode": 10},
@@ -26,7 +25,7 @@ def _second(**changes: Any) -> Contribution:
 def test_one_contribution_stays_what_it_is() -> None:
     folded, conflicts = fold([FIRST], set())
     assert conflicts == []
-    assert (folded.args, folded.env, folded.scorers) == (FIRST.args, FIRST.env, FIRST.scorers)
+    assert (folded.args, folded.env) == (FIRST.args, FIRST.env)
     assert (folded.connectors, folded.block_size, folded.startup_minutes) == (FIRST.connectors, 16, 30)
 
 
@@ -76,16 +75,27 @@ def test_connectors_and_volumes_keep_the_order_of_the_paths() -> None:
     assert [each.name for each in folded.volumes] == ["kv"]
 
 
-def test_a_scorer_comes_once_with_the_weight_of_the_first() -> None:
-    folded, _ = fold([FIRST, _second(scorers=(Scorer(type="queue-scorer", name="queue-scorer", weight=9),))], set())
-    assert [(each.name, each.weight) for each in folded.scorers] == [("queue-scorer", 2)]
+def test_a_flag_of_a_role_set_differently_is_a_conflict_that_names_both_paths_and_the_role() -> None:
+    first = Contribution(path="first", role_args={"decode": {"enable-eplb": True}})
+    other = _second(role_args={"decode": {"enable-eplb": False}, "prefill": {"enable-eplb": True}})
+    folded, conflicts = fold([first, other], set())
+    assert [found.says for found in conflicts] == ["first and second set enable-eplb of decode differently"]
+    assert folded.role_args == {"decode": {"enable-eplb": True}, "prefill": {"enable-eplb": True}}
+    assert fold([first, other], {"enable-eplb"})[1] == []
 
 
-def test_a_replaced_prefix_scorer_stays_where_the_decider_reads_it() -> None:
-    prefix = Contribution(path="p", scorers=(Scorer(type="prefix-cache-scorer", name="prefix-cache-scorer", weight=1),))
-    precise = _second(replaces=("prefix-cache-scorer",))
-    assert fold([prefix, precise], set())[0].scorers == ()
-    kept = fold([prefix, precise, Contribution(path="d", non_cached_tokens=16)], set())[0].scorers
-    assert [each.name for each in kept] == ["prefix-cache-scorer"]
-    always = fold([prefix, precise, Contribution(path="d", non_cached_tokens=0)], set())[0].scorers
-    assert always == ()
+def test_a_flag_of_all_roles_and_one_of_a_role_conflict_too() -> None:
+    first = Contribution(path="first", args={"seed": 1}, role_args={"decode": {"seed": 2}})
+    assert fold([first], set())[1] == []
+    _, conflicts = fold([first, _second(role_args={"prefill": {"seed": 3}})], set())
+    assert [found.says for found in conflicts] == ["first and second set seed differently"]
+
+
+def test_connectors_of_one_name_and_other_settings_are_a_conflict() -> None:
+    first = Contribution(path="first", connectors=(Connector(name="N", serves="a", extra={"backends": ["UCX"]}),))
+    other = _second(connectors=(Connector(name="N", serves="b", extra={"backends": ["LIBFABRIC"]}),))
+    folded, conflicts = fold([first, other], set())
+    assert [found.says for found in conflicts] == ["first and second set connector N differently"]
+    assert folded.connectors == first.connectors
+    assert fold([first, other], {"kv-transfer-config"})[1] == []
+    assert fold([first, _second(connectors=first.connectors)], set())[1] == []
