@@ -100,7 +100,7 @@ class Contribution(Struct, frozen=True, kw_only=True):
 
     `block_size` is a wish: where paths differ the largest wins, because transfers cost by the block.
     `non_cached_tokens` is set by paths that split prefill from decode. `memory_mib` is container memory on top of each
-    role's own. `scheduling` is what the path asks of the scheduler. `supervised`: each data parallel rank of a pod serves
+    role's own. `scheduling` is what the path asks of the scheduler. `supervised`: each rank of a pod serves
     on a port of its own, below one supervisor.
     """
 
