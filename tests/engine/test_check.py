@@ -99,7 +99,7 @@ def test_a_flag_that_an_earlier_vllm_had_is_said_to_be_gone() -> None:
         ({"gpu-memory-utilization": "0.9"}, "write 0.9 without quotes"),
         ({"gpu-memory-utilization": "90%"}, "write a number"),
         ({"max-num-seqs": [64]}, "write 64 itself, not in a list"),
-        ({"kv-cache-dtype": 8}, "use one of auto, bfloat16, fp8, fp8_ds_mla, fp8_e4m3, fp8_e5m2 or fp8_inc"),
+        ({"mamba-cache-mode": 8}, "use one of align, all or none"),
         ({"speculative-config": "ngram"}, "write a map"),
         ({"kv-transfer-config": "{}"}, "write it as a YAML map, not as JSON text"),
         ({"compilation-config": {"custom_ops": "none"}}, "write [none]"),
@@ -117,7 +117,7 @@ def test_a_wrong_type_comes_with_what_to_write(table: FlagTable, args: dict[str,
     "args",
     [
         {"gpu-memory-utilization": float("nan")},
-        {"swap-space": float("inf")},
+        {"cpu-offload-gb": float("inf")},
         {"override-generation-config": {"temperature": float("inf")}},
         {"chat-template": "a\nb"},
         {"data-parallel-rpc-port": 70000},
@@ -144,8 +144,8 @@ def test_a_path_may_set_what_a_spec_may_not(table: FlagTable) -> None:
     assert codes(table, env={"VLLM_NIXL_SIDE_CHANNEL_HOST": None}, by_path=True) == []
 
 
-def test_a_flag_without_a_future_is_noted(table: FlagTable) -> None:
-    (finding,) = found(table, {"swap-space": 8})
+def test_a_flag_without_a_future_is_noted() -> None:
+    (finding,) = found(flag_table("v0.6.0"), {"swap-space": 8})
     assert (finding.code, finding.severity.value) == ("VLLM020", "note")
     assert "0.19.1" in finding.says
 
@@ -208,8 +208,6 @@ def test_the_backend_that_really_runs_decides_about_dual_batches(table: FlagTabl
         ({}, Numbers(tensor=16, gpus=8), "VLLM018"),
         ({}, Numbers(tensor=3, gpus=8, attention_heads=64), "VLLM018"),
         ({}, Numbers(tensor=8, gpus=8, attention_heads=24, kv_heads=3), "VLLM018"),
-        ({"swap-space": 64}, Numbers(tensor=8, host_memory_bytes=512 << 30), "VLLM016"),
-        ({}, Numbers(tensor=8, host_memory_bytes=32 << 30), "VLLM016"),
         ({"max-model-len": 65536}, Numbers(max_position_embeddings=40960), "VLLM019"),
         ({"max-model-len": "64k"}, Numbers(max_position_embeddings=40960), "VLLM019"),
         (
@@ -304,7 +302,6 @@ def test_settings_that_the_model_or_the_node_refuses_are_found(
         ),
         ({}, Numbers(tensor=8, gpus=8, attention_heads=64, kv_heads=4)),
         ({}, Numbers(tensor=8, gpus=8, attention_heads=128, kv_heads=1, mla=True)),
-        ({"swap-space": 16}, Numbers(tensor=8, host_memory_bytes=512 << 30)),
         ({"max-model-len": "auto"}, Numbers(max_position_embeddings=40960)),
         (
             {"max-model-len": 131072, "hf-overrides": {"rope_parameters": YARN}},
@@ -346,6 +343,18 @@ def test_settings_that_fit_the_model_and_the_node_pass(
     assert codes(table, args, numbers=numbers, by_path=True) == []
 
 
+@pytest.mark.parametrize(
+    ("args", "host_gib", "expected"),
+    [({"swap-space": 64}, 512, ["VLLM016"]), ({}, 32, ["VLLM016"]), ({"swap-space": 16}, 512, [])],
+)
+def test_swap_space_fits_the_host_where_vllm_swaps(
+    table: FlagTable, args: dict[str, Any], host_gib: int, expected: list[str]
+) -> None:
+    if table.get("swap-space") is None:
+        args, expected = {}, []  # then there is no default of it either
+    assert codes(table, args, numbers=Numbers(tensor=8, host_memory_bytes=host_gib << 30), by_path=True) == expected
+
+
 def test_a_number_of_redundant_experts_that_divides_is_proposed(table: FlagTable) -> None:
     numbers = Numbers(data=24, expert_parallel=True, routed_experts=256)
     (finding,) = found(table, {"enable-eplb": True}, numbers=numbers, by_path=True)
@@ -365,7 +374,6 @@ def test_vllm_is_asked_about_long_contexts_only_where_it_is_not_silenced(table: 
         ("NixlConnector", {"backend": ["UCX"]}, "did you mean backends?"),
         ("OffloadingConnector", {"cpu_bytes_to_use": "100Gi"}, "write a whole number"),
         ("OffloadingConnector", {"cpu_bytes_to_use": 1, "eviction_policy": "fifo"}, "use lru or arc"),
-        ("OffloadingConnector", {"cpu_bytes_to_use": 1, "spec_name": "CPUSpec"}, "use CPUOffloadingSpec"),
         (
             "LMCacheConnectorV1",
             {"lmcache.local_cpus": 1},
@@ -382,6 +390,12 @@ def test_a_connectors_setting_comes_with_what_to_write(
     findings = found(table, {"kv-transfer-config": transfer(name, extra)})
     assert {each.code for each in findings} == {"VLLM006"}
     assert fix in [each.fix for each in findings]
+
+
+def test_an_offloading_spec_is_one_that_this_vllm_has(table: FlagTable) -> None:
+    extra = {"cpu_bytes_to_use": 1, "spec_name": "CPUSpec"}
+    findings = found(table, {"kv-transfer-config": transfer("OffloadingConnector", extra)})
+    assert f"use {' or '.join(table.offloading_specs)}" in [each.fix for each in findings if each.code == "VLLM006"]
 
 
 def test_the_facts_speak_of_what_this_vllm_has(table: FlagTable, release: str) -> None:
@@ -410,7 +424,7 @@ def test_a_variable_of_another_version_comes_with_its_flag(table: FlagTable) -> 
 
 def test_a_draft_model_runs_ahead_where_vllm_lets_it(table: FlagTable, release: str) -> None:
     config = {"method": "draft_model", "model": "a/b", "num_speculative_tokens": 3}
-    expected = {"v0.5.1": ["VLLM026"], "v0.6.0": []}[release]
+    expected = ["VLLM026"] if release == "v0.5.1" else []
     assert codes(table, {"speculative-config": config, "async-scheduling": True}) == expected
     padded = {"method": "mtp", "num_speculative_tokens": 1, "disable_padded_drafter_batch": True}
     assert codes(table, {"speculative-config": padded, "async-scheduling": True}) == ["VLLM026"]

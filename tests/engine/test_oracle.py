@@ -19,6 +19,8 @@ NEEDED = {
     "enable-auto-tool-choice": {"tool-call-parser": "openai"},
     "enable-log-outputs": {"enable-log-requests": True},
 }
+# Lists that stand in one text, split at commas: the value is what vLLM makes of the sample.
+SPLIT = ("device-ids",)
 # The parser keeps these as they are written; what they mean is known only behind it.
 TEXT_TO_THE_PARSER = ("optimization-level", "attention-backend", "mm-encoder-attn-backend")
 
@@ -56,6 +58,8 @@ def understood(settings: dict[str, Any], values: dict[str, Any], table: FlagTabl
         flag = table.get(name)
         default = flag.default if flag else None
         theirs = values.get(name, {} if flag and flag.config else default)
+        if name in SPLIT and isinstance(theirs, list):
+            theirs = ",".join(map(str, theirs))
         if name in TEXT_TO_THE_PARSER:
             ours, theirs = str(ours).upper(), str(theirs).upper()
         if name == "lora-modules" or (name not in values and ours in (default, None)):
@@ -147,11 +151,12 @@ def test_right_settings_pass(table: FlagTable, release: str, case: dict[str, Any
     assert errors(case["args"], table, release) == []
 
 
-def test_argument_lists_of_any_spelling_are_read_as_vllm_reads_them(table: FlagTable, ask: Ask) -> None:
+def test_argument_lists_of_any_spelling_are_read_as_vllm_reads_them(table: FlagTable, release: str, ask: Ask) -> None:
     cases = corpus("spellings")
     for case, answer in zip(cases, ask([case["argv"] for case in cases]), strict=True):
-        assert answer["accepted"] is case["accepted"], (case, answer)
-        if case["accepted"]:
+        accepted = of(case, "accepted", release)
+        assert answer["accepted"] is accepted, (case, answer)
+        if accepted:
             assert list(understood(parse(case["argv"], table), answer["values"], table)) == [], case
         else:
             with pytest.raises(ArgumentError):
