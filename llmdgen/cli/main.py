@@ -22,6 +22,7 @@ COMMANDS = {
     "render": ("render", "Write the directories that specs describe, or compare with them."),
     "validate": ("validate", "Run every check on specs and write nothing."),
     "plan": ("plan", "Show topology, placement and capacity of a spec."),
+    "images": ("images", "Name every image and chart that specs pull, or the commands that copy them."),
     "init": ("init", "Print a commented spec to start from."),
     "explain": ("explain", "Explain a diagnostic, a flag, a variable, a plugin, an instance type or a model."),
     "list": ("listing", "List paths, instance types, models or releases."),

@@ -7,6 +7,8 @@ for each rank's own process.
 
 from __future__ import annotations
 
+from typing import Any
+
 from llmdgen.composition.contribution import Connector, EnvVar, Situation, Tier, Volume
 from llmdgen.composition.names import RoleName
 from llmdgen.engine.size import Size
@@ -15,21 +17,22 @@ from llmdgen.quantities import GIB, MIB, to_bytes
 GB = 10**9
 LMCACHE = "LMCacheConnectorV1"
 OFFLOADING = "OffloadingConnector"
+TIERING = "TieringOffloadingSpec"
 _PATH = "tiered-prefix-cache"
 
 
 def tiers(situation: Situation, sizes: dict[RoleName, Size]) -> tuple[Tier, ...]:
     """The tiers that the spec asks for, fastest first; CPU memory alone where it names none."""
     cache, settings = situation.spec.spec.cache, situation.settings[_PATH]
-    below = cache.disk is not None or cache.storage is not None
-    chosen = cache.cpu.connector if cache.cpu else None
-    lmcache = chosen == "lmcache" or (chosen is None and below)
+    connector = _connector(situation)
+    below: str = LMCACHE if connector == LMCACHE else settings["below_memory"]
     asked = cache.cpu.size if cache.cpu else None
     found = [
         Tier(
             name="cpu",
-            connector=LMCACHE if lmcache else OFFLOADING,
+            connector=connector,
             where="CPU memory of the pod",
+            in_shm=connector == OFFLOADING and (cache.disk is not None or cache.storage is not None),
             bytes={role: to_bytes(asked) if asked else _cpu_share(situation, role, sizes) for role in sizes},
         )
     ]
@@ -38,7 +41,7 @@ def tiers(situation: Situation, sizes: dict[RoleName, Size]) -> tuple[Tier, ...]
         found.append(
             Tier(
                 name="disk",
-                connector=LMCACHE,
+                connector=below,
                 where=f"{cache.disk.path} of the node",
                 bytes={role: to_bytes(size) if size else _disk_share(situation, role, sizes) for role in sizes},
             )
@@ -48,7 +51,7 @@ def tiers(situation: Situation, sizes: dict[RoleName, Size]) -> tuple[Tier, ...]
         found.append(
             Tier(
                 name="storage",
-                connector=LMCACHE,
+                connector=below,
                 where=f"claim {cache.storage.claim}",
                 bytes=dict.fromkeys(sizes, to_bytes(size)),
             )
@@ -56,14 +59,45 @@ def tiers(situation: Situation, sizes: dict[RoleName, Size]) -> tuple[Tier, ...]
     return tuple(found)
 
 
-def offloading(cpu: dict[RoleName, int], sizes: dict[RoleName, Size]) -> Connector:
-    """vLLM's own OffloadingConnector; the role's bytes are filled in by `cpu_bytes_to_use` for each engine."""
-    each = {role: cpu[role] // size.data_local for role, size in sizes.items()}
+def offloading(situation: Situation, kept: tuple[Tier, ...], sizes: dict[RoleName, Size]) -> Connector:
+    """vLLM's own OffloadingConnector: CPU memory, and below it files, where the spec has tiers there. The bytes of a
+    pod are shared by its engines, one for each data parallel rank."""
+    cpu, *below = kept
+    extra: dict[str, Any] = {}
+    if below:
+        settings = situation.settings[_PATH]
+        extra = {"spec_name": TIERING, "block_size": situation.engine["offloading"]["fs_block_tokens"]}
+        extra["secondary_tiers"] = [
+            {
+                "type": "fs",
+                "root_dir": settings[f"{tier.name}_mount"],
+                "n_read_threads": settings["fs_threads"],
+                "n_write_threads": settings["fs_threads"],
+            }
+            for tier in below
+        ]
     return Connector(
         name=OFFLOADING,
-        serves="KV cache tier in CPU memory",
-        extra_by_role={role: {"cpu_bytes_to_use": amount} for role, amount in each.items()},
+        serves="KV cache tiers in CPU memory and in files" if below else "KV cache tier in CPU memory",
+        extra=extra,
+        extra_by_role={role: {"cpu_bytes_to_use": cpu.bytes[role] // size.data_local} for role, size in sizes.items()},
     )
+
+
+def is_tiering(kept: tuple[Tier, ...]) -> bool:
+    """Whether OffloadingConnector keeps tiers below CPU memory, which it then holds in files of /dev/shm."""
+    return kept[0].in_shm
+
+
+def _connector(situation: Situation) -> str:
+    """The connector of CPU memory: the spec's, else what has the tiers below, else vLLM's own."""
+    cache = situation.spec.spec.cache
+    if cache.cpu and cache.cpu.connector:
+        return {"lmcache": LMCACHE, "offloading": OFFLOADING}[cache.cpu.connector]
+    if cache.disk is not None or cache.storage is not None:
+        connector: str = situation.settings[_PATH]["below_memory"]
+        return connector
+    return OFFLOADING
 
 
 def lmcache_environment(
@@ -89,7 +123,7 @@ def lmcache_environment(
     return tuple(found)
 
 
-def lmcache_volumes(situation: Situation, kept: tuple[Tier, ...]) -> tuple[Volume, ...]:
+def volumes(situation: Situation, kept: tuple[Tier, ...]) -> tuple[Volume, ...]:
     """The node's NVMe, a directory a pod, and the shared claim, a directory a deployment."""
     cache, settings = situation.spec.spec.cache, situation.settings[_PATH]
     found = []
@@ -131,8 +165,22 @@ def _cpu_share(situation: Situation, role: RoleName, sizes: dict[RoleName, Size]
         node = instance.hyperpod_allocatable.memory_mib * MIB
     elif instance.allocatable:
         node = instance.allocatable.memory_mib * MIB
-    wanted = node * _share(situation, role, sizes) * situation.settings[_PATH]["cpu_share_of_memory"]
-    return max(GIB, int(wanted) // GIB * GIB)
+    wanted = int(node * _share(situation, role, sizes) * situation.settings[_PATH]["cpu_share_of_memory"])
+    if _pins_powers_of_two(situation):
+        return _pinned_whole(wanted, sizes[role].gpus_per_pod)
+    return max(GIB, wanted // GIB * GIB)
+
+
+def _pins_powers_of_two(situation: Situation) -> bool:
+    """Whether each rank's memory is rounded up to a power of two when it is pinned."""
+    pins: bool = situation.engine.get("offloading", {}).get("pins_powers_of_two", False)
+    return pins and _connector(situation) == OFFLOADING
+
+
+def _pinned_whole(wanted: int, ranks: int) -> int:
+    """As much as fits into `wanted` where every rank has a power of two, so that nothing is rounded up."""
+    each = max(GIB, wanted // ranks)
+    return (1 << (each.bit_length() - 1)) * ranks
 
 
 def _disk_share(situation: Situation, role: RoleName, sizes: dict[RoleName, Size]) -> int:

@@ -78,21 +78,25 @@ class Volume(Struct, frozen=True, kw_only=True):
 
 
 class Connector(Struct, frozen=True, kw_only=True):
-    """A vLLM KV connector. `serves` says what it is for, to a reviewer; `extra` is kv_connector_extra_config."""
+    """A vLLM KV connector. `serves` says what it is for, to a reviewer; `extra` is kv_connector_extra_config, `roles`
+    its kv_role where that is not kv_both."""
 
     name: str
+    roles: dict[RoleName, str] = {}
     extra: dict[str, Any] = {}
     extra_by_role: dict[RoleName, dict[str, Any]] = {}
     serves: str
 
 
 class Tier(Struct, frozen=True, kw_only=True):
-    """A KV cache tier below GPU memory: `size` in bytes of each pod, by role."""
+    """A KV cache tier below GPU memory, its `bytes` those of each pod, by role. `in_shm`: a tier in CPU memory that is
+    a file in /dev/shm."""
 
     name: Literal["cpu", "disk", "storage"]
     connector: str
     where: str
     bytes: dict[RoleName, int]
+    in_shm: bool = False
 
 
 class Contribution(Struct, frozen=True, kw_only=True):
@@ -100,8 +104,9 @@ class Contribution(Struct, frozen=True, kw_only=True):
 
     `block_size` is a wish: where paths differ the largest wins, because transfers cost by the block.
     `non_cached_tokens` is set by paths that split prefill from decode. `memory_mib` is container memory on top of each
-    role's own. `scheduling` is what the path asks of the scheduler. `supervised`: each rank of a pod serves
-    on a port of its own, below one supervisor.
+    role's own, `shm_mib` the part of it that lies in /dev/shm. `scheduling` is what the path asks of the scheduler.
+    `supervised`: each rank of a pod serves on a port of its own, below one supervisor. `cleans_shm`: what a crashed
+    engine leaves in /dev/shm has to go before the next one starts.
     """
 
     path: str
@@ -115,9 +120,11 @@ class Contribution(Struct, frozen=True, kw_only=True):
     non_cached_tokens: int | None = None
     prefiller_sampling: bool = False
     supervised: bool = False
+    cleans_shm: bool = False
     kv_events: bool = False
     crosses_pods: bool = False
     memory_mib: dict[RoleName, int] = {}
+    shm_mib: dict[RoleName, int] = {}
     tiers: tuple[Tier, ...] = ()
     startup_minutes: int = 0
     notes: tuple[str, ...] = ()

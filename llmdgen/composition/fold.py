@@ -77,9 +77,9 @@ def fold(contributions: Sequence[Contribution], settled: set[str]) -> tuple[Fold
         prefiller_sampling=any(each.prefiller_sampling for each in contributions),
         kv_events=any(each.kv_events for each in contributions),
         crosses_pods=any(each.crosses_pods for each in contributions),
-        memory_mib={
-            role: sum(each.memory_mib.get(role, 0) for each in contributions) for role in _roles(contributions)
-        },
+        cleans_shm=any(each.cleans_shm for each in contributions),
+        memory_mib=_summed([each.memory_mib for each in contributions]),
+        shm_mib=_summed([each.shm_mib for each in contributions]),
         tiers=tuple(tier for each in contributions for tier in each.tiers),
         startup_minutes=max(each.startup_minutes for each in contributions),
         notes=tuple(note for each in contributions for note in each.notes),
@@ -118,5 +118,9 @@ def _connectors(contributions: Sequence[Contribution], settled: set[str]) -> tup
     return {name: connector for name, (_, connector) in found.items()}, conflicts
 
 
-def _roles(contributions: Sequence[Contribution]) -> list[RoleName]:
-    return list(dict.fromkeys(role for each in contributions for role in each.memory_mib))
+def _summed(amounts: Sequence[dict[RoleName, int]]) -> dict[RoleName, int]:
+    found: dict[RoleName, int] = {}
+    for each in amounts:
+        for role, amount in each.items():
+            found[role] = found.get(role, 0) + amount
+    return found

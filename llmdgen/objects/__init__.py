@@ -6,6 +6,7 @@ from llmdgen.objects.gateway import gateway, parameters
 from llmdgen.objects.labels import metadata
 from llmdgen.objects.monitoring import pod_monitor
 from llmdgen.objects.object import Object
+from llmdgen.objects.render_service import render_service
 from llmdgen.objects.route import http_route
 from llmdgen.objects.workload import workload
 from llmdgen.planning.model import Plan
@@ -13,11 +14,18 @@ from llmdgen.planning.model import Plan
 
 def objects(plan: Plan) -> tuple[Object, ...]:
     """Every object of a deployment but the router's, which its own chart makes."""
-    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata(plan, plan.names.account)}
+    account = {
+        "apiVersion": "v1",
+        "kind": "ServiceAccount",
+        "metadata": metadata(plan, plan.names.account),
+        "automountServiceAccountToken": False,  # nothing in a model server speaks to Kubernetes
+    }
+    rendering = plan.scheduler.render_service
     return (
         parameters(plan),
         gateway(plan),
         http_route(plan),
         Object(file="service-account.yaml", doc=account),
+        *([render_service(plan, rendering)] if rendering else []),
         *(made for role in plan.roles for made in (workload(plan, role), pod_monitor(plan, role))),
     )

@@ -68,6 +68,8 @@ def _ports(plan: Plan, role: RolePlan) -> list[dict[str, Any]]:
         found.append(port(SUPERVISOR, role.probed_port))
     if plan.transfers:
         found.append(port("nixl", plan.engine["ports"]["nixl"]))
+    if plan.scheduler.kv_events_port and plan.scheduler.kv_events_listener == "engine":
+        found.append(port("kv-events", plan.scheduler.kv_events_port))
     return found
 
 

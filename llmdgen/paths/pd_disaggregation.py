@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from llmdgen.composition.contribution import Contribution, Shape, Situation
+from llmdgen.composition.contribution import Contribution, EnvVar, Shape, Situation
 from llmdgen.composition.names import RoleName
 from llmdgen.composition.shapes import shape, tight_tensor
-from llmdgen.composition.transfer import SIDE_CHANNEL, nixl
+from llmdgen.composition.transfer import nixl, transfer_args, transfer_environment
 from llmdgen.engine.size import Size
 
 NAME = "pd-disaggregation"
@@ -31,8 +31,9 @@ def contribute(situation: Situation, sizes: dict[RoleName, Size]) -> Contributio
     args = {flag: value for flag, value in settings["args"].items() if flag != "block-size"}
     return Contribution(
         path=NAME,
-        args=args,
-        env=(SIDE_CHANNEL,),
+        args=args | transfer_args(situation),
+        env=transfer_environment(situation)
+        + tuple(EnvVar(name=name, value=value) for name, value in settings.get("env", {}).items()),
         connectors=(nixl(situation),),
         block_size=settings["args"]["block-size"],
         non_cached_tokens=settings["non_cached_tokens"] if asked is None else asked,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from llmdgen.composition.cache_tiers import lmcache_environment, lmcache_volumes, offloading, tiers
-from llmdgen.composition.contribution import Connector, Contribution, Shape, Situation
+from llmdgen.composition.cache_tiers import LMCACHE, is_tiering, lmcache_environment, offloading, tiers, volumes
+from llmdgen.composition.contribution import Connector, Contribution, EnvVar, Shape, Situation
 from llmdgen.composition.names import RoleName
 from llmdgen.composition.shapes import whole_model_servers
 from llmdgen.engine.size import Size
@@ -23,19 +23,23 @@ def contribute(situation: Situation, sizes: dict[RoleName, Size]) -> Contributio
     settings = situation.settings[NAME]
     kept = tiers(situation, sizes)
     in_memory = next((tier.bytes for tier in kept if tier.name == "cpu"), {})
-    uses_lmcache = any(tier.connector == "LMCacheConnectorV1" for tier in kept)
-    connector = (
-        Connector(name="LMCacheConnectorV1", serves="KV cache tiers of LMCache")
-        if uses_lmcache
-        else offloading(in_memory, sizes)
-    )
+    held = {role: -(-size // MIB) for role, size in in_memory.items()}
+    if kept[0].connector == LMCACHE:
+        connector = Connector(name=LMCACHE, serves="KV cache tiers of LMCache")
+        env = lmcache_environment(situation, kept, sizes)
+    else:
+        connector = offloading(situation, kept, sizes)
+        # Files of one pod are found by another where both hash alike.
+        env = (EnvVar(name="PYTHONHASHSEED", value=situation.engine["hash_seed"]),) if is_tiering(kept) else ()
     return Contribution(
         path=NAME,
         args=settings["args"],
-        env=lmcache_environment(situation, kept, sizes) if uses_lmcache else (),
-        volumes=lmcache_volumes(situation, kept),
+        env=env,
+        volumes=volumes(situation, kept),
         connectors=(connector,),
-        memory_mib={role: -(-size // MIB) for role, size in in_memory.items()},
+        memory_mib=held,
+        shm_mib=held if is_tiering(kept) else {},
+        cleans_shm=is_tiering(kept),
         tiers=kept,
         # The scheduler counts blocks of the tier; of MLA models vLLM makes 64 tokens on some GPUs and 16 on others.
         block_size=situation.engine["mla_block_size"] if situation.model and situation.model.mla else None,

@@ -7,7 +7,7 @@ from typing import Any
 from llmdgen.composition.contribution import Contribution, EnvVar, Shape, Situation
 from llmdgen.composition.names import RoleName
 from llmdgen.composition.shapes import ROOMY
-from llmdgen.composition.transfer import SIDE_CHANNEL, nixl
+from llmdgen.composition.transfer import nixl, transfer_args, transfer_environment, transfers_linear_state
 from llmdgen.engine.memory import resident_ratio, weights_per_gpu
 from llmdgen.engine.size import Size
 from llmdgen.quantities import MIB
@@ -16,18 +16,19 @@ from llmdgen.spec.servers import Role
 NAME = "wide-ep"
 RANK = 30
 MOST_NODES = 32
+FEWEST_BATCHED_TOKENS, MOST_BATCHED_TOKENS = 512, 8192
 
 
 def shapes(situation: Situation) -> dict[RoleName, Shape]:
     """One prefill and one decode replica, each over as many whole nodes as leave the KV cache room.
 
-    A model with linear attention cannot transfer its KV cache at this vLLM version, so it is served by decode alone,
-    unless the spec asks for prefill servers itself.
+    Where vLLM cannot transfer the KV cache of linear attention, such a model is served by decode alone, unless the spec
+    asks for prefill servers itself.
     """
     roles: tuple[RoleName, ...] = ("prefill", "decode")
     model = situation.model
     asked = situation.spec.spec.prefill is not None or "pd-disaggregation" in situation.paths
-    if model is not None and model.layers.linear and not asked:
+    if model is not None and model.layers.linear and not asked and not transfers_linear_state(situation):
         roles = ("decode",)
     return {role: _shape(situation, role) for role in roles}
 
@@ -39,10 +40,10 @@ def contribute(situation: Situation, sizes: dict[RoleName, Size]) -> Contributio
     args = {flag: value for flag, value in settings["args"].items() if flag != "block-size"}
     return Contribution(
         path=NAME,
-        args=args,
+        args=args | (transfer_args(situation) if disaggregated else {}),
         role_args={role: _role_args(situation, role, size) for role, size in sizes.items()},
         env=tuple(EnvVar(name=name, value=value) for name, value in settings["env"].items())
-        + ((SIDE_CHANNEL,) if disaggregated else ()),
+        + (transfer_environment(situation) if disaggregated else ()),
         connectors=(nixl(situation),) if disaggregated else (),
         block_size=settings["args"]["block-size"],
         non_cached_tokens=situation.spec.spec.scheduler.non_cached_tokens or 0 if disaggregated else None,
@@ -124,6 +125,9 @@ def _switched_off(situation: Situation, role: RoleName) -> bool:
 def _role_args(situation: Situation, role: RoleName, size: Size) -> dict[str, Any]:
     settings = situation.settings[NAME]
     args: dict[str, Any] = dict(settings["decode_args"]) if role == "decode" else {}
+    over_ranks = settings.get("batched_tokens_over_ranks")
+    if over_ranks:
+        args["max-num-batched-tokens"] = min(MOST_BATCHED_TOKENS, max(FEWEST_BATCHED_TOKENS, over_ranks // size.data))
     extra = _redundant(situation, role, size)
     if extra:
         args["enable-eplb"] = True

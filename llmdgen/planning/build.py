@@ -88,7 +88,7 @@ def _plan(
         images=images(spec.spec.images, situation.release),
         server=situation.server,
         sidecar=sidecar(situation.engine, roles, sampling=folded.prefiller_sampling) if disaggregated else None,
-        by_script=any(size.workers > 1 for size in sizes.values()) or folded.prefiller_sampling,
+        by_script=any(size.workers > 1 for size in sizes.values()) or folded.prefiller_sampling or folded.cleans_shm,
         one_zone=folded.crosses_pods,
         scheduler=scheduler(situation, folded, roles),
         gateway=gateway(spec.spec.gateway, _provider(spec)),

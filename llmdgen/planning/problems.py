@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from llmdgen.composition.cache_tiers import LMCACHE
 from llmdgen.composition.contribution import Situation
 from llmdgen.composition.fold import Folded
 from llmdgen.composition.names import RoleName
@@ -35,8 +36,9 @@ TIERS = declare(
     "PATH004",
     "error",
     "cache tiers that do not go together",
-    """Disk and shared storage are tiers of LMCache, which keeps its own CPU tier above them. vLLM's OffloadingConnector
-    beside it would hold every block twice. A `cache` section does nothing without the path tiered-prefix-cache.
+    """Where disk and shared storage are tiers of LMCache, as in llm-d v0.5.1 and v0.6.0, it keeps a CPU tier of its own
+    above them, and vLLM's OffloadingConnector beside it would hold every block twice. A `cache` section does nothing without
+    the path tiered-prefix-cache.
 
     Fails:  cache {cpu: {connector: offloading}, disk: {...}}; a cache section with `path: pd-disaggregation` alone.
     Passes: cache {cpu: {connector: lmcache}, disk: {...}} with tiered-prefix-cache.
@@ -117,11 +119,13 @@ def roles(situation: Situation, present: tuple[RoleName, ...], asked: tuple[Role
             fix="add tiered-prefix-cache to `with`, or remove cache",
             on_key=True,
         )
-    if cache.cpu and cache.cpu.connector == "offloading" and (cache.disk or cache.storage):
+    lmcache_alone = tiered and situation.settings["tiered-prefix-cache"]["below_memory"] == LMCACHE
+    if lmcache_alone and cache.cpu and cache.cpu.connector == "offloading" and (cache.disk or cache.storage):
         yield _one(
             TIERS,
             ("spec", "cache", "cpu", "connector"),
-            says="disk and storage are tiers of LMCache, and the offloading connector would hold every block twice",
+            says=f"disk and storage are tiers of LMCache in llm-d {situation.release.name}, and the offloading"
+            " connector would hold every block twice",
             fix="set connector: lmcache, or remove it",
         )
     if "wide-ep" in situation.paths and situation.model is not None and situation.model.experts is None:

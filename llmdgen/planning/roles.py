@@ -22,6 +22,7 @@ from llmdgen.planning.schedulable import node_selector
 from llmdgen.planning.source import argument, hub_environment, weights
 from llmdgen.quantities import MIB, cpu_text, mib_text, to_bytes, to_millis, whole
 from llmdgen.spec.servers import Engine, Role
+from llmdgen.untyped import items, mapping
 
 # A pod without a size of its own takes at most this part of its share of the node: daemons and sidecars need some too.
 SHARE_OF_NODE = 0.9
@@ -100,7 +101,9 @@ def plan_role(
     needed = folded.crosses_pods
     per_share = share(place.efa, place.gpus, size.gpus_per_pod) if needed else 0
     interfaces = per_share if role.efa == "auto" else role.efa
-    cpu, memory_text, shm = _resources(shape, role, place, size, folded.memory_mib.get(name, 0))
+    cpu, memory_text, shm = _resources(
+        shape, role, place, size, folded.memory_mib.get(name, 0), folded.shm_mib.get(name, 0)
+    )
     need = Need(size.gpus_per_pod, interfaces, to_millis(cpu), -(-to_bytes(memory_text) // MIB))
     fitting, scarce = pods_per_node(need, place)
     pods = size.replicas * size.workers
@@ -157,7 +160,7 @@ def kv_transfer(connectors: tuple[Connector, ...], role: RoleName) -> dict[str, 
     """The --kv-transfer-config of a role: one connector as it is, several inside a MultiConnector, in their order."""
     found = []
     for connector in connectors:
-        one: dict[str, Any] = {"kv_connector": connector.name, "kv_role": "kv_both"}
+        one: dict[str, Any] = {"kv_connector": connector.name, "kv_role": connector.roles.get(role, "kv_both")}
         extra = {**connector.extra, **connector.extra_by_role.get(role, {})}
         found.append({**one, "kv_connector_extra_config": extra} if extra else one)
     if len(found) < 2:
@@ -222,10 +225,13 @@ def _env(
     return tuple(found.values()), routes
 
 
-def _resources(shape: Shape, role: Role, place: Node, size: Size, cache_mib: int) -> tuple[str, str, str]:
+def _resources(
+    shape: Shape, role: Role, place: Node, size: Size, cache_mib: int, shared_mib: int
+) -> tuple[str, str, str]:
     """cpu, memory and shm: as the spec says, else the path's, no more than the pod's share of the node.
 
-    Cache tiers come on top of the path's memory, because /dev/shm and pinned buffers count against it.
+    Cache tiers (`cache_mib`, of which `shared_mib` lie in /dev/shm) come on top of the path's memory, because pinned
+    buffers and /dev/shm count against it.
     """
     asked = role.resources
     part = size.gpus_per_pod / place.gpus * SHARE_OF_NODE if place.gpus else SHARE_OF_NODE
@@ -236,13 +242,24 @@ def _resources(shape: Shape, role: Role, place: Node, size: Size, cache_mib: int
     if place.memory_mib is not None:
         memory_mib = min(memory_mib, max(1024, int(place.memory_mib * part) // 1024 * 1024))
     memory_text = asked.memory or mib_text(memory_mib)
-    shm = asked.shm or mib_text(min(to_bytes(shape.shm) // MIB, max(1024, to_bytes(memory_text) // MIB // 4)))
+    own_mib = max(1024, (to_bytes(memory_text) // MIB - shared_mib) // 4)
+    shm = asked.shm or mib_text(min(to_bytes(shape.shm) // MIB, own_mib) + shared_mib)
     return asked.cpu or cpu_text(cpu), memory_text, shm
+
+
+def connector_names(transfer: Any) -> list[str]:
+    """The connectors of a --kv-transfer-config, those inside a MultiConnector included."""
+    config = mapping(transfer)
+    inside = items(mapping(config.get("kv_connector_extra_config")).get("connectors"))
+    return [str(each.get("kv_connector")) for each in (config, *map(mapping, inside)) if "kv_connector" in each]
 
 
 def hybrid_manager_off_by(flags: Mapping[str, Any], engine: dict[str, Any]) -> str | None:
     """The flag that switches vLLM's hybrid KV cache manager off, None where it stays on."""
     off = [flag for flag in engine["hybrid_kv_off_with"] if flags.get(flag) is not None]
+    lacking = engine.get("hybrid_kv_off_with_connectors", ())
+    if any(name in lacking for name in connector_names(flags.get("kv-transfer-config"))):
+        off.append("kv-transfer-config")
     if not off and flags.get(NO_HYBRID) is True:
         return NO_HYBRID
     return off[0] if off else None

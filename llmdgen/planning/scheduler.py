@@ -57,9 +57,7 @@ def render_service(situation: Situation) -> str:
     return f"{situation.spec.name}-render"
 
 
-def _numbers(
-    situation: Situation, folded: Folded, roles: tuple[RolePlan, ...], release: Tables
-) -> dict[str, Any]:
+def _numbers(situation: Situation, folded: Folded, roles: tuple[RolePlan, ...], release: Tables) -> dict[str, Any]:
     """Every number and name that parameters may hold."""
     form, engine, ports = situation.scheduler, situation.engine, situation.engine["ports"]
     block, ranks = roles[-1].block_size, _ranks(folded, roles)

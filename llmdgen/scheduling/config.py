@@ -156,9 +156,7 @@ def _weighed(references: tuple[Reference, ...], weights: dict[str, float]) -> tu
 
 
 def _has(kind: str, present: dict[str, PathForm], leading: list[str]) -> bool:
-    return any(
-        each.plugin == kind for path in leading for found in present[path].profiles.values() for each in found
-    )
+    return any(each.plugin == kind for path in leading for found in present[path].profiles.values() for each in found)
 
 
 def _view(asked: Asked) -> str:
@@ -203,9 +201,7 @@ def _producers(
     return listed, source
 
 
-def _views_read(
-    form: Form, tables: Tables, asked: Asked, consumers: list[Listed], profiles: Profiles
-) -> list[str]:
+def _views_read(form: Form, tables: Tables, asked: Asked, consumers: list[Listed], profiles: Profiles) -> list[str]:
     """The names of the views that something reads, in the order of the form."""
     default = _view(asked)
     asking = {each.called: each.view or default for found in profiles.values() for each in found}

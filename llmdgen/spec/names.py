@@ -11,6 +11,7 @@ from typing import Any
 
 from llmdgen.facts import catalogue
 from llmdgen.findings import Finding, Route, Severity
+from llmdgen.spec.model import DEFAULT_RELEASE
 from llmdgen.spec.texts import broken_lines, misread
 from llmdgen.spec.uri import misplaced
 from llmdgen.spec.words import quoted
@@ -18,7 +19,6 @@ from llmdgen.suggest import did_you_mean, one_of
 
 ROLES = ("prefill", "decode")
 
-# infra-<name>-inference-gateway-istio names a Service, and a Service's name has 63 characters at most.
 LONGEST_NAME = 40 - len("-router")  # the router charts cut longer names of their release
 
 LONGEST_INSTANCE_TYPE = 64
@@ -30,7 +30,7 @@ def misnamed(data: dict[str, Any]) -> Iterator[Finding]:
     yield from broken_lines(data)
     spec = data.get("spec")
     if isinstance(spec, dict):
-        for check in (_paths, _release, _instance_types, _model_name, misplaced, misread):
+        for check in (_paths, _release, _provider, _instance_types, _model_name, misplaced, misread):
             yield from check(spec)
 
 
@@ -81,6 +81,17 @@ def _release(spec: dict[str, Any]) -> Iterator[Finding]:
         known = catalogue.release_names()
         fix = did_you_mean(name, known) or f"use {one_of(known)}"
         yield error("SPEC009", f"release {quoted(name)} is not known", fix, "spec", "release")
+
+
+def _provider(spec: dict[str, Any]) -> Iterator[Finding]:
+    """A gateway provider that the release has nothing for; one that no release knows is left to the types."""
+    release, name = spec.get("release", DEFAULT_RELEASE), get(spec, "gateway", "provider")
+    if release not in catalogue.release_names() or not isinstance(name, str):
+        return
+    known = [key for key, value in catalogue.release_toml(release, "gateways.toml").items() if "class" in value]
+    if name not in known:
+        says = f"llm-d {release} is not deployed with the gateway provider {quoted(name)}"
+        yield error("SPEC009", says, f"use {one_of(known)}", "spec", "gateway", "provider")
 
 
 def _instance_types(spec: dict[str, Any]) -> Iterator[Finding]:

@@ -1,0 +1,69 @@
+"""`llmdgen images`: every image and chart that a cluster pulls, for mirrors and scanners."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from shlex import quote
+
+import click
+import msgspec
+
+from llmdgen.cli import options, status, work
+from llmdgen.cli.terminal import report, say
+from llmdgen.planning.images import mirrored
+from llmdgen.planning.pulled import Pulled, pulled
+
+REGISTRY = '"$REGISTRY"'  # where a spec names none
+
+
+@click.command(epilog="Exit codes: 0 done, 1 an error, 64 wrong usage.")
+@options.SPEC_FILES
+@options.instance_types()
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "copy"]),
+    default="text",
+    show_default=True,
+    help="copy prints commands that fill a registry: that of images.registry, else $REGISTRY.",
+)
+def command(specs: tuple[str, ...], instance_types: tuple[str, ...], form: str) -> int:
+    """Name every image and chart that the clusters of the specs pull, each once."""
+    found: list[Pulled] = []
+    findings = []
+    for file in dict.fromkeys(specs):
+        _, plans, said = work.plans(file, instance_types)
+        findings += said
+        found += [each for plan in plans for each in pulled(plan)]
+    report(findings)
+    if any(each.is_error for each in findings):
+        return status.ERROR
+    together = _together(found)
+    if form == "json":
+        say(msgspec.json.format(msgspec.json.encode(together), indent=2).decode())
+    elif form == "copy":
+        say("\n".join(map(_copy, together)))
+    else:
+        say("\n".join(each.reference for each in together))
+    return status.OK
+
+
+def _together(found: Iterable[Pulled]) -> list[Pulled]:
+    """Each reference once, with all that use it, images before charts."""
+    by_reference: dict[str, Pulled] = {}
+    for each in found:
+        known = by_reference.get(each.reference, each)
+        users = tuple(dict.fromkeys((*known.used_by, *each.used_by)))
+        by_reference[each.reference] = msgspec.structs.replace(each, used_by=users)
+    return sorted(by_reference.values(), key=lambda each: (each.kind == "chart", each.reference))
+
+
+def _copy(each: Pulled) -> str:
+    """The command that copies an image, with every architecture, or a chart."""
+    if each.kind == "chart":
+        address, _, version = each.upstream.rpartition(":")
+        return f"helm pull {quote(address)} --version {quote(version)}"
+    if each.rebuild is not None and each.reference == each.upstream:
+        return f"# {each.upstream} is withdrawn. Build it from {each.rebuild}"
+    target = quote(each.reference) if each.reference != each.upstream else mirrored(each.upstream, REGISTRY)
+    return f"skopeo copy --all docker://{quote(each.upstream)} docker://{target}"
