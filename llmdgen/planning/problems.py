@@ -37,8 +37,8 @@ TIERS = declare(
     "error",
     "cache tiers that do not go together",
     """Where disk and shared storage are tiers of LMCache, as in llm-d v0.5.1 and v0.6.0, it keeps a CPU tier of its own
-    above them, and vLLM's OffloadingConnector beside it would hold every block twice. A `cache` section does nothing without
-    the path tiered-prefix-cache.
+    above them, and vLLM's OffloadingConnector beside it would hold every block twice. A `cache` section does nothing
+    without the path tiered-prefix-cache.
 
     Fails:  cache {cpu: {connector: offloading}, disk: {...}}; a cache section with `path: pd-disaggregation` alone.
     Passes: cache {cpu: {connector: lmcache}, disk: {...}} with tiered-prefix-cache.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from llmdgen.planning.images import images
-from llmdgen.planning.model import Images, Plan
+from llmdgen.planning.model import Plan
 from llmdgen.spec.model import Images as Asked
 
 
@@ -26,7 +26,7 @@ def pulled(plan: Plan) -> tuple[Pulled, ...]:
 
     def gone(name: str) -> str | None:
         withdrawn = plan.release.withdrawn.get(name)
-        return withdrawn and (withdrawn.rebuild or withdrawn.says)
+        return (withdrawn.rebuild or withdrawn.says) if withdrawn else None
 
     roles = tuple(role.name for role in plan.roles)
     found = [
@@ -48,7 +48,7 @@ def pulled(plan: Plan) -> tuple[Pulled, ...]:
             )
         )
     if plan.scheduler.tokenizer and plan.images.tokenizer:
-        found.append(_tokenizer(plan.images, upstream))
+        found.append(_pulled(plan.images.tokenizer, upstream.tokenizer or "", "scheduler", gone("tokenizer")))
     chart = plan.release.charts["router"]
     reference = f"{chart.repository}:{chart.version}"
     return (*found, Pulled(reference=reference, upstream=reference, used_by=("router",), kind="chart"))
@@ -59,5 +59,5 @@ def _variant(plan: Plan) -> str:
     return next(name for name, server in plan.release.model_servers.items() if server == plan.server)
 
 
-def _tokenizer(own: Images, upstream: Images) -> Pulled:
-    return Pulled(reference=own.tokenizer or "", upstream=upstream.tokenizer or "", used_by=("scheduler",))
+def _pulled(reference: str, upstream: str, user: str, rebuild: str | None) -> Pulled:
+    return Pulled(reference=reference, upstream=upstream, used_by=(user,), rebuild=rebuild)
