@@ -1,7 +1,8 @@
 """A document over its base: maps merge, everything else replaces, null deletes. Each value keeps its place.
 
 Where the base has no such key, null deletes nothing. Under `args` and `values` it then stays, since it has a meaning to
-their readers; elsewhere it is idle, and probably a key misspelt.
+their readers; elsewhere it is idle, and probably a key misspelt. Inside `pod` null always stays, whatever the base
+says: there it deletes from the pod that llmdgen makes, in every file alike.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ class _Merging:
             route = (*at, key)
             if key not in over:
                 merged[key] = self._taken(value, self.base.places, route)
-            elif not self._deletes(over[key], route):
+            elif _is_in_a_pod(route) or not self._deletes(over[key], route):
                 merged[key] = self._one(value, over[key], route)
         for key, value in over.items():
             route = (*at, key)
@@ -88,4 +89,8 @@ class _Merging:
 
 
 def _takes_null(route: Route) -> bool:
-    return route[:2] == ("spec", "values") or route[2:3] == ("args",)
+    return route[:2] == ("spec", "values") or route[2:3] == ("args",) or _is_in_a_pod(route)
+
+
+def _is_in_a_pod(route: Route) -> bool:
+    return len(route) > 3 and route[2] == "pod"

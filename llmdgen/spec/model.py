@@ -276,9 +276,9 @@ class PathSpec(Base, frozen=True, kw_only=True):
     cache: Annotated[Cache, Meta(description="KV cache tiers below GPU memory (tiered-prefix-cache).")] = Cache()
     scheduler: Annotated[Scheduler, Meta(description="The endpoint picker (EPP).")] = Scheduler()
     cluster: Annotated[Cluster, Meta(description="What the nodes really have.")] = Cluster()
-    values: Annotated[Values, Meta(description="Escape hatch, merged last; a path no chart reads is an error.")] = (
-        Values()
-    )
+    values: Annotated[
+        Values, Meta(description="Escape hatch of the router's chart; a path that it does not read is an error.")
+    ] = Values()
     suppress: Annotated[
         tuple[Suppression, ...],
         Meta(

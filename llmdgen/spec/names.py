@@ -11,7 +11,9 @@ from typing import Any
 
 from llmdgen.facts import catalogue
 from llmdgen.findings import Finding, Route, Severity
+from llmdgen.spec import pod
 from llmdgen.spec.model import DEFAULT_RELEASE
+from llmdgen.spec.retired import retired_values
 from llmdgen.spec.texts import broken_lines, misread
 from llmdgen.spec.uri import misplaced
 from llmdgen.spec.words import quoted
@@ -30,7 +32,8 @@ def misnamed(data: dict[str, Any]) -> Iterator[Finding]:
     yield from broken_lines(data)
     spec = data.get("spec")
     if isinstance(spec, dict):
-        for check in (_paths, _release, _provider, _instance_types, _model_name, misplaced, misread):
+        checks = (_paths, _release, _provider, _instance_types, _model_name, misplaced, misread)
+        for check in (*checks, pod.misfits, retired_values):
             yield from check(spec)
 
 

@@ -60,7 +60,8 @@ declare(
     "unknown key",
     """
     A key that nothing reads has no effect, and its author believes that it has. The fix names the key that was
-    probably meant: another spelling, the same key's right place, or `args` for a flag of vLLM.
+    probably meant: another spelling, the same key's right place, or `args` for a flag of vLLM. Inside `pod` the keys
+    are those of Kubernetes' own schemas.
 
     Fails:  decode: {replica: 2}       did you mean replicas?
     Passes: decode: {replicas: 2}
@@ -130,9 +131,9 @@ declare(
     "error",
     "a name or text is too long",
     """
-    metadata.name becomes part of other names. The longest of them is the Service infra-<name>-inference-gateway-istio,
-    which may have 63 characters, so 33 are left for the name. A longer one fails when the gateway controller creates
-    the Service: the Gateway never becomes ready, and only the controller's log says why.
+    metadata.name becomes part of other names. The router's chart keeps 40 characters of the name of its release,
+    <name>-router, so 33 are left for the name: of a longer one the scheduler's Service is called otherwise than the
+    objects say that refer to it.
 
     Fails:  name: deepseek-r1-0528-wide-expert-parallel
     Passes: name: deepseek-r1-wide-ep
@@ -143,9 +144,8 @@ declare(
     "error",
     "the model's URI",
     """
-    The llm-d-modelservice chart serves a model from hf://org/name, pvc://claim/path or pvc+hf://claim/path/org/name.
-    It knows oci:// too, but its template stops with "arguments for oci:// not implemented". Without a uri the weights
-    come from hf://<spec.model.name>.
+    A model server reads its weights from hf://org/name, pvc://claim/path or pvc+hf://claim/path/org/name. Without a
+    uri they come from hf://<spec.model.name>.
 
     Fails:  uri: https://huggingface.co/openai/gpt-oss-120b
     Passes: uri: hf://openai/gpt-oss-120b
@@ -229,8 +229,8 @@ declare(
     "error",
     "a key without a value",
     """
-    An empty loadBalancer: could mean "none" or "one with the defaults". Only args and values may hold null, since
-    their readers give it a meaning. In a file that extends another, null deletes the key of the base.
+    An empty loadBalancer: could mean "none" or "one with the defaults". Only args, pod and values may hold null,
+    since their readers give it a meaning. In a file that extends another, null deletes the key of the base.
 
     Fails:  loadBalancer:              with nothing below it
     Passes: loadBalancer: {}           an internal load balancer
@@ -315,10 +315,24 @@ declare(
     """
     In a file that extends another, null deletes the key of the base. Where the base has no such key, the key is
     misspelt, or the base has changed, and what was to be deleted is still there. Under args and values null stays
-    instead, since their readers give it a meaning: it leaves out what the path or the chart sets.
+    instead, since their readers give it a meaning: it leaves out what the path or the chart sets. Inside pod it stays
+    even where the base has the key, and deletes from the pod that is rendered.
 
     Fails:  prefil: null               the base has prefill
     Passes: prefill: null
+""",
+)
+declare(
+    "SPEC029",
+    "error",
+    "values of a chart that is no longer used",
+    """
+    llmdgen makes the model servers and the Gateway itself, and the charts whose values they were are not in a
+    deployment. spec.values has the router's alone; a pod is changed by `pod` of its role. The fix says where each key
+    went.
+
+    Fails:  values: {ms: {decode: {extraConfig: {priorityClassName: serving}}}}
+    Passes: decode: {pod: {priorityClassName: serving}}
 """,
 )
 _WHY = """

@@ -1,6 +1,6 @@
 """The model servers in a spec: each role's size, hardware and vLLM settings, the KV transfer and the cache tiers."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
@@ -104,6 +104,14 @@ class Role(Base, frozen=True, kw_only=True):
     ] = {}
     env: Annotated[
         Env, Meta(description="Environment of the vLLM container.", examples=[{"VLLM_LOGGING_LEVEL": "INFO"}])
+    ] = {}
+    pod: Annotated[
+        dict[str, Any],
+        Meta(
+            description="Escape hatch: a part of a PodSpec, merged last and as Kubernetes merges it: containers, env "
+            "and volumes by name, null deletes. What comes out is checked like everything else.",
+            examples=[{"priorityClassName": "serving"}],
+        ),
     ] = {}
 
 

@@ -15,6 +15,7 @@ from msgspec import inspect
 from llmdgen.findings import Finding, Route, Severity
 from llmdgen.spec import keys
 from llmdgen.spec.kinds import article, document_type, expected, fix_of_number, fix_of_pattern, fix_of_type, unwrapped
+from llmdgen.spec.retired import is_retired
 from llmdgen.spec.words import described, dotted, quoted
 from llmdgen.suggest import did_you_mean, one_of
 
@@ -76,7 +77,7 @@ def _accepts(kind: Any, value: Any) -> bool:
 def _struct(value: dict[str, Any], kind: inspect.StructType, at: Route) -> Iterator[Finding]:
     fields = {field.encode_name: field for field in kind.fields}
     missing = [name for name, field in fields.items() if field.required and name not in value]
-    unknown = [name for name in value if name not in fields]
+    unknown = [name for name in value if name not in fields and not is_retired((*at, name))]
     for name in missing:
         misspelt = [key for key in unknown if keys.means(key, name, tuple(fields))]
         if not misspelt:

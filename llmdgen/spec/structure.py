@@ -14,6 +14,7 @@ from llmdgen.spec.names import misnamed
 from llmdgen.spec.words import described, quoted
 
 _TOP_KEYS = ("apiVersion", "kind", "extends", "metadata", "spec")
+_FREE = ("args", "pod", "values")
 _GROUP = API_VERSION.partition("/")[0]
 
 
@@ -73,9 +74,9 @@ def _convert(data: Any) -> Document | None:
 
 
 def _has_null(data: Any) -> bool:
-    """Whether a key has no value, anywhere but in `args` and `values`, which hold whatever their reader takes."""
+    """Whether a key has no value, anywhere but below keys that hold whatever their reader takes."""
     if isinstance(data, dict):
-        return any(_has_null(value) for key, value in data.items() if key not in ("args", "values"))
+        return any(_has_null(value) for key, value in data.items() if key not in _FREE)
     if isinstance(data, list):
         return any(map(_has_null, data))
     return data is None

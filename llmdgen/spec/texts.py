@@ -13,7 +13,7 @@ ENGINES = ("prefill", "decode", "engine")
 ENV_NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
 FLAG_NAME = r"^[A-Za-z0-9]+(-[A-Za-z0-9]+)*(\.[-A-Za-z0-9_.]+)?$"
 """A flag, or with a dot a key of its JSON value, whose words may hold underscores."""
-FREE = frozenset(("args", "env", "values", "reason"))
+FREE = frozenset(("args", "env", "pod", "values", "reason"))
 """Keys under which a text may have several lines."""
 
 ZONE_LABEL = "topology.kubernetes.io/zone"

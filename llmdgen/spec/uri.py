@@ -46,7 +46,7 @@ def _uri(uri: str) -> Iterator[Finding]:
     if hub:
         yield _error("SPEC012", f"{quoted(uri)} is a web page, not a model URI", f"write hf://{hub[1]}", at)
     elif scheme == "oci" and separator:
-        says = "the llm-d-modelservice chart cannot serve a model from oci://"
+        says = "a model server cannot read its weights from oci://"
         yield _error("SPEC012", says, f"use {FORMS}", at)
     elif scheme in _FORMS and separator:
         pattern, form = _FORMS[scheme]
@@ -55,7 +55,7 @@ def _uri(uri: str) -> Iterator[Finding]:
     elif re.fullmatch(_REPOSITORY, uri):
         yield _error("SPEC012", f"{quoted(uri)} has no scheme", f"write hf://{uri}", at)
     elif scheme in ("s3", "fsx", "efs", "file") or uri.startswith("/"):
-        says = f"{quoted(uri)} is not a place that the llm-d-modelservice chart reads"
+        says = f"{quoted(uri)} is not a place that a model server reads its weights from"
         yield _error("SPEC012", says, "put the weights on a PersistentVolumeClaim and write pvc://claim/path", at)
     else:
         yield _error("SPEC012", f"{quoted(uri)} is not a model URI", f"use {FORMS}", at)

@@ -34,6 +34,14 @@ ROLE: dict[str, Any] = {
     "env": {"VLLM_LOGGING_LEVEL": "INFO"},
 }
 
+POD: dict[str, Any] = {
+    "affinity": None,
+    "priorityClassName": "serving",
+    "terminationGracePeriodSeconds": 60,
+    "containers": [{"name": "vllm", "env": [{"name": "A", "$patch": "delete"}], "args": ["a\nb"], "tty": None}],
+    "volumes": [{"name": "shm", "emptyDir": {"sizeLimit": "1Gi"}}],
+}
+
 FULL: dict[str, Any] = {
     "apiVersion": "llmdgen.dev/v1alpha1",
     "kind": "WellLitPath",
@@ -56,7 +64,7 @@ FULL: dict[str, Any] = {
             "loadBalancer": {"scheme": "internal", "targetType": "ip", "annotations": {"a.b/c": "d"}},
         },
         "prefill": ROLE,
-        "decode": {**ROLE, "efa": 4},
+        "decode": {**ROLE, "efa": 4, "pod": POD},
         "engine": {"args": {"max-model-len": 32000}, "env": {"A": "b"}},
         "transfer": {"backend": "LIBFABRIC", "crossLayersBlocks": False},
         "cache": {
@@ -74,7 +82,7 @@ FULL: dict[str, Any] = {
                 {"key": "team", "operator": "Equal", "value": "a"},
             ],
         },
-        "values": {"infra": {"a": None}, "gaie": {}, "ms": {"b": [1, None]}},
+        "values": {"router": {"a": None, "b": [1, None]}},
         "suppress": [{"code": "NLB004", "reason": "the account has no such limit"}],
     },
 }

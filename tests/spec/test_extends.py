@@ -194,19 +194,19 @@ def test_a_base_is_parsed_once_and_anew_when_it_changes(write: Write, monkeypatc
 
 
 def test_what_is_done_with_one_spec_does_not_reach_the_next(write: Write) -> None:
-    write(base=f"{BASE}  values: {{ms: {{decode: {{extraConfig: {{a: [1]}}}}}}}}\n", production=OVER)
+    write(base=f"{BASE}  values: {{router: {{decode: {{extraConfig: {{a: [1]}}}}}}}}\n", production=OVER)
     first = load("production.yaml")
-    first.spec.values.ms["decode"]["extraConfig"]["a"].append(2)
+    first.spec.values.router["decode"]["extraConfig"]["a"].append(2)
     first.said["spec"]["model"]["name"] = "other"
     again = load("production.yaml")
-    assert again.spec.values.ms == {"decode": {"extraConfig": {"a": [1]}}}
+    assert again.spec.values.router == {"decode": {"extraConfig": {"a": [1]}}}
     assert again.spec.model.name == "openai/gpt-oss-120b"
 
 
 def test_a_place_inside_a_text_block_is_that_of_the_file_with_the_block(write: Write) -> None:
-    block = "  values:\n    gaie:\n      inferenceExtension:\n        pluginsCustomConfig:\n"
+    block = "  values:\n    router:\n      inferenceExtension:\n        pluginsCustomConfig:\n"
     block += "          plugins.yaml: |\n            plugins:\n            - type: queue-scorer\n"
-    inside = ("spec", "values", "gaie", "inferenceExtension", "pluginsCustomConfig", "plugins.yaml", "plugins", 0)
+    inside = ("spec", "values", "router", "inferenceExtension", "pluginsCustomConfig", "plugins.yaml", "plugins", 0)
     write(base=BASE + block, production=OVER, own=OVER + block.replace("plugins:\n  ", "plugins:\n\n  "))
     assert load("production.yaml").locate((*inside, "type")) == Place("base.yaml", 17, 21, "production.yaml")
     assert load("own.yaml").locate((*inside, "type")) == Place("own.yaml", 15, 21)
@@ -221,10 +221,10 @@ def test_a_secret_in_a_base_is_found_where_it_stands_and_never_told(write: Write
 
 
 def test_a_secret_that_two_files_make_together_is_found(write: Write) -> None:
-    write(base=f"{BASE}  values: {{ms: {{extra: {{name: HF_TOKEN}}}}}}\n")
-    write(production=f"{OVER}  values: {{ms: {{extra: {{value: swordfish}}}}}}\n")
+    write(base=f"{BASE}  values: {{router: {{extra: {{name: HF_TOKEN}}}}}}\n")
+    write(production=f"{OVER}  values: {{router: {{extra: {{value: swordfish}}}}}}\n")
     (told,) = refusal("production.yaml")
-    assert told.startswith("production.yaml:8:32: error SEC006")
+    assert told.startswith("production.yaml:8:36: error SEC006")
     assert "swordfish" not in told
 
 

@@ -55,12 +55,25 @@ def test_null_where_the_base_has_no_such_key_is_told_with_the_keys_that_it_has()
     assert whole.data == {"a": {"b": 1, "c": 2}, "e": {}}
 
 
-@pytest.mark.parametrize("at", ["values: {ms", "engine: {args", "decode: {args"])
+@pytest.mark.parametrize("at", ["values: {router", "engine: {args", "decode: {args"])
 def test_under_args_and_values_null_stays_where_it_deletes_nothing(at: str) -> None:
     base, over = f"spec: {{{at}: {{a: 1}}}}}}", f"spec: {{{at}: {{a: null, b: null, c: {{d: null}}}}}}}}"
     whole, idle = merge(parsed(base), parsed(over))
     assert idle == ()
     assert whole.data == parsed(f"spec: {{{at}: {{b: null, c: {{d: null}}}}}}}}").data
+
+
+def test_inside_pod_null_stays_whatever_the_base_says() -> None:
+    base, over = "spec: {decode: {pod: {a: 1, b: {c: 2}}}}", "spec: {decode: {pod: {a: null, b: {c: null}, d: null}}}"
+    whole, idle = merge(parsed(base), parsed(over))
+    assert (whole.data, idle) == (parsed(over).data, ())
+
+
+def test_null_for_pod_itself_deletes_what_the_base_says_of_it() -> None:
+    whole, idle = merge(parsed("spec: {decode: {pod: {a: 1}, efa: 1}}"), parsed("spec: {decode: {pod: null}}"))
+    assert (whole.data, idle) == ({"spec": {"decode": {"efa": 1}}}, ())
+    _, idle = merge(parsed("spec: {decode: {efa: 1}}"), parsed("spec: {decode: {pod: null}}"))
+    assert idle == (Idle(("spec", "decode", "pod"), ("efa",)),)
 
 
 def test_a_null_that_stands_for_what_could_not_be_read_deletes_nothing() -> None:

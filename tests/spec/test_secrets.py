@@ -92,7 +92,7 @@ def test_what_only_resembles_a_secret_is_none(text: str) -> None:
 def test_a_value_whose_key_says_that_it_is_secret_is_one(
     value: dict[str, Any], report_of: Callable[[str, Any], str]
 ) -> None:
-    told = report_of("spec.values.ms", value)
+    told = report_of("spec.values.router", value)
     assert "SEC006" in told
     assert "anything" not in told
 
@@ -107,7 +107,7 @@ def test_a_value_whose_key_says_that_it_is_secret_is_one(
     ],
 )
 def test_a_reference_to_a_secret_is_none(value: dict[str, Any], report_of: Callable[[str, Any], str]) -> None:
-    assert report_of("spec.values.ms", value) == ""
+    assert report_of("spec.values.router", value) == ""
 
 
 def test_a_secret_written_with_escapes_is_found_and_not_repeated(report: Callable[[str], str], short: str) -> None:

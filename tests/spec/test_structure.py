@@ -59,7 +59,12 @@ def test_what_follows_from_another_finding_is_not_said(short: str) -> None:
 def test_null_is_refused_where_a_key_of_the_format_has_it(short: str) -> None:
     assert [each.code for each in findings(short + "  prefill:\n")] == ["SPEC019"]
     assert [each.code for each in findings(short + "  gateway: {loadBalancer: null}\n")] == ["SPEC019"]
-    assert findings(short + "  values: {ms: {a: null}}\n  engine: {args: {a: null}}\n") == []
+    assert (
+        findings(
+            short + "  values: {router: {a: null}}\n  engine: {args: {a: null}}\n  decode: {pod: {affinity: null}}\n"
+        )
+        == []
+    )
 
 
 @pytest.mark.parametrize(
