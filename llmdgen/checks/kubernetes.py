@@ -1,4 +1,4 @@
-"""What Kubernetes itself would refuse, or take for something else: names, quantities, node selectors, references."""
+"""What Kubernetes itself would refuse, or take for something else: quantities, node selectors, references."""
 
 from __future__ import annotations
 
@@ -13,9 +13,6 @@ from llmdgen.registry import Draft, found, rule
 from llmdgen.suggest import did_you_mean
 
 GPU_NAME = r"\b[A-Z]+[0-9]+[A-Z]?\b"
-LONGEST_LABEL = 63
-REVISION_SUFFIX = 11  # "-" and the revision hash of a StatefulSet, in the label controller-revision-hash
-CHART = "llm-d-modelservice"
 SAGEMAKER = "sagemaker.amazonaws.com"
 FAMILY_LABELS = ("karpenter.k8s.aws/instance-family", "eks.amazonaws.com/instance-family")
 HEALTH_TAINT = "sagemaker.amazonaws.com/node-health-status"
@@ -27,36 +24,6 @@ SMALLEST_SHM = 64 * MIB
 SMALLEST_VOLUME = 100 * MIB
 LEAST_CPU_MILLIS = 100
 MOST_CPU_MILLIS = 1024 * 1000
-
-
-@rule("K8S001", "error", "a name that leads to one that Kubernetes refuses")
-def derived_names_fit(plan: Plan) -> Iterator[Draft]:
-    """A LeaderWorkerSet's pods belong to StatefulSets called after it, and each pod's label controller-revision-hash is
-    that name and eleven more characters. Beyond 63 no pod is ever created, and nothing but an event says so
-    (kubernetes/kubernetes#64023, kubernetes-sigs/lws#410). A release whose name holds the chart's own name loses the
-    suffix by which the other objects know it.
-
-    Fails:  metadata.name of 24 characters with wide-ep: ms-<name>-llm-d-modelservice-prefill-0-<hash> has 67.
-    Passes: at most 20 characters with wide-ep.
-    """
-    at = ("metadata", "name")
-    if CHART in plan.spec.name:
-        says = f"the chart leaves its suffix out where the name holds {CHART}"
-        yield found(*at, says=says, fix="choose another name")
-    if not plan.multinode:
-        return
-    for role in plan.roles:
-        index = f"-{role.size.replicas - 1}" if role.size.workers > 1 else ""
-        name = plan.names.workload[role.name] + index
-        excess = len(name) + REVISION_SUFFIX - LONGEST_LABEL
-        if excess > 0:
-            yield found(
-                *at,
-                says=f"pods of the StatefulSet {name} would have a label of {len(name) + REVISION_SUFFIX} characters,"
-                f" {LONGEST_LABEL} are allowed",
-                fix=f"shorten the name by {excess}",
-            )
-            return
 
 
 @rule("K8S002", "error", "a quantity that cannot be meant")
@@ -279,10 +246,9 @@ def _references(text: str) -> list[str]:
 
 
 def _arguments(role: RolePlan, defined: set[str]) -> Iterator[Draft]:
-    added = {"DP_SIZE", "TP_SIZE", "DP_SIZE_LOCAL", "HF_HOME", "HF_HUB_CACHE", "HF_TOKEN"}  # by the modelservice chart
     for flag, value in role.flags.items():
         route = role.flag_routes[flag]
         for name in _references(str(value)):
-            if name not in defined | added and route[:2] != ("spec", "path"):
+            if name not in defined and route[:2] != ("spec", "path"):
                 says = f"--{flag} refers to $({name}), which no variable of the container is called"
                 yield found(*route, says=says, fix=f"define {name} in env, or write $$({name}) for the text itself")

@@ -157,11 +157,8 @@ def test_an_attribute_of_an_application_load_balancer_is_an_error(name: str, val
     assert codes({PREFIX + name: value}) == ["GW008"]
 
 
-def test_proxy_protocol_is_worth_a_warning_until_the_gateway_is_told_of_it() -> None:
-    annotations = {PREFIX + "aws-load-balancer-proxy-protocol": "*"}
-    assert codes(annotations) == ["GW009"]
-    topology = {"proxy.istio.io/config": '{"gatewayTopology":{"proxyProtocol":{}}}'}
-    assert codes(annotations, values={"infra": {"gateway": {"annotations": topology}}}) == []
+def test_proxy_protocol_is_worth_a_warning() -> None:
+    assert codes({PREFIX + "aws-load-balancer-proxy-protocol": "*"}) == ["GW009"]
 
 
 CERT = "arn:aws:acm:us-east-1:123456789012:certificate/12345678-1234-1234-1234-123456789012"

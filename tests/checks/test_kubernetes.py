@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from llmdgen import api
+from llmdgen.spec.names import LONGEST_NAME
 from tests.checks.conftest import plan_of
 
 
@@ -25,13 +26,8 @@ spec: {json.dumps(whole)}
 
 
 def test_names_of_multi_node_groups_leave_room_for_the_revision_hash() -> None:
-    assert codes("wide-ep", name="a" * 21, model="deepseek-ai/DeepSeek-R1-0528") == ["K8S001"]
-    assert codes("wide-ep", name="a" * 20, model="deepseek-ai/DeepSeek-R1-0528") == []
-    assert codes(name="a" * 33) == []
-
-
-def test_a_name_that_holds_the_charts_own_is_an_error() -> None:
-    assert codes(name="llm-d-modelservice") == ["K8S001"]
+    longest = f"{'a' * LONGEST_NAME}-prefill-9999"
+    assert len(f"{longest}-0123456789") <= 63, "the label controller-revision-hash of a LeaderWorkerSet's pods"
 
 
 @pytest.mark.parametrize(
@@ -93,7 +89,7 @@ def test_a_reference_to_a_variable_that_is_not_defined_before_it_is_worth_a_warn
     assert codes(decode={"env": {"B": "1", "A": "$(B)"}}) == []
     assert codes(decode={"env": {"A": "$$(NOWHERE)"}}) == []
     assert codes(decode={"args": {"served-path": "$(NOWHERE)"}}) == ["K8S005"]
-    assert codes(decode={"args": {"served-path": "$(TP_SIZE)"}}) == []
+    assert codes(decode={"args": {"served-path": "$(HF_HOME)"}}) == []
 
 
 @pytest.mark.parametrize("path", ["/etc/kv", "/var/lib/kubelet/kv", "/tmp/kv", "/mnt", "//etc//kv"])

@@ -51,7 +51,7 @@ def codes(path: str = "pd-disaggregation", **spec: Any) -> list[str]:
 
 
 def overridden(text: str) -> dict[str, Any]:
-    return {"gaie": {"inferenceExtension": {"pluginsCustomConfig": {"plugins.yaml": text}}}}
+    return {"router": {"inferenceExtension": {"pluginsCustomConfig": {"plugins.yaml": text}}}}
 
 
 def says(text: str) -> str:
@@ -122,7 +122,7 @@ def test_a_configuration_that_is_no_yaml_mapping_is_an_error(text: str) -> None:
 
 
 def test_a_file_that_is_not_there_is_an_error() -> None:
-    assert codes(values={"gaie": {"inferenceExtension": {"pluginsConfigFile": "other.yaml"}}}) == ["EPP003"]
+    assert codes(values={"router": {"inferenceExtension": {"pluginsConfigFile": "other.yaml"}}}) == ["EPP003"]
 
 
 def test_a_configuration_without_the_roles_of_the_plan_is_an_error() -> None:
@@ -156,7 +156,7 @@ def test_a_model_name_with_an_at_sign_loses_its_kv_events() -> None:
     [
         {"enable_kv_cache_events": False},
         {"publisher": "null"},
-        {"endpoint": "tcp://gaie-test-epp.llm-d-test.svc.cluster.local:5558"},
+        {"endpoint": "tcp://test-router-epp.llm-d-test.svc.cluster.local:5558"},
         {"topic": "events@pod"},
     ],
 )
@@ -164,7 +164,7 @@ def test_kv_events_reach_the_scheduler(change: dict[str, Any]) -> None:
     sound = {
         "enable_kv_cache_events": True,
         "publisher": "zmq",
-        "endpoint": "tcp://gaie-test-epp.llm-d-test.svc.cluster.local:5557",
+        "endpoint": "tcp://test-router-epp.llm-d-test.svc.cluster.local:5557",
         "topic": "kv@$(POD_IP)@Qwen/Qwen3-32B",
     }
     assert codes("precise-prefix-cache", decode={"args": {"kv-events-config": sound}}) == []
@@ -209,7 +209,7 @@ def test_a_configuration_of_any_shape_is_refused_and_breaks_nothing(text: str) -
 
 
 def own(text: str, **more: Any) -> dict[str, Any]:
-    return {"values": {"gaie": {"inferenceExtension": {"pluginsCustomConfig": {"plugins.yaml": text}}}}, **more}
+    return {"values": {"router": {"inferenceExtension": {"pluginsCustomConfig": {"plugins.yaml": text}}}}, **more}
 
 
 @pytest.mark.parametrize(

@@ -162,7 +162,6 @@ def test_a_flag_without_a_future_is_noted() -> None:
         ({"LMCACHE_CHUNKSIZE": "256"}, "VLLM008"),
         ({"HF_HOME": "/models"}, "VLLM017"),
         ({"TP_SIZE": "8"}, "VLLM017"),
-        ({"GREETING": "{{ .Values.x }}"}, "HELM001"),
     ],
 )
 def test_a_variable_that_does_something_else_is_found(table: FlagTable, env: dict[str, str | None], code: str) -> None:

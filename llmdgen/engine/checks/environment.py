@@ -65,10 +65,10 @@ def reads_backend(role: RoleSettings) -> bool:
     return ALL2ALL in variables(role.release)
 
 
-@engine_rule("VLLM017", "error", "an environment variable that llmdgen or the chart sets")
+@engine_rule("VLLM017", "error", "an environment variable that llmdgen sets")
 def variable_is_the_specs_to_set(role: RoleSettings) -> Iterator[Draft]:
-    """The chart adds DP_SIZE, TP_SIZE, HF_HOME and HF_TOKEN to the container, llmdgen the addresses that vLLM's pods
-    find each other by. A second entry of one name is refused by server-side apply; where it is not, the last wins.
+    """llmdgen writes HF_HOME and HF_TOKEN into the container, and the addresses that vLLM's pods find each other by. A
+    second entry of one name is refused by server-side apply; where it is not, the last wins.
 
     Fails:  env: {HF_HOME: /models}.
     Passes: spec.model.uri, spec.model.authSecretName, parallelism.
@@ -76,22 +76,8 @@ def variable_is_the_specs_to_set(role: RoleSettings) -> Iterator[Draft]:
     names = taken(role.release).environment
     for name in role.env:
         if name in names and role.spec_sets_env(name):
-            says = f"{name} is not set under env: llmdgen, the chart or Kubernetes does"
+            says = f"{name} is not set under env: llmdgen or Kubernetes does"
             yield found(*role.env_at(name), says=says, fix=names[name], on_key=True)
-
-
-@engine_rule("HELM001", "error", "text that Helm would execute")
-def helm_executes_nothing(role: RoleSettings) -> Iterator[Draft]:
-    """The modelservice chart runs every environment value through Helm's tpl: {{ begins a template there, which fails
-    or puts other text in its place.
-
-    Fails:  env: {GREETING: "{{ .Values.x }}"}.
-    Passes: text without two opening braces in a row.
-    """
-    for name, value in role.env.items():
-        if value is not None and "{{" in value:
-            says = f"{name} holds {{{{, which Helm's tpl would execute"
-            yield found(*role.env_at(name), says=says, fix="put the text in a ConfigMap or change it")
 
 
 def _lmcache(role: RoleSettings, name: str, value: str | None) -> Iterator[Draft]:

@@ -1,4 +1,4 @@
-"""Which flags a spec may name: those of the release's vLLM that are not llmdgen's or the chart's to set."""
+"""Which flags a spec may name: those of the release's vLLM that are not llmdgen's to set."""
 
 from __future__ import annotations
 
@@ -29,11 +29,10 @@ def flag_exists(role: RoleSettings) -> Iterator[Draft]:
             yield found(*role.at(name), says=says, fix=fix, on_key=True)
 
 
-@engine_rule("VLLM007", "error", "a flag that llmdgen or the chart sets")
+@engine_rule("VLLM007", "error", "a flag that llmdgen sets")
 def flag_is_the_specs_to_set(role: RoleSettings) -> Iterator[Draft]:
-    """The modelservice chart writes model, port, served name and parallel sizes from its own values, and counts GPUs
-    and pods by them. A second value in args would win in vLLM and leave the Service, the GPUs and the scheduler with
-    the first.
+    """llmdgen writes model, port, served name and parallel sizes, and counts GPUs and pods by them. A second value in
+    args would win in vLLM and leave the probes, the GPUs and the scheduler with the first.
 
     Fails:  args: {tensor-parallel-size: 4}, args: {port: 9000}.
     Passes: parallelism: {tensor: 4}.
@@ -41,7 +40,7 @@ def flag_is_the_specs_to_set(role: RoleSettings) -> Iterator[Draft]:
     flags = taken(role.release).flags
     for name in role.args:
         if name in flags and role.spec_sets(name):
-            says = f"--{name} is not set under args: llmdgen and the chart write it"
+            says = f"--{name} is not set under args: llmdgen writes it"
             yield found(*role.at(name), says=says, fix=flags[name], on_key=True)
 
 
