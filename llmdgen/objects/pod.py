@@ -13,12 +13,12 @@ from llmdgen.planning.model import Plan, RolePlan
 ACTIVE_PORTS = "llm-d.ai/active-ports"  # by which the scheduler knows a pod that has fewer servers than others
 
 
-def pod_template(plan: Plan, role: RolePlan) -> dict[str, Any]:
-    """The pod template of a role."""
+def pod_template(plan: Plan, role: RolePlan, spec: dict[str, Any]) -> dict[str, Any]:
+    """The pod template of a role, with its PodSpec."""
     about: dict[str, Any] = {"labels": pod_labels(plan, role.name)}
     if role.ranks < len(plan.target_ports):
         about["annotations"] = {ACTIVE_PORTS: ",".join(map(str, plan.target_ports[: role.ranks]))}
-    return {"metadata": about, "spec": pod_spec(plan, role)}
+    return {"metadata": about, "spec": spec}
 
 
 def pod_spec(plan: Plan, role: RolePlan) -> dict[str, Any]:

@@ -5,16 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from llmdgen.findings import Route
+from llmdgen.kube.merge import Merged, merge
 from llmdgen.objects.labels import metadata, selector
 from llmdgen.objects.object import Object
 from llmdgen.objects.origin import origins
-from llmdgen.objects.pod import comments, pod_template
+from llmdgen.objects.pod import comments, pod_spec, pod_template
 from llmdgen.planning.model import Plan, RolePlan
+from llmdgen.planning.roles import asked
 
 
 def workload(plan: Plan, role: RolePlan) -> Object:
     """The object that keeps a role's pods running."""
-    template = pod_template(plan, role)
+    merged = merge(pod_spec(plan, role), asked(plan.spec, role.name).pod)
+    template = pod_template(plan, role, merged.value)
     if plan.multinode:
         kind, version, route = "LeaderWorkerSet", "leaderworkerset.x-k8s.io/v1", _IN_GROUP
         spec: dict[str, Any] = {
@@ -39,9 +42,15 @@ def workload(plan: Plan, role: RolePlan) -> Object:
             "metadata": metadata(plan, plan.names.workload[role.name]),
             "spec": spec,
         },
-        origin=own | {(*inside, *at): place for at, place in origins(plan, role, template["spec"]).items()},
+        origin=own | {(*inside, *at): place for at, place in _origins(plan, role, merged).items()},
         comments={(*inside, *at): text for at, text in comments(plan, role).items()},
     )
+
+
+def _origins(plan: Plan, role: RolePlan, merged: Merged) -> dict[Route, Route]:
+    """Where in the spec it is decided what stands in the PodSpec: in the role's `pod`, else in the planned field."""
+    patched: dict[Route, Route] = {at: ("spec", role.name, "pod", *place) for at, place in merged.origins.items()}
+    return origins(plan, role, merged.value) | patched
 
 
 _IN_DEPLOYMENT: Route = ("spec", "template")

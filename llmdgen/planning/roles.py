@@ -21,6 +21,7 @@ from llmdgen.planning.placement import Need, pods_per_node
 from llmdgen.planning.schedulable import node_selector
 from llmdgen.planning.source import argument, hub_environment, weights
 from llmdgen.quantities import MIB, cpu_text, mib_text, to_bytes, to_millis, whole
+from llmdgen.spec.model import Spec
 from llmdgen.spec.servers import Engine, Role
 from llmdgen.untyped import items, mapping
 
@@ -70,9 +71,9 @@ def settle(shape: Shape, role: Role, engine: Engine) -> Size:
     )
 
 
-def asked(situation: Situation, name: RoleName) -> Role:
+def asked(spec: Spec, name: RoleName) -> Role:
     """What the spec says of a role; nothing, where it does not name it."""
-    role: Role | None = getattr(situation.spec.spec, name)
+    role: Role | None = getattr(spec.spec, name)
     return role or Role()
 
 
@@ -96,7 +97,7 @@ def plan_role(
 ) -> RolePlan:
     """Everything about one role. `behind_sidecar`: a routing sidecar takes its requests first."""
     spec = situation.spec.spec
-    role = asked(situation, name)
+    role = asked(situation.spec, name)
     place = node(situation.instances[name], situation)
     needed = folded.crosses_pods
     per_share = share(place.efa, place.gpus, size.gpus_per_pod) if needed else 0
