@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from llmdgen.kube.container import image_name
+from llmdgen.kube.servers import Servers
 from llmdgen.planning.images import repository
 from llmdgen.planning.model import Plan
 from llmdgen.registry import Draft, found, rule
@@ -16,34 +18,93 @@ _REFERENCE = re.compile(
     r"(@sha256:[0-9a-f]{64})?"
 )
 _AT = ("spec", "images")
+PIN = "give the image a version's tag, or @sha256: and a digest"
 
 
-@rule("IMG001", "error", "an image that is not the same tomorrow")
-def images_are_pinned(plan: Plan) -> Iterator[Draft]:
-    """A reference of the spec's own needs a tag or a digest, or the container runtime takes :latest; and a tag that
-    moves, such as :main, gives a node that pulls later another program than the one that was tested.
+@rule("IMG001", "error", "a model server image that the release does not have")
+def variants_are_known(plan: Plan) -> Iterator[Draft]:
+    """The model server's image is one of the release's variants by its name, or a reference of the spec's own, with the
+    registry that it comes from.
 
-    Fails:  images {scheduler: registry.example.com/epp:main}; images {sidecar: registry.example.com/sidecar}.
+    Fails:  images {modelServer: llm-d-cuda}.
+    Passes: images {modelServer: llm-d-aws}; images {modelServer: "registry.example.com/llm-d-aws:v0.9.0"}.
+    """
+    asked = plan.spec.spec.images.model_server
+    if asked is not None and asked not in plan.release.model_servers and "/" not in asked:
+        variants = one_of(sorted(plan.release.model_servers))
+        says = f"llm-d {plan.release.name} has no model server image {asked}"
+        yield found(*_AT, "modelServer", says=says, fix=f"use {variants}, or a reference with its registry")
+
+
+@rule("IMG004", "error", "a scheduler image that is not the same tomorrow")
+def scheduler_is_pinned(plan: Plan) -> Iterator[Draft]:
+    """As of the other images (VER050): without a tag the container runtime takes :latest, and a tag that moves, such as
+    :main, gives a node that pulls later another program than the one that was tested.
+
+    Fails:  images {scheduler: registry.example.com/epp:main}.
     Passes: images {scheduler: "registry.example.com/epp:v0.10.0"}, or @sha256: and a digest.
     """
-    asked = plan.spec.spec.images
-    references = {"modelServer": asked.model_server, "scheduler": asked.scheduler, "sidecar": asked.sidecar}
-    for key, reference in references.items():
-        if reference is None or (key == "modelServer" and reference in plan.release.model_servers):
-            continue
-        if key == "modelServer" and "/" not in reference:
-            variants = one_of(sorted(plan.release.model_servers))
-            says = f"llm-d {plan.release.name} has no model server image {reference}"
-            yield found(*_AT, key, says=says, fix=f"use {variants}, or a reference with its registry")
-        elif not _REFERENCE.fullmatch(reference):
-            says = f"{reference} is not a reference that a container runtime reads"
-            yield found(*_AT, key, says=says, fix="write registry/organisation/name:tag, or @sha256: and a digest")
-        elif "@" not in reference:
-            tag = reference.removeprefix(repository(reference)).removeprefix(":")
-            if not tag:
-                yield found(*_AT, key, says=f"{reference} has no tag", fix="add the tag, or a digest")
-            elif tag.lower() in MOVING:
-                yield found(*_AT, key, says=f"the tag {tag} moves", fix="name a release, or a digest")
+    asked = plan.spec.spec.images.scheduler
+    if asked is not None and not is_pinned(asked):
+        yield found(*_AT, "scheduler", says=f"{asked} is not pinned", fix=PIN)
+
+
+@rule("VER050", "error", "an image is not pinned")
+def images_are_pinned(servers: Servers) -> Iterator[Draft]:
+    """An image without a tag, or with one that moves, is another image tomorrow: pods of one Deployment then run
+    different vLLM versions, and what was verified is not what runs.
+
+    Fails:  ghcr.io/llm-d/llm-d-aws:latest, ghcr.io/llm-d/llm-d-aws; /llm-d-aws:v0.5.1, which no registry can hold.
+    Passes: ghcr.io/llm-d/llm-d-aws:v0.5.1, or a digest.
+    """
+    for workload in servers.workloads:
+        for container in workload.containers:
+            if not is_pinned(container.image):
+                says = f"{container.image or 'no image'} of container {container.name} is not pinned"
+                yield found(*container.route, "image", says=says, fix=PIN, of=workload.manifest)
+
+
+@rule("VER051", "error", "an image is not the release's")
+def images_are_the_releases(servers: Servers) -> Iterator[Draft]:
+    """On AWS every model server runs one of the release's images for it: upstream's others lack the EFA installer or
+    its libfabric, so that NIXL falls back to TCP. Model server and sidecar must be of the versions whose flags were
+    written. An image of another name, outside of upstream's registry, is the spec's own to answer for.
+
+    Fails:  ghcr.io/llm-d/llm-d-cuda:v0.5.1 as a model server; llm-d-routing-sidecar of another release.
+    Passes: ghcr.io/llm-d/llm-d-aws:v0.5.1, the same in another registry, or with a suffix: llm-d-aws:v0.5.1-patched.
+    """
+    variants = [each.image for each in servers.release.model_servers.values()]
+    sidecars = [servers.release.images["routing_sidecar"]]
+    for workload in servers.workloads:
+        for container in workload.containers:
+            known = variants if container.serves else sidecars if container.is_routing_sidecar else []
+            wanted = next((each for each in known if image_name(each) == image_name(container.image)), None)
+            foreign = known and wanted is None and _organisation(container.image) in map(_organisation, known)
+            # A mirror keeps the image's name and tag; a digest cannot be compared.
+            other = wanted and "@" not in container.image and not _last(container.image).startswith(_last(wanted))
+            if foreign or other:
+                yield found(
+                    *container.route,
+                    "image",
+                    says=f"{container.image} of container {container.name} is not of {servers.release.name}",
+                    fix=f"use {wanted or one_of(known)}",
+                    of=workload.manifest,
+                )
+
+
+def is_pinned(image: str) -> bool:
+    """Whether a reference can be pulled, and is the same image tomorrow."""
+    tag = image.removeprefix(repository(image)).partition("@")[0].removeprefix(":")
+    return bool(_REFERENCE.fullmatch(image)) and ("@" in image or bool(tag and tag.lower() not in MOVING))
+
+
+def _last(image: str) -> str:
+    """The image without its registry and organisation: llm-d-aws:v0.5.1."""
+    return image.rpartition("/")[2]
+
+
+def _organisation(image: str) -> str:
+    return image.partition("@")[0].rpartition("/")[0]
 
 
 @rule("IMG002", "warning", "an image that its registry no longer serves")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from llmdgen.facts.catalogue import instance, instance_names
 from llmdgen.facts.types import Instance
-from llmdgen.planning.model import Plan, RolePlan
+from llmdgen.planning.model import Plan
 from llmdgen.quantities import GIB, MIB, to_bytes
 from llmdgen.registry import Draft, found, rule
 from llmdgen.suggest import did_you_mean
@@ -15,7 +15,6 @@ from llmdgen.suggest import did_you_mean
 GPU_NAME = r"\b[A-Z]+[0-9]+[A-Z]?\b"
 SAGEMAKER = "sagemaker.amazonaws.com"
 FAMILY_LABELS = ("karpenter.k8s.aws/instance-family", "eks.amazonaws.com/instance-family")
-HEALTH_TAINT = "sagemaker.amazonaws.com/node-health-status"
 OLD_INSTANCE_LABEL = "beta.kubernetes.io/instance-type"
 SYSTEM = ("/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/proc", "/root", "/run", "/sbin", "/sys", "/usr")
 SYSTEM_STATE = ("/var/lib/kubelet", "/var/lib/containerd", "/var/lib/etcd", "/var/lib/docker", "/var/run", "/var/log")
@@ -149,44 +148,6 @@ def _model_of(name: str) -> str:
     return instance(name).gpu.model
 
 
-@rule("K8S004", "error", "a toleration of nodes that are being replaced")
-def unhealthy_nodes_are_not_tolerated(plan: Plan) -> Iterator[Draft]:
-    """HyperPod taints nodes that fail its health checks and replaces or reboots them. A pod that tolerates the taint,
-    or every taint, is put on such a node, and a model server that waits there has its GPUs fail under it.
-
-    Fails:  tolerations [{key: sagemaker.amazonaws.com/node-health-status, operator: Exists}], or [{operator: Exists}]
-            on HyperPod.
-    Passes: tolerations [{key: dedicated, operator: Equal, value: inference, effect: NoSchedule}].
-    """
-    for index, each in enumerate(plan.spec.spec.cluster.tolerations):
-        at = ("spec", "cluster", "tolerations", index)
-        if each.key == HEALTH_TAINT:
-            yield found(*at, "key", says="it lets pods onto nodes that HyperPod found unhealthy", fix="remove it")
-        elif not each.key and plan.spec.spec.platform == "hyperpod" and each.effect != "PreferNoSchedule":
-            says = "it tolerates every taint, that of unhealthy HyperPod nodes included"
-            yield found(*at, says=says, fix="name the taint that the nodes really have")
-
-
-@rule("K8S005", "warning", "a reference to a variable that is not defined there")
-def references_are_defined(plan: Plan) -> Iterator[Draft]:
-    """Kubernetes replaces $(NAME) in a variable only by one that stands before it, and in an argument by any of the
-    container. Where there is none, the text stays as it is, and vLLM reads a literal $(NAME). $$(NAME) is meant so.
-
-    Fails:  env {CACHE_DIR: /cache/$(POD_UID)}.
-    Passes: env {CACHE_DIR: /cache/shared}; $(POD_IP) where a path defines it.
-    """
-    for role in plan.roles:
-        before: set[str] = set()
-        for variable in role.env:
-            route = role.env_routes.get(variable.name, ())
-            for name in _references(variable.value or ""):
-                if name not in before and route[:2] != ("spec", "path"):
-                    says = f"{variable.name} refers to $({name}), which is not defined before it"
-                    yield found(*route, says=says, fix=f"write $$({name}) for the text itself, or define {name}")
-            before.add(variable.name)
-        yield from _arguments(role, before)
-
-
 @rule("K8S006", "error", "a cache directory that belongs to the node's system")
 def host_paths_are_safe(plan: Plan) -> Iterator[Draft]:
     """cache.disk.path is a directory of the node that llmdgen's init container writes to as root, and that vLLM fills
@@ -209,24 +170,6 @@ def host_paths_are_safe(plan: Plan) -> Iterator[Draft]:
         yield found("spec", "cache", "disk", "path", says=says, fix="use a directory of the NVMe: /mnt/k8s-disks/0/kv")
 
 
-@rule("K8S008", "warning", "a toleration that does less or more than it seems")
-def tolerations_mean_something(plan: Plan) -> Iterator[Draft]:
-    """Operator Equal, the default, without a value tolerates only a taint whose value is empty. A toleration without a
-    key tolerates every taint, those of nodes that are full, unreachable or being drained included.
-
-    Fails:  tolerations [{key: dedicated}]; [{operator: Exists}] on EKS.
-    Passes: tolerations [{key: dedicated, operator: Exists}].
-    """
-    for index, each in enumerate(plan.spec.spec.cluster.tolerations):
-        at = ("spec", "cluster", "tolerations", index)
-        if each.key and each.operator != "Exists" and not each.value:
-            says = f"it tolerates {each.key} only where the taint has no value"
-            yield found(*at, says=says, fix="add operator: Exists, or the taint's value")
-        elif not each.key and plan.spec.spec.platform == "eks":
-            says = "it tolerates every taint, also of nodes that are unreachable or being drained"
-            yield found(*at, says=says, fix="name the taint that the nodes really have")
-
-
 def _size(quantity: str, least: int, *at: str) -> Iterator[Draft]:
     size = to_bytes(quantity)
     if size >= least:
@@ -236,19 +179,3 @@ def _size(quantity: str, least: int, *at: str) -> Iterator[Draft]:
     better = f"{number}{'Gi' if unit in ('Mi', 'Ki') else unit}"
     fix = f"did you mean {better}?" if to_bytes(better) >= least else f"write {least // MIB}Mi or more"
     yield found(*at, says=f"{at[-1]} {quantity} is {size} bytes", fix=fix)
-
-
-def _references(text: str) -> list[str]:
-    """The names in $(NAME); $$(NAME) is an escape."""
-    import re
-
-    return re.findall(r"(?<!\$)(?:\$\$)*\$\(([A-Za-z_][A-Za-z0-9_.-]*)\)", text)
-
-
-def _arguments(role: RolePlan, defined: set[str]) -> Iterator[Draft]:
-    for flag, value in role.flags.items():
-        route = role.flag_routes[flag]
-        for name in _references(str(value)):
-            if name not in defined and route[:2] != ("spec", "path"):
-                says = f"--{flag} refers to $({name}), which no variable of the container is called"
-                yield found(*route, says=says, fix=f"define {name} in env, or write $$({name}) for the text itself")

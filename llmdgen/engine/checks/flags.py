@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import lru_cache
 
-from llmdgen.engine.checks.settings import RoleSettings, engine_rule
+from llmdgen.engine.checks.settings import RoleSettings
 from llmdgen.engine.facts import history, taken
 from llmdgen.engine.flags import flag_table
-from llmdgen.registry import Draft, found
+from llmdgen.registry import Draft, found, rule
 from llmdgen.suggest import did_you_mean
 
 
-@engine_rule("VLLM001", "error", "a flag that this vLLM does not have")
+@rule("VLLM001", "error", "a flag that this vLLM does not have")
 def flag_exists(role: RoleSettings) -> Iterator[Draft]:
     """vLLM stops at a flag that it does not know, after the image is pulled and the pod scheduled. Abbreviations of a
     flag are refused too: vLLM takes a unique beginning for the flag itself, until a later version adds a second flag
@@ -27,12 +27,16 @@ def flag_exists(role: RoleSettings) -> Iterator[Draft]:
             says, fix = _unknown(name, role.release)
             fix = taken(role.release).old_flags.get(name, fix)
             yield found(*role.at(name), says=says, fix=fix, on_key=True)
+    for name, refused in role.refusals():
+        if role.table.get(name.removeprefix("no-")) is None:
+            says, fix = _unknown(name, role.release) if name else (str(refused), "remove it")
+            yield found(*role.at(name), says=says, fix=fix)
 
 
-@engine_rule("VLLM007", "error", "a flag that llmdgen sets")
+@rule("VLLM007", "error", "a flag that llmdgen sets")
 def flag_is_the_specs_to_set(role: RoleSettings) -> Iterator[Draft]:
     """llmdgen writes model, port, served name and parallel sizes, and counts GPUs and pods by them. A second value in
-    args would win in vLLM and leave the probes, the GPUs and the scheduler with the first.
+    args would win in vLLM and leave the Service, the GPUs and the scheduler with the first.
 
     Fails:  args: {tensor-parallel-size: 4}, args: {port: 9000}.
     Passes: parallelism: {tensor: 4}.
@@ -44,7 +48,7 @@ def flag_is_the_specs_to_set(role: RoleSettings) -> Iterator[Draft]:
             yield found(*role.at(name), says=says, fix=flags[name], on_key=True)
 
 
-@engine_rule("VLLM020", "note", "a flag that a later vLLM drops")
+@rule("VLLM020", "note", "a flag that a later vLLM drops")
 def flag_has_a_future(role: RoleSettings) -> Iterator[Draft]:
     """The flag works with this release's vLLM; a later one refuses it, so the spec will have to change with the
     release.
