@@ -53,17 +53,10 @@ def check(decided: Plan) -> tuple[Located, ...]:
 
 def judge(decided: Plan) -> tuple[tuple[Located, ...], tuple[Located, ...]]:
     """What the checks say of a plan: what stands, and what the spec suppresses, each in the order of the file."""
-    from llmdgen.checks import load_plan_checks
-    from llmdgen.registry import run
-
-    load_plan_checks()
-    from llmdgen.checks.engine import engine_findings
+    from llmdgen.checks.judging import findings
 
     spec = decided.spec
-    found = [
-        Located(finding, spec.locate(finding.at, finding.on_key))
-        for finding in dict.fromkeys((*run(decided), *engine_findings(decided)))
-    ]
+    found = [Located(finding, spec.locate(finding.at, finding.on_key)) for finding in findings(decided)]
     found.sort(key=lambda each: (each.place, each.finding.code))
     codes = {each.code for each in spec.spec.suppress}
     silenced = tuple(each for each in found if not each.is_error and each.finding.code in codes)

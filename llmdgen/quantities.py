@@ -15,9 +15,6 @@ _UNITS = {
     "Ti": 2**40,
     "Pi": 2**50,
 }
-_FLAG_UNITS = {unit: 1000 ** (power + 1) for power, unit in enumerate("kmgt")} | {
-    unit: 1024 ** (power + 1) for power, unit in enumerate("KMGT")
-}
 MIB = 2**20
 GIB = 2**30
 
@@ -39,25 +36,20 @@ def to_millis(quantity: str) -> int:
     return _scaled(number, 1000 * _UNITS[quantity[len(number) :]])
 
 
-def whole(value: object, default: int) -> int:
-    """A whole number as vLLM's flags take it: 32000, "32000", "32k" (thousands), "32K" (1024s); `default` for anything
-    else. Whether the value is one that the flag accepts is checked elsewhere."""
-    if isinstance(value, int | float):
-        return int(value)
-    text = str(value).strip()
-    factor = 1
-    if text[-1:] in _FLAG_UNITS:
-        text, factor = text[:-1], _FLAG_UNITS[text[-1]]
-    digits = text.replace(".", "", 1)
-    return _scaled(text, factor) if digits.isascii() and digits.isdigit() else default
-
-
-def decimal(value: object, default: float) -> float:
-    """A number as vLLM's flags take it, `default` for anything else."""
+def bytes_or_none(quantity: object) -> int | None:
+    """Bytes of what stands where a memory quantity should, None for anything else."""
     try:
-        return float(str(value))
+        return None if quantity is None else to_bytes(str(quantity))
     except ValueError:
-        return default
+        return None
+
+
+def millis_or_none(quantity: object) -> int | None:
+    """Millicores of what stands where a cpu quantity should, None for anything else."""
+    try:
+        return None if quantity is None else to_millis(str(quantity))
+    except (KeyError, ValueError):
+        return None
 
 
 def mib_text(mib: int) -> str:

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from llmdgen import api
 from llmdgen.facts import catalogue
 from llmdgen.findings import Located, SpecError
+from llmdgen.kube.room import Need
 from llmdgen.planning.model import Plan, RolePlan
-from llmdgen.planning.placement import Need, need_of
+from llmdgen.planning.placement import need_of
 from llmdgen.spec.load import parse
 
 RELEASES = catalogue.release_names()

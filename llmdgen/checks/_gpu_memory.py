@@ -11,10 +11,11 @@ from msgspec import Struct, structs
 
 from llmdgen.checks._places import runs_models
 from llmdgen.engine.memory import Memory, as_loaded, experts_divide, resident_ratio, weights_per_gpu
+from llmdgen.engine.numbers import decimal, whole
 from llmdgen.engine.size import Size
 from llmdgen.facts.types import Instance, ModelFacts
 from llmdgen.planning.model import Plan, RolePlan
-from llmdgen.quantities import GIB, MIB, decimal, whole
+from llmdgen.quantities import GIB, MIB
 
 CONTEXT_STEP = 1024
 

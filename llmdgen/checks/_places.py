@@ -5,8 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from llmdgen.findings import Route
+from llmdgen.objects.origin import hardware, size
 from llmdgen.planning.model import Plan, RolePlan
 from llmdgen.spec.servers import Resources, Role
+
+__all__ = [
+    "asked",
+    "by_type",
+    "crossing",
+    "family",
+    "flag",
+    "hardware",
+    "resources",
+    "runs_models",
+    "size",
+    "transferring",
+    "type_of",
+]
 
 
 def asked(plan: Plan, role: RolePlan) -> Role:
@@ -17,24 +32,6 @@ def asked(plan: Plan, role: RolePlan) -> Role:
 def resources(plan: Plan, role: RolePlan) -> Resources:
     """The resources that the spec sets for a role."""
     return asked(plan, role).resources
-
-
-def hardware(plan: Plan, role: RolePlan) -> Route:
-    """The place that gives a role its instance type: its own, or the entry of spec.instanceTypes."""
-    if asked(plan, role).instance_type:
-        return ("spec", role.name, "instanceType")
-    for index, name in enumerate(plan.spec.spec.instance_types):
-        if name.removeprefix("ml.") == plan.instance_type.removeprefix("ml."):
-            return ("spec", "instanceTypes", index)
-    return ("spec", "instanceTypes")
-
-
-def size(plan: Plan, role: RolePlan, *keys: str) -> Route:
-    """The first of these parallelism keys that the spec sets, in camelCase; else the role's parallelism, or the model,
-    from which the path took the size."""
-    route = ("spec", role.name, "parallelism")
-    otherwise: Route = route if route in plan.spec.places else ("spec", "model", "name")
-    return next(((*route, key) for key in keys if (*route, key) in plan.spec.places), otherwise)
 
 
 def flag(role: RolePlan, name: str) -> Route:

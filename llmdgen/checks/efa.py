@@ -4,69 +4,131 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from llmdgen.checks._places import by_type, crossing, family, hardware, runs_models, size, type_of
+from msgspec import Struct
+
+from llmdgen.checks._places import runs_models as planned
+from llmdgen.checks.ends import UCX, backends
 from llmdgen.facts import catalogue
 from llmdgen.facts.types import Instance
+from llmdgen.findings import Route
+from llmdgen.kube.container import Container
+from llmdgen.kube.node import demand, node_at, node_of, runs_models
+from llmdgen.kube.platform import efa, gpu
+from llmdgen.kube.room import NAMES, Need, fitting
+from llmdgen.kube.servers import Servers
+from llmdgen.kube.workload import Workload
 from llmdgen.planning.efa import share
-from llmdgen.planning.model import Plan, RolePlan
+from llmdgen.planning.model import Plan
 from llmdgen.registry import Draft, found, rule
 
 ATTACHED = ("spec", "cluster", "efaPerNode")
 
 
 @rule("EFA001", "error", "pods that talk over EFA have no interface")
-def crossing_pods_have_interfaces(plan: Plan) -> Iterator[Draft]:
+def crossing_pods_have_interfaces(servers: Servers) -> Iterator[Draft]:
     """KV transfer with the LIBFABRIC backend, and NCCL between the pods of one replica, need EFA in every pod. A pod
     without it falls back to TCP, about a hundred times slower, or does not connect at all.
 
     Fails:  pd-disaggregation on g6e.4xlarge, which has no EFA; prefill {efa: 0} with transfer {backend: LIBFABRIC}.
     Passes: pd-disaggregation on g6e.8xlarge; the same without `efa`, which gives each pod its share.
     """
-    tcp = plan.spec.spec.transfer.backend == "UCX"
-    without = [role for role in crossing(plan) if not role.efa_per_pod and (_spans(role) or not tcp)]
-    for role, names in by_type(without):
-        instance = role.node.instance
-        why = f"pods of {names} " + ("form one server" if _spans(role) else "exchange KV caches over LIBFABRIC")
-        if not instance.efa.interfaces:
-            slow = "" if _spans(role) else ", or set transfer.backend: UCX for a slow transfer over TCP"
+    without = [each for each in _crossing(servers) if not each.need.efa and (each.spans or not each.over_tcp)]
+    for name in dict.fromkeys(each.node.name for each in without):
+        sharing = [each for each in without if each.node.name == name]
+        pod, names = sharing[0], " and ".join(each.workload.role for each in sharing)
+        most = pod.node.efa.interfaces
+        why = f"pods of {names} " + ("form one server" if pod.spans else "exchange KV caches over LIBFABRIC")
+        if not most:
+            slow = "" if pod.spans else ", or set transfer.backend: UCX for a slow transfer over TCP"
+            says, fix = f"{why}, and {name} has no EFA", _with_efa(pod) + slow
+            yield found(*node_at(pod.workload), says=says, fix=fix, of=pod.workload.manifest)
+        elif not pod.room.efa:
+            says = f"{why}, and {name} nodes have no EFA interface attached"
+            fix = f"attach up to {most} to {name} and set efaPerNode to that number"
+            yield found(*node_at(pod.workload, "efa"), says=says, fix=fix, of=pod.workload.manifest)
+    for pod in without:
+        if pod.room.efa:
             yield found(
-                *hardware(plan, role), says=f"{why}, and {instance.name} has no EFA", fix=_with_efa(role) + slow
-            )
-        elif not role.node.efa:
-            yield found(
-                *ATTACHED,
-                says=f"{why}, and {instance.name} nodes have no EFA interface attached",
-                fix=f"attach up to {instance.efa.interfaces} to {instance.name} and set efaPerNode to that number",
-            )
-    for role in without:
-        if role.node.efa:
-            yield found(
-                "spec",
-                role.name,
-                "efa",
-                says=f"{role.name} talks to other pods over EFA, and each pod asks for 0 interfaces",
-                fix=f"set efa: auto, which is {role.efa_share} for each pod",
+                *pod.asks_at,
+                says=f"{pod.workload.role} talks to other pods over EFA, and each pod asks for 0 interfaces",
+                fix=f"set efa: auto, which is {pod.share} for each pod",
+                of=pod.workload.manifest,
             )
 
 
 @rule("EFA003", "error", "pods ask for more EFA interfaces than their node has")
-def interfaces_fit_the_node(plan: Plan) -> Iterator[Draft]:
+def interfaces_fit_the_node(servers: Servers) -> Iterator[Draft]:
     """An interface belongs to one pod, and a node offers those that were attached to it at launch. A pod that asks for
     more stays Pending for ever.
 
     Fails:  prefill {efa: 8} on p4d.24xlarge, which has 4; efa: 32 with cluster {efaPerNode: 16}.
     Passes: prefill {efa: 4} on p4d.24xlarge; efa: auto, which is the pod's share of what is attached.
     """
-    for role in plan.roles:
-        if runs_models(role) and role.efa_per_pod > role.node.efa and role.size.gpus_per_pod <= role.node.gpus:
-            usual = share(role.node.efa, role.node.gpus, role.size.gpus_per_pod)
+    for pod in _pods(servers):
+        if pod.need.efa > pod.room.efa and pod.need.gpus <= pod.room.gpus:
             yield found(
-                "spec",
-                role.name,
-                "efa",
-                says=f"a {role.name} pod asks for {role.efa_per_pod} EFA interfaces, {_node(role)}",
-                fix=f"set efa: {usual}" if role.node.efa else "set efa: 0, or use an instance type with EFA",
+                *pod.asks_at,
+                says=f"a {pod.workload.role} pod asks for {pod.need.efa} EFA interfaces, {_node(pod)}",
+                fix=f"set efa: {pod.share}" if pod.room.efa else "set efa: 0, or use an instance type with EFA",
+                of=pod.workload.manifest,
             )
+
+
+@rule("EFA007", "warning", "EFA interfaces that differ from the pod's share")
+def interfaces_are_the_share(servers: Servers) -> Iterator[Draft]:
+    """A pod's share is (interfaces of the node / its GPUs) x GPUs of the pod. Fewer leave bandwidth of the GPUs unused,
+    more take it from other pods of the node, and interfaces of a pod that sends nothing are lost. One interface for
+    each GPU is right only on types with as many interfaces as GPUs, such as p6-b200.48xlarge.
+
+    Fails:  prefill {efa: 1} with tensor: 1 on p5.48xlarge, whose share is 4; decode {efa: 4} with inference-scheduling.
+    Passes: efa: auto; efa: 4 with tensor: 1 on p5.48xlarge.
+    """
+    for pod in _pods(servers):
+        role, asked, gpus = pod.workload.role, pod.need.efa, pod.need.gpus
+        usual = pod.share if pod.crosses else 0
+        if asked == usual or not asked or asked > pod.room.efa:
+            continue
+        if not pod.crosses:
+            says, fix = f"a {role} pod asks for {asked} EFA interfaces, and nothing crosses pods here", "remove efa"
+        else:
+            rule_ = f"{pod.room.efa} interfaces / {pod.room.gpus} GPUs x {gpus} of the pod"
+            says = f"a {role} pod asks for {asked} EFA interfaces, its share is {usual} ({rule_})"
+            if asked < usual:
+                says += f": {asked / usual:.0%} of the bandwidth"
+            if asked == gpus:
+                says += "; one for each GPU is not the rule here"
+            fix = f"set efa: {usual}, or efa: auto"
+        yield found(*pod.asks_at, says=says, fix=fix, of=pod.workload.manifest)
+
+
+@rule("EFA008", "warning", "GPUs idle for want of EFA interfaces")
+def interfaces_last_for_all_gpus(servers: Servers) -> Iterator[Draft]:
+    """Each pod that crosses the fabric needs at least one interface. On nodes with fewer interfaces than GPUs, small
+    pods use up the interfaces first, and the GPUs that are left stay idle.
+
+    Fails:  8 prefill pods with tensor: 1 on p4d.24xlarge: 4 fit on a node, 4 GPUs stay idle.
+    Passes: 4 prefill pods with tensor: 2 on the same node, one interface each.
+    """
+    for pod in _pods(servers):
+        per_node, scarce = fitting(pod.need, pod.room)
+        gpus, has = pod.need.gpus, pod.room
+        if not per_node or scarce != NAMES["efa"] or pod.workload.replicas * pod.workload.size < per_node:
+            continue
+        larger = _tensor_that_fills(servers, pod)
+        fix = "set efa: auto" if pod.need.efa > pod.share else ""
+        if not fix and larger:
+            pods = has.gpus // (larger * pod.vllm.ranks)
+            fix = f"set tensor: {larger}, {pods} pods a node use all its GPUs"
+        yield found(
+            *pod.vllm.route,
+            "resources",
+            "limits",
+            gpu(),
+            says=f"{has.efa} EFA interfaces of {pod.node.name}, {pod.need.efa} for each {pod.workload.role} pod of "
+            f"{gpus} GPU, are used up by {per_node}: {has.gpus - per_node * gpus} of {has.gpus} GPUs stay idle",
+            fix=fix or "use an instance type with as many interfaces as GPUs, such as p6-b200.48xlarge",
+            of=pod.workload.manifest,
+        )
 
 
 @rule("EFA006", "error", "more EFA interfaces than the instance type can have")
@@ -110,7 +172,7 @@ def attached_interfaces_fit_each_type(plan: Plan) -> Iterator[Draft]:
 def _beyond(plan: Plan) -> Iterator[tuple[Instance, int]]:
     """The instance types of the plan that cannot have what efaPerNode says, each once."""
     attached = plan.spec.spec.cluster.efa_per_node
-    instances = {role.node.instance.name: role.node.instance for role in plan.roles if runs_models(role)}
+    instances = {role.node.instance.name: role.node.instance for role in plan.roles if planned(role)}
     for instance in instances.values():
         if attached is not None and attached > instance.efa.interfaces:
             yield instance, attached
@@ -120,60 +182,6 @@ def _most_of_any_type(plan: Plan) -> int:
     """The most EFA interfaces that any instance type of the spec can have."""
     names = {*plan.spec.spec.instance_types, *(role.node.instance.name for role in plan.roles)}
     return max(catalogue.instance(name).efa.interfaces for name in names)
-
-
-@rule("EFA007", "warning", "EFA interfaces that differ from the pod's share")
-def override_follows_the_rule(plan: Plan) -> Iterator[Draft]:
-    """A pod's share is (interfaces of the node / its GPUs) x GPUs of the pod. Fewer leave bandwidth of the GPUs unused,
-    more take it from other pods of the node, and interfaces of a pod that sends nothing are lost. One interface for
-    each GPU is right only on types with as many interfaces as GPUs, such as p6-b200.48xlarge.
-
-    Fails:  prefill {efa: 1} with tensor: 1 on p5.48xlarge, whose share is 4; decode {efa: 4} with inference-scheduling.
-    Passes: efa: auto; efa: 4 with tensor: 1 on p5.48xlarge.
-    """
-    for role in plan.roles:
-        asked, usual = role.efa_per_pod, role.efa_share
-        if asked == usual or not asked or asked > role.node.efa or not runs_models(role):
-            continue
-        if not role.efa_needed:
-            says, fix = (
-                f"a {role.name} pod asks for {asked} EFA interfaces, and nothing crosses pods here",
-                "remove efa",
-            )
-        else:
-            gpus = role.size.gpus_per_pod
-            says = f"a {role.name} pod asks for {asked} EFA interfaces, its share is {usual} ({_rule(role)})"
-            if asked < usual:
-                says += f": {asked / usual:.0%} of the bandwidth"
-            if asked == gpus:
-                says += "; one for each GPU is not the rule here"
-            fix = f"set efa: {usual}, or efa: auto"
-        yield found("spec", role.name, "efa", says=says, fix=fix)
-
-
-@rule("EFA008", "warning", "GPUs idle for want of EFA interfaces")
-def interfaces_last_for_all_gpus(plan: Plan) -> Iterator[Draft]:
-    """Each pod that crosses the fabric needs at least one interface. On nodes with fewer interfaces than GPUs, small
-    pods use up the interfaces first, and the GPUs that are left stay idle.
-
-    Fails:  8 prefill pods with tensor: 1 on p4d.24xlarge: 4 fit on a node, 4 GPUs stay idle.
-    Passes: 4 prefill pods with tensor: 2 on the same node, one interface each.
-    """
-    for role in plan.roles:
-        gpus, node = role.size.gpus_per_pod, role.node
-        if not role.pods_per_node or role.limited_by != "EFA interfaces" or role.pods < role.pods_per_node:
-            continue
-        idle = node.gpus - role.pods_per_node * gpus
-        larger = _tensor_that_fills(plan, role)
-        fix = "set efa: auto" if role.efa_per_pod > max(1, role.efa_share) else ""
-        if not fix and larger:
-            fix = f"set tensor: {larger}, {node.gpus // (larger * role.size.data_local)} pods a node use all its GPUs"
-        yield found(
-            *size(plan, role, "tensor"),
-            says=f"{node.efa} EFA interfaces of {node.instance.name}, {role.efa_per_pod} for each {role.name} pod of "
-            f"{gpus} GPU, are used up by {role.pods_per_node}: {idle} of {node.gpus} GPUs stay idle",
-            fix=fix or "use an instance type with as many interfaces as GPUs, such as p6-b200.48xlarge",
-        )
 
 
 @rule("EFA012", "error", "two zones for one deployment")
@@ -197,42 +205,77 @@ def one_zone(plan: Plan) -> Iterator[Draft]:
         )
 
 
-def _spans(role: RolePlan) -> bool:
-    return role.size.workers > 1
+class _Pod(Struct, frozen=True, kw_only=True):
+    """A model server's pod beside the node that it selects."""
+
+    workload: Workload
+    vllm: Container
+    node: Instance
+    room: Need
+    need: Need
+
+    @property
+    def spans(self) -> bool:
+        """Whether one server spreads over several pods."""
+        return self.workload.size > 1
+
+    @property
+    def crosses(self) -> bool:
+        """Whether it sends something to other pods over the fabric."""
+        return self.spans or self.vllm.nixl is not None
+
+    @property
+    def over_tcp(self) -> bool:
+        """Whether its KV caches travel over TCP on purpose."""
+        return UCX in backends(self.vllm.nixl)
+
+    @property
+    def share(self) -> int:
+        """The pod's share of the interfaces of its node."""
+        return share(self.room.efa, self.room.gpus, self.need.gpus)
+
+    @property
+    def asks_at(self) -> Route:
+        """Where the pod asks for interfaces."""
+        return (*self.vllm.route, "resources", "limits", efa())
 
 
-def _rule(role: RolePlan) -> str:
-    return f"{role.node.efa} interfaces / {role.node.gpus} GPUs x {role.size.gpus_per_pod} of the pod"
+def _pods(servers: Servers) -> Iterator[_Pod]:
+    """Pods whose node is known and runs model servers."""
+    for workload, vllm in servers.engines:
+        node, room = node_of(workload), servers.room(workload)
+        if node is not None and room is not None and runs_models(workload) and not workload.is_leader:
+            yield _Pod(workload=workload, vllm=vllm, node=node, room=room, need=demand(workload))
 
 
-def _node(role: RolePlan) -> str:
-    """What the role's nodes have, and how many a pod may ask for."""
-    most = role.node.instance.efa.interfaces
-    if role.node.efa == most:
-        return f"{type_of(role)} has {most}"
-    return f"{role.node.efa} of the {most} of {type_of(role)} are attached"
+def _crossing(servers: Servers) -> list[_Pod]:
+    return [each for each in _pods(servers) if each.crosses]
 
 
-def _with_efa(role: RolePlan) -> str:
+def _node(pod: _Pod) -> str:
+    """What the pod's nodes have, and how many it may ask for."""
+    most = pod.node.efa.interfaces
+    if pod.room.efa == most:
+        return f"{pod.node.name} has {most}"
+    return f"{pod.room.efa} of the {most} of {pod.node.name} are attached"
+
+
+def _with_efa(pod: _Pod) -> str:
     """The smallest types of the same family that have EFA, else what has it."""
-    from llmdgen.facts import catalogue
-
-    siblings = f"{family(role)}."
+    siblings = f"{pod.node.name.partition('.')[0]}."
     rows = [catalogue.instance(name) for name in catalogue.instance_names() if name.startswith(siblings)]
-    suited = [
-        row.name for row in rows if row.efa.interfaces and row.efa.rdma and row.gpu.count >= role.size.gpus_per_pod
-    ]
+    suited = [row.name for row in rows if row.efa.interfaces and row.efa.rdma and row.gpu.count >= pod.need.gpus]
     return f"use {' or '.join(suited[:2])}" if suited else "use p5.48xlarge, p5en.48xlarge or p6-b200.48xlarge"
 
 
-def _tensor_that_fills(plan: Plan, role: RolePlan) -> int | None:
+def _tensor_that_fills(servers: Servers, pod: _Pod) -> int | None:
     """The smallest larger tensor parallel size with which the interfaces last for all GPUs of a node."""
-    node, tensor = role.node, role.size.tensor * 2
-    heads = plan.model.attention_heads if plan.model else 0
-    while tensor * role.size.data_local <= node.gpus:
-        gpus = tensor * role.size.data_local
-        pods = node.gpus // gpus
-        if heads % tensor == 0 and pods * gpus == node.gpus and pods * share(node.efa, node.gpus, gpus) <= node.efa:
+    has, ranks, tensor = pod.room, pod.vllm.ranks, pod.vllm.size("tensor-parallel-size", 1) * 2
+    heads = servers.model.attention_heads if servers.model else 0
+    while tensor * ranks <= has.gpus:
+        gpus = tensor * ranks
+        pods = has.gpus // gpus
+        if heads % tensor == 0 and pods * gpus == has.gpus and pods * share(has.efa, has.gpus, gpus) <= has.efa:
             return tensor
         tensor *= 2
     return None

@@ -1,54 +1,105 @@
-"""The engine's own checks (`llmdgen.engine.check`), applied to every role of a plan."""
+"""The engine's own checks (`llmdgen.engine.check`), over what a container gives to its vLLM."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from msgspec import structs
+
+from llmdgen.engine.argv import arguments
 from llmdgen.engine.check import Numbers, RoleSettings, check_role
 from llmdgen.engine.flags import flag_table
+from llmdgen.facts.catalogue import release_toml
 from llmdgen.facts.types import Gpu
 from llmdgen.findings import Finding
+from llmdgen.kube.container import Container
+from llmdgen.kube.node import node_of
+from llmdgen.kube.room import UNLIMITED
+from llmdgen.kube.servers import Servers
+from llmdgen.kube.workload import Workload
 from llmdgen.planning.model import Plan, RolePlan
-from llmdgen.quantities import GIB, MIB
+from llmdgen.quantities import GIB, MIB, bytes_or_none
 
 
-def engine_findings(plan: Plan) -> Iterator[Finding]:
-    """What vLLM, or whatever starts it, would say of each role's flags and environment; what two roles share, once."""
-    yield from dict.fromkeys(finding for role in plan.roles for finding in check_role(_settings(plan, role)))
+def planned_findings(plan: Plan, servers: Servers) -> Iterator[Finding]:
+    """What vLLM would say of the objects of a plan, at the places of the spec; what two roles share, once."""
+    found = (
+        finding
+        for workload, vllm in servers.engines
+        for role in plan.roles
+        if role.name == workload.role
+        for finding in check_role(_of_plan(plan, role, servers, workload, vllm))
+    )
+    yield from dict.fromkeys(found)
 
 
-def _settings(plan: Plan, role: RolePlan) -> RoleSettings:
+def rendered_findings(servers: Servers) -> Iterator[Finding]:
+    """What vLLM would say of objects of which no plan is known, at their own places."""
+    for workload, vllm in servers.engines:
+        for finding in check_role(_settings(servers, workload, vllm)):
+            yield structs.replace(finding, of=str(workload.manifest))
+
+
+def _settings(servers: Servers, workload: Workload, vllm: Container) -> RoleSettings:
+    release = servers.release.name
     return RoleSettings(
-        args=role.flags,
-        env={variable.name: variable.value for variable in role.env},
-        release=plan.release.name,
-        table=flag_table(plan.release.name),
-        flag_routes=role.flag_routes,
-        env_routes=role.env_routes,
-        numbers=_numbers(plan, role),
+        args=vllm.flags,
+        env={name: vllm.variables.get(name) for name in vllm.names},
+        release=release,
+        table=flag_table(release),
+        refused=vllm.refused,
+        flag_routes={flag: vllm.flag_at(flag) for flag in vllm.flags},
+        env_routes={name: (*vllm.env_at(name), "value") for name in vllm.names},
+        place=(*vllm.route, "args"),
+        numbers=_numbers(servers, workload, vllm),
     )
 
 
-def _numbers(plan: Plan, role: RolePlan) -> Numbers:
-    model, size, node = plan.model, role.size, role.node
-    experts = None if model is None else model.experts.routed if model.experts else 0
+def _of_plan(plan: Plan, role: RolePlan, servers: Servers, workload: Workload, vllm: Container) -> RoleSettings:
+    """The same with the values of the spec as it types them, and the places where it decides about them."""
+    found = _settings(servers, workload, vllm)
+    typed = _typed(plan, role, vllm)
+    others = {flag: value for flag, value in found.args.items() if flag not in typed}
+    at = {flag: servers.spec_route(workload.manifest, vllm.flag_at(flag)) for flag in others}
+    return structs.replace(
+        found,
+        args={**others, **typed},
+        flag_routes={**at, **role.flag_routes},
+        env_routes={name: servers.spec_route(workload.manifest, vllm.env_at(name)) for name in vllm.names},
+        place=("spec", "path"),
+        numbers=structs.replace(
+            found.numbers,
+            wider_nodes=_wider_nodes(plan, role) if found.numbers.gpus == 1 and workload.size > 1 else (),
+        ),
+    )
+
+
+def _typed(plan: Plan, role: RolePlan, vllm: Container) -> dict[str, Any]:
+    """The flags of the plan that the container has as they were written: a part of its PodSpec may replace them."""
+    table, given = flag_table(plan.release.name), set(vllm.arguments() or ())
+    return {flag: value for flag, value in role.flags.items() if given.issuperset(arguments({flag: value}, table))}
+
+
+def _numbers(servers: Servers, workload: Workload, vllm: Container) -> Numbers:
+    model, room, node = servers.model, servers.room(workload), node_of(workload)
+    engine: Mapping[str, Any] = release_toml(servers.release.name, "engine.toml")
+    memory = room.memory_mib if room is not None else UNLIMITED
     return Numbers(
-        tensor=size.tensor,
-        data=size.data,
-        data_local=size.data_local,
-        workers=size.workers,
-        expert_parallel=size.expert,
-        gpus=node.gpus or None,
-        host_memory_bytes=None if node.memory_mib is None else node.memory_mib * MIB,
-        pod_memory_bytes=role.memory_mib * MIB,
+        tensor=vllm.size("tensor-parallel-size", 1),
+        data=vllm.size("data-parallel-size", 1),
+        data_local=vllm.ranks,
+        workers=workload.size,
+        expert_parallel=vllm.flags.get("enable-expert-parallel") is True,
+        gpus=(room.gpus if room is not None else 0) or None,
+        host_memory_bytes=None if memory == UNLIMITED else memory * MIB,
+        pod_memory_bytes=bytes_or_none(vllm.quantity("memory")),
         attention_heads=model.attention_heads if model else None,
         kv_heads=model.kv_heads if model else None,
-        routed_experts=experts,
+        routed_experts=None if model is None else model.experts.routed if model.experts else 0,
         max_position_embeddings=model.max_position_embeddings if model else None,
-        default_batch_tokens=_default_batch(node.instance.gpu, plan.engine["batch"]),
+        default_batch_tokens=_default_batch(node.gpu, engine["batch"]) if node is not None else None,
         mla=model is not None and model.mla is not None,
-        wider_nodes=_wider_nodes(plan, role) if node.gpus == 1 and role.size.workers > 1 else (),
     )
 
 
@@ -61,7 +112,7 @@ def _wider_nodes(plan: Plan, role: RolePlan) -> tuple[str, ...]:
     return tuple(row.name for row in suited(plan) if spreads(row))[:3]
 
 
-def _default_batch(gpu: Gpu, facts: dict[str, Any]) -> int | None:
+def _default_batch(gpu: Gpu, facts: Mapping[str, Any]) -> int | None:
     """The tokens of a batch that vLLM takes by default on these GPUs."""
     if gpu.memory_mib is None:
         return None

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from llmdgen.kube.container import image_name
+from llmdgen.kube.servers import Servers
 from llmdgen.planning.images import repository
 from llmdgen.planning.model import Plan
 from llmdgen.registry import Draft, found, rule
@@ -35,15 +37,9 @@ def images_are_pinned(plan: Plan) -> Iterator[Draft]:
             variants = one_of(sorted(plan.release.model_servers))
             says = f"llm-d {plan.release.name} has no model server image {reference}"
             yield found(*_AT, key, says=says, fix=f"use {variants}, or a reference with its registry")
-        elif not _REFERENCE.fullmatch(reference):
-            says = f"{reference} is not a reference that a container runtime reads"
-            yield found(*_AT, key, says=says, fix="write registry/organisation/name:tag, or @sha256: and a digest")
-        elif "@" not in reference:
-            tag = reference.removeprefix(repository(reference)).removeprefix(":")
-            if not tag:
-                yield found(*_AT, key, says=f"{reference} has no tag", fix="add the tag, or a digest")
-            elif tag.lower() in MOVING:
-                yield found(*_AT, key, says=f"the tag {tag} moves", fix="name a release, or a digest")
+        else:
+            for says, fix in _unpinned(reference):
+                yield found(*_AT, key, says=says, fix=fix)
 
 
 @rule("IMG002", "warning", "an image that its registry no longer serves")
@@ -100,3 +96,67 @@ def scheduler_has_its_pull_secret(plan: Plan) -> Iterator[Draft]:
             fix=f"give it to its ServiceAccount after the first apply: {patch} -p "
             f'\'{{"imagePullSecrets": [{{"name": "{secrets[0]}"}}]}}\'',
         )
+
+
+@rule("VER050", "error", "an image is not pinned")
+def containers_are_pinned(servers: Servers) -> Iterator[Draft]:
+    """An image without a tag, or with one that moves, is another image tomorrow: pods of one Deployment then run
+    different vLLM versions, and what was verified is not what runs.
+
+    Fails:  ghcr.io/llm-d/llm-d-aws:latest, ghcr.io/llm-d/llm-d-aws; /llm-d-aws:v0.5.1, which no registry can hold.
+    Passes: ghcr.io/llm-d/llm-d-aws:v0.5.1, or a digest.
+    """
+    for workload in servers.workloads:
+        for container in workload.containers:
+            for says, fix in _unpinned(container.image):
+                says = f"container {container.name}: {says}"
+                yield found(*container.route, "image", says=says, fix=fix, of=workload.manifest)
+
+
+@rule("VER051", "error", "an image is not the release's")
+def images_are_the_releases(servers: Servers) -> Iterator[Draft]:
+    """On AWS every model server runs one of the release's images for it: others lack the EFA installer or its
+    libfabric, so that NIXL falls back to TCP. Scheduler and sidecar must be of the versions whose flags were written.
+
+    Fails:  ghcr.io/llm-d/llm-d-cuda:v0.5.1 as a model server; llm-d-routing-sidecar of another release.
+    Passes: ghcr.io/llm-d/llm-d-aws:v0.5.1, or the same image in a registry of one's own.
+    """
+    images = servers.release.images
+    variants = {image_name(each.image): each.image for each in servers.release.model_servers.values()}
+    expected = {image_name(image): image for image in images.values()} | variants
+    for workload in servers.workloads:
+        for container in workload.containers:
+            wanted = expected.get(image_name(container.image))
+            if container.serves:
+                wanted = variants.get(image_name(container.image), images.get("model_server", ""))
+            elif container.is_routing_sidecar:
+                wanted = images.get("routing_sidecar", "")
+            elif "config-file" in container.sidecar_flags and "pool-name" in container.sidecar_flags:
+                wanted = images.get("scheduler", "")
+            # A mirror in a registry of one's own keeps the image's name and tag; a digest cannot be compared.
+            if wanted and "@" not in container.image and _last(container.image) != _last(wanted):
+                yield found(
+                    *container.route,
+                    "image",
+                    says=f"{container.image} of container {container.name} is not of {servers.release.name}",
+                    fix=f"use {wanted}",
+                    of=workload.manifest,
+                )
+
+
+def _unpinned(reference: str) -> Iterator[tuple[str, str]]:
+    """Why a reference is no image, or another one tomorrow, and what to write."""
+    if not _REFERENCE.fullmatch(reference):
+        says = f"{reference or 'nothing'} is not a reference that a container runtime reads"
+        yield says, "write registry/organisation/name:tag, or @sha256: and a digest"
+    elif "@" not in reference:
+        tag = reference.removeprefix(repository(reference)).removeprefix(":")
+        if not tag:
+            yield f"{reference} has no tag", "add the tag, or a digest"
+        elif tag.lower() in MOVING:
+            yield f"the tag {tag} moves", "name a release, or a digest"
+
+
+def _last(image: str) -> str:
+    """The image without its registry and organisation: llm-d-aws:v0.5.1."""
+    return image.rpartition("/")[2]

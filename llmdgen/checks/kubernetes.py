@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from llmdgen.facts.catalogue import instance, instance_names
 from llmdgen.facts.types import Instance
-from llmdgen.planning.model import Plan, RolePlan
+from llmdgen.planning.model import Plan
 from llmdgen.quantities import GIB, MIB, to_bytes
 from llmdgen.registry import Draft, found, rule
 from llmdgen.suggest import did_you_mean
@@ -15,10 +15,8 @@ from llmdgen.suggest import did_you_mean
 GPU_NAME = r"\b[A-Z]+[0-9]+[A-Z]?\b"
 LONGEST_LABEL = 63
 REVISION_SUFFIX = 11  # "-" and the revision hash of a StatefulSet, in the label controller-revision-hash
-CHART = "llm-d-modelservice"
 SAGEMAKER = "sagemaker.amazonaws.com"
 FAMILY_LABELS = ("karpenter.k8s.aws/instance-family", "eks.amazonaws.com/instance-family")
-HEALTH_TAINT = "sagemaker.amazonaws.com/node-health-status"
 OLD_INSTANCE_LABEL = "beta.kubernetes.io/instance-type"
 SYSTEM = ("/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/proc", "/root", "/run", "/sbin", "/sys", "/usr")
 SYSTEM_STATE = ("/var/lib/kubelet", "/var/lib/containerd", "/var/lib/etcd", "/var/lib/docker", "/var/run", "/var/log")
@@ -33,16 +31,12 @@ MOST_CPU_MILLIS = 1024 * 1000
 def derived_names_fit(plan: Plan) -> Iterator[Draft]:
     """A LeaderWorkerSet's pods belong to StatefulSets called after it, and each pod's label controller-revision-hash is
     that name and eleven more characters. Beyond 63 no pod is ever created, and nothing but an event says so
-    (kubernetes/kubernetes#64023, kubernetes-sigs/lws#410). A release whose name holds the chart's own name loses the
-    suffix by which the other objects know it.
+    (kubernetes/kubernetes#64023, kubernetes-sigs/lws#410).
 
-    Fails:  metadata.name of 24 characters with wide-ep: ms-<name>-llm-d-modelservice-prefill-0-<hash> has 67.
-    Passes: at most 20 characters with wide-ep.
+    Fails:  metadata.name of 50 characters with wide-ep.
+    Passes: at most 42 characters with wide-ep.
     """
     at = ("metadata", "name")
-    if CHART in plan.spec.name:
-        says = f"the chart leaves its suffix out where the name holds {CHART}"
-        yield found(*at, says=says, fix="choose another name")
     if not plan.multinode:
         return
     for role in plan.roles:
@@ -182,44 +176,6 @@ def _model_of(name: str) -> str:
     return instance(name).gpu.model
 
 
-@rule("K8S004", "error", "a toleration of nodes that are being replaced")
-def unhealthy_nodes_are_not_tolerated(plan: Plan) -> Iterator[Draft]:
-    """HyperPod taints nodes that fail its health checks and replaces or reboots them. A pod that tolerates the taint,
-    or every taint, is put on such a node, and a model server that waits there has its GPUs fail under it.
-
-    Fails:  tolerations [{key: sagemaker.amazonaws.com/node-health-status, operator: Exists}], or [{operator: Exists}]
-            on HyperPod.
-    Passes: tolerations [{key: dedicated, operator: Equal, value: inference, effect: NoSchedule}].
-    """
-    for index, each in enumerate(plan.spec.spec.cluster.tolerations):
-        at = ("spec", "cluster", "tolerations", index)
-        if each.key == HEALTH_TAINT:
-            yield found(*at, "key", says="it lets pods onto nodes that HyperPod found unhealthy", fix="remove it")
-        elif not each.key and plan.spec.spec.platform == "hyperpod" and each.effect != "PreferNoSchedule":
-            says = "it tolerates every taint, that of unhealthy HyperPod nodes included"
-            yield found(*at, says=says, fix="name the taint that the nodes really have")
-
-
-@rule("K8S005", "warning", "a reference to a variable that is not defined there")
-def references_are_defined(plan: Plan) -> Iterator[Draft]:
-    """Kubernetes replaces $(NAME) in a variable only by one that stands before it, and in an argument by any of the
-    container. Where there is none, the text stays as it is, and vLLM reads a literal $(NAME). $$(NAME) is meant so.
-
-    Fails:  env {CACHE_DIR: /cache/$(POD_UID)}.
-    Passes: env {CACHE_DIR: /cache/shared}; $(POD_IP) where a path defines it.
-    """
-    for role in plan.roles:
-        before: set[str] = set()
-        for variable in role.env:
-            route = role.env_routes.get(variable.name, ())
-            for name in _references(variable.value or ""):
-                if name not in before and route[:2] != ("spec", "path"):
-                    says = f"{variable.name} refers to $({name}), which is not defined before it"
-                    yield found(*route, says=says, fix=f"write $$({name}) for the text itself, or define {name}")
-            before.add(variable.name)
-        yield from _arguments(role, before)
-
-
 @rule("K8S006", "error", "a cache directory that belongs to the node's system")
 def host_paths_are_safe(plan: Plan) -> Iterator[Draft]:
     """cache.disk.path is a directory of the node that llmdgen's init container writes to as root, and that vLLM fills
@@ -242,24 +198,6 @@ def host_paths_are_safe(plan: Plan) -> Iterator[Draft]:
         yield found("spec", "cache", "disk", "path", says=says, fix="use a directory of the NVMe: /mnt/k8s-disks/0/kv")
 
 
-@rule("K8S008", "warning", "a toleration that does less or more than it seems")
-def tolerations_mean_something(plan: Plan) -> Iterator[Draft]:
-    """Operator Equal, the default, without a value tolerates only a taint whose value is empty. A toleration without a
-    key tolerates every taint, those of nodes that are full, unreachable or being drained included.
-
-    Fails:  tolerations [{key: dedicated}]; [{operator: Exists}] on EKS.
-    Passes: tolerations [{key: dedicated, operator: Exists}].
-    """
-    for index, each in enumerate(plan.spec.spec.cluster.tolerations):
-        at = ("spec", "cluster", "tolerations", index)
-        if each.key and each.operator != "Exists" and not each.value:
-            says = f"it tolerates {each.key} only where the taint has no value"
-            yield found(*at, says=says, fix="add operator: Exists, or the taint's value")
-        elif not each.key and plan.spec.spec.platform == "eks":
-            says = "it tolerates every taint, also of nodes that are unreachable or being drained"
-            yield found(*at, says=says, fix="name the taint that the nodes really have")
-
-
 def _size(quantity: str, least: int, *at: str) -> Iterator[Draft]:
     size = to_bytes(quantity)
     if size >= least:
@@ -269,20 +207,3 @@ def _size(quantity: str, least: int, *at: str) -> Iterator[Draft]:
     better = f"{number}{'Gi' if unit in ('Mi', 'Ki') else unit}"
     fix = f"did you mean {better}?" if to_bytes(better) >= least else f"write {least // MIB}Mi or more"
     yield found(*at, says=f"{at[-1]} {quantity} is {size} bytes", fix=fix)
-
-
-def _references(text: str) -> list[str]:
-    """The names in $(NAME); $$(NAME) is an escape."""
-    import re
-
-    return re.findall(r"(?<!\$)(?:\$\$)*\$\(([A-Za-z_][A-Za-z0-9_.-]*)\)", text)
-
-
-def _arguments(role: RolePlan, defined: set[str]) -> Iterator[Draft]:
-    added = {"DP_SIZE", "TP_SIZE", "DP_SIZE_LOCAL", "HF_HOME", "HF_HUB_CACHE", "HF_TOKEN"}  # by the modelservice chart
-    for flag, value in role.flags.items():
-        route = role.flag_routes[flag]
-        for name in _references(str(value)):
-            if name not in defined | added and route[:2] != ("spec", "path"):
-                says = f"--{flag} refers to $({name}), which no variable of the container is called"
-                yield found(*route, says=says, fix=f"define {name} in env, or write $$({name}) for the text itself")

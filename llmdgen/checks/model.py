@@ -15,11 +15,12 @@ from llmdgen.checks._gpu_memory import (
 )
 from llmdgen.checks._places import size
 from llmdgen.engine.memory import Memory, experts_divide, resident_ratio, weights_per_gpu
+from llmdgen.engine.numbers import whole
 from llmdgen.facts.types import ModelFacts
 from llmdgen.findings import Route
 from llmdgen.planning.model import Plan, RolePlan
 from llmdgen.planning.roles import hybrid_manager_off_by
-from llmdgen.quantities import GIB, MIB, to_bytes, whole
+from llmdgen.quantities import GIB, MIB
 from llmdgen.registry import Draft, found, rule
 from llmdgen.suggest import one_of
 
@@ -162,26 +163,6 @@ def linear_attention_has_no_connector(plan: Plan) -> Iterator[Draft]:
                 fix=f"remove {flag}" if own else "use inference-scheduling, or wide-ep without prefill and cache tiers",
                 on_key=own,
             )
-
-
-@rule("MOD013", "error", "a model volume smaller than the weights")
-def weights_fit_the_volume(plan: Plan) -> Iterator[Draft]:
-    """Each pod downloads the weights into its model volume, and the kubelet evicts a pod that fills it beyond its size.
-
-    Fails:  openai/gpt-oss-120b (61 GiB) with model {size: 50Gi}.
-    Passes: the same with size: 250Gi, or without size.
-    """
-    asked = plan.spec.spec.model.size
-    if asked is None or plan.model is None or not plan.model_uri.startswith("hf://"):
-        return
-    if to_bytes(asked) < plan.model.weight_bytes:
-        yield found(
-            "spec",
-            "model",
-            "size",
-            says=f"the weights of {plan.model.id} are {_gib(plan.model.weight_bytes)}, the volume is {asked}",
-            fix=f"remove size, or set size: {-(-plan.model.weight_bytes * 5 // 4 // (10 * GIB)) * 10}Gi",
-        )
 
 
 @rule("MOD014", "note", "GPU memory unchecked")

@@ -1,65 +1,15 @@
-"""Environment variables that undo what the plan decided: the fabric, the model's download, cache tiers."""
+"""Settings of a spec that undo what the plan decided: the model's download, cache tiers, prefix caching."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
-from llmdgen.checks._places import crossing
-from llmdgen.engine.checks.values import shown
+from llmdgen.checks.environment import SWITCHED_OFF
 from llmdgen.facts.catalogue import table
 from llmdgen.findings import Severity
 from llmdgen.planning.model import Plan, RolePlan
 from llmdgen.registry import RULES, Draft, found, rule
-from llmdgen.suggest import did_you_mean, one_of
-
-DEVICE_RDMA = "FI_EFA_USE_DEVICE_RDMA"
-SWITCHED_OFF = ("", "0", "false", "no", "off")
-
-
-@rule("EFA019", "error", "an environment variable that keeps traffic off EFA")
-def variables_leave_efa_on(plan: Plan) -> Iterator[Draft]:
-    """libfabric, NCCL and NVSHMEM choose their transport by variables. With another one than EFA, or with the loopback
-    interface between pods, they go over TCP without a word, or never connect.
-
-    Fails:  env {FI_PROVIDER: tcp} with pd-disaggregation; {NCCL_NET: Socket}, {NCCL_SOCKET_IFNAME: lo} with wide-ep;
-            {FI_EFA_USE_DEVICE_RDMA: "1"} on g5.48xlarge, whose EFA has no RDMA.
-    Passes: env {FI_PROVIDER: efa}; none of them, for the image and the path set what is needed.
-    """
-    wanted = table("platforms.toml")["efa_variables"]
-    for role in plan.roles:
-        efa = role.node.instance.efa
-        if role.efa_per_pod and efa.interfaces and not efa.rdma:
-            value = _given(role).get(DEVICE_RDMA)
-            if value is not None and value.lower() not in SWITCHED_OFF:
-                says = f"EFA of {role.node.instance.name} has no RDMA, and {DEVICE_RDMA}={value} aborts there"
-                yield found(*role.env_routes[DEVICE_RDMA], says=says, fix="remove it")
-    for role in [each for each in crossing(plan) if each.efa_per_pod]:
-        rdma = role.node.instance.efa.rdma
-        for name, value in _given(role).items():
-            if name in wanted["values"] and value not in wanted["values"][name] and (name != DEVICE_RDMA or rdma):
-                says = f"{name} {shown(value)} keeps traffic between pods off EFA"
-                fix = f"remove it, or write {one_of(wanted['values'][name])}"
-                yield found(*role.env_routes[name], says=says, fix=fix)
-            elif name in wanted["interfaces"] and _loopback(value):
-                says = f"{name} {shown(value)} is the loopback interface, which reaches no other pod"
-                yield found(*role.env_routes[name], says=says, fix="remove it, or write ^lo,docker,veth")
-
-
-@rule("EFA020", "warning", "an environment variable that aws-ofi-nccl sets better itself")
-def variables_are_not_tuned_by_hand(plan: Plan) -> Iterator[Draft]:
-    """aws-ofi-nccl and libfabric choose NCCL's protocol, buffers and fork safety for each platform. A value from an
-    older recipe overrules that, and is slower or fails on a newer instance type.
-
-    Warned: env {NCCL_PROTO: simple}, {FI_EFA_FORK_SAFE: "1"}, {RDMAV_FORK_SAFE: "1"}.
-    Passes: none of them.
-    """
-    tuning = table("platforms.toml")["efa_variables"]["tuning"]
-    for role in [each for each in crossing(plan) if each.efa_per_pod]:
-        for name in _given(role):
-            if name in tuning:
-                says = f"{name} overrules what aws-ofi-nccl and libfabric choose for {role.node.instance.name}"
-                yield found(*role.env_routes[name], says=says, fix="remove it", on_key=True)
+from llmdgen.suggest import did_you_mean
 
 
 @rule("MOD020", "error", "a download that is switched off")
@@ -179,7 +129,3 @@ def _given(role: RolePlan) -> dict[str, str]:
     """The variables of a role that the spec itself sets, with their texts."""
     routes = role.env_routes
     return {each.name: each.value or "" for each in role.env if routes.get(each.name, ())[-1:] == (each.name,)}
-
-
-def _loopback(value: Any) -> bool:
-    return str(value).removeprefix("=").split(",") == ["lo"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from llmdgen.checks._places import flag
-from llmdgen.checks.transfer import TRANSFER_FLAG
+from llmdgen.checks.ends import TRANSFER_FLAG
 from llmdgen.engine.checks.connectors import with_children
 from llmdgen.engine.checks.values import MULTI
 from llmdgen.engine.flags import flag_table

@@ -8,18 +8,16 @@ any origin can be compared by meaning.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from llmdgen.engine.flags import Flag, FlagTable
+from llmdgen.engine.numbers import human_int
 
 MODEL = "model"
 _OPTIMIZATION_LEVELS = ("0", "1", "2", "3")
-_HUMAN_INT = r"(\d+(?:\.\d+)?)([kKmMgGtT])"
-_DECIMAL = {"k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
-_BINARY = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
 
 class ArgumentError(ValueError):
@@ -103,6 +101,40 @@ def parse(argv: Sequence[str], table: FlagTable) -> dict[str, Any]:
     return settings
 
 
+def parse_what_is_taken(argv: Sequence[str], table: FlagTable) -> tuple[dict[str, Any], tuple[ArgumentError, ...]]:
+    """The same, with each flag that the parser would refuse left out, and why it would."""
+    good: list[str] = []
+    errors: list[ArgumentError] = []
+    models = 0
+    for part in _parts(argv):
+        try:
+            model = parse(part, table).get(MODEL)
+        except ArgumentError as error:
+            errors.append(error)
+            continue
+        models += model is not None
+        if model is not None and models > 1:
+            errors.append(ArgumentError(f"unrecognized argument {model!r}"))
+        else:
+            good += part
+    try:
+        return parse(good, table), tuple(errors)
+    except ArgumentError as error:  # keys of one flag that contradict each other
+        return {}, (*errors, error)
+
+
+def _parts(argv: Sequence[str]) -> Iterator[list[str]]:
+    """Each flag with what follows it up to the next one; a model that stands first for itself."""
+    part: list[str] = []
+    for argument in argv:
+        if _is_flag(argument) and part:
+            yield part
+            part = []
+        part.append(argument)
+    if part:
+        yield part
+
+
 def _name(spelled: str, table: FlagTable) -> tuple[str, str]:
     """The flag's name and, behind its first dot, the key inside its JSON value."""
     if spelled.startswith("--"):
@@ -176,15 +208,6 @@ def _typed(flag: Flag, text: str) -> Any:
 def word(text: str) -> str:
     """A word as vLLM compares it with its own: in small letters, with underscores."""
     return text.lower().replace("-", "_")
-
-
-def human_int(text: str) -> int:
-    """A number as vLLM's human_readable_int reads it: 32k is 32,000 and 32K is 32,768. Raises ValueError."""
-    match = re.fullmatch(_HUMAN_INT, text.strip())
-    if match is None:
-        return int(text)
-    number, suffix = match.groups()
-    return int(float(number) * _DECIMAL[suffix]) if suffix in _DECIMAL else int(number) * _BINARY[suffix]
 
 
 def _is_flag(text: str) -> bool:

@@ -12,9 +12,10 @@ from typing import Any
 from msgspec import Struct, structs
 
 from llmdgen.engine.context import longest_context
+from llmdgen.engine.numbers import decimal, whole
 from llmdgen.engine.size import Size
 from llmdgen.facts.types import Instance, ModelFacts
-from llmdgen.quantities import GIB, MIB, decimal, whole
+from llmdgen.quantities import GIB, MIB
 
 # Bytes of a KV element, by --kv-cache-dtype; auto follows the model, whose activations are 16 bit.
 KV_DTYPE_BYTES = {"auto": 2, "bfloat16": 2}

@@ -6,16 +6,14 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
-import msgspec
-
-from llmdgen.engine.argv import ArgumentError, parse
+from llmdgen.engine.argv import ArgumentError, parse_what_is_taken
 from llmdgen.engine.flags import flag_table
+from llmdgen.findings import Route
 from llmdgen.kube.command_line import expanded, served_arguments
 from llmdgen.untyped import mapping, maps
 
 NIXL = "NixlConnector"
 PROBES = ("startupProbe", "livenessProbe", "readinessProbe")
-_VLLM_PORT = 8000
 
 
 class Container:
@@ -120,22 +118,28 @@ class Container:
         return self.arguments() is not None
 
     @cached_property
-    def _parsed(self) -> tuple[dict[str, Any], ArgumentError | None]:
+    def _parsed(self) -> tuple[dict[str, Any], tuple[ArgumentError, ...]]:
         arguments = self.arguments({"LWS_WORKER_INDEX": "0", "LWS_GROUP_SIZE": "1"}) or ()
-        try:
-            return parse(arguments, flag_table(self._release)), None
-        except ArgumentError as error:
-            return _flags_only(arguments), error
+        return parse_what_is_taken(arguments, flag_table(self._release))
 
     @property
     def flags(self) -> dict[str, Any]:
-        """vLLM's flags without dashes and their typed values; texts where its parser would refuse the arguments."""
+        """vLLM's flags without dashes and their typed values, those left out that its parser would refuse."""
         return self._parsed[0]
 
     @property
-    def refused(self) -> ArgumentError | None:
-        """Why vLLM's parser would refuse the arguments, None where it would take them."""
+    def refused(self) -> tuple[ArgumentError, ...]:
+        """What vLLM's parser would refuse of the arguments."""
         return self._parsed[1]
+
+    def flag_at(self, flag: str, *inside: str | int) -> Route:
+        """The place of a flag, or of a key inside its JSON value: below the arguments by its name, because a script
+        has all of them in one text."""
+        return (*self.route, "args", f"--{flag}", *inside)
+
+    def env_at(self, variable: str) -> Route:
+        """The place of an environment variable, by its name."""
+        return (*self.route, "env", variable)
 
     def size(self, flag: str, default: int) -> int:
         """The value of a flag that holds a number."""
@@ -146,21 +150,32 @@ class Container:
 
     @property
     def port(self) -> int:
-        return self.size("port", _VLLM_PORT)
+        """Where vLLM listens."""
+        known = flag_table(self._release).get("port")
+        return self.size("port", known.default if known else 0)
+
+    @property
+    def ranks(self) -> int:
+        """Data parallel ranks of this pod."""
+        return self.size("data-parallel-size-local", self.size("data-parallel-size", 1))
 
     @property
     def gpus(self) -> int:
         """GPUs that the engine of this pod uses: tensor parallel size times the pod's data parallel ranks."""
-        tensor = self.size("tensor-parallel-size", 1) * self.size("pipeline-parallel-size", 1)
-        return tensor * self.size("data-parallel-size-local", self.size("data-parallel-size", 1))
+        return self.size("tensor-parallel-size", 1) * self.size("pipeline-parallel-size", 1) * self.ranks
 
     @property
     def connectors(self) -> list[dict[str, Any]]:
         """The KV connectors of --kv-transfer-config, a MultiConnector's own included."""
-        config = _json(self.flags.get("kv-transfer-config"))
-        extra = _json(config.get("kv_connector_extra_config"))
-        nested = extra.get("connectors")
-        return [config, *map(_json, nested if isinstance(nested, list) else ())] if config else []
+        return [each for _, each in self.placed_connectors]
+
+    @property
+    def placed_connectors(self) -> list[tuple[Route, dict[str, Any]]]:
+        """The same with the route of each inside the flag's value."""
+        config = mapping(self.flags.get("kv-transfer-config"))
+        nested = maps(mapping(config.get("kv_connector_extra_config")).get("connectors"))
+        inside: Route = ("kv_connector_extra_config", "connectors")
+        return [((), config), *(((*inside, index), each) for index, each in nested)] if config else []
 
     @property
     def nixl(self) -> dict[str, Any] | None:
@@ -179,20 +194,6 @@ class Container:
         return flags
 
 
-def _json(value: Any) -> dict[str, Any]:
-    if isinstance(value, str):
-        try:
-            value = msgspec.json.decode(value)
-        except msgspec.DecodeError:
-            return {}
-    return mapping(value)
-
-
-def _flags_only(arguments: tuple[str, ...]) -> dict[str, Any]:
-    """The flags as texts, so that other rules have something to look at where one argument is wrong."""
-    flags: dict[str, Any] = {}
-    for word, following in zip(arguments, (*arguments[1:], ""), strict=False):
-        if word.startswith("--"):
-            name, equals, value = word[2:].partition("=")
-            flags[name.replace("_", "-")] = value if equals else following
-    return flags
+def image_name(image: str) -> str:
+    """An image's name without registry, organisation, tag and digest: llm-d-aws."""
+    return image.rpartition("/")[2].partition("@")[0].partition(":")[0]

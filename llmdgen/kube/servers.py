@@ -2,20 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 
-from llmdgen.facts.types import Release
+from llmdgen.facts.catalogue import UnknownFact, model
+from llmdgen.facts.types import ModelFacts, Release
+from llmdgen.findings import Route
+from llmdgen.kube.container import Container
 from llmdgen.kube.manifest import Manifest
+from llmdgen.kube.node import room_of
+from llmdgen.kube.room import Need
 from llmdgen.kube.workload import Workload, workloads
 
 
 class Servers:
-    """The objects of the local chart, and the llm-d release whose vLLM runs in them."""
+    """Objects, and the llm-d release whose vLLM runs in them.
 
-    def __init__(self, manifests: Sequence[Manifest], release: Release) -> None:
+    What objects do not say themselves is given: `attached` by role, the EFA interfaces that a node really has;
+    `facts`, the model, which else is the one of the catalogue that vLLM is told to serve; `origins` by `Kind/name`,
+    the way from a place in an object to the place in the spec that decides about it.
+    """
+
+    def __init__(
+        self,
+        manifests: Sequence[Manifest],
+        release: Release,
+        *,
+        attached: Mapping[str, int] | None = None,
+        facts: ModelFacts | None = None,
+        origins: Mapping[str, Callable[[Route], Route]] | None = None,
+    ) -> None:
         self.manifests = tuple(manifests)
         self.release = release
+        self._attached = attached or {}
+        self._facts = facts
+        self._origins = origins or {}
 
     def of_kind(self, kind: str, *groups: str) -> Iterator[Manifest]:
         """The objects of a kind, of any API group where none is given."""
@@ -27,10 +48,38 @@ class Servers:
         return tuple(workloads(self.manifests, self.release.name))
 
     @cached_property
+    def engines(self) -> tuple[tuple[Workload, Container], ...]:
+        """The pod templates that run vLLM, each with the container that does."""
+        return tuple((each, each.vllm) for each in self.workloads if each.vllm is not None)
+
+    @cached_property
     def model_servers(self) -> tuple[Workload, ...]:
         """The pod templates that run vLLM."""
-        return tuple(each for each in self.workloads if each.vllm is not None)
+        return tuple(workload for workload, _ in self.engines)
 
     def role(self, name: str) -> Workload | None:
         """The model servers of a role, None where there are none."""
         return next((each for each in self.model_servers if each.role == name), None)
+
+    def room(self, workload: Workload) -> Need | None:
+        """What pods may request on an empty node of the type that the template selects, None where it is not known."""
+        return room_of(workload, self._attached.get(workload.role))
+
+    @cached_property
+    def model(self) -> ModelFacts | None:
+        """The facts of the model that is served, None where there are none."""
+        if self._facts is not None:
+            return self._facts
+        for _, vllm in self.engines:
+            for flag in ("model", "served-model-name"):
+                named = vllm.flags.get(flag)
+                try:
+                    return model(str(named[0] if isinstance(named, list) and named else named))
+                except UnknownFact:
+                    continue
+        return None
+
+    def spec_route(self, of: object, at: Route) -> Route:
+        """The place in the spec that decides about a place in an object; () where there is no spec, or it does not."""
+        origin = self._origins.get(str(of))
+        return origin(at) if origin else ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Any
 
 from msgspec import Struct
@@ -29,9 +30,18 @@ class Object(Struct, frozen=True, kw_only=True):
     def __str__(self) -> str:
         return f"{self.doc['kind']}/{self.name}"
 
-    def spec_route(self, at: Route) -> Route:
-        """The place in the spec that decides about a place in the object; () where llmdgen decides alone."""
+    def spec_route(self, at: Route, places: Container[Route] = ()) -> Route:
+        """The place in the spec that decides about a place in the object; () where llmdgen decides alone.
+
+        Where the spec has the same inside as the object, as a flag's map or a list of tolerations, the way goes on as
+        far as `places` of the spec hold it.
+        """
         for length in range(len(at), -1, -1):
-            if at[:length] in self.origin:
-                return self.origin[at[:length]]
+            route = self.origin.get(at[:length])
+            if route is not None:
+                for key in at[length:]:
+                    if (*route, key) not in places:
+                        break
+                    route = (*route, key)
+                return route
         return ()

@@ -8,55 +8,110 @@ from llmdgen.findings import Route
 from llmdgen.objects.container import NAME
 from llmdgen.planning.model import Plan, RolePlan
 
-_RESOURCES = {"cpu": ("resources", "cpu"), "memory": ("resources", "memory")}
+PATH: Route = ("spec", "path")
+_TRANSFER, _EXTRA = "kv-transfer-config", "kv_connector_extra_config"
+_SIZES = ("tensor", "dataLocal", "data")
+# What the paths write into --kv-transfer-config of what the spec says elsewhere.
+_IN_TRANSFER: dict[str, Route] = {
+    "backends": ("spec", "transfer", "backend"),
+    "enable_cross_layers_blocks": ("spec", "transfer", "crossLayersBlocks"),
+    "cpu_bytes_to_use": ("spec", "cache", "cpu", "size"),
+}
+_VOLUMES: dict[str, tuple[str, ...]] = {
+    "model-storage": ("model", "size"),
+    "kv-disk": ("cache", "disk"),
+    "kv-storage": ("cache", "storage"),
+}
 
 
 def origins(plan: Plan, role: RolePlan, spec: dict[str, Any]) -> dict[Route, Route]:
     """From places in a role's PodSpec to places in the spec."""
-    own: Route = ("spec", role.name)
+    label = plan.platform["instance_type_label"]
     found: dict[Route, Route] = {
-        (): own,
+        (): ("spec", role.name),
         ("nodeSelector",): ("spec", "cluster", "nodeSelector"),
+        ("nodeSelector", label): hardware(plan, role),
+        ("nodeSelector", label, "efa"): ("spec", "cluster", "efaPerNode"),
         ("tolerations",): ("spec", "cluster", "tolerations"),
         ("affinity",): ("spec", "cluster", "zone"),
     }
+    if plan.spec.spec.cluster.zone:
+        found["nodeSelector", plan.platform["zone_label"]] = ("spec", "cluster", "zone")
+    found |= {("nodeSelector", key): ("spec", "cluster", "nodeSelector", key) for key in _own_labels(plan)}
+    for index, toleration in enumerate(spec["tolerations"]):
+        if toleration in plan.own_tolerations:
+            place = ("spec", "cluster", "tolerations", plan.own_tolerations.index(toleration))
+            found["tolerations", index] = place
     for index, container in enumerate(spec["containers"]):
         if container["name"] == NAME:
             at: Route = ("containers", index)
             found |= {(*at, *inside): place for inside, place in _container(plan, role, container).items()}
     for index, volume in enumerate(spec["volumes"]):
-        place = _volume(role, str(volume["name"]))
-        if place:
-            found["volumes", index] = place
+        if volume["name"] == "shm":
+            found["volumes", index] = ("spec", role.name, "resources", "shm")
+        elif volume["name"] in _VOLUMES:
+            found["volumes", index] = ("spec", *_VOLUMES[volume["name"]])
     return found
 
 
+def hardware(plan: Plan, role: RolePlan) -> Route:
+    """The place that gives a role its instance type: its own, or the entry of spec.instanceTypes."""
+    own: Route = ("spec", role.name, "instanceType")
+    if own in plan.spec.places:
+        return own
+    for index, name in enumerate(plan.spec.spec.instance_types):
+        if name.removeprefix("ml.") == plan.instance_type.removeprefix("ml."):
+            return ("spec", "instanceTypes", index)
+    return ("spec", "instanceTypes")
+
+
+def size(plan: Plan, role: RolePlan, *keys: str) -> Route:
+    """The first of these parallelism keys that the spec sets, in camelCase; else the role's parallelism, or the model,
+    from which the path took the size."""
+    route = ("spec", role.name, "parallelism")
+    otherwise: Route = route if route in plan.spec.places else ("spec", "model", "name")
+    return next(((*route, key) for key in keys if (*route, key) in plan.spec.places), otherwise)
+
+
+def _own_labels(plan: Plan) -> list[str]:
+    return list(plan.spec.spec.cluster.node_selector)
+
+
 def _container(plan: Plan, role: RolePlan, container: dict[str, Any]) -> dict[Route, Route]:
+    """Flags and variables by their names and, where each stands for itself, by their places in the lists."""
     own: Route = ("spec", role.name)
     found: dict[Route, Route] = {("image",): ("spec", "images", "modelServer"), ("args",): (*own, "args")}
+    found |= {("args", f"--{flag}"): place for flag, place in role.flag_routes.items()}
     for index, argument in enumerate(container["args"]):
         flag = argument.removeprefix("--").partition("=")[0]
         if argument.startswith("--") and flag in role.flag_routes:
             found["args", index] = role.flag_routes[flag]
+    if role.flag_routes.get(_TRANSFER) == PATH:
+        found |= _transfer(role.flags.get(_TRANSFER), ("args", f"--{_TRANSFER}"))
+    tiers: dict[str, str] = plan.platform["tier_variables"]
     for index, variable in enumerate(container["env"]):
-        if variable["name"] in role.env_routes:
-            found["env", index] = role.env_routes[variable["name"]]
+        name = variable["name"]
+        place = role.env_routes.get(name)
+        if place == PATH and name in tiers:
+            place = tuple(tiers[name].split("."))
+        if place:
+            found["env", index] = found["env", name] = place
     places = {
-        **_RESOURCES,
-        plan.platform["gpu_resource"]: ("parallelism", "tensor"),
-        plan.platform["efa_resource"]: ("efa",),
+        "cpu": (*own, "resources", "cpu"),
+        "memory": (*own, "resources", "memory"),
+        plan.platform["gpu_resource"]: size(plan, role, *_SIZES),
+        plan.platform["efa_resource"]: (*own, "efa"),
     }
     for side in ("limits", "requests"):
-        found |= {("resources", side, name): (*own, *place) for name, place in places.items()}
+        found |= {("resources", side, name): place for name, place in places.items()}
     return found
 
 
-def _volume(role: RolePlan, name: str) -> Route:
-    """The field that sizes or names a volume, () for one that no field is about."""
-    fields: dict[str, Route] = {
-        "shm": ("spec", role.name, "resources", "shm"),
-        "model-storage": ("spec", "model", "size"),
-        "kv-disk": ("spec", "cache", "disk"),
-        "kv-storage": ("spec", "cache", "storage"),
-    }
-    return fields.get(name, ())
+def _transfer(config: Any, at: Route) -> dict[Route, Route]:
+    """The places of what the spec says of the transfer and of cache tiers, inside the connectors that the paths set."""
+    extra = config.get(_EXTRA, {}) if isinstance(config, dict) else {}
+    here: Route = (*at, _EXTRA)
+    found = {(*here, key): place for key, place in _IN_TRANSFER.items()}
+    for index, each in enumerate(extra.get("connectors", ())):
+        found |= _transfer(each, (*here, "connectors", index))
+    return found

@@ -23,7 +23,7 @@ from llmdgen.planning.images import images, model_server
 from llmdgen.planning.model import Plan, RolePlan
 from llmdgen.planning.placement import pools
 from llmdgen.planning.roles import plan_role, settle
-from llmdgen.planning.schedulable import tolerations
+from llmdgen.planning.schedulable import own_tolerations, tolerations
 from llmdgen.planning.scheduler import scheduler
 from llmdgen.planning.sidecar import sidecar
 from llmdgen.planning.source import argument, uri, volume_size
@@ -93,6 +93,7 @@ def _plan(
         scheduler=scheduler(situation, folded, roles),
         gateway=gateway(spec.spec.gateway, _provider(spec)),
         tolerations=tolerations(situation.platform, spec.spec.cluster),
+        own_tolerations=own_tolerations(spec.spec.cluster),
         startup_minutes=folded.startup_minutes,
         precise=situation.settings["precise-prefix-cache"],
         engine=situation.engine,

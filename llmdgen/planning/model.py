@@ -16,6 +16,7 @@ from llmdgen.engine.memory import Memory
 from llmdgen.engine.size import Size
 from llmdgen.facts.types import Instance, ModelFacts, ModelServer, Release
 from llmdgen.findings import Route
+from llmdgen.kube.room import UNLIMITED, Need
 from llmdgen.scheduling.config import Scorer
 from llmdgen.spec.model import Spec
 
@@ -29,6 +30,12 @@ class Node(Struct, frozen=True, kw_only=True):
     efa: int
     cpu_millis: int | None
     memory_mib: int | None
+
+    @property
+    def room(self) -> Need:
+        """What pods may request on an empty node of this type."""
+        cpu = UNLIMITED if self.cpu_millis is None else self.cpu_millis
+        return Need(self.gpus, self.efa, cpu, UNLIMITED if self.memory_mib is None else self.memory_mib)
 
 
 class RolePlan(Struct, frozen=True, kw_only=True):
@@ -132,7 +139,8 @@ class Pool(Struct, frozen=True, kw_only=True):
 
 
 class Plan(Struct, frozen=True, kw_only=True):
-    """A deployment, decided. `target` names its output directory below rendered/<name>/."""
+    """A deployment, decided. `target` names its output directory below rendered/<name>/; `own_tolerations` are the
+    spec's, which `tolerations` hold too."""
 
     spec: Spec
     target: str
@@ -158,6 +166,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     scheduler: SchedulerPlan
     gateway: GatewayPlan
     tolerations: tuple[dict[str, Any], ...]
+    own_tolerations: tuple[dict[str, Any], ...]
     startup_minutes: int
     precise: dict[str, Any]
     engine: dict[str, Any]

@@ -11,16 +11,17 @@ from llmdgen.composition.names import RoleName
 from llmdgen.engine.argv import arguments
 from llmdgen.engine.flags import flag_table
 from llmdgen.engine.memory import Memory, memory
+from llmdgen.engine.numbers import whole
 from llmdgen.engine.size import Size
 from llmdgen.facts.types import Instance
 from llmdgen.findings import Route
+from llmdgen.kube.room import Need, fitting
 from llmdgen.planning.efa import share
 from llmdgen.planning.launch import head, rank_flags
 from llmdgen.planning.model import Node, RolePlan
-from llmdgen.planning.placement import Need, pods_per_node
 from llmdgen.planning.schedulable import node_selector
 from llmdgen.planning.source import argument, hub_environment, weights
-from llmdgen.quantities import MIB, cpu_text, mib_text, to_bytes, to_millis, whole
+from llmdgen.quantities import MIB, cpu_text, mib_text, to_bytes, to_millis
 from llmdgen.spec.servers import Engine, Role
 from llmdgen.untyped import items, mapping
 
@@ -105,7 +106,7 @@ def plan_role(
         shape, role, place, size, folded.memory_mib.get(name, 0), folded.shm_mib.get(name, 0)
     )
     need = Need(size.gpus_per_pod, interfaces, to_millis(cpu), -(-to_bytes(memory_text) // MIB))
-    fitting, scarce = pods_per_node(need, place)
+    per_node, scarce = fitting(need, place.room)
     pods = size.replicas * size.workers
     flags, routes, removed = _flags(name, size, role, situation, folded)
     env, env_routes = _env(name, role, situation, folded, place, interfaces, size)
@@ -126,8 +127,8 @@ def plan_role(
         cpu_millis=need.cpu_millis,
         memory_mib=need.memory_mib,
         pods=pods,
-        pods_per_node=fitting,
-        nodes=-(-pods // fitting) if fitting else 0,
+        pods_per_node=per_node,
+        nodes=-(-pods // per_node) if per_node else 0,
         limited_by=scarce,
         port=port,
         ranks=size.data_local if is_supervised(folded, size) else 1,

@@ -20,12 +20,16 @@ def node_selector(place: Node, cluster: Cluster, platform: dict[str, Any], kind:
 
 def tolerations(platform: dict[str, Any], cluster: Cluster) -> tuple[dict[str, Any], ...]:
     """The platform's tolerations and the spec's own, as Kubernetes writes them, each once."""
-    own = [_written(msgspec.to_builtins(each)) for each in cluster.tolerations]
     found: list[dict[str, Any]] = []
-    for each in (*platform["tolerations"], *own):
+    for each in (*platform["tolerations"], *own_tolerations(cluster)):
         if each not in found:
             found.append(each)
     return tuple(found)
+
+
+def own_tolerations(cluster: Cluster) -> tuple[dict[str, Any], ...]:
+    """The spec's tolerations as Kubernetes writes them, in its order."""
+    return tuple(_written(msgspec.to_builtins(each)) for each in cluster.tolerations)
 
 
 def _written(toleration: dict[str, Any]) -> dict[str, Any]:

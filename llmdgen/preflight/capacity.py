@@ -6,12 +6,13 @@ from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
+from llmdgen.kube.room import NOTHING, Need, minus, placed, plus
 from llmdgen.planning.model import Plan, Pool, RolePlan
-from llmdgen.planning.placement import Need, need_of
+from llmdgen.planning.placement import need_of
 from llmdgen.preflight import plugins, rules
 from llmdgen.preflight.answer import Answer, Forbidden, missing, ok, short, unknown
 from llmdgen.preflight.cluster import Cluster, Object
-from llmdgen.preflight.node import LiveNode, live_node, minus, placed, taken
+from llmdgen.preflight.node import LiveNode, live_node, taken
 from llmdgen.quantities import cpu_text, mib_text
 from llmdgen.registry import Rule
 
@@ -204,12 +205,12 @@ def _used(plan: Plan, cluster: Cluster) -> dict[str, Need]:
         meta = pod["metadata"]
         ours = meta["namespace"] == plan.names.namespace and meta["name"].startswith(own)
         if node and not ended and not ours:
-            used[node] = minus(used.get(node, Need(0, 0, 0, 0)), taken(pod, plan.platform), -1)
+            used[node] = plus(used.get(node, NOTHING), taken(pod, plan.platform))
     return used
 
 
 def _left(node: LiveNode, used: dict[str, Need]) -> Need:
-    return minus(node.offers, used.get(node.name, Need(0, 0, 0, 0)))
+    return minus(node.offers, used.get(node.name, NOTHING))
 
 
 def _text(field: str, amount: int) -> str:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
 
-from llmdgen.planning.placement import Need
+from llmdgen.kube.room import NOTHING, Need, plus
+from llmdgen.kube.tolerations import repels
 from llmdgen.preflight.answer import ClusterError
 from llmdgen.preflight.cluster import Object
-
-MIB = 2**20
-REPELLING = ("NoSchedule", "NoExecute")
+from llmdgen.quantities import MIB
 
 
 class LiveNode(Struct, frozen=True, kw_only=True):
@@ -48,8 +47,7 @@ def taken(pod: Object, platform: Mapping[str, Any]) -> Need:
     """What the scheduler counts as requested by a pod: containers and sidecars together, or its largest moment while
     init containers run one after the other, and the overhead of its runtime class."""
     spec = pod["spec"]
-    sidecars = Need(0, 0, 0, 0)
-    peak = Need(0, 0, 0, 0)
+    sidecars = peak = NOTHING
     for each in spec.get("initContainers") or []:
         asks = _requests(each, platform)
         if each.get("restartPolicy") == "Always":
@@ -81,48 +79,6 @@ def need(quantities: Mapping[str, Any], platform: Mapping[str, Any], *, up: bool
         _whole(quantities.get("cpu", 0), 1000, 1, up),
         _whole(quantities.get("memory", 0), 1, MIB, up),
     )
-
-
-def plus(one: Need, other: Need) -> Need:
-    return Need(
-        one.gpus + other.gpus,
-        one.efa + other.efa,
-        one.cpu_millis + other.cpu_millis,
-        one.memory_mib + other.memory_mib,
-    )
-
-
-def minus(one: Need, other: Need, times: int = 1) -> Need:
-    """What is left, possibly below zero."""
-    return Need(
-        one.gpus - other.gpus * times,
-        one.efa - other.efa * times,
-        one.cpu_millis - other.cpu_millis * times,
-        one.memory_mib - other.memory_mib * times,
-    )
-
-
-def times(asked: Need, room: Need) -> int:
-    """How often a pod's need fits into a room."""
-    pairs = (
-        (asked.gpus, room.gpus),
-        (asked.efa, room.efa),
-        (asked.cpu_millis, room.cpu_millis),
-        (asked.memory_mib, room.memory_mib),
-    )
-    return max(0, min((have // want for want, have in pairs if want), default=0))
-
-
-def placed(pods: Iterable[tuple[Need, int]], rooms: Iterable[Need]) -> int:
-    """How many of the pods find a node, the largest first, each on the first node with room."""
-    left, found = list(rooms), 0
-    for asked, count in sorted(pods, reverse=True):
-        for index, room in enumerate(left):
-            here = min(count, times(asked, room))
-            left[index] = minus(room, asked, here)
-            count -= here
-            found += here
-    return found
 
 
 def _requests(container: Object, platform: Mapping[str, Any]) -> Need:
@@ -168,17 +124,6 @@ def _obstacle(
     if spec.get("unschedulable"):
         return "cordoned"
     for taint in spec.get("taints") or []:
-        if taint.get("effect") in REPELLING and not any(_tolerates(each, taint) for each in tolerations):
+        if repels(taint, tolerations):
             return f"taint {taint['key']}:{taint['effect']}"
     return ""
-
-
-def _tolerates(toleration: Mapping[str, Any], taint: Mapping[str, Any]) -> bool:
-    """Kubernetes' own rule: no effect means every effect, no key with Exists every key."""
-    if toleration.get("effect") and toleration["effect"] != taint.get("effect"):
-        return False
-    if toleration.get("key") and toleration["key"] != taint.get("key"):
-        return False
-    if toleration.get("operator") == "Exists":
-        return True
-    return bool(toleration.get("key")) and (toleration.get("value") or "") == (taint.get("value") or "")

@@ -12,7 +12,8 @@ from typing import Any
 
 from llmdgen.facts.types import Release
 from llmdgen.kube.manifest import Manifest
-from llmdgen.kube.workload import Workload, workloads
+from llmdgen.kube.servers import Servers
+from llmdgen.kube.workload import Workload
 from llmdgen.plain_yaml import YAMLError, load
 from llmdgen.untyped import at, mapping
 from llmdgen.verify.helmfile import HelmRelease
@@ -53,10 +54,6 @@ class Rendered:
             raise document
         return document
 
-    def of_kind(self, kind: str, *groups: str) -> Iterator[Manifest]:
-        """The objects of a kind, of any API group where none is given."""
-        return (each for each in self.manifests if each.kind == kind and (not groups or each.group in groups))
-
     def find(self, kind: str, name: Any, namespace: str) -> Manifest | None:
         """The object of that kind and name in that namespace, None where there is none."""
         for each in self.of_kind(kind):
@@ -65,14 +62,26 @@ class Rendered:
         return None
 
     @cached_property
+    def servers(self) -> Servers:
+        """The same objects for the rules over model servers, with what allocation.yaml says of their nodes."""
+        roles = mapping(self.stated.get("roles"))
+        attached = {role: at(row, "efaPerNode") for role, row in roles.items()}
+        known = {role: number for role, number in attached.items() if isinstance(number, int)}
+        return Servers(self.manifests, self.release, attached=known)
+
+    @property
     def workloads(self) -> tuple[Workload, ...]:
         """Every pod template of every object."""
-        return tuple(workloads(self.manifests, self.release.name))
+        return self.servers.workloads
 
-    @cached_property
+    @property
     def model_servers(self) -> tuple[Workload, ...]:
         """The pod templates that run vLLM."""
-        return tuple(each for each in self.workloads if each.vllm is not None)
+        return self.servers.model_servers
+
+    def of_kind(self, kind: str, *groups: str) -> Iterator[Manifest]:
+        """The objects of a kind, of any API group where none is given."""
+        return self.servers.of_kind(kind, *groups)
 
     @cached_property
     def pools(self) -> tuple[Manifest, ...]:

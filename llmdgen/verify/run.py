@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from llmdgen import registry
+from llmdgen.checks import load_plan_checks
+from llmdgen.checks.engine import rendered_findings
 from llmdgen.facts.catalogue import release, release_names
 from llmdgen.facts.types import Release
 from llmdgen.findings import Finding
@@ -89,7 +91,9 @@ def verify_manifests(
 ) -> list[Finding]:
     """Schemas and rules over objects: errors first, then warnings, then notes, each in the order of the codes."""
     rendered = Rendered(manifests, files, releases, _release_of(releases, files))
-    return in_order([*schemas.check(manifests, crds), *registry.run(rendered)])
+    load_plan_checks()
+    found = (*registry.run(rendered), *registry.run(rendered.servers), *rendered_findings(rendered.servers))
+    return in_order([*schemas.check(manifests, crds), *found])
 
 
 def in_order(problems: list[Finding]) -> list[Finding]:

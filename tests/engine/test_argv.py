@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from llmdgen.engine.argv import ArgumentError, arguments, human_int, parse
+from llmdgen.engine.argv import ArgumentError, arguments, parse
 from llmdgen.engine.flags import FlagTable
+from llmdgen.engine.numbers import human_int
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from llmdgen.engine.argv import ArgumentError, arguments, human_int, parse
+from llmdgen.engine.argv import ArgumentError, arguments, parse
 from llmdgen.engine.check import RoleSettings, check_role
 from llmdgen.engine.flags import ConfigField, Flag, FlagTable
+from llmdgen.engine.numbers import human_int
 from llmdgen.findings import Severity
 from tests.engine.cases import REPOSITORY, Ask, corpus, of
 

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmdgen.facts.types import Gpu, Instance
+from llmdgen.kube.room import Need, fitting, nodes_for
 from llmdgen.planning.model import Node
-from llmdgen.planning.placement import Need, _nodes, pods_per_node
 from tests.specs import GPT_OSS, plan_of
 
 NODE = Node(
@@ -39,7 +39,7 @@ NEEDS = st.builds(
 @settings(max_examples=300)
 @given(st.lists(st.tuples(NEEDS, st.integers(min_value=1, max_value=2000)), min_size=1, max_size=2))
 def test_nodes_are_never_over_committed(pods: list[tuple[Need, int]]) -> None:
-    nodes = _nodes(NODE, pods)
+    nodes = nodes_for(pods, NODE.room)
     for used, room in zip(_sums(pods), (NODE.gpus, NODE.efa, 16000, 64), strict=True):
         assert nodes >= -(-used // room)
 
@@ -55,19 +55,19 @@ def test_counted_nodes_are_those_of_first_fit_pod_by_pod(pods: list[tuple[Need, 
                 free.append(Need(8, 16, 16000, 64))
                 place = len(free) - 1
             free[place] = _less(free[place], need)
-    assert _nodes(NODE, pods) == len(free)
+    assert nodes_for(pods, NODE.room) == len(free)
 
 
 @settings(max_examples=60)
 @given(st.lists(NEEDS, min_size=1, max_size=6))
 def test_small_cases_take_at_most_two_nodes_for_every_one_of_the_best(needs: list[Need]) -> None:
-    found, best = _nodes(NODE, [(need, 1) for need in needs]), _fewest(tuple(needs))
+    found, best = nodes_for([(need, 1) for need in needs], NODE.room), _fewest(tuple(needs))
     assert best <= found <= 2 * best
 
 
 @given(NEEDS)
 def test_equal_pods_fill_a_node_up_to_its_scarcest_resource(need: Need) -> None:
-    count, scarce = pods_per_node(need, NODE)
+    count, scarce = fitting(need, NODE.room)
     sums = {
         "GPUs": (need.gpus, 8),
         "EFA interfaces": (need.efa, 16),
@@ -81,7 +81,7 @@ def test_equal_pods_fill_a_node_up_to_its_scarcest_resource(need: Need) -> None:
 
 def test_what_aws_does_not_state_limits_nothing() -> None:
     node = Node(instance=NODE.instance, label="x", gpus=8, efa=16, cpu_millis=None, memory_mib=None)
-    assert pods_per_node(Need(1, 2, 10**9, 10**9), node) == (8, "GPUs")
+    assert fitting(Need(1, 2, 10**9, 10**9), node.room) == (8, "GPUs")
 
 
 def test_prefill_and_decode_share_a_node_that_has_room_for_both() -> None:

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmdgen.quantities import cpu_text, decimal, mib_text, to_bytes, to_millis, whole
+from llmdgen.engine.numbers import decimal, whole
+from llmdgen.quantities import cpu_text, mib_text, to_bytes, to_millis
 
 BINARY = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "Pi": 2**50}
 NUMBER = st.decimals(min_value=0, max_value=10**6, places=3)
@@ -61,7 +62,17 @@ def test_a_written_cpu_reads_back(millis: int) -> None:
 
 @pytest.mark.parametrize(
     ("value", "number"),
-    [(32000, 32000), ("32000", 32000), ("32k", 32000), ("32K", 32768), ("1.5k", 1500), ("auto", 7), (None, 7)],
+    [
+        (32000, 32000),
+        ("32000", 32000),
+        ("32k", 32000),
+        ("32K", 32768),
+        ("1.5k", 1500),
+        ("1.5K", 7),
+        ("-1", -1),
+        ("auto", 7),
+        (None, 7),
+    ],
 )
 def test_whole_numbers_are_read_as_the_engine_reads_them(value: object, number: int) -> None:
     assert whole(value, 7) == number

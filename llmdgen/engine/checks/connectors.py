@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from llmdgen.engine.checks.settings import RoleSettings, engine_rule, whole
+from llmdgen.engine.checks.settings import RoleSettings, whole
 from llmdgen.engine.checks.values import MULTI, TRANSFER, Problem, children, field_problems, shown
 from llmdgen.engine.facts import Connector, connectors, lmcache
 from llmdgen.findings import Route
-from llmdgen.registry import Draft, found
+from llmdgen.registry import Draft, found, rule
 from llmdgen.suggest import did_you_mean
 from llmdgen.untyped import mapping
 
@@ -21,7 +21,7 @@ LEAST_BYTES = 10**6  # a block of the smallest model that anybody serves has mor
 NIXL_DEVICES = ("cuda", "cpu")
 
 
-@engine_rule("VLLM005", "error", "a KV connector that this vLLM does not have")
+@rule("VLLM005", "error", "a KV connector that this vLLM does not have")
 def connector_exists(role: RoleSettings) -> Iterator[Draft]:
     """vLLM looks the connector up only when the engine starts, and stops there. Names are exact. A connector of your
     own is allowed where kv_connector_module_path names its module.
@@ -39,7 +39,7 @@ def connector_exists(role: RoleSettings) -> Iterator[Draft]:
             yield found(*role.at(FLAG, *inside, "kv_connector"), says=says, fix=fix)
 
 
-@engine_rule("VLLM006", "error", "a setting that a KV connector does not read")
+@rule("VLLM006", "error", "a setting that a KV connector does not read")
 def connector_reads_its_settings(role: RoleSettings) -> Iterator[Draft]:
     """kv_connector_extra_config goes to the connector unchecked: a key that it does not read does nothing, one that it
     needs stops the engine. NIXL's backends are a list of exact upper-case names; NIXL logs an unknown one and goes on
@@ -76,7 +76,7 @@ def connector_reads_its_settings(role: RoleSettings) -> Iterator[Draft]:
             yield from _extra(role, name, rules, mapping(transfer.get(EXTRA)), at)
 
 
-@engine_rule("VLLM010", "error", "kv-offloading-size where it cannot work")
+@rule("VLLM010", "error", "kv-offloading-size where it cannot work")
 def offloading_is_a_connector(role: RoleSettings) -> Iterator[Draft]:
     """--kv-offloading-size makes vLLM choose a KV connector itself. Beside --kv-transfer-config it replaces the
     connector given there, so that prefill and decode no longer exchange anything; alone it stops the engine, because
@@ -98,7 +98,7 @@ def offloading_is_a_connector(role: RoleSettings) -> Iterator[Draft]:
         yield found(*at, says=says, fix=fix, on_key=True)
 
 
-@engine_rule("VLLM015", "error", "the hybrid KV cache manager forced on")
+@rule("VLLM015", "error", "the hybrid KV cache manager forced on")
 def hybrid_manager_is_off(role: RoleSettings) -> Iterator[Draft]:
     """No KV connector of vLLM 0.15 to 0.17 supports the hybrid KV cache manager, nor do KV events. vLLM switches it off
     by itself where either is configured, unless the flag forces it on: then the engine stops.

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from llmdgen.engine.checks.limits import context_length
-from llmdgen.engine.checks.settings import RoleSettings, engine_rule
+from llmdgen.engine.checks.settings import RoleSettings
 from llmdgen.engine.context import UNSCALED, longest_context, overriding
-from llmdgen.registry import Draft, found
+from llmdgen.registry import Draft, found, rule
 from llmdgen.untyped import mapping
 
 OVERRIDES = "hf-overrides"
 LONG_CONTEXTS = "VLLM_ALLOW_LONG_MAX_MODEL_LEN"
 
 
-@engine_rule("VLLM019", "error", "a context longer than the model's")
+@rule("VLLM019", "error", "a context longer than the model's")
 def context_is_the_models(role: RoleSettings) -> Iterator[Draft]:
     """vLLM stops where max-model-len is above what the model's config.json allows. A model is given a longer context by
     rope_parameters in hf-overrides, the name that vLLM reads rope scaling by; VLLM_ALLOW_LONG_MAX_MODEL_LEN only
@@ -33,7 +33,7 @@ def context_is_the_models(role: RoleSettings) -> Iterator[Draft]:
         yield found(*role.at("max-model-len"), says=says, fix=fix)
 
 
-@engine_rule("VLLM028", "warning", "a context length beyond the model's, allowed by a variable")
+@rule("VLLM028", "warning", "a context length beyond the model's, allowed by a variable")
 def long_context_is_meant(role: RoleSettings) -> Iterator[Draft]:
     """VLLM_ALLOW_LONG_MAX_MODEL_LEN lets vLLM start with a max-model-len above what the model's config.json allows. It
     changes nothing about the model: positions beyond its own give wrong output, or none.
@@ -49,7 +49,7 @@ def long_context_is_meant(role: RoleSettings) -> Iterator[Draft]:
         yield found(*role.env_at(LONG_CONTEXTS), says=says, fix=fix, on_key=True)
 
 
-@engine_rule("VLLM032", "error", "rope parameters that vLLM cannot use")
+@rule("VLLM032", "error", "rope parameters that vLLM cannot use")
 def rope_parameters_are_whole(role: RoleSettings) -> Iterator[Draft]:
     """rope_parameters in --hf-overrides replace the model's whole, so they say all that vLLM looks up: rope_type, and
     for yarn original_max_position_embeddings. Without them the engine stops with a KeyError.
@@ -74,7 +74,7 @@ def rope_parameters_are_whole(role: RoleSettings) -> Iterator[Draft]:
         yield found(*at, says="rope_parameters without a factor scale nothing", fix="add factor")
 
 
-@engine_rule("VLLM033", "warning", "rope scaling that vLLM does not read")
+@rule("VLLM033", "warning", "rope scaling that vLLM does not read")
 def rope_scaling_is_read(role: RoleSettings) -> Iterator[Draft]:
     """vLLM makes rope_parameters of a model's rope_scaling before it looks at the maps in --hf-overrides. rope_scaling
     there comes too late: the model keeps its own positions.

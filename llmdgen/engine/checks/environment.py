@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
-from llmdgen.engine.checks.settings import RoleSettings, engine_rule
+from llmdgen.engine.checks.settings import RoleSettings
 from llmdgen.engine.checks.values import shown
 from llmdgen.engine.facts import Variable, lmcache, taken, variables
-from llmdgen.registry import Draft, found
+from llmdgen.registry import Draft, found, rule
 from llmdgen.suggest import did_you_mean, nearest, one_of
 
 ALL2ALL = "VLLM_ALL2ALL_BACKEND"
 _OFF = ("", "0", "false", "False", "FALSE", "no", "off")
 
 
-@engine_rule("VLLM008", "error", "an environment variable that the engine does not read as written")
+@rule("VLLM008", "error", "an environment variable that the engine does not read as written")
 def variable_is_read(role: RoleSettings) -> Iterator[Draft]:
     """vLLM ignores a VLLM_ variable, and LMCache an LMCACHE_ variable, that it does not know: a misspelt one does
     nothing. Of those it knows, vLLM reads many as a number, and stops at its first use of any other text; of its
@@ -46,7 +46,7 @@ def variable_is_read(role: RoleSettings) -> Iterator[Draft]:
             yield from _lmcache(role, name, value)
 
 
-@engine_rule("VLLM009", "error", "an environment variable that overrides a flag")
+@rule("VLLM009", "error", "an environment variable that overrides a flag")
 def variable_overrides_no_flag(role: RoleSettings) -> Iterator[Draft]:
     """Where vLLM reads VLLM_ALL2ALL_BACKEND (up to 0.15), it overrides --all2all-backend, whatever the flag says. One
     place must state the backend, and the flag is the one that is checked and shown. Later versions do not know the
@@ -65,10 +65,10 @@ def reads_backend(role: RoleSettings) -> bool:
     return ALL2ALL in variables(role.release)
 
 
-@engine_rule("VLLM017", "error", "an environment variable that llmdgen or the chart sets")
+@rule("VLLM017", "error", "an environment variable that llmdgen sets")
 def variable_is_the_specs_to_set(role: RoleSettings) -> Iterator[Draft]:
-    """The chart adds DP_SIZE, TP_SIZE, HF_HOME and HF_TOKEN to the container, llmdgen the addresses that vLLM's pods
-    find each other by. A second entry of one name is refused by server-side apply; where it is not, the last wins.
+    """llmdgen sets where weights are kept, the token that they are fetched with, and the addresses by which vLLM's pods
+    find each other: another value leaves volumes and Secrets with the first.
 
     Fails:  env: {HF_HOME: /models}.
     Passes: spec.model.uri, spec.model.authSecretName, parallelism.
@@ -76,22 +76,8 @@ def variable_is_the_specs_to_set(role: RoleSettings) -> Iterator[Draft]:
     names = taken(role.release).environment
     for name in role.env:
         if name in names and role.spec_sets_env(name):
-            says = f"{name} is not set under env: llmdgen, the chart or Kubernetes does"
+            says = f"{name} is not set under env: llmdgen or Kubernetes does"
             yield found(*role.env_at(name), says=says, fix=names[name], on_key=True)
-
-
-@engine_rule("HELM001", "error", "text that Helm would execute")
-def helm_executes_nothing(role: RoleSettings) -> Iterator[Draft]:
-    """The modelservice chart runs every environment value through Helm's tpl: {{ begins a template there, which fails
-    or puts other text in its place.
-
-    Fails:  env: {GREETING: "{{ .Values.x }}"}.
-    Passes: text without two opening braces in a row.
-    """
-    for name, value in role.env.items():
-        if value is not None and "{{" in value:
-            says = f"{name} holds {{{{, which Helm's tpl would execute"
-            yield found(*role.env_at(name), says=says, fix="put the text in a ConfigMap or change it")
 
 
 def _lmcache(role: RoleSettings, name: str, value: str | None) -> Iterator[Draft]:

@@ -1,18 +1,18 @@
-"""Which flags a spec may name: those of the release's vLLM that are not llmdgen's or the chart's to set."""
+"""Which flags a spec may name: those of the release's vLLM that are not llmdgen's to set."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import lru_cache
 
-from llmdgen.engine.checks.settings import RoleSettings, engine_rule
+from llmdgen.engine.checks.settings import RoleSettings
 from llmdgen.engine.facts import history, taken
 from llmdgen.engine.flags import flag_table
-from llmdgen.registry import Draft, found
+from llmdgen.registry import Draft, found, rule
 from llmdgen.suggest import did_you_mean
 
 
-@engine_rule("VLLM001", "error", "a flag that this vLLM does not have")
+@rule("VLLM001", "error", "a flag that this vLLM does not have")
 def flag_exists(role: RoleSettings) -> Iterator[Draft]:
     """vLLM stops at a flag that it does not know, after the image is pulled and the pod scheduled. Abbreviations of a
     flag are refused too: vLLM takes a unique beginning for the flag itself, until a later version adds a second flag
@@ -27,13 +27,16 @@ def flag_exists(role: RoleSettings) -> Iterator[Draft]:
             says, fix = _unknown(name, role.release)
             fix = taken(role.release).old_flags.get(name, fix)
             yield found(*role.at(name), says=says, fix=fix, on_key=True)
+    for name, refused in role.refusals():
+        if role.table.get(name.removeprefix("no-")) is None:
+            says, fix = _unknown(name, role.release) if name else (str(refused), "remove it")
+            yield found(*role.at(name), says=says, fix=fix)
 
 
-@engine_rule("VLLM007", "error", "a flag that llmdgen or the chart sets")
+@rule("VLLM007", "error", "a flag that llmdgen sets")
 def flag_is_the_specs_to_set(role: RoleSettings) -> Iterator[Draft]:
-    """The modelservice chart writes model, port, served name and parallel sizes from its own values, and counts GPUs
-    and pods by them. A second value in args would win in vLLM and leave the Service, the GPUs and the scheduler with
-    the first.
+    """llmdgen writes model, port, served name and parallel sizes, and counts GPUs and pods by them. A second value in
+    args would win in vLLM and leave the Service, the GPUs and the scheduler with the first.
 
     Fails:  args: {tensor-parallel-size: 4}, args: {port: 9000}.
     Passes: parallelism: {tensor: 4}.
@@ -41,11 +44,11 @@ def flag_is_the_specs_to_set(role: RoleSettings) -> Iterator[Draft]:
     flags = taken(role.release).flags
     for name in role.args:
         if name in flags and role.spec_sets(name):
-            says = f"--{name} is not set under args: llmdgen and the chart write it"
+            says = f"--{name} is not set under args: llmdgen writes it"
             yield found(*role.at(name), says=says, fix=flags[name], on_key=True)
 
 
-@engine_rule("VLLM020", "note", "a flag that a later vLLM drops")
+@rule("VLLM020", "note", "a flag that a later vLLM drops")
 def flag_has_a_future(role: RoleSettings) -> Iterator[Draft]:
     """The flag works with this release's vLLM; a later one refuses it, so the spec will have to change with the
     release.

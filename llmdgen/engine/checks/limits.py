@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from llmdgen.engine.argv import human_int
-from llmdgen.engine.checks.connectors import with_children
-from llmdgen.engine.checks.settings import RoleSettings, engine_rule, whole
+from llmdgen.engine.checks.settings import RoleSettings, whole
 from llmdgen.engine.checks.values import shown
 from llmdgen.engine.facts import taken
-from llmdgen.registry import Draft, found
+from llmdgen.engine.numbers import human_int
+from llmdgen.registry import Draft, found, rule
 from llmdgen.suggest import one_of
 from llmdgen.untyped import mapping
 
@@ -32,7 +31,7 @@ ALSO_IN_COMPILATION = ("cudagraph-capture-sizes", "max-cudagraph-capture-size")
 ONLY_DEFAULT = ("max-num-partial-prefills", "max-long-partial-prefills")
 
 
-@engine_rule("VLLM013", "error", "a batch that is smaller than what it must hold")
+@rule("VLLM013", "error", "a batch that is smaller than what it must hold")
 def batch_holds_a_sequence(role: RoleSettings) -> Iterator[Draft]:
     """A step of vLLM schedules at most max-num-batched-tokens, and at least one token of each running sequence. Without
     chunked prefill a whole prompt must fit into one step.
@@ -73,14 +72,13 @@ def _default_batch(role: RoleSettings) -> Iterator[Draft]:
         yield found(*role.at("max-num-seqs"), says=says, fix=fix)
 
 
-@engine_rule("VLLM027", "error", "weights or KV blocks in more host memory than the pod has")
+@rule("VLLM027", "error", "weights in more host memory than the pod has")
 def offloading_fits_the_pod(role: RoleSettings) -> Iterator[Draft]:
-    """--cpu-offload-gb keeps so much of the weights of each GPU in host memory, and OffloadingConnector allocates all
-    of cpu_bytes_to_use, for each data parallel rank, when it starts. Both count against the container's memory: beyond
-    it, it is killed.
+    """--cpu-offload-gb keeps so much of the weights of each GPU in host memory, which counts against the container's
+    memory: beyond it, it is killed. KV blocks there are FIT007's.
 
-    Fails:  args: {cpu-offload-gb: 500} in a pod of 64Gi; cpu_bytes_to_use: 200000000000 there.
-    Passes: resources: {memory: 600Gi} for the first; spec.cache, which gives the pod the memory that its tier needs.
+    Fails:  args: {cpu-offload-gb: 500} in a pod of 64Gi.
+    Passes: resources: {memory: 600Gi} with one GPU.
     """
     memory, numbers = role.numbers.pod_memory_bytes, role.numbers
     if memory is None:
@@ -94,14 +92,6 @@ def offloading_fits_the_pod(role: RoleSettings) -> Iterator[Draft]:
             fix = f"raise resources.memory to {int(needed / GIB) + 16}Gi, or lower it"
             yield found(*role.at("cpu-offload-gb"), says=says, fix=fix)
     transfer = mapping(role.args.get("kv-transfer-config"))
-    for inside, each in with_children(transfer) if transfer else ():
-        size = whole(mapping(each.get("kv_connector_extra_config")).get("cpu_bytes_to_use"))
-        # A tier of spec.cache is FIT007's.
-        if size and size * numbers.data_local > memory and role.spec_sets("kv-transfer-config"):
-            at = role.at("kv-transfer-config", *inside, "kv_connector_extra_config", "cpu_bytes_to_use")
-            asked = _each(size / GIB, numbers.data_local)
-            says = f"cpu_bytes_to_use is {asked}, the pod has {memory / GIB:.0f}Gi of memory"
-            yield found(*at, says=says, fix="lower it, or use spec.cache.cpu, which sizes the pod for it")
     # Where it works at all: VLLM010.
     alone = not transfer and role.args.get("disable-hybrid-kv-cache-manager") is True
     native = role.args.get("kv-offloading-size") if alone else None
@@ -111,7 +101,7 @@ def offloading_fits_the_pod(role: RoleSettings) -> Iterator[Draft]:
         yield found(*role.at("kv-offloading-size"), says=says, fix=fix)
 
 
-@engine_rule("VLLM016", "error", "more swap space than vLLM allows")
+@rule("VLLM016", "error", "more swap space than vLLM allows")
 def swap_space_fits_the_host(role: RoleSettings) -> Iterator[Draft]:
     """vLLM stops where swap space, counted for each tensor parallel rank, is more than 70 % of the host's memory.
 
@@ -129,7 +119,7 @@ def swap_space_fits_the_host(role: RoleSettings) -> Iterator[Draft]:
         yield found(*role.at("swap-space"), says=says, fix=f"set args.swap-space to {int(limit)} or less")
 
 
-@engine_rule("VLLM021", "error", "flags that exclude or need each other")
+@rule("VLLM021", "error", "flags that exclude or need each other")
 def flags_go_together(role: RoleSettings) -> Iterator[Draft]:
     """vLLM refuses some flags without another, some values given in two places, and some that it no longer supports
     although its parser still takes them.
@@ -214,7 +204,7 @@ def _pairs(role: RoleSettings) -> Iterator[Draft]:
             yield found(*role.at(pair.flag, pair.key), says=says, fix=fix, on_key=True)
 
 
-@engine_rule("VLLM022", "warning", "a block size that vLLM changes")
+@rule("VLLM022", "warning", "a block size that vLLM changes")
 def block_size_is_kept(role: RoleSettings) -> Iterator[Draft]:
     """Attention with a compressed KV vector (MLA: DeepSeek, Kimi) has blocks of 64 tokens or multiples of it: vLLM
     makes any other size 64 without an error. Whoever counts blocks, such as the scheduler's prefix scorer, must count

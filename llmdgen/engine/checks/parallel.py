@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from llmdgen.engine.checks.environment import ALL2ALL, reads_backend
-from llmdgen.engine.checks.settings import RoleSettings, engine_rule, whole
+from llmdgen.engine.checks.settings import RoleSettings, whole
 from llmdgen.engine.facts import taken
-from llmdgen.registry import Draft, found
+from llmdgen.registry import Draft, found, rule
 from llmdgen.suggest import one_of
 from llmdgen.untyped import mapping
 
@@ -15,7 +15,7 @@ BACKEND = "all2all-backend"
 DEEPEP = ("deepep_low_latency", "deepep_high_throughput")
 
 
-@engine_rule("VLLM011", "error", "dual batch overlap without DeepEP")
+@rule("VLLM011", "error", "dual batch overlap without DeepEP")
 def dual_batch_needs_deepep(role: RoleSettings) -> Iterator[Draft]:
     """--enable-dbo runs two half batches in turn, so that one computes while the other's tokens travel. vLLM stops
     where the all2all backend is not DeepEP, and DeepEP does not run on EFA.
@@ -30,7 +30,7 @@ def dual_batch_needs_deepep(role: RoleSettings) -> Iterator[Draft]:
             yield found(*role.at(flag), says=says, fix=f"remove {flag}: DeepEP does not run on EFA", on_key=True)
 
 
-@engine_rule("VLLM014", "error", "an all2all backend that cannot run here")
+@rule("VLLM014", "error", "an all2all backend that cannot run here")
 def backend_runs_on_efa(role: RoleSettings) -> Iterator[Draft]:
     """vLLM's parser takes every backend it has ever had. DeepEP needs NVSHMEM's IBGDA transport, which drives Mellanox
     mlx5 adapters and no EFA; pplx-kernels are not in the release's image; MoRI is for AMD GPUs. NCCL over EFA carries
@@ -46,7 +46,7 @@ def backend_runs_on_efa(role: RoleSettings) -> Iterator[Draft]:
         yield found(*role.at(BACKEND), says=says, fix="write allgather_reducescatter")
 
 
-@engine_rule("VLLM012", "error", "data or expert parallel settings that vLLM refuses")
+@rule("VLLM012", "error", "data or expert parallel settings that vLLM refuses")
 def ranks_fit_together(role: RoleSettings) -> Iterator[Draft]:
     """vLLM stops where data parallel ranks, their load balancing and expert parallelism contradict each other. Hybrid
     load balancing (each pod balances over its own ranks) needs several ranks in a pod; expert load balancing
@@ -60,7 +60,7 @@ def ranks_fit_together(role: RoleSettings) -> Iterator[Draft]:
     yield from _expert_balancing(role)
 
 
-@engine_rule("VLLM018", "error", "a tensor parallel size that vLLM refuses")
+@rule("VLLM018", "error", "a tensor parallel size that vLLM refuses")
 def tensor_parallel_size_fits(role: RoleSettings) -> Iterator[Draft]:
     """Every tensor parallel rank is a GPU of one node and holds an equal share of the attention heads; where there are
     fewer KV heads than ranks, each is copied to an equal number of ranks.
@@ -83,7 +83,7 @@ def tensor_parallel_size_fits(role: RoleSettings) -> Iterator[Draft]:
         yield found(*at, says=says, fix=f"set parallelism.tensor to {_divisors(numbers.kv_heads, numbers.gpus)}")
 
 
-@engine_rule("VLLM029", "error", "context parallelism that the tensor parallel ranks do not hold")
+@rule("VLLM029", "error", "context parallelism that the tensor parallel ranks do not hold")
 def context_parallel_size_fits(role: RoleSettings) -> Iterator[Draft]:
     """Decode context parallelism shares a request's KV cache among tensor parallel ranks that would hold copies of it:
     its size divides the tensor parallel size. Of a model with KV heads there are copies only where there are more ranks

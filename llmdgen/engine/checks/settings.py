@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from msgspec import Struct
 
+from llmdgen.engine.argv import ArgumentError
 from llmdgen.engine.flags import Flag, FlagTable
 from llmdgen.findings import Route
-from llmdgen.registry import Draft, Rule, declare
 
 
 class Numbers(Struct, frozen=True, kw_only=True):
-    """What the plan knows of the model and the node. None where it does not know; a check then stays silent.
+    """What is known of the model and the node. None where it does not know; a check then stays silent.
 
     `gpus` and `host_memory_bytes` are the node's, `pod_memory_bytes` the container's limit, `routed_experts` the
     model's in a layer, 0 for a dense model, `max_position_embeddings` the longest context its config.json allows,
@@ -39,28 +39,30 @@ class Numbers(Struct, frozen=True, kw_only=True):
 
 
 class RoleSettings(Struct, frozen=True, kw_only=True):
-    """One role's flags and environment as vLLM will get them, without what the chart adds.
+    """The flags and the environment of one role's vLLM, as its container has them.
 
-    `env` maps a name to its value, None for one that Kubernetes fills in from the pod. `flag_routes` and `env_routes`
-    lead to places in the spec: a route that ends in the name itself says that the spec sets it, any other that the
-    path does.
+    `env` maps a name to its value, None for one that Kubernetes fills in from the pod; `refused` is what the parser
+    would refuse of the arguments, beside `args`. `flag_routes` and `env_routes` lead to their places, `place` is where
+    all others are found: a route that ends in the name itself says that the spec sets it, any other that the path does.
     """
 
     args: Mapping[str, Any]
     env: Mapping[str, str | None]
     release: str
     table: FlagTable
+    refused: tuple[ArgumentError, ...] = ()
     flag_routes: Mapping[str, Route] = {}
     env_routes: Mapping[str, Route] = {}
+    place: Route = ("spec", "path")
     numbers: Numbers = Numbers()
 
     def at(self, flag: str, *inside: str | int) -> Route:
         """The place of a flag, or of a key inside its JSON value."""
-        return (*self.flag_routes.get(flag, ("spec", "path")), *inside)
+        return (*self.flag_routes.get(flag, self.place), *inside)
 
     def env_at(self, name: str) -> Route:
         """The place of an environment variable."""
-        return self.env_routes.get(name, ("spec", "path"))
+        return self.env_routes.get(name, self.place)
 
     def spec_sets(self, flag: str) -> bool:
         """Whether the spec itself names the flag, rather than its path."""
@@ -77,6 +79,11 @@ class RoleSettings(Struct, frozen=True, kw_only=True):
         known = self.table.get(flag)
         return known.default if known else None
 
+    def refusals(self) -> Iterator[tuple[str, ArgumentError]]:
+        """What the parser would refuse of flags that `args` does not have, each with the flag's name."""
+        given = {_bare(flag) for flag in self.args}
+        return ((_bare(each.flag), each) for each in self.refused if _bare(each.flag) not in given)
+
     def known(self) -> Iterable[tuple[Flag, Any]]:
         """The flags that this vLLM has and that are set, with their values."""
         for name, value in self.args.items():
@@ -85,18 +92,9 @@ class RoleSettings(Struct, frozen=True, kw_only=True):
                 yield flag, value
 
 
-EngineCheck = Callable[[RoleSettings], Iterable[Draft]]
-ENGINE_RULES: list[tuple[Rule, EngineCheck]] = []
-
-
-def engine_rule(code: str, severity: str, title: str) -> Callable[[EngineCheck], EngineCheck]:
-    """Register a check of a role's settings; its docstring is its documentation, as with `registry.rule`."""
-
-    def register(check: EngineCheck) -> EngineCheck:
-        ENGINE_RULES.append((declare(code, severity, title, check.__doc__ or ""), check))
-        return check
-
-    return register
+def _bare(flag: str) -> str:
+    """A flag's name as vLLM's table has it, however it was spelled."""
+    return flag.lstrip("-").replace("_", "-")
 
 
 def whole(value: Any) -> int | None:

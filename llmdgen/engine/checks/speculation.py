@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from llmdgen.engine.checks.settings import RoleSettings, engine_rule, whole
+from llmdgen.engine.checks.settings import RoleSettings, whole
 from llmdgen.engine.facts import taken
 from llmdgen.findings import Route
-from llmdgen.registry import Draft, found
+from llmdgen.registry import Draft, found, rule
 from llmdgen.untyped import mapping
 
 FLAG = "speculative-config"
@@ -16,7 +16,7 @@ FLAG = "speculative-config"
 SAYS_ITSELF = (None, "mlp_speculator")
 
 
-@engine_rule("VLLM026", "error", "speculative decoding that vLLM refuses")
+@rule("VLLM026", "error", "speculative decoding that vLLM refuses")
 def speculation_starts(role: RoleSettings) -> Iterator[Draft]:
     """vLLM checks --speculative-config when the engine starts: every method but suffix decoding needs a number of
     tokens, those with a draft model need its name, ngram's shortest match is no longer than its longest, and scheduling

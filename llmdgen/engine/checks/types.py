@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from re import fullmatch
 
-from llmdgen.engine.checks.settings import RoleSettings, engine_rule
+from llmdgen.engine.checks.settings import RoleSettings
 from llmdgen.engine.checks.values import Problem, flag_problems, shown
 from llmdgen.engine.facts import taken
-from llmdgen.registry import Draft, found
+from llmdgen.registry import Draft, found, rule
 from llmdgen.suggest import did_you_mean
 from llmdgen.untyped import mapping
 
@@ -16,7 +16,7 @@ from llmdgen.untyped import mapping
 MAY_BE_A_CLASS = ("distributed-executor-backend", "compilation-config.backend")
 
 
-@engine_rule("VLLM002", "error", "a value of the wrong type")
+@rule("VLLM002", "error", "a value of the wrong type")
 def value_has_the_flags_type(role: RoleSettings) -> Iterator[Draft]:
     """A spec is typed: switches are true or false, numbers are numbers, JSON flags are YAML maps. vLLM would read some
     other spellings too, but "256" or 1e6 in YAML mean different things to different readers.
@@ -27,7 +27,7 @@ def value_has_the_flags_type(role: RoleSettings) -> Iterator[Draft]:
     yield from drafts(role, "type")
 
 
-@engine_rule("VLLM003", "error", "a value out of range")
+@rule("VLLM003", "error", "a value out of range")
 def value_is_in_range(role: RoleSettings) -> Iterator[Draft]:
     """The value is of the right type, but vLLM refuses it: some at once, others (gpu-memory-utilization 1.5, -O5) only
     when the engine starts.
@@ -39,6 +39,10 @@ def value_is_in_range(role: RoleSettings) -> Iterator[Draft]:
     yield from _names(role)
     yield from _least(role)
     yield from _forms(role)
+    for spelled, refused in role.refusals():
+        name = spelled.removeprefix("no-")
+        if role.table.get(name) is not None:
+            yield found(*role.at(name), says=f"vLLM's parser refuses {refused}", fix=f"see llmdgen explain --{name}")
 
 
 def _names(role: RoleSettings) -> Iterator[Draft]:

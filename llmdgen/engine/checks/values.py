@@ -12,8 +12,9 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from llmdgen.engine.argv import human_int, word
+from llmdgen.engine.argv import word
 from llmdgen.engine.flags import ConfigField, Flag, FlagTable
+from llmdgen.engine.numbers import human_int
 from llmdgen.findings import Route
 from llmdgen.suggest import did_you_mean
 

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from llmdgen.facts.catalogue import HYPERPOD_PREFIX, UnknownFact, instance, path_names
+from llmdgen.kube.caches import offloaded
+from llmdgen.kube.node import demand, instance_types, node_of, room_of
+from llmdgen.kube.room import fitting
+from llmdgen.kube.volumes import SHARED_MEMORY, limit_of, mounted_at
 from llmdgen.kube.workload import Workload
-from llmdgen.quantities import GIB, to_bytes, to_millis
+from llmdgen.quantities import GIB, MIB, bytes_or_none, to_bytes, to_millis
 from llmdgen.registry import Draft, found, rule
 from llmdgen.untyped import at, items, mapping
-from llmdgen.verify.invariants.pods import limit_of, mounted_at
-from llmdgen.verify.invariants.resources import allocatable, attached, demand, instance_types, node_of
-from llmdgen.verify.invariants.storage import SHARED_MEMORY, cpu_cache
 from llmdgen.verify.rendered import Rendered
 
 FILE = "allocation.yaml"
@@ -92,7 +93,7 @@ def _role(rendered: Rendered, workload: Workload, stated: dict[str, Any]) -> Ite
         "parallelism.dataLocal": vllm.size("data-parallel-size-local", data),
         "parallelism.expert": tensor * data if vllm.flags.get("enable-expert-parallel") is True else 1,
         "kvCache.maxModelLen": vllm.flags.get("max-model-len"),
-        "cacheTiers.cpu": cpu_cache(vllm) // GIB or None,
+        "cacheTiers.cpu": offloaded(vllm) // GIB or None,
     }
     for key, value in real.items():
         said = at(stated, *key.split("."))
@@ -111,16 +112,11 @@ def _role(rendered: Rendered, workload: Workload, stated: dict[str, Any]) -> Ite
     if not isinstance(has_efa, int) or has_efa > node.efa.interfaces:
         says = f"it says {has_efa}, {node.name} has {node.efa.interfaces}"
         yield _wrong("roles", workload.role, "efaPerNode", says=says)
-    room = allocatable(workload, node)
-    for what, each, has in (
-        ("GPUs", need.gpus, node.gpu.count),
-        ("EFA interfaces", need.efa, attached(rendered, workload, node)),
-        ("millicores", need.cpu_millis, room.cpu_millis if room else node.vcpus * 1000),
-        ("MiB of memory", need.memory_mib, room.memory_mib if room else node.memory_gib * 1024),
-    ):
-        if pods * each > has:
-            says = f"{pods} pods take {pods * each} {what}, {node.name} has {has}"
-            yield _wrong("roles", workload.role, "podsPerNode", says=says)
+    room = room_of(workload, has_efa if isinstance(has_efa, int) else None)
+    fits, scarce = fitting(need, room) if room is not None else (pods, "")
+    if pods > fits:
+        says = f"it says {pods}, {node.name} has {scarce} for {fits}"
+        yield _wrong("roles", workload.role, "podsPerNode", says=says)
 
 
 def _sums(stated: dict[str, Any], roles: dict[str, Any]) -> Iterator[Draft]:
@@ -218,10 +214,8 @@ def _shown(key: str, value: Any) -> str:
 
 
 def _mib(quantity: Any) -> int | None:
-    try:
-        return None if quantity is None else to_bytes(str(quantity)) // 2**20
-    except ValueError:
-        return None
+    size = bytes_or_none(quantity)
+    return None if size is None else -(-size // MIB)
 
 
 def _whole(value: Any) -> int:

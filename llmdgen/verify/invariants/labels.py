@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from llmdgen.composition.names import model_label
+from llmdgen.kube.platform import gpu
 from llmdgen.kube.workload import ROLE_LABEL
 from llmdgen.registry import Draft, found, rule
 from llmdgen.untyped import at, items, mapping
 from llmdgen.verify.rendered import Rendered, pool_selector, selects
+
+_MODEL, _VENDOR = "llm-d.ai/model", "llm-d.ai/accelerator-vendor"
+_NVIDIA = "nvidia"
 
 
 @rule("VER030", "error", "a model server is in no pool")
@@ -195,3 +200,38 @@ def services_reach_pods(rendered: Rendered) -> Iterator[Draft]:
                         fix="declare the port in the container, or send to one that it has",
                         of=service,
                     )
+
+
+@rule("VER104", "warning", "a label does not say what the pods are")
+def labels_say_what_pods_are(rendered: Rendered) -> Iterator[Draft]:
+    """Dashboards and quotas go by the labels llm-d.ai/model and llm-d.ai/accelerator-vendor, and a pool finds the pods
+    of its own deployment by llm-d.ai/deployment. Nothing stops working when they are wrong, until a second deployment
+    shares the namespace, or somebody reads them.
+
+    Fails:  llm-d.ai/accelerator-vendor: amd on pods with nvidia.com/gpu; a pool that does not select
+            llm-d.ai/deployment, which its pods carry.
+    Passes: the last part of the served model's name as llm-d.ai/model; neither of the two labels.
+    """
+    for workload in rendered.model_servers:
+        vllm = workload.vllm
+        if vllm is None or not {_MODEL, _VENDOR} & set(workload.labels):
+            continue
+        served = str(vllm.flags.get("served-model-name") or vllm.flags.get("model") or "")
+        wanted = {_MODEL: model_label(served) if served else None, _VENDOR: _NVIDIA if vllm.count(gpu()) else None}
+        for key, value in wanted.items():
+            if value is not None and workload.labels.get(key) != value:
+                says = f"it is {workload.labels.get(key) or 'missing'}, the pods are {value}"
+                place = workload.in_template("metadata", "labels", key)
+                yield found(*place, says=says, fix=f"write {value}", of=workload.manifest)
+    yield from _pools(rendered)
+
+
+def _pools(rendered: Rendered) -> Iterator[Draft]:
+    deployment = "llm-d.ai/deployment"
+    for pool in rendered.pools:
+        selector = at(pool.doc, "spec", "selector", "matchLabels") or at(pool.doc, "spec", "selector")
+        carried = {each.labels.get(deployment) for each in rendered.model_servers if each.namespace == pool.namespace}
+        ours = isinstance(selector, dict) and any(str(key).startswith("llm-d.ai/") for key in selector)
+        if ours and deployment not in selector and len(carried - {None}) == 1:
+            says = f"it does not select {deployment}, and would take another deployment's pods too"
+            yield found("spec", "selector", says=says, fix=f"add {deployment}: {carried.pop()}", of=pool)

@@ -7,11 +7,11 @@ from typing import Any
 
 from llmdgen.checks._endpoint_picker import faults
 from llmdgen.facts.catalogue import release_toml
+from llmdgen.kube.caches import offloaded as cpu_cache
 from llmdgen.registry import Draft, found, rule
 from llmdgen.untyped import at, items, mapping
 from llmdgen.verify.invariants import scheduler
 from llmdgen.verify.invariants.scheduler import Config, configs, name_of
-from llmdgen.verify.invariants.storage import cpu_cache
 from llmdgen.verify.rendered import Rendered
 
 _PREFIX = "prefix-cache-scorer"

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from llmdgen.kube.node import demand
+from llmdgen.kube.servers import Servers
 from llmdgen.kube.workload import Workload
 from llmdgen.registry import Draft, found, rule
-from llmdgen.verify.invariants.resources import demand
-from llmdgen.verify.rendered import Rendered
 
 
 @rule("VER095", "error", "a group's pods and vLLM's ranks do not add up")
-def group_size_matches_the_ranks(rendered: Rendered) -> Iterator[Draft]:
+def group_size_matches_the_ranks(servers: Servers) -> Iterator[Draft]:
     """The data parallel ranks of all pods of a group must be --data-parallel-size: with fewer pods the group waits for
     ranks that never come, with more two pods claim one rank.
 
     Fails:  size 2 with --data-parallel-size 32 and --data-parallel-size-local 8.
     Passes: size 2, 16 ranks, 8 in each pod.
     """
-    for workload in rendered.model_servers:
-        vllm = workload.vllm
-        if vllm is None or workload.manifest.kind != "LeaderWorkerSet":
+    for workload, vllm in servers.engines:
+        if workload.manifest.kind != "LeaderWorkerSet":
             continue
         total = vllm.size("data-parallel-size", 1)
         local = vllm.size("data-parallel-size-local", total)
@@ -36,7 +35,7 @@ def group_size_matches_the_ranks(rendered: Rendered) -> Iterator[Draft]:
 
 
 @rule("VER096", "error", "the pods of a group start at the same rank, or without the leader's address")
-def group_pods_know_their_place(rendered: Rendered) -> Iterator[Draft]:
+def group_pods_know_their_place(servers: Servers) -> Iterator[Draft]:
     """Every pod of a group runs the same template. What tells them apart is LWS_WORKER_INDEX, from which the first rank
     comes, and LWS_LEADER_ADDRESS, at which they meet.
 
@@ -44,9 +43,8 @@ def group_pods_know_their_place(rendered: Rendered) -> Iterator[Draft]:
     Passes: --data-parallel-start-rank=$((LWS_WORKER_INDEX * DP_SIZE_LOCAL))
             --data-parallel-address=$LWS_LEADER_ADDRESS.
     """
-    for workload in rendered.model_servers:
-        vllm = workload.vllm
-        if vllm is None or workload.size == 1 or workload.is_leader:
+    for workload, vllm in servers.engines:
+        if workload.size == 1 or workload.is_leader:
             continue
         first = vllm.arguments({"LWS_WORKER_INDEX": "0", "LWS_GROUP_SIZE": str(workload.size)}) or ()
         last = vllm.arguments({"LWS_WORKER_INDEX": str(workload.size - 1), "LWS_GROUP_SIZE": str(workload.size)}) or ()
@@ -69,17 +67,17 @@ def group_pods_know_their_place(rendered: Rendered) -> Iterator[Draft]:
 
 
 @rule("VER097", "error", "leader and workers of a group differ")
-def leader_and_workers_agree(rendered: Rendered) -> Iterator[Draft]:
+def leader_and_workers_agree(servers: Servers) -> Iterator[Draft]:
     """Where a LeaderWorkerSet has a template for its leader, that pod is one of the ranks: it needs the GPUs, the EFA
     interfaces and the environment of the others.
 
     Fails:  EFA interfaces in the worker template only.
     Passes: no leader template, or one with the same resources, image and environment.
     """
-    for leader in rendered.workloads:
+    for leader in servers.workloads:
         if not leader.is_leader:
             continue
-        for worker in rendered.workloads:
+        for worker in servers.workloads:
             if worker.manifest is not leader.manifest or worker.is_leader:
                 continue
             for what in _differences(leader, worker):

@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from llmdgen.kube.servers import Servers
 from llmdgen.plain_yaml import YAMLError, load
 from llmdgen.quantities import to_bytes, to_millis
 from llmdgen.registry import Draft, found, rule
 from llmdgen.untyped import at, items, mapping
-from llmdgen.verify.rendered import Rendered
 
 _KEYS = ("limits", "requests", "claims")
 _PLAIN = ("cpu", "memory", "ephemeral-storage")
@@ -19,19 +19,19 @@ _OVERLAY = "deployment"  # the key of Istio's ConfigMap with what it lays over t
 
 
 @rule("VER108", "error", "a container's resources are none that Kubernetes takes")
-def resources_are_taken(rendered: Rendered) -> Iterator[Draft]:
+def resources_are_taken(servers: Servers) -> Iterator[Draft]:
     """The API server refuses a resource without a domain that it does not know, and a request above the limit. The
     gateway's own come from a text that Istio lays over its Deployment, and only Istio's log says that it could not.
 
     Fails:  `cpus: "16"` under limits; requests of 8 cpu under a limit of 4; `limit:` instead of limits.
     Passes: cpu, memory, ephemeral-storage, and names with a domain.
     """
-    for workload in rendered.workloads:
+    for workload in servers.workloads:
         for container in workload.containers:
             place = (*container.route, "resources")
             for path, says, fix in _wrong(container.doc.get("resources")):
                 yield found(*place, *path, says=says, fix=fix, of=workload.manifest)
-    for manifest in rendered.of_kind("ConfigMap"):
+    for manifest in servers.of_kind("ConfigMap"):
         text = at(manifest.doc, "data", _OVERLAY)
         if not isinstance(text, str):
             continue

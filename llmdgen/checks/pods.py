@@ -6,12 +6,11 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from llmdgen.kube.workload import Workload
+from llmdgen.kube.servers import Servers
 from llmdgen.registry import Draft, found, rule
 from llmdgen.untyped import at, items, mapping
-from llmdgen.verify.rendered import Rendered
 
-GPU_TAINT = "nvidia.com/gpu"
+_SCALED = ("Deployment", "StatefulSet", "ReplicaSet", "LeaderWorkerSet")
 # The validation of Kubernetes' core/v1, which its schema leaves out.
 _WORDS: dict[str, tuple[str, ...]] = {
     "imagePullPolicy": ("Always", "IfNotPresent", "Never"),
@@ -31,14 +30,14 @@ _OPERATORS = {
 
 
 @rule("VER036", "error", "a word that Kubernetes does not know")
-def words_are_known(rendered: Rendered) -> Iterator[Draft]:
+def words_are_known(servers: Servers) -> Iterator[Draft]:
     """Some fields take one of a few words. The published schema calls them strings, and only the API server refuses
     another one, so that `helmfile apply` fails half way.
 
     Fails:  `effect: NoScheduled`, `operator: Exist`, `medium: memory`, `imagePullPolicy: Sometimes`.
     Passes: NoSchedule, Exists, Memory, IfNotPresent.
     """
-    for workload in rendered.workloads:
+    for workload in servers.workloads:
         for path, value, known in _words(workload.spec, workload.in_template("spec"), ""):
             if value not in known:
                 fix = f"write one of {', '.join(each for each in known if each)}"
@@ -46,13 +45,13 @@ def words_are_known(rendered: Rendered) -> Iterator[Draft]:
 
 
 @rule("VER037", "error", "two parts of a pod have one name, or one has none")
-def parts_have_names(rendered: Rendered) -> Iterator[Draft]:
+def parts_have_names(servers: Servers) -> Iterator[Draft]:
     """The API server refuses a pod template with two containers or two volumes of one name.
 
     Fails:  two volumes shm.
     Passes: every container and every volume under a name of its own.
     """
-    for workload in rendered.workloads:
+    for workload in servers.workloads:
         parts: dict[str, list[Any]] = {
             "volumes": [mapping(each).get("name") for each in items(workload.spec.get("volumes"))],
             "containers": [each.name for each in workload.containers],
@@ -66,14 +65,14 @@ def parts_have_names(rendered: Rendered) -> Iterator[Draft]:
 
 
 @rule("VER038", "warning", "a volume that no container mounts")
-def volumes_are_mounted(rendered: Rendered) -> Iterator[Draft]:
+def volumes_are_mounted(servers: Servers) -> Iterator[Draft]:
     """A volume is there for a path that some container writes to or reads. Without the mount the container uses its own
     file system instead: slower, small, gone with the container, and for a user other than root often not writable.
 
-    Fails:  a volume triton-cache, and no volumeMounts with that name; a model volume and mountModelVolume: false.
+    Fails:  a volume triton-cache, and no volumeMounts with that name.
     Passes: every volume is mounted somewhere in its pod.
     """
-    for workload in rendered.workloads:
+    for workload in servers.workloads:
         mounted = {mount.get("name") for each in workload.containers for mount in each.list_of("volumeMounts")}
         for index, volume in enumerate(map(mapping, items(workload.spec.get("volumes")))):
             if volume.get("name") not in mounted:
@@ -85,31 +84,17 @@ def volumes_are_mounted(rendered: Rendered) -> Iterator[Draft]:
                 )
 
 
-@rule("VER056", "warning", "a model server does not tolerate its nodes' taint")
-def gpu_taint_is_tolerated(rendered: Rendered) -> Iterator[Draft]:
-    """GPU nodes usually carry the taint nvidia.com/gpu:NoSchedule, which keeps other pods away. Where they do, a pod
-    without the toleration stays Pending for ever; where they do not, it does no harm.
+@rule("VER105", "error", "nobody is there to answer")
+def somebody_is_there(servers: Servers) -> Iterator[Draft]:
+    """A workload with no replicas is installed without an error and answers nothing: without its scheduler a pool
+    schedules no request, and without model servers there is nothing to schedule on.
 
-    Fails:  no tolerations, or one for another key or effect.
-    Passes: key nvidia.com/gpu, operator Exists, effect NoSchedule or none.
+    Fails:  replicas: 0 of the scheduler.
+    Passes: one replica or more, or none written where an autoscaler sets them.
     """
-    for workload in rendered.model_servers:
-        if not any(map(_tolerates, map(mapping, items(workload.spec.get("tolerations"))))):
-            yield found(
-                *workload.in_template("spec", "tolerations"),
-                says=f"the pods do not tolerate {GPU_TAINT}:NoSchedule",
-                fix=f"tolerate {GPU_TAINT} with operator Exists",
-                of=workload.manifest,
-            )
-
-
-def _tolerates(toleration: dict[str, Any]) -> bool:
-    key, operator = toleration.get("key"), toleration.get("operator", "Equal")
-    return (
-        toleration.get("effect") in (None, "", "NoSchedule")
-        and (operator == "Exists" or (operator == "Equal" and toleration.get("value") is not None))
-        and (key == GPU_TAINT or (not key and operator == "Exists"))
-    )
+    for manifest in servers.manifests:
+        if manifest.kind in _SCALED and at(manifest.doc, "spec", "replicas") == 0:
+            yield found("spec", "replicas", says="it is 0", fix="set it to 1 or more", of=manifest)
 
 
 def _words(
@@ -125,22 +110,3 @@ def _words(
     elif isinstance(value, list):
         for index, each in enumerate(value):
             yield from _words(each, (*path, index), inside)
-
-
-def mounted_at(workload: Workload, container: Any, path: str) -> dict[str, Any] | None:
-    """The volume on which a path of a container lies, None where it is the container's own file system."""
-    best: dict[str, Any] | None = None
-    for mount in container.list_of("volumeMounts"):
-        folder = str(mount.get("mountPath") or "").rstrip("/")
-        if path == folder or path.startswith(f"{folder}/"):
-            longer = best is None or len(folder) > len(str(best.get("mountPath")))
-            best = mount if longer else best
-    if best is None:
-        return None
-    volumes = (mapping(each) for each in items(workload.spec.get("volumes")))
-    return next((each for each in volumes if each.get("name") == best.get("name")), None)
-
-
-def limit_of(volume: dict[str, Any]) -> Any:
-    """The size limit of an emptyDir, None where it has none or is no emptyDir."""
-    return at(volume, "emptyDir", "sizeLimit")

@@ -1,27 +1,31 @@
-"""Containers in themselves: environment, ports, probes, volumes, and what they refer to."""
+"""Containers in themselves: environment, ports, probes, volumes."""
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 
 from llmdgen.kube.container import PROBES
-from llmdgen.kube.workload import Workload
+from llmdgen.kube.servers import Servers
 from llmdgen.registry import Draft, found, rule
 from llmdgen.untyped import at, items, mapping
-from llmdgen.verify.rendered import Rendered
+
+# Kubernetes takes any printable ASCII but = as a variable's name, a shell only this.
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
+_REFERENCE = re.compile(r"(?<!\$)(?:\$\$)*\$\(([A-Za-z_][A-Za-z0-9_.-]*)\)")
+# Directories of every image without which nothing in it starts.
+_OF_THE_IMAGE = ("/", "/bin", "/dev", "/etc", "/lib", "/lib64", "/opt", "/proc", "/sbin", "/sys", "/usr")
 
 
 @rule("VER010", "error", "an environment variable stands twice in a container")
-def environment_names_are_unique(rendered: Rendered) -> Iterator[Draft]:
+def environment_names_are_unique(servers: Servers) -> Iterator[Draft]:
     """Server-side apply refuses a list of variables with two of one name; client-side apply keeps one of them.
 
-    The modelservice chart already sets DP_SIZE, TP_SIZE, DP_SIZE_LOCAL, HF_HOME and HF_TOKEN.
-
-    Fails:  HF_HOME in `decode.containers[].env` beside a model volume of an hf:// model.
+    Fails:  HF_HOME twice in the env of one container.
     Passes: every name once.
     """
-    for workload in rendered.workloads:
+    for workload in servers.workloads:
         for container in workload.containers:
             counts = Counter(str(each.get("name")) for each in container.list_of("env"))
             for name in (name for name, count in counts.items() if count > 1):
@@ -29,20 +33,20 @@ def environment_names_are_unique(rendered: Rendered) -> Iterator[Draft]:
                     *container.route,
                     "env",
                     says=f"container {container.name} has {name} {counts[name]} times",
-                    fix=f"remove {name} from the container's own env: the chart sets it, or it is listed twice",
+                    fix=f"keep one {name}",
                     of=workload.manifest,
                 )
 
 
 @rule("VER011", "error", "two ports of a pod have one number or name")
-def ports_are_unique(rendered: Rendered) -> Iterator[Draft]:
+def ports_are_unique(servers: Servers) -> Iterator[Draft]:
     """All containers of a pod share one network address: two that listen on one port fight for it, and a port's name
     leads probes and monitors to one place only.
 
     Fails:  the routing sidecar and vLLM both on containerPort 8000.
     Passes: sidecar 8000, vLLM 8200.
     """
-    for workload in rendered.workloads:
+    for workload in servers.workloads:
         numbers: dict[tuple[object, object], str] = {}
         names: dict[str, str] = {}
         for container in workload.containers:
@@ -70,14 +74,14 @@ def ports_are_unique(rendered: Rendered) -> Iterator[Draft]:
 
 
 @rule("VER012", "error", "a probe asks a port that the container does not have")
-def probes_reach_a_port(rendered: Rendered) -> Iterator[Draft]:
+def probes_reach_a_port(servers: Servers) -> Iterator[Draft]:
     """A probe that names a port which its container does not declare never succeeds, so that the pod never gets ready
     or is killed again and again. A number that it does not declare is most often a typing error of the same kind.
 
     Fails:  `readinessProbe.httpGet.port: vllm` in a container whose port is called http.
     Passes: the probe names a port of the same container.
     """
-    for workload in rendered.workloads:
+    for workload in servers.workloads:
         for container in workload.containers:
             ports = container.list_of("ports")
             known = {each.get("name") for each in ports} | {each.get("containerPort") for each in ports}
@@ -97,14 +101,14 @@ def probes_reach_a_port(rendered: Rendered) -> Iterator[Draft]:
 
 
 @rule("VER013", "error", "a volume mount has no volume")
-def mounts_have_volumes(rendered: Rendered) -> Iterator[Draft]:
+def mounts_have_volumes(servers: Servers) -> Iterator[Draft]:
     """The API server refuses a pod template whose container mounts a volume that the pod does not have, and one whose
     two mounts share a path.
 
     Fails:  volumeMounts shm without a volume shm.
     Passes: every mount names a volume of the pod, every path is used once.
     """
-    for workload in rendered.workloads:
+    for workload in servers.workloads:
         volumes = {mapping(each).get("name") for each in items(workload.spec.get("volumes"))}
         for container in workload.containers:
             paths: set[object] = set()
@@ -114,7 +118,7 @@ def mounts_have_volumes(rendered: Rendered) -> Iterator[Draft]:
                     yield found(
                         *place,
                         says=f"container {container.name} mounts {mount.get('name')}, which is no volume of the pod",
-                        fix=f"add the volume {mount.get('name')} to the role's volumes",
+                        fix=f"add the volume {mount.get('name')} to the pod",
                         of=workload.manifest,
                     )
                 if mount.get("mountPath") in paths:
@@ -127,40 +131,65 @@ def mounts_have_volumes(rendered: Rendered) -> Iterator[Draft]:
                 paths.add(mount.get("mountPath"))
 
 
-@rule("VER014", "error", "a pod refers to an object that is not there")
-def references_exist(rendered: Rendered) -> Iterator[Draft]:
-    """A pod whose ConfigMap or ServiceAccount is missing is never created or never starts. Secrets and volume claims
-    are the user's own and not looked for here; `llmdgen preflight` asks the cluster for them.
+@rule("VER103", "error", "a volume hides what the image needs")
+def volumes_hide_nothing(servers: Servers) -> Iterator[Draft]:
+    """A volume covers what the image has at its path. An empty one at / or /usr leaves nothing to start, and the
+    container ends before its first line of output.
 
-    Fails:  a volume from ConfigMap lmcache-config that no release makes.
-    Passes: the plugins' ConfigMap, which the inferencepool chart makes.
+    Fails:  mountPath: / for a volume in memory.
+    Passes: /dev/shm, /model-cache, /.cache.
     """
-    for workload in rendered.workloads:
-        for path, kind, name, optional in _references(workload):
-            if name and not optional and rendered.find(kind, name, workload.namespace) is None:
-                if kind == "ServiceAccount" and name == "default":
-                    continue
-                yield found(
-                    *path,
-                    says=f"no release makes {kind} {name} in namespace {workload.namespace}",
-                    fix=f"add the {kind} to extraObjects, or name one that is there",
-                    of=workload.manifest,
-                )
+    for workload in servers.workloads:
+        for container in workload.containers:
+            for index, mount in enumerate(container.list_of("volumeMounts")):
+                path = str(mount.get("mountPath") or "")
+                if path and (path.rstrip("/") or "/") in _OF_THE_IMAGE:
+                    place = (*container.route, "volumeMounts", index, "mountPath")
+                    says = f"{mount.get('name')} would cover the image's own {path}"
+                    yield found(*place, says=says, fix="mount it at a directory of its own", of=workload.manifest)
 
 
-def _references(workload: Workload) -> Iterator[tuple[tuple[str | int, ...], str, str, bool]]:
-    """The path, kind, name and optional mark of every object of the namespace that a pod cannot start without."""
-    spec = workload.in_template("spec")
-    yield (*spec, "serviceAccountName"), "ServiceAccount", str(workload.spec.get("serviceAccountName") or ""), False
-    for index, volume in enumerate(items(workload.spec.get("volumes"))):
-        source = mapping(at(volume, "configMap"))
-        yield (*spec, "volumes", index), "ConfigMap", str(source.get("name") or ""), source.get("optional") is True
-    for container in workload.containers:
-        for index, each in enumerate(container.list_of("envFrom")):
-            source = mapping(each.get("configMapRef"))
-            place = (*container.route, "envFrom", index)
-            yield place, "ConfigMap", str(source.get("name") or ""), source.get("optional") is True
-        for index, each in enumerate(container.list_of("env")):
-            source = mapping(at(each, "valueFrom", "configMapKeyRef"))
-            place = (*container.route, "env", index)
-            yield place, "ConfigMap", str(source.get("name") or ""), source.get("optional") is True
+@rule("VER106", "error", "an environment variable has no name that Kubernetes takes")
+def variables_have_names(servers: Servers) -> Iterator[Draft]:
+    """The API server refuses a container whose variable has no name, or one with = or a space in it.
+
+    Fails:  `- name: ""` in env; `- name: FI_PROVIDER=efa`.
+    Passes: FI_PROVIDER.
+    """
+    for workload in servers.workloads:
+        for container in workload.containers:
+            for index, name in enumerate(container.names):
+                if not _VARIABLE.fullmatch(name) or name == "None":
+                    place = (*container.route, "env", index, "name")
+                    says = f"it is {name!r}" if name not in ("", "None") else "it has none"
+                    yield found(*place, says=says, fix="write letters, digits and _ only", of=workload.manifest)
+
+
+@rule("K8S005", "warning", "a reference to a variable that is not defined there")
+def references_are_defined(servers: Servers) -> Iterator[Draft]:
+    """Kubernetes replaces $(NAME) in a variable only by one that stands before it, and in an argument by any of the
+    container. Where there is none, the text stays as it is, and vLLM reads a literal $(NAME). $$(NAME) is meant so.
+
+    Fails:  env {CACHE_DIR: /cache/$(POD_UID)}.
+    Passes: env {CACHE_DIR: /cache/shared}; $(POD_IP) where a path defines it.
+    """
+    for workload, vllm in servers.engines:
+        before: set[str] = set()
+        for variable in vllm.list_of("env"):
+            name = str(variable.get("name"))
+            for missing in sorted(_references(variable.get("value")) - before):
+                says = f"{name} refers to $({missing}), which is not defined before it"
+                fix = f"write $$({missing}) for the text itself, or define {missing}"
+                yield found(*vllm.env_at(name), says=says, fix=fix, of=workload.manifest)
+            before.add(name)
+        for inside, text in vllm.texts():
+            for missing in sorted(_references(text) - before) if inside[0] == "args" else ():
+                what = text.partition("=")[0][:60]
+                says = f"{what} refers to $({missing}), which no variable of the container is called"
+                fix = f"define {missing} in env, or write $$({missing}) for the text itself"
+                yield found(*vllm.route, *inside, says=says, fix=fix, of=workload.manifest)
+
+
+def _references(text: object) -> set[str]:
+    """The names in $(NAME); $$(NAME) is an escape."""
+    return set(_REFERENCE.findall(text)) if isinstance(text, str) else set()

@@ -1,0 +1,154 @@
+"""Devices, cpu and memory of containers: asked for as the API server takes them, and used by vLLM."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from llmdgen.kube.platform import efa, gpu
+from llmdgen.kube.servers import Servers
+from llmdgen.registry import Draft, found, rule
+from llmdgen.untyped import mapping
+
+_PLAIN = ("cpu", "memory", "ephemeral-storage")
+
+
+@rule("VER060", "error", "a device or huge pages are requested otherwise than limited")
+def devices_are_requested_as_limited(servers: Servers) -> Iterator[Draft]:
+    """Extended resources cannot be overcommitted: the API server refuses a pod whose request differs from the limit,
+    and one that asks for part of a device. Huge pages follow the same rule.
+
+    Fails:  limits vpc.amazonaws.com/efa 4, requests vpc.amazonaws.com/efa 1.
+    Passes: 4 and 4.
+    """
+    for workload in servers.workloads:
+        for container in workload.containers:
+            resources = mapping(container.doc.get("resources"))
+            names = {*mapping(resources.get("limits")), *mapping(resources.get("requests"))}
+            for name in sorted(str(each) for each in names if str(each) not in _PLAIN):
+                limit, request = container.quantity(name), container.quantity(name, "requests")
+                # A limit without a request is a request too, but not the other way round.
+                if limit is None or (request is not None and request != limit):
+                    yield found(
+                        *container.route,
+                        "resources",
+                        "limits",
+                        name,
+                        says=f"container {container.name} limits {name} to {limit} and requests {request}",
+                        fix="write the same amount in limits and requests",
+                        of=workload.manifest,
+                    )
+                elif not name.startswith("hugepages-") and not limit.isdigit():
+                    yield found(
+                        *container.route,
+                        "resources",
+                        "limits",
+                        name,
+                        says=f"{name} is {limit}, a device is whole",
+                        fix="ask for a whole number",
+                        of=workload.manifest,
+                    )
+
+
+@rule("VER061", "warning", "a model server's cpu or memory is limited otherwise than requested")
+def model_servers_get_what_they_use(servers: Servers) -> Iterator[Draft]:
+    """With requests equal to limits for every resource the pod is of class Guaranteed: it is the last to be evicted,
+    and its node has what it may use. A model server that is evicted loads its weights again for minutes.
+
+    Fails:  limits memory 512Gi without a memory request of the same size.
+    Passes: cpu and memory equal on both sides.
+    """
+    for workload, vllm in servers.engines:
+        for name in ("cpu", "memory"):
+            limit, request = vllm.quantity(name), vllm.quantity(name, "requests")
+            if limit is None or (request is not None and request != limit):
+                yield found(
+                    *vllm.route,
+                    "resources",
+                    "limits",
+                    name,
+                    says=f"{name} is limited to {limit} and requested as {request}",
+                    fix=f"write the same {name} in limits and requests",
+                    of=workload.manifest,
+                )
+
+
+@rule("VER066", "error", "vLLM uses another number of GPUs than the pod gets")
+def gpus_match_the_parallelism(servers: Servers) -> Iterator[Draft]:
+    """Tensor parallel size times the pod's data parallel ranks is what vLLM uses: with fewer GPUs it does not start,
+    with more the rest is idle and paid for.
+
+    Fails:  --tensor-parallel-size 4 in a pod with nvidia.com/gpu 2.
+    Passes: --tensor-parallel-size 4, nvidia.com/gpu 4.
+    """
+    for workload, vllm in servers.engines:
+        if vllm.gpus != vllm.count(gpu()):
+            yield found(
+                *vllm.route,
+                "resources",
+                "limits",
+                gpu(),
+                says=f"vLLM uses {vllm.gpus} GPUs, the container gets {vllm.count(gpu())}",
+                fix="make parallelism and nvidia.com/gpu agree",
+                of=workload.manifest,
+            )
+
+
+@rule("VER068", "error", "a pod asks for a device that no node on AWS has")
+def devices_exist(servers: Servers) -> Iterator[Draft]:
+    """The guides ask for rdma/ib, which is InfiniBand's. No device plugin of EKS offers it, and the pod stays Pending.
+
+    Fails:  rdma/ib: 1.
+    Passes: vpc.amazonaws.com/efa: 4.
+    """
+    for workload in servers.workloads:
+        for container in workload.containers:
+            resources = mapping(container.doc.get("resources"))
+            names = {*mapping(resources.get("limits")), *mapping(resources.get("requests"))}
+            for name in sorted(str(each) for each in names):
+                if "/" in name and name not in (gpu(), efa()):
+                    yield found(
+                        *container.route,
+                        "resources",
+                        "limits",
+                        name,
+                        says=f"container {container.name} asks for {name}",
+                        fix=f"ask for {efa()} instead" if name.startswith("rdma/") else f"use {gpu()} and {efa()} only",
+                        of=workload.manifest,
+                    )
+
+
+@rule("VER107", "warning", "a device is limited, and its request left to the API server")
+def devices_are_requested(servers: Servers) -> Iterator[Draft]:
+    """The API server fills in a request that is missing with the limit. Quotas, dashboards and tools that read
+    manifests before it does see a pod that asks for none.
+
+    Fails:  vpc.amazonaws.com/efa under limits alone.
+    Passes: the same number under limits and requests.
+    """
+    for workload in servers.model_servers:
+        for container in workload.containers:
+            for resource in (gpu(), efa()):
+                limit, request = container.quantity(resource), container.quantity(resource, "requests")
+                if limit not in (None, "0") and request is None:
+                    place = (*container.route, "resources", "requests")
+                    says = f"{resource} is limited to {limit} and not requested"
+                    yield found(*place, says=says, fix=f"write {resource}: {limit} there too", of=workload.manifest)
+
+
+@rule("VER073", "error", "a pod with EFA may not lock memory")
+def efa_pods_lock_memory(servers: Servers) -> Iterator[Draft]:
+    """EFA registers memory for remote access and so pins it. Without the capability IPC_LOCK the registration of
+    gigabytes of KV cache fails at start.
+
+    Fails:  vpc.amazonaws.com/efa: 4 without securityContext.capabilities.add: [IPC_LOCK].
+    Passes: with it.
+    """
+    for workload, vllm in servers.engines:
+        if vllm.count(efa()) and not {"IPC_LOCK", "ALL"} & {*vllm.capabilities()}:
+            yield found(
+                *vllm.route,
+                "securityContext",
+                says=f"container {vllm.name} has EFA interfaces and not the capability IPC_LOCK",
+                fix="add IPC_LOCK to securityContext.capabilities.add",
+                of=workload.manifest,
+            )

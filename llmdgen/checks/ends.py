@@ -1,0 +1,241 @@
+"""The two ends of the KV transfer, as they are started: one connector, one transport, one model, blocks that match."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from llmdgen.engine.checks.connectors import EXTRA
+from llmdgen.engine.checks.values import MULTI, shown
+from llmdgen.engine.facts import connectors
+from llmdgen.engine.flags import flag_table
+from llmdgen.engine.numbers import whole
+from llmdgen.facts.catalogue import release_toml
+from llmdgen.findings import Route
+from llmdgen.kube.container import NIXL, Container
+from llmdgen.kube.node import runs_models
+from llmdgen.kube.platform import efa
+from llmdgen.kube.servers import Servers
+from llmdgen.kube.workload import Workload
+from llmdgen.registry import Draft, found, rule
+from llmdgen.suggest import one_of
+from llmdgen.untyped import mapping
+
+TRANSFER_FLAG = "kv-transfer-config"
+LIBFABRIC, UCX = "LIBFABRIC", "UCX"
+SIDE_CHANNEL = "VLLM_NIXL_SIDE_CHANNEL_HOST"
+SHARED_FLAGS = ("served-model-name", "max-model-len", "revision", "hf-overrides", "attention-backend")
+BACKEND = ("spec", "transfer", "backend")
+_ENDS = ("prefill", "decode")
+_TRANSPORT = ("FI_", "UCX_", "NIXL_", "NCCL_", "NVSHMEM_")
+_End = tuple[Workload, Container]
+
+
+def both_ends(servers: Servers) -> dict[str, _End]:
+    """The ends of the KV transfer by role; none where there are no prefill servers, or no decode servers."""
+    found = {
+        workload.role: (workload, vllm)
+        for workload, vllm in servers.engines
+        if workload.role in _ENDS and not workload.is_leader and runs_models(workload)
+    }
+    return found if len(found) == len(_ENDS) else {}
+
+
+def transferring(servers: Servers) -> Iterator[_End]:
+    """The model servers with a NixlConnector."""
+    return ((workload, vllm) for workload, vllm in servers.engines if vllm.nixl is not None)
+
+
+def backends(nixl: dict[str, object] | None) -> list[object]:
+    """The backends that a NixlConnector is told to use."""
+    named = mapping(mapping(nixl).get(EXTRA)).get("backends")
+    return named if isinstance(named, list) else []
+
+
+@rule("EFA010", "error", "prefill and decode with different block sizes")
+def ends_share_the_block_size(servers: Servers) -> Iterator[Draft]:
+    """NIXL transfers whole KV blocks: both ends must cut the KV cache alike.
+
+    Fails:  prefill {args: {block-size: 64}} beside decode's 128.
+    Passes: block-size in `engine.args`, or nowhere, which is 128 for both.
+    """
+    engine = release_toml(servers.release.name, "engine.toml")
+    default = engine["mla_block_size" if servers.model is not None and servers.model.mla else "block_size"]
+    ends = both_ends(servers)
+    sizes = {role: whole(vllm.flags.get("block-size"), 0) or default for role, (_, vllm) in ends.items()}
+    if len(set(sizes.values())) > 1:
+        yield _apart(
+            servers,
+            ends,
+            "block-size",
+            says=f"prefill has blocks of {sizes['prefill']} tokens, decode of {sizes['decode']}",
+            fix=f"set block-size: {engine['transfer_block_size']} in engine.args and remove it from the roles",
+        )
+
+
+@rule("EFA013", "error", "UCX on pods with EFA")
+def ucx_does_not_drive_efa(servers: Servers) -> Iterator[Draft]:
+    """UCX on EFA is not a supported combination: it falls back to TCP without a word while the interfaces stay idle.
+
+    NIXL takes UCX too where kv_connector_extra_config names no backends.
+
+    Fails:  transfer {backend: UCX} on p5.48xlarge; args {kv-transfer-config: {kv_connector: NixlConnector, kv_role:
+            kv_both}} there.
+    Passes: transfer {backend: LIBFABRIC} on p5.48xlarge.
+    """
+    known = connectors(servers.release.name)[NIXL].keys["backends"].choices
+    ends = [(workload, vllm) for workload, vllm in transferring(servers) if runs_models(workload)]
+    everywhere = all(vllm.count(efa()) for _, vllm in ends)
+    said: set[Route] = set()
+    for workload, vllm in ends:
+        for inside, each in vllm.placed_connectors if vllm.count(efa()) else ():
+            named = backends(each)
+            # Text instead of a list, and names that NIXL does not have, are VLLM006's.
+            if each.get("kv_connector") != NIXL or not {*named} <= {*known} or LIBFABRIC in named:
+                continue
+            if not isinstance(mapping(each.get(EXTRA)).get("backends", []), list):
+                continue
+            place = vllm.flag_at(TRANSFER_FLAG, *inside, EXTRA, "backends")
+            route = servers.spec_route(workload.manifest, place)
+            if route and route in said:
+                continue
+            said.add(route)
+            what = f"names {one_of(map(str, named))}" if named else "names no backends, so that NIXL takes UCX"
+            fix = (
+                "set backend: LIBFABRIC"
+                if route == BACKEND
+                else "add kv_connector_extra_config: {backends: [LIBFABRIC]}"
+            )
+            yield found(
+                *place,
+                says=f"{EXTRA} {what}, which does not drive the {vllm.count(efa())} EFA interfaces of "
+                f"{workload.role} pods",
+                fix=fix if everywhere else f"put both roles on types with EFA and {fix}",
+                of=workload.manifest,
+            )
+
+
+@rule("EFA015", "error", "prefill and decode with different KV cache types")
+def ends_share_the_kv_cache_type(servers: Servers) -> Iterator[Draft]:
+    """The NIXL connector compares a hash of vLLM version, model, data type and KV cache type at its first contact, and
+    refuses an end that differs.
+
+    Fails:  decode {args: {kv-cache-dtype: fp8}} beside prefill's auto.
+    Passes: engine {args: {kv-cache-dtype: fp8}}.
+    """
+    ends = both_ends(servers)
+    for name in ("kv-cache-dtype", "dtype"):
+        values = {role: str(vllm.flags.get(name, "auto")) for role, (_, vllm) in ends.items()}
+        if len(set(values.values())) > 1:
+            yield _apart(
+                servers,
+                ends,
+                name,
+                says=f"{name} is {values['prefill']} for prefill and {values['decode']} for decode",
+                fix=f"set {name} in engine.args and remove it from the roles",
+            )
+
+
+@rule("EFA017", "error", "one end of the KV transfer has no NixlConnector")
+def ends_have_the_connector(servers: Servers) -> Iterator[Draft]:
+    """Prefill writes KV blocks and decode reads them by the NixlConnector, on its own or inside a MultiConnector; the
+    routing sidecar speaks its protocol and no other connector's. With it at one end only, or at none, decode computes
+    every prompt again.
+
+    Fails:  prefill {args: {kv-transfer-config: {kv_connector: OffloadingConnector, ...}}}; kv-transfer-config: null.
+    Passes: kv-transfer-config left to the path; a MultiConnector of NixlConnector and OffloadingConnector.
+    """
+    known = flag_table(servers.release.name).connectors
+    said: set[Route] = set()
+    for role, (workload, vllm) in both_ends(servers).items():
+        names = [str(each.get("kv_connector")) for each in vllm.connectors]
+        # A misspelt name is VLLM005's, and a module that llmdgen does not know may do anything.
+        strange = any(name not in known for name in names)
+        own = any(each.get("kv_connector_module_path") for each in vllm.connectors[:1])
+        place = vllm.flag_at(TRANSFER_FLAG, *(("kv_connector",) if names else ()))
+        route = servers.spec_route(workload.manifest, place)
+        if NIXL in names or strange or own or (route and route in said):
+            continue
+        said.add(route)
+        fix = f"remove {TRANSFER_FLAG}: the path writes it"
+        if names:
+            fix += f", or name {NIXL} and this one inside a {MULTI}"
+        says = f"{role} has {one_of(names) if names else 'no KV connector'}, and the transfer needs {NIXL}"
+        yield found(*place, says=says, fix=fix, of=workload.manifest)
+
+
+@rule("EFA018", "error", "prefill and decode that serve different models or lengths")
+def ends_serve_the_same(servers: Servers) -> Iterator[Draft]:
+    """The sidecar hands a request on as it came: prefill must know the model under decode's name and take every prompt
+    that decode takes, by the same weights, and the NIXL connector refuses an end whose layers, heads or attention
+    backend differ.
+
+    Fails:  prefill {args: {max-model-len: 8192}} beside decode's 32000; attention-backend in one role's args.
+    Passes: the same flag in engine.args.
+    """
+    ends = both_ends(servers)
+    for name in SHARED_FLAGS:
+        values = {role: vllm.flags.get(name) for role, (_, vllm) in ends.items()}
+        if len({repr(value) for value in values.values()}) > 1:
+            prefill, decode = ("the default" if values[each] is None else shown(values[each]) for each in _ENDS)
+            yield _apart(
+                servers,
+                ends,
+                name,
+                says=f"{name} is {prefill} for prefill and {decode} for decode",
+                fix=f"set {name} in engine.args and remove it from the roles",
+            )
+
+
+@rule("VER059", "error", "the two ends of the KV transfer are set up differently")
+def ends_are_set_up_alike(servers: Servers) -> Iterator[Draft]:
+    """Both ends of one transfer run the same transport and must set it up alike: a variable that only one has is a
+    typing error or half a change, and the slower end decides. The same holds for NIXL's connector itself.
+
+    Fails:  FI_PROVIDER in decode and FI_PROVIDERS in prefill; kv_buffer_device at one end.
+    Passes: the same FI_, UCX_, NIXL_, NCCL_ and NVSHMEM_ variables, the same NixlConnector, in prefill and decode.
+    """
+    ends = list(transferring(servers))
+    if len({workload.role for workload, _ in ends}) < 2:
+        return
+    (_, first), *others = ends
+    for workload, vllm in others:
+        names = {name for each in (first, vllm) for name in each.names if name.startswith(_TRANSPORT)}
+        for name in sorted(names):
+            if first.sets(name) != vllm.sets(name):
+                says = f"{name} is {vllm.sets(name)} here, {first.sets(name)} at the other end"
+                yield found(*vllm.env_at(name), says=says, fix=f"set {name} alike at both ends", of=workload.manifest)
+        ours, theirs = dict(vllm.nixl or {}), dict(first.nixl or {})
+        for key in sorted({*ours, *theirs} - {"kv_role", "engine_id", "kv_rank"}):
+            if ours.get(key) != theirs.get(key):
+                says = f"NixlConnector's {key} is {ours.get(key)} here, {theirs.get(key)} at the other end"
+                fix = "write the same at both ends"
+                yield found(*vllm.flag_at(TRANSFER_FLAG, key), says=says, fix=fix, of=workload.manifest)
+
+
+@rule("VER074", "error", "the other end cannot find a pod's side channel")
+def side_channel_is_the_pods_address(servers: Servers) -> Iterator[Draft]:
+    """Decode reads a prefill pod's memory layout over the side channel, at the address that VLLM_NIXL_SIDE_CHANNEL_HOST
+    gives. Its default is localhost, where the other pod is not.
+
+    Fails:  the variable missing, or a literal address.
+    Passes: valueFrom.fieldRef.fieldPath: status.podIP.
+    """
+    for workload, vllm in transferring(servers):
+        if vllm.field_of(SIDE_CHANNEL) != "status.podIP":
+            yield found(
+                *vllm.env_at(SIDE_CHANNEL),
+                says=f"{SIDE_CHANNEL} of container {vllm.name} is not the pod's address",
+                fix=f"take {SIDE_CHANNEL} from status.podIP",
+                of=workload.manifest,
+            )
+
+
+def _apart(servers: Servers, ends: dict[str, _End], flag: str, *, says: str, fix: str) -> Draft:
+    """A finding about a flag in which the ends differ, at the end whose own arguments in the spec set it."""
+    own = [
+        (workload, vllm)
+        for role, (workload, vllm) in ends.items()
+        if servers.spec_route(workload.manifest, vllm.flag_at(flag)) == ("spec", role, "args", flag)
+    ]
+    workload, vllm = (own or list(ends.values()))[0]
+    return found(*vllm.flag_at(flag), says=says, fix=fix, of=workload.manifest)

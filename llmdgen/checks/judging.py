@@ -1,0 +1,41 @@
+"""Everything that the rules say of a plan: of what it decides, of its objects, of what vLLM makes of them.
+
+The same rules look at objects in memory and at what helm prints. Here their findings are moved to the places of the
+spec that decide about what they found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from msgspec import structs
+
+from llmdgen import registry
+from llmdgen.checks import load_plan_checks
+from llmdgen.checks.engine import planned_findings
+from llmdgen.findings import Finding, Route
+from llmdgen.kube.servers import Servers
+from llmdgen.objects import objects
+from llmdgen.objects.servers import servers_of
+from llmdgen.planning.model import Plan
+
+_SECTIONS = 2  # a route this long leads to a whole section of the spec, which says little about an object
+
+
+def findings(plan: Plan) -> tuple[Finding, ...]:
+    """Every finding about a plan at its place in the spec, each once."""
+    load_plan_checks()
+    servers = servers_of(plan, objects(plan))
+    asked = list(dict.fromkeys((*registry.run(plan), *planned_findings(plan, servers))))
+    wrong = {each.at for each in asked if each.is_error}
+    # What an object shows at a place that is wrong in itself is the consequence, and goes with its cause.
+    shown = [each for each in _of_objects(plan, servers) if len(each.at) <= _SECTIONS or each.at not in wrong]
+    return tuple(dict.fromkeys((*asked, *shown)))
+
+
+def _of_objects(plan: Plan, servers: Servers) -> Iterator[Finding]:
+    for each in registry.run(servers):
+        route = servers.spec_route(each.of, each.at)
+        at: Route = route if route[:_SECTIONS] in plan.spec.places else ("spec", "path")
+        says = each.says if len(at) > _SECTIONS else f"{each.of} {each.path}: {each.says}"
+        yield structs.replace(each, at=at, says=says, of="")

@@ -1,0 +1,262 @@
+"""Room on a node: pods, /dev/shm and caches in memory against what a node really offers, as they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+from llmdgen.findings import Route
+from llmdgen.kube.caches import cpu_cache
+from llmdgen.kube.container import Container
+from llmdgen.kube.node import demand, hugepages_mib, instance_types, node_of, on_hyperpod, runs_models
+from llmdgen.kube.platform import gpu
+from llmdgen.kube.room import NAMES, UNLIMITED, fitting
+from llmdgen.kube.servers import Servers
+from llmdgen.kube.volumes import SHARED_MEMORY, in_memory, limit_of, mounted_at
+from llmdgen.kube.workload import Workload
+from llmdgen.quantities import GIB, MIB, bytes_or_none, cpu_text, mib_text
+from llmdgen.registry import Draft, found, rule
+
+# Host memory of each rank beside caches: CUDA context, NCCL and pinned staging buffers. An estimate.
+RANK_MIB = 4096
+CPU_TIER = ("spec", "cache", "cpu", "size")
+
+
+@rule("FIT001", "error", "a pod that fits on no node")
+def a_pod_fits_an_empty_node(servers: Servers) -> Iterator[Draft]:
+    """A pod that asks for more GPUs, cpu or memory than an empty node can allocate stays Pending for ever. What a node
+    can allocate is less than what it has; HyperPod keeps more for itself than EKS.
+
+    Fails:  wide-ep with parallelism {dataLocal: 16} on p5.48xlarge; resources {cpu: "200"} there, which offers 191.
+    Passes: wide-ep with parallelism {data: 16}, two pods of 8 GPUs.
+    """
+    for workload, vllm in servers.engines:
+        node, has, need = node_of(workload), servers.room(workload), demand(workload)
+        if node is None or has is None or not runs_models(workload):
+            continue
+        role, kept = workload.role, " on HyperPod" if on_hyperpod(workload) else ""
+        amounts = (*vllm.route, "resources", "limits")
+        tensor = vllm.size("tensor-parallel-size", 1)
+        if need.gpus > has.gpus:
+            if tensor <= has.gpus:  # a larger one is VLLM018's
+                says = (
+                    f"a {role} pod needs {need.gpus} GPUs (tensor {tensor} x {vllm.ranks} local data parallel ranks), "
+                    f"{node.name} has {has.gpus}"
+                )
+                yield found(*amounts, gpu(), says=says, fix=_fewer_gpus(workload, vllm, has.gpus), of=workload.manifest)
+            continue
+        pods = has.gpus // need.gpus if need.gpus else 1
+        if need.cpu_millis > has.cpu_millis:
+            asks, offers = cpu_text(need.cpu_millis), cpu_text(has.cpu_millis)
+            says = f"a {role} pod asks for {asks} cpu, {node.name} can allocate {offers}{kept}"
+            fix = f'set cpu: "{_cores(has.cpu_millis // pods)}" or less'
+            yield found(*amounts, "cpu", says=says, fix=fix, of=workload.manifest)
+        if need.memory_mib > has.memory_mib:
+            asks, offers = mib_text(need.memory_mib), gib(has.memory_mib)
+            says = f"a {role} pod asks for {asks} memory, {node.name} can allocate {offers}{kept}"
+            fix = f"set memory: {gib(has.memory_mib // pods)} or less"
+            yield found(*amounts, "memory", says=says, fix=fix, of=workload.manifest)
+        pages = hugepages_mib(workload)
+        if pages > node.hugepages_mib:
+            says = f"a {role} pod asks for {pages}Mi of huge pages, {node.name} has {node.hugepages_mib}Mi"
+            yield found(*vllm.route, "resources", says=says, fix="ask for less, or for none", of=workload.manifest)
+
+
+@rule("FIT002", "warning", "GPUs idle for want of cpu or memory")
+def cpu_and_memory_last_for_all_gpus(servers: Servers) -> Iterator[Draft]:
+    """Where the pods of a node use up its cpu or memory before its GPUs, the GPUs that are left stay idle and the pods
+    spread over more nodes.
+
+    Fails:  4 decode pods with tensor: 2 and resources {cpu: "64"} on p5.48xlarge: 2 of them fit on a node.
+    Passes: the same with cpu: "47".
+    """
+    for workload, vllm in servers.engines:
+        node, has, need = node_of(workload), servers.room(workload), demand(workload)
+        if node is None or has is None or not need.gpus or not runs_models(workload):
+            continue
+        per_node, scarce = fitting(need, has)
+        by_gpus = has.gpus // need.gpus
+        if not per_node or scarce not in (NAMES["cpu_millis"], NAMES["memory_mib"]) or not _uses_up(servers, workload):
+            continue
+        asks = {"cpu": cpu_text(need.cpu_millis), "memory": mib_text(need.memory_mib)}[scarce]
+        fixes = {"cpu": f'"{_cores(has.cpu_millis // by_gpus)}"', "memory": gib(has.memory_mib // by_gpus)}
+        yield found(
+            *vllm.route,
+            "resources",
+            "limits",
+            scarce,
+            says=f"with {asks} {scarce} each, {per_node} {workload.role} pods fit on {node.name}, whose GPUs are "
+            f"enough for {by_gpus}",
+            fix=f"set {scarce}: {fixes[scarce]} or less",
+            of=workload.manifest,
+        )
+
+
+@rule("FIT006", "error", "/dev/shm larger than the container's memory")
+def shared_memory_fits(servers: Servers) -> Iterator[Draft]:
+    """/dev/shm is memory and counts against the container's limit. Filled beyond it, the container is killed.
+
+    Fails:  resources {memory: 16Gi, shm: 20Gi}.
+    Passes: resources {memory: 64Gi, shm: 16Gi}.
+    """
+    for workload, index, size, memory in _in_memory(servers):
+        # Memory below 1Gi is a quantity without its unit, which is K8S002's.
+        if memory < GIB or (size is not None and size < memory):
+            continue
+        holds = "as much as the node has" if size is None else mib_text(size // MIB)
+        larger = "" if size is None else f", or memory: {gib_up(4 * size // MIB)}"
+        yield found(
+            *workload.in_template("spec", "volumes", index),
+            says=f"/dev/shm of {holds} does not fit into {mib_text(memory // MIB)} of memory, which it counts against",
+            fix=f"set shm: {mib_text(max(1, memory // MIB // 4))}{larger}",
+            of=workload.manifest,
+        )
+
+
+@rule("FIT012", "warning", "/dev/shm of more than half of the container's memory")
+def shared_memory_leaves_room(servers: Servers) -> Iterator[Draft]:
+    """/dev/shm counts against the container's memory. Above half of it, a full /dev/shm leaves too little to the
+    engine, whose weights pass through host memory while they load.
+
+    Fails:  resources {memory: 24Gi, shm: 20Gi}.
+    Passes: resources {memory: 64Gi, shm: 16Gi}.
+    """
+    for workload, index, size, memory in _in_memory(servers):
+        if size is not None and memory / 2 < size < memory:
+            yield found(
+                *workload.in_template("spec", "volumes", index),
+                says=f"/dev/shm may take {mib_text(size // MIB)} of the container's {mib_text(memory // MIB)}",
+                fix=f"set memory: {gib_up(2 * size // MIB)}, or shm: {mib_text(max(1, memory // MIB // 4))}",
+                of=workload.manifest,
+            )
+
+
+@rule("FIT007", "error", "a CPU cache tier larger than its container")
+def cpu_tier_fits(servers: Servers) -> Iterator[Draft]:
+    """KV blocks in CPU memory, /dev/shm and the engine itself share the container's memory. What is above it is killed
+    by the kernel once the cache is full, hours after the start.
+
+    Fails:  cache {cpu: {size: 400Gi}} with decode {resources: {memory: 200Gi}}.
+    Passes: cache {cpu: {size: 100Gi}} without resources, which makes room for it.
+    """
+    for tier in _tiers(servers):
+        workload, vllm, node = tier.workload, tier.vllm, node_of(tier.workload)
+        if tier.cache + tier.shm <= tier.memory:
+            continue
+        wanted = tier.cache + tier.shm + tier.engine
+        raise_it = wanted <= tier.most
+        place = (*vllm.route, "resources", "limits", "memory") if raise_it else tier.place
+        on = f" on {node.name}" if node is not None else ""
+        yield found(
+            *place,
+            says=f"{gib(tier.cache)} of KV blocks and {mib_text(tier.shm)} of /dev/shm do not fit into the "
+            f"{mib_text(tier.memory)} of a {workload.role} pod{on}",
+            fix=f"set memory: {gib_up(wanted)}" if raise_it else tier.smaller(servers),
+            of=workload.manifest,
+        )
+
+
+@rule("FIT013", "warning", "a CPU cache tier that leaves the engine no memory")
+def cpu_tier_leaves_room(servers: Servers) -> Iterator[Draft]:
+    """Beside KV blocks and /dev/shm each rank needs host memory of its own, about 4 GiB. A container without it is
+    killed when the cache has filled up.
+
+    Fails:  cache {cpu: {size: 400Gi}} with tensor: 2 on p5.48xlarge, where a pod has 425Gi.
+    Passes: cache {cpu: {size: 300Gi}} there.
+    """
+    for tier in _tiers(servers):
+        held = tier.cache + tier.shm
+        if held <= tier.memory < held + tier.engine:
+            yield found(
+                *tier.place,
+                says=f"{gib(tier.cache)} of KV blocks and {mib_text(tier.shm)} of /dev/shm leave "
+                f"{gib(tier.memory - held)} of the {mib_text(tier.memory)} of a {tier.workload.role} pod to "
+                f"{tier.vllm.gpus} ranks",
+                fix=tier.smaller(servers),
+                of=tier.workload.manifest,
+            )
+
+
+class _Tier(Struct, frozen=True, kw_only=True):
+    """KV blocks in the memory of a pod, all in MiB. `engine` is what its ranks need beside them, `most` what the pod
+    might have on its node, `place` where the size is given."""
+
+    workload: Workload
+    vllm: Container
+    place: Route
+    cache: int
+    shm: int
+    memory: int
+    engine: int
+    most: int
+
+    def smaller(self, servers: Servers) -> str:
+        """The fix: a tier of a size that fits."""
+        mib = self.memory - self.shm - self.engine
+        if mib < 1024:
+            return "use an instance type with more memory"
+        if servers.spec_route(self.workload.manifest, self.place) in (CPU_TIER, ()):
+            return f"set cache.cpu.size: {gib(mib)} or less"
+        return f"let all ranks of a pod hold {gib(mib)} or less, or use spec.cache.cpu, which sizes the pod for it"
+
+
+def _tiers(servers: Servers) -> Iterator[_Tier]:
+    for workload, vllm in servers.engines:
+        memory, cache = bytes_or_none(vllm.quantity("memory")), cpu_cache(vllm)
+        if memory is None or cache is None or not runs_models(workload):
+            continue
+        shared, has, need = mounted_at(workload, vllm, SHARED_MEMORY), servers.room(workload), demand(workload)
+        pods = max(1, has.gpus // need.gpus) if has is not None and need.gpus else 1
+        yield _Tier(
+            workload=workload,
+            vllm=vllm,
+            place=cache.place,
+            cache=cache.bytes // MIB,
+            shm=(bytes_or_none(limit_of(shared)) or 0) // MIB if shared else 0,
+            memory=memory // MIB,
+            engine=RANK_MIB * vllm.gpus,
+            most=has.memory_mib // pods if has is not None else UNLIMITED,
+        )
+
+
+def _in_memory(servers: Servers) -> Iterator[tuple[Workload, int, int | None, int]]:
+    """Volumes in memory that vLLM mounts: the index of each, its limit and the container's memory, in bytes."""
+    for workload, vllm in servers.engines:
+        memory = bytes_or_none(vllm.quantity("memory"))
+        for index, _, size in in_memory(workload, vllm) if memory else ():
+            yield workload, index, size, memory or 0
+
+
+def _uses_up(servers: Servers, workload: Workload) -> bool:
+    """Whether the pods fill a node, so that what is left of it could have held one more of them."""
+    has = servers.room(workload)
+    per_node = fitting(demand(workload), has)[0] if has is not None else 0
+    pods = workload.replicas * workload.size
+    others = [each for each in servers.model_servers if each.manifest is not workload.manifest]
+    shares = any(instance_types(each) == instance_types(workload) for each in others)
+    return pods > per_node or (shares and pods == per_node)
+
+
+def _fewer_gpus(workload: Workload, vllm: Container, gpus: int) -> str:
+    """Parallelism that a node can hold; the rest on further nodes."""
+    local = gpus // vllm.size("tensor-parallel-size", 1)
+    data = vllm.size("data-parallel-size", 1)
+    if workload.manifest.kind == "LeaderWorkerSet":
+        return f"set dataLocal: {local}, which makes {-(-data // local)} pods of {data} ranks"
+    replicas = workload.replicas * -(-data // local)
+    return f"set dataLocal: {local} and data: {local}, and replicas: {replicas} for the same ranks"
+
+
+def _cores(millis: int) -> str:
+    return str(max(1, millis // 1000))
+
+
+def gib(mib: int) -> str:
+    """Whole GiB, rounded down; MiB below one."""
+    return f"{mib // 1024}Gi" if mib >= 1024 else f"{mib}Mi"
+
+
+def gib_up(mib: int) -> str:
+    """Whole GiB, rounded up."""
+    return f"{-(-mib // 1024)}Gi"

@@ -1,0 +1,91 @@
+"""What a model server writes to: shared memory, the model's volume, caches."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from llmdgen.facts.types import ModelServer
+from llmdgen.kube.container import Container, image_name
+from llmdgen.kube.servers import Servers
+from llmdgen.kube.volumes import SHARED_MEMORY, limit_of, mounted_at
+from llmdgen.quantities import GIB, bytes_or_none
+from llmdgen.registry import Draft, found, rule
+from llmdgen.untyped import at, items
+
+_CACHE_DIRECTORY = re.compile(r"(CACHE\w*|HF_HOME|WORKSPACE_BASE|CCACHE_DIR)$")
+_TRITON = "TRITON_CACHE_DIR"
+# Where a user without a home, as the image's, has ~/.cache and ~/.config.
+_HOME_DIRECTORIES = ("/.cache", "/.config")
+
+
+@rule("VER052", "error", "a model server has no shared memory")
+def shared_memory_is_there(servers: Servers) -> Iterator[Draft]:
+    """vLLM's processes and NCCL talk through /dev/shm, of which a container has 64 MiB unless a volume lies there: with
+    several GPUs they die of a bus error. A volume that is not in memory makes the same exchange go through a disk.
+
+    Fails:  no mount at /dev/shm, or an emptyDir without medium: Memory.
+    Passes: an emptyDir of medium Memory with a sizeLimit, mounted at /dev/shm.
+    """
+    for workload, vllm in servers.engines:
+        volume = mounted_at(workload, vllm, SHARED_MEMORY)
+        if volume is None or at(volume, "emptyDir", "medium") != "Memory":
+            says = "lies on a volume that is not in memory" if volume else "is the container's own, of 64 MiB"
+            fix = f"mount an emptyDir of medium Memory at {SHARED_MEMORY}"
+            yield found(*vllm.route, "volumeMounts", says=f"{SHARED_MEMORY} {says}", fix=fix, of=workload.manifest)
+
+
+@rule("VER053", "error", "a cache directory lies on no volume")
+def caches_lie_on_volumes(servers: Servers) -> Iterator[Draft]:
+    """The release's image runs as a user who owns no directory: vLLM's, Triton's and the kernels' caches, below / where
+    HOME is not set, must be on volumes, or the engine stops when it first writes there. Weights that go to the
+    container's own file system fill the node's root disk and are fetched again after each crash.
+
+    Fails:  TRITON_CACHE_DIR=/.triton-cache and no volume there, or no TRITON_CACHE_DIR; no volume at /.cache.
+    Passes: an emptyDir mounted at each directory that the environment names, at /.cache and at /.config.
+    """
+    for workload, vllm in servers.engines:
+        image = _variant(servers, vllm)
+        if image is None or not image.user_id:
+            continue
+        wanted = {name: path for name, path in vllm.variables.items() if _CACHE_DIRECTORY.search(name)}
+        if "HOME" not in vllm.variables:
+            wanted |= {f"~{path[1:]}": path for path in _HOME_DIRECTORIES}
+            if _TRITON not in vllm.variables:
+                says = f"{_TRITON} is not set, and Triton would write to /.triton"
+                yield found(
+                    *vllm.env_at(_TRITON), says=says, fix=f"set {_TRITON} to a mounted path", of=workload.manifest
+                )
+        for name, path in wanted.items():
+            if path.startswith("/") and mounted_at(workload, vllm, path.rstrip("/")) is None:
+                says = f"{path} ({name}) lies on no volume"
+                yield found(
+                    *vllm.route, "volumeMounts", says=says, fix=f"mount an emptyDir at {path}", of=workload.manifest
+                )
+
+
+@rule("MOD013", "error", "a model volume smaller than the weights")
+def weights_fit_the_volume(servers: Servers) -> Iterator[Draft]:
+    """Each pod downloads the weights into its model volume, and the kubelet evicts a pod that fills it beyond its size,
+    here after most of the weights were fetched, and again and again.
+
+    Fails:  openai/gpt-oss-120b (61 GiB) with model {size: 50Gi}.
+    Passes: the same with size: 250Gi, or without size.
+    """
+    model = servers.model
+    for workload, vllm in servers.engines:
+        home = vllm.variables.get("HF_HOME")
+        volume = mounted_at(workload, vllm, home.rstrip("/")) if home else None
+        size = bytes_or_none(limit_of(volume)) if volume else None
+        if model is None or volume is None or not size or size >= model.weight_bytes:
+            continue
+        asked, enough = limit_of(volume), -(-model.weight_bytes * 5 // 4 // (10 * GIB)) * 10
+        place = workload.in_template("spec", "volumes", items(workload.spec.get("volumes")).index(volume))
+        says = f"the weights of {model.id} are {model.weight_bytes / GIB:.1f} GiB, the volume is {asked}"
+        yield found(*place, says=says, fix=f"remove size, or set size: {enough}Gi", of=workload.manifest)
+
+
+def _variant(servers: Servers, vllm: Container) -> ModelServer | None:
+    """The release's model server image that a container runs, from whichever registry; None for another one."""
+    variants = servers.release.model_servers.values()
+    return next((each for each in variants if image_name(each.image) == image_name(vllm.image)), None)

@@ -1,0 +1,38 @@
+"""Numbers as vLLM's flags take them, and as a spec may write them."""
+
+from __future__ import annotations
+
+import re
+
+_HUMAN = re.compile(r"(\d+(?:\.\d+)?)([kKmMgGtT])")
+_DECIMAL = {"k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
+_BINARY = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+
+
+def human_int(text: str) -> int:
+    """A number as vLLM's human_readable_int reads it: 32k is 32,000 and 32K is 32,768. Raises ValueError, also for
+    fractions of a binary unit."""
+    match = _HUMAN.fullmatch(text.strip())
+    if match is None:
+        return int(text)
+    number, suffix = match.groups()
+    return int(float(number) * _DECIMAL[suffix]) if suffix in _DECIMAL else int(number) * _BINARY[suffix]
+
+
+def whole(value: object, default: int) -> int:
+    """A whole number, as a number or as text that vLLM reads; `default` for anything else. Whether the flag accepts the
+    value is checked elsewhere."""
+    if isinstance(value, int | float):
+        return int(value)
+    try:
+        return human_int(str(value))
+    except ValueError:
+        return default
+
+
+def decimal(value: object, default: float) -> float:
+    """A number with a fraction, `default` for anything else."""
+    try:
+        return float(str(value))
+    except ValueError:
+        return default

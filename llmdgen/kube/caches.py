@@ -1,0 +1,49 @@
+"""KV blocks that a pod keeps in CPU memory."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from llmdgen.findings import Route
+from llmdgen.kube.container import Container
+from llmdgen.quantities import GIB
+from llmdgen.untyped import at
+
+OFFLOADING = "OffloadingConnector"
+EXTRA = "kv_connector_extra_config"
+LMCACHE_SIZE = "LMCACHE_MAX_LOCAL_CPU_SIZE"  # in GiB, of each rank's own process
+
+
+class Cache(Struct, frozen=True):
+    """Bytes of all ranks of a pod together, and the place in the object that says so."""
+
+    bytes: int
+    place: Route
+
+
+def offloaded(vllm: Container) -> int:
+    """Bytes in which vLLM's OffloadingConnectors keep blocks: each data parallel rank of the pod has one."""
+    cache = _offloading(vllm)
+    return cache.bytes if cache else 0
+
+
+def cpu_cache(vllm: Container) -> Cache | None:
+    """The blocks in CPU memory, of vLLM's own connector or of LMCache; None where there are none."""
+    own = _offloading(vllm)
+    if own is not None:
+        return own
+    try:
+        each = float(vllm.variables.get(LMCACHE_SIZE, ""))
+    except ValueError:
+        return None
+    # The variable is rounded to a thousandth; what was meant is a tenth at the least.
+    return Cache(int(round(each * vllm.gpus, 1) * GIB), vllm.env_at(LMCACHE_SIZE))
+
+
+def _offloading(vllm: Container) -> Cache | None:
+    for inside, connector in vllm.placed_connectors:
+        size = at(connector, EXTRA, "cpu_bytes_to_use")
+        if connector.get("kv_connector") == OFFLOADING and isinstance(size, int):
+            place = vllm.flag_at("kv-transfer-config", *inside, EXTRA, "cpu_bytes_to_use")
+            return Cache(size * vllm.ranks, place)
+    return None

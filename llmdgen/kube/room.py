@@ -1,0 +1,89 @@
+"""Room on nodes: what pods ask for, what is left, and how many of them fit.
+
+A device belongs to one pod, so a node is full when any of its resources is. Nodes are filled the way the Kubernetes
+scheduler can fill them: large pods first, each on the first node with room.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+UNLIMITED = 1 << 60  # of a resource about which nothing is known: it never is the one that runs out
+NAMES = {"gpus": "GPUs", "efa": "EFA interfaces", "cpu_millis": "cpu", "memory_mib": "memory"}
+
+
+class Need(Struct, frozen=True, order=True):
+    """What pods ask for, or a node has: GPUs, EFA interfaces, millicores, MiB."""
+
+    gpus: int
+    efa: int
+    cpu_millis: int
+    memory_mib: int
+
+
+NOTHING = Need(0, 0, 0, 0)
+
+
+def plus(one: Need, other: Need) -> Need:
+    """Both together."""
+    return minus(one, other, -1)
+
+
+def minus(room: Need, need: Need, times: int = 1) -> Need:
+    """What is left of a room, possibly below zero."""
+    return Need(
+        room.gpus - need.gpus * times,
+        room.efa - need.efa * times,
+        room.cpu_millis - need.cpu_millis * times,
+        room.memory_mib - need.memory_mib * times,
+    )
+
+
+def fitting(need: Need, room: Need) -> tuple[int, str]:
+    """How many pods of one kind a room holds, and the resource that sets the limit; none where they ask for nothing."""
+    limits = {
+        name: max(0, getattr(room, field) // getattr(need, field))
+        for field, name in NAMES.items()
+        if getattr(need, field)
+    }
+    scarce = min(limits, key=lambda name: limits[name], default=NAMES["gpus"])
+    return limits.get(scarce, 0), scarce
+
+
+def placed(pods: Iterable[tuple[Need, int]], rooms: Iterable[Need]) -> int:
+    """How many of the pods find a node, the largest first, each on the first node with room."""
+    left, found = list(rooms), 0
+    for need, count in sorted(pods, reverse=True):
+        for index, room in enumerate(left):
+            here = min(count, fitting(need, room)[0])
+            left[index] = minus(room, need, here)
+            count -= here
+            found += here
+    return found
+
+
+def nodes_for(pods: Iterable[tuple[Need, int]], node: Need) -> int:
+    """How many nodes all pods need. Equal nodes are one entry with a count, so that thousands of pods stay cheap."""
+    free: list[tuple[Need, int]] = []
+    for need, count in sorted(pods, reverse=True):
+        left: list[tuple[Need, int]] = []
+        for room, nodes in free:
+            each = fitting(need, room)[0]
+            used = min(nodes, -(-count // each)) if each else 0
+            if used:
+                whole = count // each if count < used * each else used
+                rest = min(count, used * each) - whole * each
+                left.append((minus(room, need, each), whole))
+                if rest:
+                    left.append((minus(room, need, rest), 1))
+                count -= whole * each + rest
+            left.append((room, nodes - used))
+        each = fitting(need, node)[0]
+        if count and each:
+            left.append((minus(node, need, each), count // each))
+            if count % each:
+                left.append((minus(node, need, count % each), 1))
+        free = [(room, nodes) for room, nodes in left if nodes]
+    return sum(nodes for _, nodes in free)
