@@ -84,11 +84,11 @@ def _typed(plan: Plan, role: RolePlan, vllm: Container) -> dict[str, Any]:
 def _numbers(servers: Servers, workload: Workload, vllm: Container) -> Numbers:
     model, room, node = servers.model, servers.room(workload), node_of(workload)
     engine: Mapping[str, Any] = release_toml(servers.release.name, "engine.toml")
-    memory = room.memory_mib if room is not None else UNLIMITED
+    memory, data = room.memory_mib if room is not None else UNLIMITED, vllm.size("data-parallel-size", 1)
     return Numbers(
         tensor=vllm.size("tensor-parallel-size", 1),
-        data=vllm.size("data-parallel-size", 1),
-        data_local=vllm.ranks,
+        data=data,
+        data_local=vllm.size("data-parallel-size-local", max(1, data // workload.size)),
         workers=workload.size,
         expert_parallel=vllm.flags.get("enable-expert-parallel") is True,
         gpus=(room.gpus if room is not None else 0) or None,
