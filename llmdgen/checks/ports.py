@@ -10,6 +10,8 @@ from llmdgen.kube.servers import Servers
 from llmdgen.registry import Draft, found, rule
 from llmdgen.untyped import at
 
+RANKS = "data-parallel-size"  # of the sidecar: how many ports it holds, and forwards to
+
 
 @rule("VER020", "error", "vLLM does not listen on the port that its container declares")
 def vllm_listens_on_its_container_port(servers: Servers) -> Iterator[Draft]:
@@ -20,12 +22,13 @@ def vllm_listens_on_its_container_port(servers: Servers) -> Iterator[Draft]:
     """
     for workload, vllm in servers.engines:
         ports = vllm.list_of("ports")
-        if vllm.port not in [each.get("containerPort") for each in ports]:
+        declared = [each.get("containerPort") for each in ports]
+        for port in {*vllm.served_ports, vllm.probed_port} - set(declared):
             yield found(
                 *vllm.route,
                 "ports",
-                says=f"vLLM listens on {vllm.port}, the container declares {_numbers(ports)}",
-                fix=f"declare containerPort {vllm.port}",
+                says=f"vLLM listens on {port}, the container declares {_numbers(ports)}",
+                fix=f"declare containerPort {port}",
                 of=workload.manifest,
             )
         for index, each in enumerate(ports):
@@ -36,21 +39,22 @@ def vllm_listens_on_its_container_port(servers: Servers) -> Iterator[Draft]:
         for probe in PROBES:
             asked = at(vllm.doc, probe, "httpGet", "port")
             number = by_name.get(asked, asked)
-            if isinstance(number, int) and number != vllm.port:
+            if isinstance(number, int) and number != vllm.probed_port:
                 yield found(
                     *vllm.route,
                     probe,
-                    says=f"the probe asks port {number}, vLLM listens on {vllm.port}",
-                    fix=f"let it ask {vllm.port}",
+                    says=f"the probe asks port {number}, vLLM answers probes on {vllm.probed_port}",
+                    fix=f"let it ask {vllm.probed_port}",
                     of=workload.manifest,
                 )
 
 
 @rule("VER022", "error", "the routing sidecar forwards to a port on which vLLM does not listen")
 def decode_vllm_listens_where_the_sidecar_forwards(servers: Servers) -> Iterator[Draft]:
-    """In a decode pod the sidecar holds the pool's port and forwards to vLLM in the same pod.
+    """In a decode pod the sidecar holds the pool's ports and forwards to vLLM in the same pod: to one port, or with
+    --data-parallel-size to so many that count up from it.
 
-    Fails:  --vllm-port=8200 and a vLLM with --port 8000.
+    Fails:  --vllm-port=8200 and a vLLM with --port 8000; a supervisor of 8 ranks behind one forwarded port.
     Passes: --vllm-port=8200 and --port 8200.
     """
     flag = release_toml(servers.release.name, "engine.toml")["sidecar"]["server_port_flag"]
@@ -66,6 +70,14 @@ def decode_vllm_listens_where_the_sidecar_forwards(servers: Servers) -> Iterator
                 "args",
                 says=f"the sidecar forwards to {forwards}, vLLM listens on {vllm.port}",
                 fix=f"set --{flag} to vLLM's port",
+                of=workload.manifest,
+            )
+        servers_behind = sidecar.sidecar_flags.get(RANKS, "1")
+        if servers_behind != str(len(vllm.served_ports)):
+            yield found(
+                *sidecar.flag_at(RANKS),
+                says=f"the sidecar forwards to {servers_behind} ports, vLLM serves on {len(vllm.served_ports)}",
+                fix=f"set --{RANKS}={len(vllm.served_ports)}",
                 of=workload.manifest,
             )
 

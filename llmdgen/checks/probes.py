@@ -56,8 +56,9 @@ def probes_ask_vllm(servers: Servers) -> Iterator[Draft]:
     Fails:  no readinessProbe; a livenessProbe without a startupProbe; httpGet.path: /healthz.
     Passes: startupProbe and readinessProbe on /v1/models, livenessProbe on /health.
     """
-    served = release_toml(servers.release.name, "engine.toml")["probes"]["paths"]
+    answered = release_toml(servers.release.name, "engine.toml")["probes"]
     for workload, vllm in servers.engines:
+        served = answered["supervisor_paths" if vllm.supervisor_port else "paths"]
         probes = {probe: mapping(vllm.doc.get(probe)) for probe in PROBES}
         if not probes["readinessProbe"]:
             says = "there is no readiness probe"

@@ -123,7 +123,8 @@ def shared_memory_leaves_room(servers: Servers) -> Iterator[Draft]:
     Passes: resources {memory: 64Gi, shm: 16Gi}.
     """
     for workload, index, size, memory in _in_memory(servers):
-        if size is not None and memory / 2 < size < memory:
+        held = _tier_in_shm(workload)
+        if size is not None and (memory - held) / 2 < size - held < memory - held:
             yield found(
                 *workload.in_template("spec", "volumes", index),
                 says=f"/dev/shm may take {mib_text(size // MIB)} of the container's {mib_text(memory // MIB)}",
@@ -208,12 +209,13 @@ def _tiers(servers: Servers) -> Iterator[_Tier]:
             continue
         shared, has, need = mounted_at(workload, vllm, SHARED_MEMORY), servers.room(workload), demand(workload)
         pods = max(1, has.gpus // need.gpus) if has is not None and need.gpus else 1
+        limit = (bytes_or_none(limit_of(shared)) or 0) if shared else 0
         yield _Tier(
             workload=workload,
             vllm=vllm,
             place=cache.place,
             cache=cache.bytes // MIB,
-            shm=(bytes_or_none(limit_of(shared)) or 0) // MIB if shared else 0,
+            shm=max(0, limit - cache.bytes if cache.in_shm else limit) // MIB,
             memory=memory // MIB,
             engine=RANK_MIB * vllm.gpus,
             most=has.memory_mib // pods if has is not None else UNLIMITED,
@@ -226,6 +228,12 @@ def _in_memory(servers: Servers) -> Iterator[tuple[Workload, int, int | None, in
         memory = bytes_or_none(vllm.quantity("memory"))
         for index, _, size in in_memory(workload, vllm) if memory else ():
             yield workload, index, size, memory or 0
+
+
+def _tier_in_shm(workload: Workload) -> int:
+    """Bytes of /dev/shm that a cache tier fills, which the engine knows of."""
+    cache = cpu_cache(workload.vllm) if workload.vllm else None
+    return cache.bytes if cache is not None and cache.in_shm else 0
 
 
 def _uses_up(servers: Servers, workload: Workload) -> bool:

@@ -10,15 +10,18 @@ from llmdgen.quantities import GIB
 from llmdgen.untyped import at
 
 OFFLOADING = "OffloadingConnector"
+TIERING = "TieringOffloadingSpec"
 EXTRA = "kv_connector_extra_config"
 LMCACHE_SIZE = "LMCACHE_MAX_LOCAL_CPU_SIZE"  # in GiB, of each rank's own process
 
 
 class Cache(Struct, frozen=True):
-    """Bytes of all ranks of a pod together, and the place in the object that says so."""
+    """Bytes of all ranks of a pod together, and the place in the object that says so. `in_shm`: they are a file in
+    /dev/shm."""
 
     bytes: int
     place: Route
+    in_shm: bool = False
 
 
 def offloaded(vllm: Container) -> int:
@@ -45,5 +48,5 @@ def _offloading(vllm: Container) -> Cache | None:
         size = at(connector, EXTRA, "cpu_bytes_to_use")
         if connector.get("kv_connector") == OFFLOADING and isinstance(size, int):
             place = vllm.flag_at("kv-transfer-config", *inside, EXTRA, "cpu_bytes_to_use")
-            return Cache(size * vllm.ranks, place)
+            return Cache(size * vllm.ranks, place, in_shm=at(connector, EXTRA, "spec_name") == TIERING)
     return None

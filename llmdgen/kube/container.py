@@ -13,6 +13,7 @@ from llmdgen.kube.command_line import expanded, served_arguments
 from llmdgen.untyped import mapping, maps
 
 NIXL = "NixlConnector"
+SUPERVISED, SUPERVISOR_PORT = "data-parallel-multi-port-external-lb", "data-parallel-supervisor-port"
 PROBES = ("startupProbe", "livenessProbe", "readinessProbe")
 
 
@@ -153,6 +154,21 @@ class Container:
         """Where vLLM listens."""
         known = flag_table(self._release).get("port")
         return self.size("port", known.default if known else 0)
+
+    @property
+    def served_ports(self) -> tuple[int, ...]:
+        """Where requests are answered: on one port, or on one for each data parallel rank below a supervisor."""
+        return tuple(range(self.port, self.port + (self.ranks if self.supervisor_port else 1)))
+
+    @property
+    def supervisor_port(self) -> int:
+        """Where the supervisor of data parallel ranks answers probes, 0 where there is none."""
+        return self.size(SUPERVISOR_PORT, 0) if self.flags.get(SUPERVISED) is True else 0
+
+    @property
+    def probed_port(self) -> int:
+        """Where probes are answered for all of the container."""
+        return self.supervisor_port or self.port
 
     @property
     def ranks(self) -> int:
