@@ -29,10 +29,10 @@ UNRENDERED = declare(
     "VER001",
     "error",
     "helmfile cannot be run on the directory",
-    """What `helmfile apply` would install is what `helmfile template` prints. Where a tool is missing, a chart cannot
-    be had or refuses the values, nothing can be installed, and nothing more be said.
+    """What `helmfile apply` would install is what `helmfile template` prints. Where a tool is missing, or a chart
+    cannot be fetched or refuses its values, nothing can be installed and no rule has anything to look at.
 
-    Fails:  a values file with a key that the infra chart's schema does not have; no helm on PATH.
+    Fails:  values/router.yaml without the model servers' labels, which the router's chart requires; no helm on PATH.
     Passes: helmfile prints every release.
     """,
 )

@@ -14,12 +14,12 @@
 | VER052-VER055 | shared memory, volumes, caches |
 | VER057-VER059, VER070-VER076 | the KV transfer, and the transport below it |
 | VER060-VER069 | resources, nodes, allocation.yaml |
-| VER077 | values that no chart reads |
+| VER077 | values that the router's chart does not read |
 | VER019, VER078, VER080-VER089 | the scheduler's configuration |
 | VER090-VER094 | vLLM's arguments and environment |
 | VER095-VER097 | LeaderWorkerSets |
 | VER098-VER099 | helmfile.yaml |
-| VER100-VER102 | the directory as a whole |
+| VER100-VER102, VER110 | the directory as a whole |
 | VER103-VER107 | what pods are made of |
 | VER108 | amounts of resources |
 """
