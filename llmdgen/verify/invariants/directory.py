@@ -37,10 +37,11 @@ def parts_are_there(rendered: Rendered) -> Iterator[Draft]:
 
 @rule("VER101", "error", "a file of manifests/ is not what helm makes")
 def manifests_are_what_helm_makes(rendered: Rendered) -> Iterator[Draft]:
-    """`render --manifests` writes the objects that helm makes of both charts, one a file, and tools that deploy rendered
-    manifests take them from there. A directory whose manifests and charts differ deploys two things.
+    """`render --manifests` writes the objects that helm makes of both charts, one a file, and tools that deploy
+    rendered manifests take them from there. A directory whose manifests and charts differ deploys two things.
 
-    Fails:  replicas: 5 in the manifest of a Deployment whose file in chart/ says 4; a manifest of an object that is gone.
+    Fails:  replicas: 5 in the manifest of a Deployment whose file in chart/ says 4; a manifest of an object that is
+            gone.
     Passes: the manifests of the same render; no manifests at all.
     """
     written = {name for name in rendered.files if name.startswith(f"{FOLDER}/")}
@@ -65,9 +66,9 @@ def manifests_are_what_helm_makes(rendered: Rendered) -> Iterator[Draft]:
 
 @rule("VER110", "error", "Helm would do more with the local chart than pass it on")
 def the_local_chart_is_static(rendered: Rendered) -> Iterator[Draft]:
-    """The files of chart/templates are the objects that the cluster gets, and what a reviewer reads. An action in one of
-    them, or a file of another kind beside them, makes Helm apply what stands in no file. Two opening braces inside a
-    text are written as an action that prints them, and are no other.
+    """The files of chart/templates are the objects that the cluster gets, and what a reviewer reads. An action in one
+    of them, or a file of another kind beside them, makes Helm apply what stands in no file. Two opening braces inside
+    a text are written as an action that prints them; that is the only one.
 
     Fails:  image: {{ .Values.image }} in chart/templates/decode.yaml; chart/values.yaml; chart/crds/x.yaml.
     Passes: "{{ `{{` }} role }}", which Helm prints as "{{ role }}".

@@ -133,7 +133,8 @@ def pools_are_routed(rendered: Rendered) -> Iterator[Draft]:
         if pool.name not in routed:
             yield found(says="no HTTPRoute leads to it", fix="add an HTTPRoute with this pool as its backend", of=pool)
     if not rendered.pools:
-        yield found(says="no release makes an InferencePool", fix="add the release of the router's chart", of="helmfile.yaml")
+        fix = "add the release of the router's chart"
+        yield found(says="no release makes an InferencePool", fix=fix, of="helmfile.yaml")
 
 
 @rule("VER044", "error", "a DestinationRule is for a host that is not there")

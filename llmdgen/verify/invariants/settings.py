@@ -1,4 +1,4 @@
-"""What reads the settings, asked whether it does: vLLM of its flags and environment, the router's chart of its values."""
+"""What reads the settings, asked whether it does: vLLM its flags and environment, the router's chart its values."""
 
 from __future__ import annotations
 
