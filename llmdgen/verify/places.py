@@ -51,28 +51,33 @@ def _documents(directory: Path) -> dict[str, Node]:
 
 def _name(root: Node) -> str:
     """Kind/name of an object, "" where it has none."""
-    top = _children(root)
-    kind, name = top.get("kind"), _children(top.get("metadata")).get("name")
-    return f"{kind.value}/{name.value}" if isinstance(kind, ScalarNode) and isinstance(name, ScalarNode) else ""
+    kind = _below(root, "kind")
+    metadata = _below(root, "metadata")
+    name = _below(metadata[1], "name") if metadata else None
+    return f"{kind[1].value}/{name[1].value}" if kind and name else ""
 
 
 def _position(root: Node | None, route: Route) -> tuple[int, int]:
-    """Line and column, from 1, of a route, or of the nearest part of it that is there."""
-    node, found = root, None
+    """Line and column, from 1, of a route's value, or of its key where the value is a block of its own; of the nearest
+    part of the route that is there."""
+    line, column = 1, 1
     for key in route:
-        node = _children(node).get(key)
-        if node is None:
+        found = _below(root, key) if root is not None else None
+        if found is None:
             break
-        found = node.start_mark
-    return (found.line + 1, found.column + 1) if found is not None else (1, 1)
+        own, root = found
+        mark = (root if isinstance(root, ScalarNode) else own).start_mark
+        line, column = mark.line + 1, mark.column + 1
+    return line, column
 
 
-def _children(node: Node | None) -> dict[str | int, Node]:
-    """What a mapping or a list holds, by key or index; the items of a list that have a name, by that too."""
+def _below(node: Node, key: str | int) -> tuple[Node, Node] | None:
+    """The key and the value below a node. An item of a list is found by its index or its name, and is its own key."""
     if isinstance(node, MappingNode):
-        return {key.value: value for key, value in node.value if isinstance(key, ScalarNode)}
+        return next(((each, value) for each, value in node.value if each.value == key), None)
     if isinstance(node, SequenceNode):
-        named = {_children(each).get("name"): each for each in node.value if isinstance(each, MappingNode)}
-        by_name = {name.value: each for name, each in named.items() if isinstance(name, ScalarNode)}
-        return {**by_name, **dict(enumerate(node.value))}
-    return {}
+        for index, each in enumerate(node.value):
+            named = _below(each, "name") if isinstance(each, MappingNode) and isinstance(key, str) else None
+            if index == key or (named and named[1].value == key):
+                return each, each
+    return None

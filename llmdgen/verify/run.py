@@ -23,7 +23,7 @@ from llmdgen.verify.manifests import read
 from llmdgen.verify.rendered import Rendered
 from llmdgen.verify.tools import Tools
 
-__all__ = ["invariants", "read_files", "verify", "verify_manifests", "verify_outputs"]
+__all__ = ["invariants", "judged", "read_files", "verify", "verify_manifests", "verify_outputs"]
 
 UNRENDERED = declare(
     "VER001",
@@ -89,7 +89,12 @@ def verify_manifests(
 ) -> list[Finding]:
     """Schemas and rules over objects: errors first, then warnings, then notes, each in the order of the codes."""
     rendered = Rendered(manifests, files, releases, _release_of(releases, files))
-    return in_order([*schemas.check(manifests, crds), *registry.run(rendered)])
+    return in_order([*schemas.check(manifests, crds), *judged(rendered)])
+
+
+def judged(rendered: Rendered) -> list[Finding]:
+    """What the rules over a rendered directory say of it."""
+    return list(registry.run(rendered))
 
 
 def in_order(problems: list[Finding]) -> list[Finding]:
