@@ -64,7 +64,7 @@ PD: list[tuple[str, Change, set[str]]] = [
     ),
     (
         "two mounts at one path",
-        in_vllm(DECODE, "volumeMounts", "/.config", "mountPath", value="/dev/shm"),
+        in_vllm(DECODE, "volumeMounts", "/caches", "mountPath", value="/dev/shm"),
         {"VER013", "VER053"},
     ),
     ("the service account is missing", remove("ServiceAccount/pd"), {"VER014"}),
@@ -97,7 +97,7 @@ PD: list[tuple[str, Change, set[str]]] = [
         both(argument(PREFILL, "8000", "8200"), in_vllm(PREFILL, "ports", 0, "containerPort", value=8200)),
         {"VER021", "VER092"},
     ),
-    ("the pool sends elsewhere", put(POOL, "spec", "targetPorts", 0, "number", value=8080), {"VER021", "VER041"}),
+    ("the pool sends elsewhere", put(POOL, "spec", "targetPorts", 0, "number", value=8080), {"VER021"}),
     (
         "the sidecar forwards elsewhere",
         sidecar_flag("vllm-port", "8201"),

@@ -91,7 +91,7 @@ def weight(value: float) -> Change:
 
 
 SILENT: list[tuple[str, Change, set[str]]] = [
-    ("a volume over the image", in_vllm(DECODE, "volumeMounts", "/.config", "mountPath", value="/"), {"VER103"}),
+    ("a volume over the image", in_vllm(DECODE, "volumeMounts", "/caches", "mountPath", value="/"), {"VER103"}),
     ("another vendor's label", labelled(DECODE, "llm-d.ai/accelerator-vendor", "amd"), {"VER104"}),
     (
         "a resource without a domain",
@@ -141,12 +141,12 @@ SILENT: list[tuple[str, Change, set[str]]] = [
     ("an unknown effect", in_pod(DECODE, "tolerations", 0, "effect", value="NoScheduled"), {"VER036", "VER056"}),
     (
         "two volumes of one name",
-        in_pod(DECODE, "volumes", "metrics-volume", "name", value="shm"),
+        in_pod(DECODE, "volumes", "caches", "name", value="shm"),
         {"VER013", "VER037", "VER053"},
     ),
     (
         "a volume for nobody",
-        in_vllm(DECODE, "volumeMounts", "/.cache", value={"name": "cache", "mountPath": "/x"}),
+        in_vllm(DECODE, "volumeMounts", "/caches", value={"name": "cache", "mountPath": "/x"}),
         {"VER013", "VER038", "VER053"},
     ),
     ("answers end after a second", put(ROUTE, "spec", "rules", 0, "timeouts", value={"request": "1s"}), {"VER039"}),
