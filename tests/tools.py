@@ -37,13 +37,14 @@ def tools_folder() -> Path | None:
 
 
 def real_charts_folder(release: str = "v0.5.1") -> Path | None:
-    """The folder of a release's real charts: LLMDGEN_CHARTS, or the folder of that name in it; None where neither has
-    the infra chart of the release's version."""
+    """The folder of a release's real charts: the folder of that name in LLMDGEN_CHARTS, or LLMDGEN_CHARTS itself; None
+    where neither has the router's chart. Upstream's repositories have charts that say version 0.0.0."""
     named = os.environ.get("LLMDGEN_CHARTS")
-    version = catalogue.release(release).charts["infra"].version.removeprefix("v")
+    chart = catalogue.release(release).charts["router"]
+    version = re.compile(rf"^version: v?({re.escape(chart.version.removeprefix('v'))}|0\.0\.0|v0)$", re.MULTILINE)
     for folder in (Path(named) / release, Path(named)) if named else ():
-        chart = folder / "llm-d-infra" / "Chart.yaml"
-        if chart.is_file() and re.search(rf"^version: v?{re.escape(version)}$", chart.read_text("utf-8"), re.MULTILINE):
+        file = folder / chart.name / "Chart.yaml"
+        if file.is_file() and version.search(file.read_text("utf-8")):
             return folder
     return None
 

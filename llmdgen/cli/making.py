@@ -67,16 +67,20 @@ def make_prerequisites(specs: list[Spec], whole: bool) -> tuple[Made | None, lis
 
     Whole only where these are all specs: a call with others may be about another cluster.
     """
-    from llmdgen.prerequisites import render
+    from llmdgen.prerequisites import clusters, files
 
     try:
-        clusters = render(specs)
+        found = clusters(specs)
     except SpecError as error:
         return None, list(error.findings)
-    said = digest("".join(sorted(map(spec_digest, specs))).encode())
-    known = digest("".join(sorted({facts_digest(spec.spec.release, "") for spec in specs})).encode())
     targets = {
-        name: Rendered(tool=__version__, spec=said, facts=known, files=files) for name, files in clusters.items()
+        each.directory: Rendered(
+            tool=__version__,
+            spec=digest(each.asked),  # what all specs together ask of it, so that most changes of one leave it alone
+            facts=facts_digest(each.release.name, ""),
+            files=files(each),
+        )
+        for each in found
     }
     return Made(name=CLUSTER, targets=targets, whole=whole), []
 

@@ -23,8 +23,8 @@ HELMFILE = "helmfile.yaml"
 )
 def command(directories: tuple[str, ...], charts: str | None, crds: str | None) -> int:
     """Run helmfile and helm on rendered directories, or on all below DIR, and check the manifests they give."""
-    from llmdgen.findings import in_directory
     from llmdgen.verify.error import VerifyError
+    from llmdgen.verify.places import lines
     from llmdgen.verify.run import verify
 
     errors = 0
@@ -35,8 +35,8 @@ def command(directories: tuple[str, ...], charts: str | None, crds: str | None) 
             complain(f"{directory}: error: {error}")
             errors += 1
             continue
-        for each in problems:
-            complain(in_directory(str(directory), each))
+        for line in lines(directory, problems):
+            complain(line)
         wrong = sum(each.is_error for each in problems)
         errors += wrong
         say(f"{directory}: {count(wrong, 'error')}, {len(problems) - wrong} further")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from llmdgen.prerequisites.documents import render
+from llmdgen.prerequisites.cluster import clusters
+from llmdgen.prerequisites.documents import files
 
-__all__ = ["render"]
+__all__ = ["clusters", "files"]

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from llmdgen.api import draft, targets
+from llmdgen.facts.catalogue import instance, instance_names
 from llmdgen.facts.types import Instance, Release
 from llmdgen.findings import Located, SpecError
 from llmdgen.planning.model import Plan
@@ -29,36 +31,27 @@ TWO_RELEASES = declare(
 
 
 class ClusterNode(Struct, frozen=True, kw_only=True):
-    """An instance type that specs run on: `label` is its value of node.kubernetes.io/instance-type on the platform,
-    `specs` who asks for it."""
+    """An instance type on which deployments can run: `label` is its value of node.kubernetes.io/instance-type."""
 
     label: str
     instance: Instance
-    specs: tuple[str, ...]
-
-
-class Namespace(Struct, frozen=True, kw_only=True):
-    """A namespace of deployments and what it must hold before them: Secrets with a token, PersistentVolumeClaims.
-    `disks` are the directories of the nodes' own NVMe that its pods write to."""
-
-    name: str
-    specs: tuple[str, ...]
-    secrets: tuple[str, ...]
-    claims: tuple[str, ...]
-    disks: tuple[str, ...]
 
 
 class Cluster(Struct, frozen=True, kw_only=True):
-    """A cluster's needs. `labels` holds names that the platform gives: node labels and device resources; `tolerations`
-    are those of every model server, which a device plugin needs to reach the same nodes."""
+    """A cluster's needs, which change with the first spec that brings one and not with the next that has it too.
+
+    `labels` holds names that the platform gives: node labels and device resources; `nodes` every instance type that
+    the release's images run on, whichever the specs name; `tolerations` are those of the model servers, which a device
+    plugin needs to reach the same nodes, and `disks` the directories of the nodes' own NVMe that pods write to.
+    """
 
     platform: str
     provider: str
     release: Release
     labels: dict[str, Any]
     nodes: tuple[ClusterNode, ...]
-    namespaces: tuple[Namespace, ...]
     tolerations: tuple[dict[str, Any], ...]
+    disks: tuple[str, ...]
     needs: frozenset[Need]
 
     @property
@@ -69,6 +62,12 @@ class Cluster(Struct, frozen=True, kw_only=True):
     def efa_nodes(self) -> tuple[ClusterNode, ...]:
         """The nodes with EFA interfaces."""
         return tuple(node for node in self.nodes if node.instance.efa.interfaces)
+
+    @property
+    def asked(self) -> bytes:
+        """All that specs say of the cluster, as text that is the same for equal clusters."""
+        said = (self.platform, self.provider, self.release.name, self.tolerations, self.disks, sorted(self.needs))
+        return msgspec.json.encode(said, order="sorted")
 
 
 def clusters(specs: Sequence[Spec]) -> tuple[Cluster, ...]:
@@ -91,9 +90,9 @@ def _cluster(specs: Sequence[Spec]) -> Cluster:
         provider=first.gateway.provider,
         release=first.release,
         labels=first.platform,
-        nodes=_nodes(plans),
-        namespaces=_namespaces(plans),
+        nodes=_nodes(first),
         tolerations=_tolerations(plans),
+        disks=tuple(sorted({disk for plan in plans for disk in _disks(plan)})),
         needs=frozenset(need for plan in plans for need in _needs(plan)),
     )
 
@@ -120,26 +119,22 @@ def _one_release(specs: Sequence[Spec]) -> None:
 
 
 def _needs(plan: Plan) -> list[Need]:
-    found: list[Need] = ["gpu", plan.spec.spec.gateway.provider]
+    found: list[Need] = ["gpu", "efa", plan.spec.spec.gateway.provider]
     if plan.multinode:
         found.append("multinode")
     if plan.gateway.service_type == "LoadBalancer":
         found.append("load_balancer")
-    if any(role.node.instance.efa.interfaces for role in plan.roles):
-        found.append("efa")
     return found
 
 
-def _nodes(plans: Sequence[Plan]) -> tuple[ClusterNode, ...]:
-    instances: dict[str, Instance] = {}
-    specs: dict[str, set[str]] = {}
-    for plan in plans:
-        for role in plan.roles:
-            instances[role.node.label] = role.node.instance
-            specs.setdefault(role.node.label, set()).add(plan.spec.name)
+def _nodes(plan: Plan) -> tuple[ClusterNode, ...]:
+    """Every instance type with whole GPUs and an image of its architecture, as the platform labels it."""
+    prefix = plan.platform[plan.spec.spec.platform]["prefix"]
+    known = [instance(name) for name in instance_names()]
     return tuple(
-        ClusterNode(label=label, instance=instances[label], specs=tuple(sorted(specs[label])))
-        for label in sorted(instances)
+        ClusterNode(label=f"{prefix}{each.name}", instance=each)
+        for each in sorted(known, key=lambda each: each.name)
+        if each.gpu.count and each.architecture in plan.release.architectures
     )
 
 
@@ -148,37 +143,6 @@ def _tolerations(plans: Sequence[Plan]) -> tuple[dict[str, Any], ...]:
     return tuple(distinct[key] for key in sorted(distinct))
 
 
-def _namespaces(plans: Sequence[Plan]) -> tuple[Namespace, ...]:
-    groups: dict[str, list[Plan]] = {}
-    for plan in plans:
-        groups.setdefault(plan.names.namespace, []).append(plan)
-    return tuple(_namespace(name, groups[name]) for name in sorted(groups))
-
-
-def _namespace(name: str, plans: Sequence[Plan]) -> Namespace:
-    secrets = {plan.spec.spec.model.auth_secret_name for plan in plans}
-    return Namespace(
-        name=name,
-        specs=tuple(sorted({plan.spec.name for plan in plans})),
-        secrets=tuple(sorted(secret for secret in secrets if secret is not None)),
-        claims=tuple(sorted({claim for plan in plans for claim in _claims(plan)})),
-        disks=tuple(sorted({disk for plan in plans for disk in _disks(plan)})),
-    )
-
-
-def _claims(plan: Plan) -> list[str]:
-    scheme, _, rest = plan.model_uri.partition("://")
-    found = [rest.partition("/")[0]] if scheme.startswith("pvc") else []
-    storage = plan.spec.spec.cache.storage
-    if storage is not None and _has_tier(plan, "storage"):
-        found.append(storage.claim)
-    return found
-
-
 def _disks(plan: Plan) -> list[str]:
     disk = plan.spec.spec.cache.disk
-    return [disk.path] if disk is not None and _has_tier(plan, "disk") else []
-
-
-def _has_tier(plan: Plan, name: str) -> bool:
-    return any(tier.name == name for tier in plan.tiers)
+    return [disk.path] if disk is not None and any(tier.name == "disk" for tier in plan.tiers) else []

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from llmdgen.prerequisites.cluster import Cluster, clusters
+from llmdgen.prerequisites.cluster import Cluster
 from llmdgen.prerequisites.facts import ClusterRelease, Prerequisites, prerequisites
 from llmdgen.prerequisites.readme import readme
 from llmdgen.rendering.environment import render as template
-from llmdgen.spec.model import Spec
 
 FOLDER = "prerequisites"
 SERVICE_ACCOUNT = "aws-load-balancer-controller"
@@ -17,21 +16,12 @@ USER_VALUES = "cluster.yaml"  # written by the user: what only they know of thei
 EXAMPLE = "cluster.example.yaml"
 
 
-def render(specs: Sequence[Spec]) -> dict[str, dict[str, str]]:
-    """The prerequisites of all specs: directory name (<platform>-<provider>) -> relative file name -> text.
-
-    Specs that share platform and gateway provider share a directory, which then covers all their node types.
-    Raises SpecError where a spec has no plan, or two specs of one directory are of different llm-d releases.
-    """
-    return {cluster.directory: files(cluster) for cluster in clusters(specs)}
-
-
 def files(cluster: Cluster) -> dict[str, str]:
     """The files of one cluster."""
     known = prerequisites(cluster.release)
     releases = [release for release in known.releases if release.needed in cluster.needs]
     found = {
-        "README.md": readme(cluster, known, SERVICE_ACCOUNT),
+        "README.md": readme(cluster, known, releases, SERVICE_ACCOUNT),
         "helmfile.yaml": _helmfile(cluster, known, releases),
     }
     if any(release.cluster_values for release in releases):

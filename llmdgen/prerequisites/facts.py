@@ -48,11 +48,39 @@ class ServedKind(Fact, frozen=True, kw_only=True):
     needed: Need | Literal["always"]
 
 
+class CustomResources(Fact, frozen=True, kw_only=True):
+    """CustomResourceDefinitions that are applied before any chart: a file, or a kustomization, of a pinned version.
+
+    `needs_kubernetes` is the least version of the cluster that takes them.
+    """
+
+    of: str
+    pin: str
+    url: str | None = None
+    kustomize: str | None = None
+    optional: bool = False
+    needs_kubernetes: str | None = None
+
+
+class Hazard(Fact, frozen=True, kw_only=True):
+    """A step between versions of a release that destroys something: from `below`, to `reaches` or more; `before` are
+    the commands that must come first. `else_keep` is the version that a cluster may stay on instead."""
+
+    release: str
+    below: str
+    reaches: str
+    says: str
+    before: tuple[str, ...]
+    else_keep: str
+
+
 class Prerequisites(Struct, frozen=True, kw_only=True):
     """All that prerequisites.toml and a release's own pins say. `switches` hold the default of each platform."""
 
     releases: tuple[ClusterRelease, ...]
     kinds: tuple[ServedKind, ...]
+    crds: tuple[CustomResources, ...]
+    hazards: tuple[Hazard, ...]
     pins: dict[str, dict[str, Any]]
     switches: dict[str, dict[str, Any]]
 
@@ -71,6 +99,8 @@ def prerequisites(release: Release) -> Prerequisites:
     return Prerequisites(
         releases=msgspec.convert(table["releases"], tuple[ClusterRelease, ...]),
         kinds=msgspec.convert(table["kinds"], tuple[ServedKind, ...]),
+        crds=msgspec.convert(table["crds"], tuple[CustomResources, ...]),
+        hazards=msgspec.convert(table.get("hazards", []), tuple[Hazard, ...]),
         pins={**release.prerequisites, **table["pins"]},
         switches=table["switches"],
     )

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
-from llmdgen.prerequisites.cluster import Cluster, Namespace
-from llmdgen.prerequisites.facts import Prerequisites
+from msgspec import to_builtins
+
+from llmdgen.prerequisites.cluster import Cluster
+from llmdgen.prerequisites.facts import ClusterRelease, CustomResources, Hazard, Prerequisites
 from llmdgen.rendering.encoding import shell_word
 from llmdgen.rendering.environment import render
 from llmdgen.yaml_text import Text
 
-KINDS = "https://github.com/kubernetes-sigs"
 MONITORS = "https://raw.githubusercontent.com/prometheus-operator/prometheus-operator"
 CONTROLLER = "https://raw.githubusercontent.com/kubernetes-sigs/aws-load-balancer-controller"
 POLICY = "AWSLoadBalancerControllerIAMPolicy"
-P4 = ("p4d.", "p4de.")  # their EFA does not reach that of other families
 
 
-def readme(cluster: Cluster, known: Prerequisites, service_account: str) -> str:
-    """The Markdown of one cluster."""
+def readme(cluster: Cluster, known: Prerequisites, releases: Sequence[ClusterRelease], service_account: str) -> str:
+    """The Markdown of one cluster; `releases` are those that it gets."""
     balanced = "load_balancer" in cluster.needs
     apply = 5 if balanced else 4
     title = cluster.labels[cluster.platform]["title"]
@@ -26,38 +26,53 @@ def readme(cluster: Cluster, known: Prerequisites, service_account: str) -> str:
         "prerequisites/README.md.j2",
         title=f"Cluster prerequisites: {title}, {cluster.provider}",
         introduction=f"What {title} needs before the deployments of llm-d {cluster.release.name} in this tree.",
-        steps={"apply": apply, "see": apply + 1, "namespaces": apply + 2},
+        steps={"apply": apply, "see": apply + 1, "deployments": apply + 2},
         tools=known.pins["tools"],
         labels=cluster.labels,
-        nodes=cluster.nodes,
-        efa="efa" in cluster.needs,
-        p4_apart=_mixed_p4(cluster),
+        closed=cluster.labels["efa_closed_families"]["families"],
         hyperpod=cluster.platform == "hyperpod",
-        disks=sorted({disk for namespace in cluster.namespaces for disk in namespace.disks}),
+        disks=cluster.disks,
         switches=known.switches_of(cluster.platform, cluster.needs),
-        crds=_custom_resources(known),
+        crds=[_apply(each, known) for each in known.crds if not each.optional],
+        optional_crds=[(each.of, _apply(each, known)) for each in known.crds if each.optional],
+        monitor_crds=_monitors(known),
+        kubernetes=max((each.needs_kubernetes or "" for each in known.crds), key=_version),
+        hazards=[
+            {**to_builtins(each), "commands": _first(each, release, known)}
+            for each in known.hazards
+            for release in releases
+            if each.release == release.name
+        ],
         load_balancer=balanced,
         identity=_identity(known, service_account),
         look=_look(cluster),
-        namespaces=[_namespace(namespace) for namespace in cluster.namespaces],
     )
 
 
-def _mixed_p4(cluster: Cluster) -> bool:
-    return len({node.instance.name.startswith(P4) for node in cluster.efa_nodes}) > 1
+def _apply(crds: CustomResources, known: Prerequisites) -> Text:
+    """The command that gives the cluster these kinds."""
+    version = known.pins[crds.pin]["crds"]
+    if crds.kustomize is not None:
+        return Text(f"kubectl apply -k {shell_word(crds.kustomize.format(version=version))}")
+    return Text(f"kubectl apply --server-side -f {(crds.url or '').format(version=version)}")
 
 
-def _custom_resources(known: Prerequisites) -> list[Text]:
-    gateway, inference = known.pins["gateway_api"]["crds"], known.pins["inference_extension"]["crds"]
-    monitors = f"{MONITORS}/{known.pins['prometheus_operator']['crds']}/example/prometheus-operator-crd"
+def _first(hazard: Hazard, release: ClusterRelease, known: Prerequisites) -> list[Text]:
+    """The commands that come before the step to the release's pinned version."""
+    version = known.pins[release.pin]["version"]
+    return [Text(command.format(version=version)) for command in hazard.before]
+
+
+def _monitors(known: Prerequisites) -> list[Text]:
+    folder = f"{MONITORS}/{known.pins['prometheus_operator']['crds']}/example/prometheus-operator-crd"
     return [
-        Text(f"kubectl apply -k {shell_word(f'{KINDS}/gateway-api/config/crd?ref={gateway}')}"),
-        Text(f"kubectl apply -k {shell_word(f'{KINDS}/gateway-api-inference-extension/config/crd?ref={inference}')}"),
-        *(
-            Text(f"kubectl apply --server-side -f {monitors}/monitoring.coreos.com_{kind}.yaml")
-            for kind in ("podmonitors", "servicemonitors")
-        ),
+        Text(f"kubectl apply --server-side -f {folder}/monitoring.coreos.com_{kind}.yaml")
+        for kind in ("podmonitors", "servicemonitors")
     ]
+
+
+def _version(text: str) -> list[int]:
+    return [int(part) for part in text.split(".") if part]
 
 
 def _identity(known: Prerequisites, service_account: str) -> list[Text]:
@@ -79,9 +94,8 @@ def _look(cluster: Cluster) -> list[Text]:
         "TYPE": f".metadata.labels.{_escaped(cluster.labels['instance_type_label'])}",
         "ZONE": f".metadata.labels.{_escaped(cluster.labels['zone_label'])}",
         "GPU": f".status.allocatable.{_escaped(cluster.labels['gpu_resource'])}",
+        "EFA": f".status.allocatable.{_escaped(cluster.labels['efa_resource'])}",
     }
-    if "efa" in cluster.needs:
-        names["EFA"] = f".status.allocatable.{_escaped(cluster.labels['efa_resource'])}"
     columns = ",".join(f"{title}:{path}" for title, path in names.items())
     return [Text("kubectl get gatewayclasses"), Text(f"kubectl get nodes -o {shell_word(f'custom-columns={columns}')}")]
 
@@ -89,19 +103,3 @@ def _look(cluster: Cluster) -> list[Text]:
 def _escaped(key: str) -> str:
     """A label or resource name as one step of a JSONPath."""
     return key.replace(".", "\\.")
-
-
-def _namespace(namespace: Namespace) -> dict[str, Any]:
-    name = shell_word(namespace.name)
-    commands = [f"kubectl create namespace {name} --dry-run=client -o yaml | kubectl apply -f -"]
-    if namespace.secrets:
-        commands.append("read -rs HF_TOKEN # paste the Hugging Face token; it reaches neither a file nor the history")
-    for secret in namespace.secrets:
-        create = f"kubectl -n {name} create secret generic {shell_word(secret)} --from-file=HF_TOKEN=/dev/stdin"
-        commands.append(f'printf %s "$HF_TOKEN" | {create}')
-    return {
-        "name": namespace.name,
-        "specs": namespace.specs,
-        "claims": namespace.claims,
-        "commands": [Text(command) for command in commands],
-    }

@@ -99,6 +99,7 @@ def template(directory: Path, charts: Path | None = None, tools: Tools | None = 
     releases = read_releases(text)
     named = {name: directory / name for release in releases for name in release.values}
     if any(release.is_own for release in releases):
+        named[f"{FOLDER}/Chart.yaml"] = directory / FOLDER / "Chart.yaml"
         named |= {file.relative_to(directory).as_posix(): file for file in chart_files(directory)}
     for name, file in named.items():
         if not file.is_file():

@@ -19,7 +19,7 @@ UNREADABLE = declare(
     """Every document that helm prints must be one YAML mapping with apiVersion, kind and metadata.name, without a key
     that stands twice. helm itself passes on whatever a template prints, and kubectl keeps the last of two equal keys.
 
-    Fails:  a values file whose text leaves its place in a template, so that `name:` stands twice.
+    Fails:  `name:` twice in one mapping of chart/templates/decode.yaml; a document without kind.
     Passes: every object parsed, every key once.
     """,
 )
@@ -30,7 +30,7 @@ DUPLICATE = declare(
     """The cluster holds one object of a kind, namespace and name: of two, the later overwrites the earlier, and helm
     refuses to install a release that would take over an object of another one.
 
-    Fails:  an HTTPRoute both from the inferencepool chart and from extraDeploy, under the same name.
+    Fails:  an HTTPRoute both in chart/templates and from the router's chart, under the same name.
     Passes: every object once.
     """,
 )

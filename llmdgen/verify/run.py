@@ -25,16 +25,16 @@ from llmdgen.verify.manifests import read
 from llmdgen.verify.rendered import Rendered
 from llmdgen.verify.tools import Tools
 
-__all__ = ["invariants", "read_files", "verify", "verify_manifests", "verify_outputs"]
+__all__ = ["invariants", "judged", "read_files", "verify", "verify_manifests", "verify_outputs"]
 
 UNRENDERED = declare(
     "VER001",
     "error",
     "helmfile cannot be run on the directory",
-    """What `helmfile apply` would install is what `helmfile template` prints. Where a tool is missing, a chart cannot
-    be had or refuses the values, nothing can be installed, and nothing more be said.
+    """What `helmfile apply` would install is what `helmfile template` prints. Where a tool is missing, or a chart
+    cannot be fetched or refuses its values, nothing can be installed and no rule has anything to look at.
 
-    Fails:  a values file with a key that the infra chart's schema does not have; no helm on PATH.
+    Fails:  values/router.yaml without the model servers' labels, which the router's chart requires; no helm on PATH.
     Passes: helmfile prints every release.
     """,
 )
@@ -91,9 +91,14 @@ def verify_manifests(
 ) -> list[Finding]:
     """Schemas and rules over objects: errors first, then warnings, then notes, each in the order of the codes."""
     rendered = Rendered(manifests, files, releases, _release_of(releases, files))
+    return in_order([*schemas.check(manifests, crds), *judged(rendered)])
+
+
+def judged(rendered: Rendered) -> list[Finding]:
+    """What the rules say of a rendered directory, and of the model servers in it."""
     load_plan_checks()
-    found = (*registry.run(rendered), *registry.run(rendered.servers), *rendered_findings(rendered.servers))
-    return in_order([*schemas.check(manifests, crds), *found])
+    servers = rendered.servers
+    return [*registry.run(rendered), *registry.run(servers), *rendered_findings(servers)]
 
 
 def in_order(problems: list[Finding]) -> list[Finding]:

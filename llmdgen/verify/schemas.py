@@ -91,15 +91,22 @@ def read_crds(folder: Path, kinds: Collection[str]) -> _SERVED:
 
     Raises VerifyError where the folder has no CRD at all, or a file is no YAML.
     """
-    files = [file for file in sorted(folder.rglob("*.y*ml")) if file.is_file() and _CRD.search(read_text(file))]
-    if not files:
+    kinds_of = _kinds_of(folder.resolve())
+    if not kinds_of:
         raise VerifyError(f"there is no CustomResourceDefinition in {folder}", "give a folder of CRD files")
     schemas: _SERVED = {}
-    for file in files:
+    for file, named in kinds_of.items():
         # A CRD can be 20,000 lines long: only those of a kind that is there are parsed.
-        if set(_KIND.findall(read_text(file))) & set(kinds):
+        if not named.isdisjoint(kinds):
             schemas |= _crds(file)
     return schemas
+
+
+@cache
+def _kinds_of(folder: Path) -> dict[Path, frozenset[str]]:
+    """The files of a folder that hold CRDs, with every kind that they name: read once, whatever is verified."""
+    texts = {file: read_text(file) for file in sorted(folder.rglob("*.y*ml")) if file.is_file()}
+    return {file: frozenset(_KIND.findall(text)) for file, text in texts.items() if _CRD.search(text)}
 
 
 @cache

@@ -16,14 +16,15 @@ EDITED = declare(
     hand, or half merged: what it deploys stands in no spec, nobody reviewed it as one, and the next render takes it
     back. Files without a lock, such as a directory written by hand, are not judged.
 
-    Fails:  values/ms.yaml with another number of replicas than was rendered; a missing vllm/decode.args; a values file
-            that the lock does not name.
-    Passes: the files as they were rendered; the change in the spec, under `values` where it has no field for it.
+    Fails:  chart/templates/decode.yaml with another number of replicas than was rendered; a missing vllm/decode.args;
+            a file below chart/ that the lock does not name, which Helm would apply too.
+    Passes: the files as they were rendered; the change in the spec, under `<role>.pod` or `values.router` where it has
+            no field for it.
     """,
 )
 _READ_ONLY_BY_PEOPLE = ("SUMMARY.md", "topology.svg")  # a reviewer may write notes into them
 # Files beside which nothing of the user's own belongs: what lies there is deployed, or read as what is.
-_WHOLE = ("helmfile.yaml", "allocation.yaml", "values/*.yaml", "vllm/*.args")
+_WHOLE = ("helmfile.yaml", "allocation.yaml", "values/*.yaml", "chart/**/*", "vllm/*.args")
 
 
 def check(directory: Path) -> list[Finding]:
@@ -46,7 +47,7 @@ def check(directory: Path) -> list[Finding]:
         if not file.is_file():
             found.append(_problem(name, "it was rendered, and is not there", "render the deployment again"))
         elif _digest(file) != seal:
-            fix = "make the change in the spec, under `values` where it has no field for it, and render again"
+            fix = "make the change in the spec, and render again; `<role>.pod` takes what has no field"
             found.append(_problem(name, f"it was edited since llmdgen {entry.tool} wrote it", fix))
     there = {file.relative_to(here).as_posix() for pattern in _WHOLE for file in here.glob(pattern) if file.is_file()}
     for name in sorted(there - set(entry.files)):

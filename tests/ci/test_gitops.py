@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from tests.verify.conftest import Good
+
 from .conftest import ROOT
 
 EXAMPLES = ROOT / "examples"
-RENDERED = ROOT / "tests/verify/data"  # what helm made of the real charts
 TREES = ("pd", "wide-ep")
 CLUSTER_WIDE = {"Namespace", "ClusterRole", "ClusterRoleBinding"}
 
@@ -23,11 +24,11 @@ def documents(path: Path) -> list[dict[str, Any]]:
 
 
 def objects(tree: str) -> list[dict[str, Any]]:
-    return [each for path in sorted((RENDERED / tree / "manifests").glob("*.yaml")) for each in documents(path)]
+    return [each.doc for each in Good(tree).manifests]
 
 
 def releases(tree: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = documents(RENDERED / tree / "helmfile.yaml")[0]["releases"]
+    found: list[dict[str, Any]] = YAML(typ="safe").load(Good(tree).files["helmfile.yaml"])["releases"]
     return found
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from llmdgen.prerequisites import clusters, files
 from llmdgen.spec.load import parse
 from llmdgen.spec.model import Spec
 
@@ -10,6 +13,7 @@ apiVersion: llmdgen.dev/v1alpha1
 kind: WellLitPath
 metadata: {{name: chat, namespace: team}}
 spec:
+  release: v0.5.1
   path: inference-scheduling
   platform: {platform}
   instanceTypes: [p5.48xlarge, {second}]
@@ -22,6 +26,7 @@ apiVersion: llmdgen.dev/v1alpha1
 kind: WellLitPath
 metadata: {{name: wide, namespace: team}}
 spec:
+  release: {release}
   path: wide-ep
   platform: {platform}
   instanceTypes: [p5en.48xlarge]
@@ -39,6 +44,11 @@ def scheduling(
     return parse(text, "chat.yaml")[0]
 
 
-def wide(platform: str = "eks", provider: str = "istio") -> Spec:
+def wide(platform: str = "eks", provider: str = "istio", release: str = "v0.5.1") -> Spec:
     """Model servers of several nodes each."""
-    return parse(WIDE.format(platform=platform, provider=provider), "wide.yaml")[0]
+    return parse(WIDE.format(platform=platform, provider=provider, release=release), "wide.yaml")[0]
+
+
+def render(specs: Sequence[Spec]) -> dict[str, dict[str, str]]:
+    """The files of each cluster that the specs need, by the name of its directory."""
+    return {each.directory: files(each) for each in clusters(specs)}

@@ -11,8 +11,8 @@ import yaml
 from msgspec import structs
 
 from llmdgen.findings import SpecError
-from llmdgen.prerequisites import render
-from tests.prerequisites.specs import BALANCED, scheduling, wide
+from llmdgen.prerequisites import clusters
+from tests.prerequisites.specs import BALANCED, render, scheduling, wide
 
 GOLDEN = Path(__file__).parent / "golden"
 EFA_VALUES = "values/aws-efa-k8s-device-plugin.yaml"
@@ -53,10 +53,25 @@ def test_every_yaml_file_is_one_document_of_a_mapping(platform: str, provider: s
         assert all(isinstance(document, dict) and document for document in documents.values())
 
 
-def test_specs_of_one_cluster_share_a_directory_that_covers_the_union_of_their_node_types() -> None:
+def test_specs_of_one_cluster_share_a_directory_for_every_node_type_that_they_may_come_to_name() -> None:
     rendered = render([scheduling(), wide()])
     assert list(rendered) == ["eks-istio"]
-    assert efa_types(rendered["eks-istio"]) == ["g6e.48xlarge", "p5.48xlarge", "p5en.48xlarge"]
+    types = efa_types(rendered["eks-istio"])
+    assert types == sorted(types)
+    assert {"g6e.48xlarge", "p5.48xlarge", "p5en.48xlarge", "p6-b300.48xlarge"} <= set(types)
+    assert not {"g6e.xlarge", "g6f.xlarge", "p6e-gb200.36xlarge"} & set(types)  # no EFA, no whole GPU, no arm64 image
+
+
+def test_a_cluster_changes_with_what_it_needs_and_not_with_the_specs() -> None:
+    """So that two branches which change a spec each do not both change the files and the lock of the cluster."""
+    (one,) = clusters([scheduling(), wide()])
+    (other,) = clusters([scheduling(second="p6-b200.48xlarge", more="decode: {replicas: 3}"), wide()])
+    assert (one.asked, render([scheduling(), wide()])) == (
+        other.asked,
+        render([scheduling(second="p6-b200.48xlarge", more="decode: {replicas: 3}"), wide()]),
+    )
+    (balanced,) = clusters([scheduling(balancer=BALANCED), wide()])
+    assert one.asked != balanced.asked
 
 
 def test_specs_of_two_platforms_or_providers_have_directories_of_their_own() -> None:
@@ -66,13 +81,12 @@ def test_specs_of_two_platforms_or_providers_have_directories_of_their_own() -> 
 
 def test_on_hyperpod_both_device_plugins_look_for_ml_names() -> None:
     files = render([scheduling("hyperpod"), wide("hyperpod")])["hyperpod-istio"]
-    wanted = ["ml.g6e.48xlarge", "ml.p5.48xlarge", "ml.p5en.48xlarge"]
     affinity = yaml.safe_load(files[GPU_VALUES])["affinity"]["nodeAffinity"]
     terms = affinity["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
-    assert efa_types(files) == wanted
-    assert terms == [
-        {"matchExpressions": [{"key": "node.kubernetes.io/instance-type", "operator": "In", "values": wanted}]}
-    ]
+    ((gpu_types,),) = ([each["values"] for each in term["matchExpressions"]] for term in terms)
+    assert all(each.startswith("ml.") for each in (*efa_types(files), *gpu_types))
+    assert set(efa_types(files)) < set(gpu_types)
+    assert terms[0]["matchExpressions"][0]["key"] == "node.kubernetes.io/instance-type"
 
 
 def test_hyperpod_brings_its_own_device_plugins_so_both_are_off_there() -> None:
@@ -84,12 +98,6 @@ def test_hyperpod_brings_its_own_device_plugins_so_both_are_off_there() -> None:
     ]
     assert yaml.safe_load(eks["helmfile.yaml"])["values"] == [{"efaDevicePlugin": on}, {"nvidiaDevicePlugin": off}]
     assert releases(hyperpod)["aws-efa-k8s-device-plugin"]["condition"] == "efaDevicePlugin.enabled"
-
-
-def test_a_node_type_without_efa_is_no_node_of_the_efa_device_plugin() -> None:
-    assert efa_types(
-        render([scheduling(second="g6e.xlarge", more="decode: {parallelism: {tensor: 1}}")])["eks-istio"]
-    ) == ["p5.48xlarge"]
 
 
 def test_device_plugins_tolerate_every_taint_that_the_model_servers_tolerate() -> None:
@@ -174,12 +182,18 @@ def test_the_readme_gives_the_custom_resources_in_the_release_s_versions_before_
     assert gateway < inference < monitors < text.index("helmfile apply\n```")
 
 
-def test_deployments_of_one_namespace_share_its_token_and_name_their_claims() -> None:
-    text = render([scheduling(), wide()])["eks-istio"]["README.md"]
-    assert "### chat, wide\n" in text
-    assert text.count("create namespace team") == 1
-    assert text.count("create secret generic llm-d-hf-token") == 1
-    assert "The PersistentVolumeClaim `models` must exist in `team`." in text
+def test_a_step_that_destroys_comes_with_what_must_be_done_first() -> None:
+    (text,) = (files["README.md"] for files in render([wide(release="v0.9.0")]).values())
+    hazard, keep = text.index("`lws` below 0.8.0"), text.index("helm.sh/resource-policy=keep")
+    assert hazard < keep < text.index("helmfile apply\n```")
+    assert "helm.sh/resource-policy" not in render([scheduling()])["eks-istio"]["README.md"]
+
+
+def test_the_newest_releases_custom_resources_are_files_of_its_pins() -> None:
+    (text,) = (files["README.md"] for files in render([wide(release="v0.9.0")]).values())
+    assert "gateway-api/releases/download/v1.5.1/standard-install.yaml\n" in text
+    assert "The cluster runs Kubernetes 1.30 or later." in text
+    assert text.index("inferenceObjectives") < text.index("llm-d-router/releases/download/v0.10.0/manifests.yaml")
 
 
 def test_the_order_of_the_specs_changes_nothing() -> None:

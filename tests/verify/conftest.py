@@ -1,83 +1,111 @@
 """Fixtures: the tools and charts where a machine has them, and good directories to break.
 
-`tests/verify/data/<case>/` holds a rendered directory written by hand and, in manifests/, what helmfile makes of it
-with the stand-in charts, so that rules are tested on machines without helm too. After a change of the charts or the
-values: `LLMDGEN_UPDATE=1 pytest tests/verify/test_stand_in_charts.py` writes the manifests again.
+`tests/verify/data/<case>/` holds a spec and, in router/, what helmfile makes of its values/router.yaml with the
+stand-in chart, so that rules are tested on machines without helm too. All else of a case is rendered when the tests
+run. After a change of the charts or the values: `LLMDGEN_UPDATE=1 pytest tests/verify/test_stand_in_charts.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from copy import deepcopy
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
-from llmdgen.facts.catalogue import release
-from llmdgen.verify import invariants, rules
-from llmdgen.verify.helmfile import HelmRelease, ReleaseOutput, read_releases
+from llmdgen import api
+from llmdgen.findings import Finding
 from llmdgen.kube.manifest import Manifest
+from llmdgen.objects.chart import as_printed
+from llmdgen.planning.model import Plan
+from llmdgen.rendering.files import files
+from llmdgen.verify.helmfile import HELMFILE, HelmRelease, ReleaseOutput, read_releases
 from llmdgen.verify.manifests import read
-from llmdgen.verify.problem import Problem
 from llmdgen.verify.rendered import Rendered
-from llmdgen.verify.run import read_files
+from llmdgen.verify.run import judged
 from llmdgen.verify.tools import Tools, find_tools
 from tests.tools import STAND_IN_CHARTS, real_charts_folder, tools_folder
 
-assert invariants.__all__  # importing the package is what registers the rules
-
 DATA = Path(__file__).parent / "data"
-CRDS = Path(__file__).resolve().parents[3] / "shared" / "upstream" / "crds"
+SHARED = Path(__file__).resolve().parents[3] / "shared" / "upstream"
+CASES = ("pd", "wide-ep")
 
 Docs = dict[str, dict[str, Any]]
 
 
 class Good:
-    """A rendered directory without a fault. `break_` verifies a copy of it after a change."""
+    """A rendered directory without a fault, in memory. `break_` says what the rules find after a change."""
 
     def __init__(self, case: str) -> None:
-        self.directory = DATA / case
-        # The case's manifests/ stand for what helmfile prints; no render wrote them for somebody to deploy.
-        everything = read_files(self.directory)
-        self.files = {name: text for name, text in everything.items() if not name.startswith("manifests/")}
-        self.releases = read_releases(self.files["helmfile.yaml"])
-        self.manifests, self.unreadable = read(stored_outputs(self.directory, self.releases))
+        self.case = case
 
-    def break_(self, change: Callable[[Docs], None], files: dict[str, str] | None = None) -> list[Problem]:
+    @cached_property
+    def plan(self) -> Plan:
+        spec = api.load(DATA / self.case / "spec.yaml")
+        return api.draft(spec, api.targets(spec)[0])
+
+    @cached_property
+    def files(self) -> dict[str, str]:
+        return files(self.plan)
+
+    @cached_property
+    def releases(self) -> tuple[HelmRelease, ...]:
+        return read_releases(self.files[HELMFILE])
+
+    @cached_property
+    def manifests(self) -> tuple[Manifest, ...]:
+        router, servers = self.releases
+        stored = sorted((DATA / self.case / "router").glob("*.yaml"))
+        chart = [text for name, text in sorted(self.files.items()) if name.startswith("chart/templates/")]
+        outputs = [
+            ReleaseOutput(router, tuple(file.read_text("utf-8") for file in stored)),
+            ReleaseOutput(servers, tuple(map(as_printed, chart))),
+        ]
+        found, unreadable = read(outputs)
+        assert unreadable == []
+        return found
+
+    def write(self, folder: Path) -> Path:
+        """The directory on disk, as `llmdgen render` writes it, without its lock."""
+        return write(self.files, folder)
+
+    def break_(self, change: Callable[[Docs], object], files: dict[str, str] | None = None) -> list[Finding]:
         """What the rules say after `change` was made to the objects, given by `Kind/name`."""
         docs = {str(each): deepcopy(each.doc) for each in self.manifests}
         change(docs)
         broken = tuple(
-            Manifest(
-                each.release,
-                each.order,
-                each.source,
-                docs[str(each)]["apiVersion"],
-                each.kind,
-                docs[str(each)]["metadata"]["name"],
-                docs[str(each)]["metadata"].get("namespace") or each.namespace,
-                docs[str(each)],
+            structs.replace(
+                each,
+                api_version=docs[str(each)]["apiVersion"],
+                name=docs[str(each)]["metadata"]["name"],
+                namespace=docs[str(each)]["metadata"].get("namespace") or each.namespace,
+                doc=docs[str(each)],
             )
             for each in self.manifests
             if str(each) in docs
         )
-        return list(rules.run(Rendered(broken, {**self.files, **(files or {})}, self.releases, release("v0.5.1"))))
+        return self.judge(broken, files)
 
-    def codes(self, change: Callable[[Docs], None], files: dict[str, str] | None = None) -> set[str]:
+    def judge(self, manifests: tuple[Manifest, ...], files: Mapping[str, str] | None = None) -> list[Finding]:
+        """What the rules say of objects, with some of the directory's files replaced."""
+        there = {**self.files, **(files or {})}
+        return judged(Rendered(manifests, there, read_releases(there[HELMFILE]), self.plan.release))
+
+    def codes(self, change: Callable[[Docs], object], files: dict[str, str] | None = None) -> set[str]:
         """The codes of what is found after a change."""
         return {each.code for each in self.break_(change, files)}
 
 
-def stored_outputs(directory: Path, releases: tuple[HelmRelease, ...]) -> list[ReleaseOutput]:
-    """The manifests of a case as if helmfile had just printed them."""
-    return [
-        ReleaseOutput(
-            release,
-            tuple(file.read_text("utf-8") for file in sorted((directory / "manifests").glob(f"{order}-*.yaml"))),
-        )
-        for order, release in enumerate(releases, 1)
-    ]
+def write(files: Mapping[str, str], folder: Path) -> Path:
+    """Files by their paths in a folder, which may be there already."""
+    for name, text in files.items():
+        file = folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, "utf-8")
+    return folder
 
 
 @pytest.fixture(scope="session")
@@ -115,6 +143,6 @@ def real_charts() -> Path:
 
 @pytest.fixture(scope="session")
 def crds() -> Path:
-    if not CRDS.is_dir():
+    if not (SHARED / "crds").is_dir():
         pytest.skip("the CRDs are not beside this repository")
-    return CRDS
+    return SHARED / "crds"

@@ -10,18 +10,17 @@ from llmdgen.untyped import at
 from llmdgen.verify.yaml import dump
 from tests.verify.conftest import Docs
 
-PREFILL = "Deployment/ms-pd-llm-d-modelservice-prefill"
-DECODE = "Deployment/ms-pd-llm-d-modelservice-decode"
-GATEWAY = "Gateway/infra-pd-inference-gateway"
-GATEWAY_MAP = "ConfigMap/infra-pd-inference-gateway"
-ROUTE, POOL = "HTTPRoute/pd", "InferencePool/gaie-pd"
-EPP, EPP_SERVICE, EPP_MAP = "Deployment/gaie-pd-epp", "Service/gaie-pd-epp", "ConfigMap/gaie-pd-epp"
-DECODE_MONITOR = "PodMonitor/ms-pd-llm-d-modelservice-decode-podmonitor"
-WIDE_DECODE = "LeaderWorkerSet/ms-wide-llm-d-modelservice-decode"
+PREFILL, DECODE = "Deployment/pd-prefill", "Deployment/pd-decode"
+GATEWAY, GATEWAY_MAP = "Gateway/pd-gateway", "ConfigMap/pd-gateway"
+ROUTE, POOL, RULE = "HTTPRoute/pd", "InferencePool/pd-router", "DestinationRule/pd-router-epp"
+EPP, EPP_SERVICE, EPP_MAP = "Deployment/pd-router-epp", "Service/pd-router-epp", "ConfigMap/pd-router-epp"
+METRICS_SECRET = "Secret/pd-router-metrics-reader"
+PREFILL_MONITOR, DECODE_MONITOR = "PodMonitor/pd-prefill", "PodMonitor/pd-decode"
+WIDE_DECODE = "LeaderWorkerSet/wide-decode"
 NLB = "service.beta.kubernetes.io/aws-load-balancer-"
 EFA, GPU = "vpc.amazonaws.com/efa", "nvidia.com/gpu"
 
-Change = Callable[[Docs], None]
+Change = Callable[[Docs], object]
 
 
 def pod(docs: Docs, name: str) -> dict[str, Any]:
@@ -39,30 +38,42 @@ def put(name: str, *path: str | int, value: Any) -> Change:
     """Set the value at a path of an object; None removes it."""
 
     def change(docs: Docs) -> None:
-        place = at(docs[name], *path[:-1])
-        assert place is not None, f"{name} has no {path}"
-        if value is None:
-            del place[path[-1]]
-        else:
-            place[path[-1]] = value
+        _put(docs[name], path, value)
 
     return change
 
 
 def in_vllm(name: str, *path: str | int, value: Any) -> Change:
-    """Set a value inside the vLLM container."""
+    """Set a value inside the vLLM container. A text leads into a list too: to the entry of that name or mountPath."""
 
     def change(docs: Docs) -> None:
-        put("x", *path, value=value)({"x": vllm(docs, name)})
+        _put(vllm(docs, name), path, value)
 
     return change
 
 
 def in_pod(name: str, *path: str | int, value: Any) -> Change:
+    """The same inside the PodSpec."""
+
     def change(docs: Docs) -> None:
-        put("x", *path, value=value)({"x": pod(docs, name)})
+        _put(pod(docs, name), path, value)
 
     return change
+
+
+def _put(doc: Any, path: tuple[str | int, ...], value: Any) -> None:
+    route: list[str | int] = []
+    for key in path:
+        place = at(doc, *route)
+        assert place is not None, f"there is no {route}"
+        if isinstance(place, list) and isinstance(key, str):
+            key = next(index for index, each in enumerate(place) if key in (each.get("name"), each.get("mountPath")))
+        route.append(key)
+    place = at(doc, *route[:-1])
+    if value is None:
+        del place[route[-1]]
+    else:
+        place[route[-1]] = value
 
 
 def resource(name: str, what: str, amount: str | None, sides: tuple[str, ...] = ("limits", "requests")) -> Change:
@@ -88,16 +99,33 @@ def argument(name: str, old: str, *new: str) -> Change:
     return change
 
 
-def script(name: str, old: str, new: str) -> Change:
+def sidecar_flag(name: str, value: str) -> Change:
+    """Set a flag of decode's routing sidecar."""
+
     def change(docs: Docs) -> None:
-        args = vllm(docs, name)["args"]
-        assert old in args[0]
-        args[0] = args[0].replace(old, new)
+        args = pod(docs, DECODE)["initContainers"][0]["args"]
+        args[:] = [each for each in args if not each.startswith(f"--{name}=")] + [f"--{name}={value}"]
 
     return change
 
 
-def plugins(edit: Callable[[dict[str, Any]], None]) -> Change:
+def script(name: str, old: str, new: str) -> Change:
+    """Replace a part of the script that starts vLLM."""
+
+    def change(docs: Docs) -> None:
+        container = vllm(docs, name)
+        for key in ("command", "args"):
+            words = container.get(key) or []
+            for index, word in enumerate(words):
+                if old in word:
+                    words[index] = word.replace(old, new)
+                    return
+        raise AssertionError(f"{old} is in no word of the script")
+
+    return change
+
+
+def plugins(edit: Callable[[dict[str, Any]], object]) -> Change:
     """Change the scheduler's configuration."""
 
     def change(docs: Docs) -> None:
@@ -130,10 +158,17 @@ def remove(*names: str) -> Change:
 
 
 def add_env(name: str, variable: str, value: str) -> Change:
+    """Add a variable to the vLLM container."""
+
     def change(docs: Docs) -> None:
         vllm(docs, name)["env"].append({"name": variable, "value": value})
 
     return change
+
+
+def set_env(name: str, variable: str, value: str) -> Change:
+    """Give a variable that is there another value."""
+    return in_vllm(name, "env", variable, value={"name": variable, "value": value})
 
 
 def leader_without_efa(docs: Docs) -> None:

@@ -2,32 +2,40 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from llmdgen.verify.problem import VerifyError
+from llmdgen.verify.error import VerifyError
 from llmdgen.verify.run import verify
 from llmdgen.verify.schemas import read_crds
 from llmdgen.verify.tools import Tools
-from tests.verify.conftest import DATA
+from tests.verify.conftest import Good
 
 BINARY = b"\xff\xfe\x00binary"
 
 
 def a_link(directory: Path) -> None:
-    file = directory / "values" / "ms.yaml"
-    outside = directory.parent / "ms.yaml"
+    file = directory / "values" / "router.yaml"
+    outside = directory.parent / "router.yaml"
     file.rename(outside)
     file.symlink_to(outside)
 
 
 BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
-    "missing values": (lambda at: (at / "values/ms.yaml").unlink(), "names values/ms.yaml, and there is no such file"),
-    "binary values": (lambda at: (at / "values/ms.yaml").write_bytes(BINARY), "no UTF-8 text"),
+    "missing values": (
+        lambda at: (at / "values/router.yaml").unlink(),
+        "names values/router.yaml, and there is no such file",
+    ),
+    "binary values": (lambda at: (at / "values/router.yaml").write_bytes(BINARY), "no UTF-8 text"),
     "a link to the outside": (a_link, "lies outside of"),
+    "a binary object": (lambda at: (at / "chart/templates/decode.yaml").write_bytes(BINARY), "no UTF-8 text"),
+    "an object that is no template": (
+        lambda at: (at / "chart/templates/decode.yaml").write_text("image: {{ fail }\n"),
+        "decode.yaml:1",
+    ),
+    "no Chart.yaml": (lambda at: (at / "chart/Chart.yaml").unlink(), "Chart.yaml"),
     "a list": (lambda at: (at / "helmfile.yaml").write_text("- a\n"), "is not a mapping"),
     "broken YAML": (lambda at: (at / "helmfile.yaml").write_text("a: ["), "is not plain YAML"),
     "binary arguments": (lambda at: (at / "vllm/decode.args").write_bytes(BINARY), "no UTF-8 text"),
@@ -36,11 +44,10 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
 
 @pytest.mark.parametrize("case", BROKEN)
 def test_a_broken_directory_is_one_problem_with_a_fix(
-    case: str, tmp_path: Path, stand_in_charts: Path, helm_tools: Tools
+    case: str, tmp_path: Path, pd: Good, stand_in_charts: Path, helm_tools: Tools
 ) -> None:
     change, says = BROKEN[case]
-    directory = tmp_path / "pd"
-    shutil.copytree(DATA / "pd", directory)
+    directory = pd.write(tmp_path / "pd")
     change(directory)
     (found,) = verify(directory, stand_in_charts, None, helm_tools)
     assert (found.code, found.is_error) == ("VER001", True)

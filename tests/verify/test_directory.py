@@ -2,36 +2,33 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from llmdgen.facts.catalogue import release
+from llmdgen.objects.chart import passed_on
 from llmdgen.plain_yaml import load
-from llmdgen.verify.helmfile import read_releases
 from llmdgen.verify.manifests import write_manifests
 from llmdgen.verify.rendered import Rendered
-from llmdgen.verify.rules import run
+from llmdgen.verify.run import judged
 from llmdgen.verify.yaml import dump
 from tests.verify.conftest import Good
 
-DECODE = "manifests/3-deployment-ms-pd-llm-d-modelservice-decode.yaml"
+DECODE = "manifests/2-deployment-pd-decode.yaml"
 Problems = list[tuple[str, str, str]]
 
 
 def problems(good: Good, files: dict[str, str]) -> Problems:
-    rendered = Rendered(good.manifests, files, read_releases(good.files["helmfile.yaml"]), release("v0.5.1"))
-    return [(each.code, each.object, each.path) for each in run(rendered)]
+    rendered = Rendered(good.manifests, files, good.releases, good.plan.release)
+    return [(each.code, each.of, each.path) for each in judged(rendered)]
 
 
 def test_a_directory_without_its_allocation_or_arguments_is_not_whole(pd: Good) -> None:
-    kept = {name: text for name, text in pd.files.items() if name.startswith(("values/", "helmfile"))}
+    kept = {name: text for name, text in pd.files.items() if name.startswith(("values/", "chart/", "helmfile"))}
     assert problems(pd, kept) == [("VER100", "allocation.yaml", ""), ("VER100", "vllm/", "")]
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "- a\n", "a: 1\na: 2\n", "a: [\n"])
 def test_a_values_file_that_is_no_mapping_is_caught(pd: Good, text: str) -> None:
-    assert problems(pd, pd.files | {"values/infra.yaml": text}) == [("VER102", "values/infra.yaml", "")]
+    assert problems(pd, pd.files | {"values/router.yaml": text}) == [("VER102", "values/router.yaml", "")]
 
 
 def test_manifests_of_the_same_render_are_right_beside_files_of_the_users_own(pd: Good) -> None:
@@ -61,7 +58,7 @@ def test_a_manifest_that_is_no_document_is_caught(pd: Good, text: str) -> None:
 
 def test_manifests_too_many_and_too_few_are_caught(pd: Good) -> None:
     manifests = write_manifests(pd.manifests)
-    stale = "manifests/3-deployment-ms-pd-llm-d-modelservice-encode.yaml"
+    stale = "manifests/2-deployment-pd-encode.yaml"
     manifests[stale] = manifests.pop(DECODE)
     assert sorted(problems(pd, pd.files | manifests)) == [("VER101", DECODE, ""), ("VER101", stale, "")]
 
@@ -70,7 +67,7 @@ def test_manifests_too_many_and_too_few_are_caught(pd: Good) -> None:
     ("old", "new", "path"),
     [
         ("createNamespace: true", "createNamespace: false", "helmDefaults.createNamespace"),
-        ("- name: ms-pd\n", "- name: ms-pd\n    installed: false\n", "releases.ms-pd.installed"),
+        ("- name: pd-servers\n", "- name: pd-servers\n    installed: false\n", "releases.pd-servers.installed"),
     ],
 )
 def test_a_release_that_helmfile_would_not_deploy_is_caught(pd: Good, old: str, new: str, path: str) -> None:
@@ -101,10 +98,29 @@ def test_a_release_that_helmfile_would_not_deploy_is_caught(pd: Good, old: str, 
     ],
 )
 def test_numbers_that_do_not_follow_from_each_other_are_caught(pd: Good, old: str, new: str, path: str) -> None:
-    file = Path(__file__).parents[2] / "rendered" / "pd-disaggregation" / "p5.48xlarge" / "allocation.yaml"
-    text = file.read_text().replace("name: pd-disaggregation", "name: pd", 1)
-    assert problems(pd, pd.files | {"allocation.yaml": text}) == []
+    text = pd.files["allocation.yaml"]
     assert old in text
     assert problems(pd, pd.files | {"allocation.yaml": text.replace(old, new, 1)}) == [
         ("VER069", "allocation.yaml", path)
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("chart/values.yaml", "a: 1\n"),
+        ("chart/crds/x.yaml", "kind: CustomResourceDefinition\n"),
+        ("chart/templates/_helpers.tpl", "{{ define }}\n"),
+        ("chart/templates/NOTES.txt", "Hello\n"),
+        ("chart/templates/more/job.yaml", "kind: Job\n"),
+        ("chart/templates/decode.yaml", "image: {{ .Values.image }}\n"),
+        ("chart/templates/decode.yaml", "text: '{{ `{{` }}{{ fail `x` }}'\n"),
+    ],
+)
+def test_a_local_chart_that_helm_does_more_with_than_pass_on_is_caught(pd: Good, name: str, text: str) -> None:
+    assert problems(pd, pd.files | {name: text}) == [("VER110", name, "")]
+
+
+def test_two_braces_as_render_writes_them_are_no_action(pd: Good) -> None:
+    text = passed_on(pd.files["chart/templates/decode.yaml"] + "# {{ role }} {{/* */}} {{- fail }}\n")
+    assert problems(pd, pd.files | {"chart/templates/decode.yaml": text}) == []

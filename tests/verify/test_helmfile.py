@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from llmdgen.verify.error import VerifyError
 from llmdgen.verify.helmfile import read_releases, template, template_files, with_charts
-from llmdgen.verify.problem import VerifyError
 from llmdgen.verify.run import verify
 from llmdgen.verify.tools import Tools, find_tools
-from tests.verify.conftest import DATA, Good
+from tests.verify.conftest import CASES, Good
 
 
 def program(folder: Path, name: str, answer: str) -> str:
@@ -50,9 +50,8 @@ def test_a_tool_that_does_not_run_is_an_error(tmp_path: Path) -> None:
 
 def test_releases_keep_their_order_and_charts_their_names(pd: Good) -> None:
     assert [(each.name, each.chart_name, each.is_local) for each in pd.releases] == [
-        ("infra-pd", "llm-d-infra", False),
-        ("gaie-pd", "inferencepool", False),
-        ("ms-pd", "llm-d-modelservice", False),
+        ("pd-router", "inferencepool", False),
+        ("pd-servers", "chart", True),
     ]
 
 
@@ -64,18 +63,18 @@ def test_a_file_without_usable_releases_is_an_error(text: str) -> None:
 
 def test_charts_of_a_folder_replace_the_remote_ones_as_data(pd: Good, stand_in_charts: Path) -> None:
     local = read_releases(with_charts(pd.files["helmfile.yaml"], stand_in_charts))
-    assert [each.chart for each in local] == [str(stand_in_charts / each.chart_name) for each in pd.releases]
+    assert [each.chart for each in local] == [str(stand_in_charts / "inferencepool"), "./chart"]
     assert all(each.is_local and not each.version for each in local)
 
 
 def test_a_chart_that_is_not_in_the_folder_is_named(pd: Good, tmp_path: Path) -> None:
-    with pytest.raises(VerifyError, match="there is no chart llm-d-infra"):
+    with pytest.raises(VerifyError, match="there is no chart inferencepool"):
         with_charts(pd.files["helmfile.yaml"], tmp_path)
 
 
 def test_charts_of_another_version_than_will_be_installed_are_refused(pd: Good, stand_in_charts: Path) -> None:
-    text = pd.files["helmfile.yaml"].replace("version: v0.4.7", "version: v0.4.9")
-    with pytest.raises(VerifyError, match=r"is 0\.4\.7, helmfile\.yaml installs v0\.4\.9"):
+    text = pd.files["helmfile.yaml"].replace("version: v1.3.1", "version: v1.4.0")
+    with pytest.raises(VerifyError, match=r"is 1\.3\.1, helmfile\.yaml installs v1\.4\.0"):
         with_charts(text, stand_in_charts)
 
 
@@ -84,20 +83,23 @@ def test_a_directory_without_helmfile_is_an_error(tmp_path: Path) -> None:
         template(tmp_path)
 
 
-def test_files_in_memory_and_the_directory_give_the_same(pd: Good, stand_in_charts: Path, helm_tools: Tools) -> None:
-    assert template_files(pd.files, stand_in_charts, helm_tools) == template(pd.directory, stand_in_charts, helm_tools)
+def test_files_in_memory_and_the_directory_give_the_same(
+    tmp_path: Path, pd: Good, stand_in_charts: Path, helm_tools: Tools
+) -> None:
+    written = template(pd.write(tmp_path), stand_in_charts, helm_tools)
+    assert template_files(pd.files, stand_in_charts, helm_tools) == written
 
 
 def test_a_directory_that_names_charts_by_a_relative_path_is_run_as_it_is(
     tmp_path: Path, pd: Good, stand_in_charts: Path, helm_tools: Tools
 ) -> None:
-    shutil.copytree(DATA / "pd", tmp_path / "x")
+    pd.write(tmp_path / "x")
     shutil.copytree(stand_in_charts, tmp_path / "charts")
     text = with_charts(pd.files["helmfile.yaml"], tmp_path / "charts").replace(str(tmp_path / "charts"), "../charts")
     (tmp_path / "x" / "helmfile.yaml").write_text(text)
     before = sorted(tmp_path.rglob("*"))
     assert [each.texts for each in template(tmp_path / "x", None, helm_tools)] == [
-        each.texts for each in template(DATA / "pd", stand_in_charts, helm_tools)
+        each.texts for each in template_files(pd.files, stand_in_charts, helm_tools)
     ]
     assert sorted(tmp_path.rglob("*")) == before
 
@@ -107,33 +109,21 @@ def test_what_helm_says_is_kept_and_the_users_helm_is_not_touched(
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("HELM_PLUGINS", str(tmp_path / "nowhere"))
-    files = {**pd.files, "values/infra.yaml": "provider: {name: istio}\n"}
-    with pytest.raises(VerifyError, match="Additional property provider is not allowed"):
+    files = {**pd.files, "values/router.yaml": "provider: {name: istio}\n"}
+    with pytest.raises(VerifyError, match=r"modelServers is required"):
         template_files(files, stand_in_charts, helm_tools)
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("case", ["pd", "wide-ep"])
-def test_a_good_directory_has_no_problems(case: str, stand_in_charts: Path, crds: Path, helm_tools: Tools) -> None:
-    assert verify(DATA / case, stand_in_charts, crds, helm_tools) == []
+@pytest.mark.parametrize("case", CASES)
+def test_a_good_directory_has_no_problems(
+    case: str, tmp_path: Path, stand_in_charts: Path, crds: Path, helm_tools: Tools
+) -> None:
+    assert verify(Good(case).write(tmp_path), stand_in_charts, crds, helm_tools) == []
 
 
-@pytest.mark.parametrize("case", ["pd", "wide-ep"])
-def test_a_good_directory_has_no_problems_with_the_real_charts(
+@pytest.mark.parametrize("case", CASES)
+def test_a_good_directory_has_no_problems_with_the_real_chart(
     case: str, tmp_path: Path, real_charts: Path, crds: Path, helm_tools: Tools
 ) -> None:
-    # Its manifests/ are what the stand-in charts make.
-    shutil.copytree(DATA / case, tmp_path / case, ignore=shutil.ignore_patterns("manifests"))
-    assert verify(tmp_path / case, real_charts, crds, helm_tools) == []
-
-
-def test_a_directory_on_which_helmfile_fails_gives_one_problem(
-    tmp_path: Path, stand_in_charts: Path, helm_tools: Tools
-) -> None:
-    shutil.copytree(DATA / "pd", tmp_path / "x")
-    (tmp_path / "x" / "values" / "ms.yaml").write_text(
-        "modelArtifacts: {uri: 'hf://a/b'}\ndecode: {containers: [{name: vllm}]}\n"
-    )
-    problems = verify(tmp_path / "x", stand_in_charts, None, helm_tools)
-    assert [each.code for each in problems] == ["VER001"]
-    assert "image is required" in problems[0].says
+    assert verify(Good(case).write(tmp_path), real_charts, crds, helm_tools) == []

@@ -7,7 +7,7 @@ from llmdgen.verify.helmfile import HelmRelease, ReleaseOutput
 from llmdgen.verify.manifests import read, write_manifests
 from tests.verify.conftest import Good
 
-RELEASE = HelmRelease("ms-x", "ns", "x/chart")
+RELEASE = HelmRelease("x-router", "ns", "x/chart")
 
 
 def output(*documents: str) -> list[ReleaseOutput]:
@@ -21,7 +21,7 @@ def config_map(name: str, more: str = "") -> str:
 def test_objects_know_their_release_source_and_namespace() -> None:
     (manifest,), problems = read(output(config_map("a"), "# nothing"))
     assert problems == []
-    assert (manifest.release, manifest.order, manifest.source) == ("ms-x", 1, "chart/templates/a.yaml")
+    assert (manifest.release, manifest.order, manifest.source) == ("x-router", 1, "chart/templates/a.yaml")
     assert (str(manifest), manifest.namespace) == ("ConfigMap/a", "ns")
 
 
@@ -33,7 +33,7 @@ def test_cluster_scoped_objects_have_no_namespace() -> None:
 def test_two_objects_of_one_name_are_refused() -> None:
     manifests, problems = read(output(config_map("a"), config_map("a", "data: {x: y}\n")))
     assert len(manifests) == 1
-    assert [(each.code, each.object) for each in problems] == [("VER003", "ConfigMap/a")]
+    assert [(each.code, each.of) for each in problems] == [("VER003", "ConfigMap/a")]
 
 
 def test_a_key_that_stands_twice_is_refused() -> None:
@@ -56,7 +56,7 @@ def test_every_object_is_written_to_a_file_of_its_own_and_comes_back(pd: Good) -
     files = write_manifests(pd.manifests)
     assert len(files) == len(pd.manifests)
     assert sorted(files) == sorted({*files})
-    assert "manifests/2-inferencepool-gaie-pd.yaml" in files
+    assert "manifests/1-inferencepool-pd-router.yaml" in files
     assert sorted(str(load(text)["metadata"]["name"]) for text in files.values()) == sorted(
         each.name for each in pd.manifests
     )

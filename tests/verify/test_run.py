@@ -6,30 +6,50 @@ import shutil
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
-from llmdgen.findings import Severity
+from llmdgen.findings import Finding, Route, Severity
 from llmdgen.registry import RULES
-from llmdgen.verify.problem import Problem, line, lines
-from llmdgen.verify.rules import dotted
+from llmdgen.verify.places import lines
 from llmdgen.verify.run import read_files, verify, verify_manifests
 from llmdgen.verify.tools import Tools
-from llmdgen.verify.yaml import dump
-from tests.verify.conftest import DATA, Good
-
-GUIDES = Path(__file__).resolve().parents[3] / "shared" / "upstream" / "guides" / "v0.5.1"
-PROBLEM = Problem("VER012", Severity.ERROR, "Deployment/ms-x", "spec.replicas", "two\nlines", "do this")
+from tests.verify.conftest import Good
+from tests.verify.mutate import DECODE
 
 
-def test_a_problem_is_one_line_with_its_directory() -> None:
-    text = "rendered/x/p5: Deployment/ms-x spec.replicas: error VER012: two lines (fix: do this)"
-    assert line("rendered/x/p5", PROBLEM) == text
-    assert lines("rendered/x/p5", [PROBLEM, PROBLEM]) == f"{text}\n{text}\n"
-    assert lines("rendered/x/p5", []) == ""
+def test_a_finding_about_an_object_without_a_file_names_the_directory(tmp_path: Path) -> None:
+    finding = Finding("VER012", Severity.ERROR, "two\nlines", "do this", ("spec", "replicas"), of="Deployment/x")
+    assert list(lines(tmp_path, [finding])) == [
+        f"{tmp_path}: Deployment/x spec.replicas: error VER012: two lines (fix: do this)"
+    ]
+    assert list(lines(tmp_path, [])) == []
 
 
-def test_a_path_reads_like_kubectls() -> None:
-    assert dotted("spec", "containers", 0, "env") == "spec.containers[0].env"
-    assert dotted() == ""
+@pytest.mark.parametrize(
+    ("of", "route", "place"),
+    [
+        (DECODE, ("spec", "replicas"), "chart/templates/decode.yaml:{spec.replicas}"),
+        (DECODE, (), "chart/templates/decode.yaml:1:1"),
+        (DECODE, ("spec", "nothing", 4), "chart/templates/decode.yaml:{spec}"),
+        ("allocation.yaml", ("roles", "decode", "replicas"), "allocation.yaml:{roles.decode.replicas}"),
+        ("helmfile.yaml", ("releases", "pd-servers", "chart"), "helmfile.yaml:{releases.1.chart}"),
+        ("vllm/decode.args", (), "vllm/decode.args:1:1"),
+    ],
+)
+def test_a_finding_stands_at_the_line_of_the_directorys_own_file(
+    of: str, route: Route, place: str, pd: Good, tmp_path: Path
+) -> None:
+    directory = pd.write(tmp_path)
+    (line,) = lines(directory, [Finding("VER012", Severity.ERROR, "wrong", "do this", route, of=of)])
+    name, _, wanted = place.partition(":")
+    if wanted.startswith("{"):
+        document = YAML().load((directory / name).read_text())
+        *above, last = [int(key) if key.isdecimal() else key for key in wanted.strip("{}").split(".")]
+        for key in above:
+            document = document[key]
+        row, column = document.lc.key(last) if isinstance(document[last], dict) else document.lc.value(last)
+        wanted = f"{row + 1}:{column + 1}"
+    assert line.startswith(f"{directory / name}:{wanted}: error VER012: "), line
 
 
 def test_every_code_of_verification_explains_itself() -> None:
@@ -47,18 +67,11 @@ def test_errors_come_first(pd: Good) -> None:
     assert severities[0] == "error"
 
 
-def test_only_the_files_that_rules_read_are_read() -> None:
-    read = read_files(DATA / "pd")
-    assert sum(name.startswith("manifests/") for name in read) == len(list((DATA / "pd" / "manifests").iterdir()))
-    assert sorted(name for name in read if not name.startswith("manifests/")) == [
-        "allocation.yaml",
-        "helmfile.yaml",
-        "values/gaie.yaml",
-        "values/infra.yaml",
-        "values/ms.yaml",
-        "vllm/decode.args",
-        "vllm/prefill.args",
-    ]
+def test_only_the_files_that_rules_read_are_read(pd: Good, tmp_path: Path) -> None:
+    directory = pd.write(tmp_path)
+    (directory / "notes.md").write_text("x\n")
+    unread = {"SUMMARY.md", "topology.svg"}
+    assert read_files(directory) == {name: text for name, text in pd.files.items() if name not in unread}
 
 
 def test_prerequisites_of_a_cluster_are_judged_by_their_lock(tmp_path: Path) -> None:
@@ -68,29 +81,21 @@ def test_prerequisites_of_a_cluster_are_judged_by_their_lock(tmp_path: Path) -> 
     file = tmp_path / "cluster" / "eks-istio" / "helmfile.yaml"
     file.write_text(file.read_text().replace("istio/istiod", "istio/base"))
     found = verify(tmp_path / "cluster" / "eks-istio")
-    assert [(each.code, each.object) for each in found] == [("VER008", "helmfile.yaml"), ("VER109", "helmfile.yaml")]
+    assert [(each.code, each.of) for each in found] == [("VER008", "helmfile.yaml"), ("VER109", "helmfile.yaml")]
 
 
-def test_a_fault_in_the_values_is_found_end_to_end(tmp_path: Path, stand_in_charts: Path, helm_tools: Tools) -> None:
-    shutil.copytree(DATA / "pd", tmp_path / "pd")
-    values = tmp_path / "pd" / "values" / "ms.yaml"
-    values.write_text(values.read_text().replace("targetPort: 8200", "targetPort: 8300"))
-    codes = {each.code for each in verify(tmp_path / "pd", stand_in_charts, None, helm_tools)} - {"VER007"}
-    assert codes == {"VER020", "VER092", "VER101"}
-
-
-@pytest.mark.skipif(not GUIDES.is_dir(), reason="the guides of llm-d are not beside this repository")
-def test_the_guides_own_faults_are_found(tmp_path: Path, real_charts: Path, helm_tools: Tools) -> None:
-    guide = GUIDES / "pd-disaggregation"
-    (tmp_path / "values").mkdir()
-    for folder in ("gaie-pd", "ms-pd"):
-        (tmp_path / "values" / f"{folder}.yaml").write_text((guide / folder / "values.yaml").read_text())
-    releases = [
-        {"name": "infra-pd", "namespace": "pd", "chart": "x/llm-d-infra"},
-        {"name": "gaie-pd", "namespace": "pd", "chart": "x/inferencepool", "values": ["values/gaie-pd.yaml"]},
-        {"name": "ms-pd", "namespace": "pd", "chart": "x/llm-d-modelservice", "values": ["values/ms-pd.yaml"]},
-    ]
-    (tmp_path / "helmfile.yaml").write_text(dump({"releases": releases}))
-    found = {each.code for each in verify(tmp_path, real_charts, None, helm_tools) if each.is_error}
-    # No allocation.yaml, route, instance type, EFA or repositories, the CUDA image, rdma/ib, charts without a version.
-    assert found == {"VER009", "VER043", "VER051", "VER057", "VER067", "VER068", "VER071", "VER098", "VER100"}
+def test_a_fault_in_the_local_chart_is_found_end_to_end_at_its_line(
+    tmp_path: Path, pd: Good, stand_in_charts: Path, helm_tools: Tools
+) -> None:
+    directory = pd.write(tmp_path)
+    file = directory / "chart" / "templates" / "decode.yaml"
+    file.write_text(file.read_text().replace("containerPort: 8200", "containerPort: 8300"))
+    found = [each for each in verify(directory, stand_in_charts, None, helm_tools) if each.code != "VER007"]
+    assert {each.code for each in found} == {"VER020"}
+    text = file.read_text().splitlines()
+    for line in lines(directory, found):
+        place, _, says = line.partition(f": error VER020: {DECODE} spec.template.spec.containers[0].")
+        assert place.startswith(f"{file}:"), line
+        number = int(place.split(":")[-2])
+        assert says.startswith(("ports", "startupProbe", "livenessProbe", "readinessProbe"))
+        assert any(word in text[number - 1] for word in ("ports:", "Probe:")), line

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from llmdgen.plain_yaml import load
 from llmdgen.kube.manifest import Manifest
-from llmdgen.verify.problem import VerifyError
+from llmdgen.plain_yaml import load
+from llmdgen.verify.error import VerifyError
 from llmdgen.verify.schemas import check, read_crds, strict
 from llmdgen.verify.yaml import dump
 from tests.verify.conftest import Good
@@ -44,7 +44,7 @@ def test_good_objects_follow_their_schemas(pd: Good, wide_ep: Good, crds: Path) 
 )
 def test_a_deployment_that_kubernetes_would_refuse_is_caught(pd: Good, path: Any, value: Any, says: str) -> None:
     (problem,) = check([changed(pd, DECODE, *path, value=value)], None)
-    assert (problem.code, problem.object) == ("VER005", DECODE)
+    assert (problem.code, problem.of) == ("VER005", DECODE)
     assert says in problem.says
 
 
@@ -61,7 +61,7 @@ def test_a_custom_object_that_its_crd_refuses_is_caught(
     pd: Good, crds: Path, name: str, path: Any, value: Any, where: str
 ) -> None:
     (problem,) = check([changed(pd, name, *path, value=value)], crds)
-    assert (problem.code, problem.object, problem.path) == ("VER006", name, where)
+    assert (problem.code, problem.of, problem.path) == ("VER006", name, where)
 
 
 def test_a_version_that_the_crd_does_not_serve_is_caught(pd: Good, crds: Path) -> None:
@@ -74,7 +74,7 @@ def test_a_kind_without_schema_is_a_note(pd: Good) -> None:
     notes = check(pd.manifests, None)
     assert {each.code for each in notes} == {"VER007"}
     assert {each.severity.value for each in notes} == {"note"}
-    assert [each.object for each in notes].count(POOL) == 1
+    assert [each.of for each in notes].count(POOL) == 1
 
 
 def test_a_folder_without_crds_is_an_error(tmp_path: Path) -> None:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from llmdgen.facts.catalogue import release
+from llmdgen.cli.main import main
 from llmdgen.verify import sealed
-from llmdgen.verify.helmfile import read_releases
-from llmdgen.verify.rendered import Rendered
-from llmdgen.verify.rules import run
 from tests.verify.conftest import Docs, Good
 from tests.verify.mutate import (
     DECODE,
+    DECODE_MONITOR,
     EFA,
     EPP,
     EPP_SERVICE,
@@ -23,6 +20,7 @@ from tests.verify.mutate import (
     GATEWAY_MAP,
     PREFILL,
     ROUTE,
+    RULE,
     WIDE_DECODE,
     Change,
     add_env,
@@ -32,16 +30,18 @@ from tests.verify.mutate import (
     in_vllm,
     plugins,
     put,
+    remove,
     resource,
     script,
+    set_env,
+    sidecar_flag,
 )
 
 TRANSFER = (
     '--kv-transfer-config={"kv_connector":"%s","kv_role":"%s","kv_connector_extra_config":{"backends":["LIBFABRIC"]}}'
 )
 EPP_IMAGE = ("spec", "template", "spec", "containers", 0, "image")
-RULE = "DestinationRule/gaie-pd-epp"
-MONITOR, ENDPOINT = "PodMonitor/ms-pd-llm-d-modelservice-decode-podmonitor", ("spec", "podMetricsEndpoints", 0)
+ENDPOINT = ("spec", "podMetricsEndpoints", 0)
 
 
 def labelled(name: str, key: str, value: str) -> Change:
@@ -49,21 +49,6 @@ def labelled(name: str, key: str, value: str) -> Change:
 
     def change(docs: Docs) -> None:
         docs[name]["spec"]["template"]["metadata"]["labels"] |= {"llm-d.ai/model": "gpt-oss-120b", key: value}
-
-    return change
-
-
-def without(name: str) -> Change:
-    def change(docs: Docs) -> None:
-        del docs[name]
-
-    return change
-
-
-def sidecar_flag(name: str, value: str) -> Change:
-    def change(docs: Docs) -> None:
-        args = docs[DECODE]["spec"]["template"]["spec"]["initContainers"][0]["args"]
-        args[:] = [each for each in args if not each.startswith(f"--{name}=")] + [f"--{name}={value}"]
 
     return change
 
@@ -106,7 +91,7 @@ def weight(value: float) -> Change:
 
 
 SILENT: list[tuple[str, Change, set[str]]] = [
-    ("a volume over the image", in_vllm(DECODE, "volumeMounts", 1, "mountPath", value="/"), {"VER103"}),
+    ("a volume over the image", in_vllm(DECODE, "volumeMounts", "/caches", "mountPath", value="/"), {"VER103"}),
     ("another vendor's label", labelled(DECODE, "llm-d.ai/accelerator-vendor", "amd"), {"VER104"}),
     (
         "a resource without a domain",
@@ -125,10 +110,14 @@ SILENT: list[tuple[str, Change, set[str]]] = [
     ),
     ("an image of no registry", put(EPP, *EPP_IMAGE, value="/llm-d-inference-scheduler:v0.6.0"), {"VER050"}),
     ("no scheduler", put(EPP, "spec", "replicas", value=0), {"VER105"}),
-    ("a variable without a name", in_vllm(DECODE, "env", 0, "name", value=""), {"VER074", "VER106"}),
+    (
+        "a variable without a name",
+        in_vllm(DECODE, "env", "VLLM_NIXL_SIDE_CHANNEL_HOST", "name", value=""),
+        {"VER074", "VER106"},
+    ),
     ("EFA that is only limited", resource(DECODE, EFA, None, ("requests",)), {"VER107"}),
-    ("vLLM's port is UDP", in_vllm(DECODE, "ports", 0, "protocol", value="UDP"), {"VER020"}),
-    ("the metrics of NIXL's port", put(MONITOR, *ENDPOINT, "port", value="nixl"), {"VER034"}),
+    ("vLLM's port is UDP", in_vllm(DECODE, "ports", "vllm", "protocol", value="UDP"), {"VER020"}),
+    ("the metrics of NIXL's port", put(DECODE_MONITOR, *ENDPOINT, "port", value="nixl"), {"VER034"}),
     (
         "a route to a port that the pool does not have",
         put(ROUTE, "spec", "rules", 0, "backendRefs", 0, "port", value=8001),
@@ -148,28 +137,32 @@ SILENT: list[tuple[str, Change, set[str]]] = [
         {"VER026"},
     ),
     ("a minute to start", in_vllm(DECODE, "startupProbe", "failureThreshold", value=2), {"VER027"}),
-    ("another side channel", in_vllm(DECODE, "ports", 1, "containerPort", value=5601), {"VER028"}),
+    ("another side channel", in_vllm(DECODE, "ports", "nixl", "containerPort", value=5601), {"VER028"}),
     ("an unknown effect", in_pod(DECODE, "tolerations", 0, "effect", value="NoScheduled"), {"VER036", "VER056"}),
-    ("two volumes of one name", in_pod(DECODE, "volumes", 1, "name", value="shm"), {"VER013", "VER037", "VER053"}),
+    (
+        "two volumes of one name",
+        in_pod(DECODE, "volumes", "caches", "name", value="shm"),
+        {"VER013", "VER037", "VER053"},
+    ),
     (
         "a volume for nobody",
-        in_vllm(DECODE, "volumeMounts", 2, value={"name": "cache", "mountPath": "/x"}),
-        {"VER038", "VER053"},
+        in_vllm(DECODE, "volumeMounts", "/caches", value={"name": "cache", "mountPath": "/x"}),
+        {"VER013", "VER038", "VER053"},
     ),
     ("answers end after a second", put(ROUTE, "spec", "rules", 0, "timeouts", value={"request": "1s"}), {"VER039"}),
     ("a route for another path", put(ROUTE, "spec", "rules", 0, "matches", 0, "path", "value", value="/x"), {"VER048"}),
     ("no backend has weight", put(ROUTE, "spec", "rules", 0, "backendRefs", 0, "weight", value=0), {"VER048"}),
     ("an unknown gateway class", put(GATEWAY, "spec", "gatewayClassName", value="istios"), {"VER045", "VER049"}),
-    ("shared memory on a disk", in_pod(DECODE, "volumes", 0, "emptyDir", "medium", value=""), {"VER052"}),
-    ("no shared memory", in_vllm(DECODE, "volumeMounts", 0, "mountPath", value="/dev/shmx"), {"VER052"}),
-    ("no place for Triton", in_vllm(DECODE, "env", 1, "value", value="/.triton"), {"VER053"}),
+    ("shared memory on a disk", in_pod(DECODE, "volumes", "shm", "emptyDir", "medium", value=""), {"VER052"}),
+    ("no shared memory", in_vllm(DECODE, "volumeMounts", "/dev/shm", "mountPath", value="/dev/shmx"), {"VER052"}),
+    ("no place for Triton", set_env(DECODE, "TRITON_CACHE_DIR", "/.triton"), {"VER053"}),
     (
         "a model larger than its volume",
-        in_pod(DECODE, "volumes", -1, "emptyDir", "sizeLimit", value="20Gi"),
+        in_pod(DECODE, "volumes", "model-storage", "emptyDir", "sizeLimit", value="20Gi"),
         {"VER054"},
     ),
     ("no toleration", in_pod(DECODE, "tolerations", value=[]), {"VER056"}),
-    ("no rule for the picker", without(RULE), {"VER057"}),
+    ("no rule for the picker", remove(RULE), {"VER057"}),
     (
         "a hundred requests at most",
         put(RULE, "spec", "trafficPolicy", "connectionPool", "http", "http2MaxRequests", value=100),
@@ -177,10 +170,10 @@ SILENT: list[tuple[str, Change, set[str]]] = [
     ),
     (
         "another libfabric provider",
-        both(add_env(DECODE, "FI_PROVIDER", "tcp"), add_env(PREFILL, "FI_PROVIDER", "tcp")),
+        both(set_env(DECODE, "FI_PROVIDER", "tcp"), set_env(PREFILL, "FI_PROVIDER", "tcp")),
         {"VER058"},
     ),
-    ("one end without RDMA", add_env(DECODE, "FI_EFA_USE_DEVICE_RDMA", "1"), {"VER059"}),
+    ("one end with another fork policy", add_env(DECODE, "FI_EFA_FORK_SAFE", "1"), {"VER059"}),
     ("the scheduler reads another metric", epp_flag("kv-cache-usage-percentage-metric", "vllm:kv_usage"), {"VER078"}),
     ("a weight below zero", weight(-2), {"VER088"}),
     ("a scorer in no profile", plugins(unreferred), {"VER088"}),
@@ -218,29 +211,29 @@ def test_a_load_balancer_without_annotations_is_caught(pd: Good) -> None:
     assert pd.codes(change) == {"VER049"}
 
 
+CHART = "oci://registry.k8s.io/gateway-api-inference-extension/charts/inferencepool"
+
+
 @pytest.mark.parametrize(
-    ("old", "new", "code"),
+    ("old", "new", "codes"),
     [
-        ("  - name: llm-d-infra\n    url: https://llm-d-incubation.github.io/llm-d-infra/\n", "", "VER009"),
-        ("github.io/llm-d-infra/", "github.io/llm-d-infras/", "VER009"),
-        ("    values: [values/ms.yaml]\n", "", "VER009"),
-        ("llm-d-pd/gaie-pd]", "llm-d-pd/gaie-x]", "VER009"),
-        ("registry.k8s.io/gateway-api", "registry.k8s.io/x-gateway-api", "VER009"),
+        (CHART, "router/inferencepool", {"VER009"}),
+        (CHART, CHART.replace("gateway-api", "x-gateway-api"), {"VER009"}),
+        ("    values:\n      - values/router.yaml\n", "", {"VER009"}),
+        ("llm-d-pd/pd-router\n", "llm-d-pd/x-router\n", {"VER009", "VER099"}),
     ],
 )
-def test_a_release_that_cannot_be_installed_is_caught(pd: Good, old: str, new: str, code: str) -> None:
+def test_a_release_that_cannot_be_installed_is_caught(pd: Good, old: str, new: str, codes: set[str]) -> None:
     text = pd.files["helmfile.yaml"]
     assert old in text
-    files = {**pd.files, "helmfile.yaml": text.replace(old, new)}
-    rendered = Rendered(pd.manifests, files, read_releases(files["helmfile.yaml"]), release("v0.5.1"))
-    assert code in {each.code for each in run(rendered)}
+    assert {each.code for each in pd.judge(pd.manifests, {"helmfile.yaml": text.replace(old, new)})} == codes
 
 
 def test_a_value_that_no_chart_reads_is_caught(pd: Good) -> None:
-    text = pd.files["values/gaie.yaml"].replace("enabled: true", "enable: true")
-    found = pd.break_(lambda docs: None, {"values/gaie.yaml": text})
+    text = pd.files["values/router.yaml"].replace("enabled: true", "enable: true")
+    found = pd.break_(lambda docs: None, {"values/router.yaml": text})
     assert [(each.code, each.path) for each in found] == [("VER077", "inferenceExtension.monitoring.prometheus.enable")]
-    assert "prometheus.enabled" in found[0].fix
+    assert "enabled" in found[0].fix
 
 
 @pytest.mark.parametrize(
@@ -251,7 +244,7 @@ def test_a_value_that_no_chart_reads_is_caught(pd: Good) -> None:
         ("tensor: 4", "tensor: 2"),
         ("release: v0.5.1", "release: v0.5"),
         ("efaPerNode: 32", "efaPerNode: 64"),
-        ("shmPerPod: 16Gi\n", "shmPerPod: 16Gi\ntotal: {nodes: 1, pods: 5, gpus: 9, efa: 32}\n"),
+        ("  gpus: 8\n", "  gpus: 9\n"),
     ],
 )
 def test_an_allocation_that_is_not_true_is_caught(pd: Good, old: str, new: str) -> None:
@@ -261,19 +254,21 @@ def test_an_allocation_that_is_not_true_is_caught(pd: Good, old: str, new: str) 
     assert pd.codes(lambda docs: None, {"allocation.yaml": head + new + tail}) == {"VER069"}
 
 
-def test_an_edited_file_and_a_missing_one_are_told_by_the_lock(tmp_path: Path) -> None:
-    source = Path(__file__).parents[2] / "rendered" / "pd-disaggregation"
-    shutil.copytree(source, tmp_path / "pd-disaggregation")
-    target = tmp_path / "pd-disaggregation" / "p5.48xlarge"
+def test_an_edited_file_a_missing_and_a_further_one_are_told_by_the_lock(tmp_path: Path) -> None:
+    spec = str(Path(__file__).parent / "data" / "pd" / "spec.yaml")
+    assert main(["render", spec, "-o", str(tmp_path)]) == 0
+    target = tmp_path / "pd" / "p5.48xlarge"
     assert sealed.check(target) == []
-    (target / "values" / "ms.yaml").write_text("replicas: 5\n")
+    (target / "chart" / "templates" / "decode.yaml").write_text("replicas: 5\n")
+    (target / "chart" / "templates" / "job.yaml").write_text("kind: Job\n")
     (target / "vllm" / "decode.args").unlink()
     (target / "SUMMARY.md").write_text("notes of a reviewer\n")
-    assert [(each.code, each.object) for each in sealed.check(target)] == [
-        ("VER008", "values/ms.yaml"),
+    assert [(each.code, each.of) for each in sealed.check(target)] == [
+        ("VER008", "chart/templates/decode.yaml"),
         ("VER008", "vllm/decode.args"),
+        ("VER008", "chart/templates/job.yaml"),
     ]
 
 
-def test_a_directory_without_a_lock_is_not_judged_by_one(pd: Good) -> None:
-    assert sealed.check(pd.directory) == []
+def test_a_directory_without_a_lock_is_not_judged_by_one(pd: Good, tmp_path: Path) -> None:
+    assert sealed.check(pd.write(tmp_path / "p5.48xlarge")) == []

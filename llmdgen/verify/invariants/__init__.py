@@ -10,10 +10,10 @@
 | VER039-VER044, VER048 | the way of a request |
 | VER045-VER047, VER049 | the Network Load Balancer |
 | VER069, VER092 | allocation.yaml, vllm/*.args |
-| VER077 | values that no chart reads |
+| VER077 | values that the router's chart does not read |
 | VER019, VER078, VER080-VER089 | the scheduler's configuration |
 | VER098-VER099 | helmfile.yaml |
-| VER100-VER102 | the directory as a whole |
+| VER100-VER102, VER110 | the directory as a whole |
 
 Rules that look at the model servers alone are in `llmdgen.checks`, where a spec's plan is judged by them too.
 """

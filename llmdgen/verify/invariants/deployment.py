@@ -1,4 +1,4 @@
-"""helmfile.yaml itself: pinned charts of the release, in an order that works."""
+"""helmfile.yaml itself: the router's chart, pinned, and the local one, in an order that works."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _FILE = "helmfile.yaml"
 @rule("VER098", "error", "a chart is not pinned, or not the release's")
 def charts_are_the_releases(rendered: Rendered) -> Iterator[Draft]:
     """helm takes the newest version of a chart that has none, so that tomorrow's `helmfile apply` is another
-    deployment. The values are written for the keys that the release's own chart versions read.
+    deployment. values/router.yaml is written for the keys that the release's own chart version reads.
 
-    Fails:  chart llm-d-modelservice without version, or with v0.4.9 for llm-d v0.5.1.
-    Passes: version v0.4.7, or a chart on disk.
+    Fails:  chart inferencepool without version, or with v1.4.0 for llm-d v0.5.1.
+    Passes: version v1.3.1; a chart on disk, such as ./chart.
     """
     pins = {chart.name: chart.version for chart in rendered.release.charts.values()}
     for release in rendered.releases:
@@ -36,13 +36,13 @@ def charts_are_the_releases(rendered: Rendered) -> Iterator[Draft]:
 
 @rule("VER009", "error", "a release cannot be installed as it is written")
 def releases_can_be_installed(rendered: Rendered) -> Iterator[Draft]:
-    """Each release needs the repository that its chart's name begins with, the one where the release's charts are, and
-    its values: without them helm installs the chart's sample model. What it needs must be releases of this file, and
-    what it is installed into must be there: helmfile makes the namespace, unless it is told not to.
+    """The router's release needs the address where llm-d's release has its chart, and its values: without them the pool
+    selects no model servers. What a release needs must be releases of this file, and what it is installed into must be
+    there: helmfile makes the namespace, unless it is told not to.
 
-    Fails:  chart llm-d-infra/llm-d-infra without repository llm-d-infra; ms-x without values/ms.yaml; needs of a
-            release that is not there; createNamespace: false.
-    Passes: every repository, every values file once, every need.
+    Fails:  chart router/inferencepool without a repository called router; x-router without values/router.yaml; needs of
+            a release that is not there; createNamespace: false.
+    Passes: the chart's own address, every values file once, every need.
     """
     listed = map(mapping, items(_state(rendered).get("repositories")))
     repositories = {str(each.get("name")): str(each.get("url")) for each in listed}
@@ -96,11 +96,11 @@ def _bare(address: str) -> str:
 
 @rule("VER099", "warning", "releases are not ordered by what they need")
 def releases_are_ordered(rendered: Rendered) -> Iterator[Draft]:
-    """The pool comes after the gateway, the model servers after the pool: then the scheduler is there when the first
-    model server gets ready, and `helmfile destroy` takes them away in the other order.
+    """The model servers come after the router: then the scheduler is there when the first of them gets ready, and
+    `helmfile destroy` takes them away in the other order.
 
-    Fails:  ms-x without needs.
-    Passes: gaie-x needs infra-x; ms-x needs both.
+    Fails:  x-servers without needs.
+    Passes: x-servers needs x-router.
     """
     for earlier, later in zip(rendered.releases, rendered.releases[1:], strict=False):
         if earlier.name not in _needed(rendered, later.name):

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from llmdgen.objects.chart import FOLDER as CHART
+from llmdgen.objects.chart import passed_on
 from llmdgen.plain_yaml import YAMLError, reason
 from llmdgen.registry import Draft, found, rule
 from llmdgen.verify.invariants.allocation import FILE as ALLOCATION
@@ -14,6 +16,7 @@ from llmdgen.verify.rendered import Rendered
 
 Route = tuple[str | int, ...]
 _FIX = "render again"
+_OBJECT = re.compile(r"Chart\.yaml|templates/[a-z0-9][a-z0-9.-]*\.yaml")
 # What a render names its manifests. Anything else in the folder, such as a kustomization.yaml, is the user's own.
 _OURS = re.compile(r"[1-9][0-9]*-[a-z0-9.-]+\.yaml")
 
@@ -34,10 +37,11 @@ def parts_are_there(rendered: Rendered) -> Iterator[Draft]:
 
 @rule("VER101", "error", "a file of manifests/ is not what helm makes")
 def manifests_are_what_helm_makes(rendered: Rendered) -> Iterator[Draft]:
-    """`render --manifests` writes the objects that helm makes of the values, one a file, and tools that deploy rendered
-    manifests take them from there. A directory whose manifests and values differ deploys two things.
+    """`render --manifests` writes the objects that helm makes of both charts, one a file, and tools that deploy
+    rendered manifests take them from there. A directory whose manifests and charts differ deploys two things.
 
-    Fails:  replicas: 5 in the manifest of a Deployment whose values say 4; a manifest of an object that is gone.
+    Fails:  replicas: 5 in the manifest of a Deployment whose file in chart/ says 4; a manifest of an object that is
+            gone.
     Passes: the manifests of the same render; no manifests at all.
     """
     written = {name for name in rendered.files if name.startswith(f"{FOLDER}/")}
@@ -60,12 +64,31 @@ def manifests_are_what_helm_makes(rendered: Rendered) -> Iterator[Draft]:
             yield found(says="no release makes this object", fix=_FIX, of=name)
 
 
+@rule("VER110", "error", "Helm would do more with the local chart than pass it on")
+def the_local_chart_is_static(rendered: Rendered) -> Iterator[Draft]:
+    """The files of chart/templates are the objects that the cluster gets, and what a reviewer reads. An action in one
+    of them, or a file of another kind beside them, makes Helm apply what stands in no file. Two opening braces inside
+    a text are written as an action that prints them; that is the only one.
+
+    Fails:  image: {{ .Values.image }} in chart/templates/decode.yaml; chart/values.yaml; chart/crds/x.yaml.
+    Passes: "{{ `{{` }} role }}", which Helm prints as "{{ role }}".
+    """
+    for name, text in rendered.files.items():
+        if not name.startswith(f"{CHART}/"):
+            continue
+        if not _OBJECT.fullmatch(name.removeprefix(f"{CHART}/")):
+            says = "it is no object of chart/templates"
+            yield found(says=says, fix="remove it, and say in the spec what it is for", of=name)
+        elif "{{" in text.replace(passed_on("{{"), ""):
+            yield found(says="it holds an action that Helm executes", fix=_FIX, of=name)
+
+
 @rule("VER102", "error", "a values file is no YAML mapping")
 def values_are_mappings(rendered: Rendered) -> Iterator[Draft]:
     """helm keeps the last of two equal keys and says nothing, and takes an empty file for no values at all: then the
-    chart's defaults are installed, its sample model among them.
+    chart's defaults are installed.
 
-    Fails:  `replicas:` twice in one mapping; an empty values/ms.yaml.
+    Fails:  `replicas:` twice in one mapping; an empty values/router.yaml.
     Passes: a mapping with every key once.
     """
     for name in dict.fromkeys(file for release in rendered.releases for file in release.values):

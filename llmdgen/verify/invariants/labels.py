@@ -20,7 +20,7 @@ def every_model_server_is_in_a_pool(rendered: Rendered) -> Iterator[Draft]:
     """The scheduler sees only the pods that the InferencePool selects: a model server outside costs its GPUs and serves
     nothing.
 
-    Fails:  a pool that selects llm-d.ai/guide: x and pods with another value.
+    Fails:  a pool that selects llm-d.ai/deployment: x and pods with another value.
     Passes: every label of the pool's selector on every model server's pods.
     """
     for workload in rendered.model_servers:
@@ -28,7 +28,7 @@ def every_model_server_is_in_a_pool(rendered: Rendered) -> Iterator[Draft]:
             yield found(
                 *workload.in_template("metadata", "labels"),
                 says="no InferencePool of the namespace selects these pods",
-                fix="make inferencePool.modelServers.matchLabels and modelArtifacts.labels agree",
+                fix="make the pool's matchLabels in values/router.yaml and the labels of these pods agree",
                 of=workload.manifest,
             )
 
@@ -38,7 +38,7 @@ def pools_select_model_servers_only(rendered: Rendered) -> Iterator[Draft]:
     """The scheduler scrapes and chooses every pod of the pool. A pod that does not speak vLLM's protocol there fails
     requests.
 
-    Fails:  a pool that selects app: llm-d, which the scheduler's own pods carry too.
+    Fails:  a pool that selects inferencepool: x-router-epp, the label of the scheduler's own pods.
     Passes: a selector that only model servers match, and that is not empty.
     """
     for pool in rendered.pools:
@@ -110,7 +110,7 @@ def roles_are_labelled(rendered: Rendered) -> Iterator[Draft]:
 
 @rule("VER034", "error", "a monitor watches no pods, or a port that they do not have")
 def monitors_find_their_targets(rendered: Rendered) -> Iterator[Draft]:
-    """A PodMonitor that selects nothing, or that names a port or path which the pods do not have, is silent: Prometheus
+    """A PodMonitor that selects nothing, or names a port or path that the pods do not have, fails silently: Prometheus
     has no series and no error. The same holds for a ServiceMonitor and the ports of its Services.
 
     Fails:  podMetricsEndpoints with port metrics over pods whose port is called vllm.
@@ -136,7 +136,7 @@ def monitors_find_their_targets(rendered: Rendered) -> Iterator[Draft]:
                         index,
                         "port",
                         says=f"the pods of {workload} have no port called {name}",
-                        fix=f"set portName to one of {', '.join(str(port) for port in ports if port) or 'their ports'}",
+                        fix=f"name one of {', '.join(str(port) for port in ports if port) or 'their ports'}",
                         of=monitor,
                     )
                     continue

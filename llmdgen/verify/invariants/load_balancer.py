@@ -85,8 +85,8 @@ def annotated_services_are_load_balancers(rendered: Rendered) -> Iterator[Draft]
     """The AWS Load Balancer Controller looks at Services of type LoadBalancer only, and takes those that say so: by the
     annotation aws-load-balancer-type external (or nlb-ip), or by loadBalancerClass service.k8s.aws/nlb.
 
-    Fails:  NLB annotations on the Gateway and `gateway.service.type: ClusterIP`.
-    Passes: type LoadBalancer in the ConfigMap that the Gateway's parametersRef names.
+    Fails:  NLB annotations on the Gateway, and type ClusterIP in the ConfigMap that its parametersRef names.
+    Passes: type LoadBalancer in that ConfigMap.
     """
     for gateway in rendered.of_kind("Gateway"):
         parameters = _parameters(rendered, gateway)

@@ -17,8 +17,8 @@ _FEW_REQUESTS = 1024  # Envoy's own default circuit breaker, which Istio lifts
 def routes_have_a_gateway(rendered: Rendered) -> Iterator[Draft]:
     """An HTTPRoute takes effect on the Gateway that its parentRefs name, on the listener of that section name.
 
-    Fails:  parentRefs with inference-gateway beside a Gateway infra-x-inference-gateway.
-    Passes: parentRefs with the Gateway that the infra chart makes.
+    Fails:  parentRefs with inference-gateway beside a Gateway x-gateway.
+    Passes: parentRefs with x-gateway.
     """
     for route in rendered.of_kind("HTTPRoute", _GATEWAY_GROUP):
         parents = items(at(route.doc, "spec", "parentRefs"))
@@ -55,8 +55,8 @@ def routes_lead_to_a_backend(rendered: Rendered) -> Iterator[Draft]:
     """A backendRef without its object makes the gateway answer 500 to every request. Group and kind default to a core
     Service, so that both must be written for an InferencePool.
 
-    Fails:  backendRefs with kind InferencePool and name gaie-y, the pool being gaie-x.
-    Passes: group inference.networking.k8s.io, kind InferencePool, name gaie-x, and the pool's port or none.
+    Fails:  backendRefs with kind InferencePool and name y-router, the pool being x-router.
+    Passes: group inference.networking.k8s.io, kind InferencePool, name x-router, and the pool's port or none.
     """
     for route in rendered.of_kind("HTTPRoute", _GATEWAY_GROUP):
         for number, entry in enumerate(items(at(route.doc, "spec", "rules"))):
@@ -111,7 +111,7 @@ def pools_have_an_endpoint_picker(rendered: Rendered) -> Iterator[Draft]:
                 key,
                 "port",
                 says=f"{service} has no port {port}, only {', '.join(map(str, ports))}",
-                fix="set inferenceExtension.extProcPort to the port of the Service",
+                fix="make the two ports one",
                 of=pool,
             )
 
@@ -121,7 +121,7 @@ def pools_are_routed(rendered: Rendered) -> Iterator[Draft]:
     """One `helmfile apply` deploys everything: without an HTTPRoute to the pool the gateway answers 404.
 
     Fails:  a Gateway and a pool, and an HTTPRoute left for kubectl.
-    Passes: an HTTPRoute among the objects of a release.
+    Passes: an HTTPRoute in chart/templates, or from the router's chart.
     """
     routed = {
         mapping(backend).get("name")
@@ -133,7 +133,8 @@ def pools_are_routed(rendered: Rendered) -> Iterator[Draft]:
         if pool.name not in routed:
             yield found(says="no HTTPRoute leads to it", fix="add an HTTPRoute with this pool as its backend", of=pool)
     if not rendered.pools:
-        yield found(says="no release makes an InferencePool", fix="add the inferencepool chart", of="helmfile.yaml")
+        fix = "add the release of the router's chart"
+        yield found(says="no release makes an InferencePool", fix=fix, of="helmfile.yaml")
 
 
 @rule("VER044", "error", "a DestinationRule is for a host that is not there")
@@ -141,8 +142,8 @@ def destination_rules_have_a_host(rendered: Rendered) -> Iterator[Draft]:
     """Istio applies a DestinationRule to a Service by its host name. For another host it does nothing, and the gateway
     then talks plain gRPC to a scheduler that expects TLS.
 
-    Fails:  host llm-d-infpool-epp, the Service being gaie-x-epp.
-    Passes: gaie-x-epp.<namespace>.svc.cluster.local.
+    Fails:  host llm-d-infpool-epp, the Service being x-router-epp.
+    Passes: x-router-epp.<namespace>.svc.cluster.local.
     """
     for destination in rendered.of_kind("DestinationRule"):
         host = str(at(destination.doc, "spec", "host") or "")
@@ -206,7 +207,7 @@ def istio_has_its_rule(rendered: Rendered) -> Iterator[Draft]:
     takes one of them.
 
     Fails:  provider.name: none, or misspelt, with the Gateway class istio; http2MaxRequests: 100.
-    Passes: the DestinationRule of the inferencepool chart with provider.name: istio.
+    Passes: the DestinationRule that the router's chart makes with provider.name: istio.
     """
     if not any(at(each.doc, "spec", "gatewayClassName") == "istio" for each in rendered.of_kind("Gateway")):
         return
@@ -219,7 +220,7 @@ def istio_has_its_rule(rendered: Rendered) -> Iterator[Draft]:
         ]
         if not hosts and rendered.find("Service", picker, pool.namespace) is not None:
             says = f"no DestinationRule is for {picker}"
-            yield found("spec", says=says, fix="set provider.name of the inferencepool chart to istio", of=pool)
+            yield found("spec", says=says, fix="set provider.name of the router's chart to istio", of=pool)
         for destination in hosts:
             if at(destination.doc, "spec", "trafficPolicy", "tls", "mode") not in ("SIMPLE", "MUTUAL"):
                 says = "it has no tls mode SIMPLE"

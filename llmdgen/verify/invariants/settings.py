@@ -1,4 +1,4 @@
-"""Values files: every path in them is one that the chart reads."""
+"""Values files: every path in them is one that the router's chart reads."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from llmdgen.verify.rendered import Rendered
 @rule("VER077", "error", "a value that no template of the chart reads")
 def values_are_read(rendered: Rendered) -> Iterator[Draft]:
     """Helm takes any value and says nothing of those that no template uses: a mistyped path changes nothing, and the
-    chart's default holds. The paths that each chart reads are data of the release.
+    chart's default holds. The paths that the router's chart reads are data of the release.
 
-    Fails:  gateway.service.annotations of the infra chart; inferenceExtension.monitoring.prometheus.enable.
-    Passes: gateway.annotations; inferenceExtension.monitoring.prometheus.enabled.
+    Fails:  inferenceExtension.monitoring.prometheus.enable in values/router.yaml.
+    Passes: inferenceExtension.monitoring.prometheus.enabled.
     """
-    charts = {chart.name: key for key, chart in rendered.release.charts.items()}
-    advice = release_toml(rendered.release.name, "values.toml")["advice"]
+    chart = rendered.release.charts["router"].name
+    tree = read_paths(rendered.release.name, "router")
+    advice = release_toml(rendered.release.name, "values.toml")["advice"].get("router", {})
     for release in rendered.releases:
-        chart = charts.get(release.chart_name)
-        for file in release.values if chart else ():
+        for file in release.values if release.chart_name == chart else ():
             try:
                 values = rendered.document(file)
             except YAMLError:
                 continue
-            for each in unread(values or {}, read_paths(rendered.release.name, str(chart))):
+            for each in unread(values or {}, tree):
                 path = spelled(each.route)
-                known = next((fix for top, fix in advice[chart].items() if is_below(path, top)), None)
+                known = next((fix for top, fix in advice.items() if is_below(path, top)), None)
                 fix = known or did_you_mean(str(each.route[-1]), each.known) or "remove it"
-                yield found(*each.route, says=f"the {release.chart_name} chart does not read {path}", fix=fix, of=file)
+                yield found(*each.route, says=f"the {chart} chart does not read {path}", fix=fix, of=file)

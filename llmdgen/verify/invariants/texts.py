@@ -25,7 +25,7 @@ def names_fit(rendered: Rendered) -> Iterator[Draft]:
     """Services, gateways and everything that becomes a label hold at most 63 characters, and a LeaderWorkerSet leaves
     room for the group and the pod index that its pods' names add. Istio names a gateway's Service `<gateway>-istio`.
 
-    Fails:  Gateway infra-<a name of 50 characters>-inference-gateway under Istio.
+    Fails:  Gateway <a name of 55 characters>-gateway under Istio.
     Passes: every name and label value with at most 63 characters.
     """
     for manifest in rendered.manifests:
@@ -56,17 +56,18 @@ def names_fit(rendered: Rendered) -> Iterator[Draft]:
 @rule("VER016", "error", "a number came out as 1e+06")
 def numbers_are_written_out(rendered: Rendered) -> Iterator[Draft]:
     """Helm reads numbers in values as float64 and prints an integer from 1,000,000 on as 1e+06, which vLLM, the
-    scheduler and the AWS Load Balancer Controller do not take for an integer. A quoted number stays as it is.
+    scheduler and the AWS Load Balancer Controller do not take for an integer. A quoted number stays as it is, and so
+    does one in chart/templates, which Helm only passes on.
 
-    Fails:  `--max-model-len` from an unquoted 1000000, rendered 1e+06.
+    Fails:  a flag of the scheduler from an unquoted 1000000 in values/router.yaml, rendered 1e+06.
     Passes: "1000000".
     """
     for manifest in rendered.manifests:
         for path, value in _scalars(manifest.doc):
             whole = isinstance(value, float) and value >= 1_000_000 and value.is_integer()
             if whole or (isinstance(value, str) and _SCIENTIFIC.search(value)):
-                says = f"{value!r} was an integer in the values"
-                yield found(*path, says=says, fix="quote the number in the values", of=manifest)
+                says = f"{value!r} was an integer"
+                yield found(*path, says=says, fix="quote the number where it is written", of=manifest)
 
 
 @rule("VER017", "error", "a secret is part of what is rendered")
@@ -108,7 +109,7 @@ def no_secret_is_rendered(rendered: Rendered) -> Iterator[Draft]:
 def namespaces_agree(rendered: Rendered) -> Iterator[Draft]:
     """A Gateway, its route, the pool, the scheduler and the model servers find each other by name in one namespace.
 
-    Fails:  release ms-x in namespace llm-d-x, its PodMonitor in namespace monitoring.
+    Fails:  release x-servers in namespace llm-d-x, its PodMonitor in namespace monitoring.
     Passes: every object and every release in one namespace.
     """
     namespaces = {each.name: each.namespace for each in rendered.releases}

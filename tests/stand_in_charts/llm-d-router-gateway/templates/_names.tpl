@@ -1,0 +1,3 @@
+{{- define "epp" -}}
+{{ .Release.Name | lower | trunc 40 | trimSuffix "-" }}-epp
+{{- end }}
