@@ -14,9 +14,6 @@ from llmdgen.registry import Draft, found, rule
 from llmdgen.untyped import at, items
 
 _CACHE_DIRECTORY = re.compile(r"(CACHE\w*|HF_HOME|WORKSPACE_BASE|CCACHE_DIR)$")
-_TRITON = "TRITON_CACHE_DIR"
-# Where a user without a home, as the image's, has ~/.cache and ~/.config.
-_HOME_DIRECTORIES = ("/.cache", "/.config")
 
 
 @rule("VER052", "error", "a model server has no shared memory")
@@ -37,30 +34,27 @@ def shared_memory_is_there(servers: Servers) -> Iterator[Draft]:
 
 @rule("VER053", "error", "a cache directory lies on no volume")
 def caches_lie_on_volumes(servers: Servers) -> Iterator[Draft]:
-    """The release's image runs as a user who owns no directory: vLLM's, Triton's and the kernels' caches, below / where
-    HOME is not set, must be on volumes, or the engine stops when it first writes there. Weights that go to the
-    container's own file system fill the node's root disk and are fetched again after each crash.
+    """An image keeps weights and compiled kernels in the container's own file system unless variables say otherwise:
+    they fill the node's root disk, are made again after each crash, and a user who owns no directory stops at the first
+    of them. The release's facts name the variables of each of its images.
 
-    Fails:  TRITON_CACHE_DIR=/.triton-cache and no volume there, or no TRITON_CACHE_DIR; no volume at /.cache.
-    Passes: an emptyDir mounted at each directory that the environment names, at /.cache and at /.config.
+    Fails:  TRITON_CACHE_DIR=/.triton-cache and no volume there, or no TRITON_CACHE_DIR.
+    Passes: an emptyDir mounted at, or above, each directory that these variables name.
     """
     for workload, vllm in servers.engines:
         image = _variant(servers, vllm)
-        if image is None or not image.user_id:
+        if image is None:
             continue
-        wanted = {name: path for name, path in vllm.variables.items() if _CACHE_DIRECTORY.search(name)}
-        if "HOME" not in vllm.variables:
-            wanted |= {f"~{path[1:]}": path for path in _HOME_DIRECTORIES}
-            if _TRITON not in vllm.variables:
-                says = f"{_TRITON} is not set, and Triton would write to /.triton"
+        for name in image.caches:
+            if name not in vllm.names:
+                says = f"{name} is not set, and the image would write to the container's own layer"
+                yield found(*vllm.env_at(name), says=says, fix=f"set {name} to a mounted path", of=workload.manifest)
+        for name, path in vllm.variables.items():
+            is_cache = name in image.caches or _CACHE_DIRECTORY.search(name)
+            if is_cache and path.startswith("/") and mounted_at(workload, vllm, path.rstrip("/")) is None:
+                fix = f"mount an emptyDir at {path}"
                 yield found(
-                    *vllm.env_at(_TRITON), says=says, fix=f"set {_TRITON} to a mounted path", of=workload.manifest
-                )
-        for name, path in wanted.items():
-            if path.startswith("/") and mounted_at(workload, vllm, path.rstrip("/")) is None:
-                says = f"{path} ({name}) lies on no volume"
-                yield found(
-                    *vllm.route, "volumeMounts", says=says, fix=f"mount an emptyDir at {path}", of=workload.manifest
+                    *vllm.env_at(name), says=f"{path} ({name}) lies on no volume", fix=fix, of=workload.manifest
                 )
 
 

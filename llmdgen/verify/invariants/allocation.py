@@ -59,7 +59,7 @@ def _head(rendered: Rendered, stated: dict[str, Any]) -> Iterator[Draft]:
     name = stated.get("name")
     charts = {chart.name for chart in rendered.release.charts.values()}
     for each in rendered.releases:
-        if (each.is_own or each.chart_name in charts) and each.name.rpartition("-")[0] != name:
+        if each.chart_name in charts and not each.name.startswith(f"{name}-"):
             yield _wrong("name", says=f"it is {name or 'missing'}, a release is called {each.name}")
     types = dict.fromkeys(str(mapping(role).get("instanceType")) for role in mapping(stated.get("roles")).values())
     targets = {"_".join(each.removeprefix(HYPERPOD_PREFIX) for each in types)} if types else set()

@@ -144,7 +144,7 @@ def monitors_find_their_targets(rendered: Rendered) -> Iterator[Draft]:
                 declared = vllm.list_of("ports") if vllm else []
                 numbers = [each.get("containerPort") for each in declared if each.get("name") == name]
                 known = [each.get("containerPort") for each in declared]
-                if vllm is not None and numbers and vllm.port in known and vllm.port not in numbers:
+                if vllm is not None and numbers and vllm.port in known and not {*numbers} & {*vllm.served_ports}:
                     place = ("spec", "podMetricsEndpoints", index, "port")
                     says = f"port {name} is {numbers[0]}, vLLM has its metrics on {vllm.port}"
                     yield found(*place, says=says, fix=f"name the port of {vllm.port}", of=monitor)
