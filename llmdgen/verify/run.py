@@ -21,6 +21,7 @@ from llmdgen.registry import declare
 from llmdgen.verify import invariants, schemas, sealed
 from llmdgen.verify.error import VerifyError
 from llmdgen.verify.helmfile import HELMFILE, HelmRelease, ReleaseOutput, read_releases, read_text, template
+from llmdgen.verify.invariants.scheduler import scheduler_configs
 from llmdgen.verify.manifests import read
 from llmdgen.verify.rendered import Rendered
 from llmdgen.verify.tools import Tools
@@ -92,7 +93,12 @@ def verify_manifests(
     """Schemas and rules over objects: errors first, then warnings, then notes, each in the order of the codes."""
     rendered = Rendered(manifests, files, releases, _release_of(releases, files))
     load_plan_checks()
-    found = (*registry.run(rendered), *registry.run(rendered.servers), *rendered_findings(rendered.servers))
+    found = (
+        *registry.run(rendered),
+        *registry.run(rendered.servers),
+        *rendered_findings(rendered.servers),
+        *(finding for config in scheduler_configs(rendered) for finding in registry.run(config)),
+    )
     return in_order([*schemas.check(manifests, crds), *found])
 
 
