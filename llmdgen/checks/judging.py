@@ -1,4 +1,4 @@
-"""Everything that the rules say of a plan: of what it decides, of its objects, of what vLLM makes of them.
+"""Everything that the rules say of a plan: of what it decides, its objects, its scheduler, and what vLLM makes of them.
 
 The same rules look at objects in memory and at what helm prints. Here their findings are moved to the places of the
 spec that decide about what they found.
@@ -12,6 +12,7 @@ from msgspec import structs
 
 from llmdgen import registry
 from llmdgen.checks import load_plan_checks
+from llmdgen.checks._scheduler_text import scheduler_config
 from llmdgen.checks.engine import planned_findings
 from llmdgen.findings import Finding, Route
 from llmdgen.kube.servers import Servers
@@ -26,7 +27,8 @@ def findings(plan: Plan) -> tuple[Finding, ...]:
     """Every finding about a plan at its place in the spec, each once."""
     load_plan_checks()
     servers = servers_of(plan, objects(plan))
-    asked = list(dict.fromkeys((*registry.run(plan), *planned_findings(plan, servers))))
+    scheduler = registry.run(scheduler_config(plan))
+    asked = list(dict.fromkeys((*registry.run(plan), *scheduler, *planned_findings(plan, servers))))
     wrong = {each.at for each in asked if each.is_error}
     # What an object shows at a place that is wrong in itself is the consequence, and goes with its cause.
     shown = [each for each in _of_objects(plan, servers) if len(each.at) <= _SECTIONS or each.at not in wrong]

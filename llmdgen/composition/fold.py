@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from msgspec import field
+
 from llmdgen.composition.contribution import Connector, Contribution, EnvVar
 from llmdgen.composition.names import RoleName
 from llmdgen.findings import Finding
@@ -32,7 +34,7 @@ TRANSFER = "kv-transfer-config"
 class Folded(Contribution, frozen=True, kw_only=True):
     """The contributions of all paths as one; `path` names them all, `asks` holds what each asks of the scheduler."""
 
-    asks: dict[str, PathForm] = {}
+    asks: dict[str, PathForm] = field(default_factory=dict)
 
 
 def fold(contributions: Sequence[Contribution], settled: set[str]) -> tuple[Folded, list[Finding]]:

@@ -101,8 +101,8 @@ class SchedulerPlan(Struct, frozen=True, kw_only=True):
 
     `digest` changes with the configuration. `tokenizer` asks for the sidecar that tokenizes, `render_service` names
     the Service of the model servers' render endpoint, None where nothing tokenizes there. KV events go over
-    `kv_events_port`, None without them; `kv_events_listener` says on whose side it is open. `endpoints_per_pod` is how
-    many ports of a pod the pool has. `notes` is what a reviewer has to know of the configuration's numbers.
+    `kv_events_port`, None without them; `kv_events_listener` says on whose side it is open. `notes` is what a reviewer
+    has to know of the configuration's numbers.
     """
 
     replicas: int
@@ -113,7 +113,6 @@ class SchedulerPlan(Struct, frozen=True, kw_only=True):
     render_service: str | None
     kv_events_port: int | None
     kv_events_listener: Literal["scheduler", "engine"]
-    endpoints_per_pod: int
     notes: tuple[str, ...]
 
 

@@ -42,7 +42,6 @@ def scheduler(situation: Situation, folded: Folded, roles: tuple[RolePlan, ...])
         render_service=render_service(situation) if precise and form.tokenizer == "render" else None,
         kv_events_port=situation.engine["ports"]["kv_events"] if precise else None,
         kv_events_listener=form.kv_events.listens,
-        endpoints_per_pod=_ranks(folded, roles),
         notes=_notes(form, built, situation, roles),
     )
 
@@ -60,19 +59,19 @@ def render_service(situation: Situation) -> str:
 def _numbers(situation: Situation, folded: Folded, roles: tuple[RolePlan, ...], release: Tables) -> dict[str, Any]:
     """Every number and name that parameters may hold."""
     form, engine, ports = situation.scheduler, situation.engine, situation.engine["ports"]
-    block, ranks = roles[-1].block_size, _ranks(folded, roles)
+    block = roles[-1].block_size
     approximate = _raised(block, _least_block(form, release))
     longest = max((role.memory_use.max_model_len for role in roles if role.memory_use), default=0)
     cpu = next((tier for tier in folded.tiers if tier.name == "cpu"), None)
-    endpoints = sum(role.size.replicas * role.size.workers for role in roles) * ranks
+    endpoints = sum(role.pods * role.ranks for role in roles)
     peak = _peak(form.prefill_throughput, situation, roles) if form.prefill_throughput else None
     return {
         "block_size": block,
         "approximate_block": approximate,
         "prompt_blocks": min(max(-(-longest // block), LEAST_BLOCKS), MOST_BLOCKS),
         "prompt_tokens": min(longest or MOST_TOKENS, MOST_TOKENS),
-        "gpu_blocks": _gpu_blocks(roles, approximate, ranks) or OMITTED,
-        "cpu_blocks": _cpu_blocks(cpu, roles, approximate, ranks) if cpu else OMITTED,
+        "gpu_blocks": _gpu_blocks(roles, approximate) or OMITTED,
+        "cpu_blocks": _cpu_blocks(cpu, roles, approximate) if cpu else OMITTED,
         "pod_cache_size": max(form.pod_cache_size, endpoints),
         "cache_backends": list(form.cache_backends) if cpu else OMITTED,
         "peak_prefill": peak or (form.prefill_throughput.default if form.prefill_throughput else OMITTED),
@@ -86,12 +85,6 @@ def _numbers(situation: Situation, folded: Folded, roles: tuple[RolePlan, ...], 
     }
 
 
-def _ranks(folded: Folded, roles: tuple[RolePlan, ...]) -> int:
-    """Endpoints of one pod: its data parallel ranks where a path makes each of them one, else 1."""
-    apart = any(each.ranks for each in folded.asks.values())
-    return max(role.size.data_local for role in roles) if apart else 1
-
-
 def _least_block(form: Form, release: Tables) -> int:
     """The tokens of a block to which an approximate producer raises what is less, 1 where none raises it."""
     least = [release.plugins[view.type].get("least", {}).get("blockSizeTokens", 1) for view in form.views.values()]
@@ -103,25 +96,21 @@ def _raised(block: int, least: int) -> int:
     return block * -(-least // block) if block < least else block
 
 
-def _gpu_blocks(roles: tuple[RolePlan, ...], block: int, ranks: int) -> int:
+def _gpu_blocks(roles: tuple[RolePlan, ...], block: int) -> int:
     """Blocks that the GPUs of one endpoint hold, of the role that holds fewest; 0 where memory is not known."""
     held = [
-        role.memory_use.kv_tokens * (1 if ranks > 1 else role.size.data_local) // block
-        for role in roles
-        if role.memory_use
+        role.memory_use.kv_tokens * role.size.data_local // role.ranks // block for role in roles if role.memory_use
     ]
     return max(1, min(held)) if held else 0
 
 
-def _cpu_blocks(tier: Tier, roles: tuple[RolePlan, ...], block: int, ranks: int) -> int:
+def _cpu_blocks(tier: Tier, roles: tuple[RolePlan, ...], block: int) -> int:
     """KV blocks that the CPU tier of one endpoint holds: its bytes over the bytes of a block on all its ranks.
 
     The smallest of the roles' capacities, so that the scheduler does not count on blocks that are gone.
     """
     capacities = [
-        tier.bytes[role.name]
-        // (role.size.data_local if ranks > 1 else 1)
-        // (role.memory_use.kv_bytes_per_token * role.size.tensor * block)
+        tier.bytes[role.name] // role.ranks // (role.memory_use.kv_bytes_per_token * role.size.tensor * block)
         for role in roles
         if role.memory_use
     ]
@@ -130,13 +119,9 @@ def _cpu_blocks(tier: Tier, roles: tuple[RolePlan, ...], block: int, ranks: int)
 
 def _peak(throughput: Throughput, situation: Situation, roles: tuple[RolePlan, ...]) -> int | None:
     """The measured prefill throughput of the servers that compute prompts, None where nobody measured it."""
-    role = roles[0]
+    role, model = roles[0], situation.spec.spec.model.name
     for row in throughput.measured:
-        if (row.model, row.gpu, row.tensor) == (
-            situation.spec.spec.model.name,
-            role.node.instance.gpu.model,
-            role.size.tensor,
-        ):
+        if (row.model, row.tensor) == (model, role.size.tensor) and row.gpu in role.node.instance.gpu.model.split():
             return row.tokens
     return None
 

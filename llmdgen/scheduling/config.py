@@ -194,7 +194,7 @@ def _producers(
     load = tables.default_producer(LOAD)
     if load and LOAD in read:
         known = [form.views[name].called for name in used]
-        # Tokens that are not cached are counted by the view that knows most: the first that feeds itself, else the last.
+        # Tokens that are not cached are counted by the view that knows most: the one with events, else the last.
         best = source.called if source else known[-1] if known else _default(form)
         given = {tables.consumed({"type": load})[PREFIXES]: best} if UNCACHED in read and best != _default(form) else {}
         listed.append({"type": load, **({"parameters": given} if given else {})})

@@ -1,4 +1,4 @@
-"""The form of a release's EndpointPickerConfig (scheduler.toml): which plugins each path asks, and how they are written.
+"""The form of a release's EndpointPickerConfig (scheduler.toml): what each path asks, and how that is written.
 
 A release differs in the names of plugins and parameters, in who makes the data that scorers read, and in how a decider
 is named. All of that is data. Parameters may hold the names of numbers in braces, which the plan works out:
@@ -10,21 +10,21 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import msgspec
+from msgspec import Struct
 
 from llmdgen.facts.catalogue import release_toml
-from llmdgen.facts.types import Fact
 
 Part = Literal["header", "producers", "scored", "roles", "picker", "decider", "handler"]
 
 
-class Plugin(Fact, frozen=True):
+class Plugin(Struct, frozen=True, forbid_unknown_fields=True):
     """A plugin as the configuration lists it."""
 
     type: str
     parameters: dict[str, Any] = {}
 
 
-class Reference(Fact, frozen=True):
+class Reference(Struct, frozen=True, forbid_unknown_fields=True):
     """A filter or scorer of a profile. A filter has no weight; nor has a scorer that takes the weight of what it
     replaces. `view` names what it knows of the caches, where a plugin of one type may read several."""
 
@@ -39,7 +39,7 @@ class Reference(Fact, frozen=True):
         return self.name or self.plugin
 
 
-class View(Fact, frozen=True):
+class View(Struct, frozen=True, forbid_unknown_fields=True):
     """A producer of what is cached where. `needs` are plugins that it does not work without, `source` the one among
     them that feeds it through the data layer."""
 
@@ -53,14 +53,14 @@ class View(Fact, frozen=True):
         return self.name or self.type
 
 
-class PathForm(Fact, frozen=True, kw_only=True):
+class PathForm(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What a path asks of the scheduler.
 
     `profiles` are its filters and scorers by profile, under `each` for every profile that is not named. `by_prefix` are
     those of profiles where a decider counts cached tokens. `instead` are what this path puts in place of another path's
     plugins. Of several paths with a `rank` the highest says what the profiles hold; one without adds to that. `view` is
     what all plugins read of the caches that name no view themselves; `supersedes` are paths whose view that makes
-    superfluous. `ranks` says that each data parallel rank is an endpoint of its own.
+    superfluous.
     """
 
     rank: int = 0
@@ -69,17 +69,26 @@ class PathForm(Fact, frozen=True, kw_only=True):
     instead: dict[str, tuple[Reference, ...]] = {}
     supersedes: tuple[str, ...] = ()
     view: str = ""
-    ranks: bool = False
+
+    @property
+    def scorers(self) -> dict[str, int | float]:
+        """The scorers that it brings, by name, with the weight of the first profile that has one."""
+        lists = (*self.profiles.values(), *self.by_prefix.values(), *self.instead.values())
+        found: dict[str, int | float] = {}
+        for each in (each for references in lists for each in references):
+            if each.weight is not None:
+                found.setdefault(each.called, each.weight)
+        return found
 
 
-class Single(Fact, frozen=True):
+class Single(Struct, frozen=True, forbid_unknown_fields=True):
     """One profile: the order of the plugins' list, and the handler."""
 
     order: tuple[Part, ...]
     handler: Plugin
 
 
-class Split(Fact, frozen=True, kw_only=True):
+class Split(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A prefill and a decode profile: the filter of each role, and who decides which requests take both.
 
     `by_prefix_gates` are the feature gates that deciding by cached prefix needs, `one_scorer` the type of which only
@@ -96,14 +105,14 @@ class Split(Fact, frozen=True, kw_only=True):
     one_scorer: str = ""
 
 
-class Pickers(Fact, frozen=True):
+class Pickers(Struct, frozen=True, forbid_unknown_fields=True):
     """The last plugin of each profile: where something scores, and where nothing does."""
 
     scored: Plugin
     unscored: Plugin
 
 
-class KvEvents(Fact, frozen=True, kw_only=True):
+class KvEvents(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How vLLM's KV events reach the scheduler: who listens on the port, and vLLM's endpoint and topic."""
 
     listens: Literal["scheduler", "engine"]
@@ -111,7 +120,7 @@ class KvEvents(Fact, frozen=True, kw_only=True):
     topic: str
 
 
-class Peak(Fact, frozen=True):
+class Peak(Struct, frozen=True, forbid_unknown_fields=True):
     """Prompt tokens a second that one server was measured to compute."""
 
     model: str
@@ -120,25 +129,26 @@ class Peak(Fact, frozen=True):
     tokens: int
 
 
-class Throughput(Fact, frozen=True):
+class Throughput(Struct, frozen=True, forbid_unknown_fields=True):
     """Prefill throughput: what was measured, and the plugin's default for everything else."""
 
     default: int
     measured: tuple[Peak, ...] = ()
 
 
-class Form(Fact, frozen=True, kw_only=True):
+class Form(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """scheduler.toml of a release.
 
-    `tokenizer` is where prompts become tokens for precise routing: in a sidecar, or at the model servers' own render
-    endpoint. `parameters` are those of a plugin, by its name or else its type; `cache_backends` the weights of KV cache
-    tiers; `paths` what each path asks.
+    `values` leads to the scheduler's part of the router chart's values; `tokenizer` is where prompts become tokens for
+    precise routing: in a sidecar, or at the model servers' own render endpoint. `parameters` are those of a plugin, by
+    its name or else its type; `cache_backends` the weights of KV cache tiers; `paths` what each path asks.
     """
 
     sources: tuple[str, ...]
     single: Single
     split: Split
     pickers: Pickers
+    values: tuple[str, ...]
     tokenizer: Literal["sidecar", "render"]
     kv_events: KvEvents
     prefill_throughput: Throughput | None = None

@@ -32,6 +32,17 @@ class Tables(Struct, frozen=True):
         """handler, decider, filter, scorer, picker, producer, ..., "" for an unknown type."""
         return str(self.of(plugin).get("kind", ""))
 
+    def words(self, kind: str) -> dict[str, list[str]]:
+        """The words that parameters of a plugin type may hold, by dotted path, where there are few."""
+        return {path: found for path, found in mapping(self._all("words").get(kind)).items() if "[]" not in path}
+
+    def ranges(self, kind: str) -> dict[str, list[float]]:
+        """The smallest and the largest value of a number, likewise."""
+        return mapping(self._all("ranges").get(kind))
+
+    def _all(self, key: str) -> dict[str, Any]:
+        return mapping(self.types.get(key))
+
     def consumed(self, plugin: dict[str, Any]) -> dict[str, str]:
         """The data that a plugin reads, and the parameter that names its producer: "" where none does."""
         return {data: how.partition(" ")[0] for data, how in self.of(plugin).get("consumes", {}).items()}

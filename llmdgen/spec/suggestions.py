@@ -10,6 +10,7 @@ from typing import Any
 
 from llmdgen.engine.facts import taken
 from llmdgen.facts import catalogue
+from llmdgen.scheduling.form import form
 from llmdgen.suggest import all_of
 
 FLAGS, VARIABLES, SCORERS = "vllmFlags", "vllmVariables", "scorers"
@@ -80,8 +81,8 @@ def scorers() -> dict[str, Any]:
     """Each scorer that a path brings, and which."""
     bring: dict[str, list[str]] = {}
     for release in catalogue.release_names():
-        for path, settings in catalogue.release_toml(release, "paths.toml").items():
-            for name in settings.get("scorers", ()) if isinstance(settings, dict) else ():
+        for path, asks in form(release).paths.items():
+            for name in asks.scorers:
                 if path not in bring.setdefault(name, []):
                     bring[name].append(path)
     return {name: _node(f"A scorer of {all_of(bring[name])}.", ["number", "null"]) for name in sorted(bring)}

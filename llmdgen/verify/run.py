@@ -21,6 +21,7 @@ from llmdgen.registry import declare
 from llmdgen.verify import invariants, schemas, sealed
 from llmdgen.verify.error import VerifyError
 from llmdgen.verify.helmfile import HELMFILE, HelmRelease, ReleaseOutput, read_releases, read_text, template
+from llmdgen.verify.invariants.scheduler import scheduler_configs
 from llmdgen.verify.manifests import read
 from llmdgen.verify.rendered import Rendered
 from llmdgen.verify.tools import Tools
@@ -95,10 +96,15 @@ def verify_manifests(
 
 
 def judged(rendered: Rendered) -> list[Finding]:
-    """What the rules say of a rendered directory, and of the model servers in it."""
+    """What the rules say of a rendered directory, of the model servers in it, and of its scheduler's configuration."""
     load_plan_checks()
     servers = rendered.servers
-    return [*registry.run(rendered), *registry.run(servers), *rendered_findings(servers)]
+    return [
+        *registry.run(rendered),
+        *registry.run(servers),
+        *rendered_findings(servers),
+        *(finding for config in scheduler_configs(rendered) for finding in registry.run(config)),
+    ]
 
 
 def in_order(problems: list[Finding]) -> list[Finding]:

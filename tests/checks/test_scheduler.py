@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from llmdgen import api
-from llmdgen.checks._endpoint_picker import faults
+from llmdgen import api, registry
+from llmdgen.checks import load_plan_checks
+from llmdgen.findings import Finding
 from llmdgen.planning.model import Plan
+from llmdgen.scheduling.document import SchedulerConfig
 from tests.checks.conftest import plan_of
 
 GUIDES = Path(__file__).parents[3] / "shared" / "upstream" / "guides" / "v0.5.1"
@@ -55,7 +57,12 @@ def overridden(text: str) -> dict[str, Any]:
 
 
 def says(text: str) -> str:
-    return " / ".join(fault.says for fault in faults(YAML(typ="safe", pure=True).load(text), "v0.5.1"))
+    return " / ".join(each.says for each in judged(YAML(typ="safe", pure=True).load(text)))
+
+
+def judged(document: Any, release: str = "v0.5.1") -> list[Finding]:
+    load_plan_checks()
+    return list(registry.run(SchedulerConfig(release=release, document=document)))
 
 
 def test_a_weight_names_a_scorer_of_the_plan() -> None:
@@ -85,7 +92,7 @@ def test_a_sound_configuration_of_the_specs_own_passes() -> None:
         ("maxPrefixBlocksToMatch: 512", "blockSize: 64", "does not start"),
         ("pluginRef: decode-filter", "pluginRef: decoder-filter", "no plugin decoder-filter"),
         ("name: prefill\n", "name: prefiller\n", "needs a profile prefill"),
-        ("weight: 2", "weight: heavy", "is no number"),
+        ("weight: 2", "weight: heavy", "is not a number"),
         ("kind: EndpointPickerConfig", "kind: EndpointPicker", "kind is EndpointPicker"),
         (PICKER, PICKER + "  - {type: queue-scorer}\n", "decides nothing"),
         (PICKER, PICKER + PICKER, "already"),
@@ -182,7 +189,7 @@ def test_kv_events_reach_the_scheduler(change: dict[str, Any]) -> None:
 )
 def test_the_configurations_of_the_paths_are_sound(path: str, more: list[str], model: str) -> None:
     plan = plan_with(path, **{"with": more, "model": {"name": model}})
-    assert list(faults(plan.scheduler.config, plan.release.name)) == []
+    assert judged(plan.scheduler.config, plan.release.name) == []
 
 
 def test_upstreams_wide_ep_configuration_does_not_start() -> None:
@@ -205,7 +212,7 @@ def test_upstreams_wide_ep_configuration_does_not_start() -> None:
     ],
 )
 def test_a_configuration_of_any_shape_is_refused_and_breaks_nothing(text: str) -> None:
-    assert list(faults(YAML(typ="safe", pure=True).load(text), "v0.5.1"))
+    assert judged(YAML(typ="safe", pure=True).load(text))
 
 
 def own(text: str, **more: Any) -> dict[str, Any]:

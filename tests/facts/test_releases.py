@@ -211,7 +211,7 @@ def test_a_schedulers_form_names_plugins_that_there_are(name: str) -> None:
     asked = {each["type"] for each in (*form["pickers"].values(), form["single"]["handler"], form["split"]["handler"])}
     asked |= {form["split"]["always"]["type"], form["split"]["by_prefix"]["type"], *form["split"]["roles"].values()}
     asked |= {view["type"] for view in form.get("views", {}).values()}
-    lists = [each for path in form["paths"].values() for each in path["profiles"].values()]
+    lists = [each for path in form["paths"].values() for each in path.get("profiles", {}).values()]
     lists += [each for path in form["paths"].values() for each in (path.get("by_prefix") or {}).values()]
     asked |= {row["plugin"] for each in lists for row in each}
     assert asked <= set(plugins)

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import pytest
 
 from llmdgen import api, paths
-from llmdgen.composition.names import RoleName
 from llmdgen.composition.contribution import Contribution, Shape, Situation
+from llmdgen.composition.names import RoleName
 from llmdgen.engine.size import Size
 from llmdgen.facts import catalogue
 from llmdgen.scheduling.form import PathForm, Reference

@@ -137,7 +137,7 @@ def test_the_precise_scorer_hears_what_the_servers_say() -> None:
     assert index["kvBlockIndexConfig"]["inMemoryConfig"]["podCacheSize"] == 24
     assert index["tokenizersPoolConfig"]["modelName"] == QWEN
     assert scorer.parameters["kvEventsConfig"]["zmqEndpoint"] == "tcp://*:5557"
-    assert events["endpoint"] == "tcp://gaie-demo-epp.llm-d-demo.svc.cluster.local:5557"
+    assert events["endpoint"] == "tcp://demo-router-epp.llm-d-demo.svc.cluster.local:5557"
     assert events["topic"].startswith(scorer.parameters["kvEventsConfig"]["topicFilter"])
     assert events["topic"].count("@") == 2
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from llmdgen.cli.topics.text import sections
 from llmdgen.facts import catalogue
+from llmdgen.scheduling.form import form
 from llmdgen.spec.model import DEFAULT_RELEASE
 
 
@@ -20,14 +21,15 @@ def explain(topic: str) -> str | None:
     if name not in catalogue.path_names():
         return None
     table = catalogue.release_toml(DEFAULT_RELEASE, "paths.toml")
-    return sections(name, _rows(table[name]), sources=table["sources"])
+    return sections(name, _rows(name, table[name]), sources=table["sources"])
 
 
-def _rows(found: dict[str, Any]) -> dict[str, object]:
+def _rows(name: str, found: dict[str, Any]) -> dict[str, object]:
     rows: dict[str, object] = {"is": found["about"], "roles": ", ".join(found.get("roles", ())) or "decode"}
     if found.get("args"):
-        rows["flags"] = ", ".join(f"{name}: {str(value).lower()}" for name, value in found["args"].items())
-    if found.get("scorers"):
-        rows["scorers"] = ", ".join(f"{name} {weight}" for name, weight in found["scorers"].items())
+        rows["flags"] = ", ".join(f"{flag}: {str(value).lower()}" for flag, value in found["args"].items())
+    scorers = form(DEFAULT_RELEASE).paths[name].scorers
+    if scorers:
+        rows["scorers"] = ", ".join(f"{scorer} {weight}" for scorer, weight in scorers.items())
     rows["more"] = "docs/paths"
     return rows

@@ -11,7 +11,7 @@
 | VER045-VER047, VER049 | the Network Load Balancer |
 | VER069, VER092 | allocation.yaml, vllm/*.args |
 | VER077 | values that the router's chart does not read |
-| VER019, VER078, VER080-VER089 | the scheduler's configuration |
+| VER078, VER080, VER087 | the scheduler; its configuration is judged by EPP003 and its neighbours |
 | VER098-VER099 | helmfile.yaml |
 | VER100-VER102, VER110 | the directory as a whole |
 
@@ -28,7 +28,6 @@ from llmdgen.verify.invariants import (
     labels,
     load_balancer,
     pool_ports,
-    profiles,
     references,
     routes,
     scheduler,
@@ -44,7 +43,6 @@ __all__ = [
     "labels",
     "load_balancer",
     "pool_ports",
-    "profiles",
     "references",
     "routes",
     "scheduler",

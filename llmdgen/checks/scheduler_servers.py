@@ -1,0 +1,311 @@
+"""What a scheduler's configuration and the model servers have to agree on: blocks, hashes, events, capacities."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from llmdgen.facts.catalogue import release_toml
+from llmdgen.findings import Route
+from llmdgen.registry import Draft, found, rule
+from llmdgen.scheduling.document import Endpoints, SchedulerConfig
+from llmdgen.scheduling.form import filled
+from llmdgen.scheduling.tables import name_of, parameters_of
+from llmdgen.untyped import at, mapping
+
+BLOCKS = ("blockSizeTokens", "blockSize")
+PODS = ("indexerConfig", "kvBlockIndexConfig", "inMemoryConfig", "podCacheSize")
+MODEL = ("indexerConfig", "tokenizersPoolConfig", "modelName")
+SOCKET = ("indexerConfig", "tokenizersPoolConfig", "uds", "socketFile")
+DEFAULT_BLOCK, DEFAULT_PODS, DEFAULT_PORT = 16, 10, 5557
+EVERY_ADDRESS = ("*", "0.0.0.0", "[::]", "::")
+TOLERANCE = 1.05
+
+
+@rule("EPP005", "error", "scheduler and vLLM hash KV blocks differently")
+def block_hashes_agree(config: SchedulerConfig) -> Iterator[Draft]:
+    """Precise prefix routing hashes each prompt itself and looks the hashes up among the blocks that vLLM reports. With
+    another block size, or where the scheduler's seed counts, another PYTHONHASHSEED, none is ever found, and routing
+    falls back to the other scorers.
+
+    Fails:  prefill {args: {block-size: 64}} and decode {args: {block-size: 128}}; env {PYTHONHASHSEED: "0"} with llm-d
+            v0.6.0.
+    Passes: one block size in engine.args, PYTHONHASHSEED left to the path.
+    """
+    for index, plugin in _precise(config):
+        processor = mapping(parameters_of(plugin).get("tokenProcessorConfig"))
+        key = next((each for each in BLOCKS if each in processor), BLOCKS[0] if _engines_listen(config) else BLOCKS[1])
+        size, seed = processor.get(key, DEFAULT_BLOCK), str(processor.get("hashSeed", ""))
+        here = ("plugins", index, "parameters", "tokenProcessorConfig")
+        for each in config.servers:
+            if each.block_size != size:
+                says = f"{each.name} has blocks of {each.block_size} tokens, the scheduler counts blocks of {size}"
+                fix = (
+                    f"set {key}: {each.block_size}" if config.inside else "set block-size in engine.args, for all roles"
+                )
+                yield config.found(*here, key, says=says, fix=fix, instead=each.block_route)
+            # From v0.9.0 on the scheduler hashes the tokens of the events itself.
+            if each.hash_seed != seed and not _engines_listen(config):
+                says = f"{each.name} hashes with PYTHONHASHSEED {each.hash_seed!r}, the scheduler with {seed!r}"
+                fix = f'set hashSeed: "{each.hash_seed}"' if config.inside else "remove it, or make it the scheduler's"
+                yield _either(config, each.seed_route, (*here, "hashSeed"), says, fix)
+
+
+@rule("EPP007", "error", "KV events that do not reach the scheduler")
+def events_reach_the_scheduler(config: SchedulerConfig) -> Iterator[Draft]:
+    """vLLM publishes KV events under the topic, and at the address, of --kv-events-config. Up to llm-d v0.6.0 the
+    scheduler listens on one port of its Service; from v0.9.0 on vLLM binds, which it does only where the address holds
+    a *, and the scheduler connects. The topic begins with kv@, and holds the pod as this release's scheduler knows it:
+    its address, with llm-d v0.6.0 its address and port.
+
+    Fails:  args {kv-events-config: {enable_kv_cache_events: false}}; an endpoint with another port; the topic
+            kv@$(POD_IP)@<model> with llm-d v0.6.0, which scores every server 0.
+    Passes: kv-events-config left to the path.
+    """
+    plugins = _precise(config)
+    if not plugins:
+        return
+    index, plugin = plugins[0]
+    listening = mapping(parameters_of(plugin).get("kvEventsConfig"))
+    here = ("plugins", index, "parameters", "kvEventsConfig")
+    for each in config.servers:
+        says, fix = _unheard(config, each, listening)
+        if says:
+            yield _either(config, each.events_route, here, says, fix)
+
+
+@rule("EPP010", "error", "a scheduler configuration that does not hear the model servers")
+def configuration_hears_events(config: SchedulerConfig) -> Iterator[Draft]:
+    """With precise-prefix-cache every vLLM reports its KV blocks, over one port and in one direction, and prompts
+    become tokens in one place. A configuration that listens elsewhere has an empty index of cached blocks, without an
+    error.
+
+    Fails:  kvEventsConfig {topicFilter: kv-events@}; zmqEndpoint "tcp://*:5558"; discoverPods: true with llm-d v0.6.0,
+            which makes the scheduler connect to the servers; podDiscoveryConfig without socketPort with v0.9.0, whose
+            default is another than the servers' port; uds {socketFile: /tmp/other.socket}.
+    Passes: what the path writes there, with another concurrency or index size.
+    """
+    if not config.inside or config.document is None:
+        return
+    speaking = next((each for each in config.servers if each.events), None)
+    plugins = _precise(config)
+    if speaking is not None and not plugins:
+        says = f"model servers report their KV blocks, and no {' or '.join(_precise_types(config))} listens"
+        yield config.found(says=says, fix="add one, as values/router.yaml has it without this")
+        return
+    for index, plugin in plugins:
+        given, here = parameters_of(plugin), ("plugins", index, "parameters")
+        if speaking is not None:
+            for path, value, wanted in _listening(config, mapping(given.get("kvEventsConfig")), speaking):
+                shown = "is missing" if value is None else f"is {_yaml(value)}"
+                says = f"kvEventsConfig.{'.'.join(path)} {shown}, and the servers have {_yaml(wanted)}"
+                yield config.found(*here, "kvEventsConfig", *path, says=says, fix=f"write {path[-1]}: {_yaml(wanted)}")
+        socket = at(given, *SOCKET)
+        if config.tokenizer_socket and socket != config.tokenizer_socket and at(given, *SOCKET[:-1]):
+            says = f"{'.'.join(SOCKET)} is {socket}, and the tokenizer listens at {config.tokenizer_socket}"
+            yield config.found(*here, *SOCKET, says=says, fix=f"write {SOCKET[-1]}: {config.tokenizer_socket}")
+
+
+@rule("EPP011", "warning", "a scheduler configuration that estimates the caches wrongly")
+def configuration_knows_the_caches(config: SchedulerConfig) -> Iterator[Draft]:
+    """The scheduler routes by what it believes the servers to hold. It forgets servers of a block that more of them
+    share than podCacheSize, and it tokenizes with the model that the configuration names.
+
+    Fails:  podCacheSize: 10 with 24 replicas; tokenizersPoolConfig {modelName: Qwen/Qwen3-8B} in front of
+            Qwen/Qwen3-32B.
+    Passes: podCacheSize: 24 there.
+    """
+    if not config.inside:
+        return
+    servers = sum(each.count for each in config.servers)
+    for index, plugin in _precise(config):
+        given, here = parameters_of(plugin), ("plugins", index, "parameters")
+        kept = at(given, *PODS)
+        kept = DEFAULT_PODS if kept is None else kept
+        in_memory = at(given, *PODS[:-1]) is not None or at(given, *PODS[:-2]) is None
+        if in_memory and isinstance(kept, int) and kept < servers:
+            says = f"podCacheSize {kept} forgets servers: {servers} may share a block"
+            yield config.found(*here, *PODS, says=says, fix=f"write podCacheSize: {servers}")
+        yield from _model(config, index, plugin, MODEL)
+    for index, plugin in config.of_kind("producer"):
+        if "vllm" in parameters_of(plugin):
+            yield from _model(config, index, plugin, ("modelName",))
+
+
+@rule("EPP015", "error", "prefixes counted in other blocks than vLLM's")
+def configuration_counts_in_blocks(config: SchedulerConfig) -> Iterator[Draft]:
+    """Whoever guesses what servers hold cuts prompts into blocks and remembers as many as a server has. vLLM caches
+    whole blocks: with another size the scheduler expects prefixes where there are none. A capacity that a server does
+    not have sends requests to servers that dropped their blocks long ago; two that tune themselves to the GPU's cache
+    count it twice.
+
+    Fails:  prefix-cache-scorer {autoTune: false, blockSizeTokens: 64} beside --block-size 128; two of them that tune
+            themselves; a lruCapacityPerServer of twice the CPU cache.
+    Passes: blockSizeTokens: 128; with llm-d v0.9.0 a multiple of the block size, 64 at least.
+    """
+    if not config.inside:
+        return
+    guessing = [
+        (index, each)
+        for index, each in enumerate(config.plugins)
+        if "lruCapacityPerServer" in config.tables.of(each).get("parameters", ())
+    ]
+    tuned = [name_of(each) for _, each in guessing if parameters_of(each).get("autoTune", True) is not False]
+    if len(tuned) > 1:
+        says = f"{' and '.join(tuned)} both tune themselves, and score one cache twice"
+        yield config.found("plugins", says=says, fix="set autoTune: false for the cache in CPU memory")
+    for index, each in guessing:
+        given, here = parameters_of(each), ("plugins", index, "parameters")
+        if given.get("autoTune", True) is not False:
+            continue
+        least = config.tables.of(each).get("least", {}).get(BLOCKS[0], 0)
+        size = given.get(BLOCKS[0], DEFAULT_BLOCK)
+        if isinstance(size, bool) or not isinstance(size, int) or size <= 0:
+            continue
+        wrong = [one for one in config.servers if (size % one.block_size if least else size != one.block_size)]
+        for one in wrong[:1]:
+            says = f"the scheduler counts blocks of {size} tokens, {one.name} caches blocks of {one.block_size}"
+            fix = f"write {BLOCKS[0]}: {_raised(one.block_size, least)}"
+            yield config.found(*here, BLOCKS[0], says=says, fix=f"{fix}, or remove autoTune: false")
+        yield from _capacity(config, index, each, max(size, least))
+
+
+def _capacity(config: SchedulerConfig, index: int, plugin: dict[str, Any], size: int) -> Iterator[Draft]:
+    """The capacity of whatever guesses at the cache in CPU memory."""
+    rooms = [
+        each.cpu_bytes // (each.token_bytes * size) for each in config.servers if each.cpu_bytes and each.token_bytes
+    ]
+    capacity = parameters_of(plugin).get("lruCapacityPerServer", _default_capacity(config, plugin))
+    views = config.form.views  # without producers whoever does not tune itself guesses at the cache in CPU memory
+    if not rooms or (views and name_of(plugin) != views["cpu"].called) or not isinstance(capacity, int):
+        return
+    room = min(rooms)
+    if capacity > room * TOLERANCE or capacity < room / 2:
+        says = f"{name_of(plugin)} counts on {capacity} blocks in a server's memory, where {room} fit"
+        here = ("plugins", index, "parameters", "lruCapacityPerServer")
+        yield config.found(*here, says=says, fix=f"set lruCapacityPerServer to {room}")
+
+
+def _default_capacity(config: SchedulerConfig, plugin: dict[str, Any]) -> Any:
+    default = config.tables.defaults.get(str(plugin["type"]), {}).get("lruCapacityPerServer")
+    return default or release_toml(config.release, "engine.toml")["lru_capacity"]
+
+
+def _raised(block: int, least: int) -> int:
+    return block * -(-least // block) if block < least else block
+
+
+def _either(config: SchedulerConfig, setting: Route, inside: Route, says: str, fix: str) -> Draft:
+    """A finding at the setting of a spec, where it has one, else inside the configuration."""
+    return found(*setting, says=says, fix=fix) if setting else config.found(*inside, says=says, fix=fix)
+
+
+def _precise_types(config: SchedulerConfig) -> list[str]:
+    """The plugin types that listen to KV events."""
+    return [
+        kind
+        for kind, facts in config.tables.plugins.items()
+        if "kvEventsConfig" in facts.get("parameters", ()) and "deprecated_in" not in facts
+    ]
+
+
+def _precise(config: SchedulerConfig) -> list[tuple[int, dict[str, Any]]]:
+    return [
+        (index, each)
+        for index, each in enumerate(config.plugins)
+        if "kvEventsConfig" in config.tables.of(each).get("parameters", ())
+    ]
+
+
+def _engines_listen(config: SchedulerConfig) -> bool:
+    return config.form.kv_events.listens == "engine"
+
+
+def _unheard(config: SchedulerConfig, each: Endpoints, listening: dict[str, Any]) -> tuple[str, str]:
+    """Why the events of these servers do not arrive, and what helps; two empty texts where they do."""
+    given = each.events or {}
+    if given.get("enable_kv_cache_events") is not True:
+        return f"{each.name} reports no KV events", "set kv-events-config with enable_kv_cache_events: true"
+    if given.get("publisher", "zmq") != "zmq":
+        return "the scheduler listens for zmq only", "set publisher: zmq"
+    host, port = _address(given.get("endpoint", ""))
+    wanted = _port(config, listening)
+    if _engines_listen(config):
+        if host not in EVERY_ADDRESS:
+            return f"vLLM binds no port for {given.get('endpoint')}", f"set endpoint: tcp://*:{wanted}"
+    elif config.hosts and host not in config.hosts:
+        return f"the scheduler does not listen at {given.get('endpoint') or 'the default endpoint'}", (
+            f"set endpoint: tcp://{config.hosts[-1]}:{wanted}"
+        )
+    if port != str(wanted) and not config.inside:  # else EPP010 says it, where the scheduler listens
+        return f"the servers' events go over port {port or 'unknown'}, the scheduler's over {wanted}", (
+            "make the two agree"
+        )
+    return _topic(config, str(given.get("topic", "")), each)
+
+
+def _topic(config: SchedulerConfig, topic: str, each: Endpoints) -> tuple[str, str]:
+    form = config.form.kv_events.topic
+    port = str(config.pool_ports[0]) if config.pool_ports else "8000"
+    fix = f"set topic: {filled(form, {'service_port': port, 'model': config.model or '<model>'})}"
+    if "@" in config.model:
+        return "", ""  # which no topic can carry: EPP006
+    if not topic.startswith("kv@") or topic.count("@") != 2:
+        return f"the scheduler drops events of the topic {topic!r}", fix
+    _, pod, model = topic.split("@")
+    if "{service_port}" in form and not _engines_listen(config) and ":" not in pod:
+        return f"the scheduler knows servers by address and port, and the topic of {each.name} has no port", fix
+    if _engines_listen(config) and config.model and model != config.model:
+        return f"the topic of {each.name} ends in {model}, and requests ask for {config.model}", fix
+    return "", ""
+
+
+def _listening(
+    config: SchedulerConfig, given: dict[str, Any], speaking: Endpoints
+) -> Iterator[tuple[tuple[str, ...], Any, Any]]:
+    """Where the configuration listens otherwise than these servers speak: the path, what it has, what it has to be."""
+    events = speaking.events or {}
+    topic, (_, port) = str(events.get("topic", "")), _address(events.get("endpoint", ""))
+    topics = given.get("topicFilter", "kv@")
+    if not topic.startswith(str(topics)):
+        yield ("topicFilter",), topics, "kv@"
+    connects = given.get("discoverPods", True)
+    if connects is not _engines_listen(config):
+        yield ("discoverPods",), connects, _engines_listen(config)
+    elif _engines_listen(config):
+        socket = at(given, "podDiscoveryConfig", "socketPort")
+        if str(socket or DEFAULT_PORT) != port:
+            yield ("podDiscoveryConfig", "socketPort"), socket, int(port) if port.isdigit() else port
+    elif not _on_every_address(given.get("zmqEndpoint"), port):
+        yield ("zmqEndpoint",), given.get("zmqEndpoint"), f"tcp://*:{port}"
+
+
+def _port(config: SchedulerConfig, listening: dict[str, Any]) -> Any:
+    if _engines_listen(config):
+        return at(listening, "podDiscoveryConfig", "socketPort") or DEFAULT_PORT
+    return _address(listening.get("zmqEndpoint", ""))[1] or DEFAULT_PORT
+
+
+def _on_every_address(endpoint: Any, port: str) -> bool:
+    host, own = _address(endpoint)
+    return isinstance(endpoint, str) and endpoint.startswith("tcp://") and host in EVERY_ADDRESS and own == port
+
+
+def _address(endpoint: Any) -> tuple[str, str]:
+    host, _, port = str(endpoint).removeprefix("tcp://").rpartition(":")
+    return host, port
+
+
+def _model(config: SchedulerConfig, index: int, plugin: dict[str, Any], path: tuple[str, ...]) -> Iterator[Draft]:
+    model = at(parameters_of(plugin), *path)
+    if config.model and isinstance(model, str) and model != config.model:
+        says = (
+            f"the scheduler tokenizes for {model}, the servers have {config.model}: with other tokens no block is found"
+        )
+        yield config.found("plugins", index, "parameters", *path, says=says, fix=f"write {path[-1]}: {config.model}")
+
+
+def _yaml(value: Any) -> str:
+    if isinstance(value, str):
+        return f'"{value}"' if "*" in value else value
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,107 @@
+"""A scheduler's configuration as it is judged: the document, and the servers that it has to agree with.
+
+The same rules look at what a plan makes, at a text in a spec, and at a ConfigMap in a rendered directory. Who reads one
+says where the document stands; a rule names a route inside it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct
+
+from llmdgen.findings import Route
+from llmdgen.registry import Draft, found
+from llmdgen.scheduling.form import Form, form
+from llmdgen.scheduling.tables import Tables, name_of, profiles_of, tables
+from llmdgen.untyped import items
+
+
+class Endpoints(Struct, frozen=True, kw_only=True):
+    """The model servers of one role, as far as the scheduler has to agree with them.
+
+    `name` is what a message calls them. `count` is how many endpoints they are; `events` is --kv-events-config, None where they
+    report none. `cpu_bytes` is the KV cache in CPU memory of one endpoint, `token_bytes` what a token takes there, 0
+    where either is not known. The routes lead to the settings of a spec, () where it has none.
+    """
+
+    name: str
+    role: str
+    count: int = 1
+    block_size: int
+    hash_seed: str = ""
+    events: dict[str, Any] | None = None
+    cpu_bytes: int = 0
+    token_bytes: int = 0
+    block_route: Route = ()
+    seed_route: Route = ()
+    events_route: Route = ()
+
+
+class SchedulerConfig(Struct, frozen=True, kw_only=True):
+    """A configuration and what it schedules.
+
+    `document` is None where it cannot be read, which `unread` says. `at` and `of` are where it stands; `inside` says
+    that routes lead on into it, as into a text, and not into settings of a spec that it was made from. What is empty of
+    `model`, `pool_ports`, `hosts` (names of the scheduler's Service) and `tokenizer_socket` is not known.
+    """
+
+    release: str
+    document: dict[str, Any] | None
+    at: Route = ()
+    of: str = ""
+    inside: bool = True
+    unread: tuple[Draft, ...] = ()
+    servers: tuple[Endpoints, ...] = ()
+    model: str = ""
+    pool_ports: tuple[int, ...] = ()
+    hosts: tuple[str, ...] = ()
+    tokenizer_socket: str = ""
+    experimental: bool = False
+
+    @property
+    def tables(self) -> Tables:
+        """What this release's scheduler knows."""
+        return tables(self.release)
+
+    @property
+    def form(self) -> Form:
+        """How llmdgen writes a configuration of this release."""
+        return form(self.release)
+
+    @property
+    def doc(self) -> dict[str, Any]:
+        """The document, empty where it cannot be read."""
+        return self.document or {}
+
+    @property
+    def plugins(self) -> list[dict[str, Any]]:
+        """The plugins; what is no mapping is an empty one."""
+        return [each if isinstance(each, dict) else {} for each in items(self.doc.get("plugins"))]
+
+    @property
+    def names(self) -> list[str]:
+        """The plugins' names, in their order."""
+        return [name_of(each) for each in self.plugins]
+
+    @property
+    def profiles(self) -> list[dict[str, Any]]:
+        return profiles_of(self.doc)
+
+    def of_kind(self, kind: str) -> list[tuple[int, dict[str, Any]]]:
+        """The plugins of a kind, with their index."""
+        return [(index, each) for index, each in enumerate(self.plugins) if self.tables.kind(each) == kind]
+
+    def splitting(self) -> list[tuple[int, dict[str, Any]]]:
+        """The handlers that send a request to prefill and decode servers, with their index."""
+        return [
+            (index, each)
+            for index, each in self.of_kind("handler")
+            if "splits" in self.tables.of(each) and self.tables.named(each, self.tables.of(each)["splits"])
+        ]
+
+    def found(self, *route: str | int, says: str, fix: str, on_key: bool = False, instead: Route = ()) -> Draft:
+        """A finding at a route inside the document; at `instead` where the document is not what a person wrote."""
+        if self.inside:
+            return found(*self.at, *route, says=says, fix=fix, on_key=on_key, of=self.of)
+        return found(*(instead or self.at), says=says, fix=fix, of=self.of)
