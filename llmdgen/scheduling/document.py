@@ -20,9 +20,9 @@ from llmdgen.untyped import items
 class Endpoints(Struct, frozen=True, kw_only=True):
     """The model servers of one role, as far as the scheduler has to agree with them.
 
-    `name` is what a message calls them. `count` is how many endpoints they are; `events` is --kv-events-config, None where they
-    report none. `cpu_bytes` is the KV cache in CPU memory of one endpoint, `token_bytes` what a token takes there, 0
-    where either is not known. The routes lead to the settings of a spec, () where it has none.
+    `name` is what a message calls them. `count` is how many endpoints they are; `events` is --kv-events-config, None
+    where they report none. `cpu_bytes` is the KV cache in CPU memory of one endpoint, `token_bytes` what a token takes
+    there, 0 where either is not known. The routes lead to the settings of a spec, () where it has none.
     """
 
     name: str

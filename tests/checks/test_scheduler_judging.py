@@ -11,7 +11,7 @@ from llmdgen import plain_yaml, registry
 from llmdgen.checks import load_scheduler_checks
 from llmdgen.checks._scheduler_text import scheduler_config
 from llmdgen.findings import Finding
-from llmdgen.scheduling.document import SchedulerConfig, Endpoints
+from llmdgen.scheduling.document import Endpoints, SchedulerConfig
 from tests.specs import GPT_OSS, QWEN, plan_of
 
 RAN = Path(__file__).parents[3] / "shared" / "facts" / "router-v0.10.0" / "epp"

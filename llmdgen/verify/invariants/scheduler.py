@@ -81,7 +81,7 @@ def scheduler_configs(rendered: Rendered) -> Iterator[SchedulerConfig]:
             of=str(source),
             unread=unread,
             servers=tuple(
-                _servers(rendered, each, each.vllm)
+                _endpoints(rendered, each, each.vllm)
                 for each in rendered.model_servers
                 if each.vllm is not None and each.namespace == manifest.namespace
             ),
@@ -90,18 +90,18 @@ def scheduler_configs(rendered: Rendered) -> Iterator[SchedulerConfig]:
         )
 
 
-def _servers(rendered: Rendered, workload: Workload, vllm: Container) -> Endpoints:
+def _endpoints(rendered: Rendered, workload: Workload, vllm: Container) -> Endpoints:
     """A workload as the scheduler sees it."""
     events = vllm.flags.get("kv-events-config")
     stated = mapping(rendered.allocation(workload.role).get("kvCache")).get("bytesPerTokenAndGpu")
     return Endpoints(
         name=str(workload),
         role=workload.role,
-        count=workload.replicas * workload.size,
+        count=workload.replicas * workload.size * len(vllm.served_ports),
         block_size=vllm.size("block-size", release_toml(rendered.release.name, "engine.toml")["block_size"]),
         hash_seed=vllm.variables.get("PYTHONHASHSEED", ""),
         events=events if isinstance(events, dict) else None,
-        cpu_bytes=offloaded(vllm),
+        cpu_bytes=offloaded(vllm) // len(vllm.served_ports),
         token_bytes=stated * vllm.size("tensor-parallel-size", 1) if isinstance(stated, int) else 0,
     )
 
