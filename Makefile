@@ -1,6 +1,6 @@
 # Everything from a clean checkout with Python 3.11+, make and a package registry; a second call finds its stamps and is instant.
 #   make render   the example specs of paths/ into rendered/      make test    the tests
-#   make check    is rendered/ what the specs give?               make lint    ruff and mypy
+#   make check    is rendered/ what the specs give?               make lint    ruff, mypy and the layers
 #   make wheel    dist/*.whl                                      make lock    the lock files, from pyproject.toml
 #   make docs     schemas/, docs/{commands,diagnostics,spec}.md    make site    the documentation, in site/
 .DEFAULT_GOAL := help
@@ -44,6 +44,7 @@ lint: dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict llmdgen
+	$(BIN)/lint-imports --no-cache --no-logo
 
 lock: run
 	@$(PIP) install --quiet 'pip-tools>=7.4'
@@ -106,7 +107,7 @@ $(STAMPS)/workflows: requirements/workflows.lock $(STAMPS)/run
 	@$(PIP) install --quiet --require-hashes --requirement requirements/workflows.lock
 	@touch $@
 
-$(STAMPS)/package: pyproject.toml llmdgen/__init__.py $(STAMPS)/run
+$(STAMPS)/package: pyproject.toml llmdgen/version.py $(STAMPS)/run
 	@$(PIP) install --quiet --no-build-isolation --no-deps --editable .
 	@$(BIN)/python -m compileall -q llmdgen
 	@touch $@

@@ -14,8 +14,8 @@ from typing import Any
 
 import click
 
-from llmdgen import __version__
 from llmdgen.cli import status
+from llmdgen.version import VERSION
 
 # Name: the module below llmdgen.cli that holds it as `command`, and its line in --help.
 COMMANDS = {
@@ -67,7 +67,7 @@ class Commands(click.Group):
 
 
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
-@click.version_option(__version__, prog_name="llmdgen", message="%(prog)s %(version)s")
+@click.version_option(VERSION, prog_name="llmdgen", message="%(prog)s %(version)s")
 def cli() -> None:
     """Turn a short spec of an llm-d well-lit path into directories that `helmfile apply` deploys on AWS.
 
