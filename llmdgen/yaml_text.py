@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-_PLAIN = re.compile(r"(--)?[A-Za-z/_][A-Za-z0-9_./@+=-]*(:[A-Za-z0-9_./@+=-]+)*|[0-9]+([KMGTP]i|m|s)")
+_PLAIN = re.compile(r"(--|\./)?[A-Za-z/_][A-Za-z0-9_./@+=-]*(:[A-Za-z0-9_./@+=-]+)*|[0-9]+([KMGTP]i|m|s)")
 # What JSON lets stand and YAML does not: controls, line ends of other alphabets, byte order marks.
 _UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 # Lines that a literal block holds as they stand: ASCII, no tabs, the first one neither empty nor indented.
@@ -57,6 +57,11 @@ def dump(value: Any, comments: Mapping[tuple[str | int, ...], str] = MappingProx
     return "\n".join(_lines(value, comments)) + "\n"
 
 
+def sections(value: Mapping[str, Any], comments: Mapping[tuple[str | int, ...], str] = MappingProxyType({})) -> str:
+    """A whole document as `dump` writes it, an empty line between the entries of the top."""
+    return "\n".join(dump({key: item}, comments) for key, item in value.items())
+
+
 def _escaped(found: re.Match[str]) -> str:
     return f"\\u{ord(found.group()):04x}"
 
@@ -81,6 +86,8 @@ def _lines(value: Any, comments: Mapping[tuple[str | int, ...], str] = MappingPr
     if isinstance(value, list | tuple) and value:
         found = []
         for index, item in enumerate(value):
+            if (index,) in comments:
+                found.append(f"# {comments[index,]}")
             first, *others = _lines(item, _below(comments, index))
             found += [f"- {first}", *_indented(others)]
         return found

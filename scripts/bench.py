@@ -2,8 +2,8 @@
 
 CPU time is user and system time of a process, as a ratio to that of `python -c pass`, so that it says something on any
 machine; of several runs that alternate the median counts. The two large runs are measured by the clock on as many
-processors as there are, and the limits are for two. Exit code 1 where a figure exceeds its limit by more than a quarter:
-less than that is the noise of a shared machine.
+processors as there are, and the limits are for two. The exit code is 1 where a figure exceeds its limit by more than a
+quarter: less than that is the noise of a shared machine.
 """
 
 from __future__ import annotations

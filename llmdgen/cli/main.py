@@ -5,7 +5,6 @@ A command's module is imported when the command is called, so that `--help` cost
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -78,9 +77,6 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code. Errors are lines on stderr, never a traceback."""
-    # The process lives for a tenth of a second and holds a few parsed files: looking for cycles among them, again and
-    # again while they are built, costs more than all the memory that it could free.
-    gc.disable()
     _open_closed_streams()
     _print_anything()
     with _terminating_in_order():

@@ -7,7 +7,7 @@ from hashlib import sha256
 
 import msgspec
 
-from llmdgen.resources import FACTS, TEMPLATES
+from llmdgen.resources import FACTS
 from llmdgen.spec.model import Spec
 
 
@@ -19,14 +19,13 @@ def spec_digest(spec: Spec) -> str:
 
 @cache
 def facts_digest(release: str, model: str) -> str:
-    """sha256 over the facts of a release and of a model, what every render shares, and the templates."""
+    """sha256 over the facts of a release and of a model, and what every render shares."""
     total = sha256()
     for folder, pattern in (
         (FACTS, "*.*"),
         (FACTS / "releases" / release, "*"),
         (FACTS / "instances", "*"),
         (FACTS / "models", f"{model.replace('/', '--')}.toml"),
-        (TEMPLATES, "*"),
     ):
         for file in sorted(folder.glob(pattern)):
             if file.is_file():
