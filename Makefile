@@ -1,8 +1,9 @@
 # Everything from a clean checkout with Python 3.11+, make and a package registry; a second call finds its stamps and is instant.
 #   make render   the example specs of paths/ into rendered/      make test    the tests
-#   make check    is rendered/ what the specs give?               make lint    ruff and mypy
+#   make check    is rendered/ what the specs give?               make lint    ruff, mypy and the layers
 #   make wheel    dist/*.whl                                      make lock    the lock files, from pyproject.toml
 #   make docs     schemas/, docs/{commands,diagnostics,spec}.md    make site    the documentation, in site/
+#   make bench    what a render costs, beside its limits
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
@@ -22,10 +23,10 @@ SPECS := $(sort $(wildcard paths/*.yaml))
 LOCKED := PIP_CONFIG_FILE=/dev/null PIP_FIND_LINKS= $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras \
 	--resolver=backtracking --no-annotate --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
-.PHONY: help render check test lint lock site-tools workflow-tools site docs wheel tools oracle run dev clean
+.PHONY: help render check test lint bench lock site-tools workflow-tools site docs wheel tools oracle run dev clean
 
 help:
-	@sed -n '2,5s/^# *//p' Makefile
+	@sed -n '2,6s/^# *//p' Makefile
 
 render: run
 	@$(BIN)/llmdgen render --prerequisites $(SPECS)
@@ -44,6 +45,11 @@ lint: dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict llmdgen
+	$(BIN)/lint-imports --no-cache --no-logo
+
+# Whole processes by CPU time and clock; nothing else should be busy meanwhile.
+bench: run
+	@$(BIN)/python scripts/bench.py
 
 lock: run
 	@$(PIP) install --quiet 'pip-tools>=7.4'
@@ -106,7 +112,7 @@ $(STAMPS)/workflows: requirements/workflows.lock $(STAMPS)/run
 	@$(PIP) install --quiet --require-hashes --requirement requirements/workflows.lock
 	@touch $@
 
-$(STAMPS)/package: pyproject.toml llmdgen/__init__.py $(STAMPS)/run
+$(STAMPS)/package: pyproject.toml llmdgen/version.py $(STAMPS)/run
 	@$(PIP) install --quiet --no-build-isolation --no-deps --editable .
 	@$(BIN)/python -m compileall -q llmdgen
 	@touch $@

@@ -4,19 +4,20 @@ The Python API is the command line in three calls, none of which reads the netwo
 
 >>> spec = llmdgen.load("paths/pd-disaggregation.yaml")
 >>> plan = llmdgen.plan(spec, "p5.48xlarge")
->>> files = llmdgen.render(plan)          # {"helmfile.yaml": "...", "values/ms.yaml": "...", ...}
+>>> files = llmdgen.render(plan)          # {"helmfile.yaml": "...", "values/router.yaml": "...", ...}
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from llmdgen.version import VERSION as __version__
+
 if TYPE_CHECKING:
     from llmdgen.api import load, plan, render
     from llmdgen.planning.model import Plan
     from llmdgen.spec.model import Spec
 
-__version__ = "0.1.0"
 __all__ = ["Plan", "Spec", "__version__", "load", "plan", "render"]
 
 _HOMES = {

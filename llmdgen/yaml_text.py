@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
 import msgspec
 
-_PLAIN = re.compile(r"(--)?[A-Za-z/_][A-Za-z0-9_./@+=-]*(:[A-Za-z0-9_./@+=-]+)*|[0-9]+([KMGTP]i|m|s)")
+_PLAIN = re.compile(r"(--|\./)?[A-Za-z/_][A-Za-z0-9_./@+=-]*(:[A-Za-z0-9_./@+=-]+)*|[0-9]+([KMGTP]i|m|s)")
 # What JSON lets stand and YAML does not: controls, line ends of other alphabets, byte order marks.
 _UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 # Lines that a literal block holds as they stand: ASCII, no tabs, the first one neither empty nor indented.
@@ -32,18 +33,31 @@ def as_yaml(value: Any) -> Text:
     """A value in flow style, on one line: the `finalize` of YAML templates."""
     if isinstance(value, Text):
         return value
-    if isinstance(value, str) and _PLAIN.fullmatch(value) and value.lower() not in _WORDS:
-        return Text(value)
-    if isinstance(value, str) and '"' in value and "'" not in value and value.isascii() and value.isprintable():
-        return Text(f"'{value}'")
+    if isinstance(value, str):
+        return _scalar(value)
     if isinstance(value, float) and "e" in (number := repr(value)):
         return Text(number if "." in number else number.replace("e", ".0e"))
+    return _json(value)
+
+
+@lru_cache(4096)  # the files of many targets say the same words
+def _scalar(text: str) -> Text:
+    if _PLAIN.fullmatch(text) and text.lower() not in _WORDS:
+        return Text(text)
+    if '"' in text and "'" not in text and text.isascii() and text.isprintable():
+        return Text(f"'{text}'")
+    return _json(text)
+
+
+def _json(value: Any) -> Text:
     return Text(_UNPRINTABLE.sub(_escaped, msgspec.json.encode(value).decode()))
 
 
 def block(value: Any, indent: int = 0) -> Text:
     """A mapping or list in block style, its first line where the template stands and the others `indent` deep."""
-    return Text(("\n" + " " * indent).join(_lines(value)))
+    found: list[str] = []
+    _write(found, value, " " * indent, NO_COMMENTS)
+    return Text("\n".join(found)[indent:])
 
 
 def lines(text: str, indent: int) -> Text:
@@ -52,43 +66,63 @@ def lines(text: str, indent: int) -> Text:
     return Text("\n".join([first, *(" " * indent + line if line else "" for line in others)]))
 
 
-def dump(value: Any, comments: Mapping[tuple[str | int, ...], str] = MappingProxyType({})) -> str:
-    """A whole document in block style. `comments` stand above the entries that their routes lead to."""
-    return "\n".join(_lines(value, comments)) + "\n"
+Comments = Mapping[tuple[str | int, ...], str]
+"""What stands above the entries to which routes lead."""
+
+NO_COMMENTS: Comments = MappingProxyType({})
+
+
+def dump(value: Any, comments: Comments = NO_COMMENTS) -> str:
+    """A whole document in block style."""
+    found: list[str] = []
+    _write(found, value, "", comments)
+    return "\n".join(found) + "\n"
+
+
+def sections(value: Mapping[str, Any], comments: Comments = NO_COMMENTS) -> str:
+    """A whole document as `dump` writes it, an empty line between the entries of the top."""
+    return "\n".join(dump({key: item}, comments) for key, item in value.items())
 
 
 def _escaped(found: re.Match[str]) -> str:
     return f"\\u{ord(found.group()):04x}"
 
 
-def _below(comments: Mapping[tuple[str | int, ...], str], key: str | int) -> Mapping[tuple[str | int, ...], str]:
+def _below(comments: Comments, key: str | int) -> Comments:
     """The comments below an entry, their routes seen from there."""
+    if not comments:
+        return comments
     return {route[1:]: text for route, text in comments.items() if len(route) > 1 and route[0] == key}
 
 
-def _lines(value: Any, comments: Mapping[tuple[str | int, ...], str] = MappingProxyType({})) -> list[str]:
+def _write(found: list[str], value: Any, indent: str, comments: Comments) -> None:
+    """Add the lines of a value in block style, each with its indent."""
     if isinstance(value, dict) and value:
-        found = []
         for key, item in value.items():
             if (key,) in comments:
-                found.append(f"# {comments[key,]}")
-            first, *others = _lines(item, _below(comments, key))
+                found.append(f"{indent}# {comments[key,]}")
             if isinstance(item, dict | list | tuple) and item:
-                found += [f"{as_yaml(key)}:", *_indented([first, *others])]
+                found.append(f"{indent}{as_yaml(key)}:")
+                _write(found, item, indent + "  ", _below(comments, key))
             else:
-                found += [f"{as_yaml(key)}: {first}", *_indented(others)]
-        return found
-    if isinstance(value, list | tuple) and value:
-        found = []
+                found.append(f"{indent}{as_yaml(key)}: {_inline(item, indent + '  ')}")
+    elif isinstance(value, list | tuple) and value:
         for index, item in enumerate(value):
-            first, *others = _lines(item, _below(comments, index))
-            found += [f"- {first}", *_indented(others)]
-        return found
-    if isinstance(value, str) and not isinstance(value, Text) and _LITERAL.fullmatch(value):
+            if (index,) in comments:
+                found.append(f"{indent}# {comments[index,]}")
+            if isinstance(item, dict | list | tuple) and item:
+                first = len(found)
+                _write(found, item, indent + "  ", _below(comments, index))
+                found[first] = f"{indent}- {found[first][len(indent) + 2 :]}"
+            else:
+                found.append(f"{indent}- {_inline(item, indent + '  ')}")
+    else:
+        found.append(indent + _inline(value, indent or "  "))
+
+
+def _inline(value: Any, indent: str) -> str:
+    """A value that begins on the line of its key; the lines of a literal block are `indent` deep."""
+    if isinstance(value, str) and "\n" in value and not isinstance(value, Text) and _LITERAL.fullmatch(value):
         kept = "|" if value.endswith("\n") else "|-"
-        return [kept, *value.removesuffix("\n").split("\n")]
-    return [as_yaml(value)]
-
-
-def _indented(found: list[str]) -> list[str]:
-    return [f"  {line}" if line else "" for line in found]
+        return "\n".join([kept, *(indent + line if line else "" for line in value.removesuffix("\n").split("\n"))])
+    return as_yaml(value)

@@ -5,7 +5,6 @@ A command's module is imported when the command is called, so that `--help` cost
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -14,8 +13,8 @@ from typing import Any
 
 import click
 
-from llmdgen import __version__
 from llmdgen.cli import status
+from llmdgen.version import VERSION
 
 # Name: the module below llmdgen.cli that holds it as `command`, and its line in --help.
 COMMANDS = {
@@ -67,7 +66,7 @@ class Commands(click.Group):
 
 
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
-@click.version_option(__version__, prog_name="llmdgen", message="%(prog)s %(version)s")
+@click.version_option(VERSION, prog_name="llmdgen", message="%(prog)s %(version)s")
 def cli() -> None:
     """Turn a short spec of an llm-d well-lit path into directories that `helmfile apply` deploys on AWS.
 
@@ -78,9 +77,6 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code. Errors are lines on stderr, never a traceback."""
-    # The process lives for a tenth of a second and holds a few parsed files: looking for cycles among them, again and
-    # again while they are built, costs more than all the memory that it could free.
-    gc.disable()
     _open_closed_streams()
     _print_anything()
     with _terminating_in_order():

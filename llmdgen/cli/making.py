@@ -8,16 +8,16 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from llmdgen import __version__
 from llmdgen.cli import work
 from llmdgen.findings import Finding, Located, Place, Severity, SpecError
 from llmdgen.output import rules
-from llmdgen.output.digests import facts_digest, spec_digest
 from llmdgen.output.lock import digest
 from llmdgen.output.rules import refusal
 from llmdgen.output.tree import Rendered
 from llmdgen.planning.model import Plan
+from llmdgen.rendering.digests import facts_digest, spec_digest
 from llmdgen.spec.model import Spec
+from llmdgen.version import VERSION
 
 CLUSTER = "cluster"  # rendered/cluster/ holds prerequisites
 
@@ -56,7 +56,7 @@ def make(spec: Spec, instance_types: Iterable[str], settings: Settings) -> tuple
             files |= manifests
             findings += found
         facts = facts_digest(plan.release.name, spec.spec.model.name)
-        targets[plan.target] = Rendered(tool=__version__, spec=spec_digest(spec), facts=facts, files=files)
+        targets[plan.target] = Rendered(tool=VERSION, spec=spec_digest(spec), facts=facts, files=files)
     if any(found.is_error for found in findings):
         return None, findings
     return Made(name=spec.name, targets=targets, whole=not settings.instance_types), findings
@@ -75,7 +75,7 @@ def make_prerequisites(specs: list[Spec], whole: bool) -> tuple[Made | None, lis
         return None, list(error.findings)
     targets = {
         each.directory: Rendered(
-            tool=__version__,
+            tool=VERSION,
             spec=digest(each.asked),  # what all specs together ask of it, so that most changes of one leave it alone
             facts=facts_digest(each.release.name, ""),
             files=files(each),

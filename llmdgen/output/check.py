@@ -127,7 +127,7 @@ def _why(entry: Entry | None, made: Rendered) -> str:
     if entry.tool != made.tool:
         reasons.append(f"llmdgen {entry.tool} wrote it, this is {made.tool}")
     if entry.facts != made.facts:
-        reasons.append("the facts or templates changed")
+        reasons.append("the facts changed")
     return ", ".join(reasons) or "its inputs changed (charts, config.json or the code of llmdgen)"
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from hashlib import sha256
 from typing import Any
+
+import msgspec
 
 from llmdgen.composition.contribution import Situation, Tier
 from llmdgen.composition.fold import Folded
@@ -48,7 +49,7 @@ def scheduler(situation: Situation, folded: Folded, roles: tuple[RolePlan, ...])
 
 def digest(config: dict[str, Any]) -> str:
     """What changes with the configuration and with nothing else, short enough for a label."""
-    return sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:DIGEST_LENGTH]
+    return sha256(msgspec.json.encode(config, order="sorted")).hexdigest()[:DIGEST_LENGTH]
 
 
 def render_service(situation: Situation) -> str:

@@ -54,6 +54,16 @@ def xml(value: Any) -> Text:
     return Text(str(value).translate(_XML))
 
 
+def filled_markdown(template: str, **values: Any) -> Text:
+    """Markdown with values in its `{}`, each as text without markup unless it is encoded already."""
+    return Text(template.format(**{name: markdown(value) for name, value in values.items()}))
+
+
+def filled_xml(template: str, **values: Any) -> Text:
+    """XML with values in its `{}`, each as text or attribute unless it is encoded already."""
+    return Text(template.format(**{name: xml(value) for name, value in values.items()}))
+
+
 ENCODERS: dict[str, Encoder] = {"yaml": as_yaml, "sh": shell_word, "md": markdown, "svg": xml}
 FILTERS: dict[str, Callable[..., Text]] = {"block": block, "lines": lines, "code": code, "comment": comment}
 

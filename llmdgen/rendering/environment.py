@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from functools import cache
-from os import W_OK, access
 from typing import Any
 
-from jinja2 import FileSystemBytecodeCache, FileSystemLoader, StrictUndefined, Undefined
+from jinja2 import FileSystemLoader, StrictUndefined, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from llmdgen.rendering.encoding import ENCODERS, FILTERS, kind
-from llmdgen.resources import PACKAGE, TEMPLATES
+from llmdgen.resources import TEMPLATES
 
 
 def render(template: str, **context: Any) -> str:
@@ -33,19 +32,6 @@ def environment(writes: str) -> ImmutableSandboxedEnvironment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        bytecode_cache=_bytecode(),
-        auto_reload=False,
     )
     made.filters |= FILTERS
     return made
-
-
-def _bytecode() -> FileSystemBytecodeCache | None:
-    """Jinja's compiled templates lie beside the package's own .pyc files, where it may write. Jinja checks them against
-    the template's text, so a stale one is never used."""
-    folder = PACKAGE / "rendering" / "__pycache__"
-    try:
-        folder.mkdir(exist_ok=True)
-    except OSError:
-        return None
-    return FileSystemBytecodeCache(str(folder), "template-%s.pyc") if access(folder, W_OK) else None

@@ -2,68 +2,116 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
 from llmdgen.composition.contribution import Tier
-from llmdgen.findings import Located, Severity
+from llmdgen.engine.memory import Memory
+from llmdgen.findings import Finding, Located, Severity
 from llmdgen.planning.model import Plan, RolePlan
 from llmdgen.quantities import GIB
-from llmdgen.rendering.encoding import code, markdown, shell_word
-from llmdgen.rendering.environment import render
+from llmdgen.rendering.encoding import code, filled_markdown, markdown, shell_word
+from llmdgen.spec.model import Suppression
 from llmdgen.yaml_text import Text
 
 FIRST_MESSAGE = "What is an EFA interface?"
 MOST_TOKENS = 128
 
+Block = list[Text]
+"""Lines of Markdown that belong together; an empty line stands between two blocks."""
+
 
 def summary(plan: Plan, findings: tuple[Located, ...]) -> str:
     """The Markdown of a target. `findings` are the warnings and notes that stand."""
-    return render(
-        "SUMMARY.md.j2",
-        name=plan.spec.name,
-        target=plan.target,
-        release=plan.release,
+    blocks = [*_about(plan), *_allocation(plan), *_kv_cache(plan), *_cache_tiers(plan)]
+    notes = [each.finding for each in findings if each.finding.severity is Severity.NOTE]
+    blocks += _section("Notable", [*map(_bullet, _notable(plan)), *map(_note, notes)])
+    warnings = [each.finding for each in findings if each.finding.severity is Severity.WARNING]
+    blocks += _section("Warnings", list(map(_warning, warnings)))
+    blocks += _section("Suppressed findings", list(map(_suppressed, plan.spec.spec.suppress)))
+    blocks += _section("Before the first apply", [filled_markdown("1. {step}", step=step) for step in _before(plan)])
+    blocks += _section("Apply", _shell(_apply(plan)))
+    blocks += _section("First request", _shell(_request(plan)))
+    return "\n\n".join("\n".join(block) for block in blocks) + "\n"
+
+
+def _section(title: str, *blocks: Block) -> list[Block]:
+    """A heading and what stands below it; nothing where that is empty."""
+    found = [block for block in blocks if block]
+    return [[filled_markdown("## {title}", title=title)], *found] if found else []
+
+
+def _bullet(line: Text | str) -> Text:
+    return filled_markdown("- {line}", line=line)
+
+
+def _note(note: Finding) -> Text:
+    return filled_markdown("- {code}: {says}.", code=code(note.code), says=note.says)
+
+
+def _warning(warning: Finding) -> Text:
+    fix = filled_markdown(" Fix: {fix}.", fix=warning.fix) if warning.fix else ""
+    return filled_markdown("{note}{fix}", note=_note(warning), fix=fix)
+
+
+def _suppressed(each: Suppression) -> Text:
+    return filled_markdown("- {code}: {reason}", code=code(each.code), reason=each.reason)
+
+
+def _shell(lines: list[Text]) -> Block:
+    return [Text("```bash"), *lines, Text("```")]
+
+
+def _about(plan: Plan) -> list[Block]:
+    """The title, what is deployed where, and the picture."""
+    spec = plan.spec.spec
+    deployed = filled_markdown(
+        "llm-d {release} · {titles} · {platform} · namespace {namespace}",
+        release=plan.release.name,
         titles=" + ".join(plan.titles),
-        platform=plan.platform[plan.spec.spec.platform]["title"],
-        names=plan.names,
-        model=plan.spec.spec.model.name,
-        model_uri=plan.model_uri,
-        roles=[_role(role) for role in plan.roles],
-        pools=plan.pools,
-        efa=[_efa(role) for role in plan.roles if role.efa_needed],
-        memory=[_memory(role) for role in plan.roles if role.memory_use],
-        tiers=[_tier(plan, tier) for tier in plan.tiers],
-        notable=_notable(plan),
-        notes=[found.finding for found in findings if found.finding.severity is Severity.NOTE],
-        warnings=[found.finding for found in findings if found.finding.severity is Severity.WARNING],
-        suppressed=plan.spec.spec.suppress,
-        before=_before(plan),
-        request=_request(plan),
+        platform=plan.platform[spec.platform]["title"],
+        namespace=code(plan.names.namespace),
     )
+    return [
+        [filled_markdown("# {name} on {target}", name=plan.spec.name, target=plan.target)],
+        [deployed],
+        [filled_markdown("Serves {model} from {uri}.", model=code(spec.model.name), uri=code(plan.model_uri))],
+        [Text("![Nodes, pods, GPUs and EFA interfaces](topology.svg)")],
+    ]
 
 
-def _role(role: RolePlan) -> dict[str, Any]:
+def _allocation(plan: Plan) -> list[Block]:
+    """What each role takes, and how its pods fill the nodes."""
+    head = ("role", "replicas", "parallelism", "pods", "nodes", "GPUs a pod", "EFA a pod", "cpu", "memory", "/dev/shm")
+    used = [
+        _bullet(
+            f"{pool.nodes} x {pool.instance}: {pool.gpus_used} of {pool.gpus} GPUs,"
+            f" {pool.efa_used} of {pool.efa} EFA interfaces in use."
+        )
+        for pool in plan.pools
+    ]
+    shares = [_bullet(_efa(role)) for role in plan.roles if role.efa_needed]
+    return _section("Allocation", _table(head, map(_role, plan.roles)), [*used, *shares])
+
+
+def _role(role: RolePlan) -> tuple[Any, ...]:
     size = role.size
     parts = [f"TP {size.tensor}"]
     if size.data > 1:
         parts.append(f"DP {size.data}")
     if size.expert:
         parts.append(f"EP {size.expert_parallel}")
-    return {
-        "name": role.name,
-        "replicas": size.replicas,
-        "parallelism": ", ".join(parts),
-        "pods": role.pods,
-        "nodes": role.nodes,
-        "instance": role.node.instance.name,
-        "gpus": size.gpus_per_pod,
-        "efa": role.efa_per_pod,
-        "cpu": role.cpu,
-        "memory": role.memory,
-        "shm": role.shm,
-    }
+    nodes = f"{role.nodes} x {role.node.instance.name}"
+    asked = (size.gpus_per_pod, role.efa_per_pod, role.cpu, role.memory, role.shm)
+    return role.name, size.replicas, ", ".join(parts), role.pods, nodes, *asked
+
+
+def _table(head: tuple[Any, ...], rows: Iterable[tuple[Any, ...]]) -> Block:
+    """A table of cells, each as text without markup; no table without rows."""
+    lines = [Text(f"| {' | '.join(map(markdown, row))} |") for row in (head, *rows)]
+    return [lines[0], Text("|---" * len(head) + "|"), *lines[1:]] if len(lines) > 1 else []
 
 
 def _efa(role: RolePlan) -> str:
@@ -73,27 +121,31 @@ def _efa(role: RolePlan) -> str:
     return f"{role.name}: {rule}{own}"
 
 
-def _memory(role: RolePlan) -> dict[str, Any]:
-    use = role.memory_use
-    assert use is not None
-    return {
-        "role": role.name,
-        "weights": f"{use.weights / GIB:.1f} GiB of {use.gpu / GIB:.0f}",
-        "kv": f"{use.kv / GIB:.1f} GiB",
-        "per_token": f"{use.kv_bytes_per_token:,}",
-        "tokens": f"{use.kv_tokens:,}",
-        "requests": f"{use.sequences:.1f}",
-        "max_model_len": f"{use.max_model_len:,}",
-    }
+def _kv_cache(plan: Plan) -> list[Block]:
+    """How much of a GPU the KV cache gets, where the model's shape is known."""
+    uses = [(role.name, role.memory_use) for role in plan.roles if role.memory_use]
+    if not uses:
+        return []
+    about = "Estimates, from the model's shape and vLLM's own formulas; vLLM prints the real figure when it starts."
+    requests = filled_markdown("requests of {flag}", flag=code("--max-model-len"))
+    head = ("role", "weights on a GPU", "KV cache on a GPU", "bytes a token", "tokens a rank", requests)
+    return _section("KV cache", [Text(about)], _table(head, (_memory(name, use) for name, use in uses)))
 
 
-def _tier(plan: Plan, tier: Tier) -> dict[str, Any]:
-    return {
-        "name": tier.name,
-        "connector": tier.connector,
-        "where": tier.where,
-        "size": _tier_size(plan, tier),
-    }
+def _memory(role: str, use: Memory) -> tuple[str, ...]:
+    return (
+        role,
+        f"{use.weights / GIB:.1f} GiB of {use.gpu / GIB:.0f}",
+        f"{use.kv / GIB:.1f} GiB",
+        f"{use.kv_bytes_per_token:,}",
+        f"{use.kv_tokens:,}",
+        f"{use.sequences:.1f} of {use.max_model_len:,}",
+    )
+
+
+def _cache_tiers(plan: Plan) -> list[Block]:
+    rows = [(tier.name, tier.connector, tier.where, _tier_size(plan, tier)) for tier in plan.tiers]
+    return _section("Cache tiers", _table(("tier", "connector", "where", "size"), rows))
 
 
 def _tier_size(plan: Plan, tier: Tier) -> str:
@@ -168,6 +220,11 @@ def _storage(plan: Plan) -> list[str]:
     if cache.storage:
         found.append(f"The claim {cache.storage.claim} in namespace {namespace}, ReadWriteMany, for the KV cache.")
     return found
+
+
+def _apply(plan: Plan) -> list[Text]:
+    watch = f"kubectl -n {plan.names.namespace} get gateway,httproute,inferencepool,pods"
+    return [Text("helmfile apply"), Text(watch)]
 
 
 def _request(plan: Plan) -> list[Text]:

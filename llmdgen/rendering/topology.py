@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from llmdgen.planning.model import Plan, RolePlan
-from llmdgen.rendering.environment import render
+from llmdgen.rendering.encoding import filled_xml
+from llmdgen.yaml_text import Text
 
 MOST_NODES = 12
 COLUMNS = 2
@@ -15,6 +14,30 @@ DOTS_A_GPU, DOT_STEP = 2, 11
 # Widths of a character: SVG without scripts cannot measure its text, so a little more than the common fonts take.
 TITLE_CHARACTER, LABEL_CHARACTER = 10, 7
 INITIAL = {"prefill": "P", "decode": "D"}
+
+_PICTURE = """\
+<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img"\
+ font-family="system-ui, sans-serif" font-size="12">
+  <title>{title}</title>
+  <style>
+    .page {{ fill: #ffffff }} .node {{ fill: #f6f8fa; stroke: #8c959f }} .text {{ fill: #1f2328 }} .dim {{ fill: #59636e }}
+    .prefill {{ fill: #bf8700 }} .decode {{ fill: #0969da }} .free {{ fill: #d1d9e0 }}\
+ .pod {{ fill: none; stroke: #59636e; stroke-width: 1.5 }}
+    .on {{ fill: #1a7f37 }} .off {{ fill: #d1d9e0 }}
+  </style>
+  <rect class="page" width="{width}" height="{height}"/>
+  <text class="text" x="16" y="26" font-size="15" font-weight="600">{title}</text>
+{drawn}
+</svg>
+"""
+_NODE = """\
+  <g transform="translate({x} {y})">
+    <rect class="node" width="{width}" height="{height}" rx="6"/>
+    <text class="text" x="12" y="20" font-weight="600">{label}</text>
+    <text class="dim" x="{right}" y="20" text-anchor="end">{zone}</text>
+{parts}
+    <text class="dim" x="12" y="{bottom}" font-size="10">{note}</text>
+  </g>"""
 
 
 class _Node:
@@ -60,14 +83,18 @@ def topology(plan: Plan) -> str:
     hardware = plan.target.replace("_", " and ")  # of prefill and of decode, where they differ
     title = f"{plan.spec.name}: {plan.spec.spec.model.name} on {hardware}"
     legend, legend_end = _legend(plan, nodes)
-    return render(
-        "topology.svg.j2",
+    bottom = TOP + rows * (height + GAP) + (24 if more else 0)
+    zone = plan.spec.spec.cluster.zone or ""
+    drawn = [*legend, *(_drawn(node, index, width, height, zone) for index, node in enumerate(nodes))]
+    if more:
+        says = f"and {more} more node{'s' * (more > 1)}"
+        drawn.append(filled_xml('  <text class="dim" x="16" y="{y}">{says}</text>', y=bottom - 14, says=says))
+    return filled_xml(
+        _PICTURE,
         title=title,
         width=max(columns * (width + GAP) + GAP, 2 * GAP + len(title) * TITLE_CHARACTER, legend_end),
-        height=TOP + rows * (height + GAP) + (24 if more else 0),
-        legend=legend,
-        nodes=[_drawn(plan, node, index, width, height) for index, node in enumerate(nodes)],
-        more=f"and {more} more node{'s' * (more > 1)}" if more else None,
+        height=bottom,
+        drawn=_lines(drawn),
     )
 
 
@@ -89,7 +116,7 @@ def _place(plan: Plan) -> list[_Node]:
     return nodes
 
 
-def _legend(plan: Plan, nodes: list[_Node]) -> tuple[list[dict[str, Any]], int]:
+def _legend(plan: Plan, nodes: list[_Node]) -> tuple[list[Text], int]:
     """What the drawing shows, from left to right, and where the legend ends."""
     items: list[tuple[str, str]] = []
     for role in plan.roles:
@@ -104,7 +131,11 @@ def _legend(plan: Plan, nodes: list[_Node]) -> tuple[list[dict[str, Any]], int]:
         items.append(("off", "free EFA"))
     found, x = [], GAP
     for style, label in items:
-        found.append({"style": style, "label": label, "x": x, "dot": style in ("on", "off")})
+        mark = '  <rect class="{style}" x="{x}" y="38" width="12" height="12" rx="2"/>'
+        if style in ("on", "off"):
+            mark = '  <circle class="{style}" cx="{middle}" cy="44" r="3.5"/>'
+        found.append(filled_xml(mark, style=style, x=x, middle=x + 8))
+        found.append(filled_xml('  <text class="dim" x="{x}" y="48">{label}</text>', x=x + 18, label=label))
         x += 18 + len(label) * LABEL_CHARACTER + GAP
     return found, x
 
@@ -117,7 +148,7 @@ def _dot_rows(node: _Node) -> int:
     return -(-node.node.efa // _dot_columns(node))
 
 
-def _dots(node: _Node) -> list[dict[str, Any]]:
+def _dots(node: _Node) -> list[Text]:
     """EFA interfaces spread below the GPUs, column by column, so that a pod's share lies below its own GPUs."""
     count = node.node.efa
     if not count:
@@ -126,33 +157,56 @@ def _dots(node: _Node) -> list[dict[str, Any]]:
     step = max(1, node.node.gpus) * GPU_STEP / _dot_columns(node)
     left = MARGIN + POD_EDGE - (GPU_STEP - GPU) / 2
     return [
-        {
-            "x": round(left + (index // rows + 0.5) * step, 1),
-            "y": 92 + index % rows * DOT_STEP,
-            "style": "on" if index < node.efa else "off",
-        }
+        filled_xml(
+            '    <circle class="{style}" cx="{x}" cy="{y}" r="3.5"/>',
+            x=round(left + (index // rows + 0.5) * step, 1),
+            y=92 + index % rows * DOT_STEP,
+            style="on" if index < node.efa else "off",
+        )
         for index in range(count)
     ]
 
 
-def _drawn(plan: Plan, node: _Node, index: int, width: int, height: int) -> dict[str, Any]:
-    row, column = divmod(index, COLUMNS)
-    efa = f"{node.efa} of {node.node.efa} EFA interfaces" if node.node.efa else "no EFA interfaces"
+def _gpus(node: _Node) -> list[Text]:
+    """A square for each GPU, in the colour of the role that has it."""
     styles = ["free"] * node.node.gpus
-    pods = []
-    for role, first, label in node.pods:
+    for role, first, _ in node.pods:
         count = role.size.gpus_per_pod
         styles[first : first + count] = [role.name] * count
-        pods.append({"x": MARGIN + first * GPU_STEP, "width": count * GPU_STEP - 2 * POD_EDGE, "label": label})
-    return {
-        "x": GAP + column * (width + GAP),
-        "y": TOP + row * (height + GAP),
-        "width": width,
-        "height": height,
-        "label": node.node.label,
-        "zone": plan.spec.spec.cluster.zone or "",
-        "gpus": [{"x": MARGIN + POD_EDGE + place * GPU_STEP, "style": style} for place, style in enumerate(styles)],
-        "pods": pods,
-        "efa": _dots(node),
-        "note": f"{node.gpus} of {node.node.gpus} GPUs, {efa}",
-    }
+    square = '    <rect class="{style}" x="{x}" y="34" width="26" height="26" rx="3"/>'
+    return [
+        filled_xml(square, style=style, x=MARGIN + POD_EDGE + place * GPU_STEP) for place, style in enumerate(styles)
+    ]
+
+
+def _pods(node: _Node) -> list[Text]:
+    """A frame around the GPUs of each pod, and its number below."""
+    found = []
+    for role, first, label in node.pods:
+        x, width = MARGIN + first * GPU_STEP, role.size.gpus_per_pod * GPU_STEP - 2 * POD_EDGE
+        frame = '    <rect class="pod" x="{x}" y="31.5" width="{width}" height="31" rx="5"/>'
+        below = '    <text class="dim" x="{x}" y="78" text-anchor="middle" font-size="10">{label}</text>'
+        found += [filled_xml(frame, x=x, width=width), filled_xml(below, x=x + width / 2, label=label)]
+    return found
+
+
+def _drawn(node: _Node, index: int, width: int, height: int, zone: str) -> Text:
+    row, column = divmod(index, COLUMNS)
+    efa = f"{node.efa} of {node.node.efa} EFA interfaces" if node.node.efa else "no EFA interfaces"
+    return filled_xml(
+        _NODE,
+        x=GAP + column * (width + GAP),
+        y=TOP + row * (height + GAP),
+        width=width,
+        height=height,
+        right=width - 12,
+        bottom=height - 8,
+        label=node.node.label,
+        zone=zone,
+        parts=_lines([*_gpus(node), *_pods(node), *_dots(node)]),
+        note=f"{node.gpus} of {node.node.gpus} GPUs, {efa}",
+    )
+
+
+def _lines(parts: list[Text]) -> Text:
+    return Text("\n".join(parts))

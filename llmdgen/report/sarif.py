@@ -12,10 +12,10 @@ from importlib import import_module
 from typing import Any
 from urllib.parse import quote
 
-from llmdgen import __version__
 from llmdgen.findings import Located, Severity
 from llmdgen.registry import RULES, Rule
 from llmdgen.report.document import document, encodable, from_here
+from llmdgen.version import VERSION
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "note"}
@@ -26,7 +26,7 @@ def write(findings: Sequence[Located]) -> str:
     import_module("llmdgen.spec.rules")  # declares the rules of reading a spec
 
     codes = sorted({each.finding.code for each in findings})
-    driver = {"name": "llmdgen", "version": __version__, "semanticVersion": __version__, "rules": [*map(_rule, codes)]}
+    driver = {"name": "llmdgen", "version": VERSION, "semanticVersion": VERSION, "rules": [*map(_rule, codes)]}
     run = {
         "tool": {"driver": driver},
         # SARIF counts columns in UTF-16 units unless it is told; ours are characters.

@@ -8,7 +8,7 @@ position stays what it was.
 from __future__ import annotations
 
 import re
-from base64 import b64decode
+from binascii import a2b_base64
 from typing import Any
 
 from msgspec import Struct
@@ -260,7 +260,7 @@ def _decoded(text: str) -> str:
     """What the text says in base64, empty where it is none, or no text."""
     bare = re.sub(r"\s|=", "", text).replace("-", "+").replace("_", "/")[:_MOST_BASE64]
     bare = bare[: len(bare) - (len(bare) % 4 == 1)]
-    return b64decode(bare + "=" * (-len(bare) % 4)).decode("ascii", "ignore")
+    return a2b_base64(bare + "=" * (-len(bare) % 4)).decode("ascii", "ignore")
 
 
 def _without(text: str, spans: list[Span]) -> str:

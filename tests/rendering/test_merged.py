@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from llmdgen.output.digests import spec_digest
+from llmdgen.rendering.digests import spec_digest
 from llmdgen.rendering.merged import merged
 from llmdgen.spec.load import load_all, parse
 from tests.specs import QWEN, spec_text

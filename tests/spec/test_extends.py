@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from llmdgen import api
 from llmdgen.findings import Place, SpecError
-from llmdgen.output.digests import spec_digest
+from llmdgen.rendering.digests import spec_digest
 from llmdgen.spec import document
 from llmdgen.spec.extends import MOST_BASES
 from llmdgen.spec.load import load, load_all, parse

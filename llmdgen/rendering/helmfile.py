@@ -1,0 +1,46 @@
+"""helmfile.yaml: the router's chart, pinned or from a directory, then the local chart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llmdgen.findings import Route
+from llmdgen.planning.model import Plan
+from llmdgen.rendering.encoding import comment
+from llmdgen.yaml_text import sections
+
+COMMENTS: dict[Route, str] = {
+    ("helmDefaults", "skipDeps"): "The charts directory holds their dependencies.",
+    ("releases", 0): "The InferencePool and its scheduler.",
+    ("releases", 1): "The Gateway, the route to the pool and the model servers.",
+}
+
+
+def helmfile(plan: Plan, charts: str | None) -> str:
+    """The file of a target; `charts` is the path from there to a directory of charts, None for the published ones."""
+    title = comment(f"{plan.spec.name} on {plan.target}: llm-d {plan.release.name}, {' + '.join(plan.paths)}.")
+    about = f"# {title}\n# Deploy with `helmfile apply` in this directory; SUMMARY.md says what that gives.\n"
+    return about + sections(_document(plan, charts), COMMENTS)
+
+
+def _document(plan: Plan, charts: str | None) -> dict[str, Any]:
+    names, chart = plan.names, plan.release.charts["router"]
+    document: dict[str, Any] = {}
+    if charts is not None:
+        source = {"chart": f"{charts}/{chart.name}"}
+        defaults = {"createNamespace": True, "skipDeps": True}
+    else:
+        published = chart.repository
+        if not published.startswith("oci://"):
+            document["repositories"] = [{"name": chart.name, "url": chart.repository}]
+            published = f"{chart.name}/{chart.name}"
+        source = {"chart": published, "version": chart.version}
+        defaults = {"createNamespace": True}
+    router = {"name": names.router, "namespace": names.namespace, **source, "values": ["values/router.yaml"]}
+    servers = {
+        "name": names.servers,
+        "namespace": names.namespace,
+        "chart": "./chart",
+        "needs": [f"{names.namespace}/{names.router}"],
+    }
+    return {**document, "helmDefaults": defaults, "releases": [router, servers]}
