@@ -237,24 +237,24 @@ def test_outside_of_a_repository_is_an_error_with_a_fix(llmdgen: Llmdgen, monkey
 
 @needs_git
 def test_a_symbolic_link_in_a_revision_is_refused(repository: Llmdgen) -> None:
-    file = Path("rendered/chat/p5.48xlarge/values/ms.yaml")
+    file = Path("rendered/chat/p5.48xlarge/chart/templates/decode.yaml")
     file.unlink()
     file.symlink_to("/etc/passwd")
     git("commit", "-qam", "link")
     code, _, err = repository("diff", "main..HEAD")
     assert code == 1
-    assert err.startswith("HEAD:rendered/chat/p5.48xlarge/values/ms.yaml: error: a symbolic link")
+    assert err.startswith("HEAD:rendered/chat/p5.48xlarge/chart/templates/decode.yaml: error: a symbolic link")
 
 
 def test_a_symbolic_link_in_a_tree_is_refused(llmdgen: Llmdgen) -> None:
     write_tree(Path("a"), PD)
     write_tree(Path("b"), PD)
-    file = Path("b/chat/p5.48xlarge/values/ms.yaml")
+    file = Path("b/chat/p5.48xlarge/chart/templates/decode.yaml")
     file.unlink()
-    file.symlink_to(Path("a/chat/p5.48xlarge/values/ms.yaml").resolve())
+    file.symlink_to(Path("a/chat/p5.48xlarge/chart/templates/decode.yaml").resolve())
     code, _, err = llmdgen("diff", "a", "b")
     assert code == 1
-    assert err == "b/chat/p5.48xlarge/values/ms.yaml: error: a symbolic link (fix: put the file itself there)\n"
+    assert err == "b/chat/p5.48xlarge/chart/templates/decode.yaml: error: a symbolic link (fix: put the file itself there)\n"
 
 
 def test_a_linked_directory_is_not_followed(llmdgen: Llmdgen) -> None:
@@ -268,7 +268,7 @@ def test_a_linked_directory_is_not_followed(llmdgen: Llmdgen) -> None:
 
 def test_a_file_that_is_too_large_is_refused(llmdgen: Llmdgen) -> None:
     write_tree(Path("a"), PD)
-    Path("a/chat/p5.48xlarge/values/ms.yaml").write_text("#" * (4 * 2**20 + 1))
+    Path("a/chat/p5.48xlarge/chart/templates/decode.yaml").write_text("#" * (4 * 2**20 + 1))
     code, _, err = llmdgen("diff", "a", "a")
     assert code == 1
     assert "larger than anything that llmdgen writes" in err
@@ -277,13 +277,13 @@ def test_a_file_that_is_too_large_is_refused(llmdgen: Llmdgen) -> None:
 def test_yaml_that_is_broken_is_named_with_line_and_column(llmdgen: Llmdgen) -> None:
     write_tree(Path("a"), PD)
     write_tree(Path("b"), PD)
-    Path("b/chat/p5.48xlarge/values/ms.yaml").write_text("multinode: false\nprefill: {\n")
+    Path("b/chat/p5.48xlarge/chart/templates/decode.yaml").write_text("kind: Deployment\nspec: {\n")
     code, _, err = llmdgen("diff", "a", "b")
     assert code == 1
-    assert err.startswith("b/chat/p5.48xlarge/values/ms.yaml:3:1: error: this is not YAML: ")
+    assert err.startswith("b/chat/p5.48xlarge/chart/templates/decode.yaml:3:1: error: this is not YAML: ")
 
 
-@pytest.mark.parametrize("file", ["values/ms.yaml", "values/gaie.yaml", "allocation.yaml"])
+@pytest.mark.parametrize("file", ["values/router.yaml", "chart/Chart.yaml", "allocation.yaml"])
 def test_a_target_without_one_of_its_files_is_an_error_and_not_a_target_that_is_gone(
     llmdgen: Llmdgen, file: str
 ) -> None:
