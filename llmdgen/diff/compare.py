@@ -34,7 +34,7 @@ def changes(old: State, new: State) -> tuple[Change, ...]:
     called = _Renaming(old, new)
     if called.is_another:
         found.append(Change(Key("deployment", "name", "name"), old.name, new.name))
-    before_of = {Key(key.subject, key.topic, called(key.name)): (key, value) for key, value in old.facts.items()}
+    before_of = {key if key in new.facts else called.key(key): (key, value) for key, value in old.facts.items()}
     changed: set[Key] = set()
     for key in {**before_of, **new.facts}:
         if key.subject in lone or key.topic == "room":
@@ -59,11 +59,10 @@ class _Renaming:
     """Texts of the old state as they would be under the name and the namespace of the new one."""
 
     def __init__(self, old: State, new: State) -> None:
-        pairs = ((old.namespace, new.namespace), (old.name, new.name))
         self.is_another = old.name != new.name
         self._pairs = [
-            (re.compile(rf"(?<![A-Za-z0-9_]){re.escape(before)}(?![A-Za-z0-9_])"), after)
-            for before, after in pairs
+            (re.compile(rf"(?<![A-Za-z0-9_-]){re.escape(before)}(?![A-Za-z0-9_]{end})"), after)
+            for before, after, end in ((old.namespace, new.namespace, "|-"), (old.name, new.name, ""))
             if before and before != after
         ]
 
@@ -71,6 +70,9 @@ class _Renaming:
         for before, after in self._pairs:
             text = before.sub(lambda _, after=after: after, text)  # type: ignore[misc]
         return text
+
+    def key(self, key: Key) -> Key:
+        return Key(key.subject, key.topic, self(key.name))
 
     def value(self, value: Value) -> Value:
         if isinstance(value, tuple):

@@ -1,4 +1,4 @@
-"""helmfile.yaml, Chart.yaml and allocation.yaml as facts: what is deployed as a whole, from which charts, on how much."""
+"""helmfile.yaml and allocation.yaml as facts: what is deployed as a whole, from which charts, and on how much."""
 
 from __future__ import annotations
 

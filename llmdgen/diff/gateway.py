@@ -66,7 +66,7 @@ def _parameters(manifest: Manifest) -> Facts:
         facts |= {
             Key("gateway", "parameter", f"proxy {path.removeprefix('[0].')}"): value
             for path, value in leaves(taken(doc, *proxy) or {})
-            if path and value != "{}"
+            if path
         }
     return facts | identified("gateway", "parameters", manifest, doc)
 

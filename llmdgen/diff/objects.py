@@ -78,7 +78,8 @@ def identified(subject: str, label: str, manifest: Manifest, doc: dict[str, Any]
         metadata.pop("name", None)
     if metadata.get("namespace") == manifest.namespace:
         metadata.pop("namespace", None)
-    rest = {key: value for key, value in doc.items() if key not in ("apiVersion", "kind")}
+    named = ("apiVersion", "kind") if metadata else ("apiVersion", "kind", "metadata")
+    rest = {key: value for key, value in doc.items() if key not in named}
     return facts | fixed(subject, manifest.kind, label, rest) | under(subject, "value", label, rest)
 
 

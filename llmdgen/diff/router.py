@@ -44,7 +44,7 @@ def router_facts(tree: dict[str, Any], chart: str, place: str) -> Read:
     for name, value in mapping(_take(tree, form["selector"])).items():
         facts[Key("pool", "label", f"selector {name}")] = fact(value)
     for path, value in leaves(tree):
-        if path and value != "{}":
+        if path:
             facts |= dict.fromkeys(_keys(path, form), value)
     return Read(facts, parts)
 
@@ -82,7 +82,7 @@ def _plugins(tree: dict[str, Any], form: dict[str, Any], place: str) -> tuple[Fa
         return facts, {}
     config = load(used, f"{place}: plugins") if isinstance(used, str) else mapping(used)
     own = _configuration(config)
-    return facts | own, {"plugins": Part("scheduler", "parameter", "plugins written as", used, frozenset(own))}
+    return facts | own, {"plugins": Part("scheduler", "value", "plugins written as", used, frozenset(own))}
 
 
 def _at(tree: Any, path: str) -> Any:

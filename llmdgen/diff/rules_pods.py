@@ -39,11 +39,12 @@ def pods_restart(step: Step) -> Iterator[Consequence]:
     for role in ROLES:
         if not step.restarts(role) or step.replaces(role) or step.refused(role):
             continue
-        before = int(step.old.number(role, "replicas", "replicas"))
         how = rollout(step.new, role)
+        # A Deployment that grows keeps its old pods until enough of the new ones are ready.
+        there = int((step.old if how.unit == "group" else step.new).number(role, "replicas", "replicas"))
         yield Consequence("interrupts", f"{{roles}} pods restart, {how.says}; their prefix caches are lost", (role,))
-        if before and how.missing >= before:
-            one = "the only {roles} " + how.unit if before == 1 else "every {roles} " + how.unit
+        if there and how.missing >= there:
+            one = "the only {roles} " + how.unit if there == 1 else "every {roles} " + how.unit
             yield Consequence(
                 "interrupts", f"{one} goes before its successor starts: nothing serves (downtime)", (role,)
             )

@@ -150,7 +150,7 @@ def _volumes(role: str, volumes: dict[str, Any]) -> Facts:
         facts |= {
             Key(role, "volume", f"volume {name} {path}".rstrip()): value
             for path, value in leaves(source)
-            if value is not None
+            if path and value is not None
         }
     return facts
 
@@ -159,8 +159,7 @@ def _model(role: str, vllm: Container, volumes: dict[str, Any], release: str) ->
     """The model: what it is asked for by, where its weights come from, and the room that each pod has for them. The
     volume of the weights says nothing else, and is taken out of `volumes`."""
     flags = settings(vllm.arguments(_FIRST) or (), release)
-    names = flags.get("served-model-name")
-    served = names[0] if isinstance(names, list) and names else names or flags.get("model")
+    served = (_served_names(flags) or [flags.get("model")])[0]
     given = str(flags.get("model", ""))
     source = mapping(volumes.get(MODEL_VOLUME))
     claim = at(source, "persistentVolumeClaim", "claimName")
@@ -176,6 +175,11 @@ def _model(role: str, vllm: Container, volumes: dict[str, Any], release: str) ->
     if (limit := taken(source, "emptyDir", "sizeLimit")) is not None:
         facts[Key("model", "model", "size")] = size("memory", limit)
     return facts
+
+
+def _served_names(flags: dict[str, Any]) -> list[Any]:
+    names = flags.get("served-model-name")
+    return names if isinstance(names, list) else [] if names is None else [names]
 
 
 def _vllm(role: str, container: Container, release: str) -> Facts:
@@ -194,8 +198,7 @@ def _vllm(role: str, container: Container, release: str) -> Facts:
     ports = named(items(doc.get("ports")))
     if flags.get("port") == mapping(ports.get("vllm")).get("containerPort"):
         flags.pop("port", None)  # the port of the container says it too
-    names = flags.get("served-model-name")
-    if isinstance(names, list) and len(names) == 1:
+    if len(_served_names(flags)) == 1:
         del flags["served-model-name"]  # the model's name
     flags.pop("model", None)  # the model's uri
     return facts | flag_facts(role, flags) | _container(role, "", doc)

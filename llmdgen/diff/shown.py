@@ -42,7 +42,7 @@ def shown(section: Section) -> list[Line]:
 def _repeats(line: Line, lines: list[Line]) -> bool:
     """Whether other lines of the section say the same."""
     name = line.name
-    if name == "GPUs of a pod":
+    if name in ("GPUs of a pod", "nvidia.com/gpu"):
         return _covers(lines, line, lambda other: other.name in _SIZES)
     if name == "pods on a node":
         return _covers(lines, line, lambda other: other.name in (*_SIZES, "instance type"))

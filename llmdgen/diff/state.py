@@ -173,19 +173,21 @@ def exact(value: Any, path: str = "") -> list[tuple[str, Value]]:
 
 def under(subject: str, topic: str, label: str, tree: Any) -> Facts:
     """Every leaf of a tree as a fact of its path behind a label; nothing of an empty tree."""
-    return {
-        Key(subject, topic, f"{label} {path}".strip()): value for path, value in leaves(tree) if path and value != "{}"
-    }
+    return {Key(subject, topic, f"{label} {path}".strip()): value for path, value in leaves(tree) if path}
 
 
 def taken(tree: dict[str, Any], *route: str) -> Any:
-    """Take the value at a route out of a tree, None where there is none. What nobody takes remains to be reported."""
-    for key in route[:-1]:
-        inner = tree.get(key)
-        if not isinstance(inner, dict):
-            return None
-        tree = inner
-    return tree.pop(route[-1], None)
+    """Take the value at a route out of a tree, None where there is none, and with it the mappings that are empty then.
+    What nobody takes remains to be reported."""
+    if len(route) == 1:
+        return tree.pop(route[0], None)
+    inner = tree.get(route[0])
+    if not isinstance(inner, dict) or not inner:
+        return None
+    value = taken(inner, *route[1:])
+    if not inner:
+        del tree[route[0]]
+    return value
 
 
 def fact(value: Any) -> Value:

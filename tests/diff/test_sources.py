@@ -254,7 +254,10 @@ def test_a_symbolic_link_in_a_tree_is_refused(llmdgen: Llmdgen) -> None:
     file.symlink_to(Path("a/chat/p5.48xlarge/chart/templates/decode.yaml").resolve())
     code, _, err = llmdgen("diff", "a", "b")
     assert code == 1
-    assert err == "b/chat/p5.48xlarge/chart/templates/decode.yaml: error: a symbolic link (fix: put the file itself there)\n"
+    assert (
+        err
+        == "b/chat/p5.48xlarge/chart/templates/decode.yaml: error: a symbolic link (fix: put the file itself there)\n"
+    )
 
 
 def test_a_linked_directory_is_not_followed(llmdgen: Llmdgen) -> None:
