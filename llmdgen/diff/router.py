@@ -43,9 +43,7 @@ def router_facts(tree: dict[str, Any], chart: str, place: str) -> Read:
     facts[Key("pool", "port", "target ports")] = fact(ports)
     for name, value in mapping(_take(tree, form["selector"])).items():
         facts[Key("pool", "label", f"selector {name}")] = fact(value)
-    for path, value in leaves(tree):
-        if path:
-            facts |= dict.fromkeys(_keys(path, form), value)
+    facts |= {_key(path, form): value for path, value in leaves(tree) if path}
     return Read(facts, parts)
 
 
@@ -53,16 +51,16 @@ def _take(tree: dict[str, Any], path: str) -> Any:
     return taken(tree, *path.split("."))
 
 
-def _keys(path: str, form: dict[str, Any]) -> list[Key]:
-    """What a value is about that has no name of its own: the pool's, in the scheduler's pod or beside it, or another's;
-    the same value may be in the pool and in the pod."""
+def _key(path: str, form: dict[str, Any]) -> Key:
+    """What a value is about that has no name of its own: the pool, the scheduler in its pod or beside it, or another;
+    a value of the pool may be in the scheduler's pod too."""
     named = f"{FILE} {path}"
     if root := _root(path, form["pool"]):
-        keys = [Key("pool", "parameter", path.removeprefix(f"{root}."))]
-        return [*keys, Key("scheduler", "pod", named)] if _root(path, form["pool_in_the_pods"]) else keys
+        topic = "pod" if _root(path, form["pool_in_the_pods"]) else "parameter"
+        return Key("pool", topic, path.removeprefix(f"{root}."))
     if _root(path, form["scheduler"]):
-        return [Key("scheduler", "value" if _root(path, form["beside_the_pods"]) else "pod", named)]
-    return [Key(_SUBJECTS.get(path.partition(".")[0], "gateway"), "value", named)]
+        return Key("scheduler", "value" if _root(path, form["beside_the_pods"]) else "pod", named)
+    return Key(_SUBJECTS.get(path.partition(".")[0], "gateway"), "value", named)
 
 
 def _root(path: str, roots: list[str]) -> str:

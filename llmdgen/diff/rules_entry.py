@@ -28,7 +28,7 @@ def scheduler_restarts(step: Step) -> Iterator[Consequence]:
         return
     counts = step.changed("scheduler", ("replicas",))
     elects = any((number(each.old) > 1) != (number(each.new) > 1) for each in counts)
-    if step.changed("scheduler", SCHEDULER_POD_TOPICS) or elects:
+    if step.changed("scheduler", SCHEDULER_POD_TOPICS) or step.changed("pool", ("pod",)) or elects:
         yield Consequence(
             "interrupts",
             f"the scheduler restarts (Recreate): requests {_without_scheduler(step.old)} until it is ready again, "

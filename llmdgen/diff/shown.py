@@ -66,7 +66,7 @@ def _repeats(line: Line, lines: list[Line]) -> bool:
         return any(other.topic == "provider" for other in lines)
     if name == _CHART_VERSION:
         return any(other.name == "llm-d release" for other in lines)
-    if _is_digest(line.old) and _is_digest(line.new):
+    if all(value is None or _is_digest(value) for value in (line.old, line.new)):
         return any(other.topic in SCHEDULER_CONFIG_TOPICS for other in lines)
     return False
 

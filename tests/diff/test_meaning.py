@@ -48,6 +48,7 @@ WHAT = (
     "gateway istio with an internal load balancer"
 )
 ON_A_CLAIM = changed(PD, {"spec.model.uri": "pvc://models/gpt-oss-120b"})
+PD9 = changed(PD, {"spec.release": "v0.9.0"})
 OVER_TCP = changed(PD, {"spec.transfer": {"backend": "UCX"}, "spec.decode.efa": 0, "spec.prefill.efa": 0})
 
 CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
@@ -93,6 +94,14 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "transfer-backend": (PD, {"spec.transfer": {"backend": "UCX"}}),
     "transfer-backend-back": (OVER_TCP, {"spec.transfer": None, "spec.decode.efa": None, "spec.prefill.efa": None}),
     "release": (PD, {"spec.release": "v0.6.0"}),
+    "router-release": (changed(PD, {"spec.release": "v0.6.0"}), {"spec.release": "v0.9.0"}),
+    "router-weight": (PD9, {"spec.scheduler.weights": {"token-load-scorer": 3}}),
+    "router-failure-mode": (PD9, {"spec.values.router": {"router": {"inferencePool": {"failureMode": "FailClose"}}}}),
+    "router-resources": (
+        PD9,
+        {"spec.values.router": {"router": {"epp": {"resources": {"requests": {"cpu": "8"}}}}}},
+    ),
+    "router-monitoring": (PD9, {"spec.values.router": {"router": {"monitoring": {"interval": "30s"}}}}),
     "suppressed-finding": (PD, {"spec.suppress": SILENT}),
     "instance-type-of-a-role": (PD, {"spec.prefill.instanceType": "p5en.48xlarge"}),
     "more-replicas-of-other-size": (PD, {"spec.decode": {"replicas": 4, "parallelism": {"tensor": 2}}}),

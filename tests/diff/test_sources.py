@@ -135,6 +135,62 @@ def test_a_revision_alone_is_compared_with_the_disk(repository: Llmdgen) -> None
     assert "  - decode --max-num-seqs: 64\n" in out
 
 
+def render(spec: dict[str, Any]) -> None:
+    """A spec beside its rendered tree, as `llmdgen render` writes it, both committed."""
+    from llmdgen.cli.main import main
+
+    Path("paths").mkdir(exist_ok=True)
+    assert main(("render", spec_file("paths/chat.yaml", spec))) == 0
+    git("add", "-A")
+    git("commit", "-qm", "render")
+
+
+STALE = (
+    "stale: rendered/chat (p5.48xlarge): the spec changed since it was rendered, and what is compared is what is "
+    "rendered: `llmdgen render paths/chat.yaml` first\n"
+)
+
+
+@needs_git
+def test_a_tree_that_is_not_what_its_spec_gives_is_said_to_be_stale(llmdgen: Llmdgen) -> None:
+    git("init", "-qb", "main")
+    render(PD)
+    same = SAME.format("1 target")
+    assert llmdgen("diff", "main") == (0, same, "")
+    spec_file("paths/chat.yaml", changed(PD, MORE))
+    nothing = same.replace("meaning", "meaning in what is rendered")
+    for named in ((), ("rendered/chat",), ("rendered/chat/p5.48xlarge",)):
+        assert llmdgen("diff", "main", *named) == (2, STALE + nothing, "")
+    found = json.loads(llmdgen("diff", "main", "--format", "json")[1])
+    assert found["differs"] is True
+    assert found["stale"][0]["mend"] == "llmdgen render paths/chat.yaml"
+    assert "**stale**: rendered/chat" in llmdgen("diff", "main", "--format", "markdown")[1]
+    # Whoever names the spec itself compares with what it gives now.
+    assert not llmdgen("diff", "rendered", "paths/chat.yaml")[1].startswith("stale")
+    assert llmdgen("render", "paths/chat.yaml")[0] == 0
+    code, out, _ = llmdgen("diff", "main")
+    assert code == 2
+    assert not out.startswith("stale")
+
+
+@needs_git
+def test_a_type_that_was_never_rendered_is_stale_and_a_comment_is_not(llmdgen: Llmdgen) -> None:
+    git("init", "-qb", "main")
+    render(PD)
+    spec_file("paths/chat.yaml", TWO)
+    assert llmdgen("diff", "main")[1].startswith("stale: rendered/chat (p5.48xlarge, p5en.48xlarge): the spec changed")
+    Path("paths/chat.yaml").write_text("# said\n" + json.dumps(PD))
+    assert llmdgen("diff", "main")[0] == 0
+
+
+@needs_git
+def test_of_several_specs_of_one_name_one_has_to_agree(llmdgen: Llmdgen) -> None:
+    git("init", "-qb", "main")
+    render(PD)
+    spec_file("paths/another.yaml", changed(PD, MORE))
+    assert llmdgen("diff", "main")[0] == 0
+
+
 @needs_git
 def test_a_revision_beside_a_directory_is_read_at_that_directory(llmdgen: Llmdgen) -> None:
     git("init", "-qb", "main")
@@ -297,6 +353,20 @@ def test_a_target_without_one_of_its_files_is_an_error_and_not_a_target_that_is_
     assert (code, out) == (1, "")
     says = f"{file} is missing beside helmfile.yaml"
     assert err == f"b/chat/p5.48xlarge: error: {says} (fix: restore the file, or render it again)\n"
+
+
+def test_a_tree_of_an_earlier_layout_has_to_be_rendered_again(llmdgen: Llmdgen) -> None:
+    write_tree(Path("a"), PD)
+    target = Path("b/chat/p5.48xlarge")
+    (target / "values").mkdir(parents=True)
+    for file in ("helmfile.yaml", "values/ms.yaml", "allocation.yaml"):
+        (target / file).write_text("a: b\n")
+    code, out, err = llmdgen("diff", "b", "a")
+    assert (code, out) == (1, "")
+    assert err == (
+        "b/chat/p5.48xlarge: error: rendered by an earlier llmdgen, with values/ms.yaml instead of a chart of its own "
+        "(fix: render it again, and compare trees of one layout)\n"
+    )
 
 
 def test_colour_is_left_out_where_the_environment_says_so(llmdgen: Llmdgen, monkeypatch: pytest.MonkeyPatch) -> None:
