@@ -46,7 +46,7 @@ def test_subgroups_of_a_leader_worker_set_are_refused() -> None:
         "breaks: spec.leaderWorkerTemplate.subGroupPolicy of a LeaderWorkerSet is immutable, so `helmfile apply` "
         "fails: first `kubectl -n llm-d-chat delete leaderworkerset chat-decode` (downtime), or choose another name"
     )
-    assert not any("restart" in line for line in follows(found))
+    assert not any("pods restart" in line for line in follows(found))
 
 
 CLAIM = """\
