@@ -43,6 +43,8 @@ def manifests(files: Mapping[str, str], place: str, release: str, namespace: str
                 says = "a Kubernetes object with a kind and a metadata.name is expected here"
                 raise DiffError(f"{place}/{path}:1:1", says, "restore the file, or render it again")
             own = "" if kind in CLUSTER_SCOPED else str(at(doc, "metadata", "namespace") or namespace)
+            if own == namespace:
+                doc["metadata"].pop("namespace", None)  # the release's, whether an object says it or not
             version = str(doc.get("apiVersion") or "")
             found.append(Manifest(release, 2, path, version, kind, name, own, doc))
     return found
@@ -57,16 +59,13 @@ def chart_facts(files: Mapping[str, str]) -> Facts:
     }
 
 
-def object_facts(manifest: Manifest, roles: Mapping[str, str], namespace: str) -> Read:
+def object_facts(manifest: Manifest, roles: Mapping[str, str]) -> Read:
     """An object under its kind and name; one that is called like the workload of a role, as `roles` has them, is that
     role's."""
     role = roles.get(manifest.name)
     subject = role or _SUBJECTS.get(manifest.kind, "deployment")
     label = manifest.kind if role or subject == "route" else f"{manifest.kind} {manifest.name}"
-    doc = deepcopy(manifest.doc)
-    if manifest.namespace == namespace:
-        mapping(doc.get("metadata")).pop("namespace", None)
-    facts = identified(subject, label, manifest, doc)
+    facts = identified(subject, label, manifest, deepcopy(manifest.doc))
     return Read(facts, {f"{subject} {label}": part_of(subject, label, manifest, facts)})
 
 
@@ -76,8 +75,6 @@ def identified(subject: str, label: str, manifest: Manifest, doc: dict[str, Any]
     metadata = mapping(doc.get("metadata"))
     if label.endswith(f" {manifest.name}"):
         metadata.pop("name", None)
-    if metadata.get("namespace") == manifest.namespace:
-        metadata.pop("namespace", None)
     named = ("apiVersion", "kind") if metadata else ("apiVersion", "kind", "metadata")
     rest = {key: value for key, value in doc.items() if key not in named}
     return facts | fixed(subject, manifest.kind, label, rest) | under(subject, "value", label, rest)

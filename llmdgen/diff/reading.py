@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from msgspec import structs
+
 from llmdgen.diff.deployment import SERVERS, allocation_facts, helmfile, release_facts
 from llmdgen.diff.gateway import KIND as GATEWAY
 from llmdgen.diff.gateway import gateway_facts, parameters_of
 from llmdgen.diff.objects import chart_facts, manifests, object_facts
 from llmdgen.diff.problem import DiffError
+from llmdgen.diff.router import FAILURE_MODE, router_facts
 from llmdgen.diff.router import FILE as ROUTER_VALUES
-from llmdgen.diff.router import router_facts
 from llmdgen.diff.servers import server_facts
-from llmdgen.diff.state import ROLES, Facts, Key, Part, Read, State, under
+from llmdgen.diff.state import ROLES, Facts, Key, Part, Read, State, Value, under
 from llmdgen.diff.yaml import load
 from llmdgen.kube.manifest import Manifest
 from llmdgen.kube.workload import Workload, workloads
@@ -64,15 +66,28 @@ def _state(name: str, target: str, files: Files) -> State:
             facts |= under("deployment", "value", path, tree(path))
     reads = [router_facts(tree(ROUTER_VALUES), deployed.router_chart, f"{files.place}/{ROUTER_VALUES}")]
     owner = str(deployed.facts.get(Key("deployment", "name", f"release {SERVERS}"), ""))
-    reads += _objects(manifests(files, files.place, owner, deployed.namespace), release, deployed.namespace)
+    reads += _objects(manifests(files, files.place, owner, deployed.namespace), release)
     parts: dict[str, Part] = {}
     for read in reads:
-        facts |= read.facts
-        parts |= read.parts
+        # What two of them call alike, such as the model of two roles where it is not the same one, stays two.
+        names = {key: _free(key, value, facts) for key, value in read.facts.items()}
+        facts |= {names[key]: value for key, value in read.facts.items()}
+        for name, part in read.parts.items():
+            keys = frozenset(names[key] for key in part.keys)
+            parts[name if name not in parts else f"{name} {len(parts)}"] = structs.replace(part, keys=keys)
     return State(str(allocation.get("name") or name), target, facts, parts)
 
 
-def _objects(found: list[Manifest], release: str, namespace: str) -> list[Read]:
+def _free(key: Key, value: Value, facts: Facts) -> Key:
+    """The key, or one beside it where another fact has it already."""
+    number = 2
+    free = key
+    while free in facts and key != FAILURE_MODE and facts[free] != value:
+        free, number = Key(key.subject, key.topic, f"{key.name} ({number})"), number + 1
+    return free
+
+
+def _objects(found: list[Manifest], release: str) -> list[Read]:
     """Model servers and Gateway by readers of their own, and every other object under its kind and name."""
     servers = _servers(found, release)
     reads = [server_facts(role, each, release) for role, each in servers.items()]
@@ -88,7 +103,7 @@ def _objects(found: list[Manifest], release: str, namespace: str) -> list[Read]:
     for each in found:
         if id(each) not in known:
             called = (each.kind, each.name)
-            reads.append(object_facts(each, roles if called not in seen else {}, namespace))
+            reads.append(object_facts(each, roles if called not in seen else {}))
             seen.add(called)
     return reads
 

@@ -11,7 +11,7 @@ from llmdgen.diff.spelling import variable
 from llmdgen.diff.state import Facts, Key, Part, Read, fact, leaves, named, taken, under
 from llmdgen.diff.yaml import load
 from llmdgen.facts.catalogue import table
-from llmdgen.untyped import items, mapping
+from llmdgen.untyped import at, items, mapping
 
 FILE = "values/router.yaml"
 # What becomes of requests while no scheduler is ready; the chart writes it into the InferencePool.
@@ -71,8 +71,7 @@ def _root(path: str, roots: list[str]) -> str:
 def _plugins(tree: dict[str, Any], form: dict[str, Any], place: str) -> tuple[Facts, dict[str, Part]]:
     """The EndpointPickerConfig that is in use, key by key; others beside it are texts that the ConfigMap holds."""
     configs = mapping(_take(tree, form["plugins"]))
-    in_use = str(_at(tree, form["plugins_file"]))
-    used = configs.pop(in_use, None)
+    used = configs.pop(str(at(tree, *form["plugins_file"].split("."))), None)
     facts: Facts = {
         Key("scheduler", "value", f"{form['plugins']} {name}"): fact(text) for name, text in configs.items()
     }
@@ -81,12 +80,6 @@ def _plugins(tree: dict[str, Any], form: dict[str, Any], place: str) -> tuple[Fa
     config = load(used, f"{place}: plugins") if isinstance(used, str) else mapping(used)
     own = _configuration(config)
     return facts | own, {"plugins": Part("scheduler", "value", "plugins written as", used, frozenset(own))}
-
-
-def _at(tree: Any, path: str) -> Any:
-    for key in path.split("."):
-        tree = mapping(tree).get(key)
-    return tree
 
 
 def _configuration(config: dict[str, Any]) -> Facts:

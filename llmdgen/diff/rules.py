@@ -58,10 +58,9 @@ def immutable_fields(step: Step) -> Iterator[Consequence]:
         if not name:
             name = step.new.text(subject, "name", "name")
             kind = kind or step.new.text(subject, "workload", "kind")
-        what = ".".join(field.split(".")[: 2 if kind != "LeaderWorkerSet" else 3])
         yield Consequence(
             "breaks",
-            f"{what} of a {kind} is immutable, so `helmfile apply` fails: first "
+            f"{field} of a {kind} is immutable, so `helmfile apply` fails: first "
             f"`kubectl -n {namespace} delete {kind.lower()} {name}` (downtime), or choose another name",
         )
 

@@ -47,8 +47,6 @@ def server_facts(role: str, workload: Workload, release: str) -> Read:
     doc = deepcopy(manifest.doc)
     for key in ("apiVersion", "kind"):
         doc.pop(key, None)
-    if mapping(doc.get("metadata")).get("namespace") == manifest.namespace:
-        del doc["metadata"]["namespace"]
     taken(doc, *map(str, workload.route))
     facts: Facts = {
         Key(role, "workload", "kind"): manifest.kind,
@@ -77,15 +75,12 @@ def server_facts(role: str, workload: Workload, release: str) -> Read:
 
 def fixed(subject: str, kind: str, label: str, doc: dict[str, Any]) -> Facts:
     """What may not change in an object of the kind, taken out of it."""
-    facts: Facts = {}
-    for route in IMMUTABLE.get(kind, ()):
-        value = taken(doc, *route)
-        if value is not None:
-            facts |= {
-                Key(subject, "immutable", f"{label} {'.'.join(route)}{'.' if path else ''}{path}".strip()): leaf
-                for path, leaf in leaves(value)
-            }
-    return facts
+    routes = {".".join(route): taken(doc, *route) for route in IMMUTABLE.get(kind, ())}
+    return {
+        Key(subject, "immutable", f"{label} {path}".strip()): compact(value)
+        for path, value in routes.items()
+        if value is not None
+    }
 
 
 def canonical(value: Any, key: str = "") -> Any:

@@ -311,3 +311,15 @@ def test_pods_of_any_shape_are_compared_and_not_stumbled_over(key: str, mangled:
     doc = plain_yaml.load(before[KEY][DECODE])
     text = msgspec.json.encode({**doc, "spec": put(doc["spec"])} if key != "spec" else put(doc)).decode()
     assert not difference(before, {KEY: Files({**before[KEY], DECODE: text}, "edited")}).is_empty
+
+
+def test_roles_of_different_models_are_two_models() -> None:
+    found = edited(PREFILL, "openai/gpt-oss-120b", "openai/gpt-oss-20b")
+    assert "~ model uri: hf://openai/gpt-oss-120b -> hf://openai/gpt-oss-20b" in lines(found)
+    assert "+ model uri (2): hf://openai/gpt-oss-120b" in lines(found)
+
+
+def test_every_router_chart_of_a_release_is_known() -> None:
+    from llmdgen.facts.catalogue import release, release_names, table
+
+    assert {release(name).charts["router"].name for name in release_names()} <= set(table("router-charts.toml"))
