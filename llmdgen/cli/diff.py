@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 
 import click
+from msgspec import structs
 
 from llmdgen.cli import options, status
 from llmdgen.cli.terminal import complain, has_colour, report
-from llmdgen.diff.fold import Side
+from llmdgen.diff.fold import Side, Stale
 from llmdgen.diff.git import DEFAULT_PATH
 
 
@@ -20,14 +21,15 @@ def command(sides: tuple[str, ...], form: str) -> int:
 
     Each side is a spec, a rendered directory, or a git revision, whose tree below PATH (default: rendered) is read.
     A..B compares two revisions, A...B the second with the merge base of both, a revision alone with the directory PATH
-    as it is on disk. Comments, order and spelling are noise.
+    as it is on disk. Comments and the order of keys are noise; where the cluster gets something else, that is said.
+    A directory on the new side that is not what its spec gives by now is said to be stale.
     """
     from llmdgen.diff.fold import difference
     from llmdgen.diff.problem import DiffError
     from llmdgen.findings import SpecError
 
     try:
-        found = difference(*_sides(sides))
+        found = structs.replace(difference(*_sides(sides)), stale=_stale(sides))
     except DiffError as error:
         complain(str(error))
         return status.ERROR
@@ -67,6 +69,19 @@ def _sides(given: tuple[str, ...]) -> tuple[Side, Side]:
     if len(given) > 3:
         raise click.UsageError("two sides and one path at most")
     return _pair(first, given[1], given[2] if len(given) > 2 else None)
+
+
+def _stale(given: tuple[str, ...]) -> tuple[Stale, ...]:
+    """Where the new side, being a directory, is not what its specs give; a spec on the old side is compared with what
+    it gave once, which nobody takes for what it gives now."""
+    from llmdgen.diff.git import split_range
+    from llmdgen.diff.stale import stale
+
+    is_range = not os.path.exists(given[0]) and split_range(given[0]) is not None
+    new = DEFAULT_PATH if len(given) == 1 else given[1]
+    if is_range or _is_file(given[0]) or not os.path.isdir(new):
+        return ()
+    return stale(new)
 
 
 def _path(given: tuple[str, ...]) -> str:

@@ -37,7 +37,7 @@ def _loosely(argv: tuple[str, ...]) -> dict[str, Any]:
         elif flag:
             found[flag], flag = _typed(argument), ""
         else:
-            found[f"argument {argument}"] = True
+            found["model" if "model" not in found else f"argument {argument}"] = argument
     return found
 
 

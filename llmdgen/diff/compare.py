@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+
 from msgspec import Struct
 
-from llmdgen.diff.state import ROLES, Key, State, Value
+from llmdgen.diff.state import ROLES, Key, Part, State, Value, exact
 
 
 class Change(Struct, frozen=True):
@@ -25,25 +28,70 @@ class Change(Struct, frozen=True):
 
 
 def changes(old: State, new: State) -> tuple[Change, ...]:
-    """What differs, in the order of the keys. A role that only one side has is one change."""
-    lone = {role for role in ROLES if _has(old, role) != _has(new, role)}
+    """What differs, in the order of the keys. A role that only one side has is one change, and so is another name."""
+    lone = {role for role in ROLES if old.has(role) != new.has(role)}
     found = [Change(Key(role, "presence", ""), _shape(old, role), _shape(new, role)) for role in lone]
-    for key in {**old.facts, **new.facts}:
+    called = _Renaming(old, new)
+    if called.is_another:
+        found.append(Change(Key("deployment", "name", "name"), old.name, new.name))
+    before_of = {key if key in new.facts else called.key(key): (key, value) for key, value in old.facts.items()}
+    changed: set[Key] = set()
+    for key in {**before_of, **new.facts}:
         if key.subject in lone or key.topic == "room":
             continue
-        before, after = old.facts.get(key), new.facts.get(key)
-        if not _same(before, after):
+        own, before = before_of.get(key, (key, None))
+        after = new.facts.get(key)
+        if not _same(before, after) and not (key not in _KEPT and _same(called.value(before), after)):
             found.append(Change(key, before, after))
+            changed |= {own, key}
+    for name in old.parts.keys() & new.parts.keys():
+        one, other = old.parts[name], new.parts[name]
+        if one.text != other.text and called(one.text) != other.text and not changed & (one.keys | other.keys):
+            found += _spelling(one, other, called)
     return tuple(sorted(found, key=lambda change: change.key.order))
 
 
-def _has(state: State, role: str) -> bool:
-    return Key(role, "replicas", "replicas") in state.facts
+# A namespace is a change of its own, even where it only follows the name.
+_KEPT = (Key("deployment", "namespace", "namespace"),)
+
+
+class _Renaming:
+    """Texts of the old state as they would be under the name and the namespace of the new one."""
+
+    def __init__(self, old: State, new: State) -> None:
+        self.is_another = old.name != new.name
+        self._pairs = [
+            (re.compile(rf"(?<![A-Za-z0-9_-]){re.escape(before)}(?![A-Za-z0-9_]{end})"), after)
+            for before, after, end in ((old.namespace, new.namespace, "|-"), (old.name, new.name, ""))
+            if before and before != after
+        ]
+
+    def __call__(self, text: str) -> str:
+        for before, after in self._pairs:
+            text = before.sub(lambda _, after=after: after, text)  # type: ignore[misc]
+        return text
+
+    def key(self, key: Key) -> Key:
+        return Key(key.subject, key.topic, self(key.name))
+
+    def value(self, value: Value) -> Value:
+        if isinstance(value, tuple):
+            return tuple(self(each) if isinstance(each, str) else each for each in value)
+        return self(value) if isinstance(value, str) else value
+
+
+def _spelling(old: Part, new: Part, called: _Renaming) -> Iterator[Change]:
+    """The same facts, written otherwise: the cluster gets another object all the same, and pods start anew."""
+    before, after = dict(exact(old.doc)), dict(exact(new.doc))
+    for path in {**before, **after}:
+        one, other = before.get(path), after.get(path)
+        if not _same(called.value(one), other):
+            yield Change(Key(new.subject, new.topic, f"{new.name} {path}".strip()), one, other)
 
 
 def _shape(state: State, role: str) -> str | None:
     """A role in a few words, None where the state has none."""
-    if not _has(state, role):
+    if not state.has(role):
         return None
     tensor, data = (state.text(role, "parallelism", f"{kind} parallelism") or "1" for kind in ("tensor", "data"))
     ranks = f" DP{data}" if data != "1" else ""

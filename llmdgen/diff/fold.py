@@ -48,17 +48,29 @@ class Lone(Struct, frozen=True):
     what: str = ""
 
 
+class Stale(Struct, frozen=True):
+    """A directory that a spec gives other files for: its targets, the spec, why, and what mends it."""
+
+    directory: str
+    targets: tuple[str, ...]
+    spec: str
+    says: str
+    mend: str
+
+
 class Difference(Struct, frozen=True):
-    """Everything that differs between two sides, how many targets both have, and the size of those that differ."""
+    """Everything that differs between two sides, how many targets both have, the size of those that differ, and which
+    directories of a side are not what their specs give: there it is unknown what differs."""
 
     lone: tuple[Lone, ...]
     sections: tuple[Section, ...]
     compared: int
     sizes: tuple[Growth, ...] = ()
+    stale: tuple[Stale, ...] = ()
 
     @property
     def is_empty(self) -> bool:
-        return not self.lone and not self.sections
+        return not self.lone and not self.sections and not self.stale
 
 
 def difference(old: Side, new: Side) -> Difference:

@@ -68,6 +68,20 @@ def commit(revision: str) -> str:
     return found.decode().strip()
 
 
+def files_with(*patterns: str, beside: str) -> list[str]:
+    """The YAML files of the working tree around a directory in which each pattern matches a line, by their paths from
+    the current directory; none where there is no repository or no git."""
+    asked = [word for pattern in patterns for word in ("-e", pattern)]
+    command = ["grep", "-lzE", "--untracked", "--full-name", "--all-match", *asked, "--", ":/*.yaml", ":/*.yml"]
+    try:
+        found = _git(["-C", beside, *command], may_fail=True)
+        top = _git(["-C", beside, "rev-parse", "--show-toplevel"], may_fail=True).decode().strip("\n")
+    except DiffError:
+        return []
+    names = [name.decode("utf-8", "surrogateescape") for name in found.split(b"\0") if name]
+    return sorted(os.path.relpath(os.path.join(top, name)) for name in names)
+
+
 def _side(commit: str, revision: str, path: str) -> Side:
     """The targets below a path, which is relative to the current directory as all paths of a command line are."""
     if not _is_inside(path):

@@ -24,6 +24,7 @@ def write(found: Difference) -> str:
             {"name": each.name, "targets": each.targets, "before": each.before, "after": each.after}
             for each in found.sizes
         ],
+        "stale": list(found.stale),
         "sections": [_section(section) for section in found.sections],
     }
     return msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n"

@@ -21,6 +21,10 @@ def write(found: Difference) -> str:
     if found.is_empty:
         return f"**llmdgen diff:** {words.nothing(found)}.\n"
     parts = ["### llmdgen diff"]
+    if found.stale:
+        parts.append("\n".join(f"- ⏳ **stale**: {_prose(words.stale(each))}" for each in found.stale))
+    if not found.lone and not found.sections:
+        parts.append(f"{words.nothing(found)}.")
     if found.sizes:
         parts.append(
             "\n".join(

@@ -2,17 +2,16 @@
 
 Those of a topic are in `rules_pods`, `rules_serving` and `rules_entry`, the others here.
 
-They follow from the charts of a release (the scheduler's Deployment is Recreate and does not watch its ConfigMap, a
-role's Deployment has the default rolling update) and from Kubernetes (a selector cannot change). Read in sources:
+They follow from the objects of a target, from the router's charts (the scheduler's Deployment is Recreate and does not
+watch its ConfigMap) and from Kubernetes (what of an object cannot change, how a rollout goes). Read in sources:
 
 - LeaderWorkerSet v0.7.0, api/leaderworkerset/v1: maxUnavailable 1 and maxSurge 0 by default, so that groups are
-  replaced one after the other; pkg/webhooks: a group's size may change.
+  replaced one after the other; pkg/webhooks: a group's size may change, subGroupPolicy may not.
 - AWS Load Balancer Controller (225f4456), pkg/deploy/elbv2: another scheme replaces a load balancer
   (isSDKLoadBalancerRequiresReplacement), another target type its target groups; docs/guide/service/annotations.md: the
   type must not be changed on a Service that exists. A name is not compared.
 - Istio, manifests/charts/istio-control/istio-discovery/files/kube-gateway.yaml: a Gateway's annotations are those of
   its Service and of its proxy's pods; what it makes is owned by the Gateway, not by the class.
-- llm-d-infra v1.3.6 and v1.4.0: access logs are an Istio Telemetry object, all else of the proxy is in its Deployment.
 - LMCache, lmcache/utils.py CacheEngineKey: model name, world size, worker, hash of the chunk, type.
 
 A change without a rule has no consequence here, and is shown all the same.
@@ -43,15 +42,26 @@ def another_deployment(step: Step) -> Iterator[Consequence]:
         yield Consequence("breaks", says)
 
 
-def selector_is_immutable(step: Step) -> Iterator[Consequence]:
-    """The chart makes `modelArtifacts.labels` the selector of its Deployments, which Kubernetes never lets change."""
-    if step.is_refused:
-        release = step.new.text("deployment", "name", "release ms")
-        namespace = step.new.text("deployment", "namespace", "namespace")
+def immutable_fields(step: Step) -> Iterator[Consequence]:
+    """Kubernetes refuses some changes of an object that exists, and Helm stops there."""
+    if step.is_new:
+        return
+    namespace = step.new.namespace
+    for each in step.changes:
+        subject = each.key.subject
+        label, _, field = each.key.name.rpartition(" ")
+        if each.key.topic != "immutable" or (not label and not step.refused(subject)):
+            continue
+        if label and any(other.key.name == label for other in step.changed(subject, ("object",))):
+            continue  # the object itself is new or gone
+        kind, _, name = label.partition(" ")
+        if not name:
+            name = step.new.text(subject, "name", "name")
+            kind = kind or step.new.text(subject, "workload", "kind")
         yield Consequence(
             "breaks",
-            "a Deployment's selector is immutable, so `helmfile apply` fails: first "
-            f"`helm uninstall {release} -n {namespace}` (downtime), or choose another name",
+            f"{field} of a {kind} is immutable, so `helmfile apply` fails: first "
+            f"`kubectl -n {namespace} delete {kind.lower()} {name}` (downtime), or choose another name",
         )
 
 
@@ -77,14 +87,14 @@ def charts_change(step: Step) -> Iterator[Consequence]:
 
 RULES: tuple[Rule, ...] = (
     another_deployment,
-    selector_is_immutable,
+    immutable_fields,
     rules_serving.served_name,
     rules_serving.shorter_requests,
     rules_entry.reachable_from_the_internet,
     rules_entry.gateway_provider,
     rules_entry.load_balancer,
     rules_entry.listeners,
-    rules_pods.kind_of_workload,
+    rules_pods.workload_is_another,
     rules_pods.roles_come_and_go,
     rules_pods.pods_restart,
     rules_entry.scheduler_restarts,
@@ -96,7 +106,7 @@ RULES: tuple[Rule, ...] = (
     rules_serving.block_size_of_scheduler,
     rules_serving.kv_cache_in_all,
     rules_pods.replicas_of_a_role,
-    rules_pods.secret_exists,
+    rules_pods.secrets_exist,
     rules_pods.claims,
     rules_pods.nodes_are_labelled,
     rules_entry.pool_fails,

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from llmdgen.diff.deployment import ROUTER
+from llmdgen.diff.router import FAILURE_MODE
 from llmdgen.diff.state import State
 from llmdgen.diff.step import (
-    ACCESS_LOG,
     SCHEDULER_CONFIG_TOPICS,
     SCHEDULER_POD_TOPICS,
     SOURCE_RANGES,
@@ -15,7 +16,6 @@ from llmdgen.diff.step import (
     Step,
     number,
 )
-from llmdgen.diff.surroundings import FAILURE_MODE
 from llmdgen.objects.gateway import PORT as GATEWAY_PORT
 
 _LISTENER_PORT = re.compile(r"listeners\[0\]\.port$")
@@ -28,15 +28,15 @@ def scheduler_restarts(step: Step) -> Iterator[Consequence]:
         return
     counts = step.changed("scheduler", ("replicas",))
     elects = any((number(each.old) > 1) != (number(each.new) > 1) for each in counts)
-    if step.changed("scheduler", SCHEDULER_POD_TOPICS) or elects:
+    if step.changed("scheduler", SCHEDULER_POD_TOPICS) or step.changed("pool", ("pod",)) or elects:
         yield Consequence(
             "interrupts",
             f"the scheduler restarts (Recreate): requests {_without_scheduler(step.old)} until it is ready again, "
             "and its prefix index is lost",
         )
     elif step.changed("scheduler", SCHEDULER_CONFIG_TOPICS):
-        name = f"{step.new.text('deployment', 'name', 'release gaie').lower()[:40]}-epp"
-        namespace = step.new.text("deployment", "namespace", "namespace")
+        name = f"{step.new.text('deployment', 'name', f'release {ROUTER}').lower()[:40]}-epp"
+        namespace = step.new.namespace
         yield Consequence(
             "note",
             "the scheduler reads its plugins only at start: after the apply "
@@ -56,7 +56,7 @@ def _without_scheduler(state: State) -> str:
     is_open = state.facts.get(FAILURE_MODE) == "FailOpen"
     return (
         "go to any pod of the pool, prefill or decode,"
-        if is_open and state.get("prefill", "replicas", "replicas")
+        if is_open and state.has("prefill")
         else ("go to any pod of the pool" if is_open else "fail")
     )
 
@@ -93,14 +93,17 @@ def gateway_provider(step: Step) -> Iterator[Consequence]:
             "note", f"the Service and the proxy that {each.old} made may stay: look for them, and delete them"
         )
         return
-    rolls = [each for each in step.changed("gateway", ("parameter",)) if each.key.name != ACCESS_LOG]
+    if any(each.key.name == "Gateway metadata.name" for each in step.changed("gateway", ("value",))):
+        yield Consequence("breaks", "another Gateway takes the place of the old one: its address changes")
+        return
+    rolls = step.changed("gateway", ("parameter",))
     is_istio = step.new.text("gateway", "provider", "class") == "istio"
     if rolls or (is_istio and step.changed("gateway", ("annotation",))):
         yield Consequence("interrupts", "the Gateway's proxy is rolled: long streams through the old pod are cut")
 
 
 def listeners(step: Step) -> Iterator[Consequence]:
-    """The Gateway's port is part of every client's URL; without listeners of its own the chart makes one on port 80."""
+    """The Gateway's port is part of every client's URL; llmdgen makes one listener, on port 80."""
     if step.is_new:
         return
     for each in step.changed("gateway", ("value",)):

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
-from llmdgen.diff.state import ROLES, State
-from llmdgen.diff.step import CLAIM, INSTANCE_LABEL, SHARED_CACHE, SURGE, Consequence, Step, number
+from llmdgen.diff.rollout import rollout
+from llmdgen.diff.servers import GROUPS
+from llmdgen.diff.state import ROLES, State, exact, template_of
+from llmdgen.diff.step import CLAIM, INSTANCE_LABEL, SHARED_CACHE, Consequence, Step, number
+
+_SECRET = re.compile(r"\.secretKeyRef\.name$|\.secretRef\.name$|\.secret\.secretName$|imagePullSecrets\[\d+\]\.name$")
 
 
-def kind_of_workload(step: Step) -> Iterator[Consequence]:
-    """Helm deletes the objects of the old kind when it has made those of the new."""
-    for each in step.changed("deployment", ("workload",)):
-        yield Consequence("interrupts", f"each {each.old} is deleted and a {each.new} made in its place")
+def workload_is_another(step: Step) -> Iterator[Consequence]:
+    """Helm makes the objects of another kind or name, then deletes those that the chart no longer has."""
+    for role in ROLES:
+        if step.replaces(role):
+            kinds = [state.text(role, "workload", "kind") for state in (step.old, step.new)]
+            names = [state.text(role, "name", "name") for state in (step.old, step.new)]
+            says = f"the {kinds[0]} of {{roles}} is deleted, and "
+            says += f"a {kinds[1]} takes its place" if kinds[0] != kinds[1] else f"{names[1]} takes its place"
+            yield Consequence("interrupts", f"{says}: their pods all stop, and new ones start", (role,))
 
 
 def roles_come_and_go(step: Step) -> Iterator[Consequence]:
@@ -23,39 +33,39 @@ def roles_come_and_go(step: Step) -> Iterator[Consequence]:
 
 
 def pods_restart(step: Step) -> Iterator[Consequence]:
-    """A changed pod template replaces every pod. A LeaderWorkerSet removes one group, then starts its successor."""
-    if step.is_new or step.is_refused or step.changed("deployment", ("workload",)):
+    """A changed pod template replaces every pod, as the workload's strategy says."""
+    if step.is_new:
         return
-    multinode = step.new.text("deployment", "workload", "workload") == "LeaderWorkerSet"
-    how = "group by group" if multinode else "a rolling update"
     for role in ROLES:
-        if not step.restarts(role):
+        if not step.restarts(role) or step.replaces(role) or step.refused(role):
             continue
-        yield Consequence("interrupts", f"{{roles}} pods restart, {how}; their prefix caches are lost", (role,))
-        if multinode and int(step.old.number(role, "replicas", "replicas")) == 1:
+        how = rollout(step.new, role)
+        # A Deployment that grows keeps its old pods until enough of the new ones are ready.
+        there = int((step.old if how.unit == "group" else step.new).number(role, "replicas", "replicas"))
+        yield Consequence("interrupts", f"{{roles}} pods restart, {how.says}; their prefix caches are lost", (role,))
+        if there and how.missing >= there:
+            one = "the only {roles} " + how.unit if there == 1 else "every {roles} " + how.unit
             yield Consequence(
-                "interrupts",
-                "the only {roles} group goes before its successor starts: nothing serves (downtime)",
-                (role,),
+                "interrupts", f"{one} goes before its successor starts: nothing serves (downtime)", (role,)
             )
-        if not multinode:
-            yield from _update_waits(step, role)
+        else:
+            yield from _update_waits(step, role, how.missing)
 
 
-def _update_waits(step: Step, role: str) -> Iterator[Consequence]:
-    """A Deployment first starts a quarter more pods, and with fewer than four replicas it removes none before a new one
-    is ready; where the nodes have no room for that one, it waits for ever."""
+def _update_waits(step: Step, role: str, missing: int) -> Iterator[Consequence]:
+    """An update starts new pods beside the old ones but for those that may be missing meanwhile; where the nodes have
+    no room for the first, it waits for ever."""
     instance = step.new.text(role, "placement", "instance type")
     gpus = int(step.new.number(role, "total", "GPUs of a pod"))
     before, after = (int(state.number(role, "replicas", "replicas")) for state in (step.old, step.new))
     has_moved = any(each.key.name in ("instance type", INSTANCE_LABEL) for each in step.changed(role, ("placement",)))
-    if has_moved or not gpus:
+    if has_moved or not gpus or step.new.text(role, "workload", "kind") != "Deployment":
         return  # the new pods are planned on nodes of their own
     nodes = max(int(state.number("capacity", "room", instance)) for state in (step.old, step.new))
     others = sum(_gpus(step.new, other) for other in ROLES if other != role and _is_on(step.new, other, instance))
     own = int(step.old.number(role, "total", "GPUs of a pod"))
     free = max(0, nodes - others - min(before, after) * own)
-    if free + int(after * SURGE) * own < gpus:
+    if free + missing * own < gpus:
         downtime = " (downtime)" if after == 1 else ""
         yield Consequence(
             "interrupts",
@@ -93,7 +103,7 @@ def replicas_of_a_role(step: Step) -> Iterator[Consequence]:
     for role in ROLES:
         for each in step.changed(role, ("replicas",)):
             if isinstance(each.delta, int) and not step.restarts(role):
-                grouped = step.new.text("deployment", "workload", "workload") == "LeaderWorkerSet"
+                grouped = step.new.text(role, "workload", "kind") == GROUPS
                 one = abs(each.delta) == 1
                 what = ("replica" if grouped else "pod") + ("" if one else "s")
                 starts, stops = ("starts", "stops, with its") if one else ("start", "stop, with their")
@@ -136,7 +146,7 @@ def nodes_are_labelled(step: Step) -> Iterator[Consequence]:
 def claims(step: Step) -> Iterator[Consequence]:
     """A pod whose claim is missing stays Pending, and nothing that llmdgen makes deletes a claim."""
     before, after = _claims(step.old), _claims(step.new)
-    namespace = step.new.text("deployment", "namespace", "namespace")
+    namespace = step.new.namespace
     has_moved = bool(step.changed("deployment", ("namespace",)))
     for claim, holds in after.items():
         if claim not in before or has_moved:
@@ -158,9 +168,19 @@ def _claims(state: State) -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
-def secret_exists(step: Step) -> Iterator[Consequence]:
+def secrets_exist(step: Step) -> Iterator[Consequence]:
     """A pod whose Secret is missing stays in CreateContainerConfigError. Secrets are of one namespace."""
-    secret = step.new.text("model", "secret", "Secret")
-    if secret and (step.changed("model", ("secret",)) or step.changed("deployment", ("namespace",))):
-        namespace = step.new.text("deployment", "namespace", "namespace")
-        yield Consequence("note", f"the Secret {secret} must exist in {namespace} before the apply")
+    before = set() if step.changed("deployment", ("namespace",)) else _secrets(step.old)
+    for secret in sorted(_secrets(step.new) - before):
+        yield Consequence("note", f"the Secret {secret} must exist in {step.new.namespace} before the apply")
+
+
+def _secrets(state: State) -> set[str]:
+    """The Secrets that pods refer to: for variables, volumes, and registries."""
+    return {
+        str(value)
+        for role in ROLES
+        if state.has(role)
+        for path, value in exact(state.parts[template_of(role)].doc)
+        if _SECRET.search(path)
+    }

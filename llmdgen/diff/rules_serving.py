@@ -79,7 +79,7 @@ def stored_blocks(step: Step) -> Iterator[Consequence]:
 
 def block_size_of_scheduler(step: Step) -> Iterator[Consequence]:
     """The scheduler's prefix scores count blocks of its own configuration or of what pods report."""
-    if step.is_new or step.is_refused:
+    if step.is_new:
         return
     if any(each.key.name == "--block-size" for role in ROLES for each in step.changed(role, ("flag",))):
         yield Consequence("costs", "prefix scores are off until every pod and the scheduler have the new block size")

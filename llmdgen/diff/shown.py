@@ -6,14 +6,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 
+from llmdgen.diff.deployment import tier_name
 from llmdgen.diff.fold import Line, Section
 from llmdgen.diff.state import Value
-from llmdgen.diff.step import INSTANCE_LABEL
-from llmdgen.diff.surroundings import tier_name
+from llmdgen.diff.step import INSTANCE_LABEL, SCHEDULER_CONFIG_TOPICS
 from llmdgen.diff.yaml import compact
 
-_DEPLOYMENT_LABEL = "llm-d.ai/deployment"
-_RELEASES = ("infra", "gaie", "ms")
 # Settings that say the size of a tier again, in a unit of their own.
 _TIER_SIZES = {
     "OffloadingConnector cpu_bytes_to_use": tier_name("cpu"),
@@ -23,9 +21,14 @@ _TIER_SIZES = {
 # What a pod's size on a node follows from.
 _SIZES = ("tensor parallelism", "data parallelism of a pod")
 # A thing that has parts, and one of them.
-_PARTS = re.compile(
-    r"(values/\S+ extraDeploy \S+) (.+)|(values/\S+ [^.\s]+\.[^.\s]+)\.(.+)|(HTTPRoute) (.+)|(affinity [^.]+)\.(.+)"
+_PARTS = re.compile(r"(values/\S+ [^.\s]+\.[^.\s]+)\.(.+)|(affinity [^.]+)\.(.+)|(spec\.\w+)\.(.+)")
+# What goes with the class of a Gateway.
+_OF_THE_CLASS = (
+    "parameters",
+    *(f"Gateway spec.infrastructure.parametersRef.{key}" for key in ("group", "kind", "name")),
 )
+_CHART_VERSION = "chart/Chart.yaml version"
+_DIGEST = re.compile(r"(sha256:)?[0-9a-f]{8,64}")
 # Leaves of an object that is new or gone which say nothing that its kind and name do not.
 _PLAIN = re.compile(r"(apiVersion|kind|metadata\..*|spec\.infrastructure\..*)")
 
@@ -33,14 +36,13 @@ _PLAIN = re.compile(r"(apiVersion|kind|metadata\..*|spec\.infrastructure\..*)")
 def shown(section: Section) -> list[Line]:
     """The lines to show, in their order."""
     lines = [line for line in section.lines if line.subjects != ("capacity",)]
-    kept = _named(lines, [line for line in lines if not _repeats(line, lines)])
-    return _weights(_grouped(kept))
+    return _weights(_grouped([line for line in lines if not _repeats(line, lines)]))
 
 
 def _repeats(line: Line, lines: list[Line]) -> bool:
     """Whether other lines of the section say the same."""
     name = line.name
-    if name == "GPUs of a pod":
+    if name in ("GPUs of a pod", "nvidia.com/gpu"):
         return _covers(lines, line, lambda other: other.name in _SIZES)
     if name == "pods on a node":
         return _covers(lines, line, lambda other: other.name in (*_SIZES, "instance type"))
@@ -60,9 +62,17 @@ def _repeats(line: Line, lines: list[Line]) -> bool:
     if line.subjects == ("pool",) and name.startswith("selector "):
         label = f"label {name.removeprefix('selector ')}"
         return any(other.name == label and _alike(other, line) for other in lines)
-    if name.endswith(f"matchLabels.{_DEPLOYMENT_LABEL}"):
-        return any(other.name == f"label {_DEPLOYMENT_LABEL}" and _alike(other, line) for other in lines)
+    if name in _OF_THE_CLASS:
+        return any(other.topic == "provider" for other in lines)
+    if name == _CHART_VERSION:
+        return any(other.name == "llm-d release" for other in lines)
+    if all(value is None or _is_digest(value) for value in (line.old, line.new)):
+        return any(other.topic in SCHEDULER_CONFIG_TOPICS for other in lines)
     return False
+
+
+def _is_digest(value: Value) -> bool:
+    return isinstance(value, str) and _DIGEST.fullmatch(value) is not None
 
 
 def _covers(lines: list[Line], line: Line, says_it: Callable[[Line], bool]) -> bool:
@@ -75,28 +85,6 @@ def _alike(one: Line, other: Line) -> bool:
     return (one.old, one.new) == (other.old, other.new)
 
 
-def _named(lines: list[Line], kept: list[Line]) -> list[Line]:
-    """One line for another metadata.name, where releases, label and route say nothing but that."""
-    releases = {line.name.removeprefix("release "): line for line in lines if line.name.startswith("release ")}
-    names = {
-        tuple(str(value).removeprefix(f"{what}-") for value in (line.old, line.new)) for what, line in releases.items()
-    }
-    if set(releases) != set(_RELEASES) or len(names) != 1:
-        return kept
-    old, new = next(iter(names))
-    repeated = [
-        line
-        for line in kept
-        if line in releases.values()
-        or (line.name == f"label {_DEPLOYMENT_LABEL}" and (line.old, line.new) == (old, new))
-        or (line.name == "HTTPRoute metadata.name" and (line.old, line.new) == (f"llm-d-{old}", f"llm-d-{new}"))
-    ]
-    first = kept.index(repeated[0])
-    name = Line(("deployment",), "name", "name", old, new)
-    rest = [line for line in kept if line not in repeated]
-    return [*rest[:first], name, *rest[first:]]
-
-
 def _grouped(lines: list[Line]) -> list[Line]:
     """Lines of one thing that is wholly new or gone become one."""
     plugins = {
@@ -107,14 +95,15 @@ def _grouped(lines: list[Line]) -> list[Line]:
         for line in lines
         if line.topic == "image" and line.name.endswith(" image")
     }
+    objects = {(line.subjects, line.name, _sign(line)) for line in lines if line.topic == "object" and _sign(line)}
     groups: dict[object, list[tuple[Line, str]]] = {}
     for line in lines:
-        stem, leaf = _stem(line, plugins, containers)
+        stem, leaf = _stem(line, plugins, containers, objects)
         key: object = (line.subjects, stem, _sign(line)) if stem and _sign(line) else line
         groups.setdefault(key, []).append((line, leaf))
     found = []
     for key, members in groups.items():
-        if isinstance(key, tuple) and (len(members) > 1 or members[0][0].topic == "plugin"):
+        if isinstance(key, tuple) and (len(members) > 1 or members[0][0].topic in ("plugin", "object")):
             found.append(_one(key[1], members))
         else:
             found += [line for line, _ in members]
@@ -125,9 +114,18 @@ def _sign(line: Line) -> str:
     return "+" if line.old is None else "-" if line.new is None else ""
 
 
-def _stem(line: Line, plugins: Iterable[object], containers: Iterable[object]) -> tuple[str, str]:
+def _stem(
+    line: Line,
+    plugins: Iterable[object],
+    containers: Iterable[object],
+    objects: Iterable[tuple[tuple[str, ...], str, str]],
+) -> tuple[str, str]:
     """What a line is a part of, "" for nothing, and which part."""
     name, sign = line.name, _sign(line)
+    for subjects, label, of in objects:
+        is_of_it = (subjects, of) == (line.subjects, sign) and line.topic in ("object", "immutable", "value")
+        if is_of_it and (name == label or name.startswith(f"{label} ")):
+            return label, name[len(label) + 1 :]
     if line.topic == "plugin":
         return name, ""
     if line.topic == "weight":
@@ -158,9 +156,11 @@ def _one(stem: str, members: list[tuple[Line, str]]) -> Line:
     first = members[0][0]
     parts: list[str] = []
     profiles: dict[str, list[str]] = {}
-    common = _common([leaf for line, leaf in members if line.topic not in ("plugin", "weight")])
+    common = _common([leaf for line, leaf in members if line.topic not in ("plugin", "weight", "object")])
     for line, leaf in members:
         value = line.new if line.old is None else line.old
+        if line.topic == "object":
+            continue
         if line.topic == "plugin":
             parts += [str(value)] if stem != f"plugin {value}" else []
         elif line.topic == "weight":

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from llmdgen.diff.fold import Side
 from llmdgen.diff.limits import ALL_BYTES, FILE_BYTES, FILES
 from llmdgen.diff.problem import DiffError
-from llmdgen.diff.reading import ALLOCATION, MARKS, READ, Files, is_read
+from llmdgen.diff.reading import HELMFILE, NEEDED, OUTDATED, Files, is_read
 from llmdgen.findings import SpecError
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def directory_side(path: str) -> Side:
     if not side:
         raise DiffError(
             path,
-            "no rendered target here or below (a directory with helmfile.yaml and values/ms.yaml)",
+            "no rendered target here or below (a directory with helmfile.yaml and chart/Chart.yaml)",
             "name a directory that `llmdgen render` wrote",
         )
     return side
@@ -73,12 +73,17 @@ def directory_side(path: str) -> Side:
 def targets_of(files: dict[str, str], outer: tuple[str, str], place: str) -> Side:
     """The targets among files by path; the last two directories name one, `outer` those above the paths' root."""
     side: Side = {}
-    for root in sorted(path[: -len(MARKS[0])] for path in files if path.endswith(MARKS[0])):
-        if (root and not root.endswith("/")) or not any(f"{root}{path}" in files for path in (MARKS[1], ALLOCATION)):
+    for root in sorted(path[: -len(HELMFILE)] for path in files if path.endswith(HELMFILE)):
+        if root and not root.endswith("/"):
             continue
-        missing = [path for path in READ if f"{root}{path}" not in files]
+        if f"{root}{OUTDATED}" in files:
+            says = f"rendered by an earlier llmdgen, with {OUTDATED} instead of a chart of its own"
+            raise DiffError(_joined(place, root), says, "render it again, and compare trees of one layout")
+        if not any(f"{root}{path}" in files for path in NEEDED if path != HELMFILE):
+            continue
+        missing = [path for path in NEEDED if f"{root}{path}" not in files]
         if missing:
-            says = f"{missing[0]} is missing beside {MARKS[0]}"
+            says = f"{missing[0]} is missing beside {HELMFILE}"
             raise DiffError(_joined(place, root), says, "restore the file, or render it again")
         parts = (*outer, *root.split("/")[:-1])
         key = (parts[-2], parts[-1])
@@ -93,7 +98,7 @@ def targets_of(files: dict[str, str], outer: tuple[str, str], place: str) -> Sid
 def wanted(path: str) -> bool:
     """Whether a path may be a file of a target, wherever the target is."""
     parts = path.split("/")
-    return any(is_read("/".join(parts[-depth:])) for depth in (1, 2))
+    return any(is_read("/".join(parts[depth:])) for depth in range(len(parts)))
 
 
 def decoded(data: bytes, place: str) -> str:

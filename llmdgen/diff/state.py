@@ -25,9 +25,9 @@ TOPICS = (
     "name",
     "namespace",
     "workload",
+    "immutable",
     "label",
     "model",
-    "secret",
     "presence",
     "placement",
     "replicas",
@@ -55,6 +55,7 @@ TOPICS = (
     "room",
     "total",
     "pod",
+    "object",
     "value",
 )
 
@@ -74,12 +75,47 @@ class Key(Struct, frozen=True):
 Facts = dict[Key, Value]
 
 
+class Part(Struct, frozen=True):
+    """Something that the cluster keeps as it is written: an object, a pod template, the scheduler's configuration.
+
+    `doc` is all of it and `keys` are the facts that were read from it: what differs in no fact still differs in `doc`.
+    `subject`, `topic` and `name` are those of a fact that quotes it.
+    """
+
+    subject: str
+    topic: str
+    name: str
+    doc: Any
+    keys: frozenset[Key]
+
+    @property
+    def text(self) -> str:
+        """The whole of it in one spelling: order of keys, comments and quotes gone, order of lists kept."""
+        return compact(self.doc)
+
+
+class Read(Struct, frozen=True):
+    """What a reader found in some of the files: facts, and the parts that they are from, by what tells parts apart."""
+
+    facts: Facts
+    parts: dict[str, Part] = {}
+
+
 class State(Struct, frozen=True):
-    """One target of one side: what it is called, and all its facts."""
+    """One target of one side: what it is called, its namespace, all its facts, and the parts that they are from."""
 
     name: str
     target: str
     facts: Facts
+    parts: dict[str, Part] = {}
+
+    @property
+    def namespace(self) -> str:
+        return self.text("deployment", "namespace", "namespace")
+
+    def has(self, role: str) -> bool:
+        """Whether the deployment has model servers of a role."""
+        return Key(role, "workload", "kind") in self.facts
 
     def get(self, subject: str, topic: str, name: str) -> Value:
         """That fact, None where the side does not say it."""
@@ -121,14 +157,37 @@ def named(items: list[Any]) -> dict[str, Any]:
     return {str(index): item for index, item in enumerate(items)}
 
 
+def template_of(role: str) -> str:
+    """What the pod template of a role is called among the parts."""
+    return f"{role} pods"
+
+
+def exact(value: Any, path: str = "") -> list[tuple[str, Value]]:
+    """Every scalar of a tree by its path, items of a list by their number."""
+    if isinstance(value, dict) and value:
+        return [leaf for key, item in value.items() for leaf in exact(item, f"{path}.{key}" if path else str(key))]
+    if isinstance(value, list) and value:
+        return [leaf for index, item in enumerate(value) for leaf in exact(item, f"{path}[{index}]")]
+    return [(path, compact(value) if isinstance(value, dict | list) else value)]
+
+
+def under(subject: str, topic: str, label: str, tree: Any) -> Facts:
+    """Every leaf of a tree as a fact of its path behind a label; nothing of an empty tree."""
+    return {Key(subject, topic, f"{label} {path}".strip()): value for path, value in leaves(tree) if path}
+
+
 def taken(tree: dict[str, Any], *route: str) -> Any:
-    """Take the value at a route out of a tree, None where there is none. What nobody takes remains to be reported."""
-    for key in route[:-1]:
-        inner = tree.get(key)
-        if not isinstance(inner, dict):
-            return None
-        tree = inner
-    return tree.pop(route[-1], None)
+    """Take the value at a route out of a tree, None where there is none, and with it the mappings that are empty then.
+    What nobody takes remains to be reported."""
+    if len(route) == 1:
+        return tree.pop(route[0], None)
+    inner = tree.get(route[0])
+    if not isinstance(inner, dict) or not inner:
+        return None
+    value = taken(inner, *route[1:])
+    if not inner:
+        del tree[route[0]]
+    return value
 
 
 def fact(value: Any) -> Value:

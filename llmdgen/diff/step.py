@@ -7,15 +7,16 @@ from typing import Literal
 from msgspec import Struct
 
 from llmdgen.diff.compare import Change
-from llmdgen.diff.state import DECODE, State
-from llmdgen.diff.surroundings import tier_name
+from llmdgen.diff.deployment import tier_name
+from llmdgen.diff.state import State, template_of
 
 Weight = Literal["breaks", "exposes", "interrupts", "costs", "note"]
 WEIGHTS: tuple[Weight, ...] = ("breaks", "exposes", "interrupts", "costs", "note")
 
-# Facts of a role that are part of its pod template, so that a change replaces the pods.
+# Facts of a role that its pods are made of.
 POD_TOPICS = frozenset(
     {
+        "label",
         "placement",
         "parallelism",
         "image",
@@ -35,17 +36,13 @@ POD_TOPICS = frozenset(
 # The scheduler's: its plugins are in a ConfigMap instead.
 SCHEDULER_POD_TOPICS = frozenset({"image", "flag", "env", "pod"})
 SCHEDULER_CONFIG_TOPICS = frozenset({"plugin", "weight", "parameter"})
-# Facts of the model that every pod carries: volume, mount, arguments and the Secret's reference.
-MODEL_TOPICS = frozenset({"model", "secret"})
 # What LMCache makes its keys of: a stored block is found again only under the same.
 CACHE_KEYS = frozenset(
     ("env PYTHONHASHSEED", "env LMCACHE_CHUNK_SIZE", "--kv-cache-dtype", "--dtype", "tensor parallelism")
 )
 SHARED_CACHE = tier_name("storage")  # the other tiers are each pod's own, and go with it
 CLAIM = "persistentVolumeClaim.claimName"  # the end of the name of a volume's fact
-SURGE = 0.25  # of a Deployment's replicas: Kubernetes' default for pods above and below the number asked for
 INSTANCE_LABEL = "node selector node.kubernetes.io/instance-type"
-ACCESS_LOG = "proxy accessLogging"
 SOURCE_RANGES = "annotation service.beta.kubernetes.io/load-balancer-source-ranges"
 
 
@@ -73,24 +70,25 @@ class Step(Struct, frozen=True):
         """Whether other releases or another namespace make it a deployment of its own."""
         return bool(self.changed("deployment", ("name", "namespace")))
 
-    @property
-    def is_refused(self) -> bool:
-        """Whether Kubernetes refuses the new Deployments as an update of the old."""
-        kinds = {state.text("deployment", "workload", "workload") for state in (self.old, self.new)}
-        return kinds == {"Deployment"} and not self.is_new and bool(self.changed("deployment", ("label",)))
-
     def serves(self, role: str) -> bool:
         """Whether both sides have the role."""
-        return all(state.text(role, "replicas", "replicas") for state in (self.old, self.new))
+        return self.old.has(role) and self.new.has(role)
+
+    def refused(self, role: str) -> bool:
+        """Whether Kubernetes refuses the new workload of a role as an update of the old."""
+        is_same = self.serves(role) and not self.is_new and not self.changed(role, ("workload", "name"))
+        return is_same and any(" " not in each.key.name for each in self.changed(role, ("immutable",)))
+
+    def replaces(self, role: str) -> bool:
+        """Whether the role's workload is another object, beside which the old one goes."""
+        return self.serves(role) and not self.is_new and bool(self.changed(role, ("workload", "name")))
 
     def restarts(self, role: str) -> bool:
-        """Whether the role's pods are replaced."""
-        return self.serves(role) and bool(
-            self.changed(role, POD_TOPICS)
-            or self.changed("model", MODEL_TOPICS)
-            or self.changed("deployment", ("label", "workload"))
-            or (role == DECODE and self.changed("sidecar", ("image", "parameter")))
-        )
+        """Whether the role's pods are replaced: any difference in the pod template does that."""
+        if not self.serves(role):
+            return False
+        old, new = (state.parts[template_of(role)].text for state in (self.old, self.new))
+        return old != new or self.replaces(role)
 
 
 def number(value: object) -> float:

@@ -14,12 +14,13 @@ _WEIGHTS = {"breaks": _RED, "exposes": _RED, "interrupts": _YELLOW, "costs": _YE
 
 def write(found: Difference, colour: bool = False) -> str:
     """The text, ending with a line break; `colour` writes ANSI sequences. Characters that do not print are escaped."""
-    if found.is_empty:
-        return f"{words.nothing(found)}\n"
+    warnings = [_tinted(f"stale: {printable(words.stale(each))}", _YELLOW, colour) for each in found.stale]
+    if not found.lone and not found.sections:
+        return "\n".join([*warnings, words.nothing(found)]) + "\n"
     sizes = [
         f"size of {', '.join(names)} on {', '.join(targets)}: {text}" for names, targets, text in words.sizes(found)
     ]
-    blocks = ["\n".join(map(printable, sizes))] if sizes else []
+    blocks = ["\n".join(each) for each in (warnings, list(map(printable, sizes))) if each]
     if found.lone:
         lines = []
         for each in found.lone:

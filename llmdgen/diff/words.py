@@ -6,7 +6,7 @@ import re
 
 from msgspec import structs
 
-from llmdgen.diff.fold import Difference, Line, Lone, Section
+from llmdgen.diff.fold import Difference, Line, Lone, Section, Stale
 from llmdgen.diff.rules import Consequence
 from llmdgen.diff.size import said
 from llmdgen.diff.state import Value
@@ -126,6 +126,14 @@ def lone(each: Lone) -> str:
     return f"{each.name} on {each.target}"
 
 
+def stale(each: Stale) -> str:
+    """`rendered/chat (p5.48xlarge): the spec changed since it was rendered ...`, and what mends it."""
+    return (
+        f"{each.directory} ({', '.join(each.targets)}): {each.says}, and what is compared is what is rendered: "
+        f"`{each.mend}` first"
+    )
+
+
 def removal(found: Difference) -> Consequence | None:
     """What a directory that is gone does to what was deployed from it: nothing."""
     if all(each.is_added for each in found.lone):
@@ -137,4 +145,5 @@ def removal(found: Difference) -> Consequence | None:
 
 def nothing(found: Difference) -> str:
     """What to say where nothing differs."""
-    return f"no difference in meaning ({found.compared} target{'s'[: found.compared != 1]} compared)"
+    of = " in what is rendered" if found.stale else ""
+    return f"no difference in meaning{of} ({found.compared} target{'s'[: found.compared != 1]} compared)"

@@ -23,21 +23,29 @@ class _Unreadable(Exception):
 
 def load(text: str, place: str) -> dict[str, Any]:
     """The one mapping of a file, empty where it holds nothing; the caller's own, to take apart. Raises DiffError."""
+    found = documents(text, place)
+    if len(found) > 1:
+        raise DiffError(f"{place}:1:1", "one YAML document is expected here", _FIX)
+    return found[0] if found else {}
+
+
+def documents(text: str, place: str) -> list[dict[str, Any]]:
+    """Every mapping of a file of several documents, empty ones left out; the caller's own too. Raises DiffError."""
     from copy import deepcopy
 
     try:
-        return deepcopy(_mapping(text))
+        return deepcopy(_mappings(text))
     except _Unreadable as error:
         raise DiffError(f"{place}{error.at}", error.says, _FIX) from error
 
 
 # Targets of one deployment share most of their files, and so do both sides.
-@lru_cache(maxsize=64)
-def _mapping(text: str) -> dict[str, Any]:
+@lru_cache(maxsize=256)
+def _mappings(text: str) -> list[dict[str, Any]]:
     from llmdgen import plain_yaml
 
     try:
-        document = plain_yaml.load(text)
+        found = plain_yaml.load_all(text)
     except plain_yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         at = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
@@ -46,12 +54,9 @@ def _mapping(text: str) -> dict[str, Any]:
         raise _Unreadable("", f"this is not YAML: {_line(str(error))}") from error
     except (RecursionError, ValueError, OverflowError) as error:
         raise _Unreadable("", f"this YAML cannot be read: {_line(str(error))}") from error
-    if document is None:
-        return {}
-    if not isinstance(document, dict):
+    if any(each is not None and not isinstance(each, dict) for each in found):
         raise _Unreadable(":1:1", "a mapping is expected here")
-    plain: dict[str, Any] = _plain(document, 0, [VALUES])
-    return plain
+    return [_plain(each, 0, [VALUES]) for each in found if each is not None]
 
 
 def _line(says: str) -> str:

@@ -20,6 +20,7 @@ PD: dict[str, Any] = {
     "kind": "WellLitPath",
     "metadata": {"name": "chat"},
     "spec": {
+        "release": "v0.5.1",
         "path": "pd-disaggregation",
         "instanceTypes": ["p5.48xlarge"],
         "model": {"name": "openai/gpt-oss-120b", "authSecretName": "llm-d-hf-token"},
@@ -67,6 +68,21 @@ def side(spec: dict[str, Any]) -> dict[tuple[str, str], Files]:
 def compared(old: dict[str, Any], new: dict[str, Any]) -> Difference:
     """What differs between two specs."""
     return difference(side(old), side(new))
+
+
+def with_files(changes: dict[str, str | None], spec: dict[str, Any] = PD) -> Difference:
+    """What other texts of files of a spec's only target make of it; None removes one."""
+    before = side(spec)
+    ((key, files),) = before.items()
+    left = {path: text for path, text in {**files, **changes}.items() if text is not None}
+    return difference(before, {key: Files(left, "edited")})
+
+
+def edited(path: str, old: str, new: str, spec: dict[str, Any] = PD) -> Difference:
+    """What replacing a text of one file makes."""
+    ((_, files),) = side(spec).items()
+    assert old in files[path]
+    return with_files({path: files[path].replace(old, new)}, spec)
 
 
 def write_tree(root: Path, spec: dict[str, Any]) -> Path:

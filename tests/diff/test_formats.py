@@ -79,7 +79,7 @@ def test_deployments_that_change_alike_stand_together_under_their_names() -> Non
     found = difference(old, new)
     for written in (text.write(found), markdown.write(found)):
         assert written.count("weight of queue-scorer") == 1
-        assert "kubectl -n llm-d-<name> rollout restart deployment/gaie-<name>-epp" in written
+        assert "kubectl -n llm-d-<name> rollout restart deployment/<name>-router-epp" in written
         assert "chat, d0, d1, d2, d3, d4 and 4 more on" in written.replace("`", "")
         assert "size of chat, d0, d1, d2, d3, d4, d5, d6, d7, talk on" in written.replace("`", "")
     assert len(json.loads(json_format.write(found))["sections"]) == 10

@@ -42,18 +42,13 @@ RESERVED = [{"key": "reserved", "operator": "Equal", "value": "inference", "effe
 SIXTEEN_RANKS = {"tensor": 1, "data": 32, "dataLocal": 8, "workers": 4, "expert": True}
 
 RANGES = {"service.beta.kubernetes.io/load-balancer-source-ranges": "198.51.100.0/24"}
-LISTENER = {
-    "name": "default",
-    "port": 8080,
-    "protocol": "HTTP",
-    "allowedRoutes": {"namespaces": {"from": "Same"}},
-}
 SILENT = [{"code": "MOD016", "reason": "known, and measured"}]
 WHAT = (
     "llm-d v0.5.1, pd-disaggregation, openai/gpt-oss-120b, prefill 4 x TP1, decode 1 x TP4, "
     "gateway istio with an internal load balancer"
 )
 ON_A_CLAIM = changed(PD, {"spec.model.uri": "pvc://models/gpt-oss-120b"})
+PD9 = changed(PD, {"spec.release": "v0.9.0"})
 OVER_TCP = changed(PD, {"spec.transfer": {"backend": "UCX"}, "spec.decode.efa": 0, "spec.prefill.efa": 0})
 
 CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
@@ -84,12 +79,11 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "no-load-balancer": (PD, {"spec.gateway.loadBalancer": None}),
     "load-balancer-annotation": (PD, {"spec.gateway.loadBalancer.annotations": CROSS_ZONE}),
     "gateway-provider": (PD, {"spec.gateway.provider": "kgateway"}),
-    "gateway-log-level": (PD, {"spec.values.infra": {"gateway": {"gatewayParameters": {"logLevel": "info"}}}}),
     "scheduler-weight": (PD, {"spec.scheduler.weights": {"queue-scorer": 3}}),
     "scheduler-parameter": (PD, {"spec.scheduler.nonCachedTokens": 32}),
     "scheduler-replicas": (PD, {"spec.scheduler.replicas": 2}),
-    "scheduler-image": (PD, {"spec.values.gaie": {"inferenceExtension": {"image": {"tag": "v0.6.1"}}}}),
-    "pool-port": (PD, {"spec.values.gaie": {"inferencePool": {"targetPorts": [{"number": 8001}]}}}),
+    "scheduler-image": (PD, {"spec.values.router": {"inferenceExtension": {"image": {"tag": "v0.6.1"}}}}),
+    "pool-port": (PD, {"spec.values.router": {"inferencePool": {"targetPorts": [{"number": 8001}]}}}),
     "zone": (PD, {"spec.cluster.zone": "us-east-1a"}),
     "node-selector": (PD, {"spec.cluster.nodeSelector": {"pool": "inference"}}),
     "toleration": (PD, {"spec.cluster.tolerations": RESERVED}),
@@ -97,19 +91,22 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "platform": (PD, {"spec.platform": "hyperpod"}),
     "composed-path": (PD, {"spec.with": ["tiered-prefix-cache"]}),
     "path": (PD, {"spec.path": "inference-scheduling"}),
-    "label": (PD, {"spec.values.ms": {"modelArtifacts": {"labels": {"team": "search"}}}}),
-    "value-without-a-name": (PD, {"spec.values.ms": {"accelerator": {"type": "cpu"}}}),
     "transfer-backend": (PD, {"spec.transfer": {"backend": "UCX"}}),
     "transfer-backend-back": (OVER_TCP, {"spec.transfer": None, "spec.decode.efa": None, "spec.prefill.efa": None}),
     "release": (PD, {"spec.release": "v0.6.0"}),
+    "router-release": (changed(PD, {"spec.release": "v0.6.0"}), {"spec.release": "v0.9.0"}),
+    "router-weight": (PD9, {"spec.scheduler.weights": {"token-load-scorer": 3}}),
+    "router-failure-mode": (PD9, {"spec.values.router": {"router": {"inferencePool": {"failureMode": "FailClose"}}}}),
+    "router-resources": (
+        PD9,
+        {"spec.values.router": {"router": {"epp": {"resources": {"requests": {"cpu": "8"}}}}}},
+    ),
+    "router-monitoring": (PD9, {"spec.values.router": {"router": {"monitoring": {"interval": "30s"}}}}),
     "suppressed-finding": (PD, {"spec.suppress": SILENT}),
     "instance-type-of-a-role": (PD, {"spec.prefill.instanceType": "p5en.48xlarge"}),
     "more-replicas-of-other-size": (PD, {"spec.decode": {"replicas": 4, "parallelism": {"tensor": 2}}}),
     "load-balancer-for-some": (PD, {"spec.gateway.loadBalancer": {"scheme": "internet-facing", "annotations": RANGES}}),
-    "access-log": (PD, {"spec.values.infra": {"gateway": {"gatewayParameters": {"accessLogging": True}}}}),
-    "gateway-port": (PD, {"spec.values.infra": {"gateway": {"listeners": [LISTENER]}}}),
-    "failure-mode": (PD, {"spec.values.gaie": {"inferenceExtension": {"failureMode": "FailOpen"}}}),
-    "annotation-of-the-workload": (PD, {"spec.values.ms": {"decode": {"annotations": {"a.b/c": "d"}}}}),
+    "failure-mode": (PD, {"spec.values.router": {"inferenceExtension": {"failureMode": "FailOpen"}}}),
     "another-claim": (ON_A_CLAIM, {"spec.model.uri": "pvc://weights/gpt-oss-120b"}),
     "namespace-with-a-claim": (ON_A_CLAIM, {"metadata.namespace": "serving"}),
     "another-claim-of-stored-blocks": (TIERED, {"spec.cache.storage.claim": "kv-cache-2"}),

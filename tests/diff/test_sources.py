@@ -135,6 +135,62 @@ def test_a_revision_alone_is_compared_with_the_disk(repository: Llmdgen) -> None
     assert "  - decode --max-num-seqs: 64\n" in out
 
 
+def render(spec: dict[str, Any]) -> None:
+    """A spec beside its rendered tree, as `llmdgen render` writes it, both committed."""
+    from llmdgen.cli.main import main
+
+    Path("paths").mkdir(exist_ok=True)
+    assert main(("render", spec_file("paths/chat.yaml", spec))) == 0
+    git("add", "-A")
+    git("commit", "-qm", "render")
+
+
+STALE = (
+    "stale: rendered/chat (p5.48xlarge): the spec changed since it was rendered, and what is compared is what is "
+    "rendered: `llmdgen render paths/chat.yaml` first\n"
+)
+
+
+@needs_git
+def test_a_tree_that_is_not_what_its_spec_gives_is_said_to_be_stale(llmdgen: Llmdgen) -> None:
+    git("init", "-qb", "main")
+    render(PD)
+    same = SAME.format("1 target")
+    assert llmdgen("diff", "main") == (0, same, "")
+    spec_file("paths/chat.yaml", changed(PD, MORE))
+    nothing = same.replace("meaning", "meaning in what is rendered")
+    for named in ((), ("rendered/chat",), ("rendered/chat/p5.48xlarge",)):
+        assert llmdgen("diff", "main", *named) == (2, STALE + nothing, "")
+    found = json.loads(llmdgen("diff", "main", "--format", "json")[1])
+    assert found["differs"] is True
+    assert found["stale"][0]["mend"] == "llmdgen render paths/chat.yaml"
+    assert "**stale**: rendered/chat" in llmdgen("diff", "main", "--format", "markdown")[1]
+    # Whoever names the spec itself compares with what it gives now.
+    assert not llmdgen("diff", "rendered", "paths/chat.yaml")[1].startswith("stale")
+    assert llmdgen("render", "paths/chat.yaml")[0] == 0
+    code, out, _ = llmdgen("diff", "main")
+    assert code == 2
+    assert not out.startswith("stale")
+
+
+@needs_git
+def test_a_type_that_was_never_rendered_is_stale_and_a_comment_is_not(llmdgen: Llmdgen) -> None:
+    git("init", "-qb", "main")
+    render(PD)
+    spec_file("paths/chat.yaml", TWO)
+    assert llmdgen("diff", "main")[1].startswith("stale: rendered/chat (p5.48xlarge, p5en.48xlarge): the spec changed")
+    Path("paths/chat.yaml").write_text("# said\n" + json.dumps(PD))
+    assert llmdgen("diff", "main")[0] == 0
+
+
+@needs_git
+def test_of_several_specs_of_one_name_one_has_to_agree(llmdgen: Llmdgen) -> None:
+    git("init", "-qb", "main")
+    render(PD)
+    spec_file("paths/another.yaml", changed(PD, MORE))
+    assert llmdgen("diff", "main")[0] == 0
+
+
 @needs_git
 def test_a_revision_beside_a_directory_is_read_at_that_directory(llmdgen: Llmdgen) -> None:
     git("init", "-qb", "main")
@@ -237,24 +293,27 @@ def test_outside_of_a_repository_is_an_error_with_a_fix(llmdgen: Llmdgen, monkey
 
 @needs_git
 def test_a_symbolic_link_in_a_revision_is_refused(repository: Llmdgen) -> None:
-    file = Path("rendered/chat/p5.48xlarge/values/ms.yaml")
+    file = Path("rendered/chat/p5.48xlarge/chart/templates/decode.yaml")
     file.unlink()
     file.symlink_to("/etc/passwd")
     git("commit", "-qam", "link")
     code, _, err = repository("diff", "main..HEAD")
     assert code == 1
-    assert err.startswith("HEAD:rendered/chat/p5.48xlarge/values/ms.yaml: error: a symbolic link")
+    assert err.startswith("HEAD:rendered/chat/p5.48xlarge/chart/templates/decode.yaml: error: a symbolic link")
 
 
 def test_a_symbolic_link_in_a_tree_is_refused(llmdgen: Llmdgen) -> None:
     write_tree(Path("a"), PD)
     write_tree(Path("b"), PD)
-    file = Path("b/chat/p5.48xlarge/values/ms.yaml")
+    file = Path("b/chat/p5.48xlarge/chart/templates/decode.yaml")
     file.unlink()
-    file.symlink_to(Path("a/chat/p5.48xlarge/values/ms.yaml").resolve())
+    file.symlink_to(Path("a/chat/p5.48xlarge/chart/templates/decode.yaml").resolve())
     code, _, err = llmdgen("diff", "a", "b")
     assert code == 1
-    assert err == "b/chat/p5.48xlarge/values/ms.yaml: error: a symbolic link (fix: put the file itself there)\n"
+    assert (
+        err
+        == "b/chat/p5.48xlarge/chart/templates/decode.yaml: error: a symbolic link (fix: put the file itself there)\n"
+    )
 
 
 def test_a_linked_directory_is_not_followed(llmdgen: Llmdgen) -> None:
@@ -268,7 +327,7 @@ def test_a_linked_directory_is_not_followed(llmdgen: Llmdgen) -> None:
 
 def test_a_file_that_is_too_large_is_refused(llmdgen: Llmdgen) -> None:
     write_tree(Path("a"), PD)
-    Path("a/chat/p5.48xlarge/values/ms.yaml").write_text("#" * (4 * 2**20 + 1))
+    Path("a/chat/p5.48xlarge/chart/templates/decode.yaml").write_text("#" * (4 * 2**20 + 1))
     code, _, err = llmdgen("diff", "a", "a")
     assert code == 1
     assert "larger than anything that llmdgen writes" in err
@@ -277,13 +336,13 @@ def test_a_file_that_is_too_large_is_refused(llmdgen: Llmdgen) -> None:
 def test_yaml_that_is_broken_is_named_with_line_and_column(llmdgen: Llmdgen) -> None:
     write_tree(Path("a"), PD)
     write_tree(Path("b"), PD)
-    Path("b/chat/p5.48xlarge/values/ms.yaml").write_text("multinode: false\nprefill: {\n")
+    Path("b/chat/p5.48xlarge/chart/templates/decode.yaml").write_text("kind: Deployment\nspec: {\n")
     code, _, err = llmdgen("diff", "a", "b")
     assert code == 1
-    assert err.startswith("b/chat/p5.48xlarge/values/ms.yaml:3:1: error: this is not YAML: ")
+    assert err.startswith("b/chat/p5.48xlarge/chart/templates/decode.yaml:3:1: error: this is not YAML: ")
 
 
-@pytest.mark.parametrize("file", ["values/ms.yaml", "values/gaie.yaml", "allocation.yaml"])
+@pytest.mark.parametrize("file", ["values/router.yaml", "chart/Chart.yaml", "allocation.yaml"])
 def test_a_target_without_one_of_its_files_is_an_error_and_not_a_target_that_is_gone(
     llmdgen: Llmdgen, file: str
 ) -> None:
@@ -294,6 +353,20 @@ def test_a_target_without_one_of_its_files_is_an_error_and_not_a_target_that_is_
     assert (code, out) == (1, "")
     says = f"{file} is missing beside helmfile.yaml"
     assert err == f"b/chat/p5.48xlarge: error: {says} (fix: restore the file, or render it again)\n"
+
+
+def test_a_tree_of_an_earlier_layout_has_to_be_rendered_again(llmdgen: Llmdgen) -> None:
+    write_tree(Path("a"), PD)
+    target = Path("b/chat/p5.48xlarge")
+    (target / "values").mkdir(parents=True)
+    for file in ("helmfile.yaml", "values/ms.yaml", "allocation.yaml"):
+        (target / file).write_text("a: b\n")
+    code, out, err = llmdgen("diff", "b", "a")
+    assert (code, out) == (1, "")
+    assert err == (
+        "b/chat/p5.48xlarge: error: rendered by an earlier llmdgen, with values/ms.yaml instead of a chart of its own "
+        "(fix: render it again, and compare trees of one layout)\n"
+    )
 
 
 def test_colour_is_left_out_where_the_environment_says_so(llmdgen: Llmdgen, monkeypatch: pytest.MonkeyPatch) -> None:
