@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -135,10 +136,16 @@ def test_a_small_pod_gets_one_interface_where_nodes_have_less_than_one_a_gpu(pd:
     assert pd.codes(change, {"allocation.yaml": ""}) == set()
 
 
+EVENTS = json.dumps(
+    {"enable_kv_cache_events": True, "endpoint": "tcp://epp:5557", "topic": "kv@10.0.0.1:8000@openai/gpt-oss-120b"}
+)
+
+
 def precise(size: int, seed: str) -> Change:
     parameters = {
         "tokenProcessorConfig": {"blockSize": size, "hashSeed": seed},
         "indexerConfig": {"tokenizersPoolConfig": {"modelName": "openai/gpt-oss-120b"}},
+        "kvEventsConfig": {"discoverPods": False, "zmqEndpoint": "tcp://*:5557"},
     }
 
     def change(config: dict[str, Any]) -> None:
@@ -151,7 +158,7 @@ def precise(size: int, seed: str) -> Change:
 def report_events(docs: Docs) -> None:
     for name in (PREFILL, DECODE):
         vllm(docs, name)["env"].append({"name": "PYTHONHASHSEED", "value": "42"})
-        vllm(docs, name)["args"].append('--kv-events-config={"enable_kv_cache_events":true,"publisher":"zmq"}')
+        vllm(docs, name)["args"].append(f"--kv-events-config={EVENTS}")
 
 
 def test_precise_prefix_cache_agrees_with_vllm(pd: Good) -> None:
@@ -168,11 +175,11 @@ def test_another_block_size_or_seed_is_caught(pd: Good, size: int, seed: str) ->
         precise(size, seed)(docs)
         report_events(docs)
 
-    assert pd.codes(change) == {"VER086", "VER092"}
+    assert pd.codes(change) == {"EPP005", "VER092"}
 
 
 def test_a_vllm_that_reports_nothing_is_caught(pd: Good) -> None:
-    assert pd.codes(precise(128, "")) == {"VER086"}
+    assert pd.codes(precise(128, "")) == {"EPP007"}
 
 
 def test_required_affinity_with_expressions_keeps_pods_together(wide_ep: Good) -> None:
