@@ -109,10 +109,11 @@ def configuration_hears_events(config: SchedulerConfig) -> Iterator[Draft]:
 @rule("EPP011", "warning", "a scheduler configuration that estimates the caches wrongly")
 def configuration_knows_the_caches(config: SchedulerConfig) -> Iterator[Draft]:
     """The scheduler routes by what it believes the servers to hold. It forgets servers of a block that more of them
-    share than podCacheSize, and it tokenizes with the model that the configuration names.
+    share than podCacheSize, it tokenizes with the model that the configuration names, and a producer that does not tune
+    itself takes every server to hold lruCapacityPerServer blocks, by default more than most do.
 
     Fails:  podCacheSize: 10 with 24 replicas; tokenizersPoolConfig {modelName: Qwen/Qwen3-8B} in front of
-            Qwen/Qwen3-32B.
+            Qwen/Qwen3-32B; lruCapacityPerServer of more than twice the blocks that fit a server's GPUs by estimate.
     Passes: podCacheSize: 24 there.
     """
     if not config.inside:
@@ -130,6 +131,7 @@ def configuration_knows_the_caches(config: SchedulerConfig) -> Iterator[Draft]:
     for index, plugin in config.of_kind("producer"):
         if "vllm" in parameters_of(plugin):
             yield from _model(config, index, plugin, ("modelName",))
+        yield from _gpu_capacity(config, index, plugin)
 
 
 @rule("EPP015", "error", "prefixes counted in other blocks than vLLM's")
@@ -166,7 +168,8 @@ def configuration_counts_in_blocks(config: SchedulerConfig) -> Iterator[Draft]:
         for one in wrong[:1]:
             says = f"the scheduler counts blocks of {size} tokens, {one.name} caches blocks of {one.block_size}"
             fix = f"write {BLOCKS[0]}: {_raised(one.block_size, least)}"
-            yield config.found(*here, BLOCKS[0], says=says, fix=f"{fix}, or remove autoTune: false")
+            tunes = "" if least else ", or remove autoTune: false"
+            yield config.found(*here, BLOCKS[0], says=says, fix=fix + tunes)
         yield from _capacity(config, index, each, max(size, least))
 
 
@@ -184,6 +187,23 @@ def _capacity(config: SchedulerConfig, index: int, plugin: dict[str, Any], size:
         says = f"{name_of(plugin)} counts on {capacity} blocks in a server's memory, where {room} fit"
         here = ("plugins", index, "parameters", "lruCapacityPerServer")
         yield config.found(*here, says=says, fix=f"set lruCapacityPerServer to {room}")
+
+
+def _gpu_capacity(config: SchedulerConfig, index: int, plugin: dict[str, Any]) -> Iterator[Draft]:
+    """The capacity of a producer that guesses at GPU memory, within a factor of two: the room is an estimate."""
+    views, given = config.form.views, parameters_of(plugin)
+    guesses = {views[name].called for name in ("default", "gpu") if name in views}
+    rooms = [each.gpu_tokens for each in config.servers if each.gpu_tokens]
+    capacity, size = given.get("lruCapacityPerServer"), given.get(BLOCKS[0], DEFAULT_BLOCK)
+    capacity = _default_capacity(config, plugin) if capacity is None else capacity
+    if name_of(plugin) not in guesses or given.get("autoTune") is not False or not rooms:
+        return
+    if isinstance(capacity, int) and isinstance(size, int) and size > 0:
+        room = min(rooms) // max(size, config.tables.of(plugin).get("least", {}).get(BLOCKS[0], 0))
+        if capacity > 2 * room or capacity < room / 2:
+            says = f"{name_of(plugin)} counts on {capacity} blocks in a server's GPUs, where {room} fit by estimate"
+            here = ("plugins", index, "parameters", "lruCapacityPerServer")
+            yield config.found(*here, says=says, fix=f"set lruCapacityPerServer to {room}")
 
 
 def _default_capacity(config: SchedulerConfig, plugin: dict[str, Any]) -> Any:

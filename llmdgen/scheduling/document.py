@@ -21,8 +21,9 @@ class Endpoints(Struct, frozen=True, kw_only=True):
     """The model servers of one role, as far as the scheduler has to agree with them.
 
     `name` is what a message calls them. `count` is how many endpoints they are; `events` is --kv-events-config, None
-    where they report none. `cpu_bytes` is the KV cache in CPU memory of one endpoint, `token_bytes` what a token takes
-    there, 0 where either is not known. The routes lead to the settings of a spec, () where it has none.
+    where they report none. `gpu_tokens` are the tokens that the GPUs of one endpoint hold, `cpu_bytes` its KV cache in
+    CPU memory, `token_bytes` what a token takes there, each 0 where it is not known. The routes lead to the settings of
+    a spec, () where it has none.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Endpoints(Struct, frozen=True, kw_only=True):
     block_size: int
     hash_seed: str = ""
     events: dict[str, Any] | None = None
+    gpu_tokens: int = 0
     cpu_bytes: int = 0
     token_bytes: int = 0
     block_route: Route = ()

@@ -259,6 +259,13 @@ def test_a_capacity_is_what_the_cpu_cache_holds(capacity: int, good: bool) -> No
     assert (judged(text, (one,)) == []) is good
 
 
+@pytest.mark.parametrize(("capacity", "good"), [(5000, True), (9000, True), (31250, False), (1000, False)])
+def test_a_capacity_is_near_what_the_gpus_hold(capacity: int, good: bool) -> None:
+    text = changed(SINGLE, "lruCapacityPerServer: 5000", f"lruCapacityPerServer: {capacity}")
+    one = Endpoints(name="decode", role="decode", block_size=64, gpu_tokens=64 * 5000)
+    assert [each.code for each in judged(text, (one,))] == ([] if good else ["EPP011"])
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -295,7 +302,8 @@ def test_a_text_of_a_spec_is_judged_like_the_one_that_the_paths_make() -> None:
     own = scheduler_config(plan_of("pd-disaggregation", GPT_OSS, release="v0.9.0", values=values))
     load_scheduler_checks()
     codes = [(each.code, each.at[-2:]) for each in registry.run(own)]
-    assert codes == [("EPP015", ("parameters", "blockSizeTokens"))]  # its blocks are of 64 tokens, vLLM's of 128
+    # Its blocks are of 64 tokens, vLLM's of 128, and 5000 of them are more than a prefill server holds.
+    assert codes == [("EPP011", ("parameters", "lruCapacityPerServer")), ("EPP015", ("parameters", "blockSizeTokens"))]
     made = scheduler_config(plan_of("pd-disaggregation", GPT_OSS, release="v0.9.0"))
     assert list(registry.run(made)) == []
     assert not made.inside

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from llmdgen.cli import topics
+from llmdgen.cli.topics import plugin
 from llmdgen.facts import catalogue
 from llmdgen.registry import RULES
 from tests.cli.conftest import Llmdgen
@@ -144,3 +145,10 @@ def test_an_answer_without_an_idea_says_where_to_look(llmdgen: Llmdgen, topic: s
     answer = llmdgen("explain", topic)
     assert answer.code == 1
     assert "(fix: " in answer.err
+
+
+def test_a_plugin_says_what_it_makes_and_reads_and_whether_it_has_a_future() -> None:
+    assert "makes       PrefixCacheMatchInfo" in str(plugin.explain("approx-prefix-cache-producer"))
+    assert "of the producer in prefixMatchInfoProducerName" in str(plugin.explain("prefix-cache-scorer"))
+    assert "since v0.9.0, use disagg-profile-handler" in str(plugin.explain("disagg-headers-handler"))
+    assert "--allow-experimental-plugins" in str(plugin.explain("session-affinity-filter"))

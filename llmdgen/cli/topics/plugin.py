@@ -37,6 +37,18 @@ def _rows(found: dict[str, Any], types: dict[str, str]) -> dict[str, object]:
         rows["parameters" if number == 0 else " " * number] = text
     if not listed:
         rows["parameters"] = "none"
+    if found.get("produces"):
+        rows["makes"] = ", ".join(found["produces"])
+    if found.get("consumes"):
+        rows["reads"] = ", ".join(
+            f"{data} (of the producer in {how})" if how else data for data, how in found["consumes"].items()
+        )
+    if found.get("deprecated_in"):
+        rows["deprecated"] = f"since {found['deprecated_in']}" + (
+            f", use {found['use_instead']}" if "use_instead" in found else ""
+        )
+    if found.get("alpha"):
+        rows["experimental"] = "only with --allow-experimental-plugins"
     return rows
 
 
