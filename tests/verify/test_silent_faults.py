@@ -124,8 +124,8 @@ SILENT: list[tuple[str, Change, set[str]]] = [
         {"VER041"},
     ),
     ("capabilities that are none", in_vllm(DECODE, "securityContext", value={"capabilities": "x"}), {"VER073"}),
-    ("two scorers of one cache", second_scorer(), {"VER019"}),
-    ("a scorer with blocks of another size", second_scorer(autoTune=False, blockSizeTokens=64), {"VER019"}),
+    ("two scorers of one cache", second_scorer(), {"EPP015"}),
+    ("a scorer with blocks of another size", second_scorer(autoTune=False, blockSizeTokens=64), {"EPP015"}),
     ("the sidecar serves TLS", sidecar_flag("secure-proxy", "true"), {"VER024"}),
     ("the sidecar speaks another protocol", sidecar_flag("connector", "lmcache"), {"VER024"}),
     ("the picker's health port", put(EPP_SERVICE, "spec", "ports", 0, "targetPort", value=9003), {"VER025"}),
@@ -159,7 +159,7 @@ SILENT: list[tuple[str, Change, set[str]]] = [
     (
         "a model larger than its volume",
         in_pod(DECODE, "volumes", "model-storage", "emptyDir", "sizeLimit", value="20Gi"),
-        {"VER054"},
+        {"MOD013"},
     ),
     ("no toleration", in_pod(DECODE, "tolerations", value=[]), {"VER056"}),
     ("no rule for the picker", remove(RULE), {"VER057"}),
@@ -171,26 +171,26 @@ SILENT: list[tuple[str, Change, set[str]]] = [
     (
         "another libfabric provider",
         both(set_env(DECODE, "FI_PROVIDER", "tcp"), set_env(PREFILL, "FI_PROVIDER", "tcp")),
-        {"VER058"},
+        {"EFA019"},
     ),
-    ("one end with another fork policy", add_env(DECODE, "FI_EFA_FORK_SAFE", "1"), {"VER059"}),
+    ("one end with another fork policy", add_env(DECODE, "FI_EFA_FORK_SAFE", "1"), {"EFA020", "VER059"}),
     ("the scheduler reads another metric", epp_flag("kv-cache-usage-percentage-metric", "vllm:kv_usage"), {"VER078"}),
-    ("a weight below zero", weight(-2), {"VER088"}),
-    ("a scorer in no profile", plugins(unreferred), {"VER088"}),
-    ("no header for the prefill pod", plugins(lambda config: config["plugins"].pop(0)), {"VER089"}),
-    ("decode takes any pod", plugins(unfiltered), {"VER088", "VER089"}),
-    ("a scorer twice", plugins(twice), {"VER089"}),
+    ("a weight below zero", weight(-2), {"EPP003"}),
+    ("a scorer in no profile", plugins(unreferred), {"EPP003"}),
+    ("no header for the prefill pod", plugins(lambda config: config["plugins"].pop(0)), {"EPP003"}),
+    ("decode takes any pod", plugins(unfiltered), {"EPP003"}),
+    ("a scorer twice", plugins(twice), {"EPP003"}),
     (
         "a connector that is none",
         argument(DECODE, "--kv-transfer-config", TRANSFER % ("NixlConector", "kv_both")),
-        {"VER070", "VER092", "VER094"},
+        {"VER092", "VLLM005"},
     ),
     (
         "a role that is none",
         argument(DECODE, "--kv-transfer-config", TRANSFER % ("NixlConnector", "both")),
-        {"VER092", "VER094"},
+        {"VER092", "VLLM003"},
     ),
-    ("a variable misspelt", add_env(DECODE, "VLLM_LOGING_LEVEL", "DEBUG"), {"VER094"}),
+    ("a variable misspelt", add_env(DECODE, "VLLM_LOGING_LEVEL", "DEBUG"), {"VLLM008"}),
 ]
 
 
@@ -200,7 +200,7 @@ def test_a_silent_fault_is_caught(pd: Good, change: Change, codes: set[str]) -> 
 
 
 def test_caches_larger_than_the_memory_are_caught(wide_ep: Good) -> None:
-    assert wide_ep.codes(script(WIDE_DECODE, "10737418240", "107374182400")) == {"VER055", "VER069", "VER092"}
+    assert wide_ep.codes(script(WIDE_DECODE, "10737418240", "107374182400")) == {"FIT007", "VER069", "VER092"}
 
 
 def test_a_load_balancer_without_annotations_is_caught(pd: Good) -> None:
