@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -137,10 +138,19 @@ def test_a_small_pod_gets_one_interface_where_nodes_have_less_than_one_a_gpu(pd:
     assert pd.codes(change, {"allocation.yaml": ""}) == {"EFA008"}
 
 
+EVENTS = {
+    "enable_kv_cache_events": True,
+    "publisher": "zmq",
+    "endpoint": "tcp://pd-router-epp.llm-d-pd.svc.cluster.local:5557",
+    "topic": "kv@$(POD_IP)@openai/gpt-oss-120b",
+}
+
+
 def precise(size: int, seed: str) -> Change:
     parameters = {
         "tokenProcessorConfig": {"blockSize": size, "hashSeed": seed},
         "indexerConfig": {"tokenizersPoolConfig": {"modelName": "openai/gpt-oss-120b"}},
+        "kvEventsConfig": {"zmqEndpoint": "tcp://*:5557", "topicFilter": "kv@", "discoverPods": False},
     }
 
     def change(config: dict[str, Any]) -> None:
@@ -152,8 +162,9 @@ def precise(size: int, seed: str) -> Change:
 
 def report_events(docs: Docs) -> None:
     for name in (PREFILL, DECODE):
-        vllm(docs, name)["env"].append({"name": "PYTHONHASHSEED", "value": "42"})
-        vllm(docs, name)["args"].append('--kv-events-config={"enable_kv_cache_events":true,"publisher":"zmq"}')
+        address = {"name": "POD_IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}
+        vllm(docs, name)["env"] += [address, {"name": "PYTHONHASHSEED", "value": "42"}]
+        vllm(docs, name)["args"].append(f"--kv-events-config={json.dumps(EVENTS)}")
 
 
 def test_precise_prefix_cache_agrees_with_vllm(pd: Good) -> None:
@@ -170,11 +181,11 @@ def test_another_block_size_or_seed_is_caught(pd: Good, size: int, seed: str) ->
         precise(size, seed)(docs)
         report_events(docs)
 
-    assert pd.codes(change) == {"VER086", "VER092"}
+    assert pd.codes(change) == {"EPP005", "VER092"}
 
 
 def test_a_vllm_that_reports_nothing_is_caught(pd: Good) -> None:
-    assert pd.codes(precise(128, "")) == {"VER086"}
+    assert pd.codes(precise(128, "")) == {"EPP007"}
 
 
 def test_required_affinity_with_expressions_keeps_pods_together(wide_ep: Good) -> None:
