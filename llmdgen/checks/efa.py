@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from llmdgen.checks._places import runs_models as planned
-from llmdgen.checks.ends import UCX, backends
+from llmdgen.checks.ends import UCX, backends, both_ends
 from llmdgen.facts import catalogue
 from llmdgen.facts.types import Instance
 from llmdgen.findings import Route
@@ -206,13 +206,14 @@ def one_zone(plan: Plan) -> Iterator[Draft]:
 
 
 class _Pod(Struct, frozen=True, kw_only=True):
-    """A model server's pod beside the node that it selects."""
+    """A model server's pod beside the node that it selects; `is_end`: prefill and decode are servers of their own."""
 
     workload: Workload
     vllm: Container
     node: Instance
     room: Need
     need: Need
+    is_end: bool
 
     @property
     def spans(self) -> bool:
@@ -222,7 +223,7 @@ class _Pod(Struct, frozen=True, kw_only=True):
     @property
     def crosses(self) -> bool:
         """Whether it sends something to other pods over the fabric."""
-        return self.spans or self.vllm.nixl is not None
+        return self.spans or self.is_end or self.vllm.nixl is not None
 
     @property
     def over_tcp(self) -> bool:
@@ -242,10 +243,11 @@ class _Pod(Struct, frozen=True, kw_only=True):
 
 def _pods(servers: Servers) -> Iterator[_Pod]:
     """Pods whose node is known and runs model servers."""
+    ends = both_ends(servers)
     for workload, vllm in servers.engines:
-        node, room = node_of(workload), servers.room(workload)
+        node, room, is_end = node_of(workload), servers.room(workload), workload.role in ends
         if node is not None and room is not None and runs_models(workload) and not workload.is_leader:
-            yield _Pod(workload=workload, vllm=vllm, node=node, room=room, need=demand(workload))
+            yield _Pod(workload=workload, vllm=vllm, node=node, room=room, need=demand(workload), is_end=is_end)
 
 
 def _crossing(servers: Servers) -> list[_Pod]:

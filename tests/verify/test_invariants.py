@@ -88,16 +88,17 @@ def test_parameters_that_are_not_there_are_caught(pd: Good) -> None:
 
 def test_idle_gpus_are_a_warning(pd: Good) -> None:
     found = pd.break_(resource(PREFILL, "memory", "600Gi"), {"allocation.yaml": ""})
-    assert [(each.code, each.severity.value) for each in found] == [("VER063", "warning")]
-    assert "but memory for 3" in found[0].says
+    assert [(each.code, each.severity.value) for each in found] == [("FIT002", "warning")]
+    assert "3 prefill pods fit" in found[0].says
 
 
 def test_hyperpod_nodes_have_less_to_give(pd: Good) -> None:
     def on(name: str) -> Change:
         return both(lambda docs: select(docs, name), resource(DECODE, "cpu", "185"))
 
-    assert pd.codes(on("p5.48xlarge"), {"allocation.yaml": ""}) == set()
-    assert pd.codes(on("ml.p5.48xlarge"), {"allocation.yaml": ""}) == {"VER062"}
+    # One pod takes a node for itself, and leaves half of its GPUs to nobody.
+    assert pd.codes(on("p5.48xlarge"), {"allocation.yaml": ""}) == {"FIT002"}
+    assert pd.codes(on("ml.p5.48xlarge"), {"allocation.yaml": ""}) == {"FIT001"}
 
 
 def roles(good: Good) -> str:
@@ -105,9 +106,10 @@ def roles(good: Good) -> str:
     return good.files["allocation.yaml"].partition("\nnodes:\n")[0] + "\n"
 
 
-def test_efa_set_on_purpose_is_not_the_share(pd: Good) -> None:
+def test_efa_that_is_not_the_share_is_a_warning(pd: Good) -> None:
     text = roles(pd).replace("efaPerPod: 4\n", "efaPerPod: 2\n").replace("rule", "override")
-    assert pd.codes(resource(PREFILL, EFA, "2"), {"allocation.yaml": text}) == set()
+    found = pd.break_(resource(PREFILL, EFA, "2"), {"allocation.yaml": text})
+    assert [(each.code, each.severity.value) for each in found] == [("EFA007", "warning")]
 
 
 def test_nodes_with_fewer_interfaces_have_smaller_shares(pd: Good) -> None:
@@ -119,7 +121,7 @@ def test_nodes_with_fewer_interfaces_have_smaller_shares(pd: Good) -> None:
         resource(DECODE, EFA, "8")(docs)
 
     assert pd.codes(change, {"allocation.yaml": fewer}) == set()
-    assert pd.codes(lambda docs: None, {"allocation.yaml": text}) == {"VER064", "VER069"}
+    assert pd.codes(lambda docs: None, {"allocation.yaml": text}) == {"EFA007", "EFA008", "VER069"}
 
 
 def test_an_unknown_instance_type_is_said_once_for_each_role(pd: Good) -> None:
@@ -133,19 +135,22 @@ def test_a_small_pod_gets_one_interface_where_nodes_have_less_than_one_a_gpu(pd:
         resource(PREFILL, EFA, "1")(docs)
         resource(DECODE, EFA, "2")(docs)
 
-    assert pd.codes(change, {"allocation.yaml": ""}) == set()
+    assert pd.codes(change, {"allocation.yaml": ""}) == {"EFA008"}
 
 
-EVENTS = json.dumps(
-    {"enable_kv_cache_events": True, "endpoint": "tcp://epp:5557", "topic": "kv@10.0.0.1:8000@openai/gpt-oss-120b"}
-)
+EVENTS = {
+    "enable_kv_cache_events": True,
+    "publisher": "zmq",
+    "endpoint": "tcp://pd-router-epp.llm-d-pd.svc.cluster.local:5557",
+    "topic": "kv@$(POD_IP)@openai/gpt-oss-120b",
+}
 
 
 def precise(size: int, seed: str) -> Change:
     parameters = {
         "tokenProcessorConfig": {"blockSize": size, "hashSeed": seed},
         "indexerConfig": {"tokenizersPoolConfig": {"modelName": "openai/gpt-oss-120b"}},
-        "kvEventsConfig": {"discoverPods": False, "zmqEndpoint": "tcp://*:5557"},
+        "kvEventsConfig": {"zmqEndpoint": "tcp://*:5557", "topicFilter": "kv@", "discoverPods": False},
     }
 
     def change(config: dict[str, Any]) -> None:
@@ -157,8 +162,9 @@ def precise(size: int, seed: str) -> Change:
 
 def report_events(docs: Docs) -> None:
     for name in (PREFILL, DECODE):
-        vllm(docs, name)["env"].append({"name": "PYTHONHASHSEED", "value": "42"})
-        vllm(docs, name)["args"].append(f"--kv-events-config={EVENTS}")
+        address = {"name": "POD_IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}
+        vllm(docs, name)["env"] += [address, {"name": "PYTHONHASHSEED", "value": "42"}]
+        vllm(docs, name)["args"].append(f"--kv-events-config={json.dumps(EVENTS)}")
 
 
 def test_precise_prefix_cache_agrees_with_vllm(pd: Good) -> None:

@@ -74,7 +74,7 @@ PD: list[tuple[str, Change, set[str]]] = [
     (
         "a number became 1e+06",
         argument(DECODE, "--max-model-len", "--max-model-len=1e+06"),
-        {"VER016", "VER090", "VER092", "VER093"},
+        {"EFA018", "VER016", "VER092", "VLLM003"},
     ),
     (
         "a float number in an annotation",
@@ -189,7 +189,7 @@ PD: list[tuple[str, Change, set[str]]] = [
     ("an annotation is a number", put(GATEWAY, "metadata", "annotations", f"{NLB}scheme", value=1), {"VER047"}),
     # images
     ("latest", in_vllm(DECODE, "image", value="ghcr.io/llm-d/llm-d-aws:latest"), {"VER050", "VER051"}),
-    ("no tag", in_pod(EPP, "containers", 0, "image", value="localhost:5000/epp"), {"VER050", "VER051"}),
+    ("no tag", in_pod(EPP, "containers", 0, "image", value="localhost:5000/epp"), {"VER050"}),
     ("the CUDA image", in_vllm(DECODE, "image", value="ghcr.io/llm-d/llm-d-cuda:v0.5.1"), {"VER051"}),
     (
         "another sidecar",
@@ -198,18 +198,18 @@ PD: list[tuple[str, Change, set[str]]] = [
     ),
     # resources
     ("EFA requested otherwise", resource(DECODE, EFA, "8", ("requests",)), {"VER060"}),
-    ("half a GPU", resource(PREFILL, GPU, "500m"), {"VER060", "VER064", "VER066", "VER069"}),
+    ("half a GPU", resource(PREFILL, GPU, "500m"), {"EFA007", "VER060", "VER066", "VER069"}),
     ("memory requested otherwise", resource(DECODE, "memory", "32Gi", ("requests",)), {"VER061", "VER069"}),
-    ("too much memory", resource(DECODE, "memory", "4Ti"), {"VER062", "VER069"}),
-    ("more EFA than the node has", resource(DECODE, EFA, "33"), {"VER062", "VER064", "VER069"}),
-    ("too much cpu for the GPUs", resource(DECODE, "cpu", "100"), {"VER069"}),
-    ("EFA is not the share", resource(PREFILL, EFA, "1"), {"VER064", "VER069"}),
+    ("too much memory", resource(DECODE, "memory", "4Ti"), {"FIT001", "VER069"}),
+    ("more EFA than the node has", resource(DECODE, EFA, "33"), {"EFA003", "VER069"}),
+    ("too much cpu for the GPUs", resource(DECODE, "cpu", "100"), {"FIT002", "VER069"}),
+    ("EFA is not the share", resource(PREFILL, EFA, "1"), {"EFA007", "VER069"}),
     (
         "a larger /dev/shm",
         in_pod(DECODE, "volumes", "shm", "emptyDir", "sizeLimit", value="64Gi"),
-        {"VER065", "VER069"},
+        {"FIT006", "VER069"},
     ),
-    ("an unlimited /dev/shm", in_pod(DECODE, "volumes", "shm", "emptyDir", "sizeLimit", value=None), {"VER065"}),
+    ("an unlimited /dev/shm", in_pod(DECODE, "volumes", "shm", "emptyDir", "sizeLimit", value=None), {"FIT006"}),
     (
         "GPUs without tensor parallelism",
         argument(DECODE, "--tensor-parallel-size", "--pipeline-parallel-size=2", "--tensor-parallel-size"),
@@ -224,14 +224,14 @@ PD: list[tuple[str, Change, set[str]]] = [
     ("InfiniBand", resource(DECODE, "rdma/ib", "1"), {"VER068"}),
     ("other replicas than allocated", put(PREFILL, "spec", "replicas", value=3), {"VER069"}),
     # transfer
-    ("decode has no connector", argument(DECODE, "--kv-transfer-config"), {"VER070", "VER092"}),
-    ("no EFA", resource(PREFILL, EFA, None), {"VER069", "VER071"}),
+    ("decode has no connector", argument(DECODE, "--kv-transfer-config"), {"EFA017", "VER092"}),
+    ("no EFA", resource(PREFILL, EFA, None), {"EFA001", "VER069"}),
     (
         "NIXL's default backend",
         argument(
             PREFILL, "--kv-transfer-config", '--kv-transfer-config={"kv_connector":"NixlConnector","kv_role":"kv_both"}'
         ),
-        {"VER059", "VER072", "VER092"},
+        {"EFA013", "VER059", "VER092"},
     ),
     ("memory is not locked", in_vllm(DECODE, "securityContext", value={}), {"VER073"}),
     (
@@ -239,7 +239,7 @@ PD: list[tuple[str, Change, set[str]]] = [
         set_env(DECODE, "VLLM_NIXL_SIDE_CHANNEL_HOST", "0.0.0.0"),
         {"VER074"},
     ),
-    ("another block size", argument(DECODE, "--block-size", "--block-size=64"), {"VER075", "VER092"}),
+    ("another block size", argument(DECODE, "--block-size", "--block-size=64"), {"EFA010", "VER092"}),
     ("another zone", in_pod(DECODE, "nodeSelector", "topology.kubernetes.io/zone", value="us-east-1b"), {"VER076"}),
     (
         "no zone",
@@ -297,14 +297,14 @@ PD: list[tuple[str, Change, set[str]]] = [
     (
         "an unknown flag",
         argument(DECODE, "--max-model-len", "--max-model-length=32000"),
-        {"VER090", "VER092", "VER093"},
+        {"EFA018", "VER092", "VLLM001"},
     ),
     ("a flag stands twice", argument(DECODE, "", "--tensor-parallel-size=4"), {"VER091", "VER092"}),
     ("another flag than in the file", argument(DECODE, "", "--enable-prefix-caching"), {"VER092"}),
     (
         "another served name",
         argument(DECODE, "--served-model-name", "--served-model-name=x", "--revision"),
-        {"VER092", "VER093", "VER104"},
+        {"EFA018", "VER092", "VER104"},
     ),
 ]
 
@@ -312,8 +312,8 @@ WIDE: list[tuple[str, Change, set[str]]] = [
     ("too few pods", put(WIDE_DECODE, "spec", "leaderWorkerTemplate", "size", value=3), {"VER069", "VER092", "VER095"}),
     ("one rank for all", script(WIDE_DECODE, '="$start_rank"', "=0"), {"VER092", "VER096"}),
     ("no leader", script(WIDE_DECODE, '"$LWS_LEADER_ADDRESS"', "10.0.0.1"), {"VER092", "VER096"}),
-    ("one backend of two is wrong", script(WIDE_DECODE, "LIBFABRIC", "UCX"), {"VER059", "VER072", "VER092"}),
-    ("half the EFA", resource(WIDE_DECODE, EFA, "8"), {"VER064", "VER069"}),
+    ("one backend of two is wrong", script(WIDE_DECODE, "LIBFABRIC", "UCX"), {"EFA013", "VER059", "VER092"}),
+    ("half the EFA", resource(WIDE_DECODE, EFA, "8"), {"EFA007", "VER069"}),
     (
         "an affinity that any pod fills",
         in_pod(
@@ -343,7 +343,7 @@ WIDE: list[tuple[str, Change, set[str]]] = [
         ),
         {"VER076"},
     ),
-    ("a leader without EFA", leader_without_efa, {"VER064", "VER073", "VER097"}),
+    ("a leader without EFA", leader_without_efa, {"VER073", "VER097"}),
 ]
 
 

@@ -159,7 +159,7 @@ SILENT: list[tuple[str, Change, set[str]]] = [
     (
         "a model larger than its volume",
         in_pod(DECODE, "volumes", "model-storage", "emptyDir", "sizeLimit", value="20Gi"),
-        {"VER054"},
+        {"MOD013"},
     ),
     ("no toleration", in_pod(DECODE, "tolerations", value=[]), {"VER056"}),
     ("no rule for the picker", remove(RULE), {"VER057"}),
@@ -171,9 +171,9 @@ SILENT: list[tuple[str, Change, set[str]]] = [
     (
         "another libfabric provider",
         both(set_env(DECODE, "FI_PROVIDER", "tcp"), set_env(PREFILL, "FI_PROVIDER", "tcp")),
-        {"VER058"},
+        {"EFA019"},
     ),
-    ("one end with another fork policy", add_env(DECODE, "FI_EFA_FORK_SAFE", "1"), {"VER059"}),
+    ("one end with another fork policy", add_env(DECODE, "FI_EFA_FORK_SAFE", "1"), {"EFA020", "VER059"}),
     ("the scheduler reads another metric", epp_flag("kv-cache-usage-percentage-metric", "vllm:kv_usage"), {"VER078"}),
     ("a weight below zero", weight(-2), {"EPP003"}),
     ("a scorer in no profile", plugins(unreferred), {"EPP003"}),
@@ -183,14 +183,14 @@ SILENT: list[tuple[str, Change, set[str]]] = [
     (
         "a connector that is none",
         argument(DECODE, "--kv-transfer-config", TRANSFER % ("NixlConector", "kv_both")),
-        {"VER070", "VER092", "VER094"},
+        {"VER092", "VLLM005"},
     ),
     (
         "a role that is none",
         argument(DECODE, "--kv-transfer-config", TRANSFER % ("NixlConnector", "both")),
-        {"VER092", "VER094"},
+        {"VER092", "VLLM003"},
     ),
-    ("a variable misspelt", add_env(DECODE, "VLLM_LOGING_LEVEL", "DEBUG"), {"VER094"}),
+    ("a variable misspelt", add_env(DECODE, "VLLM_LOGING_LEVEL", "DEBUG"), {"VLLM008"}),
 ]
 
 
@@ -200,7 +200,7 @@ def test_a_silent_fault_is_caught(pd: Good, change: Change, codes: set[str]) -> 
 
 
 def test_caches_larger_than_the_memory_are_caught(wide_ep: Good) -> None:
-    assert wide_ep.codes(script(WIDE_DECODE, "10737418240", "107374182400")) == {"VER055", "VER069", "VER092"}
+    assert wide_ep.codes(script(WIDE_DECODE, "10737418240", "107374182400")) == {"FIT007", "VER069", "VER092"}
 
 
 def test_a_load_balancer_without_annotations_is_caught(pd: Good) -> None:
