@@ -22,6 +22,7 @@ _PLAIN = re.compile(r"(--|\./)?[A-Za-z/_][A-Za-z0-9_./@+=-]*(:[A-Za-z0-9_./@+=-]
 _UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 # Lines that a literal block holds as they stand: ASCII, no tabs, the first one neither empty nor indented.
 _LITERAL = re.compile(r"[!-~][ -~]*(\n[ -~]*)*\n[ -~]*[!-~][ -~]*\n?")
+_COLLECTIONS = (dict, list, tuple)
 _WORDS = frozenset(["y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf", "infinity", "none"])
 
 
@@ -101,7 +102,7 @@ def _write(found: list[str], value: Any, indent: str, comments: Comments) -> Non
         for key, item in value.items():
             if (key,) in comments:
                 found.append(f"{indent}# {comments[key,]}")
-            if isinstance(item, dict | list | tuple) and item:
+            if isinstance(item, _COLLECTIONS) and item:
                 found.append(f"{indent}{as_yaml(key)}:")
                 _write(found, item, indent + "  ", _below(comments, key))
             else:
@@ -110,7 +111,7 @@ def _write(found: list[str], value: Any, indent: str, comments: Comments) -> Non
         for index, item in enumerate(value):
             if (index,) in comments:
                 found.append(f"{indent}# {comments[index,]}")
-            if isinstance(item, dict | list | tuple) and item:
+            if isinstance(item, _COLLECTIONS) and item:
                 first = len(found)
                 _write(found, item, indent + "  ", _below(comments, index))
                 found[first] = f"{indent}- {found[first][len(indent) + 2 :]}"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import import_module
 
 from llmdgen.resources import PACKAGE
 
 
+@cache
 def load_plan_checks() -> None:
     """Import every module of checks, which registers its rules."""
     for file in sorted((PACKAGE / "checks").glob("[!_]*.py")):

@@ -10,16 +10,16 @@ import click
 
 Result = TypeVar("Result")
 
-FEWEST = 8  # tasks; a process takes about as long to start as one of them
+FEWEST = 8  # tasks; to start processes takes about as long as so many
 AT_A_TIME = 4  # tasks that a process is given at once
 
 _task: Callable[[int], Any]
 
 
 def results(task: Callable[[int], Result], number: int) -> Iterator[Result]:
-    """task(0), task(1) and so on, in that order. Results travel between processes, and must be picklable.
+    """task(0), task(1) and so on, in that order. Results have to be picklable.
 
-    Raises click.ClickException where a process was killed; what it had begun is unknown.
+    Raises click.ClickException where one of the processes was killed.
     """
     processes = min(_processors(), number // FEWEST + 1)
     if processes < 2 or not hasattr(os, "fork"):
@@ -33,7 +33,7 @@ def results(task: Callable[[int], Result], number: int) -> Iterator[Result]:
     try:
         yield from pool.map(_run, range(1, number), chunksize=AT_A_TIME)
     except BrokenExecutor as error:
-        raise click.ClickException("a process that worked on some of the specs was killed; try again") from error
+        raise click.ClickException("a process that worked on some of the specs was killed") from error
     finally:
         pool.shutdown(cancel_futures=True)
 

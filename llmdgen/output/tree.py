@@ -17,7 +17,9 @@ from llmdgen.output import rules
 from llmdgen.output.lock import LOCK_NAME, Entry, Lock, LockError, digest, dump, parse
 from llmdgen.output.names import is_safe_path
 from llmdgen.output.rules import OutputError, refusal
-from llmdgen.output.undisturbed import make_directory, staged_name, sweep, without_signals
+from llmdgen.output.undisturbed import make_directory, without_signals
+
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
 
 class Rendered(Struct, frozen=True, kw_only=True):
@@ -144,13 +146,15 @@ def commit(writing: Writing) -> None:
     """
     staged: dict[str, str] = {}
     made: list[str] = []
+    ready: set[str] = set()
     begun = False
-    if writing.replaces:
-        sweep(writing.root)
     try:
         for path, data in writing.replaces.items():
             final = os.path.join(writing.root, path)
-            made += make_directory(os.path.dirname(final))
+            folder = os.path.dirname(final)
+            if folder not in ready:
+                made += make_directory(folder)
+                ready.add(folder)
             staged[final] = _staged(final)
             stage(final, data)
         with without_signals():
@@ -190,9 +194,11 @@ def orphans(out: str, name: str, owned: dict[str, str]) -> tuple[tuple[str, ...]
 def stage(final: str, data: bytes) -> str:
     """Write bytes beside the file they will become, never through something that stands there; the name they have."""
     staged = _staged(final)
-    with suppress(FileNotFoundError):
+    try:
+        descriptor = os.open(staged, _NEW, 0o666)
+    except FileExistsError:  # a render that was killed left it
         os.unlink(staged)
-    descriptor = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        descriptor = os.open(staged, _NEW, 0o666)
     try:
         with open(descriptor, "wb") as file:
             file.write(data)
@@ -205,7 +211,7 @@ def stage(final: str, data: bytes) -> str:
 
 def _staged(final: str) -> str:
     folder, name = os.path.split(final)
-    return os.path.join(folder, staged_name(name))
+    return os.path.join(folder, f".{name}.llmdgen-new")
 
 
 def _remove(root: str, path: str) -> None:

@@ -1,32 +1,15 @@
 """Writing that nothing comes between: no other llmdgen that writes below the same directory, no signal between two
-files, and nothing that an earlier render left behind when it was killed."""
+files."""
 
 from __future__ import annotations
 
 import os
-import re
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-_STAGED = re.compile(r"\..+\.(\d+)\.new")
 _TRIES = 10  # to lock a directory that others make and remove meanwhile
 _SIGNALS = frozenset({signal.SIGINT, signal.SIGTERM})
-
-
-def staged_name(name: str) -> str:
-    """What a file is called until it takes its place."""
-    return f".{name}.{os.getpid()}.new"
-
-
-def sweep(root: str) -> None:
-    """Remove what processes that are no more had staged below a directory."""
-    for folder, _, names in os.walk(root):
-        for name in names:
-            staged = _STAGED.fullmatch(name)
-            if staged and not _lives(int(staged[1])):
-                with suppress(OSError):
-                    os.unlink(os.path.join(folder, name))
 
 
 @contextmanager
@@ -102,15 +85,3 @@ def make_directory(path: str) -> list[str]:
         else:
             made.append(directory)
     return made
-
-
-def _lives(process: int) -> bool:
-    if process == os.getpid():
-        return False  # the number of another that is no more: this one has staged nothing yet
-    try:
-        os.kill(process, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except OSError:
-        return True
-    return True

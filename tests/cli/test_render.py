@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -212,9 +213,9 @@ def test_a_bar_is_shown_only_where_somebody_watches_several_specs(
     shown: list[str] = []
     bar = render.click.progressbar
 
-    def spy(steps: list[Any], label: str, file: TextIO) -> Any:
+    def spy(outcomes: Iterator[Any], label: str, length: int, file: TextIO) -> Any:
         shown.append(label)
-        return bar(steps, label=label, file=file)
+        return bar(outcomes, label=label, length=length, file=file)
 
     monkeypatch.setattr(render.click, "progressbar", spy)
     llmdgen("render", "chat.yaml", "more.yaml")

@@ -50,10 +50,24 @@ def test_each_file_has_a_line_of_its_own() -> None:
 
 
 @pytest.mark.parametrize("seal", ["", "0" * 63, "G" * 64, "0" * 64 + "\n", "é" * 64])
-def test_a_digest_that_is_none_is_not_believed(seal: str) -> None:
-    entry = Entry(tool="0", spec=digest(b""), facts=digest(b""), files={"a": seal})
+@pytest.mark.parametrize("of", ["spec", "facts", "a.yaml"])
+def test_a_digest_that_is_none_is_not_believed(of: str, seal: str) -> None:
+    good = {"spec": digest(b""), "facts": digest(b""), "a.yaml": digest(b"")}
+    assert parse(_lock(good)).owned() == {"p5/a.yaml": digest(b"")}
     with pytest.raises(LockError, match="sha256"):
-        parse(dump(Lock(targets={"p5": entry})).encode())
+        parse(_lock({**good, of: seal}))
+
+
+def _lock(digests: dict[str, str]) -> bytes:
+    entry = Entry(tool="0", spec=digests["spec"], facts=digests["facts"], files={"a.yaml": digests["a.yaml"]})
+    return dump(Lock(targets={"p5": entry})).encode()
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "../..", "/etc", "a/b", "a\\b", "a\nb", "a" * 256])
+def test_a_target_that_is_no_name_of_a_directory_is_not_believed(name: str) -> None:
+    lock = Lock(targets={name: Entry(tool="0", spec=digest(b""), facts=digest(b""), files={})})
+    with pytest.raises(LockError, match="not the name of a directory"):
+        parse(dump(lock).encode())
 
 
 def test_a_lock_of_a_later_version_is_told_from_a_damaged_one() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from llmdgen.output import tree
-from llmdgen.output.lock import LOCK_NAME
+from llmdgen.output.lock import LOCK_NAME, Entry, Lock, digest, dump
 from llmdgen.output.rules import OutputError
 from llmdgen.output.tree import Rendered, commit, prepare
 
@@ -159,6 +159,17 @@ def test_a_lock_that_names_anything_outside_removes_nothing(tmp_path: Path, evil
     (tmp_path / "precious").write_text("precious\n")
     lock = tmp_path / "chat" / LOCK_NAME
     lock.write_text(lock.read_text().replace('"a.yaml"', f'"{evil}"'.replace("\\", "\\\\").replace("\n", "\\n")))
+    before = files_below(tmp_path)
+    assert refusals(tmp_path, {"p6": rendered(a_yaml="a\n")}) == [("OUT002", f"chat/{LOCK_NAME}")]
+    assert files_below(tmp_path) == before
+
+
+@pytest.mark.parametrize("evil", ["..", "../chat/..", "p5/../.."])
+def test_a_lock_whose_target_leads_outside_removes_nothing(tmp_path: Path, evil: str) -> None:
+    write(tmp_path, {"p5": rendered(a_yaml="a\n")})
+    (tmp_path / "precious").write_text("precious\n")
+    stolen = Entry(tool="0", spec=SEAL, facts=SEAL, files={"precious": digest(b"precious\n")})
+    (tmp_path / "chat" / LOCK_NAME).write_text(dump(Lock(targets={evil: stolen})))
     before = files_below(tmp_path)
     assert refusals(tmp_path, {"p6": rendered(a_yaml="a\n")}) == [("OUT002", f"chat/{LOCK_NAME}")]
     assert files_below(tmp_path) == before

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -13,36 +11,23 @@ from pathlib import Path
 import pytest
 
 from llmdgen.output.tree import Rendered, commit, prepare
-from llmdgen.output.undisturbed import alone, make_directory, staged_name, sweep, without_signals
+from llmdgen.output.undisturbed import alone, make_directory, without_signals
 
 SEAL = "0" * 64
 
 
-def ended_process() -> int:
-    done = subprocess.Popen([sys.executable, "-c", ""])
-    done.wait()
-    return done.pid
-
-
-def test_what_a_killed_render_staged_goes_with_the_next_one(tmp_path: Path) -> None:
+def test_what_a_killed_render_staged_is_in_nobodys_way(tmp_path: Path) -> None:
     folder = tmp_path / "chat" / "p5"
     folder.mkdir(parents=True)
-    left, mine = folder / f".a.yaml.{ended_process()}.new", folder / ".a.yaml.new"
-    of_a_living_one = folder / f".a.yaml.{os.getppid()}.new"
-    for file in (left, mine, of_a_living_one):
-        file.write_text("half")
-    made = {"p5": Rendered(tool="0", spec=SEAL, facts=SEAL, files={"a.yaml": "a\n"})}
+    (folder / ".a.yaml.llmdgen-new").write_text("half")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.write_text("somebody's")
+    (folder / ".b.yaml.llmdgen-new").symlink_to(elsewhere)
+    made = {"p5": Rendered(tool="0", spec=SEAL, facts=SEAL, files={"a.yaml": "a\n", "b.yaml": "b\n"})}
     commit(prepare(str(tmp_path), "chat", made))
-    assert not left.exists()
-    assert mine.exists()
-    assert of_a_living_one.exists()
-    assert not (folder / staged_name("a.yaml")).exists()
-
-
-def test_a_number_that_is_no_process_is_no_reason_to_keep_a_file(tmp_path: Path) -> None:
-    (tmp_path / f".a.{10**30}.new").write_text("")
-    sweep(str(tmp_path))
-    assert list(tmp_path.iterdir()) == []
+    assert {file.name: file.read_text() for file in folder.iterdir()} == {"a.yaml": "a\n", "b.yaml": "b\n"}
+    assert not (folder / "b.yaml").is_symlink()
+    assert elsewhere.read_text() == "somebody's"
 
 
 def test_one_waits_for_the_other(tmp_path: Path) -> None:

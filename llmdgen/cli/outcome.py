@@ -1,0 +1,92 @@
+"""What becomes of a spec's directory: written, compared or removed, and what is said about it."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from llmdgen.cli.making import Made
+from llmdgen.cli.terminal import complain, count, say
+from llmdgen.findings import Located
+from llmdgen.output.check import Difference, compare
+from llmdgen.output.rules import OutputError, unwritten
+from llmdgen.output.tree import Writing, commit, prepare
+
+
+class Outcome(Struct, frozen=True, kw_only=True):
+    """Lines for stdout and for stderr, how many files differ, and the findings of what could not be done."""
+
+    says: tuple[str, ...] = ()
+    complains: tuple[str, ...] = ()
+    differs: int = 0
+    findings: tuple[Located, ...] = ()
+
+    def show(self) -> None:
+        for line in self.complains:
+            complain(line)
+        for line in self.says:
+            say(line)
+
+
+def written(out: str, made: Made) -> Outcome:
+    """Write what was made of a spec, all or nothing."""
+    try:
+        return _committed(prepare(out, made.name, made.targets, made.whole), _size(made))
+    except OutputError as error:
+        return Outcome(findings=error.findings)
+    except OSError as error:
+        return Outcome(findings=(unwritten(error, f"{out}/{made.name}"),))
+
+
+def compared(out: str, made: Made, again: str) -> Outcome:
+    """What differs from what was made of a spec; `again` is the call that would write it."""
+    try:
+        differences = compare(out, made.name, made.targets, again, made.whole)
+    except OutputError as error:
+        return Outcome(findings=error.findings)
+    except OSError as error:
+        return Outcome(findings=(unwritten(error, f"{out}/{made.name}"),))
+    says = [_shown(found) for found in differences] or [f"{out}/{made.name}: {_size(made)}: up to date"]
+    return Outcome(says=tuple(says), differs=len(differences))
+
+
+def removed(out: str, name: str) -> Outcome:
+    """Remove a directory that no spec is of any more."""
+    from llmdgen.output.leftover import removal
+
+    try:
+        return _committed(removal(out, name), f"no spec is called {name}")
+    except OutputError as error:
+        return Outcome(findings=error.findings)
+    except OSError as error:
+        return Outcome(findings=(unwritten(error, f"{out}/{name}"),))
+
+
+def orphaned(out: str, name: str, again: str) -> Outcome:
+    """The same as a difference."""
+    from llmdgen.output.leftover import leftover
+
+    return Outcome(says=(_shown(leftover(out, name, again)),), differs=1)
+
+
+def _committed(writing: Writing, size: str) -> Outcome:
+    commit(writing)
+    edited = [f"{writing.root}/{path}: replaced, though it was edited by hand" for path in writing.edited]
+    kept = [f"{writing.root}/{path}: no longer made, but edited by hand, and therefore kept" for path in writing.kept]
+    return Outcome(says=(f"{writing.root}: {size}: {_changes(writing)}",), complains=(*edited, *kept))
+
+
+def _shown(found: Difference) -> str:
+    diff = f"\n{found.diff.rstrip()}" if found.diff else ""
+    return f"{found.path}: {found.kind.value}: {found.says} (fix: {found.mend}){diff}"
+
+
+def _size(made: Made) -> str:
+    files = sum(len(target.files) for target in made.targets.values())
+    return f"{count(len(made.targets), 'target')}, {count(files, 'file')}"
+
+
+def _changes(writing: Writing) -> str:
+    counts = {"written": writing.written, "removed": len(writing.removes), "unchanged": writing.unchanged}
+    if not counts["written"] and not counts["removed"]:
+        return "unchanged"
+    return ", ".join(f"{count} {what}" for what, count in counts.items() if count)
