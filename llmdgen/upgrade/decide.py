@@ -9,11 +9,10 @@ from msgspec import UNSET
 
 from llmdgen.findings import Located, Place, Route
 from llmdgen.upgrade.cases import Case, cases, type_of
-from llmdgen.upgrade.edits import Editor
-from llmdgen.upgrade.layout import CannotEdit
+from llmdgen.upgrade.edits import CannotEdit, Editor
 from llmdgen.upgrade.moves import Moves
 from llmdgen.upgrade.rules import BY_HAND, CHANGES, said
-from llmdgen.upgrade.text import scalar
+from llmdgen.upgrade.tree import scalar
 
 Locate = Callable[[Route, bool], Place]
 """From a route, and whether its key is meant, to the place in the file as it is."""
@@ -38,6 +37,7 @@ def take_step(editor: Editor, release: str, step: Moves, locate: Locate) -> Iter
         place = locate(case.route, True)
         try:
             _settle(editor, case, release)
+            editor.check()
         except CannotEdit as error:
             fix = f"change it by hand: {in_words(case)}"
             yield said(BY_HAND, place, case.route, f"{case.name} cannot be changed here: {error}", fix, True)
@@ -57,7 +57,8 @@ def set_release(editor: Editor, release: str, locate: Locate) -> Iterator[Locate
     """Name the release, behind the paths that it is the release of where it was not named."""
     before = _BEFORE_RELEASE if _is_next(editor) else _BEFORE_RELEASE[1:]
     try:
-        editor.set(_RELEASE, release, after=before)
+        editor.put(_RELEASE, release, after=before)
+        editor.check()
     except CannotEdit as error:
         says = f"spec.release cannot be set here: {error}"
         yield said(BY_HAND, locate(_RELEASE, False), _RELEASE, says, f"write release: {release} under spec by hand")
@@ -70,7 +71,7 @@ def _is_next(editor: Editor) -> bool:
 
 
 def _settle(editor: Editor, case: Case, release: str) -> None:
-    """Edit one setting. Raises _ByHand and CannotEdit, and has changed nothing then."""
+    """Edit one setting. Raises _ByHand and CannotEdit."""
     move = case.move
     if not move.is_safe:
         raise _ByHand(f"{case.name}: {move.says}", move.fix)
@@ -79,7 +80,7 @@ def _settle(editor: Editor, case: Case, release: str) -> None:
         return
     value = _value(editor, case, release)
     if not move.to:
-        editor.replace(case.route, value)
+        editor.put(case.route, value)
         return
     also = {(*case.root, *path.split(".")): wanted for path, wanted in move.also.items()}
     wanted = {case.target: editor.get(case.route) if value is UNSET else value, **also}
@@ -87,19 +88,14 @@ def _settle(editor: Editor, case: Case, release: str) -> None:
         _refuse_other(editor, case, route, new)
     if case.is_variable:
         _refuse_overridden(editor, case, wanted)
-    text, data = editor.text, editor.data
-    try:
-        if editor.has(case.target):
-            editor.remove(case.route)
-        else:
-            editor.move(case.route, case.target, value)
-            editor.moved[case.target] = editor.moved.pop(case.route, case.route)
-        for route, new in also.items():
-            if not editor.has(route):
-                editor.put(route, new, before=case.target)
-    except CannotEdit:
-        editor.text, editor.data = text, data
-        raise
+    if editor.has(case.target):
+        editor.remove(case.route)
+    else:
+        editor.move(case.route, case.target, value)
+        editor.moved[case.target] = editor.moved.pop(case.route, case.route)
+    for route, new in also.items():
+        if not editor.has(route):
+            editor.put(route, new, before=case.target)
 
 
 def _value(editor: Editor, case: Case, release: str) -> Any:

@@ -10,7 +10,7 @@ from llmdgen.findings import Located, Route
 from llmdgen.planning.model import Plan
 from llmdgen.upgrade.moves import Note, moves, steps
 from llmdgen.upgrade.rules import CHANGES, said
-from llmdgen.upgrade.text import scalar
+from llmdgen.upgrade.tree import scalar
 
 _PATH: Route = ("spec", "path")
 
