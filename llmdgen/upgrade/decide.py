@@ -7,10 +7,10 @@ from typing import Any
 
 from msgspec import UNSET
 
+from llmdgen.facts.upgrades import Moves
 from llmdgen.findings import Located, Place, Route
 from llmdgen.upgrade.cases import Case, cases, type_of
 from llmdgen.upgrade.edits import CannotEdit, Editor
-from llmdgen.upgrade.moves import Moves
 from llmdgen.upgrade.rules import BY_HAND, CHANGES, said
 from llmdgen.upgrade.tree import scalar
 

@@ -12,7 +12,8 @@ import pytest
 
 from llmdgen.cli import status
 from llmdgen.facts import catalogue
-from llmdgen.upgrade import moves as moves_module
+from llmdgen.facts import upgrades as moves_module
+from llmdgen.resources import FACTS
 from tests.cli.conftest import Llmdgen
 
 UNREADABLE = """\
@@ -23,6 +24,34 @@ UNREADABLE = """\
           plugins.yaml: |
             plugins:
               - type: [queue-scorer
+"""
+STEP = """\
+from = "v0.6.0"
+sources = []
+[flags.max-model-len]
+to = "max-num-seqs"
+says = "it has another name"
+[weights]
+queue-scorer = "tokens in flight say more than requests that wait"
+[settings."transfer.backend"]
+when = "UCX"
+says = "UCX is gone"
+fix = "write LIBFABRIC"
+[replacement]
+why = "everything in {namespace} has another name"
+[[replacement.steps]]
+title = "Render it as {new_name}"
+says = "Write metadata.name: {new_name}."
+commands = ["llmdgen render {spec}", "helmfile -f rendered/{new_name}/{target}/helmfile.yaml apply", "echo {.items[0]}"]
+[[replacement.steps]]
+title = "Weights of the route"
+provider = "agentgateway"
+[[replacement.steps]]
+title = "Groups first"
+multinode = true
+[[replacement.steps]]
+title = "From {old_pool} to {new_pool}"
+disaggregated = true
 """
 WRONG = "  engine:\n    env: {VLLM_TORCH_CUDA_PROFILE: '1'}\n"
 
@@ -199,19 +228,22 @@ def later_release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[N
     """A release after the last one, that is nothing but data."""
     facts = tmp_path / "facts"
     facts.mkdir()
-    for each in catalogue.FACTS.iterdir():
+    for each in FACTS.iterdir():
         if each.name != "releases":
             (facts / each.name).symlink_to(each)
     releases = facts / "releases"
     releases.mkdir()
-    for each in (catalogue.FACTS / "releases").iterdir():
+    for each in (FACTS / "releases").iterdir():
         (releases / each.name).symlink_to(each)
     new = releases / "v0.7.0"
     new.mkdir()
-    for each in (catalogue.FACTS / "releases/v0.6.0").iterdir():
+    for each in (FACTS / "releases/v0.6.0").iterdir():
         (new / each.name).write_bytes(each.read_bytes().replace(b'name = "v0.6.0"', b'name = "v0.7.0"'))
-    step = 'from = "v0.6.0"\nsources = []\n[flags.max-model-len]\nto = "max-num-seqs"\nsays = "it has another name"\n'
-    (new / "upgrade.toml").write_text(step)
+    (new / "upgrade.toml").write_text(STEP)
+    paths = (new / "paths.toml").read_text()
+    (new / "paths.toml").write_text(
+        paths.replace("prefix-cache-scorer = 2, queue-scorer = 1", "prefix-cache-scorer = 2")
+    )
     monkeypatch.setattr(catalogue, "FACTS", facts)
     monkeypatch.setattr(moves_module, "FACTS", facts)
     for module in ("llmdgen.engine.facts", "llmdgen.checks._value_paths"):
@@ -239,3 +271,59 @@ def test_a_release_in_between_can_be_asked_for(llmdgen: Llmdgen, spec: Path) -> 
     before = spec.read_text()
     assert llmdgen("upgrade", "chat.yaml", "--to", "v0.6.0").code == status.OK
     assert spec.read_text() == _upgraded(before)
+
+
+@pytest.mark.usefixtures("later_release")
+def test_a_replacement_is_an_ordered_list_of_commands(llmdgen: Llmdgen, spec: Path) -> None:
+    answer = llmdgen("upgrade", "chat.yaml", "--dry-run")
+    assert "chat is replaced, not updated in place: everything in llm-d-chat has another name\n" in answer.out
+    assert (
+        """
+ 1. Render it as chat-v0-7-0
+    Write metadata.name: chat-v0-7-0.
+      llmdgen render chat.yaml
+      helmfile -f rendered/chat-v0-7-0/p5.48xlarge/helmfile.yaml apply
+      helmfile -f rendered/chat-v0-7-0/p5en.48xlarge/helmfile.yaml apply
+      echo {.items[0]}
+
+ 2. From gaie-chat to gaie-chat-v0-7-0
+"""
+        in answer.out
+    )
+
+
+@pytest.mark.usefixtures("later_release")
+def test_a_replacement_in_markdown_is_a_list_too(llmdgen: Llmdgen, spec: Path) -> None:
+    answer = llmdgen("upgrade", "chat.yaml", "--dry-run", "--format", "markdown")
+    assert "#### chat is replaced, not updated in place\n\nEverything in llm-d-chat has another name.\n" in answer.out
+    assert "1. **Render it as chat-v0-7-0.** Write metadata.name: chat-v0-7-0.\n\n   ```bash\n" in answer.out
+    assert "2. **From gaie-chat to gaie-chat-v0-7-0.**\n" in answer.out
+
+
+@pytest.mark.usefixtures("later_release")
+def test_an_upgrade_that_is_refused_prints_no_way(llmdgen: Llmdgen, spec: Path) -> None:
+    spec.write_text(spec.read_text() + "  transfer: {backend: UCX}\n")
+    answer = llmdgen("upgrade", "chat.yaml")
+    assert answer.code == status.ERROR
+    assert "error UPG001: spec.transfer.backend: UCX is gone (fix: write LIBFABRIC)" in answer.err
+    assert "replaced" not in answer.out
+
+
+@pytest.mark.usefixtures("later_release")
+def test_a_setting_of_another_value_is_left_alone(llmdgen: Llmdgen, spec: Path) -> None:
+    spec.write_text(spec.read_text() + "  transfer: {backend: LIBFABRIC}\n")
+    assert llmdgen("upgrade", "chat.yaml").code == status.OK
+    assert "transfer: {backend: LIBFABRIC}\n" in spec.read_text()
+
+
+@pytest.mark.usefixtures("later_release")
+def test_a_weight_goes_with_its_scorer_and_a_mistake_stays(llmdgen: Llmdgen, spec: Path) -> None:
+    text = spec.read_text()
+    spec.write_text(text + "  scheduler:\n    weights: {queue-scorer: 2, prefix-cache-scorer: 3}\n")
+    answer = llmdgen("upgrade", "chat.yaml")
+    assert answer.code == status.OK
+    assert "    weights: {prefix-cache-scorer: 3}\n" in spec.read_text()
+    says = "note UPG002: the weight of queue-scorer is gone, for v0.7.0 has no such scorer here: "
+    assert f"{says}tokens in flight say more than requests that wait\n" in answer.err
+    spec.write_text(text + "  scheduler:\n    weights: {queue-scorr: 2}\n")
+    assert "error EPP001: there is no scorer queue-scorr" in llmdgen("upgrade", "chat.yaml").err
