@@ -39,8 +39,9 @@ def _complete_releases(context: click.Context, parameter: click.Parameter, incom
 def command(specs: tuple[str, ...], release: str | None, dry_run: bool, form: str) -> int:
     """Rewrite specs for a later llm-d release: spec.release, and what that release needs otherwise.
 
-    Lines that need no change stay as they are to the byte. Shows the edits, what they do to the deployment, and what
-    all checks say of the new spec. A file is written only where nothing of it is wrong and nothing needs a person.
+    Lines that need no change stay as they are to the byte. Shows the edits, what they do to the deployment, the way
+    there where it has to be replaced, and what all checks say of the new spec. A file is written only where nothing of
+    it is wrong and nothing needs a person.
     """
     target = _known(release)
     code = status.OK

@@ -18,7 +18,7 @@ from tests.cli.conftest import Llmdgen
 
 UNREADABLE = """\
   values:
-    gaie:
+    router:
       inferenceExtension:
         pluginsCustomConfig:
           plugins.yaml: |
@@ -286,7 +286,7 @@ def test_a_replacement_is_an_ordered_list_of_commands(llmdgen: Llmdgen, spec: Pa
       helmfile -f rendered/chat-v0-7-0/p5en.48xlarge/helmfile.yaml apply
       echo {.items[0]}
 
- 2. From gaie-chat to gaie-chat-v0-7-0
+ 2. From chat-router to chat-v0-7-0-router
 """
         in answer.out
     )
@@ -297,7 +297,7 @@ def test_a_replacement_in_markdown_is_a_list_too(llmdgen: Llmdgen, spec: Path) -
     answer = llmdgen("upgrade", "chat.yaml", "--dry-run", "--format", "markdown")
     assert "#### chat is replaced, not updated in place\n\nEverything in llm-d-chat has another name.\n" in answer.out
     assert "1. **Render it as chat-v0-7-0.** Write metadata.name: chat-v0-7-0.\n\n   ```bash\n" in answer.out
-    assert "2. **From gaie-chat to gaie-chat-v0-7-0.**\n" in answer.out
+    assert "2. **From chat-router to chat-v0-7-0-router.**\n" in answer.out
 
 
 @pytest.mark.usefixtures("later_release")

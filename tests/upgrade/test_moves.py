@@ -17,7 +17,7 @@ from llmdgen.upgrade.cases import type_of
 STEPS = [(name, step) for name in release_names() if (step := moves(name)) is not None]
 NAMES = {"spec", "name", "namespace", "target", "old_route", "old_pool", "old_gateway"}
 NAMES |= {"new_name", "new_pool", "new_gateway"}
-CHARTS = ("infra", "gaie", "ms")
+CHARTS = ("router",)
 each_step = pytest.mark.parametrize(("release", "step"), STEPS, ids=lambda each: each if isinstance(each, str) else "")
 
 
