@@ -62,7 +62,7 @@ class Editor:
         data = self.get(source) if value is msgspec.UNSET else value
         holder = _at(self._tree.root, source[:-1])
         node = holder[source[-1]] if value is msgspec.UNSET else self._tree.scalar(value)
-        comments = comments_of(holder, source[-1])
+        comments = self._taken_along(source, target)
         self._insert(target, node, source, (), comments)
         shift(node, self._tree.step * (len(target) - len(source)))
         self._remove(source)
@@ -136,6 +136,17 @@ class Editor:
             own = comments_of(holder, key)
             both = Comments([*own.above, *comments.lines], own.at_end)
             set_comments(holder, key, both, self._tree.step * (depth - 1))
+
+    def _taken_along(self, source: Route, target: Route) -> Comments:
+        """The comments of an entry, and of mappings that will be gone when it has moved."""
+        holder = _at(self._tree.root, source[:-1])
+        comments = comments_of(holder, source[-1])
+        while len(holder) == 1 and source[:-1] not in _KEPT and target[: len(source) - 1] != source[:-1]:
+            source = source[:-1]
+            holder = _at(self._tree.root, source[:-1])
+            comments = Comments([*comments_of(holder, source[-1]).lines, *comments.above], comments.at_end)
+            holder.ca.items.pop(source[-1], None)
+        return comments
 
     def _remove(self, route: Route) -> None:
         holder = _at(self._tree.root, route[:-1])

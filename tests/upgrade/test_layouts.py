@@ -13,10 +13,13 @@ from typing import Any
 import pytest
 
 from llmdgen.spec.load import parse
+from llmdgen.upgrade.edits import Editor
 from llmdgen.upgrade.run import Upgraded, upgrade
 
 ROOT = Path(__file__).parents[2]
 READY = sorted((ROOT / "paths").glob("*.yaml"))
+ALONE = [file for file in READY if "\n---" not in file.read_text("utf-8")]
+FROM = "v0.5.1"
 CASES = sorted(Path(__file__).parent.glob("cases/*/before.yaml"))
 TO = "v0.6.0"
 
@@ -44,9 +47,18 @@ JSON = Path(__file__).parent / "cases/json/before.yaml"  # ruamel.yaml has no la
 by_file = pytest.mark.parametrize("file", [*READY, *CASES], ids=lambda file: f"{file.parent.name}-{file.stem}")
 
 
+def _text(file: Path) -> str:
+    """The text of a file as it is, a ready one as a spec of an older release."""
+    text = file.read_bytes().decode()
+    if file not in READY:
+        return text
+    without = re.sub(r"(?m)^ +release: .*\n", "", text)
+    return re.sub(r"(?m)^  path: .*$", rf"\g<0>\n  release: {FROM}", without)
+
+
 @cache
 def _upgraded(file: Path, layout: str) -> Upgraded:
-    text = file.read_bytes().decode()
+    text = _text(file)
     return upgrade(LAYOUTS[layout](text) if layout != PLAIN else text, str(file), TO)
 
 
@@ -94,12 +106,27 @@ def test_the_same_lines_differ_in_every_layout(file: Path, layout: str) -> None:
 
 @by_layout
 @pytest.mark.parametrize("file", READY, ids=lambda file: file.stem)
-def test_a_spec_that_needs_nothing_else_gets_one_line_a_document(file: Path, layout: str) -> None:
+def test_a_spec_that_needs_nothing_else_gets_another_release_and_no_other_line(file: Path, layout: str) -> None:
     done = _upgraded(file, layout)
-    named = f"release: {TO}"
-    kept = [line for line in _lines(done.new) if line.strip() != named]
-    assert len(_lines(done.new)) - len(kept) == len(done.specs)
-    assert "".join(kept) == done.old
+    wanted = [line.replace(f"release: {FROM}", f"release: {TO}") for line in _lines(done.old)]
+    pairs = list(zip(wanted, _lines(done.new), strict=True))
+    assert all(line == new for line, new in pairs if f"release: {TO}" not in line)
+    assert all(_bare(line) == _bare(new) for line, new in pairs)
+
+
+@by_layout
+@pytest.mark.parametrize(
+    "file", ALONE, ids=lambda each: each.stem
+)
+def test_a_key_that_is_new_is_one_line_behind_another(file: Path, layout: str) -> None:
+    old = LAYOUTS[layout](re.sub(r"(?m)^ +release: .*\n", "", file.read_text("utf-8"))).removeprefix("\ufeff")
+    editor = Editor(old, next(each for each in ("\r\n", "\n", "\r") if each in old))
+    editor.put(("spec", "release"), TO, after=(("spec", "path"),))
+    editor.check()
+    lines = _lines(editor.text)
+    at = next(number for number, line in enumerate(lines) if line.strip() == f"release: {TO}")
+    assert "".join([*lines[:at], *lines[at + 1 :]]) == old
+    assert next(line for line in reversed(lines[:at]) if _bare(line)).strip().startswith("path: ")
 
 
 @by_layout

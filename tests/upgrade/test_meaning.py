@@ -33,9 +33,7 @@ others = some.dictionaries(some.sampled_from(["x.y/z", "w"]), texts, max_size=2)
 @some.composite
 def specs(draw: Any) -> dict[str, Any]:
     """A spec's data, with settings of one role or of all that move, and others that do not."""
-    spec: dict[str, Any] = {"path": "inference-scheduling"}
-    if draw(some.booleans()):
-        spec["release"] = "v0.5.1"
+    spec: dict[str, Any] = {"path": "inference-scheduling", "release": "v0.5.1"}
     spec |= {"instanceTypes": ["p5.48xlarge"], "model": {"name": "openai/gpt-oss-120b"}}
     section = draw(some.sampled_from(["engine", "decode"]))
     spec[section] = {"args": draw(flags), "env": draw(environments)}
