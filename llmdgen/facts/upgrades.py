@@ -52,12 +52,12 @@ class Note(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class ReplacementStep(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One step of the way from the old deployment to the new one. `commands` may name {spec}, {name}, {namespace},
     {target}, {old_route}, {old_pool}, {old_gateway} and, of the new deployment, {new_name}, {new_pool}, {new_gateway};
-    one with {target} is there for each. With `provider`, `multinode` or `disaggregated`, the step is for such alone."""
+    one with {target} is there for each. With `providers`, `multinode` or `disaggregated`, the step is for such alone."""
 
     title: str
     says: str = ""
     commands: tuple[str, ...] = ()
-    provider: str = ""
+    providers: tuple[str, ...] = ()
     multinode: bool = False
     disaggregated: bool = False
 

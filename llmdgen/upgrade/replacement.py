@@ -90,7 +90,7 @@ def markdown(way: Way) -> str:
 
 def _is_for(step: ReplacementStep, plan: Plan) -> bool:
     return (
-        step.provider in ("", plan.gateway.provider)
+        (not step.providers or plan.gateway.provider in step.providers)
         and (plan.multinode or not step.multinode)
         and (plan.disaggregated or not step.disaggregated)
     )

@@ -45,7 +45,7 @@ says = "Write metadata.name: {new_name}."
 commands = ["llmdgen render {spec}", "helmfile -f rendered/{new_name}/{target}/helmfile.yaml apply", "echo {.items[0]}"]
 [[replacement.steps]]
 title = "Weights of the route"
-provider = "agentgateway"
+providers = ["agentgateway"]
 [[replacement.steps]]
 title = "Groups first"
 multinode = true

@@ -10,7 +10,7 @@ import pytest
 from llmdgen.checks._value_paths import Tree, read_paths
 from llmdgen.engine.facts import variables
 from llmdgen.engine.flags import flag_table
-from llmdgen.facts.catalogue import release_names
+from llmdgen.facts.catalogue import release_names, release_toml
 from llmdgen.facts.upgrades import Move, Moves, moves, newest, steps
 from llmdgen.upgrade.cases import type_of
 
@@ -134,6 +134,11 @@ def _reads(tree: Tree, path: str) -> bool:
             return not tree
         tree = tree[part]
     return True
+
+
+@each_step
+def test_prose_about_weights_is_about_plugins_of_the_release_before(release: str, step: Moves) -> None:
+    assert set(step.weights) <= set(release_toml(step.since, "plugins.toml")["plugins"])
 
 
 @each_step
