@@ -144,47 +144,48 @@ def _step(root: Any) -> int:
     return max(1, int(inner - column)) if inner_line > line else 2
 
 
-def _entries(node: Any) -> Iterator[tuple[Any, Any]]:
-    """The entries of a node and of what is below, those between brackets aside."""
-    if not hasattr(node, "fa") or is_flow(node):
+def _entries(node: Any, in_flow: bool = False) -> Iterator[tuple[Any, Any]]:
+    """The entries of a node and of what is below, those between brackets only where asked for."""
+    if not hasattr(node, "fa") or (is_flow(node) and not in_flow):
         return
     for key in list(node.keys()) if hasattr(node, "keys") else range(len(node)):
         yield node, key
-        yield from _entries(node[key])
+        yield from _entries(node[key], in_flow)
 
 
 def _hang(root: Any, lines: list[str]) -> None:
-    """Give each comment to the entry that it is about."""
-    from ruamel.yaml.scalarstring import FoldedScalarString, LiteralScalarString
-
-    found = []
-    for holder, key in _entries(root):
-        is_mapping = hasattr(holder, "keys")
-        line, column = holder.lc.key(key) if is_mapping else holder.lc.item(key)
-        slot = (holder.ca.items.get(key) or [None] * 4)[_AT_END[is_mapping]]
-        is_block = isinstance(holder[key], (FoldedScalarString, LiteralScalarString))
-        if slot is not None and not is_block and slot.value.startswith("#"):
-            slot.value = slot.value.split("\n")[0] + "\n"
-        else:
-            slot = None
-        if is_mapping and lines[line][:column].strip():  # the first key of a list's item: what is above is the item's
-            above = []
-        else:
-            column = len(lines[line]) - len(lines[line].lstrip())
-            above = list(_above(lines, line, " " * column + "#"))[::-1]
-        found.append((holder, key, Comments(above, slot), column))
-    for holder, *_ in found:
-        holder.ca.items.clear()
-        holder.ca.comment, holder.ca.end = None, []
+    """Give each comment to the entry that it is about. Those between brackets have no place in the tree."""
+    found = [(*entry, *_comments_at(*entry, lines)) for entry in _entries(root)]
+    for holder, key in _entries(root, in_flow=True):
+        for node in (holder, holder[key]):
+            if hasattr(node, "fa"):
+                node.ca.items.clear()
+                node.ca.comment, node.ca.end = None, []
     for each in found:
         set_comments(*each)
 
 
-def _above(lines: list[str], line: int, start: str) -> Iterator[str]:
-    """The lines directly above one that start so, from below."""
-    while line > 0 and lines[line - 1].startswith(start):
-        line -= 1
-        yield lines[line].strip()
+def _comments_at(holder: Any, key: Any, lines: list[str]) -> tuple[Comments, int]:
+    """The comments of an entry in the lines, and the column at which its line begins."""
+    from ruamel.yaml.scalarstring import FoldedScalarString, LiteralScalarString
+
+    is_mapping = hasattr(holder, "keys")
+    line, column = holder.lc.key(key) if is_mapping else holder.lc.item(key)
+    at_end = (holder.ca.items.get(key) or [None] * 4)[_AT_END[is_mapping]]
+    if at_end is None or not at_end.value.startswith("#"):
+        at_end = None
+    elif isinstance(holder[key], (FoldedScalarString, LiteralScalarString)):
+        at_end = None  # it stands below
+    else:
+        at_end.value = at_end.value.split("\n")[0] + "\n"
+    start = len(lines[line]) - len(lines[line].lstrip())
+    above: list[str] = []
+    if not is_mapping or start == column:  # else it is the first key of a list's item, and comments are the item's
+        for before in reversed(lines[:line]):
+            if not re.match(rf" {{0,{start}}}#", before):
+                break
+            above.insert(0, before.strip())
+    return Comments(above, at_end), start
 
 
 def _is_text(value: str) -> bool:

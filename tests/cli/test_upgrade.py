@@ -247,10 +247,8 @@ def later_release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[N
     for each in (FACTS / "releases/v0.6.0").iterdir():
         (new / each.name).write_bytes(each.read_bytes().replace(b'name = "v0.6.0"', b'name = "v0.7.0"'))
     (new / "upgrade.toml").write_text(STEP)
-    paths = (new / "paths.toml").read_text()
-    (new / "paths.toml").write_text(
-        paths.replace("prefix-cache-scorer = 2, queue-scorer = 1", "prefix-cache-scorer = 2")
-    )
+    scheduler = (new / "scheduler.toml").read_text()
+    (new / "scheduler.toml").write_text(scheduler.replace(', { plugin = "queue-scorer", weight = 1 }', ""))
     monkeypatch.setattr(catalogue, "FACTS", facts)
     monkeypatch.setattr(moves_module, "FACTS", facts)
     for module in ("llmdgen.engine.facts", "llmdgen.checks._value_paths"):
