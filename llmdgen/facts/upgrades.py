@@ -50,9 +50,12 @@ class Note(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class ReplacementStep(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One step of the way from the old deployment to the new one. `commands` may name {spec}, {name}, {namespace},
-    {target}, {old_route}, {old_pool}, {old_gateway} and, of the new deployment, {new_name}, {new_pool}, {new_gateway};
-    one with {target} is there for each. With `providers`, `multinode` or `disaggregated`, the step is for such alone."""
+    """One step of the way from the old deployment to the new one.
+
+    Texts may name {spec}, {name}, {namespace}, {old_route}, {old_pool}, {old_gateway} and, of the new deployment,
+    {new_name}, {new_pool}, {new_gateway}; a command may name {target}, and is there for each. With `providers`,
+    `multinode` or `disaggregated`, the step is for such deployments alone.
+    """
 
     title: str
     says: str = ""

@@ -20,7 +20,7 @@ Locate = Callable[[Route, bool], Place]
 _ROLES = ("prefill", "decode")
 _FLAG_DEPTH = len(("spec", "engine", "args", "all2all-backend"))
 _RELEASE: Route = ("spec", "release")
-_BEFORE_RELEASE: tuple[Route, ...] = (("spec", "with"), ("spec", "path"))
+_PATH: Route = ("spec", "path")
 
 
 class _ByHand(Exception):
@@ -54,20 +54,13 @@ def take_step(editor: Editor, release: str, step: Moves, locate: Locate) -> Iter
 
 
 def set_release(editor: Editor, release: str, locate: Locate) -> Iterator[Located]:
-    """Name the release, behind the paths that it is the release of where it was not named."""
-    before = _BEFORE_RELEASE if _is_next(editor) else _BEFORE_RELEASE[1:]
+    """Name the release, behind the path where it was not named."""
     try:
-        editor.put(_RELEASE, release, after=before)
+        editor.put(_RELEASE, release, after=_PATH)
         editor.check()
     except CannotEdit as error:
         says = f"spec.release cannot be set here: {error}"
         yield said(BY_HAND, locate(_RELEASE, False), _RELEASE, says, f"write release: {release} under spec by hand")
-
-
-def _is_next(editor: Editor) -> bool:
-    """Whether `with` stands where the release would be looked for: right behind `path`."""
-    names = list(editor.get(("spec",)) or ())
-    return "with" in names and names[names.index("with") - 1] == "path"
 
 
 def _settle(editor: Editor, case: Case, release: str) -> None:

@@ -45,15 +45,14 @@ class Editor:
         holder = self.get(route[:-1])
         return isinstance(holder, dict) and route[-1] in holder
 
-    def put(self, route: Route, value: Any, before: Route = (), after: tuple[Route, ...] = ()) -> None:
-        """A scalar at a route. Where the key is new it goes before the key that leads to `before` or behind the first
-        of `after` that is there, else to the end; mappings on the way are made. Raises CannotEdit."""
+    def put(self, route: Route, value: Any, before: Route = (), after: Route = ()) -> None:
+        """A scalar at a route. Where the key is new it goes before the key that leads to `before` or behind the one
+        that leads to `after`, else to the end; mappings on the way are made. Raises CannotEdit."""
         if self.has(route):
             holder = _at(self._tree.root, route[:-1])
             holder[route[-1]] = self._tree.scalar(value, holder[route[-1]])
         else:
-            behind: Route = next((each for each in after if self.has(each)), ())
-            self._insert(route, self._tree.scalar(value), before, behind)
+            self._insert(route, self._tree.scalar(value), before, after)
         self.data = _with(self.data, route, value)
 
     def move(self, source: Route, target: Route, value: Any = msgspec.UNSET) -> None:
@@ -112,7 +111,7 @@ class Editor:
         keys = list(holder)
         at = len(keys)
         for other, behind in ((before, 0), (after, 1)):
-            if other[:depth] == route[:depth] and len(other) > depth:
+            if other[:depth] == route[:depth] and len(other) > depth and other[depth] in holder:
                 at = keys.index(other[depth]) + behind
         quote = self._tree.quote
         for key in reversed(route[depth + 1 :]):

@@ -282,6 +282,7 @@ def test_a_release_in_between_can_be_asked_for(llmdgen: Llmdgen, spec: Path) -> 
 def test_a_replacement_is_an_ordered_list_of_commands(llmdgen: Llmdgen, spec: Path) -> None:
     answer = llmdgen("upgrade", "chat.yaml", "--dry-run")
     assert "chat is replaced, not updated in place: everything in llm-d-chat has another name\n" in answer.out
+    assert "  => breaks: v0.7.0 replaces the deployment, `helmfile apply` over the old one does not: " in answer.out
     assert (
         """
  1. Render it as chat-v0-7-0

@@ -119,7 +119,7 @@ def test_a_spec_that_needs_nothing_else_gets_another_release_and_no_other_line(f
 def test_a_key_that_is_new_is_one_line_behind_another(file: Path, layout: str) -> None:
     old = LAYOUTS[layout](re.sub(r"(?m)^ +release: .*\n", "", file.read_text("utf-8"))).removeprefix("\ufeff")
     editor = Editor(old, next(each for each in ("\r\n", "\n", "\r") if each in old))
-    editor.put(("spec", "release"), TO, after=(("spec", "path"),))
+    editor.put(("spec", "release"), TO, after=("spec", "path"))
     editor.check()
     lines = _lines(editor.text)
     at = next(number for number, line in enumerate(lines) if line.strip() == f"release: {TO}")
