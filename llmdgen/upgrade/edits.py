@@ -166,8 +166,15 @@ def _read(text: str) -> Any:
 
 
 def _comments(text: str) -> Counter[str]:
-    """What looks like one; a text in quotes may, which is the same before and after."""
-    return Counter(found.rstrip() for found in _COMMENT.findall(text))
+    """Every comment of a text, as often as it stands there."""
+    from ruamel.yaml import YAML
+
+    rest, at = "", 0
+    for event in YAML(typ="safe", pure=True).parse(text):
+        if type(event).__name__ == "ScalarEvent":  # may hold what looks like one
+            rest += text[at : event.start_mark.index]
+            at = event.end_mark.index
+    return Counter(found.rstrip() for found in _COMMENT.findall(rest + text[at:]))
 
 
 def _at(data: Any, route: Route) -> Any:

@@ -38,7 +38,7 @@ class Tree:
     its keys, which JSON has in quotes."""
 
     def __init__(self, text: str) -> None:
-        lines = re.split(r"\r\n|\r|\n", text.strip())
+        lines = re.split(r"\r\n|\r|\n", text.rstrip())
         self._yaml = _yaml()
         self.root: Any = self._yaml.load("\n".join(lines))
         self.quote = type(next(iter(self.root)))
