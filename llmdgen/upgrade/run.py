@@ -14,6 +14,7 @@ from llmdgen.spec.model import Spec
 from llmdgen.upgrade.cases import cases
 from llmdgen.upgrade.decide import in_words, set_release, take_step
 from llmdgen.upgrade.edits import Editor
+from llmdgen.upgrade.images import own_images
 from llmdgen.upgrade.rules import IN_A_BASE, NO_WAY, said
 from llmdgen.upgrade.weights import drop_weights
 
@@ -99,6 +100,7 @@ def _document(editor: Editor, spec: Spec, release: str) -> Iterator[Located]:
         yield from take_step(editor, each, step, spec.locate)
     yield from set_release(editor, release, spec.locate)
     yield from drop_weights(editor, spec, release)
+    yield from own_images(spec, release)
 
 
 def _no_way(spec: Spec, release: str) -> Located:
