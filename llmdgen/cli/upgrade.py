@@ -13,6 +13,7 @@ from llmdgen.diff.fold import Difference
 from llmdgen.findings import Located, Place, SpecError
 
 if TYPE_CHECKING:
+    from llmdgen.upgrade.replacement import Way
     from llmdgen.upgrade.run import Upgraded
 
 
@@ -38,8 +39,9 @@ def _complete_releases(context: click.Context, parameter: click.Parameter, incom
 def command(specs: tuple[str, ...], release: str | None, dry_run: bool, form: str) -> int:
     """Rewrite specs for a later llm-d release: spec.release, and what that release needs otherwise.
 
-    Lines that need no change stay as they are to the byte. Shows the edits, what they do to the deployment, and what
-    all checks say of the new spec. A file is written only where nothing of it is wrong and nothing needs a person.
+    Lines that need no change stay as they are to the byte. Shows the edits, what they do to the deployment, the way
+    there where it has to be replaced, and what all checks say of the new spec. A file is written only where nothing of
+    it is wrong and nothing needs a person.
     """
     target = _known(release)
     code = status.OK
@@ -52,7 +54,7 @@ def command(specs: tuple[str, ...], release: str | None, dry_run: bool, form: st
 def _known(release: str | None) -> str:
     """The release asked for, the newest where none is. Raises click.UsageError."""
     from llmdgen.facts.catalogue import release_names
-    from llmdgen.upgrade.moves import newest
+    from llmdgen.facts.upgrades import newest
 
     names = release_names()
     if release is None:
@@ -75,7 +77,7 @@ def _upgrade(file: str, release: str, dry_run: bool, form: str) -> bool:
         report(error.findings)
         return False
     if not upgraded.since:
-        _print(f"{file}: {release} already", "", None, (), form)
+        _print(f"{file}: {release} already", "", None, (), (), form)
         return True
     effect = look(upgraded, release, work.plan)
     unwritten = [] if effect.is_wrong or dry_run else _write(upgraded)
@@ -87,7 +89,7 @@ def _upgrade(file: str, release: str, dry_run: bool, form: str) -> bool:
     elif dry_run:
         title += ": nothing written, because of --dry-run"
     diff = "" if upgraded.is_refused else _edits(upgraded, form)
-    _print(title, diff, effect.difference, findings, form)
+    _print(title, diff, effect.difference, effect.ways, findings, form)
     report(findings, notes=True)
     return not is_wrong
 
@@ -131,11 +133,18 @@ def _edits(upgraded: Upgraded, form: str) -> str:
     return edits(visible(upgraded.path), upgraded.old, upgraded.new, colour)
 
 
-def _print(title: str, diff: str, difference: Difference | None, findings: tuple[Located, ...], form: str) -> None:
+def _print(
+    title: str,
+    diff: str,
+    difference: Difference | None,
+    ways: tuple[Way, ...],
+    findings: tuple[Located, ...],
+    form: str,
+) -> None:
     if form == "markdown":
         from llmdgen.upgrade.show import markdown
 
-        click.echo(markdown(visible(title), diff, difference, findings), nl=True)
+        click.echo(markdown(visible(title), diff, difference, ways, findings), nl=True)
         return
     if diff:
         click.echo(diff)
@@ -143,4 +152,9 @@ def _print(title: str, diff: str, difference: Difference | None, findings: tuple
         from llmdgen.diff.text import write
 
         click.echo(write(difference, colour=has_colour()))
+    if ways:
+        from llmdgen.upgrade.replacement import text
+
+        for way in ways:
+            click.echo(text(way))
     say(title)

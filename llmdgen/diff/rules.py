@@ -65,6 +65,18 @@ def immutable_fields(step: Step) -> Iterator[Consequence]:
         )
 
 
+def release_replaces(step: Step) -> Iterator[Consequence]:
+    """Some releases name, select and connect everything otherwise."""
+    from llmdgen.facts.upgrades import replacement
+
+    for each in step.changed("deployment", ("release",)):
+        if each.key.name == "llm-d release" and not step.is_new and replacement(str(each.old), str(each.new)):
+            says = (
+                f"{each.new} replaces the deployment, `helmfile apply` over the old one does not: `llmdgen upgrade` has"
+            )
+            yield Consequence("breaks", f"{says} the steps that keep serving")
+
+
 def release_prerequisites(step: Step) -> Iterator[Consequence]:
     """CRDs and controllers of a cluster go with the release."""
     from llmdgen.facts.catalogue import release, release_names
@@ -110,6 +122,7 @@ RULES: tuple[Rule, ...] = (
     rules_pods.claims,
     rules_pods.nodes_are_labelled,
     rules_entry.pool_fails,
+    release_replaces,
     release_prerequisites,
     charts_change,
 )

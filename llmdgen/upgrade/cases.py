@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from llmdgen.engine.facts import variables
 from llmdgen.engine.flags import ConfigField, Flag, flag_table
+from llmdgen.facts.upgrades import Move, Moves
 from llmdgen.findings import Route
-from llmdgen.upgrade.moves import Move, Moves
 
 SECTIONS = ("engine", "prefill", "decode")
 _PREFIX = "VLLM_"  # vLLM's own variables; of others nobody has a list
@@ -38,12 +38,11 @@ class Case(Struct, frozen=True):
 
 def cases(data: Any, release: str, step: Moves) -> Iterator[Case]:
     """Every setting of the document's data that the step to this release is about."""
-    for chart, moved in step.values.items():
-        root = ("spec", "values", chart)
-        for path, move in moved.items():
-            route = (*root, *path.split("."))
-            if _has(data, route):
-                yield Case(route, f"{path} of the {chart} values", move, root)
+    for path, move in step.settings.items():
+        route = ("spec", *path.split("."))
+        holder = _mapping(data, route[:-1])
+        if route[-1] in holder and move.when in (UNSET, holder[route[-1]]):
+            yield Case(route, f"spec.{path}", move, ("spec",))
     for section in SECTIONS:
         yield from _variables(data, section, release, step)
         yield from _flags(data, section, release, step)
@@ -92,10 +91,6 @@ def _flags(data: Any, section: str, release: str, step: Moves) -> Iterator[Case]
                 move = Move(says=gone, fix="remove it")
             if move is not None:
                 yield Case((*args, name, key), f"{key} of --{name}", move, args)
-
-
-def _has(data: Any, route: Route) -> bool:
-    return route[-1] in _mapping(data, route[:-1])
 
 
 def _mapping(data: Any, route: Route) -> dict[str, Any]:

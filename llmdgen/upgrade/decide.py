@@ -7,13 +7,12 @@ from typing import Any
 
 from msgspec import UNSET
 
+from llmdgen.facts.upgrades import Moves
 from llmdgen.findings import Located, Place, Route
 from llmdgen.upgrade.cases import Case, cases, type_of
-from llmdgen.upgrade.edits import Editor
-from llmdgen.upgrade.layout import CannotEdit
-from llmdgen.upgrade.moves import Moves
+from llmdgen.upgrade.edits import CannotEdit, Editor
 from llmdgen.upgrade.rules import BY_HAND, CHANGES, said
-from llmdgen.upgrade.text import scalar
+from llmdgen.upgrade.tree import scalar
 
 Locate = Callable[[Route, bool], Place]
 """From a route, and whether its key is meant, to the place in the file as it is."""
@@ -21,7 +20,7 @@ Locate = Callable[[Route, bool], Place]
 _ROLES = ("prefill", "decode")
 _FLAG_DEPTH = len(("spec", "engine", "args", "all2all-backend"))
 _RELEASE: Route = ("spec", "release")
-_BEFORE_RELEASE: tuple[Route, ...] = (("spec", "with"), ("spec", "path"))
+_PATH: Route = ("spec", "path")
 
 
 class _ByHand(Exception):
@@ -38,6 +37,7 @@ def take_step(editor: Editor, release: str, step: Moves, locate: Locate) -> Iter
         place = locate(case.route, True)
         try:
             _settle(editor, case, release)
+            editor.check()
         except CannotEdit as error:
             fix = f"change it by hand: {in_words(case)}"
             yield said(BY_HAND, place, case.route, f"{case.name} cannot be changed here: {error}", fix, True)
@@ -54,23 +54,17 @@ def take_step(editor: Editor, release: str, step: Moves, locate: Locate) -> Iter
 
 
 def set_release(editor: Editor, release: str, locate: Locate) -> Iterator[Located]:
-    """Name the release, behind the paths that it is the release of where it was not named."""
-    before = _BEFORE_RELEASE if _is_next(editor) else _BEFORE_RELEASE[1:]
+    """Name the release, behind the path where it was not named."""
     try:
-        editor.set(_RELEASE, release, after=before)
+        editor.put(_RELEASE, release, after=_PATH)
+        editor.check()
     except CannotEdit as error:
         says = f"spec.release cannot be set here: {error}"
         yield said(BY_HAND, locate(_RELEASE, False), _RELEASE, says, f"write release: {release} under spec by hand")
 
 
-def _is_next(editor: Editor) -> bool:
-    """Whether `with` stands where the release would be looked for: right behind `path`."""
-    names = list(editor.get(("spec",)) or ())
-    return "with" in names and names[names.index("with") - 1] == "path"
-
-
 def _settle(editor: Editor, case: Case, release: str) -> None:
-    """Edit one setting. Raises _ByHand and CannotEdit, and has changed nothing then."""
+    """Edit one setting. Raises _ByHand and CannotEdit."""
     move = case.move
     if not move.is_safe:
         raise _ByHand(f"{case.name}: {move.says}", move.fix)
@@ -79,7 +73,7 @@ def _settle(editor: Editor, case: Case, release: str) -> None:
         return
     value = _value(editor, case, release)
     if not move.to:
-        editor.replace(case.route, value)
+        editor.put(case.route, value)
         return
     also = {(*case.root, *path.split(".")): wanted for path, wanted in move.also.items()}
     wanted = {case.target: editor.get(case.route) if value is UNSET else value, **also}
@@ -87,19 +81,14 @@ def _settle(editor: Editor, case: Case, release: str) -> None:
         _refuse_other(editor, case, route, new)
     if case.is_variable:
         _refuse_overridden(editor, case, wanted)
-    text, data = editor.text, editor.data
-    try:
-        if editor.has(case.target):
-            editor.remove(case.route)
-        else:
-            editor.move(case.route, case.target, value)
-            editor.moved[case.target] = editor.moved.pop(case.route, case.route)
-        for route, new in also.items():
-            if not editor.has(route):
-                editor.put(route, new, before=case.target)
-    except CannotEdit:
-        editor.text, editor.data = text, data
-        raise
+    if editor.has(case.target):
+        editor.remove(case.route)
+    else:
+        editor.move(case.route, case.target, value)
+        editor.moved[case.target] = editor.moved.pop(case.route, case.route)
+    for route, new in also.items():
+        if not editor.has(route):
+            editor.put(route, new, before=case.target)
 
 
 def _value(editor: Editor, case: Case, release: str) -> Any:

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from llmdgen.engine.flags import flag_table
+from llmdgen.facts.upgrades import Note, moves, steps
 from llmdgen.findings import Located, Route
 from llmdgen.planning.model import Plan
-from llmdgen.upgrade.moves import Note, moves, steps
 from llmdgen.upgrade.rules import CHANGES, said
-from llmdgen.upgrade.text import scalar
+from llmdgen.upgrade.tree import scalar
 
 _PATH: Route = ("spec", "path")
 

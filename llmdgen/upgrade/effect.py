@@ -16,6 +16,7 @@ from llmdgen.planning.model import Plan
 from llmdgen.spec.load import parse
 from llmdgen.spec.model import Spec
 from llmdgen.upgrade.defaults import changed_defaults
+from llmdgen.upgrade.replacement import Way, way
 from llmdgen.upgrade.rules import BY_HAND
 from llmdgen.upgrade.run import Upgraded
 from llmdgen.upgrade.show import carried
@@ -36,10 +37,12 @@ Check = Callable[[Spec, Iterable[str]], Checked]
 
 class Effect(Struct, frozen=True, kw_only=True):
     """What changes in the deployment, None where that cannot be said, and every finding, at the lines of the old text
-    or of the new one. `sources` leads from a place in the new text to the one where its value stood in the old."""
+    or of the new one. `sources` leads from a place in the new text to the one where its value stood in the old; `ways`
+    are those of deployments that are replaced."""
 
     upgraded: Upgraded
     difference: Difference | None = None
+    ways: tuple[Way, ...] = ()
     at_old: tuple[Located, ...] = ()
     at_new: tuple[Located, ...] = ()
     sources: dict[Place, Place] = {}
@@ -71,9 +74,12 @@ def effect(upgraded: Upgraded, release: str, check: Check) -> Effect:
     before: list[Plan] = []
     after: list[Plan] = []
     found: list[Located] = []
+    ways: list[Way | None] = []
     for old, new in pairs:
         checked = check(new, targets(new))
-        before += _drafts(old)
+        drafts = _drafts(old)
+        before += drafts
+        ways.append(way(drafts, new) if checked.plans else None)
         after += checked.plans
         found += checked.findings
         if old.spec.release != release:
@@ -82,6 +88,7 @@ def effect(upgraded: Upgraded, release: str, check: Check) -> Effect:
     return Effect(
         upgraded=upgraded,
         difference=None if upgraded.is_refused else _difference(before, after, upgraded.path),
+        ways=() if upgraded.is_refused else tuple(each for each in ways if each is not None),
         at_old=said,
         at_new=tuple(each for each in dict.fromkeys(found) if each.place not in twice),
         sources=dict(_sources(upgraded, specs)),

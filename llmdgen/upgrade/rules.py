@@ -14,7 +14,7 @@ BY_HAND = declare(
     something else on it would be lost. Nothing is written for the file until it is changed by hand.
 
     Fails:  args: {logits-processor-pattern: ...}, which vLLM 0.17.1 does not have and nothing replaces; a setting that
-            moves to a place where another value stands already
+            moves to a place where another value stands already; spec.images with the old release's image
     Passes: env: {VLLM_ALL2ALL_BACKEND: naive}, which becomes args: {all2all-backend: naive}
     """,
 )

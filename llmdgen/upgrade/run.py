@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import Any
 
 from msgspec import Struct
 
+from llmdgen.facts.upgrades import moves, steps
 from llmdgen.findings import Located, Place, Route
 from llmdgen.spec.load import parse
 from llmdgen.spec.model import Spec
 from llmdgen.upgrade.cases import cases
 from llmdgen.upgrade.decide import in_words, set_release, take_step
 from llmdgen.upgrade.edits import Editor
-from llmdgen.upgrade.moves import moves, steps
+from llmdgen.upgrade.images import own_images
 from llmdgen.upgrade.rules import IN_A_BASE, NO_WAY, said
+from llmdgen.upgrade.weights import drop_weights
 
 _BYTE_ORDER_MARK = "\ufeff"
 _RELEASE: Route = ("spec", "release")
@@ -87,19 +88,19 @@ def _document(editor: Editor, spec: Spec, release: str) -> Iterator[Located]:
         )
         yield said(IN_A_BASE, place, _RELEASE, says, fix)
         return
-    since = current
     for each in way:
         step = moves(each)
         assert step is not None
-        for case in cases(_merged(spec), each, step) if since == current else ():
+        for case in cases(spec.said, each, step):
             place = spec.locate(case.route, True)
             if place.path != spec.path:
                 says = f"{case.name} changes with {each}, and stands in {place.path}, which {spec.path} extends"
                 fix = f"in {place.path}: {in_words(case)}; or set it in this spec"
                 yield said(IN_A_BASE, place, case.route, says, fix, True)
         yield from take_step(editor, each, step, spec.locate)
-        since = each
     yield from set_release(editor, release, spec.locate)
+    yield from drop_weights(editor, spec, release)
+    yield from own_images(spec, release)
 
 
 def _no_way(spec: Spec, release: str) -> Located:
@@ -112,16 +113,6 @@ def _no_way(spec: Spec, release: str) -> Located:
         says = f"no upgrade from {current} to {release} is known"
         fix = "set the release by hand and run llmdgen validate"
     return said(NO_WAY, place, _RELEASE, says, fix)
-
-
-def _merged(spec: Spec) -> dict[str, Any]:
-    """The parts of a spec that moves are about, its bases included, as plain data."""
-    sections = {"engine": spec.spec.engine, "prefill": spec.spec.prefill, "decode": spec.spec.decode}
-    found: dict[str, Any] = {
-        name: {"args": section.args, "env": section.env} for name, section in sections.items() if section is not None
-    }
-    values = spec.spec.values
-    return {"spec": {**found, "values": {"router": values.router}}}
 
 
 def _documents(text: str) -> list[tuple[str, bool]]:

@@ -6,10 +6,12 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import SequenceMatcher, unified_diff
 
-from msgspec.structs import replace
+from msgspec import structs
 
 from llmdgen.diff.fold import Difference
 from llmdgen.findings import Located, Place
+from llmdgen.upgrade import replacement
+from llmdgen.upgrade.replacement import Way
 
 _RED, _GREEN, _CYAN, _BOLD, _PLAIN = "\x1b[31m", "\x1b[32m", "\x1b[36m", "\x1b[1m", "\x1b[0m"
 _TINTS = {"---": _BOLD, "+++": _BOLD, "@@": _CYAN, "-": _RED, "+": _GREEN}
@@ -46,12 +48,14 @@ def carried(
             shown.append(Located(each.finding, moved[place]))
             continue
         line, is_same = lines.get(place.line, (place.line, True)) if place.path == path else (place.line, True)
-        shown.append(Located(each.finding, replace(place, line=line, column=place.column if is_same else 1)))
+        shown.append(Located(each.finding, structs.replace(place, line=line, column=place.column if is_same else 1)))
     return shown
 
 
-def markdown(title: str, diff: str, difference: Difference | None, findings: Sequence[Located]) -> str:
-    """GitHub Markdown for one file: the edits, what they do to the deployment, and the findings."""
+def markdown(
+    title: str, diff: str, difference: Difference | None, ways: Sequence[Way], findings: Sequence[Located]
+) -> str:
+    """GitHub Markdown for one file: the edits, what they do to the deployment, how it is replaced, and the findings."""
     from llmdgen.diff.markdown import write
 
     parts = [f"### {title}"]
@@ -61,6 +65,7 @@ def markdown(title: str, diff: str, difference: Difference | None, findings: Seq
         parts.append(f"{fence}diff\n{diff}{fence}")
     if difference is not None:
         parts.append(write(difference).rstrip("\n"))
+    parts += map(replacement.markdown, ways)
     if findings:
         parts.append("\n".join(f"- {_code(str(each))}" for each in findings))
     return "\n\n".join(parts) + "\n"

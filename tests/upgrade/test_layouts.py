@@ -13,11 +13,16 @@ from typing import Any
 import pytest
 
 from llmdgen.spec.load import parse
+from llmdgen.upgrade.edits import Editor
 from llmdgen.upgrade.run import Upgraded, upgrade
 
 ROOT = Path(__file__).parents[2]
 READY = sorted((ROOT / "paths").glob("*.yaml"))
-CASES = sorted(Path(__file__).parent.glob("cases/*/before.yaml"))
+ALONE = [file for file in READY if "\n---" not in file.read_text("utf-8")]
+FROM = "v0.5.1"
+# Another layout of hostile text is another text.
+HOSTILE = Path(__file__).parent / "cases/hostile-text/before.yaml"
+CASES = sorted(set(Path(__file__).parent.glob("cases/*/before.yaml")) - {HOSTILE})
 TO = "v0.6.0"
 
 
@@ -40,12 +45,22 @@ LAYOUTS: dict[str, Callable[[str], str]] = {
 PLAIN = "as it is"
 
 by_layout = pytest.mark.parametrize("layout", LAYOUTS)
+JSON = Path(__file__).parent / "cases/json/before.yaml"  # ruamel.yaml has no layout of lines between brackets
 by_file = pytest.mark.parametrize("file", [*READY, *CASES], ids=lambda file: f"{file.parent.name}-{file.stem}")
+
+
+def _text(file: Path) -> str:
+    """The text of a file as it is, a ready one as a spec of an older release."""
+    text = file.read_bytes().decode()
+    if file not in READY:
+        return text
+    without = re.sub(r"(?m)^ +release: .*\n", "", text)
+    return re.sub(r"(?m)^  path: .*$", rf"\g<0>\n  release: {FROM}", without)
 
 
 @cache
 def _upgraded(file: Path, layout: str) -> Upgraded:
-    text = file.read_bytes().decode()
+    text = _text(file)
     return upgrade(LAYOUTS[layout](text) if layout != PLAIN else text, str(file), TO)
 
 
@@ -55,7 +70,7 @@ def _lines(text: str) -> list[str]:
 
 def _changed(done: Upgraded) -> Counter[tuple[str, str]]:
     """The lines that differ, by sign, without indentation, comments and line breaks."""
-    old, new = _lines(done.old), _lines(done.new)
+    old, new = ([line.rstrip("\r\n") for line in _lines(text)] for text in (done.old, done.new))
     found: Counter[tuple[str, str]] = Counter()
     for tag, start, end, there, there_end in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
         if tag != "equal":
@@ -77,7 +92,9 @@ def _meaning(done: Upgraded) -> list[Any]:
 
 
 @by_layout
-@by_file
+@pytest.mark.parametrize(
+    "file", [file for file in (*READY, *CASES) if file != JSON], ids=lambda file: f"{file.parent.name}-{file.stem}"
+)
 def test_the_same_lines_differ_in_every_layout(file: Path, layout: str) -> None:
     plain, other = _upgraded(file, PLAIN), _upgraded(file, layout)
     if plain.is_refused or other.is_refused:
@@ -91,12 +108,25 @@ def test_the_same_lines_differ_in_every_layout(file: Path, layout: str) -> None:
 
 @by_layout
 @pytest.mark.parametrize("file", READY, ids=lambda file: file.stem)
-def test_a_spec_that_needs_nothing_else_gets_one_line_a_document(file: Path, layout: str) -> None:
+def test_a_spec_that_needs_nothing_else_gets_another_release_and_no_other_line(file: Path, layout: str) -> None:
     done = _upgraded(file, layout)
-    named = f"release: {TO}"
-    kept = [line for line in _lines(done.new) if line.strip() != named]
-    assert len(_lines(done.new)) - len(kept) == len(done.specs)
-    assert "".join(kept) == done.old
+    wanted = [line.replace(f"release: {FROM}", f"release: {TO}") for line in _lines(done.old)]
+    pairs = list(zip(wanted, _lines(done.new), strict=True))
+    assert all(line == new for line, new in pairs if f"release: {TO}" not in line)
+    assert all(_bare(line) == _bare(new) for line, new in pairs)
+
+
+@by_layout
+@pytest.mark.parametrize("file", ALONE, ids=lambda each: each.stem)
+def test_a_key_that_is_new_is_one_line_behind_another(file: Path, layout: str) -> None:
+    old = LAYOUTS[layout](re.sub(r"(?m)^ +release: .*\n", "", file.read_text("utf-8"))).removeprefix("\ufeff")
+    editor = Editor(old, next(each for each in ("\r\n", "\n", "\r") if each in old))
+    editor.put(("spec", "release"), TO, after=("spec", "path"))
+    editor.check()
+    lines = _lines(editor.text)
+    at = next(number for number, line in enumerate(lines) if line.strip() == f"release: {TO}")
+    assert "".join([*lines[:at], *lines[at + 1 :]]) == old
+    assert next(line for line in reversed(lines[:at]) if _bare(line)).strip().startswith("path: ")
 
 
 @by_layout

@@ -33,22 +33,19 @@ others = some.dictionaries(some.sampled_from(["x.y/z", "w"]), texts, max_size=2)
 @some.composite
 def specs(draw: Any) -> dict[str, Any]:
     """A spec's data, with settings of one role or of all that move, and others that do not."""
-    spec: dict[str, Any] = {"path": "inference-scheduling"}
-    if draw(some.booleans()):
-        spec["release"] = "v0.5.1"
+    spec: dict[str, Any] = {"path": "inference-scheduling", "release": "v0.5.1"}
     spec |= {"instanceTypes": ["p5.48xlarge"], "model": {"name": "openai/gpt-oss-120b"}}
     section = draw(some.sampled_from(["engine", "decode"]))
     spec[section] = {"args": draw(flags), "env": draw(environments)}
     for key in draw(some.sets(some.sampled_from(["args", "env"]))):
         if not spec[section][key]:
             del spec[section][key]
-    parameters: dict[str, Any] = {}
+    router: dict[str, Any] = {}
     if draw(some.booleans()):
-        parameters["accessLogging"] = draw(some.booleans())
+        router["istio"] = {"destinationRule": {"host": draw(texts)}}
     if draw(some.booleans()):
-        parameters["resources"] = {"limits": draw(others)}
-    gateway = {"annotations": draw(others), "gatewayParameters": parameters}
-    spec["values"] = {"infra": {"gateway": gateway}}
+        router["inferenceExtension"] = {"flags": draw(others)}
+    spec["values"] = {"router": router}
     spec = dict(draw(some.permutations(list(spec.items()))))
     return {
         "apiVersion": "llmdgen.dev/v1alpha1",
@@ -103,9 +100,9 @@ def _expected(data: dict[str, Any]) -> dict[str, Any]:
                 value = read_as(section["env"].pop(variable))
                 section.setdefault("args", {}).setdefault("profiler-config", {})[key] = value
         section.get("args", {}).pop("disable-log-requests", None)
-    parameters = spec["values"]["infra"]["gateway"]["gatewayParameters"]
-    if "accessLogging" in parameters:
-        parameters["istio"] = {"accessLogging": parameters.pop("accessLogging")}
+    router = spec["values"]["router"]
+    if "istio" in router:
+        router["provider"] = {"istio": router.pop("istio")}
     return {**data, "spec": spec}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -9,12 +10,14 @@ import pytest
 from llmdgen.checks._value_paths import Tree, read_paths
 from llmdgen.engine.facts import variables
 from llmdgen.engine.flags import flag_table
-from llmdgen.facts.catalogue import release_names
+from llmdgen.facts.catalogue import release_names, release_toml
+from llmdgen.facts.upgrades import Move, Moves, moves, newest, steps
 from llmdgen.upgrade.cases import type_of
-from llmdgen.upgrade.moves import Move, Moves, moves, newest, steps
 
 STEPS = [(name, step) for name in release_names() if (step := moves(name)) is not None]
-CHARTS = ("infra", "gaie", "ms")
+NAMES = {"spec", "name", "namespace", "target", "old_route", "old_pool", "old_gateway"}
+NAMES |= {"new_name", "new_pool", "new_gateway"}
+CHARTS = ("router",)
 each_step = pytest.mark.parametrize(("release", "step"), STEPS, ids=lambda each: each if isinstance(each, str) else "")
 
 
@@ -26,8 +29,9 @@ def test_every_release_but_the_first_says_how_to_get_there() -> None:
 
 
 def test_the_newest_release_is_one_that_no_other_begins_from() -> None:
-    assert newest() == "v0.6.0"
+    assert newest() == release_names()[-1]
     assert steps("v0.5.1", "v0.6.0") == ("v0.6.0",)
+    assert steps("v0.5.1", "v0.9.0") == ("v0.6.0", "v0.9.0")
     assert steps("v0.6.0", "v0.6.0") == ()
     assert steps("v0.6.0", "v0.5.1") is None
 
@@ -54,25 +58,31 @@ def test_every_new_place_is_read(release: str, step: Moves) -> None:
     for move in _moves(step):
         for path in (*([move.to] if move.to else []), *move.also):
             assert type_of(release, path), path
-    for chart, moved in step.values.items():
-        for path, move in moved.items():
-            assert _reads(read_paths(step.since, chart), path), path
-            assert not _reads(read_paths(release, chart), path), path
-            assert not move.to or _reads(read_paths(release, chart), move.to), move.to
+    for path, move in step.settings.items():
+        chart, inside = _chart(path)
+        if chart:
+            assert _reads(read_paths(step.since, chart), inside), path
+            assert not _reads(read_paths(release, chart), inside), path
+            assert not move.to or _reads(read_paths(release, chart), _chart(move.to)[1]), move.to
 
 
 @each_step
 def test_value_paths_that_a_chart_no_longer_reads_are_named(release: str, step: Moves) -> None:
+    named: dict[str, list[str]] = {chart: [] for chart in CHARTS}
+    for setting in step.settings:
+        chart, inside = _chart(setting)
+        if chart:
+            named[chart].append(inside)
     for chart in CHARTS:
         tree = read_paths(release, chart)
         for path in _paths(read_paths(step.since, chart)):
-            named = any(path == top or path.startswith(f"{top}.") for top in step.values.get(chart, {}))
-            assert named or _reads(tree, path), f"{chart} {path}"
+            is_named = any(path == top or path.startswith(f"{top}.") for top in named[chart])
+            assert is_named or _reads(tree, path), f"{chart} {path}"
 
 
 @each_step
 def test_what_a_person_decides_has_a_reason_and_a_fix(release: str, step: Moves) -> None:
-    for move in (*_moves(step), *(move for moved in step.values.values() for move in moved.values())):
+    for move in (*_moves(step), *step.settings.values()):
         assert move.is_safe or (move.says and move.fix)
 
 
@@ -80,6 +90,13 @@ def test_what_a_person_decides_has_a_reason_and_a_fix(release: str, step: Moves)
 def test_prose_about_defaults_is_about_defaults_that_change(release: str, step: Moves) -> None:
     for path in step.defaults:
         assert _default(step.since, path) != _default(release, path)
+
+
+def _chart(path: str) -> tuple[str, str]:
+    """The chart that a path below spec is a value of, and the path in its values; empty where it is none."""
+    top, _, rest = path.partition(".")
+    chart, _, inside = rest.partition(".") if top == "values" else ("", "", "")
+    return chart, inside
 
 
 def _moves(step: Moves) -> Iterator[Move]:
@@ -117,3 +134,17 @@ def _reads(tree: Tree, path: str) -> bool:
             return not tree
         tree = tree[part]
     return True
+
+
+@each_step
+def test_prose_about_weights_is_about_plugins_of_the_release_before(release: str, step: Moves) -> None:
+    assert set(step.weights) <= set(release_toml(step.since, "plugins.toml")["plugins"])
+
+
+@each_step
+def test_the_way_to_a_replacement_names_what_is_filled_in(release: str, step: Moves) -> None:
+    for each in step.replacement.steps if step.replacement is not None else ():
+        for text in (each.title, each.says, *each.commands):
+            names = set(re.findall(r"\{([a-z_]+)\}", text))
+            assert names <= NAMES, text
+            assert "target" not in names or text in each.commands

@@ -22,7 +22,8 @@ class Move(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     `to` is where it goes, `value` what it becomes there, where that is another; `also` are settings that it needs
     beside it. `remove` says that nothing is lost without it. With neither, a person decides: `fix` says what to do.
-    A path of dots leads into a flag's JSON value: `profiler-config.torch_profiler_dir`.
+    `when` is the only value that all this is about. A path of dots leads into a flag's JSON value:
+    `profiler-config.torch_profiler_dir`.
     """
 
     says: str = ""
@@ -31,6 +32,7 @@ class Move(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     value: Any | UnsetType = UNSET
     also: dict[str, Any] = {}
     remove: bool = False
+    when: Any | UnsetType = UNSET
 
     @property
     def is_safe(self) -> bool:
@@ -47,12 +49,36 @@ class Note(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     value: Any | UnsetType = UNSET
 
 
+class ReplacementStep(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One step of the way from the old deployment to the new one.
+
+    Texts may name {spec}, {name}, {namespace}, {old_route}, {old_pool}, {old_gateway} and, of the new deployment,
+    {new_name}, {new_pool}, {new_gateway}; a command may name {target}, and is there for each. With `providers`,
+    `multinode` or `disaggregated`, the step is for such deployments alone.
+    """
+
+    title: str
+    says: str = ""
+    commands: tuple[str, ...] = ()
+    providers: tuple[str, ...] = ()
+    multinode: bool = False
+    disaggregated: bool = False
+
+
+class Replacement(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Why a deployment of the release before cannot become one of this release, and the way that keeps serving."""
+
+    why: str
+    steps: tuple[ReplacementStep, ...]
+
+
 class Moves(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"since": "from"}):
     """One step, from the release `since`.
 
     `flags` are vLLM's flags without dashes, or keys in the JSON of one; `choices` values of a flag, by flag and value;
-    `environment` variables of the container, whose new place is a flag; `values` those of the charts infra, gaie and
-    ms; `defaults` says what a changed default of a flag, or of a key in its JSON, means.
+    `environment` variables of the container, whose new place is a flag; `settings` fields of the spec by their path
+    below `spec`, whose new place is one too. `weights` says why scorers are gone that a weight may be for, and
+    `defaults` what a changed default of a flag, or of a key in its JSON, means.
     """
 
     since: str
@@ -60,9 +86,11 @@ class Moves(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, renam
     flags: dict[str, Move] = {}
     choices: dict[str, dict[str, Move]] = {}
     environment: dict[str, Move] = {}
-    values: dict[str, dict[str, Move]] = {}
+    settings: dict[str, Move] = {}
+    weights: dict[str, str] = {}
     defaults: dict[str, Note] = {}
     notes: tuple[Note, ...] = ()
+    replacement: Replacement | None = None
 
 
 @cache
@@ -87,6 +115,12 @@ def steps(start: str, end: str) -> tuple[str, ...] | None:
         found.append(end)
         end = step.since
     return tuple(reversed(found))
+
+
+def replacement(start: str, end: str) -> Replacement | None:
+    """Why and how a deployment is replaced on the way between two releases, None where it is not. The last step's."""
+    taken = (moves(each) for each in reversed(steps(start, end) or ()))
+    return next((step.replacement for step in taken if step is not None and step.replacement is not None), None)
 
 
 def newest() -> str:
