@@ -57,7 +57,7 @@ def _judged(path: str, locks: dict[str, tuple[str, Lock]]) -> Iterator[tuple[str
     for spec in specs:
         if spec.name in locks:
             from llmdgen.api import targets
-            from llmdgen.output.digests import spec_digest
+            from llmdgen.rendering.digests import spec_digest
 
             root, lock = locks[spec.name]
             says = spec_digest(spec)

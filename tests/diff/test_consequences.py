@@ -8,7 +8,7 @@ from llmdgen.diff.fold import Difference, difference
 from llmdgen.diff.reading import Files
 from llmdgen.diff.text import write
 
-from .conftest import PD, changed, edited, side, with_files
+from .conftest import PD, changed, compared, edited, side, with_files
 from .test_meaning import PD9, WIDE
 
 DECODE, PREFILL = "chart/templates/decode.yaml", "chart/templates/prefill.yaml"
@@ -220,3 +220,18 @@ def test_a_secret_that_only_the_new_pods_name_has_to_exist() -> None:
     pull = "      serviceAccountName: chat\n"
     found = edited(DECODE, pull, f"{pull}      imagePullSecrets:\n        - name: ecr\n")
     assert "note: the Secret ecr must exist in llm-d-chat before the apply" in follows(found)
+
+
+def test_a_release_with_another_router_chart_changes_chart_pool_and_scheduler() -> None:
+    text = write(compared(changed(PD, {"spec.release": "v0.6.0"}), PD9))
+    for line in (
+        "  - charts inferencepool: v1.4.0",
+        "  + charts llm-d-router-gateway from: oci://ghcr.io/llm-d/charts",
+        "  - scheduler values/router.yaml inferenceExtension.pluginsConfigFile: plugins.yaml",
+        "  => note: CRDs and controllers of v0.9.0 come first: `llmdgen render --prerequisites` writes them",
+        "  => note: another chart may change more than its values: see `helmfile diff`",
+    ):
+        assert line in text.splitlines()
+    assert "pool target ports" not in text
+    assert "pool selector" not in text
+    assert "scheduler replicas" not in text

@@ -94,7 +94,6 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "transfer-backend": (PD, {"spec.transfer": {"backend": "UCX"}}),
     "transfer-backend-back": (OVER_TCP, {"spec.transfer": None, "spec.decode.efa": None, "spec.prefill.efa": None}),
     "release": (PD, {"spec.release": "v0.6.0"}),
-    "router-release": (changed(PD, {"spec.release": "v0.6.0"}), {"spec.release": "v0.9.0"}),
     "router-weight": (PD9, {"spec.scheduler.weights": {"token-load-scorer": 3}}),
     "router-failure-mode": (PD9, {"spec.values.router": {"router": {"inferencePool": {"failureMode": "FailClose"}}}}),
     "router-resources": (
