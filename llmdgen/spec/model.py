@@ -17,7 +17,7 @@ from llmdgen.spec.servers import Cache, Engine, Role, Transfer
 
 API_VERSION = "llmdgen.dev/v1alpha1"
 KIND = "WellLitPath"
-DEFAULT_RELEASE = "v0.5.1"  # part of the contract: a newer llm-d is asked for, never slipped in
+DEFAULT_RELEASE = "v0.9.0"  # the newest whose images can be pulled
 
 
 class Metadata(Base, frozen=True, kw_only=True):
