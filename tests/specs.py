@@ -9,6 +9,7 @@ from llmdgen import api
 from llmdgen.planning.model import Plan, RolePlan
 from llmdgen.spec.load import parse
 
+RELEASE = "v0.5.1"  # where a test names none
 QWEN, GPT_OSS, DEEPSEEK = "Qwen/Qwen3-32B", "openai/gpt-oss-120b", "deepseek-ai/DeepSeek-R1-0528"
 
 
@@ -16,7 +17,7 @@ def spec_text(path: str, model: str, instances: tuple[str, ...], /, **sections: 
     """A spec's text (JSON is YAML); `sections` are further keys of `spec`, `with_` is `with`."""
     given = {key.removesuffix("_"): value for key, value in sections.items()}
     name = {"name": model, **given.pop("model", {})}
-    body = {"path": path, "instanceTypes": list(instances), "model": name, **given}
+    body = {"path": path, "release": RELEASE, "instanceTypes": list(instances), "model": name, **given}
     document = {"apiVersion": "llmdgen.dev/v1alpha1", "kind": "WellLitPath", "metadata": {"name": "demo"}, "spec": body}
     return json.dumps(document, indent=1)
 

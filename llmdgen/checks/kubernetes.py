@@ -157,17 +157,18 @@ def host_paths_are_safe(plan: Plan) -> Iterator[Draft]:
     Passes: path: /mnt/k8s-disks/0/kv, where EKS and Karpenter mount the node's NVMe.
     """
     disk = plan.spec.spec.cache.disk
-    if disk is None:
+    if disk is None or disk.path is None:
         return
+    nvme = plan.platform[plan.spec.spec.platform]["nvme_path"]
     parts = [part for part in disk.path.split("/") if part not in ("", ".")]
     path = "/" + "/".join(parts)
     inside = next((each for each in (*SYSTEM, *SYSTEM_STATE) if path == each or path.startswith(each + "/")), None)
     if inside or path in ("/", "/var", "/var/lib", "/home", "/opt", "/mnt"):
         says = f"{disk.path} is {'in ' + inside if inside else 'a directory'} of the node's own system"
-        yield found("spec", "cache", "disk", "path", says=says, fix="use a directory of the NVMe: /mnt/k8s-disks/0/kv")
+        yield found("spec", "cache", "disk", "path", says=says, fix=f"use a directory of the NVMe: {nvme}/kv")
     elif parts[0] == "tmp":
         says = f"{disk.path} is on the node's root volume and is emptied at a reboot"
-        yield found("spec", "cache", "disk", "path", says=says, fix="use a directory of the NVMe: /mnt/k8s-disks/0/kv")
+        yield found("spec", "cache", "disk", "path", says=says, fix=f"use a directory of the NVMe: {nvme}/kv")
 
 
 def _size(quantity: str, least: int, *at: str) -> Iterator[Draft]:

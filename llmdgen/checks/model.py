@@ -16,13 +16,14 @@ from llmdgen.checks._gpu_memory import (
 from llmdgen.checks._places import size
 from llmdgen.engine.memory import Memory, experts_divide, resident_ratio, weights_per_gpu
 from llmdgen.engine.numbers import whole
+from llmdgen.facts.catalogue import architectures, model_names
 from llmdgen.facts.types import ModelFacts
 from llmdgen.findings import Route
 from llmdgen.planning.model import Plan, RolePlan
 from llmdgen.planning.roles import hybrid_manager_off_by
 from llmdgen.quantities import GIB, MIB
 from llmdgen.registry import Draft, found, rule
-from llmdgen.suggest import one_of
+from llmdgen.suggest import did_you_mean, one_of
 
 MODEL = ("spec", "model", "name")
 # What switches the hybrid KV cache manager off, by the flag that does.
@@ -117,18 +118,18 @@ def one_request_fits_by_estimate(plan: Plan) -> Iterator[Draft]:
             )
 
 
-@rule("MOD010", "warning", "an architecture that the release's vLLM does not have")
+@rule("MOD010", "error", "an architecture that the release's vLLM does not have")
 def architecture_is_known(plan: Plan) -> Iterator[Draft]:
-    """vLLM knows models by their architecture. One that its registry lacks runs on the slower Transformers backend at
-    best, and often not at all.
+    """vLLM knows models by their architecture. One that its registry does not hold is refused at start, after the image
+    was pulled. The release's list is read from vLLM's own registry.
 
     Fails:  Qwen/Qwen3.5-397B-A17B with llm-d v0.5.1, whose vLLM is 0.15.1.
     Passes: Qwen/Qwen3-235B-A22B.
     """
-    if plan.model is not None and plan.model.architecture in plan.engine["unsupported_architectures"]:
+    if plan.model is not None and plan.model.architecture not in architectures(plan.release.name):
         yield found(
             *MODEL,
-            says=f"vLLM {plan.release.vllm} of llm-d {plan.release.name} does not have {plan.model.architecture}",
+            says=f"vLLM {plan.release.vllm} of llm-d {plan.release.name} does not serve {plan.model.architecture}",
             fix="use a model that it has (llmdgen list models), or a release with a newer vLLM",
         )
 
@@ -165,7 +166,7 @@ def linear_attention_has_no_connector(plan: Plan) -> Iterator[Draft]:
             )
 
 
-@rule("MOD014", "note", "GPU memory unchecked")
+@rule("MOD014", "warning", "GPU memory unchecked")
 def model_is_known(plan: Plan) -> Iterator[Draft]:
     """Of a model without facts neither weights nor KV cache can be counted, so nothing says whether it fits the GPUs,
     and the path's defaults for parallelism are those of a small model.
@@ -177,8 +178,16 @@ def model_is_known(plan: Plan) -> Iterator[Draft]:
         yield found(
             *MODEL,
             says=f"{plan.spec.spec.model.name} is not in the model facts: GPU memory and head counts are unchecked",
-            fix="store the model's config.json beside the spec and set model.config",
+            fix=_known(plan.spec.spec.model.name)
+            + "store the model's config.json beside the spec and set model.config",
         )
+
+
+def _known(name: str) -> str:
+    """The model of the catalogue that the name may mean, with what follows; empty where none is near."""
+    near = next((each for each in model_names() if each.startswith(name)), None)
+    meant = f"did you mean {near}?" if near else did_you_mean(name, model_names(), listed_up_to=0)
+    return f"{meant} Else " if meant else ""
 
 
 @rule("MOD016", "note", "sliding-window layers stored in full")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from llmdgen.composition.contribution import Connector, EnvVar, Situation, Tier, Volume
+from llmdgen.composition.contribution import SLOT, Connector, EnvVar, Situation, Tier, Volume
 from llmdgen.composition.names import RoleName
 from llmdgen.engine.size import Size
 from llmdgen.quantities import GIB, MIB, to_bytes
@@ -42,7 +42,7 @@ def tiers(situation: Situation, sizes: dict[RoleName, Size]) -> tuple[Tier, ...]
             Tier(
                 name="disk",
                 connector=below,
-                where=f"{cache.disk.path} of the node",
+                where=f"{disk_path(situation)} of the node",
                 bytes={role: to_bytes(size) if size else _disk_share(situation, role, sizes) for role in sizes},
             )
         )
@@ -70,7 +70,7 @@ def offloading(situation: Situation, kept: tuple[Tier, ...], sizes: dict[RoleNam
         extra["secondary_tiers"] = [
             {
                 "type": "fs",
-                "root_dir": settings[f"{tier.name}_mount"],
+                "root_dir": SLOT if tier.name == "disk" else settings["storage_mount"],
                 "n_read_threads": settings["fs_threads"],
                 "n_write_threads": settings["fs_threads"],
             }
@@ -115,7 +115,7 @@ def lmcache_environment(
             found.append(EnvVar(name="LMCACHE_LOCAL_CPU", value="True"))
             found.append(EnvVar(name="LMCACHE_MAX_LOCAL_CPU_SIZE", by_role=_texts(by_role)))
         elif tier.name == "disk":
-            found.append(EnvVar(name="LMCACHE_LOCAL_DISK", value=f"file://{settings['disk_mount']}/"))
+            found.append(EnvVar(name="LMCACHE_LOCAL_DISK", value=f"file://{SLOT}/"))
             found.append(EnvVar(name="LMCACHE_MAX_LOCAL_DISK_SIZE", by_role=_texts(by_role)))
         else:
             found.append(EnvVar(name="LMCACHE_REMOTE_URL", value=f"fs://localhost:0{settings['storage_mount']}"))
@@ -124,7 +124,7 @@ def lmcache_environment(
 
 
 def volumes(situation: Situation, kept: tuple[Tier, ...]) -> tuple[Volume, ...]:
-    """The node's NVMe, a directory a pod, and the shared claim, a directory a deployment."""
+    """The node's NVMe and the shared claim: in each a directory of the deployment's own."""
     cache, settings = situation.spec.spec.cache, situation.settings[_PATH]
     found = []
     if cache.disk:
@@ -132,9 +132,9 @@ def volumes(situation: Situation, kept: tuple[Tier, ...]) -> tuple[Volume, ...]:
             Volume(
                 name="kv-disk",
                 mount_path=settings["disk_mount"],
-                source={"hostPath": {"path": cache.disk.path, "type": "DirectoryOrCreate"}},
-                own_directory="$(POD_NAME)",
-                scratch=True,
+                source={"hostPath": {"path": disk_path(situation), "type": "DirectoryOrCreate"}},
+                own_directory=situation.spec.name,
+                slots=True,
             )
         )
     if cache.storage:
@@ -147,6 +147,13 @@ def volumes(situation: Situation, kept: tuple[Tier, ...]) -> tuple[Volume, ...]:
             )
         )
     return tuple(found)
+
+
+def disk_path(situation: Situation) -> str:
+    """The directory on the node's NVMe: the spec's, else where the platform mounts it."""
+    asked = situation.spec.spec.cache.disk
+    path: str = situation.platform[situation.spec.spec.platform]["nvme_path"]
+    return (asked.path if asked is not None else None) or f"{path}/kv"
 
 
 def _texts(by_role: dict[RoleName, float]) -> dict[RoleName, str]:

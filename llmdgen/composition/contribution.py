@@ -61,19 +61,22 @@ class EnvVar(Struct, frozen=True, kw_only=True):
         return EnvVar(name=self.name, value=self.by_role.get(role, self.value), field=self.field, secret=self.secret)
 
 
+SLOT = "/tmp/kv-disk"
+
+
 class Volume(Struct, frozen=True, kw_only=True):
     """A pod volume and where the vLLM container mounts it. `source` is the Kubernetes volume source.
 
-    `own_directory` gives each pod a directory of its own inside the volume, owned by the image's user; it may hold
-    "$(POD_NAME)". Host directories and shared claims need it, an emptyDir does not. `scratch` says that what is in it
-    is of no use once the pod is gone.
+    `own_directory` is a directory inside the volume that the container mounts instead of its root, made for the image's
+    user: host directories and shared claims need it, an emptyDir does not. `slots`: pods of one node share the volume,
+    and each takes a slot that no other holds, which vLLM finds at SLOT.
     """
 
     name: str
     mount_path: str
     source: dict[str, Any]
     own_directory: str | None = None
-    scratch: bool = False
+    slots: bool = False
     read_only: bool = False
 
 

@@ -29,9 +29,6 @@ def vllm(plan: Plan, role: RolePlan) -> dict[str, Any]:
         "resources": _resources(plan, role),
         "volumeMounts": [mount(volume) for volume in role.volumes],
     }
-    scratch = [volume.mount_path for volume in role.volumes if volume.scratch]
-    if scratch:
-        found["lifecycle"] = {"preStop": {"exec": {"command": ["find", *scratch, "-mindepth", "1", "-delete"]}}}
     if role.efa_per_pod:
         found["securityContext"] = {"runAsUser": 0, "runAsGroup": 0, "capabilities": {"add": ["IPC_LOCK"]}}
     return found

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from llmdgen.objects.container import PULL_POLICY, environment, port, rank_name, user_of
+from llmdgen.objects.container import PULL_POLICY, port, rank_name, user_of
 from llmdgen.planning.model import Plan, RolePlan
 
 SIDECAR = "routing-proxy"
 SIDECAR_PORT = "sidecar"
+_MAKE = """set -eu
+for folder in "$@"; do
+  mkdir -p -m 0750 "$folder"
+  chown {user}:{user} "$folder" || echo "$folder keeps its owner"
+done
+"""
 
 
 def init_containers(plan: Plan, role: RolePlan) -> list[dict[str, Any]]:
@@ -22,7 +28,8 @@ def init_containers(plan: Plan, role: RolePlan) -> list[dict[str, Any]]:
 
 
 def _directories(plan: Plan, role: RolePlan) -> dict[str, Any]:
-    """Gives each pod its own directory on host and shared volumes, which arrive owned by root."""
+    """Makes the deployment's directory on host and shared volumes, which arrive owned by root, for the user that vLLM
+    runs as. An EFS access point has one owner for all that is in it and refuses to change it, which does no harm."""
     owned = [volume for volume in role.volumes if volume.own_directory]
     user = str(user_of(plan, role))
     folders = [f"{volume.mount_path}/{volume.own_directory}" for volume in owned]
@@ -30,8 +37,7 @@ def _directories(plan: Plan, role: RolePlan) -> dict[str, Any]:
         "name": "kv-cache-directories",
         "image": plan.images.model_server,
         "imagePullPolicy": PULL_POLICY,
-        "command": ["install", "-d", "-m", "0750", "-o", user, "-g", user, *folders],
-        "env": [environment(variable) for variable in role.env if variable.name == "POD_NAME"],
+        "command": ["/bin/sh", "-c", _MAKE.format(user=user), "sh", *folders],
         "securityContext": {"runAsUser": 0},
         "volumeMounts": [{"name": volume.name, "mountPath": volume.mount_path} for volume in owned],
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from shlex import quote
 
+from llmdgen.composition.contribution import SLOT
 from llmdgen.planning.model import Plan, RolePlan
 
 _BY_SCRIPT = ["/bin/bash", "-c"]
@@ -26,6 +27,7 @@ def script(plan: Plan, role: RolePlan) -> str:
         "find /dev/shm -type f -delete",
         "",
         *_library_path(plan),
+        *_slot(plan, role),
     ]
     if workers > 1:
         lines += [
@@ -40,6 +42,27 @@ def script(plan: Plan, role: RolePlan) -> str:
         words += ['  --data-parallel-address="$LWS_LEADER_ADDRESS"', '  --data-parallel-start-rank="$start_rank"']
     words += [f"  {quote(argument)}" for argument in role.arguments]
     return "\n".join(lines) + "\n" + " \\\n".join(words) + "\n"
+
+
+def _slot(plan: Plan, role: RolePlan) -> list[str]:
+    """Takes a directory of the node's disk that no other pod holds, and empties it. The lock is vLLM's as long as it
+    runs, so that no file is ever removed under an engine, and what dead pods left is used up by the next."""
+    volume = next((each for each in role.volumes if each.slots), None)
+    if volume is None:
+        return []
+    slots = " ".join(map(str, range(max(1, role.node.gpus))))
+    return [
+        "# Pods of a node share its disk: each takes a slot that no other holds, and empties what was left in it.",
+        f"for slot in {slots}; do",
+        f'  mkdir -p "{volume.mount_path}/$slot"',
+        f'  exec 9>"{volume.mount_path}/$slot.lock"',
+        "  if flock --nonblock 9; then held=$slot; break; fi",
+        "done",
+        f'[ -n "${{held:-}}" ] || {{ echo "no slot is free in {volume.mount_path}" >&2; exit 1; }}',
+        f'find "{volume.mount_path}/$held" -mindepth 1 -delete',
+        f'ln -sfn "{volume.mount_path}/$held" {SLOT}',
+        "",
+    ]
 
 
 def _library_path(plan: Plan) -> list[str]:

@@ -51,8 +51,6 @@ def comments(plan: Plan, role: RolePlan) -> dict[Route, str]:
     if role.efa_per_pod:
         text = "EFA registers memory that must not be swapped, and only root's capabilities take effect."
         found[(*container, "securityContext")] = text
-    if any(volume.scratch for volume in role.volumes):
-        found[(*container, "lifecycle")] = "What a pod leaves on the node's disk, nobody finds again."
     return found
 
 

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from llmdgen.composition.cache_tiers import LMCACHE, is_tiering, lmcache_environment, offloading, tiers, volumes
+from typing import Any
+
+from llmdgen.composition.cache_tiers import (
+    LMCACHE,
+    OFFLOADING,
+    is_tiering,
+    lmcache_environment,
+    offloading,
+    tiers,
+    volumes,
+)
 from llmdgen.composition.contribution import Connector, Contribution, EnvVar, Shape, Situation
 from llmdgen.composition.names import RoleName
 from llmdgen.composition.shapes import whole_model_servers
 from llmdgen.engine.size import Size
+from llmdgen.kube.attention import FLAG as BACKEND
+from llmdgen.kube.attention import capability, everywhere
 from llmdgen.quantities import MIB
 
 NAME = "tiered-prefix-cache"
@@ -34,6 +46,7 @@ def contribute(situation: Situation, sizes: dict[RoleName, Size]) -> Contributio
     return Contribution(
         path=NAME,
         args=settings["args"],
+        role_args=_attention(situation, sizes, connector),
         env=env,
         volumes=volumes(situation, kept),
         connectors=(connector,),
@@ -46,3 +59,16 @@ def contribute(situation: Situation, sizes: dict[RoleName, Size]) -> Contributio
         scheduling=situation.scheduler.paths[NAME],
         startup_minutes=settings["startup_minutes"],
     )
+
+
+def _attention(
+    situation: Situation, sizes: dict[RoleName, Size], connector: Connector
+) -> dict[RoleName, dict[str, Any]]:
+    """Another attention backend where the GPU's own stops at blocks across layers, which this connector keeps."""
+    asserting = situation.engine.get("offloading", {}).get("asserts_contiguous", ())
+    model = situation.model
+    if connector.name != OFFLOADING or not asserting or model is None or model.mla is not None:
+        return {}
+    name = everywhere("auto", model, situation.release.name)
+    concerned = [role for role in sizes if (capability(situation.instances[role]) or "").partition(".")[0] in asserting]
+    return {role: {BACKEND: name} for role in concerned}

@@ -88,7 +88,7 @@ def _plan(
         images=images(spec.spec.images, situation.release),
         server=situation.server,
         sidecar=sidecar(situation.engine, roles, sampling=folded.prefiller_sampling) if disaggregated else None,
-        by_script=any(size.workers > 1 for size in sizes.values()) or folded.prefiller_sampling or folded.cleans_shm,
+        by_script=_needs_script(sizes, folded),
         one_zone=folded.crosses_pods,
         scheduler=scheduler(situation, folded, roles),
         gateway=gateway(spec.spec.gateway, _provider(spec)),
@@ -98,6 +98,16 @@ def _plan(
         precise=situation.settings["precise-prefix-cache"],
         engine=situation.engine,
         platform=situation.platform,
+    )
+
+
+def _needs_script(sizes: dict[RoleName, Size], folded: Folded) -> bool:
+    """Whether a pod has something to find out or to clean before vLLM starts."""
+    return (
+        any(size.workers > 1 for size in sizes.values())
+        or folded.prefiller_sampling
+        or folded.cleans_shm
+        or any(volume.slots for volume in folded.volumes)
     )
 
 

@@ -37,7 +37,6 @@ SIZES = {
     "data-parallel-size-local": "dataLocal",
     EXPERT_PARALLEL: "expert",
 }
-POD_NAME = EnvVar(name="POD_NAME", field="metadata.name")
 # Kernels that are compiled at run time, and whatever else an image would keep in the container's own layer.
 CACHES = Volume(name="caches", mount_path="/caches", source={"emptyDir": {}})
 
@@ -208,8 +207,6 @@ def _env(
     found = {name: EnvVar(name=name, value=value) for name, value in situation.server.environment.items()}
     caches = situation.server.caches.items()
     found |= {name: EnvVar(name=name, value=f"{CACHES.mount_path}/{folder}") for name, folder in caches}
-    if any("POD_NAME" in (volume.own_directory or "") for volume in folded.volumes):
-        found[POD_NAME.name] = POD_NAME
     found |= {variable.name: variable.for_role(name) for variable in folded.env}
     found |= {variable.name: variable for variable in hub_environment(spec.model)}
     if interfaces:

@@ -144,5 +144,5 @@ def _tolerations(plans: Sequence[Plan]) -> tuple[dict[str, Any], ...]:
 
 
 def _disks(plan: Plan) -> list[str]:
-    disk = plan.spec.spec.cache.disk
-    return [disk.path] if disk is not None and any(tier.name == "disk" for tier in plan.tiers) else []
+    sources = [volume.source.get("hostPath", {}) for role in plan.roles for volume in role.volumes if volume.slots]
+    return [source["path"] for source in sources]

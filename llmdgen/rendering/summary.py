@@ -216,7 +216,10 @@ def _storage(plan: Plan) -> list[str]:
         copies = f"every pod downloads its own copy, up to {plan.model_size}"
         found.append(f"Ephemeral storage on each node for the weights: {copies}.")
     if cache.disk:
-        found.append(f"The node's NVMe mounted above {cache.disk.path}, which no Amazon EKS node does by default.")
+        tier = next(each for each in plan.tiers if each.name == "disk")
+        found.append(
+            f"The node's NVMe mounted above {tier.where.removesuffix(' of the node')}, which no Amazon EKS node does by default."
+        )
     if cache.storage:
         found.append(f"The claim {cache.storage.claim} in namespace {namespace}, ReadWriteMany, for the KV cache.")
     return found

@@ -158,9 +158,14 @@ class CpuCache(Base, frozen=True, kw_only=True):
 
 
 class DiskCache(Base, frozen=True, kw_only=True):
-    path: Annotated[str, Meta(pattern=r"^/[-A-Za-z0-9._/]+$", description="Directory of the mounted NVMe.")] = (
-        "/mnt/k8s-disks/0/kv"
-    )
+    path: Annotated[
+        Annotated[str, Meta(pattern=r"^/[-A-Za-z0-9._/]+$")] | None,
+        Meta(
+            description="Directory of the mounted NVMe. Default: kv below where the platform mounts it, "
+            "/mnt/k8s-disks/0 on EKS and /opt/dlami/nvme on HyperPod.",
+            examples=["/mnt/k8s-disks/0/kv"],
+        ),
+    ] = None
     size: Annotated[
         Size | None,
         Meta(

@@ -24,6 +24,8 @@ _LONGEST_PREFIX = 253
 _ENV_NAME = ENV_NAME
 _FLAG_NAME = FLAG_NAME
 _REGION = r"[a-z]{2,4}(?:-[a-z]+)+-[0-9]"
+# How regions are called, those that are newer than the facts too: a part of the world, where in it, a number.
+_LIKE_A_REGION = r"[a-z]{2,4}(-[a-z]+)*-(north|south|east|west|central){1,2}-[0-9]+$"
 _ZONE = rf"{_REGION}(?:[a-z]|-[a-z]{{3}}-[0-9][a-z]|-wl[0-9]-[a-z]{{3}}-wlz-[0-9])"
 _ZONE_ID = r"[a-z]+[0-9](?:-[a-z]+[0-9])?-az[0-9]"
 
@@ -85,9 +87,10 @@ def _region(zone: str, at: Route) -> Iterator[Finding]:
     regions = table("platforms.toml")["regions"]["names"]
     if match and match[0] not in regions:
         close = nearest(match[0], regions, limit=1)
-        if close:
+        if close or not re.match(_LIKE_A_REGION, match[0]):
             says = f"{quoted(zone)} is in no region of AWS"
-            yield _error("SPEC015", says, f"did you mean {close[0]}{zone[match.end() :]}?", at)
+            fix = f"did you mean {close[0]}{zone[match.end() :]}?" if close else "write a zone as us-east-1a"
+            yield _error("SPEC015", says, fix, at)
 
 
 def _labels(labels: Any) -> Iterator[Finding]:

@@ -1,0 +1,55 @@
+"""Which attention backend vLLM runs in a pod: the one it is told, else the one it chooses by GPU and model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llmdgen.facts.catalogue import release_toml, table
+from llmdgen.facts.types import Instance, ModelFacts
+from llmdgen.kube.container import Container
+
+FLAG, VARIABLE = "attention-backend", "VLLM_ATTENTION_BACKEND"
+
+
+def capability(node: Instance) -> str | None:
+    """The CUDA compute capability of a node's GPUs, such as 9.0; None where no table has it."""
+    name = node.gpu.model.removeprefix("NVIDIA ")
+    known: dict[str, str] = table("gpus.toml")["capability"]
+    fitting = [words for words in known if name.startswith(words)]
+    return known[max(fitting, key=len)] if fitting else None
+
+
+def kind(model: ModelFacts, cache_dtype: str, backends: dict[str, Any]) -> str:
+    """The row of the release's [attention] table that a model is in."""
+    base = "mla" if model.mla is not None else "sinks" if model.architecture.startswith("GptOss") else "gqa"
+    fp8 = f"{base}_fp8_kv"
+    return fp8 if fp8 in backends and cache_dtype.startswith("fp8") else base
+
+
+def chosen(vllm: Container) -> str | None:
+    """The backend that the container names, by flag or, before vLLM dropped it, by variable."""
+    named = vllm.flags.get(FLAG) or vllm.sets(VARIABLE)
+    return str(named).upper() if named else None
+
+
+def backend(vllm: Container, node: Instance, model: ModelFacts | None, release: str) -> str | None:
+    """The attention backend of a pod on that node; None where it cannot be said."""
+    named = chosen(vllm)
+    if named is not None:
+        return named
+    backends, number = release_toml(release, "engine.toml")["attention"], capability(node)
+    if model is None or number is None:
+        return None
+    found: str | None = backends[kind(model, _cache_dtype(vllm), backends)].get(number.partition(".")[0])
+    return found
+
+
+def everywhere(cache_dtype: str, model: ModelFacts | None, release: str) -> str:
+    """The backend that GPUs of every generation can run the model with."""
+    backends = release_toml(release, "engine.toml")["attention"]
+    name: str = backends["everywhere"][kind(model, cache_dtype, backends) if model is not None else "gqa"]
+    return name
+
+
+def _cache_dtype(vllm: Container) -> str:
+    return str(vllm.flags.get("kv-cache-dtype", "auto"))
