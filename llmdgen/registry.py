@@ -1,7 +1,7 @@
 """Rules: what one is called, what it says of itself, and what it looks at.
 
 A rule is a generator over one thing, decorated with its code. The type of its only parameter says what that thing is:
-a `Plan`, the `Servers` of a plan, the whole `Deployed` of a rendered directory, a `Cluster`. Its docstring is its
+a `Plan`, the `Servers` of a plan, the `Rendered` directory as a whole, a `Cluster`. Its docstring is its
 documentation: `llmdgen explain CODE` and docs/diagnostics.md print it as it stands, so it says why the rule holds and
 shows what fails and what passes.
 

@@ -16,7 +16,7 @@ from llmdgen.diff.step import (
     Step,
     number,
 )
-from llmdgen.objects.gateway import PORT as GATEWAY_PORT
+from llmdgen.planning.gateway import PORT as GATEWAY_PORT
 
 _LISTENER_PORT = re.compile(r"listeners\[0\]\.port$")
 

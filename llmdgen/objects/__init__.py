@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from llmdgen.objects.disruption import disruption_budget
 from llmdgen.objects.gateway import gateway, parameters
 from llmdgen.objects.labels import metadata
 from llmdgen.objects.monitoring import pod_monitor
@@ -27,5 +28,5 @@ def objects(plan: Plan) -> tuple[Object, ...]:
         http_route(plan),
         Object(file="service-account.yaml", doc=account),
         *([render_service(plan, rendering)] if rendering else []),
-        *(made for role in plan.roles for made in (workload(plan, role), pod_monitor(plan, role))),
+        *(make(plan, role) for role in plan.roles for make in (workload, pod_monitor, disruption_budget)),
     )

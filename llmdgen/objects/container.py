@@ -29,6 +29,8 @@ def vllm(plan: Plan, role: RolePlan) -> dict[str, Any]:
         "resources": _resources(plan, role),
         "volumeMounts": [mount(volume) for volume in role.volumes],
     }
+    # The scheduler and the gateway see that a pod ends a moment later than the pod itself.
+    found["lifecycle"] = {"preStop": {"exec": {"command": ["sleep", str(role.life.pre_stop)]}}}
     if role.efa_per_pod:
         found["securityContext"] = {"runAsUser": 0, "runAsGroup": 0, "capabilities": {"add": ["IPC_LOCK"]}}
     return found
@@ -83,7 +85,7 @@ def rank_name(name: str, rank: int) -> str:
 def _probes(plan: Plan, role: RolePlan) -> dict[str, Any]:
     """vLLM answers for itself; where a supervisor starts one server for each rank, it answers for all of them."""
     asked, path, ready = (SUPERVISOR, "/health", "/readyz") if role.probed_port else (NAME, "/v1/models", "/v1/models")
-    startup = _asks(asked, path, 30, 5, failures=plan.startup_minutes * 2)
+    startup = _asks(asked, path, 30, 5, failures=max(1, -(-role.life.startup // 30)))
     return {
         "startupProbe": startup | {"initialDelaySeconds": 15},
         "livenessProbe": _asks(asked, "/health", 10, 5, failures=3),

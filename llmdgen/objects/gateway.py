@@ -7,10 +7,9 @@ from typing import Any
 from llmdgen.findings import Route
 from llmdgen.objects.labels import metadata
 from llmdgen.objects.object import Object
+from llmdgen.planning.gateway import PORT
 from llmdgen.planning.model import Plan
 from llmdgen.yaml_text import dump
-
-PORT = 80
 
 
 def gateway(plan: Plan) -> Object:

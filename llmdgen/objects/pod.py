@@ -32,6 +32,7 @@ def pod_spec(plan: Plan, role: RolePlan) -> dict[str, Any]:
         found["affinity"] = _same_zone(plan)
     if plan.images.pull_secrets:
         found["imagePullSecrets"] = [{"name": name} for name in plan.images.pull_secrets]
+    found["terminationGracePeriodSeconds"] = role.life.grace
     starting = init_containers(plan, role)
     if starting:
         found["initContainers"] = starting
@@ -44,6 +45,9 @@ def comments(plan: Plan, role: RolePlan) -> dict[Route, str]:
     """What a reviewer would ask about in the PodSpec, by its places."""
     container: Route = ("containers", 0)
     found: dict[Route, str] = {
+        ("terminationGracePeriodSeconds",): (
+            f"Answers go on for {role.life.shutdown or role.life.pre_stop} s once the pod is asked to end."
+        ),
         (*container, "startupProbe"): "Weights take long to arrive and to load; until then only this probe runs.",
     }
     if plan.one_zone and not plan.spec.spec.cluster.zone:

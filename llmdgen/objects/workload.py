@@ -13,6 +13,8 @@ from llmdgen.objects.pod import comments, pod_spec, pod_template
 from llmdgen.planning.model import Plan, RolePlan
 from llmdgen.planning.roles import asked
 
+DEADLINE_AFTER_STARTUP = 600  # seconds for pods to be scheduled and images to be pulled
+
 
 def workload(plan: Plan, role: RolePlan) -> Object:
     """The object that keeps a role's pods running."""
@@ -22,6 +24,7 @@ def workload(plan: Plan, role: RolePlan) -> Object:
         kind, version, route = "LeaderWorkerSet", "leaderworkerset.x-k8s.io/v1", _IN_GROUP
         spec: dict[str, Any] = {
             "replicas": role.size.replicas,
+            "rolloutStrategy": {"type": "RollingUpdate", "rollingUpdateConfiguration": rollout(plan, role)},
             "leaderWorkerTemplate": {"size": role.size.workers, "workerTemplate": template},
         }
     else:
@@ -29,6 +32,8 @@ def workload(plan: Plan, role: RolePlan) -> Object:
         spec = {
             "replicas": role.size.replicas,
             "selector": {"matchLabels": selector(plan, role.name)},
+            "strategy": {"type": "RollingUpdate", "rollingUpdate": rollout(plan, role)},
+            "progressDeadlineSeconds": role.life.startup + DEADLINE_AFTER_STARTUP,
             "template": template,
         }
     inside = (*route, "spec")
@@ -45,6 +50,15 @@ def workload(plan: Plan, role: RolePlan) -> Object:
         origin=own | {(*inside, *at): place for at, place in _origins(plan, role, merged).items()},
         comments={(*inside, *at): text for at, text in comments(plan, role).items()},
     )
+
+
+def rollout(plan: Plan, role: RolePlan) -> dict[str, int]:
+    """One server after the other; a new one first only where the planned nodes have GPUs for it, since otherwise it
+    would wait for the old one's for ever."""
+    wanted, spare = asked(plan.spec, role.name).rollout, int(plan.spare(role))
+    surge = spare if wanted.max_surge is None else wanted.max_surge
+    missing = (0 if surge else 1) if wanted.max_unavailable is None else wanted.max_unavailable
+    return {"maxUnavailable": missing, "maxSurge": surge}
 
 
 def _origins(plan: Plan, role: RolePlan, merged: Merged) -> dict[Route, Route]:

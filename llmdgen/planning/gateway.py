@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from llmdgen.planning.lifecycle import seconds
 from llmdgen.planning.model import GatewayPlan
 from llmdgen.spec.model import Gateway
 
+PORT = 80
 PREFIX = "service.beta.kubernetes.io/aws-load-balancer-"
 
 
@@ -19,6 +21,8 @@ def gateway(asked: Gateway, settings: dict[str, Any]) -> GatewayPlan:
             PREFIX + "type": "external",
             PREFIX + "scheme": balancer.scheme,
             PREFIX + "nlb-target-type": balancer.target_type,
+            # A Network Load Balancer cuts a quiet stream after 350 s without a word.
+            f"{PREFIX}listener-attributes.TCP-{PORT}": f"tcp.idle_timeout.seconds={seconds(asked.idle_timeout)}",
             **balancer.annotations,
         }
     return GatewayPlan(

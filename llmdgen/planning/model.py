@@ -17,6 +17,7 @@ from llmdgen.engine.size import Size
 from llmdgen.facts.types import Instance, ModelFacts, ModelServer, Release
 from llmdgen.findings import Route
 from llmdgen.kube.room import UNLIMITED, Need
+from llmdgen.planning.lifecycle import Lifecycle
 from llmdgen.scheduling.config import Scorer
 from llmdgen.spec.model import Spec
 
@@ -65,6 +66,7 @@ class RolePlan(Struct, frozen=True, kw_only=True):
     nodes: int
     limited_by: str
     port: int
+    life: Lifecycle
     ranks: int
     probed_port: int | None
     flags: dict[str, Any]
@@ -179,6 +181,12 @@ class Plan(Struct, frozen=True, kw_only=True):
     def multinode(self) -> bool:
         """Whether one server spreads over several pods."""
         return any(role.size.workers > 1 for role in self.roles)
+
+    def spare(self, role: RolePlan) -> bool:
+        """Whether the planned nodes have GPUs and EFA interfaces for one more server of a role."""
+        pool = next(each for each in self.pools if role.name in each.roles)
+        gpus, efa = role.size.gpus_per_pod * role.size.workers, role.efa_per_pod * role.size.workers
+        return pool.gpus - pool.gpus_used >= gpus and pool.efa - pool.efa_used >= efa
 
     @property
     def target_ports(self) -> tuple[int, ...]:

@@ -18,6 +18,7 @@ from llmdgen.findings import Route
 from llmdgen.kube.room import Need, fitting
 from llmdgen.planning.efa import share
 from llmdgen.planning.launch import head, rank_flags
+from llmdgen.planning.lifecycle import lifecycle
 from llmdgen.planning.model import Node, RolePlan
 from llmdgen.planning.schedulable import node_selector
 from llmdgen.planning.source import argument, hub_environment, weights
@@ -29,6 +30,7 @@ from llmdgen.untyped import items, mapping
 # A pod without a size of its own takes at most this part of its share of the node: daemons and sidecars need some too.
 SHARE_OF_NODE = 0.9
 EXPERT_PARALLEL = "enable-expert-parallel"
+READY_TIMEOUT = "VLLM_ENGINE_READY_TIMEOUT_S"
 NO_HYBRID = "disable-hybrid-kv-cache-manager"
 # Flags that the chart writes, or that follow from it, and the key of `parallelism` that sets each.
 SIZES = {
@@ -109,7 +111,12 @@ def plan_role(
     per_node, scarce = fitting(need, place.room)
     pods = size.replicas * size.workers
     flags, routes, removed = _flags(name, size, role, situation, folded)
-    env, env_routes = _env(name, role, situation, folded, place, interfaces, size)
+    life = lifecycle(name, role, folded.startup_minutes, situation.engine, flags)
+    if life.shutdown is not None:
+        flag = situation.engine["shutdown"]["flag"]
+        flags.setdefault(flag, life.shutdown)
+        routes.setdefault(flag, ("spec", name, "drain"))
+    env, env_routes = _env(name, role, situation, folded, place, interfaces, size, life.startup)
     lines = arguments(flags, flag_table(situation.release.name))
     ports = situation.engine["ports"]
     port = ports["behind_sidecar"] if behind_sidecar else ports["service"]
@@ -131,6 +138,7 @@ def plan_role(
         nodes=-(-pods // per_node) if per_node else 0,
         limited_by=scarce,
         port=port,
+        life=life,
         ranks=size.data_local if is_supervised(folded, size) else 1,
         probed_port=flags.get("data-parallel-supervisor-port"),
         flags=flags,
@@ -200,7 +208,14 @@ def _flags(
 
 
 def _env(
-    name: RoleName, role: Role, situation: Situation, folded: Folded, place: Node, interfaces: int, size: Size
+    name: RoleName,
+    role: Role,
+    situation: Situation,
+    folded: Folded,
+    place: Node,
+    interfaces: int,
+    size: Size,
+    startup: int,
 ) -> tuple[tuple[EnvVar, ...], dict[str, Route]]:
     """The container's environment, and where in the spec each variable is decided. The spec's own wins."""
     spec = situation.spec.spec
@@ -213,6 +228,9 @@ def _env(
         found["FI_PROVIDER"] = EnvVar(name="FI_PROVIDER", value="efa")
         if place.instance.efa.rdma:
             found["FI_EFA_USE_DEVICE_RDMA"] = EnvVar(name="FI_EFA_USE_DEVICE_RDMA", value="1")
+    if size.data > 1:
+        # The front ends of several engines give up on them after ten minutes.
+        found[READY_TIMEOUT] = EnvVar(name=READY_TIMEOUT, value=str(startup))
     if size.workers > 1:
         # Excluding lets NCCL keep EFA; a name would pin it to that interface. Gloo bootstraps on the pod's own.
         found["NCCL_SOCKET_IFNAME"] = EnvVar(name="NCCL_SOCKET_IFNAME", value="^lo,docker,veth")

@@ -217,9 +217,8 @@ def _storage(plan: Plan) -> list[str]:
         found.append(f"Ephemeral storage on each node for the weights: {copies}.")
     if cache.disk:
         tier = next(each for each in plan.tiers if each.name == "disk")
-        found.append(
-            f"The node's NVMe mounted above {tier.where.removesuffix(' of the node')}, which no Amazon EKS node does by default."
-        )
+        path = tier.where.removesuffix(" of the node")
+        found.append(f"The node's NVMe mounted above {path}, which no Amazon EKS node does by default.")
     if cache.storage:
         found.append(f"The claim {cache.storage.claim} in namespace {namespace}, ReadWriteMany, for the KV cache.")
     return found

@@ -17,6 +17,7 @@ ENV_NAME = r"^[-._a-zA-Z][-._a-zA-Z0-9]*$"
 Count = Annotated[int, Meta(ge=1)]
 Cpu = Annotated[str, Meta(pattern=CPU, max_length=32)]
 Size = Annotated[str, Meta(pattern=SIZE, max_length=32)]
+Duration = Annotated[str, Meta(pattern=r"^[1-9][0-9]*(s|m|h)$", max_length=8)]
 Label = Annotated[str, Meta(pattern=DNS_LABEL, max_length=63)]
 Subdomain = Annotated[str, Meta(pattern=DNS_SUBDOMAIN, max_length=253)]
 Env = dict[str, str]

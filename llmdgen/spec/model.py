@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 
 from llmdgen.findings import Place, Route
-from llmdgen.spec.fields import Base, Label, Size, Subdomain
+from llmdgen.spec.fields import Base, Duration, Label, Size, Subdomain
 from llmdgen.spec.places import Places, locate
 from llmdgen.spec.servers import Cache, Engine, Role, Transfer
 
@@ -142,6 +142,10 @@ class Gateway(Base, frozen=True, kw_only=True):
             description="Gateway API implementation in the cluster.",
         ),
     ] = "istio"
+    idle_timeout: Annotated[
+        Duration,
+        Meta(description="How long the load balancer keeps a stream on which nothing is sent; 1m to 100m."),
+    ] = "1h"
     load_balancer: Annotated[
         LoadBalancer | None,
         Meta(description="An AWS Network Load Balancer. Default: none, the gateway is a ClusterIP Service."),

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
-from llmdgen.spec.fields import Args, Base, Count, Cpu, Env, Size, Subdomain
+from llmdgen.spec.fields import Args, Base, Count, Cpu, Duration, Env, Size, Subdomain
 
 
 class Parallelism(Base, frozen=True, kw_only=True):
@@ -68,6 +68,17 @@ class Resources(Base, frozen=True, kw_only=True):
     ] = None
 
 
+class Rollout(Base, frozen=True, kw_only=True):
+    max_unavailable: Annotated[
+        Annotated[int, Meta(ge=0, le=10000)] | None,
+        Meta(description="Servers that may be missing meanwhile. Default: 0 where the plan has GPUs to spare, else 1."),
+    ] = None
+    max_surge: Annotated[
+        Annotated[int, Meta(ge=0, le=10000)] | None,
+        Meta(description="Servers beyond replicas meanwhile. Default: 1 where the plan has GPUs to spare, else 0."),
+    ] = None
+
+
 class Role(Base, frozen=True, kw_only=True):
     replicas: Annotated[
         Annotated[int, Meta(ge=1, le=10000)] | None,
@@ -93,6 +104,22 @@ class Role(Base, frozen=True, kw_only=True):
             examples=["auto", 4],
         ),
     ] = "auto"
+    startup: Annotated[
+        Duration | None,
+        Meta(
+            description="How long weights may take to arrive and to load; probes, engine timeouts and rollout "
+            "deadlines follow. Default: the path's.",
+            examples=["45m"],
+        ),
+    ] = None
+    drain: Annotated[
+        Duration | None,
+        Meta(
+            description="How long answers may go on once a pod is asked to end. Default: 2m.",
+            examples=["120s"],
+        ),
+    ] = None
+    rollout: Annotated[Rollout, Meta(description="How pods are replaced by new ones.")] = Rollout()
     resources: Annotated[Resources, Meta(description="CPU, memory and shared memory of each pod.")] = Resources()
     args: Annotated[
         Args,
