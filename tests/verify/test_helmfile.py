@@ -11,7 +11,7 @@ from llmdgen.verify.error import VerifyError
 from llmdgen.verify.helmfile import read_releases, template, template_files, with_charts
 from llmdgen.verify.run import verify
 from llmdgen.verify.tools import Tools, find_tools
-from tests.verify.conftest import CASES, Good
+from tests.verify.conftest import CASES, Good, crds_of, real_charts
 
 
 def program(folder: Path, name: str, answer: str) -> str:
@@ -116,14 +116,13 @@ def test_what_helm_says_is_kept_and_the_users_helm_is_not_touched(
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_good_directory_has_no_problems(
-    case: str, tmp_path: Path, stand_in_charts: Path, crds: Path, helm_tools: Tools
-) -> None:
-    assert verify(Good(case).write(tmp_path), stand_in_charts, crds, helm_tools) == []
+def test_a_good_directory_has_no_problems(case: str, tmp_path: Path, stand_in_charts: Path, helm_tools: Tools) -> None:
+    good = Good(case)
+    assert verify(good.write(tmp_path), stand_in_charts, crds_of(good.plan.release.name), helm_tools) == []
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_good_directory_has_no_problems_with_the_real_chart(
-    case: str, tmp_path: Path, real_charts: Path, crds: Path, helm_tools: Tools
-) -> None:
-    assert verify(Good(case).write(tmp_path), real_charts, crds, helm_tools) == []
+def test_a_good_directory_has_no_problems_with_the_real_chart(case: str, tmp_path: Path, helm_tools: Tools) -> None:
+    good = Good(case)
+    release = good.plan.release.name
+    assert verify(good.write(tmp_path), real_charts(release), crds_of(release), helm_tools) == []
