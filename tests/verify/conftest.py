@@ -2,7 +2,7 @@
 
 `tests/verify/data/<case>/` holds a spec and, in router/, what helmfile makes of its values/router.yaml with the
 stand-in chart, so that rules are tested on machines without helm too. All else of a case is rendered when the tests
-run. After a change of the charts or the values: `LLMDGEN_UPDATE=1 pytest tests/verify/test_stand_in_charts.py`.
+run. After a change of the charts or the values: `pytest --update-golden tests/verify/test_stand_in_charts.py`.
 """
 
 from __future__ import annotations

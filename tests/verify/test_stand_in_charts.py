@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,20 +28,14 @@ def manifests(files: dict[str, str], charts: Path, tools: Tools) -> tuple[Manife
 
 @pytest.mark.parametrize("case", CASES)
 def test_stored_manifests_are_what_helmfile_makes_with_the_stand_in_chart(
-    case: str, stand_in_charts: Path, helm_tools: Tools
+    case: str, stand_in_charts: Path, helm_tools: Tools, golden: Callable[[Path, str], None]
 ) -> None:
     good = Good(case)
-    made = manifests(good.files, stand_in_charts, helm_tools)
-    router = {name: text for name, text in write_manifests(made).items() if name.startswith("manifests/1-")}
-    folder = DATA / case / "router"
-    if os.environ.get("LLMDGEN_UPDATE"):
-        for old in folder.glob("*.yaml"):
-            old.unlink()
-        folder.mkdir(exist_ok=True)
-        for name, text in router.items():
-            (folder / name.rpartition("1-")[2]).write_text(text, "utf-8")
-    stored = {f"manifests/1-{file.name}": file.read_text("utf-8") for file in folder.glob("*.yaml")}
-    assert router == stored
+    made = write_manifests(manifests(good.files, stand_in_charts, helm_tools))
+    router = {name.rpartition("1-")[2]: text for name, text in made.items() if name.startswith("manifests/1-")}
+    for name, text in router.items():
+        golden(DATA / case / "router" / name, text)
+    assert {file.name for file in (DATA / case / "router").glob("*.yaml")} == set(router)
 
 
 @pytest.mark.parametrize("case", CASES)
