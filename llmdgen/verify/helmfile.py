@@ -21,7 +21,7 @@ from llmdgen.objects.chart import FOLDER
 from llmdgen.plain_yaml import YAMLError, load, reason
 from llmdgen.verify.error import VerifyError
 from llmdgen.verify.tools import Tools, find_tools
-from llmdgen.verify.yaml import dump
+from llmdgen.yaml_text import dump
 
 HELMFILE = "helmfile.yaml"
 TIMEOUT_SECONDS = 180
