@@ -16,7 +16,7 @@ from llmdgen.verify.error import VerifyError
 _HOW_HELM_WAITS = ("atomic", "cleanupOnFail", "createNamespace", "force", "timeout", "wait", "waitForJobs")
 _TOP = ("helmDefaults", "releases", "repositories")
 _REPOSITORY = ("name", "oci", "url")
-_DEFAULTS = (*_HOW_HELM_WAITS, "historyMax")
+_DEFAULTS = (*_HOW_HELM_WAITS, "historyMax", "skipDeps")
 _RELEASE = (
     *_HOW_HELM_WAITS,
     "chart",

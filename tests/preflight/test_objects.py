@@ -100,7 +100,7 @@ def test_a_kind_that_is_not_established_is_missing(ask: Ask) -> None:
     ],
 )
 def test_each_gateway_provider_needs_its_own_kinds(ask: Ask, provider: str, kind: str) -> None:
-    plan = plan_of("inference-scheduling", gateway={"provider": provider})
+    plan = plan_of("inference-scheduling", gateway={"provider": provider}, release="v0.5.1")
     api = able(plan)
     api.answers[f"{CRDS}/{kind}"] = 404
     assert [each.what for each in ask(plan, api)["PRE101"] if each.is_wrong] == [f"CRD {kind}"]

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from llmdgen.rendering.files import files
 from llmdgen.verify.error import VerifyError
 from llmdgen.verify.helmfile import read_releases, template, template_files, with_charts
 from llmdgen.verify.run import verify
 from llmdgen.verify.tools import Tools, find_tools
-from tests.verify.conftest import CASES, Good, crds_of, real_charts
+from tests.verify.conftest import CASES, Good, crds_of, real_charts, write
 
 
 def program(folder: Path, name: str, answer: str) -> str:
@@ -113,6 +114,15 @@ def test_what_helm_says_is_kept_and_the_users_helm_is_not_touched(
     with pytest.raises(VerifyError, match=r"modelServers is required"):
         template_files(files, stand_in_charts, helm_tools)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_directory_that_was_rendered_with_charts_is_run_without_and_with_them(
+    tmp_path: Path, pd: Good, stand_in_charts: Path, helm_tools: Tools
+) -> None:
+    shutil.copytree(stand_in_charts, tmp_path / "charts")
+    directory = write(files(pd.plan, (), "../charts"), tmp_path / "pd")
+    alone, given = template(directory, None, helm_tools), template(directory, stand_in_charts, helm_tools)
+    assert [each.texts for each in alone] == [each.texts for each in given]
 
 
 @pytest.mark.parametrize("case", CASES)
