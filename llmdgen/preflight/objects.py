@@ -1,4 +1,4 @@
-"""Questions about single objects: kinds, the GatewayClass, the namespace, the token's Secret, volume claims."""
+"""Questions about single objects: kinds, the GatewayClass, the namespace, its Secrets, volume claims."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from llmdgen.preflight.cluster import Cluster, Object
 from llmdgen.prerequisites.facts import ServedKind, prerequisites
 from llmdgen.registry import Rule
 
-TOKEN = "HF_TOKEN"
+TOKEN, REGISTRY = "HF_TOKEN", ".dockerconfigjson"
 SECURITY_LABEL = "pod-security.kubernetes.io/enforce"
 READABLE, WRITABLE = ("ReadWriteMany", "ReadOnlyMany"), ("ReadWriteMany",)  # by pods on many nodes
 
@@ -26,7 +26,9 @@ def answers(plan: Plan, cluster: Cluster) -> Iterator[Answer]:
     yield from _security(plan, cluster)
     secret = plan.spec.spec.model.auth_secret_name
     if secret is not None:
-        yield _secret(plan, secret, cluster)
+        yield _token(plan, secret, cluster)
+    for name in plan.images.pull_secrets:
+        yield _pull_secret(plan, name, cluster)
     for claim, modes in claims(plan).items():
         yield _claim(plan, claim, modes, cluster)
 
@@ -119,9 +121,11 @@ def _security(plan: Plan, cluster: Cluster) -> Iterator[Answer]:
     level = labels.get(SECURITY_LABEL)
     if level is None:
         return
-    reasons = ["IPC_LOCK for EFA"] if any(role.efa_per_pod for role in plan.roles) else []
+    has_efa = any(role.efa_per_pod for role in plan.roles)
+    reasons = ["IPC_LOCK for EFA"] if has_efa else []
     reasons += ["a hostPath for the disk tier"] if any(tier.name == "disk" for tier in plan.tiers) else []
-    reasons += ["no seccomp profile"] if level == "restricted" else []
+    if level == "restricted":
+        reasons += ["root for EFA", "no seccomp profile"] if has_efa else ["no seccomp profile"]
     rule, what, needed = rules.SECURITY, f"pod security of {plan.names.namespace}", "takes the model servers"
     if level == "privileged" or not reasons:
         yield ok(rule, what, needed, str(level))
@@ -130,23 +134,35 @@ def _security(plan: Plan, cluster: Cluster) -> Iterator[Answer]:
     yield missing(rule, what, needed, f"{level}, which refuses {', '.join(reasons)}", fix)
 
 
-def _secret(plan: Plan, name: str, cluster: Cluster) -> Answer:
+def _token(plan: Plan, name: str, cluster: Cluster) -> Answer:
     namespace = plan.names.namespace
-    rule, what, needed = rules.SECRET, f"Secret {namespace}/{name}", f"key {TOKEN}"
     make = (
         f"kubectl create namespace {namespace}; kubectl -n {namespace} create secret generic {name} "
         f"--from-file={TOKEN}=/dev/stdin"
     )
+    return _secret(rules.SECRET, namespace, name, TOKEN, make, f"put the token under the key {TOKEN}", cluster)
+
+
+def _pull_secret(plan: Plan, name: str, cluster: Cluster) -> Answer:
+    namespace = plan.names.namespace
+    make = f"kubectl -n {namespace} create secret docker-registry {name} --docker-server=... --docker-username=..."
+    fix = f"make it anew, of the type that has the key {REGISTRY}"
+    return _secret(rules.PULL_SECRET, namespace, name, REGISTRY, make, fix, cluster)
+
+
+def _secret(rule: Rule, namespace: str, name: str, key: str, make: str, fix: str, cluster: Cluster) -> Answer:
+    """Whether a Secret has a value under a key: `make` says how to make one, `fix` what to do with a wrong one."""
+    what, needed = f"Secret {namespace}/{name}", f"key {key}"
     try:
         keys = cluster.secret_keys(namespace, name)
     except Forbidden as refused:
         return unknown(rule, what, needed, refused)
     if keys is None:
         return missing(rule, what, needed, "no such Secret", make)
-    if keys.get(TOKEN):
-        return ok(rule, what, needed, f"key {TOKEN}")
-    says = f"an empty {TOKEN}" if TOKEN in keys else f"keys: {', '.join(sorted(keys)) or 'none'}"
-    return missing(rule, what, needed, says, f"put the token under the key {TOKEN}")
+    if keys.get(key):
+        return ok(rule, what, needed, f"key {key}")
+    says = f"an empty {key}" if key in keys else f"keys: {', '.join(sorted(keys)) or 'none'}"
+    return missing(rule, what, needed, says, fix)
 
 
 def _claim(plan: Plan, name: str, enough: tuple[str, ...], cluster: Cluster) -> Answer:

@@ -8,9 +8,9 @@ KIND = declare(
     "PRE101",
     "error",
     "a kind of object that the cluster does not serve",
-    """The charts make objects of kinds that Kubernetes learns from CustomResourceDefinitions. Helm stops at the
-    first kind that the API server does not serve in the version that the chart writes, so each one must be there
-    before the first `helmfile apply`, established, with that version served.
+    """Both releases make objects of kinds that Kubernetes learns from CustomResourceDefinitions. Helm stops at the
+    first kind that the API server does not serve in the version that is written, so each one must be there before the
+    first `helmfile apply`, established, with that version served.
 
     Fails:  a cluster without inferencepools.inference.networking.k8s.io, or with its v1alpha2 alone.
     Passes: the same after the prerequisites of the platform and gateway provider are installed.
@@ -192,10 +192,22 @@ SECURITY = declare(
     "error",
     "a namespace that refuses the pods",
     """A namespace with the label pod-security.kubernetes.io/enforce takes only pods of that standard: baseline refuses
-    the capability IPC_LOCK, which EFA needs, and hostPath volumes, restricted refuses every pod without a seccomp
-    profile. The Deployment is made all the same, and its pods never appear.
+    the capability IPC_LOCK, which EFA needs, and hostPath volumes, restricted also root, which that capability needs,
+    and every pod without a seccomp profile. The Deployment is made all the same, and its pods never appear.
 
     Fails:  enforce: restricted; enforce: baseline for model servers with EFA.
     Passes: no such label, or privileged; baseline for model servers without EFA and disk tier.
+    """,
+)
+PULL_SECRET = declare(
+    "PRE134",
+    "error",
+    "no Secret to pull images with",
+    """The kubelet pulls model servers' images with the Secrets that `images.pullSecrets` names, in the namespace of the
+    deployment. One that is missing is no error to it: it pulls without, and a private registry refuses. Only the names
+    of the keys are looked at and shown, never a value.
+
+    Fails:  images.pullSecrets: [ecr] and no such Secret; one without the key .dockerconfigjson.
+    Passes: `kubectl create secret docker-registry ecr ...` in the namespace; no pullSecrets.
     """,
 )

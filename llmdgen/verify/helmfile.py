@@ -20,8 +20,9 @@ from msgspec import Struct
 from llmdgen.objects.chart import FOLDER
 from llmdgen.plain_yaml import YAMLError, load, reason
 from llmdgen.verify.error import VerifyError
+from llmdgen.verify.harmless import refuse_programs
 from llmdgen.verify.tools import Tools, find_tools
-from llmdgen.verify.yaml import dump
+from llmdgen.yaml_text import dump
 
 HELMFILE = "helmfile.yaml"
 TIMEOUT_SECONDS = 180
@@ -97,9 +98,12 @@ def template(directory: Path, charts: Path | None = None, tools: Tools | None = 
         raise VerifyError(f"{directory} has no {HELMFILE}", "name a directory that `llmdgen render` wrote")
     text = read_text(helmfile)
     releases = read_releases(text)
+    refuse_programs(text, _state(text), HELMFILE)
     named = {name: directory / name for release in releases for name in release.values}
+    # Where there is no Chart.yaml, helmfile would make a chart of the folder by other programs.
+    used = [release.chart for release in releases if release.is_own or (charts is None and release.is_local)]
+    named |= {f"{chart}/Chart.yaml": directory / chart / "Chart.yaml" for chart in used}
     if any(release.is_own for release in releases):
-        named[f"{FOLDER}/Chart.yaml"] = directory / FOLDER / "Chart.yaml"
         named |= {file.relative_to(directory).as_posix(): file for file in chart_files(directory)}
     for name, file in named.items():
         if not file.is_file():
@@ -135,8 +139,9 @@ def template_files(files: Mapping[str, str], charts: Path | None, tools: Tools |
 
     Without `charts`, a chart that helmfile.yaml names by a relative path cannot be found and is a VerifyError.
     """
-    releases = read_releases(files[HELMFILE])
     text = files[HELMFILE]
+    releases = read_releases(text)
+    refuse_programs(text, _state(text), HELMFILE)
     if charts is not None:
         text = with_charts(text, charts)
     elif any(release.is_local and not release.is_own for release in releases):

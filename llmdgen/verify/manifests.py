@@ -10,7 +10,7 @@ from llmdgen.kube.manifest import CLUSTER_SCOPED, Manifest
 from llmdgen.plain_yaml import YAMLError, load, reason
 from llmdgen.registry import declare
 from llmdgen.verify.helmfile import ReleaseOutput
-from llmdgen.verify.yaml import dump
+from llmdgen.yaml_text import dump
 
 UNREADABLE = declare(
     "VER002",

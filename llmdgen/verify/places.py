@@ -72,12 +72,14 @@ def _position(root: Node | None, route: Route) -> tuple[int, int]:
 
 
 def _below(node: Node, key: str | int) -> tuple[Node, Node] | None:
-    """The key and the value below a node. An item of a list is found by its index or its name, and is its own key."""
+    """The key and the value below a node. An item of a list is found by its index, its name or its flag, and is its own
+    key."""
     if isinstance(node, MappingNode):
         return next(((each, value) for each, value in node.value if each.value == key), None)
     if isinstance(node, SequenceNode):
         for index, each in enumerate(node.value):
             named = _below(each, "name") if isinstance(each, MappingNode) and isinstance(key, str) else None
-            if index == key or (named and named[1].value == key):
+            flag = each.value.partition("=")[0] if isinstance(each, ScalarNode) else None
+            if key in (index, flag) or (named and named[1].value == key):
                 return each, each
     return None

@@ -119,7 +119,7 @@ def test_flux_fetches_manifests_and_nothing_else(tmp_path: Path) -> None:
     for name in (
         kept,
         "paths/chat.yaml",
-        "rendered/chat/p5.48xlarge/values/ms.yaml",
+        "rendered/chat/p5.48xlarge/chart/templates/decode.yaml",
         "rendered/chat/llmdgen.lock",
         "x",
     ):

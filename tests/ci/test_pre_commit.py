@@ -68,7 +68,7 @@ def test_render_writes_what_pre_commit_then_sees(repository: Repository) -> None
     done = run(repository, "llmdgen-render")
     assert done
     assert done.returncode == 0
-    assert "rendered/chat/p5.48xlarge/values/ms.yaml" in repository.git("diff", "--name-only")
+    assert "rendered/chat/p5.48xlarge/chart/templates/decode.yaml" in repository.git("diff", "--name-only")
 
 
 def test_check_passes_what_was_rendered(repository: Repository) -> None:
@@ -88,7 +88,7 @@ def test_check_finds_a_spec_that_was_not_rendered(repository: Repository) -> Non
 
 
 def test_check_finds_an_edit_below_rendered_without_its_spec(repository: Repository) -> None:
-    stage(repository, "replicas: 2", "replicas: 9", "rendered/chat/p5.48xlarge/values/ms.yaml")
+    stage(repository, "replicas: 2", "replicas: 9", "rendered/chat/p5.48xlarge/chart/templates/decode.yaml")
     done = run(repository, "llmdgen-check")
     assert done
     assert done.returncode == 2
@@ -96,7 +96,7 @@ def test_check_finds_an_edit_below_rendered_without_its_spec(repository: Reposit
 
 
 def test_check_takes_options_of_the_render_and_globs(repository: Repository) -> None:
-    stage(repository, "replicas: 2", "replicas: 9", "rendered/chat/p5.48xlarge/values/ms.yaml")
+    stage(repository, "replicas: 2", "replicas: 9", "rendered/chat/p5.48xlarge/chart/templates/decode.yaml")
     done = run(repository, "llmdgen-check", "-o", "elsewhere", "paths/c*.yaml")
     assert done
     assert done.returncode == 2

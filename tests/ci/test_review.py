@@ -44,7 +44,7 @@ def test_a_spec_that_was_not_rendered_is_drift(repository: Repository, review: R
 
 
 def test_a_file_edited_by_hand_is_drift(repository: Repository, review: Review) -> None:
-    path = "rendered/chat/p5.48xlarge/values/ms.yaml"
+    path = "rendered/chat/p5.48xlarge/chart/templates/decode.yaml"
     repository.change("replicas: 2", "replicas: 7", path=path, render=False)
     done = review()
     assert done.code == 2

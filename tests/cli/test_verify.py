@@ -17,8 +17,8 @@ def test_all_directories_below_the_one_given_are_verified(
     answer = llmdgen("verify", "rendered")
     assert answer.code == 1
     assert [line.partition(": ")[0] for line in answer.err.splitlines()] == [
-        "rendered/chat/p5.48xlarge",
-        "rendered/chat/p5en.48xlarge",
+        "rendered/chat/p5.48xlarge/helmfile.yaml:1:1",
+        "rendered/chat/p5en.48xlarge/helmfile.yaml:1:1",
     ]
     assert "error VER001: helm is not on PATH" in answer.err
 

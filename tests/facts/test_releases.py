@@ -334,7 +334,7 @@ def test_a_hazard_is_about_a_release_that_is_installed_and_comes_with_commands()
     for hazard in known["hazards"]:
         assert hazard["release"] in installed
         assert hazard["says"]
-        assert all(command.startswith("kubectl ") for command in hazard["before"])
+        assert all(command.startswith(("kubectl ", "helm pull ")) for command in hazard["before"])
     for each in known["crds"]:
         assert "{version}" in each["url"]
         assert pins[each["pin"]]["crds"]

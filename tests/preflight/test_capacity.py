@@ -184,7 +184,7 @@ def test_what_running_pods_request_is_taken(ask: Ask, one_node: Plan) -> None:
     "harmless",
     [
         pod("busy", "another-node"),
-        pod("ms-demo-llm-d-modelservice-decode-6d9-x", "node-0", namespace="llm-d-demo"),
+        pod("demo-decode-6d9-x", "node-0", namespace="llm-d-demo"),
         pod("done", "node-0") | {"status": {"phase": "Succeeded"}},
         pod("free", "node-0", containers=[{"name": "no-requests"}]),
     ],

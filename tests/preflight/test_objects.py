@@ -55,6 +55,24 @@ def test_a_model_without_a_secret_asks_for_none(ask: Ask) -> None:
     assert "PRE131" not in ask(plan, able(plan))
 
 
+@pytest.mark.parametrize(
+    ("secret", "found", "verdict"),
+    [
+        ({"data": {".dockerconfigjson": "e30="}}, "key .dockerconfigjson", "ok"),
+        (404, "no such Secret", "missing"),
+        (403, "forbidden", "unknown"),
+        ({"data": {"password": "eA=="}}, "keys: password", "missing"),
+    ],
+)
+def test_a_secret_to_pull_images_with_must_be_there(ask: Ask, secret: Any, found: str, verdict: str) -> None:
+    plan = plan_of("inference-scheduling", images={"pullSecrets": ["ecr"]})
+    api = able(plan)
+    api.answers[f"{NAMESPACES}/llm-d-demo/secrets/ecr"] = secret
+    (answer,) = ask(plan, api)["PRE134"]
+    assert (answer.found, answer.verdict) == (found, verdict)
+    assert "PRE134" not in ask(plan_of("inference-scheduling"), api)
+
+
 def test_a_kind_must_be_served_in_the_version_that_the_charts_write(ask: Ask) -> None:
     plan = plan_of("inference-scheduling")
     api = able(plan)
@@ -82,7 +100,7 @@ def test_a_kind_that_is_not_established_is_missing(ask: Ask) -> None:
     ],
 )
 def test_each_gateway_provider_needs_its_own_kinds(ask: Ask, provider: str, kind: str) -> None:
-    plan = plan_of("inference-scheduling", gateway={"provider": provider})
+    plan = plan_of("inference-scheduling", gateway={"provider": provider}, release="v0.5.1")
     api = able(plan)
     api.answers[f"{CRDS}/{kind}"] = 404
     assert [each.what for each in ask(plan, api)["PRE101"] if each.is_wrong] == [f"CRD {kind}"]
@@ -184,23 +202,30 @@ def test_a_claim_or_kind_that_is_being_deleted_is_missing(ask: Ask) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "level", "verdicts"),
+    ("path", "level", "found"),
     [
-        ("pd-disaggregation", None, []),
-        ("pd-disaggregation", "privileged", ["ok"]),
-        ("pd-disaggregation", "baseline", ["missing"]),
-        ("inference-scheduling", "baseline", ["ok"]),
-        ("inference-scheduling", "restricted", ["missing"]),
+        ("pd-disaggregation", None, None),
+        ("pd-disaggregation", "privileged", "privileged"),
+        ("pd-disaggregation", "baseline", "baseline, which refuses IPC_LOCK for EFA"),
+        (
+            "pd-disaggregation",
+            "restricted",
+            "restricted, which refuses IPC_LOCK for EFA, root for EFA, no seccomp profile",
+        ),
+        ("inference-scheduling", "baseline", "baseline"),
+        ("inference-scheduling", "restricted", "restricted, which refuses no seccomp profile"),
     ],
 )
 def test_a_namespaces_pod_security_must_take_the_model_servers(
-    ask: Ask, path: str, level: str | None, verdicts: list[str]
+    ask: Ask, path: str, level: str | None, found: str | None
 ) -> None:
     plan = plan_of(path)
     api = able(plan)
     labels = {"pod-security.kubernetes.io/enforce": level} if level else {}
     api.answers[f"{NAMESPACES}/llm-d-demo"] = {"metadata": {"labels": labels}, "status": {"phase": "Active"}}
-    assert [each.verdict for each in ask(plan, api).get("PRE133", [])] == verdicts
+    answers = ask(plan, api).get("PRE133", [])
+    assert [each.found for each in answers] == ([found] if found else [])
+    assert all((each.verdict == "ok") == ("refuses" not in each.found) for each in answers)
 
 
 def test_a_storage_tier_asks_for_its_claim(ask: Ask) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import yaml
-
 from llmdgen.rendering.overrides import merged
 
 TEXT = """# A comment that stays.

@@ -2,7 +2,7 @@
 
 `tests/verify/data/<case>/` holds a spec and, in router/, what helmfile makes of its values/router.yaml with the
 stand-in chart, so that rules are tested on machines without helm too. All else of a case is rendered when the tests
-run. After a change of the charts or the values: `LLMDGEN_UPDATE=1 pytest tests/verify/test_stand_in_charts.py`.
+run. After a change of the charts or the values: `pytest --update-golden tests/verify/test_stand_in_charts.py`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from tests.tools import STAND_IN_CHARTS, real_charts_folder, tools_folder
 
 DATA = Path(__file__).parent / "data"
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "upstream"
-CASES = ("pd", "wide-ep")
+CASES = ("pd", "wide-ep", "pd-v0.9.0")
 
 Docs = dict[str, dict[str, Any]]
 
@@ -133,16 +133,22 @@ def stand_in_charts() -> Path:
     return STAND_IN_CHARTS
 
 
-@pytest.fixture(scope="session")
-def real_charts() -> Path:
-    folder = real_charts_folder()
+def real_charts(release: str) -> Path:
+    """The folder of a release's real charts; skips the test where there is none."""
+    folder = real_charts_folder(release)
     if folder is None:
-        pytest.skip("LLMDGEN_CHARTS does not name a folder with the real charts")
+        pytest.skip(f"LLMDGEN_CHARTS has no chart of llm-d {release}")
     return folder
+
+
+def crds_of(release: str) -> Path:
+    """The CustomResourceDefinitions of a release's prerequisites; skips the test where they are not there."""
+    for folder in (SHARED / f"crds-{release}", SHARED / "crds"):
+        if folder.is_dir():
+            return folder
+    pytest.skip("the CRDs are not beside this repository")
 
 
 @pytest.fixture(scope="session")
 def crds() -> Path:
-    if not (SHARED / "crds").is_dir():
-        pytest.skip("the CRDs are not beside this repository")
-    return SHARED / "crds"
+    return crds_of("v0.5.1")

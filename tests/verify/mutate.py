@@ -7,7 +7,7 @@ from typing import Any
 
 from llmdgen.plain_yaml import load
 from llmdgen.untyped import at
-from llmdgen.verify.yaml import dump
+from llmdgen.yaml_text import dump
 from tests.verify.conftest import Docs
 
 PREFILL, DECODE = "Deployment/pd-prefill", "Deployment/pd-decode"

@@ -56,6 +56,37 @@ def test_a_broken_directory_is_one_problem_with_a_fix(
 
 
 @pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("createNamespace: true", 'createNamespace: true\n  args: [\'{{ exec "touch" (list "MARK") }}\']', "holds {{"),
+        ("# Deploy", '# {{ exec "touch" (list "MARK") }}\n# Deploy', "holds {{"),
+        ("createNamespace: true", "createNamespace: true\n  args: [--post-renderer=MARK]", "helmDefaults of"),
+        ("createNamespace: true", "createNamespace: true\nhelmBinary: MARK", "has helmBinary"),
+        ("createNamespace: true", "createNamespace: true\nbases: [MARK]", "has bases"),
+        (
+            "    chart: ./chart\n",
+            "    chart: ./chart\n    hooks: [{events: [prepare], command: touch, args: [MARK]}]\n",
+            "release pd-servers of helmfile.yaml has hooks",
+        ),
+        ("    chart: ./chart\n", "    chart: ./chart\n    postRenderer: MARK\n", "has postRenderer"),
+        ("values/router.yaml", "values/router.yaml.gotmpl", "is a template"),
+    ],
+)
+@pytest.mark.parametrize("with_charts", [True, False])
+def test_nothing_of_a_strangers_helmfile_is_run(
+    old: str, new: str, says: str, with_charts: bool, tmp_path: Path, pd: Good, stand_in_charts: Path, helm_tools: Tools
+) -> None:
+    directory, mark = pd.write(tmp_path / "pd"), tmp_path / "mark"
+    file = directory / "helmfile.yaml"
+    assert old in file.read_text()
+    file.write_text(file.read_text().replace(old, new.replace("MARK", str(mark))))
+    (found,) = verify(directory, stand_in_charts if with_charts else None, None, helm_tools)
+    assert (found.code, found.is_error) == ("VER001", True)
+    assert says in found.says
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize(
     ("data", "says"),
     [(BINARY, "no UTF-8 text"), (b"\nspec: {}\nnames:\n  kind: Gateway\n", "no complete CustomResourceDefinition")],
 )

@@ -9,7 +9,7 @@ from llmdgen.plain_yaml import load
 from llmdgen.verify.manifests import write_manifests
 from llmdgen.verify.rendered import Rendered
 from llmdgen.verify.run import judged
-from llmdgen.verify.yaml import dump
+from llmdgen.yaml_text import dump
 from tests.verify.conftest import Good
 
 DECODE = "manifests/2-deployment-pd-decode.yaml"

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from llmdgen.rendering.files import files
 from llmdgen.verify.error import VerifyError
 from llmdgen.verify.helmfile import read_releases, template, template_files, with_charts
 from llmdgen.verify.run import verify
 from llmdgen.verify.tools import Tools, find_tools
-from tests.verify.conftest import CASES, Good
+from tests.verify.conftest import CASES, Good, crds_of, real_charts, write
 
 
 def program(folder: Path, name: str, answer: str) -> str:
@@ -115,15 +116,23 @@ def test_what_helm_says_is_kept_and_the_users_helm_is_not_touched(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_a_good_directory_has_no_problems(
-    case: str, tmp_path: Path, stand_in_charts: Path, crds: Path, helm_tools: Tools
+def test_a_directory_that_was_rendered_with_charts_is_run_without_and_with_them(
+    tmp_path: Path, pd: Good, stand_in_charts: Path, helm_tools: Tools
 ) -> None:
-    assert verify(Good(case).write(tmp_path), stand_in_charts, crds, helm_tools) == []
+    shutil.copytree(stand_in_charts, tmp_path / "charts")
+    directory = write(files(pd.plan, (), "../charts"), tmp_path / "pd")
+    alone, given = template(directory, None, helm_tools), template(directory, stand_in_charts, helm_tools)
+    assert [each.texts for each in alone] == [each.texts for each in given]
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_good_directory_has_no_problems_with_the_real_chart(
-    case: str, tmp_path: Path, real_charts: Path, crds: Path, helm_tools: Tools
-) -> None:
-    assert verify(Good(case).write(tmp_path), real_charts, crds, helm_tools) == []
+def test_a_good_directory_has_no_problems(case: str, tmp_path: Path, stand_in_charts: Path, helm_tools: Tools) -> None:
+    good = Good(case)
+    assert verify(good.write(tmp_path), stand_in_charts, crds_of(good.plan.release.name), helm_tools) == []
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_good_directory_has_no_problems_with_the_real_chart(case: str, tmp_path: Path, helm_tools: Tools) -> None:
+    good = Good(case)
+    release = good.plan.release.name
+    assert verify(good.write(tmp_path), real_charts(release), crds_of(release), helm_tools) == []

@@ -10,7 +10,7 @@ from msgspec import structs
 
 from llmdgen.kube.manifest import Manifest
 from llmdgen.plain_yaml import load
-from llmdgen.verify.yaml import dump
+from llmdgen.yaml_text import dump
 from tests.verify.conftest import Docs, Good
 from tests.verify.mutate import (
     DECODE,

@@ -16,6 +16,8 @@ from llmdgen.verify.tools import Tools
 from tests.verify.conftest import Good
 from tests.verify.mutate import DECODE
 
+VLLM = ("spec", "template", "spec", "containers", "vllm")
+
 
 def test_a_finding_about_an_object_without_a_file_names_the_directory(tmp_path: Path) -> None:
     finding = Finding("VER012", Severity.ERROR, "two\nlines", "do this", ("spec", "replicas"), of="Deployment/x")
@@ -29,6 +31,12 @@ def test_a_finding_about_an_object_without_a_file_names_the_directory(tmp_path: 
     ("of", "route", "place"),
     [
         (DECODE, ("spec", "replicas"), "chart/templates/decode.yaml:{spec.replicas}"),
+        (DECODE, (*VLLM, "image"), "chart/templates/decode.yaml:{spec.template.spec.containers.0.image}"),
+        (
+            DECODE,
+            (*VLLM, "args", "--block-size"),
+            "chart/templates/decode.yaml:{spec.template.spec.containers.0.args.7}",
+        ),
         (DECODE, (), "chart/templates/decode.yaml:1:1"),
         (DECODE, ("spec", "nothing", 4), "chart/templates/decode.yaml:{spec}"),
         ("allocation.yaml", ("roles", "decode", "replicas"), "allocation.yaml:{roles.decode.replicas}"),
@@ -47,7 +55,14 @@ def test_a_finding_stands_at_the_line_of_the_directorys_own_file(
         *above, last = [int(key) if key.isdecimal() else key for key in wanted.strip("{}").split(".")]
         for key in above:
             document = document[key]
-        row, column = document.lc.key(last) if isinstance(document[last], dict) else document.lc.value(last)
+        is_block = isinstance(document, dict) and isinstance(document[last], dict)
+        row, column = (
+            document.lc.key(last)
+            if is_block
+            else document.lc.item(last)
+            if isinstance(last, int)
+            else document.lc.value(last)
+        )
         wanted = f"{row + 1}:{column + 1}"
     assert line.startswith(f"{directory / name}:{wanted}: error VER012: "), line
 
