@@ -232,10 +232,10 @@ def side_channel_is_the_pods_address(servers: Servers) -> Iterator[Draft]:
 
 def _apart(servers: Servers, ends: dict[str, _End], flag: str, *, says: str, fix: str) -> Draft:
     """A finding about a flag in which the ends differ, at the end whose own arguments in the spec set it."""
-    own = [
-        (workload, vllm)
-        for role, (workload, vllm) in ends.items()
-        if servers.spec_route(workload.manifest, vllm.flag_at(flag)) == ("spec", role, "args", flag)
-    ]
+    own = []
+    for role, (workload, vllm) in ends.items():
+        route = servers.spec_route(workload.manifest, vllm.flag_at(flag))
+        if route[:2] == ("spec", role) and (route[-1:] == (flag,) or "pod" in route):
+            own.append((workload, vllm))
     workload, vllm = (own or list(ends.values()))[0]
     return found(*vllm.flag_at(flag), says=says, fix=fix, of=workload.manifest)

@@ -61,13 +61,14 @@ def _of_plan(plan: Plan, role: RolePlan, servers: Servers, workload: Workload, v
     found = _settings(servers, workload, vllm)
     typed = _typed(plan, role, vllm)
     others = {flag: value for flag, value in found.args.items() if flag not in typed}
+    patched = servers.spec_route(workload.manifest, (*vllm.route, "args"))
     at = {flag: servers.spec_route(workload.manifest, vllm.flag_at(flag)) for flag in others}
     return structs.replace(
         found,
         args={**others, **typed},
         flag_routes={**at, **role.flag_routes},
         env_routes={name: servers.spec_route(workload.manifest, vllm.env_at(name)) for name in vllm.names},
-        place=("spec", "path"),
+        place=patched if "pod" in patched else ("spec", "path"),
         numbers=structs.replace(
             found.numbers,
             wider_nodes=_wider_nodes(plan, role) if found.numbers.gpus == 1 and workload.size > 1 else (),

@@ -30,9 +30,16 @@ def findings(plan: Plan) -> tuple[Finding, ...]:
     scheduler = registry.run(scheduler_config(plan))
     asked = list(dict.fromkeys((*registry.run(plan), *scheduler, *planned_findings(plan, servers))))
     wrong = {each.at for each in asked if each.is_error}
-    # What an object shows at a place that is wrong in itself is the consequence, and goes with its cause.
-    shown = [each for each in _of_objects(plan, servers) if len(each.at) <= _SECTIONS or each.at not in wrong]
+    shown = [each for each in _of_objects(plan, servers) if not _follows(each, wrong)]
     return tuple(dict.fromkeys((*asked, *shown)))
+
+
+def _follows(finding: Finding, wrong: set[Route]) -> bool:
+    """Whether what an object shows is most likely the consequence of an error that has a place of its own: one at the
+    same place or, where it leads to a section only, one in any flag or variable, by which everything else is judged."""
+    if len(finding.at) > _SECTIONS:
+        return finding.at in wrong
+    return any(each[2:3] in (("args",), ("env",)) for each in wrong)
 
 
 def _of_objects(plan: Plan, servers: Servers) -> Iterator[Finding]:
