@@ -6,13 +6,13 @@ import json
 from typing import Any
 
 import pytest
+from llmdgen.rendering.router import router_values
 from ruamel.yaml import YAML
 
 from llmdgen import api
 from llmdgen.checks._value_paths import leaves, read_paths, unread
 from llmdgen.facts.catalogue import release, release_names
 from llmdgen.planning.model import Plan
-from llmdgen.rendering.router import router_values
 from llmdgen.resources import TEMPLATES
 from tests.checks.conftest import plan_of
 
