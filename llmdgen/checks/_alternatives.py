@@ -15,6 +15,7 @@ from llmdgen.facts.types import Instance, ModelFacts
 from llmdgen.planning.model import Plan, RolePlan
 from llmdgen.quantities import MIB
 
+_WEIGHTS = 0.9  # of the budget at most, so that requests find room
 _MOST_NODES = 16  # of one replica: what a reader would try before another model
 _QUANTISED = re.compile(r"-(FP8|NVFP4|MXFP4|INT8|INT4|AWQ|GPTQ)(-dynamic)?$", re.IGNORECASE)
 
@@ -40,10 +41,10 @@ def types_to_spread_over(plan: Plan, role: RolePlan, model: ModelFacts) -> list[
     spare = use.activations if use else 0
 
     def holds(row: Instance) -> bool:
-        budget = int((row.gpu.memory_mib or 0) * MIB * 0.9)
+        budget = int((row.gpu.memory_mib or 0) * MIB * plan.engine["gpu_memory_utilization"])
         size = structs.replace(role.size, workers=_MOST_NODES, data_local=row.gpu.count // role.size.tensor)
         size = structs.replace(size, data=_MOST_NODES * size.data_local)
-        return weights_per_gpu(model, size) * resident_ratio(model, plan.engine) + spare < budget * 0.9
+        return weights_per_gpu(model, size) * resident_ratio(model, plan.engine) + spare < budget * _WEIGHTS
 
     return [row.name for row in suited(plan) if spreads(row, role.size.tensor) and holds(row)]
 

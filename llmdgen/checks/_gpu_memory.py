@@ -18,6 +18,7 @@ from llmdgen.planning.model import Plan, RolePlan
 from llmdgen.quantities import GIB, MIB
 
 CONTEXT_STEP = 1024
+_WEIGHTS = 0.75  # of the budget at most: a quarter is left for KV cache
 
 
 class Favourable(Struct, frozen=True):
@@ -113,7 +114,7 @@ def types_that_hold(plan: Plan, model: ModelFacts) -> list[str]:
         if row.kind == "instance"
         and row.architecture in plan.server.architectures
         and (row.hyperpod or not hyperpod)
-        and room(row) * 0.9 * 0.75 >= model.weight_bytes * ratio
+        and room(row) * plan.engine["gpu_memory_utilization"] * _WEIGHTS >= model.weight_bytes * ratio
     ]
     return [row.name for row in sorted(suited, key=lambda row: (room(row), row.name))]
 

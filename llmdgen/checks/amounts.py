@@ -1,4 +1,4 @@
-"""Amounts of cpu, memory and devices as the API server takes them, in pods and in what Istio makes its pods from."""
+"""Amounts of cpu, memory and devices as the API server takes them."""
 
 from __future__ import annotations
 
@@ -7,21 +7,18 @@ from collections.abc import Iterator
 from typing import Any
 
 from llmdgen.kube.servers import Servers
-from llmdgen.plain_yaml import YAMLError, load
 from llmdgen.quantities import to_bytes, to_millis
 from llmdgen.registry import Draft, found, rule
-from llmdgen.untyped import at, items, mapping
+from llmdgen.untyped import at, mapping
 
 _KEYS = ("limits", "requests", "claims")
 _PLAIN = ("cpu", "memory", "ephemeral-storage")
 _EXTENDED = re.compile(r"hugepages-\w+|[a-z0-9.-]+/[A-Za-z0-9_.-]+")
-_OVERLAY = "deployment"  # the key of Istio's ConfigMap with what it lays over the gateway's Deployment
 
 
 @rule("VER108", "error", "a container's resources are none that Kubernetes takes")
 def resources_are_taken(servers: Servers) -> Iterator[Draft]:
-    """The API server refuses a resource without a domain that it does not know, and a request above the limit. The
-    gateway's own come from a text that Istio lays over its Deployment, and only Istio's log says that it could not.
+    """The API server refuses a resource without a domain that it does not know, and a request above the limit.
 
     Fails:  `cpus: "16"` under limits; requests of 8 cpu under a limit of 4; `limit:` instead of limits.
     Passes: cpu, memory, ephemeral-storage, and names with a domain.
@@ -29,24 +26,11 @@ def resources_are_taken(servers: Servers) -> Iterator[Draft]:
     for workload in servers.workloads:
         for container in workload.containers:
             place = (*container.route, "resources")
-            for path, says, fix in _wrong(container.doc.get("resources")):
+            for path, says, fix in wrong_amounts(container.doc.get("resources")):
                 yield found(*place, *path, says=says, fix=fix, of=workload.manifest)
-    for manifest in servers.of_kind("ConfigMap"):
-        text = at(manifest.doc, "data", _OVERLAY)
-        if not isinstance(text, str):
-            continue
-        try:
-            spec = at(load(text), "spec", "template", "spec")
-        except YAMLError:
-            yield found("data", _OVERLAY, says="it is no YAML", fix="correct gateway.gatewayParameters", of=manifest)
-            continue
-        for index, each in enumerate(map(mapping, items(mapping(spec).get("containers")))):
-            place = ("data", _OVERLAY, "spec", "template", "spec", "containers", index, "resources")
-            for path, says, fix in _wrong(each.get("resources")):
-                yield found(*place, *path, says=says, fix=fix, of=manifest)
 
 
-def _wrong(resources: Any) -> Iterator[tuple[tuple[str, ...], str, str]]:
+def wrong_amounts(resources: Any) -> Iterator[tuple[tuple[str, ...], str, str]]:
     """What is wrong with the resources of a container, and where in them."""
     given = mapping(resources)
     for key in given:

@@ -142,8 +142,8 @@ def attached_interfaces_exist(plan: Plan) -> Iterator[Draft]:
     for instance, attached in _beyond(plan):
         if attached > _most_of_any_type(plan):
             most = instance.efa.interfaces
-            cards = any(f"{attached} network cards but" in text for text in instance.disagreements)
-            note = f": of its {attached} network cards the first is ENA only" if cards else ""
+            cards = instance.efa.network_cards
+            note = f": of its {cards} network cards the first is ENA only" if attached == cards else ""
             yield found(
                 *ATTACHED,
                 says=f"{instance.name} can have {most} EFA interfaces, not {attached}{note}",

@@ -6,10 +6,9 @@ from collections.abc import Iterator
 
 from llmdgen.engine.checks.connectors import EXTRA
 from llmdgen.engine.checks.values import MULTI, shown
-from llmdgen.engine.facts import connectors
+from llmdgen.engine.facts import connectors, engine
 from llmdgen.engine.flags import flag_table
 from llmdgen.engine.numbers import whole
-from llmdgen.facts.catalogue import release_toml
 from llmdgen.findings import Route
 from llmdgen.kube.container import NIXL, Container
 from llmdgen.kube.node import runs_models
@@ -58,8 +57,8 @@ def ends_share_the_block_size(servers: Servers) -> Iterator[Draft]:
     Fails:  prefill {args: {block-size: 64}} beside decode's 128.
     Passes: block-size in `engine.args`, or nowhere, which is 128 for both.
     """
-    engine = release_toml(servers.release.name, "engine.toml")
-    default = engine["mla_block_size" if servers.model is not None and servers.model.mla else "block_size"]
+    settings = engine(servers.release.name)
+    default = settings["mla_block_size" if servers.model is not None and servers.model.mla else "block_size"]
     ends = both_ends(servers)
     sizes = {role: whole(vllm.flags.get("block-size"), 0) or default for role, (_, vllm) in ends.items()}
     if len(set(sizes.values())) > 1:
@@ -68,7 +67,7 @@ def ends_share_the_block_size(servers: Servers) -> Iterator[Draft]:
             ends,
             "block-size",
             says=f"prefill has blocks of {sizes['prefill']} tokens, decode of {sizes['decode']}",
-            fix=f"set block-size: {engine['transfer_block_size']} in engine.args and remove it from the roles",
+            fix=f"set block-size: {settings['transfer_block_size']} in engine.args and remove it from the roles",
         )
 
 
@@ -232,10 +231,10 @@ def side_channel_is_the_pods_address(servers: Servers) -> Iterator[Draft]:
 
 def _apart(servers: Servers, ends: dict[str, _End], flag: str, *, says: str, fix: str) -> Draft:
     """A finding about a flag in which the ends differ, at the end whose own arguments in the spec set it."""
-    own = [
-        (workload, vllm)
-        for role, (workload, vllm) in ends.items()
-        if servers.spec_route(workload.manifest, vllm.flag_at(flag)) == ("spec", role, "args", flag)
-    ]
+    own = []
+    for role, (workload, vllm) in ends.items():
+        route = servers.spec_route(workload.manifest, vllm.flag_at(flag))
+        if route[:2] == ("spec", role) and (route[-1:] == (flag,) or "pod" in route):
+            own.append((workload, vllm))
     workload, vllm = (own or list(ends.values()))[0]
     return found(*vllm.flag_at(flag), says=says, fix=fix, of=workload.manifest)

@@ -7,10 +7,10 @@ from typing import Any
 
 from msgspec import structs
 
+from llmdgen.engine import facts
 from llmdgen.engine.argv import arguments
 from llmdgen.engine.check import Numbers, RoleSettings, check_role
 from llmdgen.engine.flags import flag_table
-from llmdgen.facts.catalogue import release_toml
 from llmdgen.facts.types import Gpu
 from llmdgen.findings import Finding
 from llmdgen.kube.container import Container
@@ -61,13 +61,14 @@ def _of_plan(plan: Plan, role: RolePlan, servers: Servers, workload: Workload, v
     found = _settings(servers, workload, vllm)
     typed = _typed(plan, role, vllm)
     others = {flag: value for flag, value in found.args.items() if flag not in typed}
+    patched = servers.spec_route(workload.manifest, (*vllm.route, "args"))
     at = {flag: servers.spec_route(workload.manifest, vllm.flag_at(flag)) for flag in others}
     return structs.replace(
         found,
         args={**others, **typed},
         flag_routes={**at, **role.flag_routes},
         env_routes={name: servers.spec_route(workload.manifest, vllm.env_at(name)) for name in vllm.names},
-        place=("spec", "path"),
+        place=patched if "pod" in patched else ("spec", "path"),
         numbers=structs.replace(
             found.numbers,
             wider_nodes=_wider_nodes(plan, role) if found.numbers.gpus == 1 and workload.size > 1 else (),
@@ -83,7 +84,7 @@ def _typed(plan: Plan, role: RolePlan, vllm: Container) -> dict[str, Any]:
 
 def _numbers(servers: Servers, workload: Workload, vllm: Container) -> Numbers:
     model, room, node = servers.model, servers.room(workload), node_of(workload)
-    engine: Mapping[str, Any] = release_toml(servers.release.name, "engine.toml")
+    engine: Mapping[str, Any] = facts.engine(servers.release.name)
     memory, data = room.memory_mib if room is not None else UNLIMITED, vllm.size("data-parallel-size", 1)
     return Numbers(
         tensor=vllm.size("tensor-parallel-size", 1),
@@ -112,11 +113,11 @@ def _wider_nodes(plan: Plan, role: RolePlan) -> tuple[str, ...]:
     return tuple(row.name for row in suited(plan) if spreads(row))[:3]
 
 
-def _default_batch(gpu: Gpu, facts: Mapping[str, Any]) -> int | None:
+def _default_batch(gpu: Gpu, settings: Mapping[str, Any]) -> int | None:
     """The tokens of a batch that vLLM takes by default on these GPUs."""
     if gpu.memory_mib is None:
         return None
-    large = gpu.memory_mib * MIB >= facts["large_gpu_gib"] * GIB
-    small = any(name in gpu.model for name in facts["not_large"])
-    tokens: int = facts["tokens_large" if large and not small else "tokens_small"]
+    large = gpu.memory_mib * MIB >= settings["large_gpu_gib"] * GIB
+    small = any(name in gpu.model for name in settings["not_large"])
+    tokens: int = settings["tokens_large" if large and not small else "tokens_small"]
     return tokens

@@ -21,6 +21,7 @@ from llmdgen.objects.servers import servers_of
 from llmdgen.planning.model import Plan
 
 _SECTIONS = 2  # a route this long leads to a whole section of the spec, which says little about an object
+_TAKEN = "VLLM007"  # a flag that is llmdgen's to set: all objects contradict it
 
 
 def findings(plan: Plan) -> tuple[Finding, ...]:
@@ -29,15 +30,25 @@ def findings(plan: Plan) -> tuple[Finding, ...]:
     servers = servers_of(plan, objects(plan))
     scheduler = registry.run(scheduler_config(plan))
     asked = list(dict.fromkeys((*registry.run(plan), *scheduler, *planned_findings(plan, servers))))
-    wrong = {each.at for each in asked if each.is_error}
-    # What an object shows at a place that is wrong in itself is the consequence, and goes with its cause.
-    shown = [each for each in _of_objects(plan, servers) if len(each.at) <= _SECTIONS or each.at not in wrong]
+    wrong = [each for each in asked if each.is_error]
+    shown = [each for each in _of_objects(plan, servers) if not _follows(each, wrong)]
     return tuple(dict.fromkeys((*asked, *shown)))
 
 
+def _follows(finding: Finding, wrong: list[Finding]) -> bool:
+    """Whether what an object shows is most likely the consequence of an error that has a place of its own: one at the
+    same place or, where it leads to a section only, one in any flag or variable, by which everything else is judged."""
+    if any(each.code == _TAKEN for each in wrong):
+        return True
+    if len(finding.at) > _SECTIONS:
+        return any(each.at == finding.at for each in wrong)
+    return any(each.at[2:3] in (("args",), ("env",)) for each in wrong)
+
+
 def _of_objects(plan: Plan, servers: Servers) -> Iterator[Finding]:
+    """What the rules say of the objects, at the places of the spec; at its path where no field decides about them."""
     for each in registry.run(servers):
         route = servers.spec_route(each.of, each.at)
-        at: Route = route if route[:_SECTIONS] in plan.spec.places else ("spec", "path")
+        at: Route = route if route and route[:_SECTIONS] in plan.spec.places else ("spec", "path")
         says = each.says if len(at) > _SECTIONS else f"{each.of} {each.path}: {each.says}"
         yield structs.replace(each, at=at, says=says, of="")

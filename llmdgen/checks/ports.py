@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from llmdgen.facts.catalogue import program_flags, release_toml
+from llmdgen.engine.facts import engine
+from llmdgen.facts.catalogue import program_flags
 from llmdgen.kube.container import PROBES
 from llmdgen.kube.servers import Servers
 from llmdgen.registry import Draft, found, rule
@@ -57,7 +58,7 @@ def decode_vllm_listens_where_the_sidecar_forwards(servers: Servers) -> Iterator
     Fails:  --vllm-port=8200 and a vLLM with --port 8000; a supervisor of 8 ranks behind one forwarded port.
     Passes: --vllm-port=8200 and --port 8200.
     """
-    flag = release_toml(servers.release.name, "engine.toml")["sidecar"]["server_port_flag"]
+    flag = engine(servers.release.name)["sidecar"]["server_port_flag"]
     known = program_flags(servers.release.name, "sidecar")
     for workload, vllm in servers.engines:
         sidecar = workload.sidecar
@@ -110,7 +111,7 @@ def side_channel_is_declared(servers: Servers) -> Iterator[Draft]:
     Fails:  containerPort 5601 called nixl, and no variable that says so.
     Passes: containerPort 5600.
     """
-    default = release_toml(servers.release.name, "engine.toml")["ports"]["nixl"]
+    default = engine(servers.release.name)["ports"]["nixl"]
     for workload, vllm in servers.engines:
         if vllm.nixl is None:
             continue

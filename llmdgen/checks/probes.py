@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from llmdgen.facts.catalogue import program_flags, release_toml
+from llmdgen.engine.facts import engine
+from llmdgen.facts.catalogue import program_flags
 from llmdgen.kube.container import PROBES
 from llmdgen.kube.servers import Servers
 from llmdgen.registry import Draft, found, rule
@@ -34,7 +35,7 @@ def sidecar_flags_work(servers: Servers) -> Iterator[Draft]:
 
 def _wrong(release: str, flags: dict[str, str], transfers: bool) -> Iterator[tuple[str, str, str]]:
     """The flags of a sidecar that are wrong, what about them, and what helps."""
-    known, settings = program_flags(release, "sidecar"), release_toml(release, "engine.toml")["sidecar"]
+    known, settings = program_flags(release, "sidecar"), engine(release)["sidecar"]
     connectors = settings["nixl_connectors"] if transfers else settings["connectors"]
     for flag, value in flags.items():
         row = known.get(flag)
@@ -56,7 +57,7 @@ def probes_ask_vllm(servers: Servers) -> Iterator[Draft]:
     Fails:  no readinessProbe; a livenessProbe without a startupProbe; httpGet.path: /healthz.
     Passes: startupProbe and readinessProbe on /v1/models, livenessProbe on /health.
     """
-    answered = release_toml(servers.release.name, "engine.toml")["probes"]
+    answered = engine(servers.release.name)["probes"]
     for workload, vllm in servers.engines:
         served = answered["supervisor_paths" if vllm.supervisor_port else "paths"]
         probes = {probe: mapping(vllm.doc.get(probe)) for probe in PROBES}

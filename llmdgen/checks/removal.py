@@ -20,7 +20,7 @@ def nulls_remove_something(plan: Plan) -> Iterator[Draft]:
 
     Fails:  args:
               max-num-seqs:            with nothing behind it
-    Passes: args: {gpu-memory-utilization: null} with inference-scheduling, whose 0.95 then gives way to vLLM's 0.9.
+    Passes: args: {block-size: null} with pd-disaggregation, whose 128 then gives way to vLLM's 16.
     """
     table, elsewhere = flag_table(plan.release.name), taken(plan.release.name).flags
     used = {role.flag_routes[flag] for role in plan.roles for flag in role.removed}

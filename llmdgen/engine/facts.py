@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
@@ -112,6 +112,11 @@ def lmcache(release: str) -> LmCache:
         renamed=table["renamed"],
         variables=tuple(table["environment"]["names"]),
     )
+
+
+def engine(release: str) -> dict[str, Any]:
+    """How the release's vLLM uses memory, ports and connectors (engine.toml)."""
+    return release_toml(release, "engine.toml")
 
 
 @cache

@@ -26,11 +26,13 @@ class Gpu(Fact, frozen=True, kw_only=True):
 class Efa(Fact, frozen=True, kw_only=True):
     """The EFA interfaces a node can have attached at launch.
 
+    `network_cards` is given where there are more of them, some without EFA.
     `rdma` says whether the interfaces read remote memory (FI_EFA_USE_DEVICE_RDMA aborts where they cannot);
     `gpudirect` whether they reach GPU memory, None where AWS does not say.
     """
 
     interfaces: int = 0
+    network_cards: int | None = None
     generation: str | None = None
     rdma: bool = False
     gpudirect: bool | None = None

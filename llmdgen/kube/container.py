@@ -110,9 +110,16 @@ class Container:
 
         `variables` are further ones that the pod would have, such as a LeaderWorkerSet's LWS_WORKER_INDEX.
         """
+        return self._served(variables) if variables else self._plain
+
+    @cached_property
+    def _plain(self) -> tuple[str, ...] | None:
+        return self._served({})
+
+    def _served(self, variables: Mapping[str, str]) -> tuple[str, ...] | None:
         command = tuple(str(each) for each in self.doc.get("command") or ())
         args = tuple(str(each) for each in self.doc.get("args") or ())
-        return served_arguments(command, args, {**self.variables, **(variables or {})})
+        return served_arguments(command, args, {**self.variables, **variables})
 
     @cached_property
     def serves(self) -> bool:

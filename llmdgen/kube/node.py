@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from llmdgen.facts.catalogue import HYPERPOD_PREFIX, UnknownFact, instance
 from llmdgen.facts.types import Instance
 from llmdgen.findings import Route
@@ -33,6 +35,7 @@ def instance_types(workload: Workload) -> list[str]:
     ]
 
 
+@cache  # every rule about room asks for the few types of a deployment
 def known(name: str) -> Instance | None:
     """The facts of an instance type, None where there are none."""
     try:

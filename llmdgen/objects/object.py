@@ -9,6 +9,9 @@ from msgspec import Struct
 
 from llmdgen.findings import Route
 
+PART = "pod"  # the field of a role that is a part of its PodSpec
+_SECTION = 2  # the length of a route to a whole section of a spec
+
 
 class Object(Struct, frozen=True, kw_only=True):
     """An object as data, and the name of its file below chart/templates/.
@@ -34,14 +37,16 @@ class Object(Struct, frozen=True, kw_only=True):
         """The place in the spec that decides about a place in the object; () where llmdgen decides alone.
 
         Where the spec has the same inside as the object, as a flag's map or a list of tolerations, the way goes on as
-        far as `places` of the spec hold it.
+        far as `places` of the spec hold it. A place about which nothing decides as a whole belongs to the part of a
+        PodSpec that is about something in it.
         """
-        for length in range(len(at), -1, -1):
-            route = self.origin.get(at[:length])
-            if route is not None:
-                for key in at[length:]:
-                    if (*route, key) not in places:
-                        break
-                    route = (*route, key)
-                return route
-        return ()
+        length = next((each for each in range(len(at), -1, -1) if at[:each] in self.origin), 0)
+        route = self.origin.get(at[:length], ())
+        if len(route) <= _SECTION:
+            inside = (to for place, to in self.origin.items() if place[: len(at)] == at and PART in to)
+            return next(inside, route)
+        for key in at[length:]:
+            if (*route, key) not in places:
+                break
+            route = (*route, key)
+        return route

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from llmdgen.findings import Route
@@ -12,6 +13,7 @@ from llmdgen.objects.origin import origins
 from llmdgen.objects.pod import comments, pod_spec, pod_template
 from llmdgen.planning.model import Plan, RolePlan
 from llmdgen.planning.roles import asked
+from llmdgen.untyped import maps
 
 DEADLINE_AFTER_STARTUP = 600  # seconds for pods to be scheduled and images to be pulled
 
@@ -64,7 +66,23 @@ def rollout(plan: Plan, role: RolePlan) -> dict[str, int]:
 def _origins(plan: Plan, role: RolePlan, merged: Merged) -> dict[Route, Route]:
     """Where in the spec it is decided what stands in the PodSpec: in the role's `pod`, else in the planned field."""
     patched: dict[Route, Route] = {at: ("spec", role.name, "pod", *place) for at, place in merged.origins.items()}
-    return origins(plan, role, merged.value) | patched
+    planned = {at: place for at, place in origins(plan, role, merged.value).items() if not _above(at, patched)}
+    return planned | patched | dict(_by_name(merged.value, patched))
+
+
+def _by_name(spec: dict[str, Any], patched: Mapping[Route, Route]) -> Iterator[tuple[Route, Route]]:
+    """Patched variables by their names too, as rules call them."""
+    for index, container in maps(spec.get("containers")):
+        for place, variable in maps(container.get("env")):
+            at: Route = ("containers", index, "env", place, "value")
+            told = _above(at, patched)
+            if told:
+                yield (*at[:3], str(variable.get("name"))), told
+
+
+def _above(at: Route, patched: Mapping[Route, Route]) -> Route:
+    """Where the patch set what a place lies in, () where it did not."""
+    return next((patched[at[:length]] for length in range(len(at), 0, -1) if at[:length] in patched), ())
 
 
 _IN_DEPLOYMENT: Route = ("spec", "template")

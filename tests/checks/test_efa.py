@@ -118,3 +118,28 @@ def test_the_zone_is_said_once() -> None:
     assert "us-east-1b" in the("EFA012", PD, "p5.48xlarge", SMALL, cluster=other, **SHORT)[1]
     same = {"zone": "us-east-1a", "nodeSelector": {label: "us-east-1a"}}
     assert "EFA012" not in codes(PD, "p5.48xlarge", SMALL, cluster=same, **SHORT)
+
+
+def test_one_interface_more_than_the_share_is_said_up_to_what_the_node_has() -> None:
+    """p5.48xlarge: 32 interfaces, 8 GPUs. More than the node has is another rule's."""
+    assert the("EFA007", PD, "p5.48xlarge", SMALL, prefill={"efa": 5}, **SHORT)[2] == "set efa: 4, or efa: auto"
+    assert "EFA007" in codes(PD, "p5.48xlarge", SMALL, prefill={"efa": 32}, **SHORT)
+    beyond = codes(PD, "p5.48xlarge", SMALL, prefill={"efa": 33}, **SHORT)
+    assert ("EFA007" in beyond, "EFA003" in beyond) == (False, True)
+
+
+def test_a_variable_tuned_by_hand_is_a_warning_where_pods_have_efa() -> None:
+    tuned = {"env": {"NCCL_BUFFSIZE": "8388608"}}
+    at, says, fix = the("EFA020", PD, "p5.48xlarge", SMALL, decode=tuned, **SHORT)
+    assert (at, fix) == ("spec.decode.env.NCCL_BUFFSIZE", "remove it")
+    assert "NCCL_BUFFSIZE overrules" in says
+    assert "EFA020" not in codes("inference-scheduling", "p5.48xlarge", SMALL, decode=tuned, **SHORT)
+    assert "EFA020" not in codes(PD, "p5.48xlarge", SMALL, decode={"env": {"NCCL_DEBUG": "INFO"}}, **SHORT)
+
+
+def test_a_variable_that_leaves_efa_is_an_error_where_pods_have_efa() -> None:
+    at = the("EFA019", PD, "p5.48xlarge", SMALL, prefill={"env": {"FI_PROVIDER": "tcp"}}, **SHORT)[0]
+    assert at == "spec.prefill.env.FI_PROVIDER"
+    assert "EFA019" not in codes(PD, "p5.48xlarge", SMALL, prefill={"env": {"FI_PROVIDER": "efa"}}, **SHORT)
+    loopback = {"env": {"NCCL_SOCKET_IFNAME": "=lo"}}
+    assert "loopback" in the("EFA019", PD, "p5.48xlarge", SMALL, decode=loopback, **SHORT)[1]

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.checks.hardware import DEEPSEEK, QWEN, codes, the
+from tests.checks.hardware import DEEPSEEK, QWEN, codes, findings, the
+from tests.specs import plan_of
 
 SCHEDULING = "inference-scheduling"
 TIERED = "tiered-prefix-cache"
@@ -100,13 +101,6 @@ def test_one_small_pod_on_a_large_node_is_a_warning() -> None:
     assert codes(SCHEDULING, "p5.48xlarge", QWEN, decode={**one, "replicas": 2}) == []
 
 
-def test_a_node_selector_cannot_name_other_hardware() -> None:
-    label = "node.kubernetes.io/instance-type"
-    other = {"nodeSelector": {label: "p5en.48xlarge"}}
-    assert the("FIT011", SCHEDULING, "p5.48xlarge", QWEN, cluster=other)[0] == f"spec.cluster.nodeSelector.{label}"
-    assert codes(SCHEDULING, "p5.48xlarge", QWEN, cluster={"nodeSelector": {label: "p5.48xlarge"}}) == []
-
-
 @pytest.mark.parametrize(
     ("asked", "fix"),
     [({"memory": "4Gi", "shm": "1Gi"}, "set memory: 9Gi or more"), ({"cpu": "200m"}, 'set cpu: "2" or more')],
@@ -115,3 +109,81 @@ def test_ranks_without_cpu_or_memory_are_worth_a_warning(asked: dict[str, str], 
     assert the("FIT014", SCHEDULING, "p5.48xlarge", QWEN, **decode(**asked))[2] == fix
     suits = {name: re.search(r"[0-9]+[A-Za-z]*", fix).group() for name in asked if name in fix}  # type: ignore[union-attr]
     assert "FIT014" not in codes(SCHEDULING, "p5.48xlarge", QWEN, **decode(**{**asked, **suits}))
+
+
+@pytest.mark.parametrize("resource", ["cpu", "memory"])
+def test_a_pod_may_take_all_that_a_node_can_allocate_and_no_more(resource: str) -> None:
+    room = plan_of(SCHEDULING, QWEN).roles[0].node.room
+    most = {"cpu": room.cpu_millis, "memory": room.memory_mib}[resource]
+    unit = {"cpu": "m", "memory": "Mi"}[resource]
+    whole = {"replicas": 1, "parallelism": {"tensor": 8}}
+    assert codes(SCHEDULING, "p5.48xlarge", QWEN, decode={**whole, "resources": {resource: f"{most}{unit}"}}) == []
+    over = {**whole, "resources": {resource: f"{most + 1}{unit}"}}
+    assert codes(SCHEDULING, "p5.48xlarge", QWEN, decode=over) == ["FIT001"]
+
+
+def test_both_cpu_and_memory_beyond_a_node_are_said() -> None:
+    asked = {"replicas": 1, "parallelism": {"tensor": 8}, "resources": {"cpu": "200", "memory": "3Ti"}}
+    found = [each for each in findings(SCHEDULING, "p5.48xlarge", QWEN, decode=asked) if each.finding.code == "FIT001"]
+    assert [each.finding.at[-1] for each in found] == ["cpu", "memory"]
+
+
+def test_shared_memory_of_just_the_memory_is_too_much() -> None:
+    assert codes(SCHEDULING, "p5.48xlarge", QWEN, **decode(memory="20Gi", shm="20Gi")) == ["FIT006"]
+    at, says, fix = the("FIT006", SCHEDULING, "p5.48xlarge", QWEN, **decode(memory="20Gi", shm="20Gi"))
+    assert (at, fix) == ("spec.decode.resources.shm", "set shm: 5Gi, or memory: 80Gi")
+    assert "/dev/shm of 20Gi does not fit into 20Gi of memory" in says
+    assert "FIT006" not in codes(SCHEDULING, "p5.48xlarge", QWEN, **decode(memory="20Gi", shm="19Gi"))
+
+
+def test_shared_memory_of_just_half_of_the_memory_is_enough_room() -> None:
+    assert codes(SCHEDULING, "p5.48xlarge", QWEN, **decode(memory="40Gi", shm="20481Mi")) == ["FIT012"]
+    at, _, fix = the("FIT012", SCHEDULING, "p5.48xlarge", QWEN, **decode(memory="40Gi", shm="21Gi"))
+    assert (at, fix) == ("spec.decode.resources.shm", "set memory: 42Gi, or shm: 10Gi")
+
+
+def test_a_cpu_tier_counts_with_shared_memory_to_the_last_mebibyte() -> None:
+    shared = {"cpu": {"size": "100Gi"}}
+    asked = decode(memory="116Gi", shm="16Gi")
+    assert codes(TIERED, "p5.48xlarge", QWEN, cache=shared, **asked) == ["FIT013"]
+    assert codes(TIERED, "p5.48xlarge", QWEN, cache=shared, **decode(memory="118783Mi", shm="16Gi")) == ["FIT007"]
+    says = the("FIT013", TIERED, "p5.48xlarge", QWEN, cache=shared, **asked)[1]
+    assert "100Gi of KV blocks and 16Gi of /dev/shm leave 0Mi of the 116Gi of a decode pod to 2 ranks" in says
+
+
+def test_a_cpu_tier_leaves_four_gibibytes_to_each_rank() -> None:
+    shared = {"cpu": {"size": "100Gi"}}
+    assert codes(TIERED, "p5.48xlarge", QWEN, cache=shared, **decode(memory="124Gi", shm="16Gi")) == []
+    found = codes(TIERED, "p5.48xlarge", QWEN, cache=shared, **decode(memory="126975Mi", shm="16Gi"))
+    assert found == ["FIT013"]
+
+
+def test_lmcache_keeps_its_blocks_in_the_pod_too() -> None:
+    cache = {"cpu": {"connector": "lmcache", "size": "100Gi"}}
+    at, says, _ = the("FIT007", TIERED, "p5.48xlarge", QWEN, cache=cache, **decode(memory="100Gi", shm="16Gi"))
+    assert at == "spec.decode.resources.memory"
+    assert "100Gi of KV blocks" in says
+
+
+def test_the_disk_is_shared_by_the_pods_that_are_really_on_a_node() -> None:
+    cache = {"disk": {"size": "10Ti"}}
+    two = {"replicas": 2, "parallelism": {"tensor": 2}}
+    three = {"replicas": 3, "parallelism": {"tensor": 2}}
+    assert "3 decode pods x 10240Gi" in the("FIT008", TIERED, "p5.48xlarge", QWEN, cache=cache, decode=three)[1]
+    assert "FIT008" not in codes(TIERED, "p5.48xlarge", QWEN, cache=cache, decode=two)
+
+
+def test_idle_gpus_are_a_warning_from_more_than_half_on() -> None:
+    two = {"replicas": 2, "parallelism": {"tensor": 2}}
+    assert "FIT010" not in codes(SCHEDULING, "p5.48xlarge", QWEN, decode=two)
+    at, says, fix = the("FIT010", SCHEDULING, "p5.48xlarge", QWEN, decode={"replicas": 1, "parallelism": {"tensor": 2}})
+    assert at == "spec.decode.replicas"
+    assert "the pods use 2 of the 8 GPUs of 1 x p5.48xlarge" in says
+    assert fix == "set replicas of decode to 4, or use an instance type with fewer GPUs"
+
+
+def test_a_rank_has_room_from_four_gibibytes_and_a_core_on() -> None:
+    assert codes(SCHEDULING, "p5.48xlarge", QWEN, **decode(memory="8Gi", shm="1Gi")) == []
+    assert codes(SCHEDULING, "p5.48xlarge", QWEN, **decode(memory="8191Mi", shm="1Gi")) == ["FIT014"]
+    assert codes(SCHEDULING, "p5.48xlarge", QWEN, **decode(cpu="2")) == []
+    assert codes(SCHEDULING, "p5.48xlarge", QWEN, **decode(cpu="1999m")) == ["FIT014"]

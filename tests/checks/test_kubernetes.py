@@ -88,7 +88,9 @@ def test_a_reference_to_a_variable_that_is_not_defined_before_it_is_worth_a_warn
     assert codes(decode={"env": {"A": "$(B)", "B": "1"}}) == ["K8S005"]
     assert codes(decode={"env": {"B": "1", "A": "$(B)"}}) == []
     assert codes(decode={"env": {"A": "$$(NOWHERE)"}}) == []
-    assert codes(decode={"args": {"served-path": "$(NOWHERE)"}}) == ["K8S005"]
+    assert codes(decode={"args": {"chat-template": "$(NOWHERE)/chat.jinja"}}) == ["K8S005"]
+    assert codes(decode={"args": {"chat-template": "$(HF_HOME)/chat.jinja"}}) == []
+    assert codes(decode={"args": {"chat-template": "$$(NOWHERE)/chat.jinja"}}) == []
     assert codes(decode={"args": {"served-path": "$(HF_HOME)"}}) == []
 
 

@@ -27,7 +27,7 @@ def test_a_flag_without_a_value_is_an_error() -> None:
 
 
 def test_null_leaves_out_what_the_path_or_the_engine_sets() -> None:
-    assert found("inference-scheduling", engine={"args": {"gpu-memory-utilization": None}}) == []
+    assert found("inference-scheduling", release="v0.6.0", engine={"args": {"gpu-memory-utilization": None}}) == []
     both = {"engine": {"args": {"max-num-seqs": 64}}, "prefill": {"args": {"max-num-seqs": None}}}
     assert found("pd-disaggregation", **both) == []
     assert found("pd-disaggregation", engine={"args": {"enable-eplb": None}}) == []

@@ -8,16 +8,20 @@ from pathlib import Path
 import pytest
 
 from llmdgen.engine.memory import (
+    Memory,
     as_loaded,
     expert_bytes,
     experts_divide,
     kv_bytes_per_token,
+    memory,
+    predicts_tokens,
     smallest_tensor,
     weights_per_gpu,
 )
 from llmdgen.engine.size import Size
 from llmdgen.facts import catalogue
 from llmdgen.planning.roles import hybrid_manager_off_by
+from llmdgen.quantities import GIB
 from tests.specs import DEEPSEEK, GPT_OSS, QWEN, plan_of, role_of
 
 MODELS = Path(__file__).parents[3] / "shared" / "facts" / "models.json"
@@ -125,3 +129,46 @@ def test_cpu_offload_and_a_fixed_cache_size_are_counted() -> None:
     assert use is not None
     assert use.kv == 10 * 2**30
     assert use.kv_tokens == 10 * 2**30 // use.kv_bytes_per_token
+
+
+def memory_of(model: str, tensor: int = 1, **args: object) -> Memory:
+    """A GPU of p5.48xlarge in a role of that size with these flags, written with _."""
+    flags = {name.replace("_", "-"): value for name, value in args.items()}
+    size = Size(replicas=1, tensor=tensor, data=1, data_local=1, workers=1, expert=False)
+    engine = catalogue.release_toml("v0.6.0", "engine.toml")
+    found = memory(catalogue.model(model), catalogue.instance("p5.48xlarge"), size, engine, flags, hybrid=True)
+    assert found is not None
+    return found
+
+
+def test_weights_that_go_to_host_memory_leave_the_gpu() -> None:
+    usual, offloaded = memory_of(QWEN), memory_of(QWEN, cpu_offload_gb=10)
+    assert usual.weights - offloaded.weights == 10 * GIB
+    assert offloaded.kv - usual.kv == 10 * GIB
+    assert memory_of(QWEN, cpu_offload_gb=10_000).weights == 0
+
+
+def test_the_length_auto_is_what_fits_and_no_more_than_the_models_own() -> None:
+    small, large = memory_of(QWEN, max_model_len="auto"), memory_of(QWEN, tensor=2, max_model_len="AUTO ")
+    assert small.max_model_len == small.kv_tokens < catalogue.model(QWEN).max_position_embeddings
+    assert large.max_model_len == catalogue.model(QWEN).max_position_embeddings < large.kv_tokens
+    assert memory_of(QWEN, max_model_len=-1).max_model_len == small.max_model_len
+    assert memory_of(QWEN, max_model_len="8k").max_model_len == 8000
+    assert memory_of(QWEN, max_model_len="8K").max_model_len == 8192
+
+
+@pytest.mark.parametrize(
+    ("config", "predicts"),
+    [
+        ({"method": "mtp"}, True),
+        ({"method": "deepseek_mtp"}, True),
+        ({"method": "ngram"}, False),
+        ({"method": "mtp", "model": "org/draft"}, False),
+        ({"method": "mtpx"}, False),
+        ({"method": None}, False),
+        ("mtp", False),
+    ],
+)
+def test_the_models_own_layers_predict_tokens_by_these_methods(config: object, predicts: bool) -> None:
+    assert predicts_tokens({"speculative-config": config}) is predicts
+    assert predicts_tokens({}) is False

@@ -122,12 +122,12 @@ def test_a_claim_in_the_hubs_layout_is_read_offline() -> None:
     uri = {"uri": "pvc+hf://models/hub/openai/gpt-oss-120b"}
     plan = plan_of("inference-scheduling", GPT_OSS, model=uri)
     assert {each.name: each.value for each in plan.roles[0].env}["HF_HUB_OFFLINE"] == "1"
-    assert plan.roles[0].argv["decode"][0] == GPT_OSS
+    assert plan.roles[0].head[0] == GPT_OSS
 
 
 def test_a_plain_claim_gives_vllm_a_path() -> None:
     plan = plan_of("inference-scheduling", GPT_OSS, model={"uri": "pvc://models/weights/gpt-oss"})
-    assert plan.roles[0].argv["decode"][0] == "/model-cache/weights/gpt-oss"
+    assert plan.roles[0].head[0] == "/model-cache/weights/gpt-oss"
     assert plan.model_size is None
 
 
@@ -145,3 +145,12 @@ def test_pods_tolerate_what_the_spec_says_beside_the_gpu_taint() -> None:
     gpu = {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}
     own = {"key": "dedicated", "operator": "Equal", "value": "llm", "effect": "NoExecute", "tolerationSeconds": 3}
     assert plan_of("inference-scheduling", cluster={"tolerations": [gpu, own]}).tolerations == (gpu, own)
+
+
+@pytest.mark.parametrize(
+    ("memory", "shm"),
+    [("400Gi", "20Gi"), ("80Gi", "20Gi"), ("64Gi", "16Gi"), ("40Gi", "10Gi"), ("41000Mi", "10250Mi"), ("2Gi", "1Gi")],
+)
+def test_shared_memory_is_the_paths_and_at_most_a_quarter_of_the_memory(memory: str, shm: str) -> None:
+    asked = {"replicas": 1, "resources": {"memory": memory}}
+    assert role_of(plan_of("inference-scheduling", GPT_OSS, decode=asked), "decode").shm == shm

@@ -106,7 +106,7 @@ SILENT: list[tuple[str, Change, set[str]]] = [
             "deployment",
             value="spec: {template: {spec: {containers: [{name: istio-proxy, resources: {limit: {cpu: 1}}}]}}}",
         ),
-        {"VER108"},
+        {"VER111"},
     ),
     ("an image of no registry", put(EPP, *EPP_IMAGE, value="/llm-d-inference-scheduler:v0.6.0"), {"VER050"}),
     ("no scheduler", put(EPP, "spec", "replicas", value=0), {"VER105"}),

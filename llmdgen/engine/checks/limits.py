@@ -7,14 +7,13 @@ from typing import Any
 
 from llmdgen.engine.checks.settings import RoleSettings, whole
 from llmdgen.engine.checks.values import shown
-from llmdgen.engine.facts import taken
+from llmdgen.engine.facts import engine, taken
 from llmdgen.engine.numbers import human_int
 from llmdgen.registry import Draft, found, rule
 from llmdgen.suggest import one_of
 from llmdgen.untyped import mapping
 
 GIB = 1 << 30
-SWAP_SHARE = 0.7  # vllm/config/cache.py, verify_with_parallel_config
 NEEDS = (
     ("enable-auto-tool-choice", "tool-call-parser"),
     ("enable-log-outputs", "enable-log-requests"),
@@ -109,13 +108,13 @@ def swap_space_fits_the_host(role: RoleSettings) -> Iterator[Draft]:
     Passes: args: {swap-space: 16} there.
     """
     memory, swap = role.numbers.host_memory_bytes, role.value("swap-space")
-    if memory is None or isinstance(swap, bool) or not isinstance(swap, int | float):
+    share = engine(role.release).get("swap_share_of_memory")
+    if share is None or memory is None or isinstance(swap, bool) or not isinstance(swap, int | float):
         return
-    limit = SWAP_SHARE * memory / GIB / role.numbers.tensor
+    limit = share * memory / GIB / role.numbers.tensor
     if swap > limit:
-        says = (
-            f"swap space of {swap:g} GiB for each of {role.numbers.tensor} ranks is over 70 % of {memory / GIB:.0f} GiB"
-        )
+        host, ranks = f"{memory / GIB:.0f} GiB", role.numbers.tensor
+        says = f"swap space of {swap:g} GiB for each of {ranks} ranks is over {share:.0%} of {host}"
         yield found(*role.at("swap-space"), says=says, fix=f"set args.swap-space to {int(limit)} or less")
 
 

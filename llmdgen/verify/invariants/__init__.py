@@ -9,6 +9,7 @@
 | VER030-VER035, VER104 | labels and selectors |
 | VER039-VER044, VER048 | the way of a request |
 | VER045-VER047, VER049 | the Network Load Balancer |
+| VER111 | what Istio lays over the gateway |
 | VER069, VER092 | allocation.yaml, vllm/*.args |
 | VER077 | values that the router's chart does not read |
 | VER078, VER080, VER087 | the scheduler; its configuration is judged by EPP003 and its neighbours |
@@ -27,6 +28,7 @@ from llmdgen.verify.invariants import (
     directory,
     labels,
     load_balancer,
+    overlay,
     pool_ports,
     references,
     routes,
@@ -42,6 +44,7 @@ __all__ = [
     "directory",
     "labels",
     "load_balancer",
+    "overlay",
     "pool_ports",
     "references",
     "routes",

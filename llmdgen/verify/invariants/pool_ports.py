@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from llmdgen.facts.catalogue import release_toml
+from llmdgen.facts.catalogue import program_flags, release_toml
 from llmdgen.registry import Draft, found, rule
 from llmdgen.untyped import at, items, mapping
 from llmdgen.verify.rendered import Rendered
@@ -18,12 +18,13 @@ def pool_port_reaches_the_first_listener(rendered: Rendered) -> Iterator[Draft]:
     Fails:  targetPorts 8000 and a prefill vLLM on 8200.
     Passes: targetPorts 8000, decode's sidecar on 8000, prefill's vLLM on 8000.
     """
+    default = str(program_flags(rendered.release.name, "sidecar")["port"].default)
     for workload in rendered.model_servers:
         vllm, sidecar = workload.vllm, workload.sidecar
         if vllm is None:
             continue
         if sidecar is not None:
-            who, port, place = "the routing sidecar", sidecar.sidecar_flags.get("port", "8000"), sidecar.route
+            who, port, place = "the routing sidecar", sidecar.sidecar_flags.get("port", default), sidecar.route
         else:
             who, port, place = "vLLM", str(vllm.port), vllm.route
         for pool in rendered.pools_of(workload):
