@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from llmdgen.kube.servers import Servers
-from llmdgen.plain_yaml import YAMLError, load
 from llmdgen.quantities import to_bytes, to_millis
 from llmdgen.registry import Draft, found, rule
 from llmdgen.untyped import at, items, mapping
+from llmdgen.yaml_text import Dumped
 
 _KEYS = ("limits", "requests", "claims")
 _PLAIN = ("cpu", "memory", "ephemeral-storage")
@@ -36,14 +36,26 @@ def resources_are_taken(servers: Servers) -> Iterator[Draft]:
         if not isinstance(text, str):
             continue
         try:
-            spec = at(load(text), "spec", "template", "spec")
-        except YAMLError:
+            spec = at(_document(text), "spec", "template", "spec")
+        except ValueError:
             yield found("data", _OVERLAY, says="it is no YAML", fix="correct gateway.gatewayParameters", of=manifest)
             continue
         for index, each in enumerate(map(mapping, items(mapping(spec).get("containers")))):
             place = ("data", _OVERLAY, "spec", "template", "spec", "containers", index, "resources")
             for path, says, fix in _wrong(each.get("resources")):
                 yield found(*place, *path, says=says, fix=fix, of=manifest)
+
+
+def _document(text: str) -> Any:
+    """What a text says. Raises ValueError where it is no YAML."""
+    if isinstance(text, Dumped):
+        return text.value
+    from llmdgen.plain_yaml import YAMLError, load
+
+    try:
+        return load(text)
+    except YAMLError as error:
+        raise ValueError from error
 
 
 def _wrong(resources: Any) -> Iterator[tuple[tuple[str, ...], str, str]]:

@@ -8,7 +8,7 @@ from llmdgen.findings import Route
 from llmdgen.objects.labels import metadata
 from llmdgen.objects.object import Object
 from llmdgen.planning.model import Plan
-from llmdgen.yaml_text import dump
+from llmdgen.yaml_text import Dumped, dump
 
 PORT = 80
 
@@ -77,7 +77,7 @@ def _istio(plan: Plan) -> dict[str, Any]:
     settings = plan.gateway.settings
     proxy = {**settings["proxy"], "resources": settings["resources"]}
     deployment = {"spec": {"template": {"spec": {"containers": [proxy]}}}}
-    return {"data": {"deployment": dump(deployment), "service": dump({"spec": {"type": plan.gateway.service_type}})}}
+    return {"data": {"deployment": Dumped(deployment), "service": dump({"spec": {"type": plan.gateway.service_type}})}}
 
 
 def _kgateway(plan: Plan) -> dict[str, Any]:
