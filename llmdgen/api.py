@@ -5,14 +5,14 @@ None of them reads the network, the clock or the environment; `load` reads the s
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 
 from llmdgen.findings import Located, SpecError
 from llmdgen.planning.model import Plan
 from llmdgen.spec.model import Spec
 
 
-def load(path: str | Path) -> Spec:
+def load(path: str | os.PathLike[str]) -> Spec:
     """The spec in a file of one document.
 
     Raises SpecError, whose `findings` hold every error of the file with its line and column.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from pathlib import Path
 
 from msgspec import Struct
 
@@ -155,6 +154,8 @@ def _files(plan: Plan, warnings: tuple[Located, ...], settings: Settings) -> dic
 
 def _manifests(plan: Plan, files: dict[str, str], charts: str | None) -> tuple[dict[str, str], list[Located]]:
     """The manifests that helm makes of a target's files, and what is wrong with them."""
+    from pathlib import Path
+
     from llmdgen.verify.error import VerifyError
     from llmdgen.verify.helmfile import template_files
     from llmdgen.verify.manifests import read, write_manifests
