@@ -1,18 +1,18 @@
-"""The three calls of the Python API, and the two that the command line needs beside them.
+"""The three calls of the Python API, and what the command line needs beside them.
 
 None of them reads the network, the clock or the environment; `load` reads the spec, and the config.json it names.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 
 from llmdgen.findings import Located, SpecError
 from llmdgen.planning.model import Plan
 from llmdgen.spec.model import Spec
 
 
-def load(path: str | Path) -> Spec:
+def load(path: str | os.PathLike[str]) -> Spec:
     """The spec in a file of one document.
 
     Raises SpecError, whose `findings` hold every error of the file with its line and column.
@@ -63,12 +63,14 @@ def judge(decided: Plan) -> tuple[tuple[Located, ...], tuple[Located, ...]]:
     return tuple(each for each in found if each.is_error or each.finding.code not in codes), silenced
 
 
-def render(decided: Plan, charts: str | None = None) -> dict[str, str]:
+def render(decided: Plan, charts: str | None = None, warnings: tuple[Located, ...] | None = None) -> dict[str, str]:
     """The files of a plan's output directory: relative name -> text.
 
-    `charts` is the path from that directory to a directory of charts, for machines without a network.
+    `charts` is the path from that directory to a directory of charts, for machines without a network; `warnings` are
+    those of `check`, where it was asked already.
     """
     from llmdgen.rendering.files import files
 
-    warnings = tuple(found for found in check(decided) if not found.is_error)
+    if warnings is None:
+        warnings = tuple(found for found in check(decided) if not found.is_error)
     return files(decided, warnings, charts)

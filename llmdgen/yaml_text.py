@@ -35,7 +35,7 @@ def as_yaml(value: Any) -> Text:
     if isinstance(value, Text):
         return value
     if isinstance(value, str):
-        return _scalar(value)
+        return _scalar(str(value))
     if isinstance(value, float) and "e" in (number := repr(value)):
         return Text(number if "." in number else number.replace("e", ".0e"))
     return _json(value)
@@ -78,6 +78,20 @@ def dump(value: Any, comments: Comments = NO_COMMENTS) -> str:
     found: list[str] = []
     _write(found, value, "", comments)
     return "\n".join(found) + "\n"
+
+
+class Dumped(str):
+    """The text of a document inside a document, and what it says: who has both in memory need not parse it."""
+
+    value: Any
+
+    def __new__(cls, value: Any, text: str | None = None) -> Dumped:
+        made = super().__new__(cls, dump(value) if text is None else text)
+        made.value = value
+        return made
+
+    def __getnewargs__(self) -> tuple[Any, str]:  # type: ignore[override]  # what copies are made of
+        return self.value, str(self)
 
 
 def sections(value: Mapping[str, Any], comments: Comments = NO_COMMENTS) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from importlib import import_module
 
@@ -11,8 +12,9 @@ from llmdgen.resources import PACKAGE
 @cache
 def load_plan_checks() -> None:
     """Import every module of checks, which registers its rules."""
-    for file in sorted((PACKAGE / "checks").glob("[!_]*.py")):
-        import_module(f"llmdgen.checks.{file.stem}")
+    for file in sorted(os.listdir(os.path.join(PACKAGE, "checks"))):
+        if file.endswith(".py") and not file.startswith("_"):
+            import_module(f"llmdgen.checks.{file.removesuffix('.py')}")
 
 
 def load_scheduler_checks() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import Struct
 
 from llmdgen.findings import Route
-from llmdgen.resources import FACTS
+from llmdgen.resources import read_fact
 
 ITEM = "[]"
 Tree = dict[str, Any]
@@ -20,7 +20,7 @@ Tree = dict[str, Any]
 def read_paths(release: str, chart: str) -> Tree:
     """The paths of one chart (infra, gaie or ms) of a release."""
     tree: Tree = {}
-    for line in (FACTS / "releases" / release / f"values-{chart}.txt").read_text("utf-8").splitlines():
+    for line in read_fact("releases", release, f"values-{chart}.txt").decode().splitlines():
         if not line or line.startswith("#"):
             continue
         node = tree

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from llmdgen import api
 from llmdgen.cli import work
 from llmdgen.findings import Finding, Located, Place, Severity, SpecError
 from llmdgen.output import rules
@@ -18,6 +19,9 @@ from llmdgen.planning.model import Plan
 from llmdgen.rendering.digests import facts_digest, spec_digest
 from llmdgen.spec.model import Spec
 from llmdgen.version import VERSION
+
+if TYPE_CHECKING:
+    from llmdgen.prerequisites import Asked
 
 CLUSTER = "cluster"  # rendered/cluster/ holds prerequisites
 
@@ -37,11 +41,13 @@ class Settings(Struct, frozen=True, kw_only=True):
 
 
 class Made(Struct, frozen=True, kw_only=True):
-    """Directories in memory, by their names, below <out>/<name>/. `whole` says that no others belong there."""
+    """Directories in memory, by their names, below <out>/<name>/. `whole` says that no others belong there, `asked`
+    what the spec asks of its cluster, where that was wanted and all its targets are here."""
 
     name: str
     targets: dict[str, Rendered]
     whole: bool
+    asked: Asked | None = None
 
 
 def make(spec: Spec, instance_types: Iterable[str], settings: Settings) -> tuple[Made | None, list[Located]]:
@@ -59,18 +65,24 @@ def make(spec: Spec, instance_types: Iterable[str], settings: Settings) -> tuple
         targets[plan.target] = Rendered(tool=VERSION, spec=spec_digest(spec), facts=facts, files=files)
     if any(found.is_error for found in findings):
         return None, findings
-    return Made(name=spec.name, targets=targets, whole=not settings.instance_types), findings
+    asked = None
+    if settings.prerequisites and not settings.instance_types:
+        from llmdgen.prerequisites import asked_in
+
+        asked = asked_in(done.plans)
+    return Made(name=spec.name, targets=targets, whole=not settings.instance_types, asked=asked), findings
 
 
-def make_prerequisites(specs: list[Spec], whole: bool) -> tuple[Made | None, list[Located]]:
-    """What the clusters of all specs need, None where that cannot be said; and why.
+def make_prerequisites(specs: list[Spec], asked: dict[str, Asked], whole: bool) -> tuple[Made | None, list[Located]]:
+    """What the clusters of all specs need, None where that cannot be said; and why. `asked` is what is known already
+    of specs, by their names.
 
     Whole only where these are all specs: a call with others may be about another cluster.
     """
-    from llmdgen.prerequisites import clusters, files
+    from llmdgen.prerequisites import asked_by, clusters, files
 
     try:
-        found = clusters(specs)
+        found = clusters((spec, asked.get(spec.name) or asked_by(spec)) for spec in specs)
     except SpecError as error:
         return None, list(error.findings)
     targets = {
@@ -144,17 +156,17 @@ def command_line(specs: Iterable[str], settings: Settings) -> str:
 
 
 def _files(plan: Plan, warnings: tuple[Located, ...], settings: Settings) -> dict[str, str]:
-    from llmdgen.rendering.files import files
-
     charts = settings.charts
     if charts is not None:
         target = os.path.join(os.path.realpath(settings.out), plan.spec.name, plan.target)
         charts = os.path.relpath(os.path.realpath(charts), target)
-    return files(plan, warnings, charts)
+    return api.render(plan, charts, warnings)
 
 
 def _manifests(plan: Plan, files: dict[str, str], charts: str | None) -> tuple[dict[str, str], list[Located]]:
     """The manifests that helm makes of a target's files, and what is wrong with them."""
+    from pathlib import Path
+
     from llmdgen.verify.error import VerifyError
     from llmdgen.verify.helmfile import template_files
     from llmdgen.verify.manifests import read, write_manifests

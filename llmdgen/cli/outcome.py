@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from msgspec import Struct
 
 from llmdgen.cli.making import Made
@@ -11,14 +13,19 @@ from llmdgen.output.check import Difference, compare
 from llmdgen.output.rules import OutputError, unwritten
 from llmdgen.output.tree import Writing, commit, prepare
 
+if TYPE_CHECKING:
+    from llmdgen.prerequisites import Asked
+
 
 class Outcome(Struct, frozen=True, kw_only=True):
-    """Lines for stdout and for stderr, how many files differ, and the findings of what could not be done."""
+    """Lines for stdout and for stderr, how many files differ, the findings of what could not be done, and what the spec
+    asks of its cluster."""
 
     says: tuple[str, ...] = ()
     complains: tuple[str, ...] = ()
     differs: int = 0
     findings: tuple[Located, ...] = ()
+    asked: Asked | None = None
 
     def show(self) -> None:
         for line in self.complains:

@@ -70,14 +70,15 @@ def command(
     def rendered(spec: Spec, names: tuple[str, ...]) -> Outcome:
         made, found = making.make(spec, names, settings)
         done = finished(made) if made and not missing and spec.name not in taken else Outcome()
-        return structs.replace(done, findings=(*found, *done.findings))
+        return structs.replace(done, findings=(*found, *done.findings), asked=made.asked if made else None)
 
     steps = [(spec, names) for spec, names in zip(read, asked, strict=True) if names]
     others: list[str] = []
     with nullcontext() if only_check else alone(out):
         outcomes = list(_progress(results(lambda number: rendered(*steps[number]), len(steps)), len(steps)))
         if prerequisites and not _are_wrong([*findings, *_found(outcomes)]):
-            cluster, found = making.make_prerequisites(read, prune)
+            known = {spec.name: each.asked for (spec, _), each in zip(steps, outcomes, strict=True) if each.asked}
+            cluster, found = making.make_prerequisites(read, known, prune)
             outcomes.append(finished(cluster) if cluster else Outcome(findings=tuple(found)))
         if (prune or only_check) and not _are_wrong([*findings, *_found(outcomes)]):
             from llmdgen.output.leftover import leftovers

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import click
 
 from llmdgen.resources import SCHEMAS
@@ -23,4 +25,5 @@ def command(of: str) -> None:
     llmdgen schema > wellitpath.v1alpha1.json
     # yaml-language-server: $schema=wellitpath.v1alpha1.json
     """
-    click.echo((SCHEMAS / FILES[of]).read_text("utf-8"), nl=False)
+    with open(os.path.join(SCHEMAS, FILES[of]), encoding="utf-8") as file:
+        click.echo(file.read(), nl=False)

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from llmdgen.engine.flags import ConfigField
 from llmdgen.facts.catalogue import release_json, release_toml
-from llmdgen.resources import FACTS
+from llmdgen.resources import read_fact
 
 
 class Variable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -128,7 +128,7 @@ def taken(release: str) -> Taken:
 @cache
 def history() -> dict[str, Lifetime]:
     """Flags, without dashes, that not every vLLM since 0.15.1 has."""
-    table = msgspec.json.decode((FACTS / "vllm-flag-history.json").read_bytes())
+    table = msgspec.json.decode(read_fact("vllm-flag-history.json"))
     return {name.lstrip("-"): msgspec.convert(row, Lifetime) for name, row in table["flags"].items()}
 
 

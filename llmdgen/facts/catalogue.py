@@ -7,16 +7,16 @@ opened, so that a render does not pay for the whole catalogue.
 
 from __future__ import annotations
 
+import os
 import re
 from functools import cache
-from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import msgspec
 import tomli
 
 from llmdgen.facts.types import Fact, Instance, ModelFacts, ProgramFlag, Release
-from llmdgen.resources import FACTS
+from llmdgen.resources import fact, read_fact
 
 HYPERPOD_PREFIX = "ml."
 LONGEST_NAME = 250
@@ -34,43 +34,48 @@ class UnknownFact(LookupError):
 def instance(name: str) -> Instance:
     """The instance type of that EC2 or ml. name. Raises UnknownFact."""
     ec2_name = name.removeprefix(HYPERPOD_PREFIX)
-    file = FACTS / "instances" / f"{ec2_name.partition('.')[0]}.toml"
-    rows = _toml(file) if _is_plain(ec2_name) and file.is_file() else {}
-    if ec2_name not in rows:
+    file = fact("instances", f"{ec2_name.partition('.')[0]}.toml")
+    if not _is_plain(ec2_name) or not os.path.isfile(file) or ec2_name not in _toml(file):
         raise UnknownFact("instance type", name, instance_names())
-    return _fact({"name": ec2_name, **rows[ec2_name]}, Instance, file)
+    return _instance(file, ec2_name)
+
+
+@cache
+def _instance(file: str, ec2_name: str) -> Instance:
+    return _fact({"name": ec2_name, **_toml(file)[ec2_name]}, Instance, file)
 
 
 @cache
 def instance_names() -> tuple[str, ...]:
     """Every instance type by its EC2 name, in the order of the files."""
-    return tuple(name for file in _files("instances", "*.toml") for name in _toml(file))
+    return tuple(name for file in _files("instances") for name in _toml(file))
 
 
 def model(name: str) -> ModelFacts:
     """The model of that Hugging Face id (organisation/name). Raises UnknownFact."""
-    file = FACTS / "models" / f"{name.replace('/', '--')}.toml"
-    if not _is_plain(name.replace("/", "--")) or not file.is_file():
+    file = fact("models", f"{name.replace('/', '--')}.toml")
+    if not _is_plain(name.replace("/", "--")) or not os.path.isfile(file):
         raise UnknownFact("model", name, model_names())
     return _fact(_toml(file), ModelFacts, file)
 
 
 def model_names() -> tuple[str, ...]:
     """Every model by its Hugging Face id."""
-    return tuple(file.stem.replace("--", "/") for file in _files("models", "*.toml"))
+    names = (os.path.basename(file).removesuffix(".toml") for file in _files("models"))
+    return tuple(name.replace("--", "/") for name in names)
 
 
 def release(name: str) -> Release:
     """The llm-d release of that tag. Raises UnknownFact."""
-    file = FACTS / "releases" / name / "release.toml"
-    if not _is_plain(name) or not file.is_file():
+    file = fact("releases", name, "release.toml")
+    if not _is_plain(name) or not os.path.isfile(file):
         raise UnknownFact("llm-d release", name, release_names())
     return _fact(_toml(file), Release, file)
 
 
 def release_names() -> tuple[str, ...]:
     """Every llm-d release, oldest first."""
-    names = (file.parent.name for file in _files("releases", "*/release.toml"))
+    names = (name for name in os.listdir(fact("releases")) if os.path.isfile(fact("releases", name, "release.toml")))
     return tuple(sorted(names, key=lambda name: [int(part) for part in re.findall(r"\d+", name)]))
 
 
@@ -83,31 +88,31 @@ def path_names(name: str | None = None) -> tuple[str, ...]:
 
 def release_json(name: str, file: str) -> Any:
     """A generated table of a release, such as vllm-serve.json."""
-    return msgspec.json.decode((FACTS / "releases" / name / file).read_bytes())
+    return msgspec.json.decode(read_fact("releases", name, file))
 
 
 def release_toml(name: str, file: str) -> dict[str, Any]:
     """A written table of a release, such as plugins.toml."""
-    return _toml(FACTS / "releases" / name / file)
+    return _toml(fact("releases", name, file))
 
 
 @cache
 def architectures(name: str) -> frozenset[str]:
     """The architectures that a release's vLLM serves for generation, by the names in config.json."""
-    lines = (FACTS / "releases" / name / "architectures.txt").read_text("utf-8").splitlines()
+    lines = read_fact("releases", name, "architectures.txt").decode().splitlines()
     return frozenset(line for line in lines if line and not line.startswith("#"))
 
 
 @cache
 def program_flags(name: str, program: Literal["scheduler", "sidecar"]) -> dict[str, ProgramFlag]:
     """The flags of a release's scheduler or routing sidecar, without dashes."""
-    file = FACTS / "releases" / name / {"scheduler": "scheduler-flags.toml", "sidecar": "sidecar.toml"}[program]
+    file = fact("releases", name, {"scheduler": "scheduler-flags.toml", "sidecar": "sidecar.toml"}[program])
     return {flag: _fact(row, ProgramFlag, file) for flag, row in _toml(file)["flags"].items()}
 
 
 def table(file: str) -> dict[str, Any]:
     """A table that no release owns, such as platforms.toml."""
-    return _toml(FACTS / file)
+    return _toml(fact(file))
 
 
 def _is_plain(name: str) -> bool:
@@ -115,16 +120,16 @@ def _is_plain(name: str) -> bool:
     return 0 < len(name) < LONGEST_NAME and not name.startswith(".") and not any(each in name for each in "/\\\0")
 
 
-def _files(folder: str, pattern: str) -> list[Path]:
-    return sorted((FACTS / folder).glob(pattern))
+def _files(folder: str) -> list[str]:
+    return sorted(fact(folder, name) for name in os.listdir(fact(folder)) if name.endswith(".toml"))
 
 
 @cache
-def _toml(file: Path) -> dict[str, Any]:
-    return tomli.loads(file.read_text("utf-8"))
+def _toml(file: str) -> dict[str, Any]:
+    return tomli.loads(read_fact(file).decode())
 
 
-def _fact(row: dict[str, Any], kind: type[_F], file: Path) -> _F:
+def _fact(row: dict[str, Any], kind: type[_F], file: str) -> _F:
     try:
         return msgspec.convert(row, kind)
     except msgspec.ValidationError as error:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from typing import Any
 
@@ -12,7 +13,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from llmdgen.facts.catalogue import release_names, release_toml
-from llmdgen.resources import FACTS
+from llmdgen.resources import fact
 
 FILE = "upgrade.toml"
 
@@ -96,8 +97,8 @@ class Moves(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, renam
 @cache
 def moves(release: str) -> Moves | None:
     """The step to a release, None for the first that llmdgen knows."""
-    file = FACTS / "releases" / release / FILE
-    if not file.is_file():
+    file = fact("releases", release, FILE)
+    if not os.path.isfile(file):
         return None
     try:
         return msgspec.convert(release_toml(release, FILE), Moves)

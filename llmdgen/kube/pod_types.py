@@ -11,7 +11,7 @@ from functools import cache
 import msgspec
 from msgspec import Struct
 
-from llmdgen.resources import FACTS
+from llmdgen.resources import read_fact
 
 POD = "PodSpec"
 LIST = "[]"
@@ -59,4 +59,4 @@ def schema_version() -> str:
 
 @cache
 def _table() -> _Table:
-    return msgspec.json.decode((FACTS / "kubernetes" / "pod.json").read_bytes(), type=_Table)
+    return msgspec.json.decode(read_fact("kubernetes", "pod.json"), type=_Table)

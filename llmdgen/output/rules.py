@@ -58,11 +58,11 @@ NO_CHARTS = declare(
     "OUT005",
     "error",
     "the directory given with --charts lacks a chart",
-    """`--charts DIR` makes helmfile.yaml name the charts by a path, so that they must be there: DIR/llm-d-infra,
-    DIR/inferencepool and DIR/llm-d-modelservice, each with its Chart.yaml.
+    """`--charts DIR` makes helmfile.yaml name the router's chart by a path, so that it must be there:
+    DIR/llm-d-router-gateway or, for the releases before v0.9.0, DIR/inferencepool, with its Chart.yaml.
 
-    Fails:  --charts charts, and charts/inferencepool/Chart.yaml does not exist.
-    Passes: the three charts unpacked below one directory.
+    Fails:  --charts charts, and charts/llm-d-router-gateway/Chart.yaml does not exist.
+    Passes: the charts of all releases in use unpacked below one directory.
     """,
 )
 
@@ -75,7 +75,7 @@ UNWRITTEN = declare(
     are staged before the first one takes its place, so that what stood there stands there still.
 
     Fails:  -o /etc/rendered, by somebody who may not write there.
-    Passes: a directory of one's own, on a disk with room for some hundred KiB a target.
+    Passes: a directory that may be written, on a disk with some hundred KiB free for each target.
     """,
 )
 

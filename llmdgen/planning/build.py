@@ -6,7 +6,6 @@ What cannot be planned is raised as findings with their places; what can be plan
 
 from __future__ import annotations
 
-from pathlib import Path as FilePath
 from typing import Any
 
 from llmdgen import paths
@@ -155,11 +154,13 @@ def _model(spec: Spec) -> ModelFacts | None:
     weights, else its about the name."""
     model = spec.spec.model
     if model.config is not None:
+        from pathlib import Path
+
         from llmdgen.engine.hf_config import ConfigError, read
 
         try:
             beside = spec.locate(("spec", "model", "config")).path
-            return read(FilePath(beside).parent / model.config, model.name)
+            return read(Path(beside).parent / model.config, model.name)
         except ConfigError as error:
             _stop(spec, [problems.unusable_config(str(error))])
     for name in (argument(model), model.name):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from llmdgen.prerequisites.cluster import clusters
+from llmdgen.prerequisites.cluster import Asked, asked_by, asked_in, clusters
 from llmdgen.prerequisites.documents import files
 
-__all__ = ["clusters", "files"]
+__all__ = ["Asked", "asked_by", "asked_in", "clusters", "files"]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
 from llmdgen.api import draft, targets
-from llmdgen.facts.catalogue import instance, instance_names
+from llmdgen.facts import catalogue
 from llmdgen.facts.types import Instance, Release
 from llmdgen.findings import Located, SpecError
 from llmdgen.planning.model import Plan
@@ -70,30 +70,53 @@ class Cluster(Struct, frozen=True, kw_only=True):
         return msgspec.json.encode(said, order="sorted")
 
 
-def clusters(specs: Sequence[Spec]) -> tuple[Cluster, ...]:
+class Asked(Struct, frozen=True, kw_only=True):
+    """What a spec asks of its cluster beyond its own fields."""
+
+    tolerations: tuple[dict[str, Any], ...]
+    disks: tuple[str, ...]
+    needs: frozenset[Need]
+
+
+def asked_in(plans: Iterable[Plan]) -> Asked:
+    """What the plans of a spec ask, on all its instance types."""
+    plans = tuple(plans)
+    return Asked(
+        tolerations=tuple(toleration for plan in plans for toleration in plan.tolerations),
+        disks=tuple(disk for plan in plans for disk in _disks(plan)),
+        needs=frozenset(need for plan in plans for need in _needs(plan)),
+    )
+
+
+def asked_by(spec: Spec) -> Asked:
+    """The same of a spec that was not planned yet. Raises SpecError where it has no plan."""
+    return asked_in(draft(spec, target) for target in targets(spec))
+
+
+def clusters(specs: Iterable[tuple[Spec, Asked]]) -> tuple[Cluster, ...]:
     """The clusters that the specs need, by name, whatever the order of the specs.
 
-    Raises SpecError where a spec has no plan, or where two specs of one cluster are of different llm-d releases.
+    Raises SpecError where two specs of one cluster are of different llm-d releases.
     """
-    groups: dict[tuple[str, str], list[Spec]] = {}
-    for spec in specs:
-        groups.setdefault((spec.spec.platform, spec.spec.gateway.provider), []).append(spec)
-    return tuple(_cluster(groups[key]) for key in sorted(groups))
+    groups: dict[tuple[str, str], list[tuple[Spec, Asked]]] = {}
+    for spec, asked in specs:
+        groups.setdefault((spec.spec.platform, spec.spec.gateway.provider), []).append((spec, asked))
+    return tuple(_cluster(*zip(*groups[key], strict=True)) for key in sorted(groups))
 
 
-def _cluster(specs: Sequence[Spec]) -> Cluster:
+def _cluster(specs: Sequence[Spec], asked: Sequence[Asked]) -> Cluster:
     _one_release(specs)
-    plans = [draft(spec, target) for spec in specs for target in targets(spec)]
-    first = plans[0]
+    first = specs[0].spec
+    labels, release = catalogue.table("platforms.toml"), catalogue.release(first.release)
     return Cluster(
-        platform=first.spec.spec.platform,
+        platform=first.platform,
         provider=first.gateway.provider,
-        release=first.release,
-        labels=first.platform,
-        nodes=_nodes(first),
-        tolerations=_tolerations(plans),
-        disks=tuple(sorted({disk for plan in plans for disk in _disks(plan)})),
-        needs=frozenset(need for plan in plans for need in _needs(plan)),
+        release=release,
+        labels=labels,
+        nodes=_nodes(labels[first.platform]["prefix"], release),
+        tolerations=_distinct(toleration for each in asked for toleration in each.tolerations),
+        disks=tuple(sorted({disk for each in asked for disk in each.disks})),
+        needs=frozenset(need for each in asked for need in each.needs),
     )
 
 
@@ -127,19 +150,18 @@ def _needs(plan: Plan) -> list[Need]:
     return found
 
 
-def _nodes(plan: Plan) -> tuple[ClusterNode, ...]:
+def _nodes(prefix: str, release: Release) -> tuple[ClusterNode, ...]:
     """Every instance type with whole GPUs and an image of its architecture, as the platform labels it."""
-    prefix = plan.platform[plan.spec.spec.platform]["prefix"]
-    known = [instance(name) for name in instance_names()]
+    known = [catalogue.instance(name) for name in catalogue.instance_names()]
     return tuple(
         ClusterNode(label=f"{prefix}{each.name}", instance=each)
         for each in sorted(known, key=lambda each: each.name)
-        if each.gpu.count and each.architecture in plan.release.architectures
+        if each.gpu.count and each.architecture in release.architectures
     )
 
 
-def _tolerations(plans: Sequence[Plan]) -> tuple[dict[str, Any], ...]:
-    distinct = {str(sorted(toleration.items())): toleration for plan in plans for toleration in plan.tolerations}
+def _distinct(tolerations: Iterable[dict[str, Any]]) -> tuple[dict[str, Any], ...]:
+    distinct = {str(sorted(toleration.items())): toleration for toleration in tolerations}
     return tuple(distinct[key] for key in sorted(distinct))
 
 

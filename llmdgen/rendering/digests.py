@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from llmdgen.resources import FACTS
+from llmdgen.resources import fact, read_fact
 from llmdgen.spec.model import Spec
 
 if TYPE_CHECKING:
@@ -26,19 +26,18 @@ def spec_digest(spec: Spec) -> str:
 def facts_digest(release: str, model: str) -> str:
     """sha256 over the facts of a release and of a model, and what every render shares."""
     total = sha256()
-    for folder in (FACTS, FACTS / "releases" / release, FACTS / "instances"):
+    for folder in (fact(), fact("releases", release), fact("instances")):
         with os.scandir(folder) as entries:
             files = sorted((each.name, each.path) for each in entries if each.is_file())
         for name, path in files:
             _add(total, name, path)
-    known = FACTS / "models" / f"{model.replace('/', '--')}.toml"
-    if model and known.is_file():
-        _add(total, known.name, str(known))
+    known = fact("models", f"{model.replace('/', '--')}.toml")
+    if os.path.isfile(known):
+        _add(total, os.path.basename(known), known)
     return total.hexdigest()
 
 
 def _add(total: Hash, name: str, path: str) -> None:
     """Name and content of a file, told apart from the next one's."""
-    with open(path, "rb") as file:
-        data = file.read()
+    data = read_fact(path)
     total.update(f"{name}\0{len(data)}\0".encode() + data)

@@ -20,7 +20,8 @@ _PICTURE = """\
  font-family="system-ui, sans-serif" font-size="12">
   <title>{title}</title>
   <style>
-    .page {{ fill: #ffffff }} .node {{ fill: #f6f8fa; stroke: #8c959f }} .text {{ fill: #1f2328 }} .dim {{ fill: #59636e }}
+    .page {{ fill: #ffffff }} .node {{ fill: #f6f8fa; stroke: #8c959f }}\
+ .text {{ fill: #1f2328 }} .dim {{ fill: #59636e }}
     .prefill {{ fill: #bf8700 }} .decode {{ fill: #0969da }} .free {{ fill: #d1d9e0 }}\
  .pod {{ fill: none; stroke: #59636e; stroke-width: 1.5 }}
     .on {{ fill: #1a7f37 }} .off {{ fill: #d1d9e0 }}

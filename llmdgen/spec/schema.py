@@ -7,6 +7,7 @@ is complete. `python -m llmdgen.spec.schema` writes the schema to `schemas/`.
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import msgspec
@@ -197,8 +198,9 @@ def _set(value: Any) -> Any:
 
 def main() -> None:
     """Write the file."""
-    SCHEMAS.mkdir(exist_ok=True)
-    (SCHEMAS / FILE).write_text(schema_text(), "utf-8")
+    os.makedirs(SCHEMAS, exist_ok=True)
+    with open(os.path.join(SCHEMAS, FILE), "w", encoding="utf-8") as file:
+        file.write(schema_text())
 
 
 if __name__ == "__main__":

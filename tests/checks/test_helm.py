@@ -6,19 +6,15 @@ import json
 from typing import Any
 
 import pytest
-from llmdgen.rendering.router import router_values
-from ruamel.yaml import YAML
+from llmdgen.objects.router import router_values
 
 from llmdgen import api
 from llmdgen.checks._value_paths import leaves, read_paths, unread
-from llmdgen.facts.catalogue import release, release_names
+from llmdgen.facts.catalogue import release_names
 from llmdgen.planning.model import Plan
-from llmdgen.resources import TEMPLATES
 from tests.checks.conftest import plan_of
 
-RELEASES = [
-    name for name in release_names() if (TEMPLATES / f"router/{release(name).charts['router'].name}.yaml.j2").is_file()
-]
+RELEASES = release_names()
 
 
 def plan_with(path: str = "pd-disaggregation", **spec: Any) -> Plan:
@@ -100,7 +96,7 @@ def test_a_fix_leads_to_the_field_of_the_spec() -> None:
 )
 def test_llmdgen_writes_no_value_that_the_chart_does_not_read(path: str, release: str) -> None:
     plan = plan_with(path, release=release)
-    values = YAML(typ="safe", pure=True).load(router_values(plan))
+    values = router_values(plan)
     assert list(leaves(values))
     assert [each.route for each in unread(values, read_paths(release, "router"))] == []
 

@@ -247,13 +247,5 @@ def test_the_module_runs_as_the_console_script_does() -> None:
     assert (done.returncode, done.stdout) == (0, f"llmdgen {__version__}\n")
 
 
-@pytest.mark.parametrize("arguments", [["validate", str(EXAMPLE)], ["explain", "EFA003"], ["verify", "--help"]])
-def test_python_without_docstrings_runs_every_check(arguments: list[str]) -> None:
-    done = subprocess.run(
-        [sys.executable, "-OO", "-m", "llmdgen", *arguments], cwd=ROOT, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-
-
 def test_main_gives_its_exit_code_back() -> None:
     assert main(["list", "nonsense"]) == 64

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from llmdgen import resources
 from llmdgen.cli.schema import FILES
-from llmdgen.resources import SCHEMAS
 from tests.cli.conftest import Llmdgen
+
+SCHEMAS = Path(resources.SCHEMAS)
 
 
 def test_the_schema_is_printed_as_it_stands_in_the_repository(llmdgen: Llmdgen) -> None:

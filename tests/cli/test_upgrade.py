@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from llmdgen import resources
 from llmdgen.cli import status
-from llmdgen.facts import catalogue
 from llmdgen.facts import upgrades as moves_module
-from llmdgen.resources import FACTS
 from tests.cli.conftest import Llmdgen
+
+FACTS = Path(resources.FACTS)
 
 UNREADABLE = """\
   values:
@@ -249,11 +250,7 @@ def later_release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[N
     (new / "upgrade.toml").write_text(STEP)
     scheduler = (new / "scheduler.toml").read_text()
     (new / "scheduler.toml").write_text(scheduler.replace(', { plugin = "queue-scorer", weight = 1 }', ""))
-    monkeypatch.setattr(catalogue, "FACTS", facts)
-    monkeypatch.setattr(moves_module, "FACTS", facts)
-    for module in ("llmdgen.engine.facts", "llmdgen.checks._value_paths"):
-        __import__(module)
-        monkeypatch.setattr(sys.modules[module], "FACTS", facts)
+    monkeypatch.setattr(resources, "FACTS", str(facts))
     moves_module.moves.cache_clear()
     yield
     moves_module.moves.cache_clear()

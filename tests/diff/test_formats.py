@@ -9,13 +9,15 @@ from typing import Any
 
 import pytest
 
+from llmdgen import resources
 from llmdgen.diff import json as json_format
 from llmdgen.diff import markdown, text
 from llmdgen.diff.fold import Difference, Line, Section, difference
 from llmdgen.diff.rules import Consequence
-from llmdgen.resources import SCHEMAS
 
 from .conftest import PD, changed, compared, side
+
+SCHEMAS = Path(resources.SCHEMAS)
 
 HERE = Path(__file__).parent
 TWO = changed(PD, {"spec.instanceTypes": ["p5.48xlarge", "p5en.48xlarge"]})

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from llmdgen import resources
 from llmdgen.facts import catalogue
-from llmdgen.resources import FACTS
+
+FACTS = Path(resources.FACTS)
 
 SURVEY = Path(__file__).parents[3] / "shared" / "facts" / "aws-instances.json"
 DATA = sorted(file for file in FACTS.rglob("*") if file.suffix in (".toml", ".txt", ".json"))

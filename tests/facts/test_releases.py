@@ -5,16 +5,19 @@ from __future__ import annotations
 import re
 import tomllib
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
+from llmdgen import resources
 from llmdgen.engine.facts import connectors, lmcache, taken, variables
 from llmdgen.engine.flags import ConfigField, flag_table
 from llmdgen.facts import catalogue
 from llmdgen.facts.types import Release
-from llmdgen.resources import FACTS
+
+FACTS = Path(resources.FACTS)
 
 RELEASES = catalogue.release_names()
 each_release = pytest.mark.parametrize("name", RELEASES)

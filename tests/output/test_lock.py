@@ -49,7 +49,7 @@ def test_each_file_has_a_line_of_its_own() -> None:
     assert [line.strip().split('"')[1] for line in lines if ".yaml" in line] == ["a.yaml", "b.yaml"]
 
 
-@pytest.mark.parametrize("seal", ["", "0" * 63, "G" * 64, "0" * 64 + "\n", "é" * 64])
+@pytest.mark.parametrize("seal", ["", "0" * 63, "0" * 65, "G" * 64, "0" * 64 + "\n", "é" * 64])
 @pytest.mark.parametrize("of", ["spec", "facts", "a.yaml"])
 def test_a_digest_that_is_none_is_not_believed(of: str, seal: str) -> None:
     good = {"spec": digest(b""), "facts": digest(b""), "a.yaml": digest(b"")}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from llmdgen.prerequisites import clusters, files
+from llmdgen.prerequisites import asked_by, clusters, files
+from llmdgen.prerequisites.cluster import Cluster
 from llmdgen.spec.load import parse
 from llmdgen.spec.model import Spec
 
@@ -49,6 +50,11 @@ def wide(platform: str = "eks", provider: str = "istio", release: str = "v0.5.1"
     return parse(WIDE.format(platform=platform, provider=provider, release=release), "wide.yaml")[0]
 
 
+def clusters_of(specs: Sequence[Spec]) -> tuple[Cluster, ...]:
+    """What the specs need of their clusters."""
+    return clusters((spec, asked_by(spec)) for spec in specs)
+
+
 def render(specs: Sequence[Spec]) -> dict[str, dict[str, str]]:
     """The files of each cluster that the specs need, by the name of its directory."""
-    return {each.directory: files(each) for each in clusters(specs)}
+    return {each.directory: files(each) for each in clusters_of(specs)}

@@ -11,8 +11,7 @@ import yaml
 from msgspec import structs
 
 from llmdgen.findings import SpecError
-from llmdgen.prerequisites import clusters
-from tests.prerequisites.specs import BALANCED, render, scheduling, wide
+from tests.prerequisites.specs import BALANCED, clusters_of, render, scheduling, wide
 
 GOLDEN = Path(__file__).parent / "golden"
 EFA_VALUES = "values/aws-efa-k8s-device-plugin.yaml"
@@ -64,13 +63,13 @@ def test_specs_of_one_cluster_share_a_directory_for_every_node_type_that_they_ma
 
 def test_a_cluster_changes_with_what_it_needs_and_not_with_the_specs() -> None:
     """So that two branches which change a spec each do not both change the files and the lock of the cluster."""
-    (one,) = clusters([scheduling(), wide()])
-    (other,) = clusters([scheduling(second="p6-b200.48xlarge", more="decode: {replicas: 3}"), wide()])
+    (one,) = clusters_of([scheduling(), wide()])
+    (other,) = clusters_of([scheduling(second="p6-b200.48xlarge", more="decode: {replicas: 3}"), wide()])
     assert (one.asked, render([scheduling(), wide()])) == (
         other.asked,
         render([scheduling(second="p6-b200.48xlarge", more="decode: {replicas: 3}"), wide()]),
     )
-    (balanced,) = clusters([scheduling(balancer=BALANCED), wide()])
+    (balanced,) = clusters_of([scheduling(balancer=BALANCED), wide()])
     assert one.asked != balanced.asked
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from llmdgen import resources
 from llmdgen.facts import catalogue
 from llmdgen.prerequisites.facts import Prerequisites, prerequisites
-from llmdgen.resources import TEMPLATES
+
+TEMPLATES = Path(resources.TEMPLATES)
 
 PLATFORMS = ("eks", "hyperpod")
 

@@ -9,12 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import llmdgen.spec.rules
-from llmdgen import __version__
+from llmdgen import __version__, resources
 from llmdgen.findings import Finding, Located, Place, Severity
 from llmdgen.registry import RULES
 from llmdgen.report.formats import FORMATS, write
 from llmdgen.report.text import write as write_text
-from llmdgen.resources import SCHEMAS
+
+SCHEMAS = Path(resources.SCHEMAS)
 
 ERROR = Located(
     Finding("SPEC005", Severity.ERROR, "unknown key 'replica'", "did you mean replicas?"),

@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
+from llmdgen import resources
 from llmdgen.facts import catalogue
-from llmdgen.resources import FACTS
 from tests.engine.cases import REPOSITORY, vllm_wheel
+
+FACTS = Path(resources.FACTS)
 
 TABLES = ("vllm-serve.json", "vllm-env.json", "vllm-help.json")
 MEASURED = REPOSITORY.parent / "shared/facts"

@@ -12,9 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmdgen import api
+from llmdgen import api, resources
 from llmdgen.facts import catalogue
-from llmdgen.resources import SCHEMAS
 from llmdgen.spec import suggestions
 from llmdgen.spec.document import Parsed
 from llmdgen.spec.load import parse
@@ -23,6 +22,8 @@ from llmdgen.spec.structure import build
 from llmdgen.spec.texts import FLAG_NAME
 
 from .conftest import FULL
+
+SCHEMAS = Path(resources.SCHEMAS)
 
 SCHEMA = schema()
 COMPLETE = complete()

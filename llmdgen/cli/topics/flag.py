@@ -10,7 +10,7 @@ import msgspec
 from llmdgen.cli.topics.text import sections
 from llmdgen.engine.flags import Flag, flag_table
 from llmdgen.facts import catalogue
-from llmdgen.resources import FACTS
+from llmdgen.resources import read_fact
 
 
 def names() -> list[str]:
@@ -69,5 +69,5 @@ def _versions(name: str) -> dict[str, object]:
 @cache
 def _history() -> dict[str, Any]:
     """vllm-flag-history.json, with flags named as a spec names them."""
-    history: dict[str, Any] = msgspec.json.decode((FACTS / "vllm-flag-history.json").read_bytes())
+    history: dict[str, Any] = msgspec.json.decode(read_fact("vllm-flag-history.json"))
     return {**history, "flags": {name.removeprefix("--"): seen for name, seen in history["flags"].items()}}
