@@ -80,20 +80,6 @@ def dump(value: Any, comments: Comments = NO_COMMENTS) -> str:
     return "\n".join(found) + "\n"
 
 
-class Dumped(str):
-    """The text of a document inside a document, and what it says: who has both in memory need not parse it."""
-
-    value: Any
-
-    def __new__(cls, value: Any, text: str | None = None) -> Dumped:
-        made = super().__new__(cls, dump(value) if text is None else text)
-        made.value = value
-        return made
-
-    def __getnewargs__(self) -> tuple[Any, str]:  # type: ignore[override]  # what copies are made of
-        return self.value, str(self)
-
-
 def sections(value: Mapping[str, Any], comments: Comments = NO_COMMENTS) -> str:
     """A whole document as `dump` writes it, an empty line between the entries of the top."""
     return "\n".join(dump({key: item}, comments) for key, item in value.items())

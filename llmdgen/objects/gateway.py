@@ -9,7 +9,7 @@ from llmdgen.objects.labels import metadata
 from llmdgen.objects.object import Object
 from llmdgen.planning.gateway import PORT
 from llmdgen.planning.model import Plan
-from llmdgen.yaml_text import Dumped, dump
+from llmdgen.yaml_text import dump
 
 
 def gateway(plan: Plan) -> Object:
@@ -76,7 +76,7 @@ def _istio(plan: Plan) -> dict[str, Any]:
     settings = plan.gateway.settings
     proxy = {**settings["proxy"], "resources": settings["resources"]}
     deployment = {"spec": {"template": {"spec": {"containers": [proxy]}}}}
-    return {"data": {"deployment": Dumped(deployment), "service": dump({"spec": {"type": plan.gateway.service_type}})}}
+    return {"data": {"deployment": dump(deployment), "service": dump({"spec": {"type": plan.gateway.service_type}})}}
 
 
 def _kgateway(plan: Plan) -> dict[str, Any]:

@@ -6,11 +6,11 @@ import json
 from typing import Any
 
 import pytest
-from llmdgen.objects.router import router_values
 
 from llmdgen import api
 from llmdgen.checks._value_paths import leaves, read_paths, unread
 from llmdgen.facts.catalogue import release_names
+from llmdgen.objects.router import router_values
 from llmdgen.planning.model import Plan
 from tests.checks.conftest import plan_of
 
