@@ -40,6 +40,8 @@ VLLM = "*.spec.containers.vllm"
 SIDECAR = "decode.spec.initContainers.routing-proxy"
 ONE_VOLUME = "one volume holds every cache of engine and compilers, each below a directory that a variable names"
 UNREAD = "the chart set it, and neither vLLM nor the start script reads it"
+DRAIN = "answers go on once a pod is asked to end; before they were cut"
+SLOT = "each pod takes a slot of the node's disk under a lock: files went under a running engine before"
 NAMES = "objects are called after the deployment, not after a chart's release"
 WRITTEN = "the chart leaves a default unsaid, or writes an empty value"
 INTENDED = (
@@ -72,6 +74,33 @@ INTENDED = (
         )
         for field in ("runAsUser", "runAsGroup")
     ),
+    Intended("*.spec.terminationGracePeriodSeconds", NOTHING, "150", DRAIN),
+    Intended(f"{VLLM}.lifecycle", NOTHING, "*'sleep', '120'*", DRAIN),
+    Intended(f"{VLLM}.lifecycle.preStop.exec.command", "*'find', '/mnt/kv-disk'*", "*'sleep', '120'*", SLOT),
+    Intended(
+        f"{VLLM}.env.VLLM_HTTP_TIMEOUT_KEEP_ALIVE",
+        NOTHING,
+        "*'120'*",
+        "the sidecar keeps connections for 90 seconds, and vLLM closed them after 5",
+    ),
+    Intended(
+        f"{VLLM}.env.VLLM_ENGINE_READY_TIMEOUT_S",
+        NOTHING,
+        "*",
+        "front ends of several engines gave up after ten minutes, and the group began anew",
+    ),
+    Intended("*.spec.initContainers.kv-cache-directories.env", "*POD_NAME*", NOTHING, SLOT),
+    Intended(
+        "*.spec.initContainers.kv-cache-directories.command",
+        "*'install'*",
+        "*mkdir -p*",
+        "an EFS access point refuses chown, and the pod never started",
+    ),
+    Intended(f"{VLLM}.volumeMounts.kv-disk.subPathExpr", "$(POD_NAME)", "*", SLOT),
+    Intended(f"{VLLM}.env.POD_NAME", "*", NOTHING, SLOT),
+    Intended(f"{VLLM}.env.LMCACHE_LOCAL_DISK.value", "file:///mnt/kv-disk/", "file:///tmp/kv-disk/", SLOT),
+    Intended(f"{VLLM}.command", "*'vllm', 'serve'*", "*bash*", SLOT),
+    Intended(f"{VLLM}.args.Qwen/Qwen3-32B", "*", "*flock*", SLOT),
 )
 
 
