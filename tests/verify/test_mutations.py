@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from llmdgen.checks import load_plan_checks
 from llmdgen.registry import RULES
 from tests.verify.conftest import Good
 from tests.verify.mutate import (
@@ -365,6 +366,8 @@ def test_a_fault_in_wide_expert_parallelism_is_caught(wide_ep: Good, change: Cha
 def test_every_rule_has_a_fault_that_it_catches() -> None:
     elsewhere = {"VER009", "VER077", "VER086", "VER098", "VER099", "VER100", "VER101", "VER102", "VER110"}
     # What specs show: tests/checks.
-    elsewhere |= {"EFA008", "EFA015", "FIT007", "FIT012", "FIT013", "K8S004", "K8S005", "K8S008"}
+    elsewhere |= {"EFA008", "EFA015", "FIT007", "FIT012", "FIT013", "K8S004", "K8S005", "K8S008", "POD001"}
+    elsewhere |= {f"KVT00{number}" for number in range(1, 7)}
+    load_plan_checks()
     known = {code for code, rule in RULES.items() if rule.subject in ("Rendered", "Servers")}
     assert known - {code for _, _, codes in [*PD, *WIDE, *SILENT] for code in codes} <= elsewhere
