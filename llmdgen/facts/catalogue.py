@@ -13,8 +13,8 @@ from functools import cache
 from typing import Any, Literal, TypeVar
 
 import msgspec
-import tomli
 
+from llmdgen.facts.parsed import parse
 from llmdgen.facts.types import Fact, Instance, ModelFacts, ProgramFlag, Release
 from llmdgen.resources import fact, read_fact
 
@@ -122,7 +122,7 @@ def _files(folder: str) -> list[str]:
 
 @cache
 def _toml(file: str) -> dict[str, Any]:
-    return tomli.loads(read_fact(file).decode())
+    return parse(file)
 
 
 def _fact(row: dict[str, Any], kind: type[_F], file: str) -> _F:
