@@ -115,6 +115,7 @@ $(STAMPS)/workflows: requirements/workflows.lock $(STAMPS)/run
 $(STAMPS)/package: pyproject.toml llmdgen/version.py $(STAMPS)/run
 	@$(PIP) install --quiet --no-build-isolation --no-deps --editable .
 	@$(BIN)/python -m compileall -q llmdgen
+	@$(BIN)/python -m llmdgen.facts.parsed
 	@touch $@
 
 clean:

@@ -61,6 +61,8 @@ class Rule(Struct, frozen=True):
 
 
 RULES: dict[str, Rule] = {}
+_LOOKING_AT: dict[str, list[Rule]] = {}
+"""The rules that look at things of a type, by its name."""
 
 
 def rule(code: str, severity: str, title: str) -> Callable[[Check], Check]:
@@ -79,8 +81,10 @@ def declare(code: str, severity: str, title: str, explanation: str, check: Check
         raise ValueError(f"{code} is declared twice")
     if not explanation.strip():
         raise ValueError(f"{code} has no explanation")
-    RULES[code] = Rule(code, Severity(severity), title, explanation, check, _subject(check))
-    return RULES[code]
+    made = Rule(code, Severity(severity), title, explanation, check, _subject(check))
+    RULES[code] = made
+    _LOOKING_AT.setdefault(made.subject, []).append(made)
+    return made
 
 
 def found(*at: str | int, says: str, fix: str, on_key: bool = False, of: object = "") -> Draft:
@@ -90,10 +94,8 @@ def found(*at: str | int, says: str, fix: str, on_key: bool = False, of: object 
 
 def run(subject: object) -> Iterator[Finding]:
     """Every finding of every rule that looks at things of this type, in the order of the codes."""
-    kind = type(subject).__name__
-    for code in sorted(RULES):
-        each = RULES[code]
-        if each.check is not None and each.subject == kind:
+    for each in sorted(_LOOKING_AT.get(type(subject).__name__, ()), key=lambda each: each.code):
+        if each.check is not None:
             for draft in islice(each.check(subject), MOST_OF_A_RULE):
                 yield each.finding(draft)
 

@@ -36,6 +36,8 @@ def as_yaml(value: Any) -> Text:
         return value
     if isinstance(value, str):
         return _scalar(str(value))
+    if type(value) is int:
+        return Text(value)
     if isinstance(value, float) and "e" in (number := repr(value)):
         return Text(number if "." in number else number.replace("e", ".0e"))
     return _json(value)
@@ -123,6 +125,8 @@ def _write(found: list[str], value: Any, indent: str, comments: Comments) -> Non
 
 def _inline(value: Any, indent: str) -> str:
     """A value that begins on the line of its key; the lines of a literal block are `indent` deep."""
+    if type(value) is str and "\n" not in value:
+        return _scalar(value)
     if isinstance(value, str) and "\n" in value and not isinstance(value, Text) and _LITERAL.fullmatch(value):
         kept = "|" if value.endswith("\n") else "|-"
         return "\n".join([kept, *(indent + line if line else "" for line in value.removesuffix("\n").split("\n"))])

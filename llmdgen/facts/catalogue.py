@@ -13,8 +13,8 @@ from functools import cache
 from typing import Any, Literal, TypeVar
 
 import msgspec
-import tomli
 
+from llmdgen.facts.parsed import parse
 from llmdgen.facts.types import Fact, Instance, ModelFacts, ProgramFlag, Release
 from llmdgen.resources import fact, read_fact
 
@@ -31,17 +31,13 @@ class UnknownFact(LookupError):
         super().__init__(f"unknown {what} {name!r}")
 
 
+@cache
 def instance(name: str) -> Instance:
     """The instance type of that EC2 or ml. name. Raises UnknownFact."""
     ec2_name = name.removeprefix(HYPERPOD_PREFIX)
     file = fact("instances", f"{ec2_name.partition('.')[0]}.toml")
     if not _is_plain(ec2_name) or not os.path.isfile(file) or ec2_name not in _toml(file):
         raise UnknownFact("instance type", name, instance_names())
-    return _instance(file, ec2_name)
-
-
-@cache
-def _instance(file: str, ec2_name: str) -> Instance:
     return _fact({"name": ec2_name, **_toml(file)[ec2_name]}, Instance, file)
 
 
@@ -126,7 +122,7 @@ def _files(folder: str) -> list[str]:
 
 @cache
 def _toml(file: str) -> dict[str, Any]:
-    return tomli.loads(read_fact(file).decode())
+    return parse(file)
 
 
 def _fact(row: dict[str, Any], kind: type[_F], file: str) -> _F:
