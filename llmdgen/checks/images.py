@@ -82,7 +82,7 @@ def images_are_the_releases(servers: Servers) -> Iterator[Draft]:
             foreign = known and wanted is None and _organisation(container.image) in map(_organisation, known)
             # A mirror keeps the image's name and tag; a digest cannot be compared.
             other = wanted and "@" not in container.image and not _last(container.image).startswith(_last(wanted))
-            if foreign or other:
+            if is_pinned(container.image) and (foreign or other):  # else VER050 says it
                 yield found(
                     *container.route,
                     "image",
