@@ -154,10 +154,11 @@ def scheduler_has_its_pull_secret(plan: Plan) -> Iterator[Draft]:
     secrets = plan.spec.spec.images.pull_secrets
     if secrets:
         patch = f"kubectl -n {plan.names.namespace} patch serviceaccount {plan.names.scheduler_service}"
+        names = ", ".join(f'{{"name": "{each}"}}' for each in secrets)
         yield found(
             *_AT,
             "pullSecrets",
             says=f"the chart {plan.release.charts['router'].name} gives the scheduler's pod no pull secret",
             fix=f"give it to its ServiceAccount after the first apply: {patch} -p "
-            f'\'{{"imagePullSecrets": [{{"name": "{secrets[0]}"}}]}}\'',
+            f"'{{\"imagePullSecrets\": [{names}]}}'",
         )
