@@ -50,7 +50,7 @@ def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
 
 def test_three_calls_lead_from_a_file_to_the_files_of_a_directory() -> None:
     files = llmdgen.render(llmdgen.plan(llmdgen.load(EXAMPLE), "p5.48xlarge"))
-    assert {"helmfile.yaml", "chart/templates/decode.yaml", "vllm/decode.args"} <= files.keys()
+    assert {"helmfile.yaml", "values/router.yaml", "chart/templates/decode.yaml", "vllm/decode.args"} <= files.keys()
     assert all(isinstance(text, str) for text in files.values())
 
 

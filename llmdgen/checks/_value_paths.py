@@ -18,7 +18,7 @@ Tree = dict[str, Any]
 
 @cache
 def read_paths(release: str, chart: str) -> Tree:
-    """The paths of one chart (infra, gaie or ms) of a release."""
+    """The paths of one chart of a release, by the name in its `values-<chart>.txt`."""
     tree: Tree = {}
     for line in read_fact("releases", release, f"values-{chart}.txt").decode().splitlines():
         if not line or line.startswith("#"):

@@ -82,7 +82,7 @@ def images_are_the_releases(servers: Servers) -> Iterator[Draft]:
             foreign = known and wanted is None and _organisation(container.image) in map(_organisation, known)
             # A mirror keeps the image's name and tag; a digest cannot be compared.
             other = wanted and "@" not in container.image and not _last(container.image).startswith(_last(wanted))
-            if foreign or other:
+            if is_pinned(container.image) and (foreign or other):  # else VER050 says it
                 yield found(
                     *container.route,
                     "image",
@@ -154,10 +154,11 @@ def scheduler_has_its_pull_secret(plan: Plan) -> Iterator[Draft]:
     secrets = plan.spec.spec.images.pull_secrets
     if secrets:
         patch = f"kubectl -n {plan.names.namespace} patch serviceaccount {plan.names.scheduler_service}"
+        names = ", ".join(f'{{"name": "{each}"}}' for each in secrets)
         yield found(
             *_AT,
             "pullSecrets",
             says=f"the chart {plan.release.charts['router'].name} gives the scheduler's pod no pull secret",
             fix=f"give it to its ServiceAccount after the first apply: {patch} -p "
-            f'\'{{"imagePullSecrets": [{{"name": "{secrets[0]}"}}]}}\'',
+            f"'{{\"imagePullSecrets\": [{names}]}}'",
         )

@@ -245,7 +245,10 @@ def _unheard(config: SchedulerConfig, each: Endpoints, listening: dict[str, Any]
     """Why the events of these servers do not arrive, and what helps; two empty texts where they do."""
     given = each.events or {}
     if given.get("enable_kv_cache_events") is not True:
-        return f"{each.name} reports no KV events", "set kv-events-config with enable_kv_cache_events: true"
+        return (
+            f"{each.name} reports no KV events",
+            "leave kv-events-config to the path: it writes endpoint and topic too",
+        )
     if given.get("publisher", "zmq") != "zmq":
         return "the scheduler listens for zmq only", "set publisher: zmq"
     host, port = _address(given.get("endpoint", ""))
@@ -292,7 +295,7 @@ def _listening(
     connects = given.get("discoverPods", True)
     if connects is not _engines_listen(config):
         yield ("discoverPods",), connects, _engines_listen(config)
-    elif _engines_listen(config):
+    if _engines_listen(config):
         socket = at(given, "podDiscoveryConfig", "socketPort")
         if str(socket or DEFAULT_PORT) != port:
             yield ("podDiscoveryConfig", "socketPort"), socket, int(port) if port.isdigit() else port

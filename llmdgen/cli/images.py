@@ -10,8 +10,8 @@ import msgspec
 
 from llmdgen.cli import options, status, work
 from llmdgen.cli.terminal import report, say
+from llmdgen.objects.pulled import Pulled, pulled
 from llmdgen.planning.images import mirrored
-from llmdgen.planning.pulled import Pulled, pulled
 
 REGISTRY = '"$REGISTRY"'  # where a spec names none
 
@@ -28,7 +28,10 @@ REGISTRY = '"$REGISTRY"'  # where a spec names none
     help="copy prints commands that fill a registry: that of images.registry, else $REGISTRY.",
 )
 def command(specs: tuple[str, ...], instance_types: tuple[str, ...], form: str) -> int:
-    """Name every image and chart that the clusters of the specs pull, each once."""
+    """Name every image and chart that the clusters of the specs pull, each once.
+
+    What values.router switches on in the router's chart is not among them.
+    """
     found: list[Pulled] = []
     findings = []
     for file in dict.fromkeys(specs):
@@ -59,11 +62,14 @@ def _together(found: Iterable[Pulled]) -> list[Pulled]:
 
 
 def _copy(each: Pulled) -> str:
-    """The command that copies an image, with every architecture, or a chart."""
+    """The command that copies an image, with every architecture, or a chart; a comment where nothing can be copied."""
+    if each.upstream is None:
+        return f"# {each.reference} is the spec's own"
     if each.kind == "chart":
         address, _, version = each.upstream.rpartition(":")
         return f"helm pull {quote(address)} --version {quote(version)}"
-    if each.rebuild is not None and each.reference == each.upstream:
-        return f"# {each.upstream} is withdrawn. Build it from {each.rebuild}"
     target = quote(each.reference) if each.reference != each.upstream else mirrored(each.upstream, REGISTRY)
+    if each.withdrawn is not None:
+        rebuilt = f": build {target} from {each.rebuild}" if each.rebuild else ""
+        return f"# {each.withdrawn}{rebuilt}"
     return f"skopeo copy --all docker://{quote(each.upstream)} docker://{target}"

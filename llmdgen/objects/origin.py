@@ -6,6 +6,7 @@ from typing import Any
 
 from llmdgen.findings import Route
 from llmdgen.objects.container import NAME
+from llmdgen.objects.init_containers import SIDECAR
 from llmdgen.planning.model import Plan, RolePlan
 
 PATH: Route = ("spec", "path")
@@ -46,6 +47,9 @@ def origins(plan: Plan, role: RolePlan, spec: dict[str, Any]) -> dict[Route, Rou
         if container["name"] == NAME:
             at: Route = ("containers", index)
             found |= {(*at, *inside): place for inside, place in _container(plan, role, container).items()}
+    for index, container in enumerate(spec.get("initContainers", ())):
+        field = "sidecar" if container["name"] == SIDECAR else "modelServer"
+        found["initContainers", index, "image"] = ("spec", "images", field)
     for index, volume in enumerate(spec["volumes"]):
         if volume["name"] == "shm":
             found["volumes", index] = ("spec", role.name, "resources", "shm")

@@ -1,7 +1,7 @@
 """How values are written into each kind of text, so that none can leave its place.
 
-The encoder of a template follows from its name (ms.yaml.j2, start.sh.j2) and runs on each `{{ }}`, so a template cannot
-forget to encode: YAML gets YAML scalars, a shell script gets quoted words, Markdown gets text without markup, SVG gets
+The encoder of a template follows from its name (helmfile.yaml.j2, README.md.j2) and runs on each `{{ }}`, so that none
+can forget it: YAML gets YAML scalars, a shell script gets quoted words, Markdown gets text without markup, SVG gets
 escaped text.
 """
 

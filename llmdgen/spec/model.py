@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 
 from llmdgen.findings import Place, Route
-from llmdgen.spec.fields import Base, Duration, Label, Size, Subdomain
+from llmdgen.spec.fields import Base, Duration, Label, Registry, Size, Subdomain
 from llmdgen.spec.places import Places, locate
 from llmdgen.spec.servers import Cache, Engine, Role, Transfer
 
@@ -24,7 +24,7 @@ class Metadata(Base, frozen=True, kw_only=True):
     name: Annotated[
         Label,
         Meta(
-            description="Names the deployment; the releases infra-<name>, gaie-<name> and ms-<name> come from it.",
+            description="Names the deployment: its directory, its Helm releases, and its objects in the cluster.",
             examples=["gpt-oss-pd"],
         ),
     ]
@@ -78,7 +78,7 @@ class Model(Base, frozen=True, kw_only=True):
 
 class Images(Base, frozen=True, kw_only=True):
     registry: Annotated[
-        Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9.-]*(:[0-9]+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*$")] | None,
+        Registry | None,
         Meta(
             description="Takes the place of the registry and organisation of each image that has no reference here. "
             "Default: each image's own.",
@@ -160,7 +160,7 @@ class Scheduler(Base, frozen=True, kw_only=True):
         Annotated[int, Meta(ge=0)] | None,
         Meta(
             description="Prompt tokens not in a decode pod's cache from which prefill is disaggregated. 0: always. "
-            "Default: 16 in pd-disaggregation, 0 in wide-ep.",
+            "Default: 0; 16 in pd-disaggregation up to llm-d v0.6.0.",
             examples=[16, 0],
         ),
     ] = None

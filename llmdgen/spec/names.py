@@ -91,10 +91,14 @@ def _provider(spec: dict[str, Any]) -> Iterator[Finding]:
     release, name = spec.get("release", DEFAULT_RELEASE), get(spec, "gateway", "provider")
     if release not in catalogue.release_names() or not isinstance(name, str):
         return
-    known = [key for key, value in catalogue.release_toml(release, "gateways.toml").items() if "class" in value]
-    if name not in known:
+    known = _providers(release)
+    if name not in known and any(name in _providers(each) for each in catalogue.release_names()):
         says = f"llm-d {release} is not deployed with the gateway provider {quoted(name)}"
         yield error("SPEC009", says, f"use {one_of(known)}", "spec", "gateway", "provider")
+
+
+def _providers(release: str) -> list[str]:
+    return [key for key, value in catalogue.release_toml(release, "gateways.toml").items() if "class" in value]
 
 
 def _instance_types(spec: dict[str, Any]) -> Iterator[Finding]:

@@ -93,7 +93,7 @@ def test_what_is_no_run_of_main_is_refused(deployment: Deployment, action: str, 
 
 
 def test_what_main_has_changed_since_is_refused(deployment: Deployment) -> None:
-    values = deployment.tip / "rendered" / TARGET / "chart/templates/decode.yaml"
+    values = deployment.tip / "rendered" / TARGET / "values/router.yaml"
     values.write_text(values.read_text("utf-8") + "# newer\n", "utf-8")
     done = deployment.run("apply")
     assert done.code == 1

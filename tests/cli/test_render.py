@@ -15,6 +15,8 @@ from llmdgen.cli import render
 from llmdgen.findings import Finding, Located, Place, Severity
 from tests.cli.conftest import SPEC, Llmdgen
 
+ROUTER = "llm-d-router-gateway"  # the only chart of others
+
 TARGETS = {"p5.48xlarge", "p5en.48xlarge"}
 
 
@@ -54,7 +56,7 @@ def test_a_render_of_one_instance_type_leaves_the_others(llmdgen: Llmdgen, spec:
     assert before.keys() == after.keys()
     check = llmdgen("render", "chat.yaml", "--check")
     assert check.code == 2
-    assert "p5en.48xlarge/allocation.yaml: stale: the spec changed" in check.out
+    assert "p5en.48xlarge/chart/templates/decode.yaml: stale: the spec changed" in check.out
     assert "chat/p5.48xlarge" not in check.out
 
 
@@ -149,7 +151,7 @@ def test_check_tells_every_kind_apart_writes_nothing_and_exits_2(llmdgen: Llmdge
     again = "llmdgen render chat.yaml -o 'out dir'"
     assert f"{here}/topology.svg: hand-edited: changed since it was rendered" in answer.out
     assert f"{here}/SUMMARY.md: missing: no such file (fix: {again})" in answer.out
-    assert f"{here}/allocation.yaml: stale: the spec changed (fix: {again})" in answer.out
+    assert f"{here}/chart/templates/decode.yaml: stale: the spec changed (fix: {again})" in answer.out
     assert "out dir/chat/p5en.48xlarge/helmfile.yaml: orphaned: " in answer.out
     assert "-    replicas: 1\n" in answer.out or "-  replicas: 1\n" in answer.out
     assert tree(Path("out dir")) == before
@@ -172,11 +174,12 @@ def test_check_of_a_spec_with_errors_exits_1(llmdgen: Llmdgen, spec: Path) -> No
 
 
 def test_charts_are_named_by_a_path_from_the_target(llmdgen: Llmdgen, spec: Path) -> None:
-    Path("charts/llm-d-router-gateway").mkdir(parents=True)
-    Path("charts/llm-d-router-gateway/Chart.yaml").write_text("")
+    Path("charts", ROUTER).mkdir(parents=True)
+    Path("charts", ROUTER, "Chart.yaml").write_text("")
     assert llmdgen("render", "chat.yaml", "--charts", "charts").code == 0
     helmfile = Path("rendered/chat/p5.48xlarge/helmfile.yaml").read_text()
-    assert "chart: ../../../charts/llm-d-router-gateway" in helmfile.replace('"', "")
+    assert f"chart: ../../../charts/{ROUTER}" in helmfile.replace('"', "")
+    assert "chart: ./chart" in helmfile.replace('"', "")
     assert str(Path.cwd()) not in helmfile
 
 
@@ -184,7 +187,7 @@ def test_charts_that_are_not_there_stop_everything(llmdgen: Llmdgen, spec: Path)
     Path("charts").mkdir()
     answer = llmdgen("render", "chat.yaml", "--charts", "charts")
     assert answer.code == 1
-    assert answer.err.count("error OUT005") == 1
+    assert answer.err == (f"charts:1:1: error OUT005: there is no {ROUTER}/Chart.yaml (fix: unpack the chart there)\n")
     assert not Path("rendered").exists()
 
 

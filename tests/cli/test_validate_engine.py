@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from llmdgen import api
 from llmdgen.checks import installed
 from llmdgen.engine import installed as engine
 from llmdgen.planning.model import Plan
 from tests.cli.conftest import SPEC, Llmdgen
 from tests.engine.test_installed import NIXL, PARSER, write
-from tests.specs import GPT_OSS, plan_of
+from tests.specs import DEEPSEEK, GPT_OSS, plan_of
 
 # A vLLM that takes whatever it gets but --max-model-len.
 CLI = """
@@ -59,7 +60,7 @@ def test_what_the_installed_vllm_refuses_stands_at_the_flags_line(
     llmdgen: Llmdgen, spec: Path, packages: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(packages, VLLM)
-    version(monkeypatch, "0.15.1")
+    version(monkeypatch, "0.26.0")
     answer = llmdgen("validate", "chat.yaml", "--engine")
     errors = [line for line in answer.err.splitlines() if " error " in line]
     assert answer.code == 1
@@ -74,7 +75,7 @@ def test_arguments_that_the_installed_vllm_takes_pass(
     llmdgen: Llmdgen, spec: Path, packages: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(packages, VLLM)
-    version(monkeypatch, "0.15.1+cpu")
+    version(monkeypatch, "0.26.0+cpu")
     spec.write_text(SPEC.partition("  engine:")[0])
     answer = llmdgen("validate", "chat.yaml", "--engine")
     assert "VLLM02" not in answer.err
@@ -84,10 +85,11 @@ def test_arguments_that_the_installed_vllm_takes_pass(
 def test_every_pod_of_a_role_of_several_nodes_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[str, ...]] = []
     monkeypatch.setattr(engine, "check_with_installed_vllm", lambda argv: asked.append(argv) or [])
-    version(monkeypatch, "0.15.1")
-    plan = plan_of("wide-ep", "deepseek-ai/DeepSeek-R1-0528")
+    plan = plan_of("wide-ep", DEEPSEEK)
+    version(monkeypatch, plan.release.vllm)
     installed.installed_findings(plan)
-    assert asked == [argv for role in plan.roles for argv in role.argv.values()]
+    written = {name: text for name, text in api.render(plan).items() if name.startswith("vllm/")}
+    assert sorted(asked) == sorted(tuple(text.splitlines()) for text in written.values())
     assert len(asked) == 4
 
 
@@ -108,7 +110,7 @@ def test_another_version_than_the_releases_is_a_warning(
     version(monkeypatch, "0.16.0")
     spec.write_text(SPEC.partition("  engine:")[0])
     answer = llmdgen("validate", "chat.yaml", "--engine")
-    said = "VLLM025: vLLM 0.16.0 is installed, and llm-d v0.5.1 has 0.15.1 (fix: pip install vllm==0.15.1)"
+    said = "VLLM025: vLLM 0.16.0 is installed, and llm-d v0.9.0 has 0.26.0 (fix: pip install vllm==0.26.0)"
     assert answer.err.count(said) == 1
     assert answer.code == 0
     assert llmdgen("validate", "chat.yaml", "--engine", "--strict").code == 1
@@ -126,8 +128,9 @@ def test_a_backend_that_the_installed_nixl_lacks_is_an_error(
     packages: Path, monkeypatch: pytest.MonkeyPatch, paths: dict[str, list[str]]
 ) -> None:
     write(packages, {**VLLM, "nixl/__init__.py": "", "nixl/_api.py": NIXL})
-    version(monkeypatch, "0.15.1")
-    found = installed.installed_findings(plan_of("pd-disaggregation", GPT_OSS, **paths))
+    plan = plan_of("pd-disaggregation", GPT_OSS, **paths)
+    version(monkeypatch, plan.release.vllm)
+    found = installed.installed_findings(plan)
     assert {each.finding.code for each in found} == {"VLLM024"}
     assert found[0].finding.says == "the installed NIXL has no backend LIBFABRIC"
     assert found[0].finding.fix == "use one of POSIX, UCX"
@@ -135,5 +138,6 @@ def test_a_backend_that_the_installed_nixl_lacks_is_an_error(
 
 def test_without_nixl_backends_are_not_asked_about(packages: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(packages, {**VLLM, "nixl/__init__.py": "raise ImportError('libucp.so: cannot open')"})
-    version(monkeypatch, "0.15.1")
-    assert codes(plan_of("pd-disaggregation", GPT_OSS)) == []
+    plan = plan_of("pd-disaggregation", GPT_OSS)
+    version(monkeypatch, plan.release.vllm)
+    assert codes(plan) == []

@@ -81,7 +81,7 @@ def test_production_is_on_hyperpod_behind_a_load_balancer_and_staging_is_not() -
 
 
 def test_only_staging_has_debug_logs() -> None:
-    files = {name: api.render(next(iter(plans(name).values())))["values/ms.yaml"] for name in SPECS}
+    files = {name: api.render(next(iter(plans(name).values())))["chart/templates/decode.yaml"] for name in SPECS}
     assert [name for name, text in files.items() if "DEBUG" in text] == ["staging"]
     production = Path(FOLDER, "production.yaml").read_text("utf-8")
     assert "VLLM_LOGGING_LEVEL: null" in production

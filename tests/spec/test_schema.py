@@ -17,6 +17,7 @@ from llmdgen.facts import catalogue
 from llmdgen.spec import suggestions
 from llmdgen.spec.document import Parsed
 from llmdgen.spec.load import parse
+from llmdgen.spec.model import DEFAULT_RELEASE
 from llmdgen.spec.schema import FILE, complete, overlay, schema, schema_text
 from llmdgen.spec.structure import build
 from llmdgen.spec.texts import FLAG_NAME
@@ -87,7 +88,7 @@ def test_the_flags_of_every_release_are_proposed_except_those_that_a_spec_may_no
     assert "gpu-memory-utilization" in proposed
     assert not {"port", "tensor-parallel-size", "served-model-name"} & proposed.keys()
     assert proposed["kv-cache-dtype"]["examples"][0] == "auto"
-    assert "Only in llm-d v0.6.0." in proposed["performance-mode"]["description"]
+    assert "Only in llm-d v0.6.0 and v0.9.0." in proposed["performance-mode"]["description"]
 
 
 def test_a_proposed_instance_type_is_one_that_a_spec_may_name() -> None:
@@ -194,9 +195,13 @@ def test_examples_are_what_the_field_takes() -> None:
 
 def test_defaults_of_a_path_are_those_of_its_settings() -> None:
     described = {at: field["description"] for at, field, _ in FIELDS}
-    settings = catalogue.release_toml(catalogue.release_names()[-1], "paths.toml")
-    tokens = settings["pd-disaggregation"]["non_cached_tokens"]
-    assert f"Default: {tokens} in pd-disaggregation" in described[".spec.scheduler.nonCachedTokens"]
+    of_release = {name: catalogue.release_toml(name, "paths.toml") for name in catalogue.release_names()}
+    tokens = {name: each["pd-disaggregation"]["non_cached_tokens"] for name, each in of_release.items()}
+    assert tokens == {"v0.5.1": 16, "v0.6.0": 16, "v0.9.0": 0}
+    assert described[".spec.scheduler.nonCachedTokens"].endswith(
+        "Default: 0; 16 in pd-disaggregation up to llm-d v0.6.0."
+    )
+    settings = of_release[DEFAULT_RELEASE]
     assert f"Default: {settings['tiered-prefix-cache']['storage_size']}." in described[".spec.cache.storage.size"]
 
 

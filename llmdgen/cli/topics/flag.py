@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
 import msgspec
 
 from llmdgen.cli.topics.text import sections
+from llmdgen.engine.facts import taken
 from llmdgen.engine.flags import Flag, flag_table
 from llmdgen.facts import catalogue
 from llmdgen.resources import read_fact
@@ -27,7 +29,8 @@ def explain(topic: str) -> str | None:
         flag = table.get(name) or table.by_short(topic) or _negated(table.get(name.removeprefix("no-")))
         if flag is not None:
             source = f"vLLM {table.vllm} of llm-d {release}: {table.source}"
-            texts.append(sections(f"--{flag.name}", _rows(flag) | _versions(flag.name), sources=(source,)))
+            looked_up = taken(release).names.get(flag.name, ())
+            texts.append(sections(f"--{flag.name}", _rows(flag, looked_up) | _versions(flag.name), sources=(source,)))
     if not texts and name in _history()["flags"]:
         return sections(f"--{name}", {"releases": "no llm-d release here has it", **_versions(name)}, sources=())
     return "\n\n".join(texts) or None
@@ -37,7 +40,8 @@ def _negated(flag: Flag | None) -> Flag | None:
     return flag if flag is not None and flag.negative else None
 
 
-def _rows(flag: Flag) -> dict[str, object]:
+def _rows(flag: Flag, looked_up: Sequence[str]) -> dict[str, object]:
+    """What the parser says of a flag; `looked_up` are the names that vLLM accepts in it only when it starts."""
     rows: dict[str, object] = {"type": flag.type + (f" ({flag.config})" if flag.config else "")}
     if flag.short:
         rows["short"] = flag.short
@@ -46,8 +50,9 @@ def _rows(flag: Flag) -> dict[str, object]:
     if flag.negative:
         rows["negative"] = f"--no-{flag.name}"
     rows["default"] = msgspec.json.encode(flag.default).decode() if flag.default is not None else "vLLM decides"
-    if flag.choices or flag.usual:
-        rows["choices" if flag.choices else "among others"] = ", ".join(map(str, flag.choices or flag.usual))
+    choices = flag.choices or tuple(name for name in looked_up if name)
+    if choices or flag.usual:
+        rows["choices" if choices else "among others"] = ", ".join(map(str, choices or flag.usual))
     limits = {">=": flag.at_least, ">": flag.more_than, "<=": flag.at_most, "<": flag.less_than}
     if any(limit is not None for limit in limits.values()):
         rows["range"] = ", ".join(f"{sign} {limit}" for sign, limit in limits.items() if limit is not None)

@@ -57,7 +57,8 @@ def _names(role: RoleSettings) -> Iterator[Draft]:
             continue
         if mapping(role.args.get(flag)).get(f"{key}_module_path"):
             continue
-        fix = did_you_mean(value, [name for name in names if name], listed_up_to=30) or "see `llmdgen explain`"
+        near = did_you_mean(value, [name for name in names if name], listed_up_to=30)
+        fix = near or f"use one of those that `llmdgen explain --{flag}` lists"
         says = f"--{flag}{': ' + key if key else ''} cannot be {shown(value)}"
         yield found(*role.at(flag, *([key] if key else [])), says=says, fix=fix)
 
