@@ -97,8 +97,8 @@ def amounts(need: Need) -> tuple[int, int, int, int]:
 
 def names_of(plan: Plan) -> Iterator[str]:
     names = plan.names
-    yield from (names.infra, names.gaie, names.ms, names.namespace, names.gateway, names.gateway_service, names.pool)
-    yield from (names.scheduler_service, names.route, names.metrics_secret, *names.workload.values())
+    yield from (names.router, names.servers, names.namespace, names.gateway, names.gateway_service, names.pool)
+    yield from (names.scheduler_service, names.route, names.account, names.metrics_secret, *names.workload.values())
 
 
 @pytest.mark.parametrize("release", RELEASES)
@@ -143,9 +143,8 @@ def test_interfaces_are_there_where_pods_talk_and_nowhere_else(instance: str) ->
 def test_both_ends_of_a_transfer_have_the_same_blocks(instance: str) -> None:
     for plan in plans(instance):
         if plan.disaggregated:
-            argvs = [argv for role in plan.roles for argv in role.argv.values()]
-            assert len(argvs) >= 2
-            assert all([each for each in argv if "block-size" in each] == ["--block-size=128"] for argv in argvs)
+            blocks = [[each for each in role.arguments if "block-size" in each] for role in plan.roles]
+            assert blocks == [["--block-size=128"]] * 2
 
 
 @everywhere

@@ -47,7 +47,8 @@ def test_disk_or_storage_choose_lmcache_and_keep_the_order_of_speed() -> None:
     plan = plan_of(PATH, cache={"storage": {"claim": "kv"}, "disk": {}})
     assert [tier.name for tier in plan.tiers] == ["cpu", "disk", "storage"]
     assert {tier.connector for tier in plan.tiers} == {"LMCacheConnectorV1"}
-    assert [volume.name for volume in role_of(plan, "decode").volumes[-2:]] == ["kv-disk", "kv-storage"]
+    volumes = [volume.name for volume in role_of(plan, "decode").volumes]
+    assert volumes == ["shm", "caches", "kv-disk", "kv-storage", "model-storage"]
     values = {variable.name: variable.value for variable in role_of(plan, "decode").env}
     assert values["LMCACHE_REMOTE_URL"] == "fs://localhost:0/mnt/kv-storage"
 

@@ -27,18 +27,13 @@ def test_the_label_is_the_last_part_of_the_name(name: str, label: str) -> None:
     assert model_label(name) == label
 
 
-def test_releases_and_what_the_charts_make_of_them() -> None:
+def test_every_object_is_called_after_the_deployment() -> None:
     names = plan_of("pd-disaggregation", GPT_OSS).names
-    assert (names.infra, names.gaie, names.ms, names.namespace) == ("infra-demo", "gaie-demo", "ms-demo", "llm-d-demo")
-    assert (names.gateway, names.gateway_service) == (
-        "infra-demo-inference-gateway",
-        "infra-demo-inference-gateway-istio",
-    )
-    assert (names.pool, names.scheduler_service) == ("gaie-demo", "gaie-demo-epp")
-    assert names.workload == {
-        "prefill": "ms-demo-llm-d-modelservice-prefill",
-        "decode": "ms-demo-llm-d-modelservice-decode",
-    }
+    assert (names.router, names.servers, names.namespace) == ("demo-router", "demo-servers", "llm-d-demo")
+    assert (names.gateway, names.gateway_service) == ("demo-gateway", "demo-gateway-istio")
+    assert (names.pool, names.scheduler_service) == ("demo-router", "demo-router-epp")
+    assert (names.route, names.account) == ("demo", "demo")
+    assert names.workload == {"prefill": "demo-prefill", "decode": "demo-decode"}
 
 
 def test_only_istio_gives_the_service_another_name() -> None:
