@@ -86,7 +86,8 @@ def test_a_connector_of_the_specs_own_is_held_against_the_container_too() -> Non
         transfer = {"kv_connector": "OffloadingConnector", "kv_role": "kv_both", "kv_connector_extra_config": extra}
         return {"args": {"kv-transfer-config": transfer}}
 
-    assert the("FIT007", SCHEDULING, "p5.48xlarge", QWEN, decode=own(500))[0].endswith("kv_connector_extra_config.cpu_bytes_to_use")
+    at = the("FIT007", SCHEDULING, "p5.48xlarge", QWEN, decode=own(500))[0]
+    assert at.endswith("kv_connector_extra_config.cpu_bytes_to_use")
     assert codes(SCHEDULING, "p5.48xlarge", QWEN, decode=own(20)) == []
 
 
