@@ -143,8 +143,8 @@ def test_interfaces_are_there_where_pods_talk_and_nowhere_else(instance: str) ->
 def test_both_ends_of_a_transfer_have_the_same_blocks(instance: str) -> None:
     for plan in plans(instance):
         if plan.disaggregated:
-            sizes = [[each for each in role.arguments if "block-size" in each] for role in plan.roles]
-            assert sizes == [["--block-size=128"]] * 2
+            blocks = [[each for each in role.arguments if "block-size" in each] for role in plan.roles]
+            assert blocks == [["--block-size=128"]] * 2
 
 
 @everywhere

@@ -113,7 +113,7 @@ def _endpoints(plan: Plan, role: RolePlan, cpu_bytes: int) -> Endpoints:
         events=events if isinstance(events, dict) else None,
         gpu_tokens=memory.kv_tokens * role.size.data_local // role.ranks if memory else 0,
         cpu_bytes=cpu_bytes // role.ranks,
-        token_bytes=memory.kv_bytes_per_token * role.size.tensor if memory else 0,
+        token_bytes=memory.stored_bytes_per_token * role.size.tensor if memory else 0,
         block_route=role.flag_routes.get("block-size", ("spec", role.name)),
         seed_route=_own(role.env_routes.get(SEED)),
         events_route=_own(role.flag_routes.get(EVENTS)),

@@ -156,6 +156,17 @@ def disk_path(situation: Situation) -> str:
     return (asked.path if asked is not None else None) or f"{path}/kv"
 
 
+def memory_held(situation: Situation, cpu: Tier, sizes: dict[RoleName, Size]) -> dict[RoleName, int]:
+    """MiB of each pod's memory that the tier in CPU memory takes: what its ranks pin may be more than what they use."""
+    if not _pins_powers_of_two(situation):
+        return {role: -(-size // MIB) for role, size in cpu.bytes.items()}
+    held = {}
+    for role, size in sizes.items():
+        each = cpu.bytes[role] // size.gpus_per_pod
+        held[role] = (1 << max(0, each - 1).bit_length()) * size.gpus_per_pod // MIB
+    return held
+
+
 def _texts(by_role: dict[RoleName, float]) -> dict[RoleName, str]:
     return {role: f"{size:.3f}".rstrip("0").rstrip(".") for role, size in by_role.items()}
 
@@ -179,9 +190,10 @@ def _cpu_share(situation: Situation, role: RoleName, sizes: dict[RoleName, Size]
 
 
 def _pins_powers_of_two(situation: Situation) -> bool:
-    """Whether each rank's memory is rounded up to a power of two when it is pinned."""
+    """Whether each rank's memory is rounded up to a power of two when it is pinned. A file in /dev/shm is not."""
+    cache = situation.spec.spec.cache
     pins: bool = situation.engine.get("offloading", {}).get("pins_powers_of_two", False)
-    return pins and _connector(situation) == OFFLOADING
+    return pins and cache.disk is None and cache.storage is None and _connector(situation) == OFFLOADING
 
 
 def _pinned_whole(wanted: int, ranks: int) -> int:

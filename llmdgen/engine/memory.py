@@ -27,7 +27,8 @@ DENSE_BYTES = 2.0  # BF16, which the 4-bit formats keep for everything but the e
 class Memory(Struct, frozen=True, kw_only=True):
     """One GPU's memory in a role, and the KV cache that is left.
 
-    `kv_bytes_per_token` is what a token takes on each GPU; `kv_tokens` what fits on one data parallel rank;
+    `kv_bytes_per_token` is what a token takes on each GPU, `stored_bytes_per_token` what each GPU's share of it takes
+    in a cache tier, whose blocks hold layers with a window too; `kv_tokens` is what fits on one data parallel rank,
     `sequences` how many requests of `max_model_len` that is. `hybrid_off` says that sliding-window layers are stored
     in full because a KV connector switches the hybrid KV cache manager off.
     """
@@ -38,6 +39,7 @@ class Memory(Struct, frozen=True, kw_only=True):
     activations: int
     kv: int
     kv_bytes_per_token: int
+    stored_bytes_per_token: int
     kv_tokens: int
     max_model_len: int
     hybrid_off: bool
@@ -68,7 +70,8 @@ def memory(
     weights = max(0, int(weights_per_gpu(model, size, redundant_experts) * resident_ratio(model, engine)) - in_cpu)
     activations = engine["activation_mib"] * MIB
     kv = whole(args.get("kv-cache-memory-bytes"), 0) or max(0, budget - weights - activations)
-    per_token = kv_bytes_per_token(model, size.tensor, str(args.get("kv-cache-dtype", "auto")), hybrid=hybrid)
+    dtype = str(args.get("kv-cache-dtype", "auto"))
+    per_token = kv_bytes_per_token(model, size.tensor, dtype, hybrid=hybrid)
     return Memory(
         gpu=gpu,
         budget=budget,
@@ -76,6 +79,7 @@ def memory(
         activations=activations,
         kv=kv,
         kv_bytes_per_token=per_token,
+        stored_bytes_per_token=kv_bytes_per_token(model, size.tensor, dtype, hybrid=False),
         kv_tokens=kv // per_token,
         max_model_len=_longest(args, model, kv // per_token),
         hybrid_off=not hybrid and model.layers.sliding > 0,

@@ -10,6 +10,10 @@ from llmdgen.scheduling.form import filled
 
 NAME = "precise-prefix-cache"
 RANK = 4
+RESTARTED = (
+    "a restarted scheduler does not know what the model servers held before: restart it seldom, and the model servers "
+    "after it"
+)
 POD_IP = EnvVar(name="POD_IP", field="status.podIP")
 
 
@@ -46,4 +50,5 @@ def contribute(situation: Situation, sizes: dict[RoleName, Size]) -> Contributio
         kv_events=True,
         scheduling=situation.scheduler.paths[NAME],
         startup_minutes=settings["startup_minutes"],
+        notes=(RESTARTED,) if events.listens == "engine" else (),
     )

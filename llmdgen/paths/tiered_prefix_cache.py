@@ -9,17 +9,17 @@ from llmdgen.composition.cache_tiers import (
     OFFLOADING,
     is_tiering,
     lmcache_environment,
+    memory_held,
     offloading,
     tiers,
     volumes,
 )
-from llmdgen.composition.contribution import Connector, Contribution, EnvVar, Shape, Situation
+from llmdgen.composition.contribution import Connector, Contribution, EnvVar, Shape, Situation, Tier
 from llmdgen.composition.names import RoleName
 from llmdgen.composition.shapes import whole_model_servers
 from llmdgen.engine.size import Size
 from llmdgen.kube.attention import FLAG as BACKEND
 from llmdgen.kube.attention import capability, everywhere
-from llmdgen.quantities import MIB
 
 NAME = "tiered-prefix-cache"
 RANK = 5
@@ -34,8 +34,7 @@ def contribute(situation: Situation, sizes: dict[RoleName, Size]) -> Contributio
     """A connector that moves blocks, and container memory that holds them."""
     settings = situation.settings[NAME]
     kept = tiers(situation, sizes)
-    in_memory = next((tier.bytes for tier in kept if tier.name == "cpu"), {})
-    held = {role: -(-size // MIB) for role, size in in_memory.items()}
+    held = memory_held(situation, kept[0], sizes)
     if kept[0].connector == LMCACHE:
         connector = Connector(name=LMCACHE, serves="KV cache tiers of LMCache")
         env = lmcache_environment(situation, kept, sizes)
@@ -58,6 +57,18 @@ def contribute(situation: Situation, sizes: dict[RoleName, Size]) -> Contributio
         block_size=situation.engine["mla_block_size"] if situation.model and situation.model.mla else None,
         scheduling=situation.scheduler.paths[NAME],
         startup_minutes=settings["startup_minutes"],
+        notes=_notes(kept),
+    )
+
+
+def _notes(kept: tuple[Tier, ...]) -> tuple[str, ...]:
+    """vLLM's file tiers have neither a capacity nor an eviction (v1/kv_offload/tiering/fs)."""
+    files = " and ".join(tier.name for tier in kept[1:])
+    if not is_tiering(kept):
+        return ()
+    return (
+        f"nothing keeps vLLM's {files} tier to its size: delete its oldest files from time to time, which vLLM takes "
+        "for blocks that it never had",
     )
 
 

@@ -52,6 +52,17 @@ def contribute(situation: Situation, sizes: dict[RoleName, Size]) -> Contributio
         crosses_pods=disaggregated or any(size.workers > 1 for size in sizes.values()),
         scheduling=situation.scheduler.paths[NAME],
         startup_minutes=settings["startup_minutes"],
+        notes=_notes(situation, sizes),
+    )
+
+
+def _notes(situation: Situation, sizes: dict[RoleName, Size]) -> tuple[str, ...]:
+    minutes = situation.engine.get("timeouts", {}).get("handshake", 0) // 60
+    if not minutes or all(size.workers == 1 for size in sizes.values()):
+        return ()
+    return (
+        f"the engines of a replica give up where its nodes start more than {minutes} minutes apart: have the image on "
+        "all of them before",
     )
 
 

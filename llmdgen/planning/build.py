@@ -94,6 +94,7 @@ def _plan(
         tolerations=tolerations(situation.platform, spec.spec.cluster),
         own_tolerations=own_tolerations(spec.spec.cluster),
         startup_minutes=folded.startup_minutes,
+        notes=folded.notes,
         precise=situation.settings["precise-prefix-cache"],
         engine=situation.engine,
         platform=situation.platform,

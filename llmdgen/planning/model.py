@@ -141,7 +141,7 @@ class Pool(Struct, frozen=True, kw_only=True):
 
 class Plan(Struct, frozen=True, kw_only=True):
     """A deployment, decided. `target` names its output directory below rendered/<name>/; `own_tolerations` are the
-    spec's, which `tolerations` hold too."""
+    spec's, which `tolerations` hold too; `notes` is what the paths want a reviewer to know."""
 
     spec: Spec
     target: str
@@ -169,6 +169,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     tolerations: tuple[dict[str, Any], ...]
     own_tolerations: tuple[dict[str, Any], ...]
     startup_minutes: int
+    notes: tuple[str, ...]
     precise: dict[str, Any]
     engine: dict[str, Any]
     platform: dict[str, Any]

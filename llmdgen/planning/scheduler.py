@@ -111,7 +111,7 @@ def _cpu_blocks(tier: Tier, roles: tuple[RolePlan, ...], block: int) -> int:
     The smallest of the roles' capacities, so that the scheduler does not count on blocks that are gone.
     """
     capacities = [
-        tier.bytes[role.name] // role.ranks // (role.memory_use.kv_bytes_per_token * role.size.tensor * block)
+        tier.bytes[role.name] // role.ranks // (role.memory_use.stored_bytes_per_token * role.size.tensor * block)
         for role in roles
         if role.memory_use
     ]

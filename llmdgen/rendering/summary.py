@@ -173,11 +173,24 @@ def _notable(plan: Plan) -> list[Text]:
     for role in plan.roles:
         flags = " ".join(str(code(argument)) for argument in role.arguments)
         found.append(Text(f"{role.name} flags: {flags}"))
-    scorers = ", ".join(f"{scorer.name} {scorer.weight:g}" for scorer in plan.scheduler.scorers)
-    found.append(markdown(f"Scheduler scorers: {scorers}.") if scorers else Text("The scheduler picks at random."))
+    found.append(markdown(_scorers(plan)))
     service = f"Service {plan.names.gateway_service} of type {plan.gateway.service_type}"
     found.append(markdown(f"Gateway: {plan.gateway.provider}, {service}."))
+    found += [markdown(f"{note[:1].upper()}{note[1:]}.") for note in (*plan.notes, *plan.scheduler.notes)]
     return found
+
+
+def _scorers(plan: Plan) -> str:
+    """The scorers of each profile with their weights; a profile is named where there are several."""
+    if not plan.scheduler.scorers:
+        return "The scheduler picks at random."
+    profiles = plan.scheduler.config["schedulingProfiles"]
+    found = []
+    for profile in profiles:
+        weights = [(each["pluginRef"], each["weight"]) for each in profile["plugins"] if "weight" in each]
+        scorers = ", ".join(f"{name} {weight:g}" for name, weight in weights) or "none, it picks at random"
+        found.append(f"of {profile['name']} {scorers}" if len(profiles) > 1 else scorers)
+    return f"Scheduler scorers: {'; '.join(found)}."
 
 
 def _before(plan: Plan) -> list[Text]:

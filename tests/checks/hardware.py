@@ -8,6 +8,7 @@ from typing import Any
 from llmdgen import api
 from llmdgen.findings import Located
 from tests.checks.conftest import plan_of
+from tests.specs import RELEASE
 
 GPT = "openai/gpt-oss-120b"
 QWEN = "Qwen/Qwen3-32B"
@@ -16,10 +17,10 @@ PREFIXES = ("EFA", "FIT", "MOD", "PAR")
 
 
 def findings(path: str, instance: str, model: str = GPT, **spec: Any) -> list[Located]:
-    """What EFA, FIT, MOD and PAR rules say of llm-d v0.5.1, notes left out. Keys of `spec` stand below the document's
-    `spec`."""
+    """What EFA, FIT, MOD and PAR rules say, notes left out. Keys of `spec` stand below the document's `spec`; the
+    release is the one of tests.specs where they name none."""
     named = {"name": model} | spec.pop("model_settings", {})
-    whole = {"path": path, "release": "v0.5.1", "instanceTypes": [instance], "model": named, **spec}
+    whole = {"path": path, "release": RELEASE, "instanceTypes": [instance], "model": named, **spec}
     text = f"""apiVersion: llmdgen.dev/v1alpha1
 kind: WellLitPath
 metadata: {{name: test}}

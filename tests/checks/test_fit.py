@@ -80,6 +80,17 @@ def test_a_cpu_tier_has_to_fit_its_container() -> None:
     assert codes(TIERED, "p5.48xlarge", QWEN, cache={"cpu": {"size": "400Gi"}}, **decode(memory="428Gi")) == []
 
 
+def test_a_connector_of_the_specs_own_is_held_against_the_container_too() -> None:
+    def own(size: int) -> dict[str, Any]:
+        extra = {"cpu_bytes_to_use": size << 30}
+        transfer = {"kv_connector": "OffloadingConnector", "kv_role": "kv_both", "kv_connector_extra_config": extra}
+        return {"args": {"kv-transfer-config": transfer}}
+
+    at = the("FIT007", SCHEDULING, "p5.48xlarge", QWEN, decode=own(500))[0]
+    assert at.endswith("kv_connector_extra_config.cpu_bytes_to_use")
+    assert codes(SCHEDULING, "p5.48xlarge", QWEN, decode=own(20)) == []
+
+
 @pytest.mark.parametrize(("size", "code"), [("600Gi", "FIT007"), ("400Gi", "FIT013")])
 def test_a_cpu_tier_beyond_the_node_is_told_the_size_that_works(size: str, code: str) -> None:
     at, _, fix = the(code, TIERED, "p5.48xlarge", QWEN, cache={"cpu": {"size": size}})

@@ -16,7 +16,6 @@ from tests.checks.conftest import plan_of
 
 RELEASES = release_names()
 
-
 def plan_with(path: str = "pd-disaggregation", **spec: Any) -> Plan:
     text = f"""apiVersion: llmdgen.dev/v1alpha1
 kind: WellLitPath

@@ -7,10 +7,11 @@ from typing import Any
 
 from llmdgen import api
 from tests.checks.conftest import plan_of
+from tests.specs import RELEASE
 
 
 def found(path: str, model: str = "openai/gpt-oss-120b", **spec: Any) -> list[tuple[str, str]]:
-    whole = {"path": path, "instanceTypes": ["p5.48xlarge"], "model": {"name": model}, **spec}
+    whole = {"path": path, "release": RELEASE, "instanceTypes": ["p5.48xlarge"], "model": {"name": model}, **spec}
     text = f"""apiVersion: llmdgen.dev/v1alpha1
 kind: WellLitPath
 metadata: {{name: test}}

@@ -15,6 +15,7 @@ from llmdgen.findings import Finding
 from llmdgen.planning.model import Plan
 from llmdgen.scheduling.document import SchedulerConfig
 from tests.checks.conftest import plan_of
+from tests.specs import RELEASE
 
 GUIDES = Path(__file__).parents[3] / "shared" / "upstream" / "guides" / "v0.5.1"
 PICKER = "  - {type: max-score-picker}\n"
@@ -42,7 +43,7 @@ def plan_with(path: str = "pd-disaggregation", **spec: Any) -> Plan:
     text = f"""apiVersion: llmdgen.dev/v1alpha1
 kind: WellLitPath
 metadata: {{name: test}}
-spec: {json.dumps({"path": path, "instanceTypes": ["p5.48xlarge"], "model": model, **spec})}
+spec: {json.dumps({"path": path, "release": RELEASE, "instanceTypes": ["p5.48xlarge"], "model": model, **spec})}
 """
     return plan_of(text)
 
@@ -60,7 +61,7 @@ def says(text: str) -> str:
     return " / ".join(each.says for each in judged(YAML(typ="safe", pure=True).load(text)))
 
 
-def judged(document: Any, release: str = "v0.5.1") -> list[Finding]:
+def judged(document: Any, release: str = RELEASE) -> list[Finding]:
     load_plan_checks()
     return list(registry.run(SchedulerConfig(release=release, document=document)))
 

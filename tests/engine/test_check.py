@@ -437,6 +437,13 @@ def test_redundant_experts_that_do_not_divide_are_said_where_they_are_written(ta
     assert finding.at == (*ARGS, "eplb-config", "num_redundant_experts")
 
 
+def test_kv_blocks_in_host_memory_are_left_to_the_pods_rules(table: FlagTable) -> None:
+    args = {"kv-transfer-config": transfer("OffloadingConnector", {"cpu_bytes_to_use": 100 << 30})}
+    numbers = Numbers(pod_memory_bytes=64 << 30)
+    assert codes(table, args, numbers=numbers) == []
+    assert codes(table, {"cpu-offload-gb": 100}, numbers=numbers) == ["VLLM027"]
+
+
 def test_rope_scaling_that_nobody_reads_gives_no_longer_context(table: FlagTable) -> None:
     args = {"max-model-len": 131072, "hf-overrides": {"rope_scaling": YARN}}
     first, second = found(table, args, numbers=Numbers(max_position_embeddings=40960))

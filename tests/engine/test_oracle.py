@@ -164,11 +164,21 @@ def test_argument_lists_of_any_spelling_are_read_as_vllm_reads_them(table: FlagT
                 parse(case["argv"], table)
 
 
-def test_vllm_starts_with_every_rendered_argument_list(table: FlagTable, ask: Ask) -> None:
-    files = sorted((REPOSITORY / "rendered").glob("**/vllm/*.args"))
-    if not files:
-        pytest.skip("nothing is rendered")
-    lists = [Path(file).read_text("utf-8").splitlines() for file in files]
+def rendered(release: str) -> list[Path]:
+    """The argument files of the targets of a release, those below tests/golden included."""
+    targets = [*(REPOSITORY / "rendered").glob("*/*/"), *(REPOSITORY / "tests" / "golden").glob("*/expected/")]
+    of_release = [each for each in targets if f"release: {release}\n" in text_of(each / "allocation.yaml")]
+    return sorted(file for target in of_release for file in target.glob("vllm/*.args"))
+
+
+def text_of(file: Path) -> str:
+    return file.read_text("utf-8") if file.is_file() else ""
+
+
+def test_vllm_starts_with_every_rendered_argument_list(table: FlagTable, release: str, ask: Ask) -> None:
+    files = rendered(release)
+    assert files
+    lists = [text_of(file).splitlines() for file in files]
     for file, argv, answer in zip(files, lists, ask(lists), strict=True):
         assert answer["accepted"], (file, answer)
         assert list(understood(parse(argv, table), answer["values"], table)) == [], file

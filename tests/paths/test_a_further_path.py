@@ -34,14 +34,15 @@ def contribute(situation: Situation, sizes: dict[RoleName, Size]) -> Contributio
     return Contribution(path="session-affinity", scheduling=PathForm(profiles={"each": (scorer,)}))
 
 
-def test_a_sixth_path_needs_its_module_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sixth_path_needs_its_module_and_a_title(monkeypatch: pytest.MonkeyPatch) -> None:
     known, get = catalogue.path_names(), paths.get
     module = SimpleNamespace(RANK=1, shapes=shapes, contribute=contribute)
-    monkeypatch.setattr(paths, "names", lambda: (*known, "session-affinity"))
+    # What settings with a title in a release's paths.toml do.
+    monkeypatch.setattr(catalogue, "path_names", lambda name=None: (*known, "session-affinity"))
     monkeypatch.setattr(paths, "get", lambda name: module if name == "session-affinity" else get(name))
     plan = api.plan(parse(SPEC, "sixth.yaml")[0], "p5en.48xlarge")
     files = api.render(plan)
     assert "Session affinity + Prefill/decode disaggregation" in files["SUMMARY.md"]
-    assert "pluginRef: session-affinity-scorer" in files["values/gaie.yaml"]
-    assert "llm-d.ai/guide: session-affinity" in files["values/ms.yaml"]
+    assert "pluginRef: session-affinity-scorer" in files["values/router.yaml"]
+    assert "llm-d.ai/guide: session-affinity" in files["chart/templates/decode.yaml"]
     assert plan.disaggregated

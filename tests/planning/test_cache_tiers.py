@@ -47,7 +47,8 @@ def test_disk_or_storage_choose_lmcache_and_keep_the_order_of_speed() -> None:
     plan = plan_of(PATH, cache={"storage": {"claim": "kv"}, "disk": {}})
     assert [tier.name for tier in plan.tiers] == ["cpu", "disk", "storage"]
     assert {tier.connector for tier in plan.tiers} == {"LMCacheConnectorV1"}
-    assert [volume.name for volume in role_of(plan, "decode").volumes[-2:]] == ["kv-disk", "kv-storage"]
+    volumes = [volume.name for volume in role_of(plan, "decode").volumes]
+    assert volumes == ["shm", "caches", "kv-disk", "kv-storage", "model-storage"]
     values = {variable.name: variable.value for variable in role_of(plan, "decode").env}
     assert values["LMCACHE_REMOTE_URL"] == "fs://localhost:0/mnt/kv-storage"
 
@@ -95,3 +96,36 @@ def test_blocks_of_an_mla_model_are_as_large_as_the_scheduler_counts_them_on_eve
     (cpu,) = [each for each in plan.scheduler.scorers if each.name == "cpu-prefix-cache-scorer"]
     assert cpu.parameters["blockSizeTokens"] == 64
     assert "block-size" not in role_of(plan_of(PATH), "decode").flags
+
+
+def test_files_have_no_limit_and_the_reviewer_is_told() -> None:
+    told = plan_of(PATH, release="v0.9.0", cache={"disk": {}, "storage": {"claim": "kv"}}).notes
+    assert [note.partition(":")[0] for note in told] == ["nothing keeps vLLM's disk and storage tier to its size"]
+    assert plan_of(PATH, release="v0.9.0").notes == ()
+    assert plan_of(PATH, release="v0.5.1", cache={"disk": {}}).notes == ()
+
+
+@pytest.mark.parametrize(
+    ("size", "data", "held"), [("64Gi", 1, 64), ("100Gi", 1, 128), ("129Gi", 1, 256), ("100Gi", 2, 128)]
+)
+def test_pinned_memory_is_rounded_up_to_powers_of_two_of_each_rank(size: str, data: int, held: int) -> None:
+    shape = {"replicas": 1, "parallelism": {"tensor": 2, "data": data}}
+    plan = plan_of(PATH, QWEN, release="v0.9.0", decode=shape, cache={"cpu": {"size": size}})
+    assert role_of(plan, "decode").memory_mib == (96 + held) * 1024
+
+
+@pytest.mark.parametrize("release", ["v0.6.0", "v0.9.0"])
+def test_a_tier_in_files_of_shared_memory_and_an_older_one_take_what_they_hold(release: str) -> None:
+    cache = {"cpu": {"size": "100Gi"}, **({"disk": {}} if release == "v0.9.0" else {})}
+    role = role_of(plan_of(PATH, QWEN, release=release, cache=cache), "decode")
+    assert role.memory_mib == ((96 if release == "v0.9.0" else 100) + 100) * 1024
+    assert role.shm == ("120Gi" if release == "v0.9.0" else "20Gi")
+
+
+def test_the_size_that_a_plan_chooses_is_pinned_without_waste_and_fills_shared_memory_to_a_gibibyte() -> None:
+    pinned, filed = (
+        plan_of(PATH, QWEN, release="v0.9.0", cache=cache).tiers[0].bytes["decode"] // GIB
+        for cache in ({}, {"disk": {}})
+    )
+    assert (pinned, filed) == (128, 189)
+    assert filed * 5 // 2 * 4 <= 1894, "the tier is 0.4 of the pod's share of what p5.48xlarge can allocate"

@@ -27,11 +27,12 @@ def test_the_label_is_the_last_part_of_the_name(name: str, label: str) -> None:
     assert model_label(name) == label
 
 
-def test_everything_is_called_after_the_deployment() -> None:
+def test_every_object_is_called_after_the_deployment() -> None:
     names = plan_of("pd-disaggregation", GPT_OSS).names
     assert (names.router, names.servers, names.namespace) == ("demo-router", "demo-servers", "llm-d-demo")
     assert (names.gateway, names.gateway_service) == ("demo-gateway", "demo-gateway-istio")
     assert (names.pool, names.scheduler_service) == ("demo-router", "demo-router-epp")
+    assert (names.route, names.account) == ("demo", "demo")
     assert names.workload == {"prefill": "demo-prefill", "decode": "demo-decode"}
 
 

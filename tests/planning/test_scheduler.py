@@ -119,6 +119,16 @@ def test_the_cpu_scorer_counts_the_blocks_that_a_server_holds(tensor: int, data:
     assert scorer.parameters["autoTune"] is False
 
 
+def test_a_tier_holds_layers_with_a_window_in_full() -> None:
+    plan = plan_of(TIERED, GPT_OSS, release="v0.9.0", cache={"cpu": {"size": "128Gi"}})
+    memory = role_of(plan, "decode").memory_use
+    assert memory is not None
+    assert (memory.kv_bytes_per_token, memory.stored_bytes_per_token) == (18432, 36864)
+    held = {_name(plugin): plugin["parameters"]["lruCapacityPerServer"] for plugin in _config(plan)[0][:2]}
+    assert held["cpu-prefix-cache-producer"] == 128 * 2**30 // (36864 * 2 * 64)
+    assert held["gpu-prefix-cache-producer"] == memory.kv_tokens // 64
+
+
 def test_disaggregated_servers_count_by_the_smaller_of_the_two() -> None:
     plan = plan_of(SPLIT, GPT_OSS, with_=[TIERED])
     scorer = next(each for each in plan.scheduler.scorers if each.name == "cpu-prefix-cache-scorer")
