@@ -204,7 +204,7 @@ def test_defaults_and_words_are_of_typed_parameters() -> None:
 
 
 def test_the_newest_release_has_every_path() -> None:
-    assert catalogue.path_names(NEWEST) == catalogue.path_names("v0.6.0")
+    assert set(catalogue.path_names(NEWEST)) >= set(catalogue.path_names("v0.6.0"))
 
 
 @each_release
