@@ -16,9 +16,14 @@ def _paths() -> str:
 
 
 def _abouts() -> list[tuple[str, str]]:
-
-    about = catalogue.release_toml(catalogue.release_names()[-1], "paths.toml")
-    return [(name, about[name]["about"]) for name in catalogue.path_names()]
+    """Every path with what the newest release that has it says of it."""
+    about = {
+        name: settings["about"]
+        for release in catalogue.release_names()
+        for name, settings in catalogue.release_toml(release, "paths.toml").items()
+        if "about" in settings
+    }
+    return [(name, about[name]) for name in catalogue.path_names()]
 
 
 def _instances() -> str:

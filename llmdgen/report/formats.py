@@ -1,8 +1,10 @@
-"""The formats of a report, and which module writes each. A module is imported when its format is asked for."""
+"""The formats of a report. Each is a module of its name beside this one, imported when it is asked for."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import cast
 
 from llmdgen.findings import Located
 
@@ -13,27 +15,9 @@ FORMATS = ("text", "json", "github", "gitlab", "sarif")
 
 def writer(form: str) -> Report:
     """The writer of a format. Raises KeyError where there is no such format."""
-    if form == "text":
-        from llmdgen.report import text
-
-        return text.write
-    if form == "json":
-        from llmdgen.report import json
-
-        return json.write
-    if form == "github":
-        from llmdgen.report import github
-
-        return github.write
-    if form == "gitlab":
-        from llmdgen.report import gitlab
-
-        return gitlab.write
-    if form == "sarif":
-        from llmdgen.report import sarif
-
-        return sarif.write
-    raise KeyError(form)
+    if form not in FORMATS:
+        raise KeyError(form)
+    return cast(Report, import_module(f"llmdgen.report.{form}").write)
 
 
 def write(form: str, findings: Sequence[Located], suppressed: Sequence[tuple[Located, str]] = ()) -> str:

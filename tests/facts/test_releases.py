@@ -37,7 +37,8 @@ def table(name: str, file: str) -> dict[str, Any]:
 
 
 def test_releases_stand_in_the_order_of_their_versions() -> None:
-    assert RELEASES == ("v0.5.1", "v0.6.0", "v0.9.0")
+    assert RELEASES[:3] == ("v0.5.1", "v0.6.0", "v0.9.0")
+    assert RELEASES == tuple(sorted(RELEASES, key=lambda name: [int(part) for part in name[1:].split(".")]))
 
 
 def test_a_draft_is_no_release() -> None:
@@ -145,7 +146,7 @@ def test_every_default_is_of_its_flags_type(name: str, program: Any) -> None:
 def test_the_sidecars_facts_agree_with_its_flags(name: str) -> None:
     sidecar, flags = table(name, "engine.toml")["sidecar"], catalogue.program_flags(name, "sidecar")
     assert set(sidecar["flags"]) <= set(flags)
-    connector = "kv-connector" if name == NEWEST else "connector"
+    connector = "kv-connector" if "kv-connector" in flags else "connector"
     assert flags[connector].one_of == tuple(sidecar["connectors"])
     assert flags[connector].default == sidecar["default_connector"]
     assert flags["zap-log-level"].one_of == tuple(sidecar["log_levels"])
@@ -204,7 +205,7 @@ def test_defaults_and_words_are_of_typed_parameters() -> None:
 
 
 def test_the_newest_release_has_every_path() -> None:
-    assert catalogue.path_names(NEWEST) == catalogue.path_names("v0.6.0")
+    assert set(catalogue.path_names(NEWEST)) >= set(catalogue.path_names("v0.6.0"))
 
 
 @each_release
@@ -317,7 +318,7 @@ def test_a_gateway_provider_of_a_release_can_be_installed(name: str, release: Re
     providers = set(table(name, "gateways.toml")) - {"sources"}
     assert providers <= set(release.prerequisites)
     assert {"istio", "agentgateway"} <= providers
-    assert ("kgateway" in providers) == (name != NEWEST)
+    assert ("kgateway" in providers) == (name in ("v0.5.1", "v0.6.0"))  # its classes are deprecated since
 
 
 def test_the_newest_releases_pins_are_those_of_its_guides() -> None:
