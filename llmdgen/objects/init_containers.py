@@ -33,13 +33,11 @@ def _directories(plan: Plan, role: RolePlan) -> dict[str, Any]:
     owned = [volume for volume in role.volumes if volume.own_directory]
     user = str(user_of(plan, role))
     folders = [f"{volume.mount_path}/{volume.own_directory}" for volume in owned]
-    env = [environment(variable) for variable in role.env if f"$({variable.name})" in " ".join(folders)]
     return {
         "name": "kv-cache-directories",
         "image": plan.images.model_server,
         "imagePullPolicy": PULL_POLICY,
         "command": ["/bin/sh", "-c", _MAKE.format(user=user), "sh", *folders],
-        **({"env": env} if env else {}),
         "securityContext": {"runAsUser": 0},
         "volumeMounts": [{"name": volume.name, "mountPath": volume.mount_path} for volume in owned],
     }

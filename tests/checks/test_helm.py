@@ -16,6 +16,7 @@ from tests.checks.conftest import plan_of
 
 RELEASES = release_names()
 
+
 def plan_with(path: str = "pd-disaggregation", **spec: Any) -> Plan:
     text = f"""apiVersion: llmdgen.dev/v1alpha1
 kind: WellLitPath

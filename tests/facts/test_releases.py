@@ -38,7 +38,7 @@ def table(name: str, file: str) -> dict[str, Any]:
 
 def test_releases_stand_in_the_order_of_their_versions() -> None:
     assert RELEASES[:3] == ("v0.5.1", "v0.6.0", "v0.9.0")
-    assert RELEASES == tuple(sorted(RELEASES, key=lambda name: [int(part) for part in name[1:].split(".")]))
+    assert tuple(sorted(RELEASES, key=lambda name: [int(part) for part in name[1:].split(".")])) == RELEASES
 
 
 def test_a_draft_is_no_release() -> None:
