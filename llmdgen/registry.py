@@ -2,11 +2,8 @@
 
 A rule is a generator over one thing, decorated with its code. The type of its only parameter says what that thing is:
 a `Plan`, the `RoleSettings` of one role's vLLM, the `Servers` and the `SchedulerConfig` of a plan or of what helm
-prints, the whole of a `Rendered` directory. Its docstring is its documentation: `llmdgen explain CODE` and docs/diagnostics.md
-print it as it stands, so it says why the rule holds and shows what fails and what passes.
-
-Where a step notices a mistake while it does its work (reading a file, composing paths, asking a cluster), the code is
-declared beside it and the step makes the finding.
+prints, the whole of a `Rendered` directory. Its docstring is its documentation: `llmdgen explain CODE` and
+docs/diagnostics.md print it as it stands, so it says why the rule holds and shows what fails and what passes.
 """
 
 from __future__ import annotations
