@@ -9,11 +9,11 @@ from msgspec import Struct
 from llmdgen.cli.making import Made
 from llmdgen.cli.terminal import complain, count, say
 from llmdgen.findings import Located
-from llmdgen.output.check import Difference, compare
 from llmdgen.output.rules import OutputError, unwritten
 from llmdgen.output.tree import Writing, commit, prepare
 
 if TYPE_CHECKING:
+    from llmdgen.output.check import Difference
     from llmdgen.prerequisites import Asked
 
 
@@ -46,6 +46,8 @@ def written(out: str, made: Made) -> Outcome:
 
 def compared(out: str, made: Made, again: str) -> Outcome:
     """What differs from what was made of a spec; `again` is the call that would write it."""
+    from llmdgen.output.check import compare
+
     try:
         differences = compare(out, made.name, made.targets, again, made.whole)
     except OutputError as error:

@@ -245,7 +245,7 @@ def later_release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[N
         (releases / name).symlink_to(FACTS / "releases" / name)
     new = releases / "v0.7.0"
     new.mkdir()
-    for each in (FACTS / "releases/v0.6.0").iterdir():
+    for each in (FACTS / "releases/v0.6.0").glob("*.*"):
         (new / each.name).write_bytes(each.read_bytes().replace(b'name = "v0.6.0"', b'name = "v0.7.0"'))
     (new / "upgrade.toml").write_text(STEP)
     scheduler = (new / "scheduler.toml").read_text()
