@@ -143,3 +143,9 @@ def test_a_variable_that_leaves_efa_is_an_error_where_pods_have_efa() -> None:
     assert "EFA019" not in codes(PD, "p5.48xlarge", SMALL, prefill={"env": {"FI_PROVIDER": "efa"}}, **SHORT)
     loopback = {"env": {"NCCL_SOCKET_IFNAME": "=lo"}}
     assert "loopback" in the("EFA019", PD, "p5.48xlarge", SMALL, decode=loopback, **SHORT)[1]
+
+
+def test_a_pod_that_fills_a_node_cannot_ask_for_more_than_it_has_either() -> None:
+    whole = {"parallelism": {"tensor": 8}, "efa": 33}
+    assert the("EFA003", PD, "p5.48xlarge", SMALL, decode=whole, **SHORT)[2] == "set efa: 32"
+    assert "EFA003" not in codes(PD, "p5.48xlarge", SMALL, decode={**whole, "efa": 32}, **SHORT)

@@ -198,3 +198,28 @@ def test_a_rank_has_room_from_four_gibibytes_and_a_core_on() -> None:
     assert codes(SCHEDULING, "p5.48xlarge", QWEN, **decode(memory="8191Mi", shm="1Gi")) == ["FIT014"]
     assert codes(SCHEDULING, "p5.48xlarge", QWEN, **decode(cpu="2")) == []
     assert codes(SCHEDULING, "p5.48xlarge", QWEN, **decode(cpu="1999m")) == ["FIT014"]
+
+
+def test_gpus_idle_for_want_of_cpu_only_where_one_more_pod_could_have_used_them() -> None:
+    """Two pods of 64 cpu fill a node, whose GPUs are enough for four."""
+    one_role = {"parallelism": {"tensor": 2}, "resources": {"cpu": "64"}}
+    assert "FIT002" not in codes(SCHEDULING, "p5.48xlarge", QWEN, decode={**one_role, "replicas": 2})
+    assert "FIT002" in codes(SCHEDULING, "p5.48xlarge", QWEN, decode={**one_role, "replicas": 3})
+
+
+def test_gpus_idle_for_want_of_cpu_where_another_role_shares_the_nodes() -> None:
+    short = {"engine": {"args": {"max-model-len": 8192}}}
+    alone = {"replicas": 1, "parallelism": {"tensor": 4}, "resources": {"cpu": "100"}}
+    assert "FIT002" in codes("pd-disaggregation", "p5.48xlarge", QWEN, decode=alone, **short)
+    elsewhere = {"prefill": {"instanceType": "p5en.48xlarge"}}
+    assert "FIT002" not in codes("pd-disaggregation", "p5.48xlarge", QWEN, decode=alone, **short, **elsewhere)
+    fewer = {**alone, "resources": {"cpu": "90"}}
+    assert "FIT002" not in codes("pd-disaggregation", "p5.48xlarge", QWEN, decode=fewer, **short)
+
+
+def test_ranks_that_each_fill_a_node_do_not_fit_together() -> None:
+    asked = {"replicas": 1, "parallelism": {"tensor": 8, "dataLocal": 2, "data": 2}}
+    at, says, fix = the("FIT001", SCHEDULING, "p5.48xlarge", QWEN, decode=asked)
+    assert at == "spec.decode.parallelism.tensor"
+    assert "needs 16 GPUs (tensor 8 x 2 local data parallel ranks), p5.48xlarge has 8" in says
+    assert fix == "set dataLocal: 1 and data: 1, and replicas: 2 for the same ranks"
