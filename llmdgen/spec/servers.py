@@ -212,7 +212,8 @@ class StorageCache(Base, frozen=True, kw_only=True):
     size: Annotated[
         Size | None,
         Meta(
-            description="Space for KV blocks that the plan reckons with on the claim; nothing keeps to it. Default: 1Ti.",
+            description="Space for KV blocks that the plan reckons with on the claim; nothing keeps to it. "
+            "Default: 1Ti.",
             examples=["18Ti"],
         ),
     ] = None

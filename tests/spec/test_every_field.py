@@ -18,6 +18,7 @@ from llmdgen import api
 from llmdgen.findings import SpecError
 from llmdgen.spec.load import parse
 from llmdgen.spec.model import Document
+from tests.spec.conftest import FULL
 
 FIXED = {"apiVersion", "kind"}  # one value each
 READ_FIRST = {"extends"}  # tests/spec/test_extends.py: gone before there is a spec
@@ -165,6 +166,21 @@ FIELDS = [each for each in routes(inspect.type_info(Document)) if each not in FI
 
 def test_the_changes_are_of_the_fields_that_there_are() -> None:
     assert list(CHANGES) == FIELDS
+
+
+def test_the_full_spec_of_these_tests_sets_every_field() -> None:
+    assert leaves(FULL) == sorted(FIELDS)
+
+
+def leaves(node: Any, at: str = "") -> list[str]:
+    """The fields that a document sets, sorted; what is free inside a field is not looked at."""
+    if at in FIELDS:
+        return [at]
+    if isinstance(node, list):
+        return sorted({each for entry in node for each in leaves(entry, f"{at}[]")})
+    if isinstance(node, dict):
+        return sorted({each for key, value in node.items() for each in leaves(value, f"{at}.{key}".lstrip("."))})
+    return []
 
 
 def changed(document: dict[str, Any], route: str, value: Any) -> dict[str, Any]:
