@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from llmdgen.checks.ends import both_ends
+from llmdgen.engine.hybrid import NO_HYBRID
 from llmdgen.facts.catalogue import release_toml
 from llmdgen.kube.attention import FLAG as BACKEND
 from llmdgen.kube.attention import backend, everywhere
@@ -17,7 +18,6 @@ from llmdgen.untyped import mapping
 
 LAYOUT = "VLLM_KV_CACHE_LAYOUT"
 SPECULATION = "speculative-config"
-NO_HYBRID = "disable-hybrid-kv-cache-manager"
 WITHOUT_DRAFT = ("ngram", "suffix")  # ways of speculating that have no model, and so no KV cache, of their own
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from llmdgen.composition.contribution import Connector, EnvVar, Shape, Situation, Volume
@@ -10,6 +9,7 @@ from llmdgen.composition.fold import Folded
 from llmdgen.composition.names import RoleName
 from llmdgen.engine.argv import arguments
 from llmdgen.engine.flags import flag_table
+from llmdgen.engine.hybrid import hybrid_manager_off_by
 from llmdgen.engine.memory import Memory, memory
 from llmdgen.engine.numbers import whole
 from llmdgen.engine.size import Size
@@ -25,13 +25,11 @@ from llmdgen.planning.source import argument, hub_environment, weights
 from llmdgen.quantities import MIB, cpu_text, mib_text, to_bytes, to_millis
 from llmdgen.spec.model import Spec
 from llmdgen.spec.servers import Engine, Role
-from llmdgen.untyped import items, mapping
 
 # A pod without a size of its own takes at most this part of its share of the node: daemons and sidecars need some too.
 SHARE_OF_NODE = 0.9
 EXPERT_PARALLEL = "enable-expert-parallel"
 READY_TIMEOUT = "VLLM_ENGINE_READY_TIMEOUT_S"
-NO_HYBRID = "disable-hybrid-kv-cache-manager"
 # Flags that the chart writes, or that follow from it, and the key of `parallelism` that sets each.
 SIZES = {
     "tensor-parallel-size": "tensor",
@@ -262,24 +260,6 @@ def _resources(
     own_mib = max(1024, (to_bytes(memory_text) // MIB - shared_mib) // 4)
     shm = asked.shm or mib_text(min(to_bytes(shape.shm) // MIB, own_mib) + shared_mib)
     return asked.cpu or cpu_text(cpu), memory_text, shm
-
-
-def connector_names(transfer: Any) -> list[str]:
-    """The connectors of a --kv-transfer-config, those inside a MultiConnector included."""
-    config = mapping(transfer)
-    inside = items(mapping(config.get("kv_connector_extra_config")).get("connectors"))
-    return [str(each.get("kv_connector")) for each in (config, *map(mapping, inside)) if "kv_connector" in each]
-
-
-def hybrid_manager_off_by(flags: Mapping[str, Any], engine: dict[str, Any]) -> str | None:
-    """The flag that switches vLLM's hybrid KV cache manager off, None where it stays on."""
-    off = [flag for flag in engine["hybrid_kv_off_with"] if flags.get(flag) is not None]
-    lacking = engine.get("hybrid_kv_off_with_connectors", ())
-    if any(name in lacking for name in connector_names(flags.get("kv-transfer-config"))):
-        off.append("kv-transfer-config")
-    if not off and flags.get(NO_HYBRID) is True:
-        return NO_HYBRID
-    return off[0] if off else None
 
 
 def _memory(situation: Situation, name: RoleName, size: Size, flags: dict[str, Any]) -> Memory | None:

@@ -13,12 +13,13 @@ DNS_SUBDOMAIN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?
 CPU = r"^([0-9]+(\.[0-9]+)?|[0-9]+m)$"
 SIZE = r"^[0-9]+(\.[0-9]+)?(k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?$"
 ENV_NAME = r"^[-._a-zA-Z][-._a-zA-Z0-9]*$"
+DURATION = r"^[1-9][0-9]*(s|m|h)$"
 REGISTRY = r"^[a-z0-9][a-z0-9.-]*(:[0-9]+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*$"
 
 Count = Annotated[int, Meta(ge=1)]
 Cpu = Annotated[str, Meta(pattern=CPU, max_length=32)]
 Size = Annotated[str, Meta(pattern=SIZE, max_length=32)]
-Duration = Annotated[str, Meta(pattern=r"^[1-9][0-9]*(s|m|h)$", max_length=8)]
+Duration = Annotated[str, Meta(pattern=DURATION, max_length=8)]
 Label = Annotated[str, Meta(pattern=DNS_LABEL, max_length=63)]
 Subdomain = Annotated[str, Meta(pattern=DNS_SUBDOMAIN, max_length=253)]
 Registry = Annotated[str, Meta(pattern=REGISTRY)]

@@ -17,6 +17,7 @@ _ARTICLES = {
     fields.DNS_SUBDOMAIN: "a Kubernetes name: lower-case letters, digits, - and ., with a letter or digit at both ends",
     fields.CPU: "cores or millicores such as 8, 1.5 or 500m",
     fields.SIZE: "a Kubernetes size such as 64Gi or 2Ti",
+    fields.DURATION: "a whole number of seconds, minutes or hours such as 120s, 45m or 1h",
     fields.REGISTRY: "a registry and an organisation, without https:// and tag, such as registry.example.com/llm-d",
 }
 _OTHER_ARTICLES = {

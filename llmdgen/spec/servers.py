@@ -171,7 +171,8 @@ class CpuCache(Base, frozen=True, kw_only=True):
     connector: Annotated[
         Literal["offloading", "lmcache"] | None,
         Meta(
-            description="What moves blocks to CPU memory. Default: lmcache beside disk or storage, offloading else.",
+            description="What moves blocks to CPU memory. Default: offloading; lmcache beside disk or storage up to "
+            "llm-d v0.6.0.",
         ),
     ] = None
     size: Annotated[
@@ -196,8 +197,8 @@ class DiskCache(Base, frozen=True, kw_only=True):
     size: Annotated[
         Size | None,
         Meta(
-            description="Disk space for KV blocks of each pod. Default: four fifths of the pod's share of the node's "
-            "NVMe.",
+            description="Disk space for KV blocks of each pod, to which lmcache keeps; offloading fills what there is. "
+            "Default: four fifths of the pod's share of the node's NVMe.",
             examples=["2Ti"],
         ),
     ] = None
@@ -209,7 +210,12 @@ class StorageCache(Base, frozen=True, kw_only=True):
         Meta(description="PersistentVolumeClaim on a shared file system (FSx for Lustre, EFS).", examples=["kv-cache"]),
     ]
     size: Annotated[
-        Size | None, Meta(description="Space for KV blocks on the claim. Default: 1Ti.", examples=["18Ti"])
+        Size | None,
+        Meta(
+            description="Space for KV blocks that the plan reckons with on the claim; nothing keeps to it. "
+            "Default: 1Ti.",
+            examples=["18Ti"],
+        ),
     ] = None
 
 
@@ -217,9 +223,5 @@ class Cache(Base, frozen=True, kw_only=True):
     cpu: Annotated[
         CpuCache | None, Meta(description="KV cache tier in CPU memory. Default: there, with the sizes of the path.")
     ] = None
-    disk: Annotated[
-        DiskCache | None, Meta(description="KV cache tier on the node's NVMe (LMCache). Default: none.")
-    ] = None
-    storage: Annotated[
-        StorageCache | None, Meta(description="KV cache tier on shared storage (LMCache). Default: none.")
-    ] = None
+    disk: Annotated[DiskCache | None, Meta(description="KV cache tier on the node's NVMe. Default: none.")] = None
+    storage: Annotated[StorageCache | None, Meta(description="KV cache tier on shared storage. Default: none.")] = None

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from llmdgen.engine.hybrid import hybrid_manager_off_by
 from llmdgen.engine.memory import (
     Memory,
     as_loaded,
@@ -20,7 +21,6 @@ from llmdgen.engine.memory import (
 )
 from llmdgen.engine.size import Size
 from llmdgen.facts import catalogue
-from llmdgen.planning.roles import hybrid_manager_off_by
 from llmdgen.quantities import GIB
 from tests.specs import DEEPSEEK, GPT_OSS, QWEN, plan_of, role_of
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from llmdgen.composition.contribution import Connector, Contribution, EnvVar, Volume
-from llmdgen.composition.fold import CONFLICT, fold
+from llmdgen.composition.fold import fold
 
 FIRST = Contribution(
     path="first",
@@ -31,7 +31,7 @@ def test_one_contribution_stays_what_it_is() -> None:
 
 def test_a_flag_set_differently_is_a_conflict_that_names_both_paths() -> None:
     _, conflicts = fold([FIRST, _second(args={"seed": 2})], set())
-    assert [(found.code, found.at) for found in conflicts] == [(CONFLICT.code, ("spec", "with"))]
+    assert [(found.code, found.at) for found in conflicts] == [("PATH001", ("spec", "with"))]
     assert conflicts[0].says == "first and second set seed differently"
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from llmdgen.engine.checks.settings import RoleSettings, whole
 from llmdgen.engine.checks.values import MULTI, TRANSFER, Problem, children, field_problems, shown
 from llmdgen.engine.facts import Connector, connectors, engine, lmcache
+from llmdgen.engine.hybrid import NO_HYBRID, hybrid_manager_off_by
 from llmdgen.findings import Route
 from llmdgen.registry import Draft, found, rule
 from llmdgen.suggest import did_you_mean
@@ -100,17 +101,18 @@ def offloading_is_a_connector(role: RoleSettings) -> Iterator[Draft]:
 
 @rule("VLLM015", "error", "the hybrid KV cache manager forced on")
 def hybrid_manager_is_off(role: RoleSettings) -> Iterator[Draft]:
-    """No KV connector of vLLM 0.15 to 0.17 supports the hybrid KV cache manager, nor do KV events. vLLM switches it off
-    by itself where either is configured, unless the flag forces it on: then the engine stops.
+    """vLLM switches the hybrid KV cache manager off by itself where something does not support it, unless the flag
+    forces it on: then the engine stops. Up to llm-d v0.6.0 no KV connector does, nor do KV events; in v0.9.0
+    LMCacheConnectorV1 alone does not.
 
-    Fails:  args: {disable-hybrid-kv-cache-manager: false} in prefill/decode disaggregation.
-    Passes: the flag left out.
+    Fails:  args: {disable-hybrid-kv-cache-manager: false} in prefill/decode disaggregation of llm-d v0.6.0, or of
+            v0.9.0 with cache {cpu: {connector: lmcache}}.
+    Passes: the flag left out; the same in v0.9.0 without LMCache.
     """
-    flag = "disable-hybrid-kv-cache-manager"
-    reason = next((each for each in (FLAG, "kv-events-config") if role.args.get(each) is not None), None)
-    if role.args.get(flag) is False and reason:
-        says = f"--no-{flag} cannot be combined with --{reason}"
-        yield found(*role.at(flag), says=says, fix=f"remove {flag}")
+    reason = hybrid_manager_off_by(role.args, engine(role.release))
+    if role.args.get(NO_HYBRID) is False and reason:
+        says = f"--no-{NO_HYBRID} cannot be combined with this --{reason}"
+        yield found(*role.at(NO_HYBRID), says=says, fix=f"remove {NO_HYBRID}")
 
 
 def _transfers(role: RoleSettings) -> Iterator[tuple[Route, Mapping[str, Any]]]:
