@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from llmdgen import api
+from llmdgen import api, registry
+from llmdgen.checks import load_plan_checks
 from llmdgen.findings import Located, Severity
 from llmdgen.kube.servers import Servers
-from llmdgen.registry import RULES, Draft, Rule, found
+from llmdgen.registry import Draft, Rule, found
 from tests.specs import plan_of
 
 PD = "pd-disaggregation"
@@ -106,7 +107,9 @@ def names_are_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
             yield found("metadata", "name", says="it is wrong", fix="change it", of=each)
 
     rule = Rule("VER999", Severity.ERROR, "wrong", "Fails: all.", check, Servers.__name__)
-    monkeypatch.setitem(RULES, rule.code, rule)
+    load_plan_checks()
+    looking = registry._LOOKING_AT
+    monkeypatch.setitem(looking, rule.subject, [*looking[rule.subject], rule])
 
 
 @pytest.mark.usefixtures("names_are_wrong")

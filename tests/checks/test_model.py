@@ -104,7 +104,7 @@ def test_a_cpu_tier_below_gpu_memory_adds_little() -> None:
     assert codes(TIERED, "p5.48xlarge", QWEN, cache={"cpu": {"size": "80Gi"}}) == []
 
 
-def test_notes_are_said_of_unknown_models_and_of_layers_stored_in_full() -> None:
+def test_an_unknown_model_is_a_warning_and_layers_stored_in_full_are_a_note() -> None:
     spec = "apiVersion: llmdgen.dev/v1alpha1\nkind: WellLitPath\nmetadata: {name: test}\nspec:\n"
     unknown = "  path: inference-scheduling\n  instanceTypes: [p5.48xlarge]\n  model: {name: a/b, size: 10Gi}\n"
     sliding = "  path: pd-disaggregation\n  instanceTypes: [p5.48xlarge]\n  model: {name: openai/gpt-oss-120b}\n"

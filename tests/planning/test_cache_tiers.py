@@ -34,7 +34,7 @@ def test_lmcache_is_told_the_gigabytes_of_one_ranks_process(tensor: int, data: i
     )
     values = {variable.name: variable.value for variable in role_of(plan, "decode").env}
     assert values["LMCACHE_MAX_LOCAL_CPU_SIZE"] == values["LMCACHE_MAX_LOCAL_DISK_SIZE"] == each
-    assert (values["LMCACHE_LOCAL_CPU"], values["LMCACHE_LOCAL_DISK"]) == ("True", "file:///mnt/kv-disk/")
+    assert (values["LMCACHE_LOCAL_CPU"], values["LMCACHE_LOCAL_DISK"]) == ("True", "file:///tmp/kv-disk/")
 
 
 def test_the_container_has_the_memory_that_the_tier_takes() -> None:
@@ -53,14 +53,11 @@ def test_disk_or_storage_choose_lmcache_and_keep_the_order_of_speed() -> None:
     assert values["LMCACHE_REMOTE_URL"] == "fs://localhost:0/mnt/kv-storage"
 
 
-def test_only_the_nodes_disk_is_scratch() -> None:
-    plan = plan_of(PATH, cache={"storage": {"claim": "kv"}, "disk": {}})
-    kept = {
-        volume.name: (volume.own_directory, volume.scratch)
-        for volume in role_of(plan, "decode").volumes
-        if volume.own_directory
-    }
-    assert kept == {"kv-disk": ("$(POD_NAME)", True), "kv-storage": ("demo", False)}
+@pytest.mark.parametrize("release", ["v0.5.1", "v0.9.0"])
+def test_disk_and_storage_are_directories_of_the_deployment(release: str) -> None:
+    plan = plan_of(PATH, release=release, cache={"storage": {"claim": "kv"}, "disk": {}})
+    kept = {volume.name: volume.own_directory for volume in role_of(plan, "decode").volumes if volume.own_directory}
+    assert kept == {"kv-disk": "demo", "kv-storage": "demo"}
 
 
 def test_the_transfer_is_asked_before_the_tier() -> None:

@@ -170,28 +170,23 @@ def test_a_group_of_pods_has_directories_and_sidecar_in_the_order_of_their_start
     assert [each["name"] for each in pod["initContainers"]] == ["kv-cache-directories", "routing-proxy"]
 
 
-def test_a_pod_leaves_nothing_on_the_nodes_disk_and_all_on_the_claim() -> None:
-    container = _pods(_plan("three tiers"))["decode"]["containers"][0]
-    command = container["lifecycle"]["preStop"]["exec"]["command"]
-    assert command == ["find", "/mnt/kv-disk", "-mindepth", "1", "-delete"]
+@pytest.mark.parametrize("release", RELEASES)
+def test_pods_of_a_node_share_its_disk_by_slots_and_empty_what_was_left(release: str) -> None:
+    container = _pods(_plan("three tiers", release))["decode"]["containers"][0]
     mounts = {each["name"]: each for each in container["volumeMounts"]}
-    assert (mounts["kv-disk"]["subPathExpr"], mounts["kv-storage"]["subPathExpr"]) == ("$(POD_NAME)", "demo")
+    assert (mounts["kv-disk"]["subPathExpr"], mounts["kv-storage"]["subPathExpr"]) == ("demo", "demo")
+    script = container["args"][0]
+    order = ["flock --nonblock", '/mnt/kv-disk/$held" -mindepth 1 -delete', "/tmp/kv-disk", "exec vllm serve"]
+    assert sorted(order, key=script.index) == order
+    assert "for slot in 0 1 2 3 4 5 6 7; do" in script
 
 
 @pytest.mark.parametrize("release", RELEASES)
 def test_directories_belong_to_the_user_that_vllm_runs_as(release: str) -> None:
     plan = _plan("three tiers", release)
     (container,) = _pods(plan)["decode"]["initContainers"]
-    user = str(plan.server.user_id)
-    assert container["command"][4:8] == ["-o", user, "-g", user]
-    assert container["command"][8:] == ["/mnt/kv-disk/$(POD_NAME)", "/mnt/kv-storage/demo"]
-    assert [each["name"] for each in container["env"]] == ["POD_NAME"]
-
-
-def test_a_directory_of_the_deployment_needs_no_variable() -> None:
-    plan = plan_of("tiered-prefix-cache", QWEN, release="v0.9.0", cache={"storage": {"claim": "kv"}})
-    (container,) = _pods(plan)["decode"]["initContainers"]
-    assert "env" not in container
+    assert f'chown {plan.server.user_id}:{plan.server.user_id} "$folder"' in container["command"][2]
+    assert container["command"][4:] == ["/mnt/kv-disk/demo", "/mnt/kv-storage/demo"]
 
 
 def test_the_tokenizer_and_the_scheduler_share_a_socket() -> None:
@@ -246,6 +241,7 @@ def test_annotations_of_the_load_balancer_stand_where_the_provider_reads_them(pr
     objects = _objects(plan_of("inference-scheduling", QWEN, gateway=gateway))
     prefix = "service.beta.kubernetes.io/aws-load-balancer-"
     expected = {prefix + "type": "external", prefix + "scheme": "internal", prefix + "nlb-target-type": "instance"}
+    expected[prefix + "listener-attributes.TCP-80"] = "tcp.idle_timeout.seconds=3600"
     if not balancer:
         expected = {}
     kind = "LoadBalancer" if balancer else "ClusterIP"
