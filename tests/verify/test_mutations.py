@@ -189,7 +189,7 @@ PD: list[tuple[str, Change, set[str]]] = [
     ("nothing names the controller", put(GATEWAY, "metadata", "annotations", f"{NLB}type", value=None), {"VER046"}),
     ("an annotation is a number", put(GATEWAY, "metadata", "annotations", f"{NLB}scheme", value=1), {"VER047"}),
     # images
-    ("latest", in_vllm(DECODE, "image", value="ghcr.io/llm-d/llm-d-aws:latest"), {"VER050", "VER051"}),
+    ("latest", in_vllm(DECODE, "image", value="ghcr.io/llm-d/llm-d-aws:latest"), {"VER050"}),
     ("no tag", in_pod(EPP, "containers", 0, "image", value="localhost:5000/epp"), {"VER050"}),
     ("the CUDA image", in_vllm(DECODE, "image", value="ghcr.io/llm-d/llm-d-cuda:v0.5.1"), {"VER051"}),
     (
