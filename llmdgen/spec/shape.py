@@ -82,7 +82,7 @@ def _struct(value: dict[str, Any], kind: inspect.StructType, at: Route) -> Itera
         misspelt = [key for key in unknown if keys.means(key, name, tuple(fields))]
         if not misspelt:
             says = f"{dotted((*at, name))} is missing"
-            yield _error("SPEC006", says, f"add {name}: {_example(fields[name].type)}".rstrip(" :"), at, on_key=True)
+            yield _error("SPEC006", says, f"add {name}: {_example(fields[name], kind)}".rstrip(" :"), at, on_key=True)
     for name in unknown:
         says = f"unknown key {quoted(name)}" + (f" in {dotted(at)}" if at else "")
         route = (*at, name)
@@ -138,20 +138,17 @@ def _name(at: Route) -> str:
     return shown or "the document"
 
 
-def _example(kind: Any) -> str:
-    """A value that could stand there, as the types' own examples say."""
-    while isinstance(kind, inspect.Metadata):
-        examples = (kind.extra_json_schema or {}).get("examples")
-        if examples:
-            first = examples[0]
-            return f"[{', '.join(first)}]" if isinstance(first, list) else str(first)
-        kind = kind.type
+def _example(field: inspect.Field, part: inspect.StructType) -> str:
+    """A value that could stand there, as what is said of the field shows one."""
+    from llmdgen.spec.descriptions import descriptions
+
+    for each in descriptions(part.cls)[field.name].examples:
+        return f"[{', '.join(each)}]" if isinstance(each, list) else str(each)
+    (kind,) = unwrapped(field.type)
     if isinstance(kind, inspect.LiteralType):
         return str(kind.values[0])
-    if isinstance(kind, inspect.StructType):
-        required = [field for field in kind.fields if field.required]
-        return f"{{{', '.join(f'{field.encode_name}: {_example(field.type)}' for field in required)}}}"
-    return "..."
+    required = [each for each in kind.fields if each.required]
+    return f"{{{', '.join(f'{each.encode_name}: {_example(each, kind)}' for each in required)}}}"
 
 
 def _fix_of_nothing(options: list[Any]) -> str:
