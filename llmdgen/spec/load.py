@@ -7,8 +7,9 @@ import os
 
 from msgspec import structs
 
-from llmdgen.findings import Finding, Located, Place, Severity, SpecError
+from llmdgen.findings import Finding, Located, SpecError
 from llmdgen.spec.document import Parsed
+from llmdgen.spec.errors import error_at
 from llmdgen.spec.model import Document, Spec
 from llmdgen.spec.places import locate
 from llmdgen.spec.read import documents, text_of
@@ -22,7 +23,7 @@ def load(path: str | os.PathLike[str]) -> Spec:
     if len(specs) > 1:
         second = locate(specs[1].path, specs[1].places, ())
         says = f"the file holds {len(specs)} specs, one is expected here"
-        raise SpecError([_error("SPEC002", says, "split the file, or load all of them", second)])
+        raise SpecError([error_at(second, "SPEC002", says, "split the file, or load all of them")])
     return specs[0]
 
 
@@ -103,10 +104,6 @@ def _second_of_a_name(parsed: Parsed, first: dict[str, int]) -> list[Located]:
     place = locate(parsed.path, parsed.places, ("metadata", "name"))
     if called in first:
         says = f"this document has the name of another, given in line {first[called]}"
-        return [_error("SPEC014", says, "give each spec of a file its own name", place)]
+        return [error_at(place, "SPEC014", says, "give each spec of a file its own name")]
     first[called] = place.line
     return []
-
-
-def _error(code: str, says: str, fix: str, place: Place) -> Located:
-    return Located(Finding(code, Severity.ERROR, says, fix), place)

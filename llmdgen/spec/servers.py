@@ -54,7 +54,7 @@ class Role(Base, frozen=True, kw_only=True):
     """How long weights may take to arrive and to load; probes, engine timeouts and rollout deadlines follow. Default:
     the path's. Example: 45m"""
     drain: Duration | None = None
-    """How long answers may go on once a pod is asked to end. Default: 2m. Example: "120s""""
+    """How long answers may go on once a pod is asked to end. Default: 2m. Example: 120s"""
     rollout: Rollout = Rollout()
     """How pods are replaced by new ones."""
     resources: Resources = Resources()
