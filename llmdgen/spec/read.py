@@ -19,9 +19,8 @@ _OF_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 def text_of(name: str) -> str:
     """The text of a file, or of standard input where the name is -. Raises SpecError where there is none."""
     try:
-        # No more than is looked at.
-        with open(0 if name == STANDARD_INPUT else name, "rb", closefd=name != STANDARD_INPUT) as file:
-            content = file.read(document.MOST_BYTES + 1)
+        with open(0, "rb", closefd=False) if name == STANDARD_INPUT else open(name, "rb") as file:
+            content = file.read(document.MOST_BYTES + 1)  # no more than is looked at
     except FileNotFoundError:
         raise _unreadable(name, "SPEC010", "there is no such file", _meant(name)) from None
     except IsADirectoryError:
