@@ -47,10 +47,11 @@ def extended(spec: Parsed) -> tuple[Parsed | None, list[Located]]:
         layers.append(base)
     merged = layers[-1]
     for layer in reversed(layers[:-1]):
-        merged, idle = merge(without(merged, NAME), without(layer, (KEY,)))
+        merged, idle = merge(merged, layer)
         findings += [_idle(each, layer) for each in idle if each.at != NAME]
     # A key in one file and a value in another may be a secret together.
     hidden, merged = without_secrets(merged)
+    del merged.data[KEY]
     if nameless:
         findings.append(_nameless(layers))
         metadata = merged.data.get("metadata", {})
@@ -149,22 +150,6 @@ def _idle(null: Idle, layer: Parsed) -> Located:
     says = f"null deletes a key of the base, and the base has no {quoted(dotted(null.at), bare=True)}"
     fix = did_you_mean(str(null.at[-1]), null.known, listed_up_to=0) or "delete the line"
     return _found("SPEC027", says, fix, layer, null.at, on_key=True)
-
-
-def without(parsed: Parsed, route: Route) -> Parsed:
-    """The document without a key, which it need not have."""
-    if route not in parsed.places:
-        return parsed
-    data = _cut(parsed.data, route)
-    places = {at: place for at, place in parsed.places.items() if at[: len(route)] != route}
-    return Parsed(parsed.path, parsed.index, data, places, parsed.damaged)
-
-
-def _cut(data: dict[str, Any], route: Route) -> dict[str, Any]:
-    first, *rest = route
-    if not rest:
-        return {key: value for key, value in data.items() if key != first}
-    return {key: _cut(value, tuple(rest)) if key == first else value for key, value in data.items()}
 
 
 def _found(code: str, says: str, fix: str, layer: Parsed, at: Route = (KEY,), on_key: bool = False) -> Located:

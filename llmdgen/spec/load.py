@@ -65,13 +65,14 @@ def _spec(parsed: Parsed) -> tuple[Spec | None, list[Located]]:
 
 def _extending_spec(parsed: Parsed) -> tuple[Spec | None, list[Located]]:
     """The same of a document that extends another. What only a spec that does so needs is imported here."""
-    from llmdgen.spec.extends import extended, without
+    from llmdgen.spec.extends import extended
 
     merged, found = extended(parsed)
     if merged is None:
-        # What is missing here, and what null deletes, only the base knows.
-        _, wrong = build(without(parsed, ("extends",)))
-        return None, found + [_placed(each, parsed) for each in wrong if each.code not in ("SPEC006", "SPEC019")]
+        # What is missing here, and what null deletes, only the base knows; what it extends is said already.
+        _, wrong = build(parsed)
+        known = [each for each in wrong if each.code not in ("SPEC006", "SPEC019") and each.at != ("extends",)]
+        return None, found + [_placed(each, parsed) for each in known]
     typed, wrong = build(merged)
     # A base may leave out what each spec has to say, so what is missing is missing here.
     found += [_placed(each, parsed if each.code == "SPEC006" else merged) for each in wrong]
