@@ -21,7 +21,7 @@ from llmdgen.spec.model import API_VERSION, KIND
 from llmdgen.spec.names import LONGEST_NAME
 from llmdgen.spec.places import locate
 from llmdgen.spec.read import documents, text_of, without_secrets
-from llmdgen.spec.structure import foreign
+from llmdgen.spec.structure import TOP_KEYS, foreign
 from llmdgen.spec.words import MAY_BE_A_BASE, described, dotted, quoted
 
 MOST_BASES = 8
@@ -116,17 +116,12 @@ def _circle(paths: list[str], path: str) -> str:
 
 def _unsaid(layer: Parsed) -> Iterator[Located]:
     """A file of the chain says by itself what it is, so that nobody has to open another to know."""
+    from llmdgen.spec.keys import means
+
     for key, value in (("apiVersion", API_VERSION), ("kind", KIND)):
-        if layer.data.get(key) is None and not _misspelt(layer.data, key):
+        is_misspelt = key not in layer.data and any(means(each, key, TOP_KEYS) for each in layer.data)
+        if layer.data.get(key) is None and not is_misspelt:
             yield _found("SPEC006", f"{key} is missing", f"add {key}: {value}", layer, (key,), on_key=True)
-
-
-def _misspelt(data: dict[str, Any], key: str) -> bool:
-    """Whether a key is there under another spelling, which is reported as such."""
-    from llmdgen.suggest import nearest
-
-    others = [each for each in data if each not in ("apiVersion", "kind", "metadata", "spec", KEY)]
-    return key not in data and bool(nearest(key, others, limit=1))
 
 
 def _nameless(layers: list[Parsed]) -> Located:

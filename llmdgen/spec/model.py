@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 
 from llmdgen.findings import Place, Route
-from llmdgen.spec.fields import Base, Duration, Label, Registry, Size, Subdomain
+from llmdgen.spec.fields import Base, Duration, FindingCode, Label, Registry, Size, Subdomain
 from llmdgen.spec.places import Places, locate
 from llmdgen.spec.servers import Cache, Engine, Role, Transfer
 
@@ -145,7 +145,7 @@ class Values(Base, frozen=True, kw_only=True):
 
 
 class Suppression(Base, frozen=True, kw_only=True):
-    code: Annotated[str, Meta(pattern=r"^[A-Z][A-Z0-9]{1,4}[0-9]{3}$")]
+    code: FindingCode
     """The finding to silence. Example: GW004"""
     reason: Annotated[str, Meta(min_length=8)]
     """Why it does not apply here; kept in SUMMARY.md. Example: why the finding does not apply here"""

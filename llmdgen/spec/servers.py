@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
-from llmdgen.spec.fields import Args, Base, Count, Cpu, Duration, Env, Size, Subdomain
+from llmdgen.spec.fields import AbsolutePath, Args, Base, Count, Cpu, Duration, Env, Size, Subdomain
 
 
 class Parallelism(Base, frozen=True, kw_only=True):
@@ -100,7 +100,7 @@ class CpuCache(Base, frozen=True, kw_only=True):
 
 
 class DiskCache(Base, frozen=True, kw_only=True):
-    path: Annotated[str, Meta(pattern=r"^/[-A-Za-z0-9._/]+$")] | None = None
+    path: AbsolutePath | None = None
     """Directory of the mounted NVMe. Default: kv below where the platform mounts it, /mnt/k8s-disks/0 on EKS and
     /opt/dlami/nvme on HyperPod. Example: /mnt/k8s-disks/0/kv"""
     size: Size | None = None

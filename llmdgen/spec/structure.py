@@ -14,7 +14,7 @@ from llmdgen.spec.model import API_VERSION, KIND, Document
 from llmdgen.spec.names import misnamed
 from llmdgen.spec.words import described, quoted
 
-_TOP_KEYS = ("apiVersion", "kind", "extends", "metadata", "spec")
+TOP_KEYS = ("apiVersion", "kind", "extends", "metadata", "spec")
 _FREE = ("args", "pod", "values")
 _GROUP = API_VERSION.partition("/")[0]
 
@@ -41,8 +41,8 @@ def foreign(data: Any) -> Finding | None:
     if not isinstance(data, dict):
         says = f"a spec is a mapping, this document is {described(data)}"
         return error("SPEC007", says, f"start with apiVersion: {API_VERSION}")
-    if not any(key in data for key in _TOP_KEYS):
-        says = f"this document has no key of a {KIND}: {', '.join(_TOP_KEYS)}"
+    if not any(key in data for key in TOP_KEYS):
+        says = f"this document has no key of a {KIND}: {', '.join(TOP_KEYS)}"
         return error("SPEC020", says, f"start with apiVersion: {API_VERSION} and kind: {KIND}")
     version, kind = data.get("apiVersion"), data.get("kind")
     if isinstance(version, str) and version != API_VERSION:
