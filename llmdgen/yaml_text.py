@@ -63,12 +63,6 @@ def block(value: Any, indent: int = 0) -> Text:
     return Text("\n".join(found)[indent:])
 
 
-def lines(text: str, indent: int) -> Text:
-    """Text for a literal block (`|`), its lines `indent` deep. The text must hold no control characters."""
-    first, *others = text.rstrip("\n").split("\n")
-    return Text("\n".join([first, *(" " * indent + line if line else "" for line in others)]))
-
-
 Comments = Mapping[tuple[str | int, ...], str]
 """What stands above the entries to which routes lead."""
 

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from shlex import quote
 
 import click
-import msgspec
+from msgspec import structs
 
 from llmdgen.cli import options, status, work
-from llmdgen.cli.terminal import report, say
+from llmdgen.cli.terminal import say
 from llmdgen.objects.pulled import Pulled, pulled
 from llmdgen.planning.images import mirrored
 
@@ -32,18 +32,12 @@ def command(specs: tuple[str, ...], instance_types: tuple[str, ...], form: str) 
 
     What values.router switches on in the router's chart is not among them.
     """
-    found: list[Pulled] = []
-    findings = []
-    for file in dict.fromkeys(specs):
-        _, plans, said = work.plans(file, instance_types)
-        findings += said
-        found += [each for plan in plans for each in pulled(plan)]
-    report(findings)
-    if any(each.is_error for each in findings):
-        return status.ERROR
-    together = _together(found)
+    plans = work.sound_plans(specs, instance_types)
+    together = _together(each for plan in plans for each in pulled(plan))
     if form == "json":
-        say(msgspec.json.format(msgspec.json.encode(together), indent=2).decode())
+        from llmdgen.report.document import document
+
+        click.echo(document(together), nl=False)
     elif form == "copy":
         say("\n".join(map(_copy, together)))
     else:
@@ -57,7 +51,7 @@ def _together(found: Iterable[Pulled]) -> list[Pulled]:
     for each in found:
         known = by_reference.get(each.reference, each)
         users = tuple(dict.fromkeys((*known.used_by, *each.used_by)))
-        by_reference[each.reference] = msgspec.structs.replace(each, used_by=users)
+        by_reference[each.reference] = structs.replace(each, used_by=users)
     return sorted(by_reference.values(), key=lambda each: (each.kind == "chart", each.reference))
 
 

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import click
+from msgspec import Struct
 
 from llmdgen.cli.terminal import columns, say
 from llmdgen.facts import catalogue
+from llmdgen.facts.types import Instance, ModelFacts, Release
 
 
-def _paths() -> str:
-    return columns(_abouts(), ("PATH", "WHAT IT IS"))
+class Listing(Struct, frozen=True):
+    """A kind of thing: the heads of its table, a row of it, and the facts of all."""
+
+    heads: tuple[str, ...]
+    row: Callable[[Any], tuple[object, ...]]
+    facts: Callable[[], Iterable[Any]]
 
 
-def _abouts() -> list[tuple[str, str]]:
+def _paths() -> list[dict[str, str]]:
     """Every path with what the newest release that has it says of it."""
     about = {
         name: settings["about"]
@@ -23,64 +29,50 @@ def _abouts() -> list[tuple[str, str]]:
         for name, settings in catalogue.release_toml(release, "paths.toml").items()
         if "about" in settings
     }
-    return [(name, about[name]) for name in catalogue.path_names()]
+    return [{"name": name, "about": about[name]} for name in catalogue.path_names()]
 
 
-def _instances() -> str:
-    rows = []
-    for name in catalogue.instance_names():
-        each = catalogue.instance(name)
-        memory = f"{each.gpu.memory_mib / 1024:.0f} GiB" if each.gpu.memory_mib else "-"
-        efa = f"{each.efa.interfaces} {each.efa.generation or ''}".strip() if each.efa.interfaces else "-"
-        rows.append(
-            (
-                name,
-                each.gpu.count,
-                each.gpu.model,
-                memory,
-                efa,
-                each.vcpus,
-                f"{each.memory_gib} GiB",
-                each.hyperpod or "-",
-            )
-        )
-    return columns(rows, ("INSTANCE TYPE", "GPUS", "GPU", "GPU MEMORY", "EFA", "VCPUS", "MEMORY", "HYPERPOD"))
+def _path(each: dict[str, str]) -> tuple[object, ...]:
+    return each["name"], each["about"]
 
 
-def _models() -> str:
-    rows = []
-    for name in catalogue.model_names():
-        each = catalogue.model(name)
-        parameters = f"{each.parameters / 1e9:.1f}B" if each.parameters else "-"
-        rows.append(
-            (name, parameters, f"{each.weight_bytes / 2**30:.0f} GiB", each.max_position_embeddings, each.architecture)
-        )
-    return columns(rows, ("MODEL", "PARAMETERS", "WEIGHTS", "CONTEXT", "ARCHITECTURE"))
+def _instance(each: Instance) -> tuple[object, ...]:
+    memory = f"{each.gpu.memory_mib / 1024:.0f} GiB" if each.gpu.memory_mib else "-"
+    efa = f"{each.efa.interfaces} {each.efa.generation or ''}".strip() if each.efa.interfaces else "-"
+    gpus = (each.gpu.count, each.gpu.model, memory)
+    return each.name, *gpus, efa, each.vcpus, f"{each.memory_gib} GiB", each.hyperpod or "-"
 
 
-def _releases() -> str:
-    rows = [(each.name, each.date, each.vllm, each.nixl) for each in map(catalogue.release, catalogue.release_names())]
-    return columns(rows, ("RELEASE", "DATE", "VLLM", "NIXL"))
+def _model(each: ModelFacts) -> tuple[object, ...]:
+    parameters = f"{each.parameters / 1e9:.1f}B" if each.parameters else "-"
+    weights = f"{each.weight_bytes / 2**30:.0f} GiB"
+    return each.id, parameters, weights, each.max_position_embeddings, each.architecture
 
 
-_TABLES: dict[str, Callable[[], str]] = {
-    "paths": _paths,
-    "instances": _instances,
-    "models": _models,
-    "releases": _releases,
-}
+def _release(each: Release) -> tuple[object, ...]:
+    return each.name, each.date, each.vllm, each.nixl
 
 
-_FACTS: dict[str, Callable[[], list[Any]]] = {
-    "paths": lambda: [{"name": name, "about": about} for name, about in _abouts()],
-    "instances": lambda: [catalogue.instance(name) for name in catalogue.instance_names()],
-    "models": lambda: [catalogue.model(name) for name in catalogue.model_names()],
-    "releases": lambda: [catalogue.release(name) for name in catalogue.release_names()],
+LISTINGS = {
+    "paths": Listing(("PATH", "WHAT IT IS"), _path, _paths),
+    "instances": Listing(
+        ("INSTANCE TYPE", "GPUS", "GPU", "GPU MEMORY", "EFA", "VCPUS", "MEMORY", "HYPERPOD"),
+        _instance,
+        lambda: map(catalogue.instance, catalogue.instance_names()),
+    ),
+    "models": Listing(
+        ("MODEL", "PARAMETERS", "WEIGHTS", "CONTEXT", "ARCHITECTURE"),
+        _model,
+        lambda: map(catalogue.model, catalogue.model_names()),
+    ),
+    "releases": Listing(
+        ("RELEASE", "DATE", "VLLM", "NIXL"), _release, lambda: map(catalogue.release, catalogue.release_names())
+    ),
 }
 
 
 @click.command(epilog="Exit codes: 0 done, 64 wrong usage.")
-@click.argument("what", type=click.Choice(list(_TABLES)))
+@click.argument("what", type=click.Choice(list(LISTINGS)))
 @click.option(
     "--format",
     "form",
@@ -91,10 +83,11 @@ _FACTS: dict[str, Callable[[], list[Any]]] = {
 )
 def command(what: str, form: str) -> None:
     """List what a spec may name: well-lit paths, instance types, models or llm-d releases."""
+    listing = LISTINGS[what]
+    facts = list(listing.facts())
     if form == "json":
-        import msgspec
+        from llmdgen.report.document import document
 
-        text = msgspec.json.encode({"version": 1, what: _FACTS[what]()})
-        click.echo(msgspec.json.format(text, indent=2).decode())
+        click.echo(document({"version": 1, what: facts}), nl=False)
     else:
-        say(_TABLES[what]())
+        say(columns(map(listing.row, facts), listing.heads))

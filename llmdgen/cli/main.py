@@ -80,20 +80,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _open_closed_streams()
     _print_anything()
     with _terminating_in_order():
-        return _run(arguments)
+        return _run(sys.argv[1:] if arguments is None else arguments)
 
 
-def _run(arguments: Sequence[str] | None) -> int:
+def _run(arguments: Sequence[str]) -> int:
     try:
-        code: Any = cli.main(
-            args=None if arguments is None else list(arguments), prog_name="llmdgen", standalone_mode=False
-        )
+        code: Any = cli.main(list(arguments), prog_name="llmdgen", standalone_mode=False, obj=arguments)
         sys.stdout.flush()
         sys.stderr.flush()
     except click.UsageError as error:
         error.show()
-        for name in _dashed(sys.argv[1:] if arguments is None else arguments):
-            click.echo(f"The file is ./{name}: a name that begins with - needs the directory before it.", err=True)
         return status.USAGE
     except click.ClickException as error:
         error.show()
@@ -116,11 +112,6 @@ def _run(arguments: Sequence[str] | None) -> int:
         click.echo(f"llmdgen: error: {where}{error.strerror or error}", err=True)
         return status.ERROR
     return code if isinstance(code, int) else status.OK
-
-
-def _dashed(words: Sequence[str]) -> list[str]:
-    """The files whose names were taken for options."""
-    return [word for word in words if word.startswith("-") and os.path.isfile(word)]
 
 
 class Terminated(BaseException):

@@ -135,26 +135,6 @@ def missing_charts(charts: str | None, specs: Iterable[Spec]) -> list[Located]:
     ]
 
 
-def command_line(specs: Iterable[str], settings: Settings) -> str:
-    """The render that makes the same files, as one would type it."""
-    from shlex import join
-
-    words = ["llmdgen", "render", *specs]
-    if settings.out != "rendered":
-        words += ["-o", settings.out]
-    for name in settings.instance_types:
-        words += ["--instance-type", name]
-    if settings.manifests:
-        words.append("--manifests")
-    if settings.prerequisites:
-        words.append("--prerequisites")
-    if settings.prune:
-        words.append("--prune")
-    if settings.charts is not None:
-        words += ["--charts", settings.charts]
-    return join(words)
-
-
 def _files(plan: Plan, warnings: tuple[Located, ...], settings: Settings) -> dict[str, str]:
     charts = settings.charts
     if charts is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -36,38 +38,29 @@ class Outcome(Struct, frozen=True, kw_only=True):
 
 def written(out: str, made: Made) -> Outcome:
     """Write what was made of a spec, all or nothing."""
-    try:
+    with _refusals(out, made.name) as refused:
         return _committed(prepare(out, made.name, made.targets, made.whole), _size(made))
-    except OutputError as error:
-        return Outcome(findings=error.findings)
-    except OSError as error:
-        return Outcome(findings=(unwritten(error, f"{out}/{made.name}"),))
+    return Outcome(findings=tuple(refused))
 
 
 def compared(out: str, made: Made, again: str) -> Outcome:
     """What differs from what was made of a spec; `again` is the call that would write it."""
     from llmdgen.output.check import compare
 
-    try:
+    with _refusals(out, made.name) as refused:
         differences = compare(out, made.name, made.targets, again, made.whole)
-    except OutputError as error:
-        return Outcome(findings=error.findings)
-    except OSError as error:
-        return Outcome(findings=(unwritten(error, f"{out}/{made.name}"),))
-    says = [_shown(found) for found in differences] or [f"{out}/{made.name}: {_size(made)}: up to date"]
-    return Outcome(says=tuple(says), differs=len(differences))
+        says = [_shown(found) for found in differences] or [f"{out}/{made.name}: {_size(made)}: up to date"]
+        return Outcome(says=tuple(says), differs=len(differences))
+    return Outcome(findings=tuple(refused))
 
 
 def removed(out: str, name: str) -> Outcome:
     """Remove a directory that no spec is of any more."""
     from llmdgen.output.leftover import removal
 
-    try:
+    with _refusals(out, name) as refused:
         return _committed(removal(out, name), f"no spec is called {name}")
-    except OutputError as error:
-        return Outcome(findings=error.findings)
-    except OSError as error:
-        return Outcome(findings=(unwritten(error, f"{out}/{name}"),))
+    return Outcome(findings=tuple(refused))
 
 
 def orphaned(out: str, name: str, again: str) -> Outcome:
@@ -75,6 +68,18 @@ def orphaned(out: str, name: str, again: str) -> Outcome:
     from llmdgen.output.leftover import leftover
 
     return Outcome(says=(_shown(leftover(out, name, again)),), differs=1)
+
+
+@contextmanager
+def _refusals(out: str, name: str) -> Iterator[list[Located]]:
+    """Why what is done inside could not be done, filled at the end."""
+    refused: list[Located] = []
+    try:
+        yield refused
+    except OutputError as error:
+        refused += error.findings
+    except OSError as error:
+        refused.append(unwritten(error, f"{out}/{name}"))
 
 
 def _committed(writing: Writing, size: str) -> Outcome:

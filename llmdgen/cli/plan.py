@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from llmdgen.cli import options, status, work
-from llmdgen.cli.terminal import columns, report, say, visible
+from llmdgen.cli.terminal import columns, say, visible
 from llmdgen.planning.model import Plan
 from llmdgen.spec.model import Spec
 
@@ -25,20 +25,18 @@ from llmdgen.spec.model import Spec
 )
 def command(spec: str, instance_types: tuple[str, ...], form: str) -> int:
     """Show topology, placement and capacity of a spec on each of its instance types."""
-    specs, plans, findings = work.plans(spec, instance_types)
     if form == "yaml":
-        _print_specs(specs)
-    report(findings)
-    if any(found.is_error for found in findings):
-        return status.ERROR
-    if form == "yaml":
-        return status.OK
+        _print_specs(work.read([spec])[0])
+    plans = work.sound_plans([spec], instance_types)
     if form == "svg":
         _print_drawing(plans)
     elif form == "json":
-        _print_json(plans)
-    else:
-        say("\n\n".join(_table(plan) for plan in plans))
+        from llmdgen.rendering.allocation import allocation
+        from llmdgen.report.document import document
+
+        click.echo(document(list(map(allocation, plans))), nl=False)
+    elif form == "table":
+        say("\n\n".join(map(_table, plans)))
     return status.OK
 
 
@@ -55,15 +53,6 @@ def _print_drawing(plans: list[Plan]) -> None:
     if len(plans) != 1:
         raise click.UsageError("one drawing shows one instance type: choose it with --instance-type")
     click.echo(topology(plans[0]), nl=False)
-
-
-def _print_json(plans: list[Plan]) -> None:
-    import msgspec
-
-    from llmdgen.rendering.allocation import allocation
-
-    text = msgspec.json.encode([allocation(plan) for plan in plans])
-    click.echo(msgspec.json.format(text, indent=2).decode())
 
 
 def _table(plan: Plan) -> str:

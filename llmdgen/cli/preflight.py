@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from llmdgen.cli import options, status, work
-from llmdgen.cli.terminal import columns, complain, report, say
+from llmdgen.cli.terminal import columns, complain, say
 from llmdgen.planning.model import Plan
 
 if TYPE_CHECKING:
@@ -22,10 +22,7 @@ if TYPE_CHECKING:
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
 def command(spec: str, context: str | None, instance_types: tuple[str, ...], form: str) -> int:
     """Ask a live cluster, without changing it, whether it can run a spec on each of its instance types."""
-    _, plans, findings = work.plans(spec, instance_types)
-    report(findings)
-    if any(found.is_error for found in findings):
-        return status.ERROR
+    plans = work.sound_plans([spec], instance_types)
     from llmdgen.preflight.answer import ClusterError
     from llmdgen.preflight.cluster import connect
     from llmdgen.preflight.run import preflight
@@ -44,7 +41,7 @@ def command(spec: str, context: str | None, instance_types: tuple[str, ...], for
 
 
 def _print_json(answered: list[tuple[Plan, list[Answer]]]) -> None:
-    import msgspec
+    from llmdgen.report.document import document
 
     found = [
         {
@@ -55,7 +52,7 @@ def _print_json(answered: list[tuple[Plan, list[Answer]]]) -> None:
         }
         for plan, answers in answered
     ]
-    click.echo(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
+    click.echo(document(found), nl=False)
 
 
 def _table(plan: Plan, answers: list[Answer]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
+from shlex import join
 
 import click
 from msgspec import structs
@@ -62,7 +63,7 @@ def command(
     missing = making.missing_charts(charts, read)
     findings += missing + making.shared_names(read)
     taken = making.taken_names(read)
-    again = making.command_line(specs, settings)
+    again = join(["llmdgen", *(word for word in click.get_current_context().obj if word != "--check")])
 
     def finished(made: Made) -> Outcome:
         return outcome.compared(out, made, again) if only_check else outcome.written(out, made)

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
+from llmdgen.cli import status
 from llmdgen.findings import Located, SpecError
 from llmdgen.planning.model import Plan
 from llmdgen.spec.model import Spec
@@ -47,20 +48,28 @@ def read(files: Iterable[str]) -> tuple[list[Spec], list[Located]]:
     return specs, findings
 
 
-def plans(file: str, asked: tuple[str, ...]) -> tuple[list[Spec], list[Plan], list[Located]]:
-    """Every spec in a file, their plans on the instance types asked for, or on all of their own, and every finding.
+def sound_plans(files: Iterable[str], asked: tuple[str, ...]) -> list[Plan]:
+    """The plans of every spec in the files on the instance types asked for, or on all of their own.
 
-    Raises click.UsageError for an instance type that no spec has.
+    Reports every finding, and ends the command where one is an error. Raises click.UsageError for an instance type that
+    no spec has.
     """
-    from llmdgen.cli.options import chosen
+    import click
 
-    specs, findings = read([file])
-    made: list[Plan] = []
-    for spec, names in zip(specs, chosen(specs, asked), strict=True):
-        done = plan(spec, names)
-        findings += done.findings
-        made += done.plans
-    return specs, made, findings
+    from llmdgen.cli.options import chosen
+    from llmdgen.cli.terminal import report
+
+    found: list[Plan] = []
+    findings: list[Located] = []
+    for file in dict.fromkeys(files):
+        specs, unread = read([file])
+        done = [plan(spec, names) for spec, names in zip(specs, chosen(specs, asked), strict=True)]
+        findings += [*unread, *(each for work in done for each in work.findings)]
+        found += [each for work in done for each in work.plans]
+    report(findings)
+    if any(each.is_error for each in findings):
+        raise click.exceptions.Exit(status.ERROR)
+    return found
 
 
 def plan(spec: Spec, instance_types: Iterable[str]) -> Work:

@@ -1,8 +1,7 @@
 """How values are written into each kind of text, so that none can leave its place.
 
 The encoder of a template follows from its name (helmfile.yaml.j2, README.md.j2) and runs on each `{{ }}`, so that none
-can forget it: YAML gets YAML scalars, a shell script gets quoted words, Markdown gets text without markup, SVG gets
-escaped text.
+can forget it: YAML gets YAML scalars, Markdown text without markup. What functions write, they encode by name.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from llmdgen.yaml_text import Text, as_yaml, block, lines
+from llmdgen.yaml_text import Text, as_yaml, block
 
 Encoder = Callable[[Any], Text]
 
@@ -64,10 +63,10 @@ def filled_xml(template: str, **values: Any) -> Text:
     return Text(template.format(**{name: xml(value) for name, value in values.items()}))
 
 
-ENCODERS: dict[str, Encoder] = {"yaml": as_yaml, "sh": shell_word, "md": markdown, "svg": xml}
-FILTERS: dict[str, Callable[..., Text]] = {"block": block, "lines": lines, "code": code, "comment": comment}
+ENCODERS: dict[str, Encoder] = {"yaml": as_yaml, "md": markdown}
+FILTERS: dict[str, Callable[..., Text]] = {"block": block, "code": code, "comment": comment}
 
 
 def kind(template: str) -> str:
-    """What a template writes: yaml, sh, md or svg."""
+    """What a template writes: yaml or md."""
     return template.removesuffix(".j2").rpartition(".")[2]

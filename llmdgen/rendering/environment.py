@@ -19,7 +19,7 @@ def render(template: str, **context: Any) -> str:
 
 @cache
 def environment(writes: str) -> ImmutableSandboxedEnvironment:
-    """The environment of templates that write yaml, sh, md or svg."""
+    """The environment of templates that write yaml or md."""
     encode = ENCODERS[writes]
 
     def finalize(value: Any) -> str:

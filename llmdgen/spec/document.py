@@ -11,8 +11,20 @@ import re
 from typing import Any
 
 from msgspec import Struct
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+from ruamel.yaml.events import (
+    AliasEvent,
+    DocumentStartEvent,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    StreamEndEvent,
+)
 
-from llmdgen.findings import Finding, Located, Place, Route, Severity
+from llmdgen.findings import Located, Place, Route
+from llmdgen.spec.errors import error_at
 from llmdgen.spec.places import Places, Position, position_of
 from llmdgen.spec.scalars import NotANumber, resolve
 from llmdgen.spec.syntax import explain
@@ -57,242 +69,190 @@ class _Stop(Exception):
     """Reading on would say nothing of use."""
 
 
-class _Frame(Struct):
-    """A mapping or a list that is still open. In a mapping, `key` is set while its value is awaited."""
-
-    container: Any
-    route: Route
-    key: str | None = None
-    first_lines: dict[str, int] = {}
-
-
 def read(text: str, path: str) -> Reading:
     """The documents of a text. Never raises for what a text may hold."""
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
-
-    reader = _Reader(path)
+    reader = _Reader(text, path)
     try:
         reader.look_for_invisible(text)
-        for event in YAML(typ="safe", pure=True).parse(text):
-            reader.count(event)
-            getattr(reader, _HANDLERS[type(event).__name__])(event)
+        reader.stream()
     except _Stop:
         pass
     except (YAMLError, ValueError, OverflowError) as error:
         # Neither YAML error: an escape such as "\UFFFFFFFF" names a character that does not exist.
-        position, says, fix = explain(error, text, reader.last, reader.innermost())
-        reader.report("SPEC001", says, fix, position)
+        position, says, fix = explain(error, text, reader.last, reader.open[-1] if reader.open else None)
+        reader.report("SPEC001", says, fix, Place(path, *position))
     if not reader.documents and not reader.findings:
-        reader.report("SPEC001", "the file holds no spec", "write one, or start from `llmdgen init`", (1, 1))
+        reader.report("SPEC001", "the file holds no spec", "write one, or start from `llmdgen init`", Place(path))
     return Reading(tuple(reader.documents), tuple(reader.findings))
 
 
 class _Reader:
-    """Builds documents from events. Every handler takes one event; `open` is the stack of open collections."""
+    """Builds documents from events, each value from its first event on; `open` are the starts of the collections that
+    are not closed yet, `last` is the start of the last event."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, text: str, path: str) -> None:
         self.path = path
         self.documents: list[Parsed] = []
         self.findings: list[Located] = []
-        self.open: list[_Frame] = []
+        self.open: list[Position] = []
         self.last: Position = (1, 1)
-        self.events = 0
-        self.start()
+        self.events = YAML(typ="safe", pure=True).parse(text)
+        self.number = 0
 
-    def start(self) -> None:
-        self.root: Any = None
-        self.places: Places = {}
-        self.damaged: set[Route] = set()
-        self.open.clear()
-
-    def report(self, code: str, says: str, fix: str, position: Position) -> None:
-        place = Place(self.path, *position)
-        self.findings.append(Located(Finding(code, Severity.ERROR, says, fix), place))
+    def report(self, code: str, says: str, fix: str, place: Place) -> None:
+        self.findings.append(error_at(place, code, says, fix))
         if len(self.findings) >= MOST_FINDINGS:
             raise _Stop
-
-    def count(self, event: Any) -> None:
-        """A limit to the work: the parser takes a second for some ten thousand values."""
-        self.last = _position(event.start_mark)
-        self.events += 1
-        if self.events > MOST_VALUES:
-            self.report("SPEC002", f"the file holds more than {MOST_VALUES} keys and values", "split it", self.last)
-            raise _Stop
-
-    def innermost(self) -> Position | None:
-        """Where the innermost collection that is still open starts."""
-        return _position_of(self.places[self.open[-1].route][1]) if self.open else None
 
     def look_for_invisible(self, text: str) -> None:
         found = INVISIBLE.search(text)
         if found:
-            line, column = position_of(text, found.start())
-            self.report("SPEC018", f"invisible character U+{ord(found[0]):04X}", "delete it", (line, column))
+            place = Place(self.path, *position_of(text, found.start()))
+            self.report("SPEC018", f"invisible character U+{ord(found[0]):04X}", "delete it", place)
             raise _Stop
 
-    def ignore(self, event: Any) -> None:
-        """The start and end of the stream say nothing."""
+    def stream(self) -> None:
+        while not isinstance(event := self._next(), StreamEndEvent):
+            if isinstance(event, DocumentStartEvent):
+                self._document(event)
 
-    def document_start(self, event: Any) -> None:
-        self.start()
-        if event.tags or (event.version and tuple(event.version) != (1, 2)):
-            self.report(
-                "SPEC004",
-                "a YAML directive changes how the file is read",
-                "delete the line that starts with %",
-                _position(event.start_mark),
-            )
+    def _next(self) -> Any:
+        """The next event. The parser takes a second for some ten thousand values, which is the limit."""
+        event = next(self.events)
+        self.last = (event.start_mark.line + 1, event.start_mark.column + 1)
+        self.number += 1
+        if self.number > MOST_VALUES:
+            says = f"the file holds more than {MOST_VALUES} keys and values"
+            self.report("SPEC002", says, "split it", self._place())
+            raise _Stop
+        return event
 
-    def document_end(self, event: Any) -> None:
-        if self.root is None:  # an empty document, such as the one after a last ---, is none
+    def _place(self) -> Place:
+        """Where the event at hand starts."""
+        return Place(self.path, *self.last)
+
+    def _document(self, start: DocumentStartEvent) -> None:
+        if start.tags or (start.version and tuple(start.version) != (1, 2)):
+            says = "a YAML directive changes how the file is read"
+            self.report("SPEC004", says, "delete the line that starts with %", self._place())
+        self.places: Places = {}
+        self.damaged: set[Route] = set()
+        root = self._value(self._next(), ())
+        self._next()  # its end, before which there may be an error
+        if root is None:  # an empty document, such as the one after a last ---, is none
             return
         if len(self.documents) >= MOST_DOCUMENTS:
             says = f"the file holds more than {MOST_DOCUMENTS} documents"
-            self.report("SPEC002", says, "split the file", _position_of(self.places[()][1]))
+            self.report("SPEC002", says, "split the file", self.places[()][1])
             raise _Stop
-        parsed = Parsed(self.path, len(self.documents), self.root, self.places, frozenset(self.damaged))
-        self.documents.append(parsed)
+        self.documents.append(Parsed(self.path, len(self.documents), root, self.places, frozenset(self.damaged)))
 
-    def mapping_start(self, event: Any) -> None:
-        self._collection(event, {})
-
-    def sequence_start(self, event: Any) -> None:
-        self._collection(event, [])
-
-    def collection_end(self, event: Any) -> None:
+    def _value(self, event: Any, route: Route, key: Place | None = None) -> Any:
+        """What begins with an event; `key` is the place of its key in a mapping."""
+        place = self._place()
+        self.places[route] = (key or place, place)
+        if isinstance(event, AliasEvent):
+            says = f"alias *{quoted(event.anchor, bare=True)}"
+            self.report("SPEC004", says, "write the value out where it is used", place)
+            self.damaged.add(route)
+            return None
+        self._refuse_properties(event)
+        if event.tag is not None:
+            self.damaged.add(route)
+        if isinstance(event, ScalarEvent):
+            return self._scalar(event, route)
+        if len(self.open) >= MOST_LEVELS:
+            self.report("SPEC002", f"more than {MOST_LEVELS} levels of nesting", "nest less deeply", place)
+            raise _Stop
+        self.open.append(self.last)
+        found = self._mapping(route) if isinstance(event, MappingStartEvent) else self._sequence(route)
         self.open.pop()
+        return found
 
-    def alias(self, event: Any) -> None:
-        at = _position(event.start_mark)
-        self.report("SPEC004", f"alias *{quoted(event.anchor, bare=True)}", "write the value out where it is used", at)
-        if self._awaits_key():
+    def _sequence(self, route: Route) -> list[Any]:
+        found: list[Any] = []
+        while not isinstance(event := self._next(), SequenceEndEvent):
+            found.append(self._value(event, (*route, len(found))))
+        return found
+
+    def _mapping(self, route: Route) -> dict[str, Any]:
+        """The keys and values up to the end of a mapping. The first of two equal keys is kept."""
+        found: dict[str, Any] = {}
+        first: dict[str, tuple[Place, Place]] = {}
+        while not isinstance(event := self._next(), MappingEndEvent):
+            place = self._place()
+            key, is_merge = self._key(event, route)
+            inner = (*route, key)
+            if key in first:
+                says = f"{quoted(key)} stands here a second time, first in line {first[key][0].line}"
+                self.report("SPEC003", says, "keep one", place)
+                self.damaged.add(inner)
+            value = self._value(self._next(), inner, place)
+            if key in first:
+                self.places[inner] = first[key]
+            elif not is_merge:
+                found[key] = value
+            first.setdefault(key, self.places[inner])
+        return found
+
+    def _key(self, event: Any, route: Route) -> tuple[str, bool]:
+        """A key, and whether it is a merge key."""
+        place = self._place()
+        if isinstance(event, AliasEvent):
+            says = f"alias *{quoted(event.anchor, bare=True)}"
+            self.report("SPEC004", says, "write the value out where it is used", place)
             raise _Stop
-        self.damaged.add(self._place(None, at))
+        if not isinstance(event, ScalarEvent):
+            fix = "write a plain key; text that starts with { or [ goes in quotes, and {{ }} is not filled in"
+            self.report("SPEC007", "a key must be text, this one is a list or a mapping", fix, place)
+            raise _Stop
+        self._refuse_properties(event)
+        key, is_plain = self._visible(event), _is_plain(event)
+        if is_plain and key == "<<":
+            self.report("SPEC004", "merge key <<", "write the keys out where they belong", place)
+            self.damaged.add((*route, key))
+        elif is_plain and not _is_text(key):
+            self.damaged.add((*route, key))
+            if key:
+                self.report("SPEC007", f"the key {key[:40]} is not text", f'put it in quotes: "{key[:40]}"', place)
+            else:
+                self.report("SPEC007", "a key is missing before the colon", "write the key", place)
+        return key, is_plain and key == "<<"
 
-    def scalar(self, event: Any) -> None:
-        at = _position(event.start_mark)
-        self._refuse_properties(event, at)
+    def _scalar(self, event: ScalarEvent, route: Route) -> Any:
+        text = self._visible(event)
+        if text != event.value:
+            self.damaged.add(route)
+        if not _is_plain(event):
+            return text
+        try:
+            return resolve(text)
+        except NotANumber as error:
+            self.damaged.add(route)
+            fix = "write a finite number without a leading 0, or text in quotes"
+            self.report("SPEC008", str(error), fix, self._place())
+            return text
+
+    def _visible(self, event: ScalarEvent) -> str:
+        """The text of a scalar, ? for each character that nobody sees."""
         unseen = _IN_SCALARS.search(event.value)
         if unseen:
-            self.report(
-                "SPEC018",
-                f"the text holds the invisible character U+{ord(unseen[0]):04X}",
-                "replace it with an ordinary space" if unseen[0] == "\u00a0" else "delete it",
-                at,
-            )
-        text = _IN_SCALARS.sub("?", event.value) if unseen else event.value
-        plain = event.style in (None, "") and event.tag is None
-        if self._awaits_key():
-            self._key(text, plain, at)
-            return
-        damaged = bool(unseen) or event.tag is not None
-        value: Any = text
-        if plain:
-            try:
-                value = resolve(value)
-            except NotANumber as error:
-                damaged = True
-                self.report("SPEC008", str(error), "write a finite number without a leading 0, or text in quotes", at)
-        route = self._place(value, at)
-        if damaged:
-            self.damaged.add(route)
+            says = f"the text holds the invisible character U+{ord(unseen[0]):04X}"
+            fix = "replace it with an ordinary space" if unseen[0] == "\u00a0" else "delete it"
+            self.report("SPEC018", says, fix, self._place())
+        return _IN_SCALARS.sub("?", event.value)
 
-    def _key(self, key: str, plain: bool, at: Position) -> None:
-        frame = self.open[-1]
-        route = (*frame.route, key)
-        frame.key = key
-        if plain and key == "<<":
-            self.report("SPEC004", "merge key <<", "write the keys out where they belong", at)
-            self.damaged.add(route)
-        elif plain and not _is_text(key):
-            self.damaged.add(route)
-            if key:
-                self.report("SPEC007", f"the key {key[:40]} is not text", f'put it in quotes: "{key[:40]}"', at)
-            else:
-                self.report("SPEC007", "a key is missing before the colon", "write the key", at)
-        if key in frame.first_lines:
-            first = frame.first_lines[key]
-            self.report("SPEC003", f"{quoted(key)} stands here a second time, first in line {first}", "keep one", at)
-            self.damaged.add(route)
-        else:
-            frame.first_lines[key] = at[0]
-            place = Place(self.path, *at)
-            self.places[route] = (place, place)
-
-    def _collection(self, event: Any, container: Any) -> None:
-        at = _position(event.start_mark)
-        if self._awaits_key():
-            self.report(
-                "SPEC007",
-                "a key must be text, this one is a list or a mapping",
-                "write a plain key; text that starts with { or [ goes in quotes, and {{ }} is not filled in",
-                at,
-            )
-            raise _Stop
-        self._refuse_properties(event, at)
-        if len(self.open) >= MOST_LEVELS:
-            self.report("SPEC002", f"more than {MOST_LEVELS} levels of nesting", "nest less deeply", at)
-            raise _Stop
-        route = self._place(container, at)
-        if event.tag is not None:
-            self.damaged.add(route)
-        self.open.append(_Frame(container, route, first_lines={}))
-
-    def _refuse_properties(self, event: Any, at: Position) -> None:
+    def _refuse_properties(self, event: Any) -> None:
         if event.anchor is not None:
-            self.report("SPEC004", f"anchor &{quoted(event.anchor, bare=True)}", "write the values out", at)
+            says = f"anchor &{quoted(event.anchor, bare=True)}"
+            self.report("SPEC004", says, "write the values out", self._place())
         if event.tag is not None:
-            self.report(
-                "SPEC004", f"tag {quoted(str(event.tag), bare=True)}", "delete it; quotes make a value text", at
-            )
-
-    def _awaits_key(self) -> bool:
-        return bool(self.open) and isinstance(self.open[-1].container, dict) and self.open[-1].key is None
-
-    def _place(self, value: Any, at: Position) -> Route:
-        """Put a value where it belongs and remember its position. The first of two equal keys is kept."""
-        place = Place(self.path, *at)
-        if not self.open:
-            self.root = value
-            self.places[()] = (place, place)
-            return ()
-        frame = self.open[-1]
-        if isinstance(frame.container, list):
-            route = (*frame.route, len(frame.container))
-            frame.container.append(value)
-            self.places[route] = (place, place)
-            return route
-        assert frame.key is not None
-        route = (*frame.route, frame.key)
-        is_merge = frame.key == "<<" and route in self.damaged
-        if frame.key not in frame.container and not is_merge:
-            frame.container[frame.key] = value
-            self.places[route] = (self.places[route][0], place)
-        frame.key = None
-        return route
+            says = f"tag {quoted(str(event.tag), bare=True)}"
+            self.report("SPEC004", says, "delete it; quotes make a value text", self._place())
 
 
-_HANDLERS = {
-    "StreamStartEvent": "ignore",
-    "StreamEndEvent": "ignore",
-    "DocumentStartEvent": "document_start",
-    "DocumentEndEvent": "document_end",
-    "MappingStartEvent": "mapping_start",
-    "MappingEndEvent": "collection_end",
-    "SequenceStartEvent": "sequence_start",
-    "SequenceEndEvent": "collection_end",
-    "ScalarEvent": "scalar",
-    "AliasEvent": "alias",
-}
-
-
-def _position(mark: Any) -> Position:
-    return mark.line + 1, mark.column + 1
-
-
-def _position_of(place: Place) -> Position:
-    return place.line, place.column
+def _is_plain(event: ScalarEvent) -> bool:
+    return event.style in (None, "") and event.tag is None
 
 
 def _is_text(key: str) -> bool:

@@ -12,15 +12,16 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from llmdgen.findings import Finding, Located, Route, Severity, SpecError
+from llmdgen.findings import Located, Route, SpecError
 from llmdgen.spec.bases import Tree, Unusable
 from llmdgen.spec.document import Parsed
+from llmdgen.spec.errors import error
 from llmdgen.spec.merge import Idle, merge
 from llmdgen.spec.model import API_VERSION, KIND
 from llmdgen.spec.names import LONGEST_NAME
 from llmdgen.spec.places import locate
 from llmdgen.spec.read import documents, text_of, without_secrets
-from llmdgen.spec.structure import foreign
+from llmdgen.spec.structure import TOP_KEYS, foreign
 from llmdgen.spec.words import MAY_BE_A_BASE, described, dotted, quoted
 
 MOST_BASES = 8
@@ -46,10 +47,11 @@ def extended(spec: Parsed) -> tuple[Parsed | None, list[Located]]:
         layers.append(base)
     merged = layers[-1]
     for layer in reversed(layers[:-1]):
-        merged, idle = merge(without(merged, NAME), without(layer, (KEY,)))
+        merged, idle = merge(merged, layer)
         findings += [_idle(each, layer) for each in idle if each.at != NAME]
     # A key in one file and a value in another may be a secret together.
     hidden, merged = without_secrets(merged)
+    del merged.data[KEY]
     if nameless:
         findings.append(_nameless(layers))
         metadata = merged.data.get("metadata", {})
@@ -66,8 +68,8 @@ def _base(layers: list[Parsed], tree: Tree) -> tuple[Parsed | None, list[Located
         return None, [_unnamed(said, by)]
     try:
         path = tree.base(said, by.path)
-    except Unusable as error:
-        return None, [_found(error.code, error.says, error.fix, by)]
+    except Unusable as unusable:
+        return None, [_found(unusable.code, unusable.says, unusable.fix, by)]
     circle = _circle([layer.path for layer in layers], path)
     if circle:
         return None, [_found("SPEC025", circle, "let one of them stand without the others", by)]
@@ -76,8 +78,8 @@ def _base(layers: list[Parsed], tree: Tree) -> tuple[Parsed | None, list[Located
         return None, [_found("SPEC025", says, "merge some of them into one", by)]
     try:
         reading = documents(text_of(path), path)
-    except SpecError as error:
-        return None, list(error.findings)
+    except SpecError as unread:
+        return None, list(unread.findings)
     findings = list(reading.findings)
     if len(reading.documents) > 1:
         says = f"{quoted(said)} holds {len(reading.documents)} documents, a base is one"
@@ -114,17 +116,12 @@ def _circle(paths: list[str], path: str) -> str:
 
 def _unsaid(layer: Parsed) -> Iterator[Located]:
     """A file of the chain says by itself what it is, so that nobody has to open another to know."""
+    from llmdgen.spec.keys import means
+
     for key, value in (("apiVersion", API_VERSION), ("kind", KIND)):
-        if layer.data.get(key) is None and not _misspelt(layer.data, key):
-            yield _located("SPEC006", f"{key} is missing", f"add {key}: {value}", layer, (key,), on_key=True)
-
-
-def _misspelt(data: dict[str, Any], key: str) -> bool:
-    """Whether a key is there under another spelling, which is reported as such."""
-    from llmdgen.suggest import nearest
-
-    others = [each for each in data if each not in ("apiVersion", "kind", "metadata", "spec", KEY)]
-    return key not in data and bool(nearest(key, others, limit=1))
+        is_misspelt = key not in layer.data and any(means(each, key, TOP_KEYS) for each in layer.data)
+        if layer.data.get(key) is None and not is_misspelt:
+            yield _found("SPEC006", f"{key} is missing", f"add {key}: {value}", layer, (key,), on_key=True)
 
 
 def _nameless(layers: list[Parsed]) -> Located:
@@ -134,7 +131,7 @@ def _nameless(layers: list[Parsed]) -> Located:
     proposal = re.sub(r"[^a-z0-9]+", "-", f"{base}-{stem}".lower())[:LONGEST_NAME].strip("-")
     says = "metadata.name is missing" + (f", and {quoted(base)} is the name of its base" if base else "")
     fix = f"add metadata: {{name: {proposal or 'gpt-oss-production'}}}{MAY_BE_A_BASE}"
-    return _located("SPEC026", says, fix, layers[0], NAME)
+    return _found("SPEC026", says, fix, layers[0], NAME)
 
 
 def _name(layer: Parsed) -> Any:
@@ -147,30 +144,9 @@ def _idle(null: Idle, layer: Parsed) -> Located:
 
     says = f"null deletes a key of the base, and the base has no {quoted(dotted(null.at), bare=True)}"
     fix = did_you_mean(str(null.at[-1]), null.known, listed_up_to=0) or "delete the line"
-    return _located("SPEC027", says, fix, layer, null.at, on_key=True)
+    return _found("SPEC027", says, fix, layer, null.at, on_key=True)
 
 
-def without(parsed: Parsed, route: Route) -> Parsed:
-    """The document without a key, which it need not have."""
-    if route not in parsed.places:
-        return parsed
-    data = _cut(parsed.data, route)
-    places = {at: place for at, place in parsed.places.items() if at[: len(route)] != route}
-    return Parsed(parsed.path, parsed.index, data, places, parsed.damaged)
-
-
-def _cut(data: dict[str, Any], route: Route) -> dict[str, Any]:
-    first, *rest = route
-    if not rest:
-        return {key: value for key, value in data.items() if key != first}
-    return {key: _cut(value, tuple(rest)) if key == first else value for key, value in data.items()}
-
-
-def _found(code: str, says: str, fix: str, by: Parsed, on_key: bool = False) -> Located:
-    """A finding about what a document extends."""
-    return _located(code, says, fix, by, (KEY,), on_key)
-
-
-def _located(code: str, says: str, fix: str, layer: Parsed, at: Route, on_key: bool = False) -> Located:
-    finding = Finding(code, Severity.ERROR, says, fix, at, on_key)
-    return Located(finding, locate(layer.path, layer.places, at, on_key))
+def _found(code: str, says: str, fix: str, layer: Parsed, at: Route = (KEY,), on_key: bool = False) -> Located:
+    """A finding about a file of the chain, about what it extends unless another place is given."""
+    return Located(error(code, says, fix, at, on_key), locate(layer.path, layer.places, at, on_key))

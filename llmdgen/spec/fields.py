@@ -14,6 +14,8 @@ CPU = r"^([0-9]+(\.[0-9]+)?|[0-9]+m)$"
 SIZE = r"^[0-9]+(\.[0-9]+)?(k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?$"
 ENV_NAME = r"^[-._a-zA-Z][-._a-zA-Z0-9]*$"
 DURATION = r"^[1-9][0-9]*(s|m|h)$"
+ABSOLUTE_PATH = r"^/[-A-Za-z0-9._/]+$"
+FINDING_CODE = r"^[A-Z][A-Z0-9]{1,4}[0-9]{3}$"
 REGISTRY = r"^[a-z0-9][a-z0-9.-]*(:[0-9]+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*$"
 
 Count = Annotated[int, Meta(ge=1)]
@@ -23,6 +25,8 @@ Duration = Annotated[str, Meta(pattern=DURATION, max_length=8)]
 Label = Annotated[str, Meta(pattern=DNS_LABEL, max_length=63)]
 Subdomain = Annotated[str, Meta(pattern=DNS_SUBDOMAIN, max_length=253)]
 Registry = Annotated[str, Meta(pattern=REGISTRY)]
+AbsolutePath = Annotated[str, Meta(pattern=ABSOLUTE_PATH)]
+FindingCode = Annotated[str, Meta(pattern=FINDING_CODE)]
 Env = dict[str, str]
 Args = dict[str, Any]
 

@@ -13,41 +13,24 @@ from llmdgen.suggest import nearest, one_of
 
 # What people write who come from vLLM, from the charts or from other generators, and where it is written here.
 ALSO_CALLED = {
-    "tp": "parallelism.tensor of a role",
-    "tensorParallelSize": "parallelism.tensor of a role",
-    "tensorParallelism": "parallelism.tensor of a role",
-    "dp": "parallelism.data of a role",
-    "dataParallelSize": "parallelism.data of a role",
-    "dataParallelism": "parallelism.data of a role",
-    "ep": "parallelism.expert of a role",
-    "enableExpertParallel": "parallelism.expert of a role",
-    "gpus": "parallelism.tensor (the GPUs of a pod follow from it)",
-    "gpuCount": "parallelism.tensor (the GPUs of a pod follow from it)",
-    "efaPerPod": "efa of a role",
-    "efaInterfaces": "efa of a role",
-    "shmSize": "resources.shm of a role",
-    "sharedMemory": "resources.shm of a role",
-    "limits": "resources.cpu and resources.memory (request and limit are the same)",
-    "requests": "resources.cpu and resources.memory (request and limit are the same)",
-    "extraArgs": "args",
-    "flags": "args",
-    "envVars": "env",
-    "hfToken": "spec.model.authSecretName, the name of a Secret",
-    "token": "spec.model.authSecretName, the name of a Secret",
-    "modelName": "spec.model.name",
-    "image": "spec.release, which pins the images",
-    "version": "spec.release",
-    "nodeType": "spec.instanceTypes",
-    "instances": "spec.instanceTypes",
-    "podSpec": "pod of a role",
-    "extraConfig": "pod of a role",
-    "volumes": "pod of a role",
-    "volumeMounts": "pod.containers of a role",
-    "affinity": "pod of a role",
-    "annotations": "spec.gateway.loadBalancer.annotations",
-    "base": "extends at the top of the document",
-    "bases": "extends at the top of the document",
-    "inherits": "extends at the top of the document",
+    "parallelism.tensor of a role": ("tp", "tensorParallelSize", "tensorParallelism"),
+    "parallelism.data of a role": ("dp", "dataParallelSize", "dataParallelism"),
+    "parallelism.expert of a role": ("ep", "enableExpertParallel"),
+    "parallelism.tensor (the GPUs of a pod follow from it)": ("gpus", "gpuCount"),
+    "efa of a role": ("efaPerPod", "efaInterfaces"),
+    "resources.shm of a role": ("shmSize", "sharedMemory"),
+    "resources.cpu and resources.memory (request and limit are the same)": ("limits", "requests"),
+    "args": ("extraArgs", "flags"),
+    "env": ("envVars",),
+    "spec.model.authSecretName, the name of a Secret": ("hfToken", "token"),
+    "spec.model.name": ("modelName",),
+    "spec.release, which pins the images": ("image",),
+    "spec.release": ("version",),
+    "spec.instanceTypes": ("nodeType", "instances"),
+    "pod of a role": ("podSpec", "extraConfig", "volumes", "affinity"),
+    "pod.containers of a role": ("volumeMounts",),
+    "spec.gateway.loadBalancer.annotations": ("annotations",),
+    "extends at the top of the document": ("base", "bases", "inherits"),
 }
 
 
@@ -59,7 +42,7 @@ def fix(key: str, at: Route, known: tuple[str, ...]) -> str:
     for name, places in _homes().items():
         if _same(name, key):
             return f"write {'it' if name == key else name} under {one_of(places)}"
-    other = next((place for name, place in ALSO_CALLED.items() if _same(name, key)), None)
+    other = next((place for place, names in ALSO_CALLED.items() if any(_same(name, key) for name in names)), None)
     if other:
         return f"write {other}"
     if _is_flag(key):

@@ -12,18 +12,17 @@ from llmdgen.spec import fields, model
 from llmdgen.spec.words import quoted
 from llmdgen.suggest import one_of
 
-_ARTICLES = {
+_FORMS = {
     fields.DNS_LABEL: "a Kubernetes name: lower-case letters, digits and -, with a letter or digit at both ends",
     fields.DNS_SUBDOMAIN: "a Kubernetes name: lower-case letters, digits, - and ., with a letter or digit at both ends",
     fields.CPU: "cores or millicores such as 8, 1.5 or 500m",
     fields.SIZE: "a Kubernetes size such as 64Gi or 2Ti",
     fields.DURATION: "a whole number of seconds, minutes or hours such as 120s, 45m or 1h",
     fields.REGISTRY: "a registry and an organisation, without https:// and tag, such as registry.example.com/llm-d",
+    fields.ABSOLUTE_PATH: "an absolute path of letters, digits and -._/, such as /mnt/k8s-disks/0/kv",
+    fields.FINDING_CODE: "a finding's code, such as GW004",
 }
-_OTHER_ARTICLES = {
-    "/": ("an absolute path of letters, digits and -._/", "write a path such as /mnt/k8s-disks/0/kv"),
-    "A": ("a finding's code", "write the code as the finding shows it, such as GW004"),
-}
+"""What each pattern asks for, in words."""
 _TRUE = frozenset(("true", "yes", "on", "y"))
 _FALSE = frozenset(("false", "no", "off", "n"))
 _WHOLE = r"[-+]?[0-9]{1,18}"
@@ -75,7 +74,7 @@ def _bounds(kind: inspect.IntType) -> str:
 
 def article(pattern: str) -> str:
     """What a pattern asks for, in words."""
-    return _ARTICLES.get(pattern) or _other(pattern)[0]
+    return _FORMS.get(pattern, f"of the form {pattern}")
 
 
 def fix_of_type(options: list[Any], value: Any) -> str:
@@ -127,7 +126,7 @@ def fix_of_pattern(pattern: str, value: str) -> str:
         proposal = re.sub(rf"[^{allowed}]+", "-", value.lower()).strip("-.")
     if proposal != value and re.search(pattern, proposal):
         return f"write {quoted(proposal, bare=True)}"
-    return f"write {article(pattern)}" if pattern in _ARTICLES else _other(pattern)[1]
+    return f"write {article(pattern)}"
 
 
 def fix_of_number(options: list[Any], value: Any, unit: str) -> str:
@@ -139,12 +138,6 @@ def fix_of_number(options: list[Any], value: Any, unit: str) -> str:
     if value < 0:
         return "write a quantity that is not negative"
     return f"write {value}{unit}" if unit else f'put it in quotes: "{value}"'
-
-
-def _other(pattern: str) -> tuple[str, str]:
-    return _OTHER_ARTICLES.get(
-        pattern.lstrip("^[")[:1], (f"of the form {pattern}", f"write text of the form {pattern}")
-    )
 
 
 def _fix_of_size(value: str) -> str:

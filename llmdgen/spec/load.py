@@ -7,8 +7,9 @@ import os
 
 from msgspec import structs
 
-from llmdgen.findings import Finding, Located, Place, Severity, SpecError
+from llmdgen.findings import Finding, Located, SpecError
 from llmdgen.spec.document import Parsed
+from llmdgen.spec.errors import error_at
 from llmdgen.spec.model import Document, Spec
 from llmdgen.spec.places import locate
 from llmdgen.spec.read import documents, text_of
@@ -22,7 +23,7 @@ def load(path: str | os.PathLike[str]) -> Spec:
     if len(specs) > 1:
         second = locate(specs[1].path, specs[1].places, ())
         says = f"the file holds {len(specs)} specs, one is expected here"
-        raise SpecError([_error("SPEC002", says, "split the file, or load all of them", second)])
+        raise SpecError([error_at(second, "SPEC002", says, "split the file, or load all of them")])
     return specs[0]
 
 
@@ -64,13 +65,14 @@ def _spec(parsed: Parsed) -> tuple[Spec | None, list[Located]]:
 
 def _extending_spec(parsed: Parsed) -> tuple[Spec | None, list[Located]]:
     """The same of a document that extends another. What only a spec that does so needs is imported here."""
-    from llmdgen.spec.extends import extended, without
+    from llmdgen.spec.extends import extended
 
     merged, found = extended(parsed)
     if merged is None:
-        # What is missing here, and what null deletes, only the base knows.
-        _, wrong = build(without(parsed, ("extends",)))
-        return None, found + [_placed(each, parsed) for each in wrong if each.code not in ("SPEC006", "SPEC019")]
+        # What is missing here, and what null deletes, only the base knows; what it extends is said already.
+        _, wrong = build(parsed)
+        known = [each for each in wrong if each.code not in ("SPEC006", "SPEC019") and each.at != ("extends",)]
+        return None, found + [_placed(each, parsed) for each in known]
     typed, wrong = build(merged)
     # A base may leave out what each spec has to say, so what is missing is missing here.
     found += [_placed(each, parsed if each.code == "SPEC006" else merged) for each in wrong]
@@ -103,10 +105,6 @@ def _second_of_a_name(parsed: Parsed, first: dict[str, int]) -> list[Located]:
     place = locate(parsed.path, parsed.places, ("metadata", "name"))
     if called in first:
         says = f"this document has the name of another, given in line {first[called]}"
-        return [_error("SPEC014", says, "give each spec of a file its own name", place)]
+        return [error_at(place, "SPEC014", says, "give each spec of a file its own name")]
     first[called] = place.line
     return []
-
-
-def _error(code: str, says: str, fix: str, place: Place) -> Located:
-    return Located(Finding(code, Severity.ERROR, says, fix), place)

@@ -13,8 +13,6 @@ from msgspec import Struct
 
 from llmdgen.findings import Route
 from llmdgen.spec.document import Parsed
-from llmdgen.spec.places import Places
-from llmdgen.spec.text_blocks import is_block
 
 
 class Idle(Struct, frozen=True):
@@ -30,67 +28,56 @@ def merge(base: Parsed, over: Parsed) -> tuple[Parsed, tuple[Idle, ...]]:
     Keys come in the order of the base, then those that it lacks. A mapping that both have stands where `over` has it.
     Neither document is changed, and lists may be shared with them.
     """
-    merging = _Merging(base, over)
+    merging = _Merging(over.damaged)
     data = merging.mapping(base.data, over.data, ())
-    merged = Parsed(over.path, over.index, data, merging.places, base.damaged | over.damaged)
+    of_base = {at: place for at, place in base.places.items() if merging.replaced.isdisjoint(_around(at))}
+    of_over = {at: place for at, place in over.places.items() if at not in merging.deleted}
+    merged = Parsed(over.path, over.index, data, of_base | of_over, base.damaged | over.damaged)
     return merged, tuple(merging.idle)
 
 
 class _Merging:
-    """Both documents, and what has been collected on the way: the places, and the idle nulls."""
+    """What is found on the way: values of the base that are there no more, nulls that are not, and the idle ones.
 
-    def __init__(self, base: Parsed, over: Parsed) -> None:
-        self.base = base
-        self.over = over
-        self.places: Places = {}
+    A null in a damaged place stands for a value that could not be read, and deletes nothing.
+    """
+
+    def __init__(self, damaged: frozenset[Route]) -> None:
+        self.damaged = damaged
+        self.replaced: set[Route] = set()
+        self.deleted: set[Route] = set()
         self.idle: list[Idle] = []
 
     def mapping(self, base: dict[str, Any], over: dict[str, Any], at: Route) -> dict[str, Any]:
-        self._keep(self.over.places, at)
         merged: dict[str, Any] = {}
-        for key, value in base.items():
+        for key in base | over:
             route = (*at, key)
+            value = over.get(key)
             if key not in over:
-                merged[key] = self._taken(value, self.base.places, route)
-            elif _is_in_a_pod(route) or not self._deletes(over[key], route):
-                merged[key] = self._one(value, over[key], route)
-        for key, value in over.items():
-            route = (*at, key)
-            if key in base:
-                continue
-            if self._deletes(value, route) and not _takes_null(route):
-                self.idle.append(Idle(route, tuple(base)))
+                merged[key] = base[key]
+            elif value is None and route not in self.damaged and not _takes_null(route, key in base):
+                self.deleted.add(route)
+                self.replaced.add(route)
+                if key not in base:
+                    self.idle.append(Idle(route, tuple(base)))
+            elif isinstance(value, dict):
+                below = base.get(key)
+                if not isinstance(below, dict):
+                    self.replaced.add(route)
+                merged[key] = self.mapping(below if isinstance(below, dict) else {}, value, route)
             else:
-                merged[key] = self._one(None, value, route)
+                self.replaced.add(route)
+                merged[key] = value
         return merged
 
-    def _one(self, base: Any, over: Any, at: Route) -> Any:
-        if isinstance(over, dict):
-            return self.mapping(base if isinstance(base, dict) else {}, over, at)
-        return self._taken(over, self.over.places, at)
 
-    def _taken(self, value: Any, places: Places, at: Route) -> Any:
-        """A value as it is, with its places."""
-        self._keep(places, at)
-        if isinstance(value, dict | list):
-            for key, each in value.items() if isinstance(value, dict) else enumerate(value):
-                self._taken(each, places, (*at, key))
-        elif is_block(at):
-            self.places |= {inner: place for inner, place in places.items() if inner[: len(at)] == at}
-        return value
-
-    def _keep(self, places: Places, at: Route) -> None:
-        if at in places:
-            self.places[at] = places[at]
-
-    def _deletes(self, value: Any, route: Route) -> bool:
-        """Whether a value is a null that somebody wrote, not what stands for one that could not be read."""
-        return value is None and route not in self.over.damaged
+def _takes_null(route: Route, is_in_base: bool) -> bool:
+    """Whether null stays, having a meaning to its reader."""
+    if len(route) > 3 and route[2] == "pod":
+        return True
+    return not is_in_base and (route[:2] == ("spec", "values") or route[2:3] == ("args",))
 
 
-def _takes_null(route: Route) -> bool:
-    return route[:2] == ("spec", "values") or route[2:3] == ("args",) or _is_in_a_pod(route)
-
-
-def _is_in_a_pod(route: Route) -> bool:
-    return len(route) > 3 and route[2] == "pod"
+def _around(route: Route) -> list[Route]:
+    """A route and all that it leads through."""
+    return [route[:length] for length in range(len(route) + 1)]

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from llmdgen.findings import Finding, Severity
+from llmdgen.findings import Finding
+from llmdgen.spec.errors import error
 from llmdgen.spec.words import dotted
 from llmdgen.untyped import mapping
 
@@ -35,9 +36,9 @@ def _of(pod: dict[str, Any], role: str) -> Iterator[Finding]:
     for each in of_kind(pod, POD):
         fits = False
         says = f"{dotted(each.route)} {each.says}" if each.what == TYPE else each.says
-        yield Finding(_CODES[each.what], Severity.ERROR, says, each.fix, (*at, *each.route), each.what == "unknown")
+        yield error(_CODES[each.what], says, each.fix, (*at, *each.route), each.what == "unknown")
     if fits:
         try:
             merge({}, pod)
-        except BadPatch as error:
-            yield Finding("SPEC008", Severity.ERROR, str(error), error.fix, (*at, *error.route))
+        except BadPatch as bad:
+            yield error("SPEC008", str(bad), bad.fix, (*at, *bad.route))

@@ -3,66 +3,48 @@
 from __future__ import annotations
 
 import os
-import stat
 from functools import lru_cache
 
-from llmdgen.findings import Finding, Located, Place, Severity, SpecError
+from llmdgen.findings import Located, Place, SpecError
 from llmdgen.spec import document, secrets, text_blocks
-from llmdgen.spec.places import position_of
+from llmdgen.spec.errors import error_at
+from llmdgen.spec.places import Position, position_of
 
 STANDARD_INPUT = "-"
 _ENDINGS = (".yaml", ".yml")
 _BYTE_ORDER_MARK = "\ufeff"
 _OF_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
-# What the caller has opened already: a pipe there has a writer (`llmdgen validate <(generate)`).
-_OPEN_ALREADY = ("/dev/", "/proc/")
 
 
 def text_of(name: str) -> str:
     """The text of a file, or of standard input where the name is -. Raises SpecError where there is none."""
-    start = Place(name)
     try:
-        content = _content(name)
+        with open(0, "rb", closefd=False) if name == STANDARD_INPUT else open(name, "rb") as file:
+            content = file.read(document.MOST_BYTES + 1)  # no more than is looked at
     except FileNotFoundError:
-        raise SpecError([_error("SPEC010", "there is no such file", _meant(name), start)]) from None
+        raise _unreadable(name, "SPEC010", "there is no such file", _meant(name)) from None
     except IsADirectoryError:
-        raise SpecError([_error("SPEC010", "this is a directory", _inside(name), start)]) from None
+        raise _unreadable(name, "SPEC010", "this is a directory", _inside(name)) from None
     except PermissionError:
-        raise SpecError([_error("SPEC010", "the file may not be read", "let it be read", start)]) from None
+        raise _unreadable(name, "SPEC010", "the file may not be read", "let it be read") from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "its name is not one that the system takes"
-        raise SpecError([_error("SPEC010", f"the file cannot be read: {reason}", "check the path", start)]) from None
+        raise _unreadable(name, "SPEC010", f"the file cannot be read: {reason}", "check the path") from None
     if len(content) > document.MOST_BYTES:
         says = f"the file is larger than {document.MOST_BYTES // 1024} KiB"
-        raise SpecError([_error("SPEC002", says, "split it; a spec has about a hundred lines", start)])
+        raise _unreadable(name, "SPEC002", says, "split it; a spec has about a hundred lines")
     if content[:2] in _OF_UTF_16 or b"\0" in content[:2]:
-        raise SpecError([_error("SPEC001", "the file is UTF-16, not UTF-8", "save the file as UTF-8", start)])
+        raise _unreadable(name, "SPEC001", "the file is UTF-16, not UTF-8", "save the file as UTF-8")
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
-        line, column = position_of(content[: error.start].decode("utf-8"), error.start)
+        at = position_of(content[: error.start].decode("utf-8"), error.start)
         says = f"the byte 0x{content[error.start]:02X} is not UTF-8"
-        raise SpecError([_error("SPEC001", says, "save the file as UTF-8", Place(name, line, column))]) from None
+        raise _unreadable(name, "SPEC001", says, "save the file as UTF-8", at) from None
 
 
-def _content(name: str) -> bytes:
-    """The bytes of a file, no more than are looked at. Raises OSError, and SpecError for a pipe."""
-    if name == STANDARD_INPUT:
-        with open(0, "rb", closefd=False) as file:
-            return file.read(document.MOST_BYTES + 1)
-    if _is_named_pipe(name):
-        says = "this is a named pipe, which may never have a writer"
-        raise SpecError([_error("SPEC010", says, f"name a file, or {STANDARD_INPUT} for standard input", Place(name))])
-    with open(name, "rb") as file:
-        return file.read(document.MOST_BYTES + 1)
-
-
-def _is_named_pipe(name: str) -> bool:
-    """Whether reading would wait for somebody to write. What else is wrong with a file, opening it says."""
-    try:
-        return stat.S_ISFIFO(os.stat(name).st_mode) and not name.startswith(_OPEN_ALREADY)
-    except (OSError, ValueError):
-        return False
+def _unreadable(name: str, code: str, says: str, fix: str, at: Position = (1, 1)) -> SpecError:
+    return SpecError([error_at(Place(name, *at), code, says, fix)])
 
 
 def _inside(name: str) -> str:
@@ -118,7 +100,3 @@ def _parsed(text: str, name: str) -> document.Reading:
         for parsed in reading.documents:
             parsed.places.update(text_blocks.inner_places(parsed, masked.splitlines()))
     return document.Reading(reading.documents, (*findings, *reading.findings))
-
-
-def _error(code: str, says: str, fix: str, place: Place) -> Located:
-    return Located(Finding(code, Severity.ERROR, says, fix), place)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from llmdgen.findings import Finding, Route, Severity
+from llmdgen.findings import Finding, Route
+from llmdgen.spec.errors import error
 from llmdgen.spec.words import dotted, quoted
 from llmdgen.untyped import mapping
 
@@ -39,7 +40,7 @@ def _moved(value: Any, route: Route, chart: str, places: dict[str, str]) -> Iter
     fix = next((places[path] for path, parts in paths.items() if len(parts) == len(route)), places[OTHERWISE])
     at: Route = (*AT, chart, *route)
     says = f"nothing reads {quoted(dotted(at), bare=True)}: of spec.values only router is left"
-    yield Finding("SPEC029", Severity.ERROR, says, fix.format(role=(*route, "")[0], key=at[-1]), at, on_key=True)
+    yield error("SPEC029", says, fix.format(role=(*route, "")[0], key=at[-1]), at, on_key=True)
 
 
 def _parts(path: str) -> list[str]:

@@ -16,8 +16,9 @@ from llmdgen.facts import catalogue
 from llmdgen.facts.types import Release
 from llmdgen.resources import SCHEMAS
 from llmdgen.spec import suggestions
+from llmdgen.spec.descriptions import Description, descriptions
+from llmdgen.spec.fields import Base
 from llmdgen.spec.kinds import article
-from llmdgen.spec.meanings import MEANINGS
 from llmdgen.spec.model import Document
 from llmdgen.spec.names import LONGEST_NAME, ROLES
 from llmdgen.spec.texts import ENV_NAME, FLAG_NAME
@@ -68,6 +69,11 @@ def overlay() -> dict[str, Any]:
 def complete() -> dict[str, Any]:
     """The schema of a document that stands by itself."""
     (_, definitions) = msgspec.json.schema_components([Document], ref_template=_REFERENCE + "{name}")
+    for part in Base.__subclasses__():
+        properties = definitions[part.__name__]["properties"]
+        for field in msgspec.structs.fields(part):
+            said = descriptions(part)[field.name]
+            properties[field.encode_name] = _described(said, properties[field.encode_name])
     body: dict[str, Any] = _inlined(definitions["Document"], definitions)
     spec = body["properties"]["spec"]["properties"]
     newest = catalogue.release_names()[-1]
@@ -81,9 +87,6 @@ def complete() -> dict[str, Any]:
     spec["instanceTypes"]["items"] |= {"examples": list(INSTANCE_TYPES)}
     spec["instanceTypes"]["uniqueItems"] = True
     body["properties"]["metadata"]["properties"]["name"]["maxLength"] = LONGEST_NAME
-    for field, meanings in MEANINGS.items():
-        node = _field(body, field)
-        node[_MEANINGS] = [meanings[value] for value in node["enum"]]
     for role in (*ROLES, "engine"):
         spec[role]["properties"]["args"]["propertyNames"] = {"pattern": FLAG_NAME}
         spec[role]["properties"]["env"]["propertyNames"] = {"pattern": ENV_NAME}
@@ -129,13 +132,11 @@ def schema_text() -> str:
     return msgspec.json.format(msgspec.json.encode(schema()), indent=2).decode("utf-8") + "\n"
 
 
-def _field(body: dict[str, Any], field: str) -> dict[str, Any]:
-    """The schema of a field by its dotted name, in which [] stands for the items of a list."""
-    node = body
-    for part in field.split("."):
-        node = node["properties"][part.removesuffix("[]")]
-        node = node["items"] if part.endswith("[]") else node
-    return node
+def _described(said: Description, node: dict[str, Any]) -> dict[str, Any]:
+    """A field's schema with what is said of it; msgspec sorts the words that a field takes."""
+    examples = {"examples": list(said.examples)} if said.examples else {}
+    meanings = {_MEANINGS: [text for _, text in sorted(said.meanings.items())]} if said.meanings else {}
+    return {"description": said.text, **examples, **node, **meanings}
 
 
 def _inlined(node: Any, definitions: dict[str, Any]) -> Any:

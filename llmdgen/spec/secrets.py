@@ -13,7 +13,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from llmdgen.findings import Finding, Located, Place, Route, Severity
+from llmdgen.findings import Located, Place, Route
+from llmdgen.spec.errors import error_at
 from llmdgen.spec.places import Places, locate, position_of
 
 MASK = "x"
@@ -25,9 +26,21 @@ class Kind(Struct, frozen=True):
 
     code: str
     name: str
-    hints: tuple[str, ...]
-    pattern: str
-    fix: str = "delete it, revoke it, and name a Kubernetes Secret that holds the new one"
+    hints: tuple[str, ...] = ()
+    pattern: str = ""
+
+    @property
+    def fix(self) -> str:
+        return _FIXES.get(self.code, "delete it, revoke it, and name a Kubernetes Secret that holds the new one")
+
+
+_FIXES = {
+    "SEC001": "delete it, revoke it at huggingface.co/settings/tokens, and name the Secret that holds the new one in"
+    " spec.model.authSecretName",
+    "SEC002": "delete it, deactivate it in IAM, and give the pod a role (EKS Pod Identity or IRSA)",
+    "SEC005": "delete it from the URL, and give it to the pod through a Kubernetes Secret",
+    "SEC006": "delete it, and read it from a Kubernetes Secret",
+}
 
 
 Span = tuple[Kind, int, int]
@@ -63,50 +76,37 @@ _PAIR = re.compile(
 """A line of a text that is itself a file: key: value, or KEY=value."""
 
 KINDS = (
-    Kind(
-        "SEC001",
-        "a Hugging Face token",
-        ("hf_", "api_org_"),
-        r"(?P<secret>(?:hf|api_org)_[A-Za-z0-9]{20,})",
-        "delete it, revoke it at huggingface.co/settings/tokens, and name the Secret that holds the new one in"
-        " spec.model.authSecretName",
-    ),
+    Kind("SEC001", "a Hugging Face token", ("hf_", "api_org_"), r"(?P<secret>(?:hf|api_org)_[A-Za-z0-9]{20,})"),
     Kind(
         "SEC001",
         "a Hugging Face token over two lines",
         ("hf_",),
         r"(?P<secret>hf_(?=[A-Za-z0-9]*[a-z])(?=[A-Za-z0-9]*[A-Z])[A-Za-z0-9]{4,19}[ \t]*\n[ \t#]*"
         r"(?=[A-Za-z0-9]*[a-z])(?=[A-Za-z0-9]*[A-Z])[A-Za-z0-9]{10,40})(?=[ \t\"']*$)",
-        "delete it, revoke it at huggingface.co/settings/tokens, and name the Secret that holds the new one in"
-        " spec.model.authSecretName",
     ),
     Kind(
         "SEC002",
         "an AWS access key id",
         ("akia", "asia", "abia", "acca"),
         _ALONE + r"(?P<secret>(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16})(?![A-Za-z0-9])",
-        "delete it, deactivate it in IAM, and give the pod a role (EKS Pod Identity or IRSA)",
     ),
     Kind(
         "SEC002",
         "an AWS secret access key",
         ("secret", "aws"),
         r"(?i)(?:aws|secret)[a-z_ -]{0,40}(?:key|secret)" + _KEYED + r"(?P<secret>[A-Za-z0-9/+]{40})(?![A-Za-z0-9/+=])",
-        "delete it, deactivate it in IAM, and give the pod a role (EKS Pod Identity or IRSA)",
     ),
     Kind(
         "SEC002",
         "an AWS secret access key",
         ("akia", "asia"),
         r"(?:AKIA|ASIA)[A-Z0-9]{16}[\s:,;|\"']{1,10}(?P<secret>[A-Za-z0-9/+]{40})(?![A-Za-z0-9/+=])",
-        "delete it, deactivate it in IAM, and give the pod a role (EKS Pod Identity or IRSA)",
     ),
     Kind(
         "SEC002",
         "an AWS session token",
         ("iqojb3jpz2lu", "fwogzxivyxdz"),
         r"(?P<secret>(?:IQoJb3JpZ2lu|FwoGZXIvYXdz)[A-Za-z0-9/+=]{20,})",
-        "delete it, and give the pod a role (EKS Pod Identity or IRSA)",
     ),
     Kind(
         "SEC003",
@@ -150,13 +150,7 @@ KINDS = (
         ("auth",),
         r"(?i)[\"']auth\\?[\"']\s*:\s*\\?[\"'](?P<secret>[A-Za-z0-9+/]{12,}={0,2})",
     ),
-    Kind(
-        "SEC005",
-        "a password in a URL",
-        ("://",),
-        r"://[^\s:/@'\"]{0,80}:(?P<secret>[^\s/@'\"$]{1,200})@",
-        "delete it from the URL, and give it to the pod through a Kubernetes Secret",
-    ),
+    Kind("SEC005", "a password in a URL", ("://",), r"://[^\s:/@'\"]{0,80}:(?P<secret>[^\s/@'\"$]{1,200})@"),
 )
 
 
@@ -164,15 +158,9 @@ _BASE64 = re.compile(_ALONE + r"[A-Za-z0-9+/_-]{24,}(?:\n[ \t]*[A-Za-z0-9+/_-]{2
 """What may be base64: one run, or lines of equal indentation that go on."""
 _MOST_BASE64 = 65536
 
-_BARE_AWS = Kind(
-    "SEC002",
-    "what looks like an AWS secret access key",
-    (),
-    "",
-    "delete it, deactivate it in IAM, and give the pod a role (EKS Pod Identity or IRSA)",
-)
-_IN_BASE64 = Kind("SEC004", "a secret in base64", (), "")
-_IN_KEYED_VALUE = Kind("SEC006", "a secret, as its key says", (), "", "delete it, and read it from a Kubernetes Secret")
+_BARE_AWS = Kind("SEC002", "what looks like an AWS secret access key")
+_IN_BASE64 = Kind("SEC004", "a secret in base64")
+_IN_KEYED_VALUE = Kind("SEC006", "a secret, as its key says")
 
 
 def find(text: str, path: str) -> tuple[list[Located], str]:
@@ -238,22 +226,23 @@ def _names(key: str, value: Any) -> bool:
     return bool(NAMED.search(key)) or bool(LIKELY.search(key) and isinstance(value, str) and RANDOM.fullmatch(value))
 
 
-def _spans(text: str, depth: int = 2) -> list[Span]:
-    """The secrets of a text from its start to its end; of those that overlap, the one that starts first. Base64 is
-    looked into, and once more what it holds."""
-    small = text.lower()
-    kinds = [kind for kind in KINDS if any(hint in small for hint in kind.hints)]
-    found = [(kind, *match.span("secret")) for kind in kinds for match in re.finditer(kind.pattern, text, re.MULTILINE)]
-    if depth:
-        found += [
-            (_IN_BASE64, *match.span()) for match in _BASE64.finditer(text) if _spans(_decoded(match[0]), depth - 1)
-        ]
+def _spans(text: str) -> list[Span]:
+    """The secrets of a text, and what holds one in base64, from its start to its end; of those that overlap, the one
+    that starts first."""
+    found = _plain_spans(text)
+    found += [(_IN_BASE64, *match.span()) for match in _BASE64.finditer(text) if _plain_spans(_decoded(match[0]))]
     spans: list[Span] = []
     for kind, start, end in sorted(found, key=lambda span: (span[1], -span[2])):
         is_masked = set(text[start:end]) == {MASK}
         if not is_masked and (not spans or start >= spans[-1][2]):
             spans.append((kind, start, end))
     return spans
+
+
+def _plain_spans(text: str) -> list[Span]:
+    small = text.lower()
+    kinds = [kind for kind in KINDS if any(hint in small for hint in kind.hints)]
+    return [(kind, *match.span("secret")) for kind in kinds for match in re.finditer(kind.pattern, text, re.MULTILINE)]
 
 
 def _decoded(text: str) -> str:
@@ -277,4 +266,4 @@ def _masked(secret: str) -> str:
 
 
 def _located(kind: Kind, place: Place) -> Located:
-    return Located(Finding(kind.code, Severity.ERROR, f"the spec holds {kind.name}", kind.fix), place)
+    return error_at(place, kind.code, f"the spec holds {kind.name}", kind.fix)

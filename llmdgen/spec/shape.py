@@ -12,8 +12,9 @@ from typing import Any
 
 from msgspec import inspect
 
-from llmdgen.findings import Finding, Route, Severity
+from llmdgen.findings import Finding, Route
 from llmdgen.spec import keys
+from llmdgen.spec.errors import error
 from llmdgen.spec.kinds import article, document_type, expected, fix_of_number, fix_of_pattern, fix_of_type, unwrapped
 from llmdgen.spec.retired import is_retired
 from llmdgen.spec.words import described, dotted, quoted
@@ -30,13 +31,13 @@ def _walk(value: Any, kind: Any, at: Route) -> Iterator[Finding]:
     if any(isinstance(each, inspect.AnyType) for each in options):
         return
     if value is None:
-        yield _error("SPEC019", f"{_name(at)} has no value", _fix_of_nothing(options), at, on_key=True)
+        yield error("SPEC019", f"{_name(at)} has no value", _fix_of_nothing(options), at, on_key=True)
         return
     fitting = next((each for each in options if _accepts(each, value)), None)
     if fitting is None:
         says = f"{_name(at)} must be {expected(options)}, not {described(value)}"
         unit = "" if at and at[-1] == "cpu" else "Gi"
-        yield _error("SPEC007", says, fix_of_number(options, value, unit) or fix_of_type(options, value), at)
+        yield error("SPEC007", says, fix_of_number(options, value, unit) or fix_of_type(options, value), at)
     elif isinstance(fitting, inspect.StructType):
         yield from _struct(value, fitting, at)
     elif isinstance(fitting, inspect.DictType):
@@ -82,11 +83,11 @@ def _struct(value: dict[str, Any], kind: inspect.StructType, at: Route) -> Itera
         misspelt = [key for key in unknown if keys.means(key, name, tuple(fields))]
         if not misspelt:
             says = f"{dotted((*at, name))} is missing"
-            yield _error("SPEC006", says, f"add {name}: {_example(fields[name].type)}".rstrip(" :"), at, on_key=True)
+            yield error("SPEC006", says, f"add {name}: {_example(fields[name], kind)}".rstrip(" :"), at, on_key=True)
     for name in unknown:
         says = f"unknown key {quoted(name)}" + (f" in {dotted(at)}" if at else "")
         route = (*at, name)
-        yield _error("SPEC005", says, keys.fix(name, at, tuple(fields)), route, on_key=True)
+        yield error("SPEC005", says, keys.fix(name, at, tuple(fields)), route, on_key=True)
     for name, field in fields.items():
         if name in value:
             yield from _walk(value[name], field.type, (*at, name))
@@ -94,10 +95,10 @@ def _struct(value: dict[str, Any], kind: inspect.StructType, at: Route) -> Itera
 
 def _length(value: list[Any], kind: inspect.VarTupleType, at: Route) -> Iterator[Finding]:
     if kind.min_length is not None and len(value) < kind.min_length:
-        yield _error("SPEC008", f"{_name(at)} is empty", "write at least one entry", at)
+        yield error("SPEC008", f"{_name(at)} is empty", "write at least one entry", at)
     if kind.max_length is not None and len(value) > kind.max_length:
         says = f"{_name(at)} has {len(value)} entries, {kind.max_length} are allowed"
-        yield _error("SPEC008", says, "spread them over several specs", at)
+        yield error("SPEC008", says, "spread them over several specs", at)
 
 
 def _choice(value: str, kind: inspect.LiteralType, options: list[Any], at: Route) -> Iterator[Finding]:
@@ -105,19 +106,19 @@ def _choice(value: str, kind: inspect.LiteralType, options: list[Any], at: Route
         choices = [str(each) for each in kind.values]
         fix = did_you_mean(value, choices) if len(options) == 1 else fix_of_type(options, value)
         says = f"{_name(at)} must be {expected(options)}, not {quoted(value)}"
-        yield _error("SPEC008", says, fix or f"write {one_of(choices)}", at)
+        yield error("SPEC008", says, fix or f"write {one_of(choices)}", at)
 
 
 def _text(value: str, kind: inspect.StrType, at: Route) -> Iterator[Finding]:
     if kind.min_length is not None and len(value) < kind.min_length:
         least = f"shorter than {kind.min_length} characters" if value else "empty"
-        yield _error("SPEC008", f"{_name(at)} is {least}", "write it out", at)
+        yield error("SPEC008", f"{_name(at)} is {least}", "write it out", at)
     elif kind.max_length is not None and len(value) > kind.max_length:
         says = f"{_name(at)} has {len(value)} characters, {kind.max_length} are allowed"
-        yield _error("SPEC011", says, "shorten it", at)
+        yield error("SPEC011", says, "shorten it", at)
     elif kind.pattern is not None and not re.search(kind.pattern, value):
         says = f"{quoted(value)} is not {article(kind.pattern)}"
-        yield _error("SPEC008", f"{_name(at)}: {says}", fix_of_pattern(kind.pattern, value), at)
+        yield error("SPEC008", f"{_name(at)}: {says}", fix_of_pattern(kind.pattern, value), at)
 
 
 def _range(value: int, kind: inspect.IntType, at: Route) -> Iterator[Finding]:
@@ -126,7 +127,7 @@ def _range(value: int, kind: inspect.IntType, at: Route) -> Iterator[Finding]:
     if too_small or too_large:
         bound = kind.ge if too_small else kind.le
         says = f"{_name(at)} must be {expected([kind])}, not {value}"
-        yield _error("SPEC008", says, f"write {bound} or {'more' if too_small else 'less'}", at)
+        yield error("SPEC008", says, f"write {bound} or {'more' if too_small else 'less'}", at)
 
 
 def _name(at: Route) -> str:
@@ -138,20 +139,17 @@ def _name(at: Route) -> str:
     return shown or "the document"
 
 
-def _example(kind: Any) -> str:
-    """A value that could stand there, as the types' own examples say."""
-    while isinstance(kind, inspect.Metadata):
-        examples = (kind.extra_json_schema or {}).get("examples")
-        if examples:
-            first = examples[0]
-            return f"[{', '.join(first)}]" if isinstance(first, list) else str(first)
-        kind = kind.type
+def _example(field: inspect.Field, part: inspect.StructType) -> str:
+    """A value that could stand there, as what is said of the field shows one."""
+    from llmdgen.spec.descriptions import descriptions
+
+    for each in descriptions(part.cls)[field.name].examples:
+        return f"[{', '.join(each)}]" if isinstance(each, list) else str(each)
+    (kind,) = unwrapped(field.type)
     if isinstance(kind, inspect.LiteralType):
         return str(kind.values[0])
-    if isinstance(kind, inspect.StructType):
-        required = [field for field in kind.fields if field.required]
-        return f"{{{', '.join(f'{field.encode_name}: {_example(field.type)}' for field in required)}}}"
-    return "..."
+    required = [each for each in kind.fields if each.required]
+    return f"{{{', '.join(f'{each.encode_name}: {_example(each, kind)}' for each in required)}}}"
 
 
 def _fix_of_nothing(options: list[Any]) -> str:
@@ -163,7 +161,3 @@ def _fix_of_nothing(options: list[Any]) -> str:
     if any(isinstance(each, inspect.VarTupleType) for each in options):
         return "delete the key, or write [] for an empty list"
     return "write a value after the colon, or delete the key"
-
-
-def _error(code: str, says: str, fix: str, at: Route, on_key: bool = False) -> Finding:
-    return Finding(code, Severity.ERROR, says, fix, at, on_key)

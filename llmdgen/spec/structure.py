@@ -7,13 +7,14 @@ from typing import Any
 
 import msgspec
 
-from llmdgen.findings import Finding, Severity
+from llmdgen.findings import Finding
 from llmdgen.spec.document import MOST_FINDINGS, Parsed
+from llmdgen.spec.errors import error
 from llmdgen.spec.model import API_VERSION, KIND, Document
 from llmdgen.spec.names import misnamed
 from llmdgen.spec.words import described, quoted
 
-_TOP_KEYS = ("apiVersion", "kind", "extends", "metadata", "spec")
+TOP_KEYS = ("apiVersion", "kind", "extends", "metadata", "spec")
 _FREE = ("args", "pod", "values")
 _GROUP = API_VERSION.partition("/")[0]
 
@@ -30,7 +31,7 @@ def build(parsed: Parsed) -> tuple[Document | None, list[Finding]]:
 
         findings.extend(islice(misfits(parsed.data), MOST_FINDINGS))
     if document is None and not findings and not parsed.damaged:
-        findings.append(Finding("SPEC007", Severity.ERROR, "the document does not have the form of a spec", ""))
+        findings.append(error("SPEC007", "the document does not have the form of a spec", ""))
     findings = _without_consequences(findings, parsed)
     return (document if not findings else None), findings
 
@@ -38,31 +39,23 @@ def build(parsed: Parsed) -> tuple[Document | None, list[Finding]]:
 def foreign(data: Any) -> Finding | None:
     """A finding where the document is no spec of ours at all, so that nothing else about it is worth saying."""
     if not isinstance(data, dict):
-        return Finding(
-            "SPEC007",
-            Severity.ERROR,
-            f"a spec is a mapping, this document is {described(data)}",
-            f"start with apiVersion: {API_VERSION}",
-        )
-    if not any(key in data for key in _TOP_KEYS):
-        says = f"this document has no key of a {KIND}: {', '.join(_TOP_KEYS)}"
-        return Finding("SPEC020", Severity.ERROR, says, f"start with apiVersion: {API_VERSION} and kind: {KIND}")
+        says = f"a spec is a mapping, this document is {described(data)}"
+        return error("SPEC007", says, f"start with apiVersion: {API_VERSION}")
+    if not any(key in data for key in TOP_KEYS):
+        says = f"this document has no key of a {KIND}: {', '.join(TOP_KEYS)}"
+        return error("SPEC020", says, f"start with apiVersion: {API_VERSION} and kind: {KIND}")
     version, kind = data.get("apiVersion"), data.get("kind")
     if isinstance(version, str) and version != API_VERSION:
         if version.partition("/")[0] == _GROUP:
             says = f"version {quoted(version.partition('/')[2])} of the format is not known"
-            return Finding("SPEC020", Severity.ERROR, says, f"write {API_VERSION}", ("apiVersion",))
+            return error("SPEC020", says, f"write {API_VERSION}", ("apiVersion",))
         of = f"of {quoted(version, bare=True)}"
         what = f"a {quoted(kind, bare=True)} {of}" if isinstance(kind, str) else of
-        return Finding(
-            "SPEC020",
-            Severity.ERROR,
-            f"this document is {what}, not a {KIND} of {API_VERSION}",
-            f"write apiVersion: {API_VERSION} and kind: {KIND}, or take the document out of the file",
-            ("apiVersion",),
-        )
+        says = f"this document is {what}, not a {KIND} of {API_VERSION}"
+        fix = f"write apiVersion: {API_VERSION} and kind: {KIND}, or take the document out of the file"
+        return error("SPEC020", says, fix, ("apiVersion",))
     if isinstance(kind, str) and kind != KIND:
-        return Finding("SPEC020", Severity.ERROR, f"kind {quoted(kind)} is not known", f"write {KIND}", ("kind",))
+        return error("SPEC020", f"kind {quoted(kind)} is not known", f"write {KIND}", ("kind",))
     return None
 
 

@@ -6,8 +6,10 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from llmdgen.findings import Finding, Route, Severity
+from llmdgen.findings import Finding, Route
+from llmdgen.spec.errors import error
 from llmdgen.spec.words import quoted
+from llmdgen.untyped import mapping, maps
 
 ENGINES = ("prefill", "decode", "engine")
 ENV_NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
@@ -21,8 +23,8 @@ ZONE_LABEL = "topology.kubernetes.io/zone"
 _LABEL_NAME = r"[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
 _LABEL_PREFIX = r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*"
 _LONGEST_PREFIX = 253
-_ENV_NAME = ENV_NAME
-_FLAG_NAME = FLAG_NAME
+_KEY_FIX = "write prefix/name: a lower-case domain, then at most 63 letters, digits, -, _ and ."
+_VALUE_FIX = "use at most 63 letters, digits, -, _ and ., with a letter or digit at both ends"
 _REGION = r"[a-z]{2,4}(?:-[a-z]+)+-[0-9]"
 # How regions are called, those that are newer than the facts too: a part of the world, where in it, a number.
 _LIKE_A_REGION = r"[a-z]{2,4}(-[a-z]+)*-(north|south|east|west|central){1,2}-[0-9]+$"
@@ -32,19 +34,14 @@ _ZONE_ID = r"[a-z]+[0-9](?:-[a-z]+[0-9])?-az[0-9]"
 
 def misread(spec: dict[str, Any]) -> Iterator[Finding]:
     """Findings about texts that their reader would refuse or take for something else."""
-    cluster = spec.get("cluster")
-    if isinstance(cluster, dict):
-        yield from _zone(cluster.get("zone"), ("spec", "cluster", "zone"))
-        labels = cluster.get("nodeSelector")
-        if isinstance(labels, dict):
-            yield from _zone(labels.get(ZONE_LABEL), ("spec", "cluster", "nodeSelector", ZONE_LABEL))
-        yield from _labels(cluster.get("nodeSelector"))
-        yield from _tolerations(cluster.get("tolerations"))
+    cluster = mapping(spec.get("cluster"))
+    yield from _labels(mapping(cluster.get("nodeSelector")))
+    for index, toleration in maps(cluster.get("tolerations")):
+        yield from _toleration(toleration, ("spec", "cluster", "tolerations", index))
     for role in ENGINES:
-        part = spec.get(role)
-        if isinstance(part, dict):
-            yield from _flags(part.get("args"), ("spec", role, "args"))
-            yield from _environment(part.get("env"), ("spec", role, "env"))
+        part = mapping(spec.get(role))
+        yield from _flags(mapping(part.get("args")), ("spec", role, "args"))
+        yield from _environment(mapping(part.get("env")), ("spec", role, "env"))
 
 
 def broken_lines(value: Any, at: Route = ()) -> Iterator[Finding]:
@@ -58,12 +55,11 @@ def broken_lines(value: Any, at: Route = ()) -> Iterator[Finding]:
             yield from broken_lines(each, (*at, index))
     elif isinstance(value, str) and any(character in value for character in "\n\r\t"):
         broken = "a tab" if "\t" in value else "a line break"
-        yield _error("SPEC018", f"{quoted(value)} holds {broken}", "write it in one line, without | or >", at)
+        yield error("SPEC018", f"{quoted(value)} holds {broken}", "write it in one line, without | or >", at)
 
 
-def _zone(zone: Any, at: Route) -> Iterator[Finding]:
-    if not isinstance(zone, str):
-        return
+def availability_zone(zone: str, at: Route) -> Iterator[Finding]:
+    """The availability zone that pods select."""
     if re.fullmatch(_ZONE, zone):
         yield from _region(zone, at)
         return
@@ -75,7 +71,7 @@ def _zone(zone: Any, at: Route) -> Iterator[Finding]:
         says = f"{quoted(zone)} is a zone's id, and nodes carry its name in topology.kubernetes.io/zone"
     elif re.fullmatch(_ZONE, zone.lower()):
         fix = f"write {zone.lower()}"
-    yield _error("SPEC015", says, fix, at)
+    yield error("SPEC015", says, fix, at)
 
 
 def _region(zone: str, at: Route) -> Iterator[Finding]:
@@ -90,20 +86,18 @@ def _region(zone: str, at: Route) -> Iterator[Finding]:
         if close or not re.match(_LIKE_A_REGION, match[0]):
             says = f"{quoted(zone)} is in no region of AWS"
             fix = f"did you mean {close[0]}{zone[match.end() :]}?" if close else "write a zone as us-east-1a"
-            yield _error("SPEC015", says, fix, at)
+            yield error("SPEC015", says, fix, at)
 
 
-def _labels(labels: Any) -> Iterator[Finding]:
+def _labels(labels: dict[str, Any]) -> Iterator[Finding]:
     at = ("spec", "cluster", "nodeSelector")
-    for key, value in labels.items() if isinstance(labels, dict) else ():
+    for key, value in labels.items():
         if not _is_label_key(key):
             says = f"{quoted(key)} cannot be the key of a node label"
-            fix = "write prefix/name: a lower-case domain, then at most 63 letters, digits, -, _ and ."
-            yield _error("SPEC015", says, fix, (*at, key), on_key=True)
+            yield error("SPEC015", says, _KEY_FIX, (*at, key), on_key=True)
         if isinstance(value, str) and value and not re.fullmatch(_LABEL_NAME, value):
             says = f"{quoted(value)} cannot be the value of a node label"
-            fix = "use at most 63 letters, digits, -, _ and ., with a letter or digit at both ends"
-            yield _error("SPEC015", says, fix, (*at, key))
+            yield error("SPEC015", says, _VALUE_FIX, (*at, key))
 
 
 def _is_label_key(key: str) -> bool:
@@ -112,34 +106,27 @@ def _is_label_key(key: str) -> bool:
     return prefix_fits and bool(re.fullmatch(_LABEL_NAME, name))
 
 
-def _tolerations(tolerations: Any) -> Iterator[Finding]:
-    for index, each in enumerate(tolerations if isinstance(tolerations, list) else ()):
-        if not isinstance(each, dict):
-            continue
-        at = ("spec", "cluster", "tolerations", index)
-        key, value = each.get("key"), each.get("value")
-        if isinstance(key, str) and key and not _is_label_key(key):
-            fix = "write prefix/name: a lower-case domain, then at most 63 letters, digits, -, _ and ."
-            yield _error("SPEC021", f"{quoted(key)} cannot be the key of a taint", fix, (*at, "key"))
-        if isinstance(value, str) and value and not re.fullmatch(_LABEL_NAME, value):
-            fix = "use at most 63 letters, digits, -, _ and ., with a letter or digit at both ends"
-            yield _error("SPEC021", f"{quoted(value)} cannot be the value of a taint", fix, (*at, "value"))
-        if each.get("operator") == "Exists" and each.get("value"):
-            says = "a toleration with operator Exists has no value"
-            yield _error("SPEC021", says, "delete the value, or write operator: Equal", (*at, "value"))
-        if not each.get("key") and each.get("operator") != "Exists":
-            says = "a toleration without a key tolerates every taint, and needs operator Exists to say so"
-            yield _error("SPEC021", says, "write the key of the taint, or operator: Exists", at)
-        if "tolerationSeconds" in each and each.get("effect") != "NoExecute":
-            says = "tolerationSeconds is only for effect NoExecute"
-            fix = "delete it, or write effect: NoExecute"
-            yield _error("SPEC021", says, fix, (*at, "tolerationSeconds"), on_key=True)
+def _toleration(given: dict[str, Any], at: Route) -> Iterator[Finding]:
+    key, value = given.get("key"), given.get("value")
+    if isinstance(key, str) and key and not _is_label_key(key):
+        yield error("SPEC021", f"{quoted(key)} cannot be the key of a taint", _KEY_FIX, (*at, "key"))
+    if isinstance(value, str) and value and not re.fullmatch(_LABEL_NAME, value):
+        yield error("SPEC021", f"{quoted(value)} cannot be the value of a taint", _VALUE_FIX, (*at, "value"))
+    if given.get("operator") == "Exists" and value:
+        says = "a toleration with operator Exists has no value"
+        yield error("SPEC021", says, "delete the value, or write operator: Equal", (*at, "value"))
+    if not key and given.get("operator") != "Exists":
+        says = "a toleration without a key tolerates every taint, and needs operator Exists to say so"
+        yield error("SPEC021", says, "write the key of the taint, or operator: Exists", at)
+    if "tolerationSeconds" in given and given.get("effect") != "NoExecute":
+        says, fix = "tolerationSeconds is only for effect NoExecute", "delete it, or write effect: NoExecute"
+        yield error("SPEC021", says, fix, (*at, "tolerationSeconds"), on_key=True)
 
 
-def _flags(args: Any, at: Route) -> Iterator[Finding]:
+def _flags(args: dict[str, Any], at: Route) -> Iterator[Finding]:
     """vLLM takes --max_num_seqs too, but two spellings of one flag would win over each other unseen."""
-    for key in args if isinstance(args, dict) else ():
-        if re.fullmatch(_FLAG_NAME, key):
+    for key in args:
+        if re.fullmatch(FLAG_NAME, key):
             continue
         name, equals, _ = key.partition("=")
         flag, dot, rest = name.strip().partition(".")
@@ -151,19 +138,15 @@ def _flags(args: Any, at: Route) -> Iterator[Finding]:
         else:
             says = f"{quoted(key)} is not how a flag is spelled"
         fix = "write the flag's name in letters and digits, with - between words"
-        if re.fullmatch(_FLAG_NAME, proposal):
+        if re.fullmatch(FLAG_NAME, proposal):
             fix = f"write {quoted(proposal, bare=True)}{' and the value after a colon' if equals else ''}"
-        yield _error("SPEC017", says, fix, (*at, key), on_key=True)
+        yield error("SPEC017", says, fix, (*at, key), on_key=True)
 
 
-def _environment(env: Any, at: Route) -> Iterator[Finding]:
-    for key in env if isinstance(env, dict) else ():
-        if not re.fullmatch(_ENV_NAME, key):
+def _environment(env: dict[str, Any], at: Route) -> Iterator[Finding]:
+    for key in env:
+        if not re.fullmatch(ENV_NAME, key):
             proposal = re.sub(r"[^A-Za-z0-9_]", "_", key.strip())
-            fits = bool(re.fullmatch(_ENV_NAME, proposal))
+            fits = bool(re.fullmatch(ENV_NAME, proposal))
             fix = f"write {quoted(proposal, bare=True)}" if fits else "use letters, digits and _, not first a digit"
-            yield _error("SPEC016", f"{quoted(key)} cannot name an environment variable", fix, (*at, key), on_key=True)
-
-
-def _error(code: str, says: str, fix: str, at: Route, on_key: bool = False) -> Finding:
-    return Finding(code, Severity.ERROR, says, fix, at, on_key)
+            yield error("SPEC016", f"{quoted(key)} cannot name an environment variable", fix, (*at, key), on_key=True)

@@ -6,8 +6,10 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from llmdgen.findings import Finding, Route, Severity
+from llmdgen.findings import Finding, Route
+from llmdgen.spec.errors import error
 from llmdgen.spec.words import quoted
+from llmdgen.untyped import mapping
 
 _SEGMENT = r"(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._-]+"
 _REPOSITORY = r"[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*"
@@ -21,44 +23,26 @@ FORMS = "hf://org/name, pvc://claim/path or pvc+hf://claim/path/org/name"
 _HUB = rf"(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)/({_REPOSITORY})(?:/.*)?"
 
 
-def misplaced(spec: dict[str, Any]) -> Iterator[Finding]:
-    """Findings about spec.model.uri, spec.model.config and spec.cache.disk.path."""
-    model = spec.get("model")
-    model = model if isinstance(model, dict) else {}
-    if isinstance(model.get("uri"), str):
-        yield from _uri(model["uri"])
-    elif "uri" not in model and isinstance(model.get("name"), str) and model["name"]:
-        yield from _default_uri(model["name"])
-    if isinstance(model.get("config"), str):
-        yield from _config(model["config"])
-    cache = spec.get("cache")
-    disk = cache.get("disk") if isinstance(cache, dict) else None
-    path = disk.get("path") if isinstance(disk, dict) else None
-    if isinstance(path, str) and ".." in path.split("/"):
-        says = f"{quoted(path)} holds .., which Kubernetes refuses in a hostPath"
-        yield _error("SPEC013", says, "write the directory without ..", ("spec", "cache", "disk", "path"))
-
-
-def _uri(uri: str) -> Iterator[Finding]:
-    at = ("spec", "model", "uri")
+def weights(uri: str, at: Route) -> Iterator[Finding]:
+    """spec.model.uri, from which a model server reads its weights."""
     scheme, separator, rest = uri.partition("://")
     hub = re.fullmatch(_HUB, uri)
     if hub:
-        yield _error("SPEC012", f"{quoted(uri)} is a web page, not a model URI", f"write hf://{hub[1]}", at)
+        yield error("SPEC012", f"{quoted(uri)} is a web page, not a model URI", f"write hf://{hub[1]}", at)
     elif scheme == "oci" and separator:
         says = "a model server cannot read its weights from oci://"
-        yield _error("SPEC012", says, f"use {FORMS}", at)
+        yield error("SPEC012", says, f"use {FORMS}", at)
     elif scheme in _FORMS and separator:
         pattern, form = _FORMS[scheme]
         if not re.fullmatch(pattern, rest):
-            yield _error("SPEC012", f"{quoted(uri)} is not of the form {form}", f"write {_repaired(scheme, rest)}", at)
+            yield error("SPEC012", f"{quoted(uri)} is not of the form {form}", f"write {_repaired(scheme, rest)}", at)
     elif re.fullmatch(_REPOSITORY, uri):
-        yield _error("SPEC012", f"{quoted(uri)} has no scheme", f"write hf://{uri}", at)
+        yield error("SPEC012", f"{quoted(uri)} has no scheme", f"write hf://{uri}", at)
     elif scheme in ("s3", "fsx", "efs", "file") or uri.startswith("/"):
         says = f"{quoted(uri)} is not a place that a model server reads its weights from"
-        yield _error("SPEC012", says, "put the weights on a PersistentVolumeClaim and write pvc://claim/path", at)
+        yield error("SPEC012", says, "put the weights on a PersistentVolumeClaim and write pvc://claim/path", at)
     else:
-        yield _error("SPEC012", f"{quoted(uri)} is not a model URI", f"use {FORMS}", at)
+        yield error("SPEC012", f"{quoted(uri)} is not a model URI", f"use {FORMS}", at)
 
 
 def _repaired(scheme: str, rest: str) -> str:
@@ -68,23 +52,29 @@ def _repaired(scheme: str, rest: str) -> str:
     return f"{scheme}://{segments}" if re.fullmatch(pattern, segments) else form
 
 
-def _default_uri(name: str) -> Iterator[Finding]:
-    if not re.fullmatch(_REPOSITORY, name):
+def without_uri(spec: dict[str, Any]) -> Iterator[Finding]:
+    """spec.model.name, which says where the weights come from where spec.model.uri does not."""
+    model = mapping(spec.get("model"))
+    name = model.get("name")
+    if "uri" not in model and isinstance(name, str) and name and not re.fullmatch(_REPOSITORY, name):
         says = f"without a uri the weights come from hf://<name>, and {quoted(name)} is no org/name of Hugging Face"
-        yield _error("SPEC012", says, "set spec.model.uri", ("spec", "model", "name"))
+        yield error("SPEC012", says, "set spec.model.uri", ("spec", "model", "name"))
 
 
-def _config(path: str) -> Iterator[Finding]:
-    at = ("spec", "model", "config")
+def config(path: str, at: Route) -> Iterator[Finding]:
+    """spec.model.config, which stays below the spec's directory."""
     if path.startswith(("/", "~")) or re.match(r"[A-Za-z]:|[A-Za-z]+://", path) or "\\" in path:
         says = f"{quoted(path)} is not a path relative to the spec"
-        yield _error("SPEC013", says, "put the file beside the spec and write ./config.json", at)
+        yield error("SPEC013", says, "put the file beside the spec and write ./config.json", at)
     elif ".." in path.split("/"):
         says = f"{quoted(path)} leaves the spec's directory"
-        yield _error("SPEC013", says, "put the file beside the spec, or below it", at)
+        yield error("SPEC013", says, "put the file beside the spec, or below it", at)
     elif path.strip("./") == "" or path.endswith("/"):
-        yield _error("SPEC013", f"{quoted(path)} names no file", "write ./config.json", at)
+        yield error("SPEC013", f"{quoted(path)} names no file", "write ./config.json", at)
 
 
-def _error(code: str, says: str, fix: str, at: Route) -> Finding:
-    return Finding(code, Severity.ERROR, says, fix, at)
+def host_path(path: str, at: Route) -> Iterator[Finding]:
+    """spec.cache.disk.path, a directory of the node."""
+    if ".." in path.split("/"):
+        says = f"{quoted(path)} holds .., which Kubernetes refuses in a hostPath"
+        yield error("SPEC013", says, "write the directory without ..", at)

@@ -112,15 +112,6 @@ def test_wrong_usage_exits_64_and_says_so_on_stderr(llmdgen: Llmdgen, arguments:
     assert "Error: " in answer.err
 
 
-def test_a_file_that_looks_like_an_option_is_told_how_to_be_named(llmdgen: Llmdgen, spec: Path) -> None:
-    spec.rename(spec.with_name("-chat.yaml"))
-    answer = llmdgen("validate", "-chat.yaml")
-    assert answer.code == 64
-    assert "No such option" in answer.err
-    assert "The file is ./-chat.yaml: a name that begins with - needs the directory before it." in answer.err
-    assert llmdgen("validate", "./-chat.yaml").code == 0
-
-
 def test_a_mistyped_command_is_answered_with_the_one_meant(llmdgen: Llmdgen) -> None:
     assert "Did you mean render?" in llmdgen("rendr").err
 

@@ -283,7 +283,7 @@ def test_what_a_deleted_spec_gave_is_orphaned_where_these_are_all_specs(llmdgen:
     left = rendered_two(llmdgen)
     assert llmdgen("render", "--check", "chat.yaml").code == 0
     answer = llmdgen("render", "--check", "--prune", "chat.yaml")
-    mend = "llmdgen render chat.yaml --prune"
+    mend = "llmdgen render --prune chat.yaml"
     assert answer.code == 2
     destroy = "`helmfile destroy` in its directories where it is deployed"
     assert f"\nrendered/code: orphaned: no spec is called code (fix: {destroy}, then {mend})\n" in answer.out

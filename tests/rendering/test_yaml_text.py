@@ -13,7 +13,7 @@ from jinja2 import UndefinedError
 from ruamel.yaml import YAML
 
 from llmdgen.rendering.environment import environment
-from llmdgen.yaml_text import as_yaml, block, dump, lines
+from llmdgen.yaml_text import as_yaml, block, dump
 
 # What YAML 1.1 or 1.2, Go's parser among them, takes for something other than a string, or for syntax.
 _WORDS = r"""no No NO yes on off y n ~ null Null true False 1e3 1E+3 .5 +1 -1 0x1f 0o17 0b1 017 1_000 12:30:45 190:20
@@ -66,16 +66,6 @@ def test_any_value_reads_back(value: Any) -> None:
 def test_a_block_reads_back_at_any_depth(value: Any, indent: int) -> None:
     text = "key:\n" + " " * (indent + 2) + block(value, indent + 2) + "\nafter: 1\n"
     assert _both(text) == ({"key": value, "after": 1}, {"key": value, "after": 1})
-
-
-@given(
-    st.lists(
-        st.text(st.characters(codec="utf-8", categories=["L", "N", "P", "S"]), max_size=20), min_size=1, max_size=6
-    )
-)
-def test_a_literal_block_keeps_its_lines(parts: list[str]) -> None:
-    text = "x" + "\n".join(parts).rstrip("\n")
-    assert _both(f"key: |\n  {lines(text, 2)}\nafter: 1\n")[1] == {"key": text + "\n", "after": 1}
 
 
 def _rendered(template: str, **context: Any) -> Any:

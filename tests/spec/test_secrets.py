@@ -173,7 +173,6 @@ def in_base64(text: str) -> str:
         in_base64("export HF_TOKEN=hf_" + LETTERS[:34]).rstrip("="),
         in_base64("[default]\naws_access_key_id = AKIA" + "IOSFODNN7EXAMPLE\n"),
         in_base64('{"auths": {"ghcr.io": {"auth": "' + in_base64("user:ghp_" + LETTERS) + '"}}}'),
-        in_base64(in_base64("nvapi-" + LETTERS)),
         in_base64("machine huggingface.co login me password hf_" + LETTERS[:34])[:60]
         + "\n    "
         + in_base64("machine huggingface.co login me password hf_" + LETTERS[:34])[60:],
