@@ -170,8 +170,8 @@ def references_are_defined(servers: Servers) -> Iterator[Draft]:
     """Kubernetes replaces $(NAME) in a variable only by one that stands before it, and in an argument by any of the
     container. Where there is none, the text stays as it is, and vLLM reads a literal $(NAME). $$(NAME) is meant so.
 
-    Fails:  env {CACHE_DIR: /cache/$(POD_UID)}.
-    Passes: env {CACHE_DIR: /cache/shared}; $(POD_IP) where a path defines it.
+    Fails:  `{decode: {env: {CACHE_DIR: /cache/$(POD_UID)}}}`.
+    Passes: `{decode: {env: {CACHE_DIR: /cache/shared}}}`; $(POD_IP) where a path defines it.
     """
     for workload, vllm in servers.engines:
         before: set[str] = set()

@@ -29,8 +29,10 @@ def crossing_pods_have_interfaces(servers: Servers) -> Iterator[Draft]:
     """KV transfer with the LIBFABRIC backend, and NCCL between the pods of one replica, need EFA in every pod. A pod
     without it falls back to TCP, about a hundred times slower, or does not connect at all.
 
-    Fails:  pd-disaggregation on g6e.4xlarge, which has no EFA; prefill {efa: 0} with transfer {backend: LIBFABRIC}.
-    Passes: pd-disaggregation on g6e.8xlarge; the same without `efa`, which gives each pod its share.
+    Fails:  `{path: pd-disaggregation, instanceTypes: [g6e.4xlarge]}`, which has no EFA;
+            `{path: pd-disaggregation, prefill: {efa: 0}}`.
+    Passes: `{path: pd-disaggregation, instanceTypes: [g6e.8xlarge], model: {name: meta-llama/Llama-3.1-8B-Instruct}}`;
+            the same without `efa`, which gives each pod its share: `{path: pd-disaggregation}`.
     """
     without = [each for each in _crossing(servers) if not each.need.efa and (each.spans or not each.over_tcp)]
     for name in dict.fromkeys(each.node.name for each in without):
@@ -61,8 +63,10 @@ def interfaces_fit_the_node(servers: Servers) -> Iterator[Draft]:
     """An interface belongs to one pod, and a node offers those that were attached to it at launch. A pod that asks for
     more stays Pending for ever.
 
-    Fails:  prefill {efa: 8} on p4d.24xlarge, which has 4; efa: 32 with cluster {efaPerNode: 16}.
-    Passes: prefill {efa: 4} on p4d.24xlarge; efa: auto, which is the pod's share of what is attached.
+    Fails:  `{path: pd-disaggregation, instanceTypes: [p4d.24xlarge], prefill: {efa: 8}}`, which has 4;
+            `{path: pd-disaggregation, prefill: {efa: 32}, cluster: {efaPerNode: 16}}`.
+    Passes: `{path: pd-disaggregation, instanceTypes: [p4d.24xlarge], prefill: {efa: 4}}`;
+            `{path: pd-disaggregation, prefill: {efa: auto}}`, which is the pod's share of what is attached.
     """
     for pod in _pods(servers):
         if pod.need.efa > pod.room.efa and pod.need.gpus <= pod.room.gpus:
@@ -80,8 +84,10 @@ def interfaces_are_the_share(servers: Servers) -> Iterator[Draft]:
     more take it from other pods of the node, and interfaces of a pod that sends nothing are lost. One interface for
     each GPU is right only on types with as many interfaces as GPUs, such as p6-b200.48xlarge.
 
-    Fails:  prefill {efa: 1} with tensor: 1 on p5.48xlarge, whose share is 4; decode {efa: 4} with inference-scheduling.
-    Passes: efa: auto; efa: 4 with tensor: 1 on p5.48xlarge.
+    Fails:  `{path: pd-disaggregation, prefill: {efa: 1, parallelism: {tensor: 1}}}`, whose share is 4;
+            `{decode: {efa: 4}}` with inference-scheduling.
+    Passes: `{path: pd-disaggregation, prefill: {efa: auto}}`;
+            `{path: pd-disaggregation, prefill: {efa: 4, parallelism: {tensor: 1}}}`.
     """
     for pod in _pods(servers):
         role, asked, gpus = pod.workload.role, pod.need.efa, pod.need.gpus
@@ -106,8 +112,10 @@ def interfaces_last_for_all_gpus(servers: Servers) -> Iterator[Draft]:
     """Each pod that crosses the fabric needs at least one interface. On nodes with fewer interfaces than GPUs, small
     pods use up the interfaces first, and the GPUs that are left stay idle.
 
-    Fails:  8 prefill pods with tensor: 1 on p4d.24xlarge: 4 fit on a node, 4 GPUs stay idle.
-    Passes: 4 prefill pods with tensor: 2 on the same node, one interface each.
+    Fails:  `{path: pd-disaggregation, instanceTypes: [p4d.24xlarge], model: {name: meta-llama/Llama-3.1-8B-Instruct},
+            prefill: {replicas: 8, parallelism: {tensor: 1}}}`: 4 fit on a node, 4 GPUs stay idle.
+    Passes: `{path: pd-disaggregation, instanceTypes: [p4d.24xlarge], model: {name: meta-llama/Llama-3.1-8B-Instruct},
+            prefill: {replicas: 4, parallelism: {tensor: 2}}}`, one interface each.
     """
     for pod in _pods(servers):
         per_node, scarce = fitting(pod.need, pod.room)
@@ -136,8 +144,9 @@ def attached_interfaces_exist(plan: Plan) -> Iterator[Draft]:
     """`cluster.efaPerNode` says how many interfaces are really attached to each node. No instance type of the spec can
     have that many. p6-b300.48xlarge has 17 network cards and 16 EFA interfaces: the first card is ENA only.
 
-    Fails:  cluster {efaPerNode: 17} with p6-b300.48xlarge.
-    Passes: cluster {efaPerNode: 16} with p5.48xlarge; no efaPerNode, which is what each type can have.
+    Fails:  `{path: pd-disaggregation, instanceTypes: [p6-b300.48xlarge], cluster: {efaPerNode: 17}}`.
+    Passes: `{path: pd-disaggregation, cluster: {efaPerNode: 16}}` with p5.48xlarge; `{path: pd-disaggregation}`, which
+            is what each type can have.
     """
     for instance, attached in _beyond(plan):
         if attached > _most_of_any_type(plan):
@@ -156,8 +165,10 @@ def attached_interfaces_fit_each_type(plan: Plan) -> Iterator[Draft]:
     """`cluster.efaPerNode` holds for every instance type of the spec. A type that can have fewer is planned with
     what it can have.
 
-    Warned: cluster {efaPerNode: 32} with p5.48xlarge, which has 32, and p6-b200.48xlarge, which has 8.
-    Passes: no efaPerNode, which is what each type can have.
+    Fails:  `{path: pd-disaggregation, instanceTypes: [p6-b200.48xlarge, p5.48xlarge], cluster: {efaPerNode: 32}}`, of
+            which p6-b200.48xlarge has 8.
+    Passes: `{path: pd-disaggregation, instanceTypes: [p6-b200.48xlarge, p5.48xlarge]}`, which is what each type can
+            have.
     """
     for instance, attached in _beyond(plan):
         if attached <= _most_of_any_type(plan):
@@ -189,8 +200,8 @@ def one_zone(plan: Plan) -> Iterator[Draft]:
     """EFA traffic stays within one availability zone, so `cluster.zone` holds for every pod. A zone label in
     `cluster.nodeSelector` that names another one would win, silently.
 
-    Fails:  cluster {zone: us-east-1a, nodeSelector: {topology.kubernetes.io/zone: us-east-1b}}.
-    Passes: cluster {zone: us-east-1a}.
+    Fails:  `{cluster: {zone: us-east-1a, nodeSelector: {topology.kubernetes.io/zone: us-east-1b}}}`.
+    Passes: `{cluster: {zone: us-east-1a}}`.
     """
     cluster, label = plan.spec.spec.cluster, plan.platform["zone_label"]
     other = cluster.node_selector.get(label)

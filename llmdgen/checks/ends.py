@@ -54,8 +54,9 @@ def backends(nixl: dict[str, object] | None) -> list[object]:
 def ends_share_the_block_size(servers: Servers) -> Iterator[Draft]:
     """NIXL transfers whole KV blocks: both ends must cut the KV cache alike.
 
-    Fails:  prefill {args: {block-size: 64}} beside decode's 128.
-    Passes: block-size in `engine.args`, or nowhere, which is 128 for both.
+    Fails:  `{path: pd-disaggregation, prefill: {args: {block-size: 64}}}` beside decode's 128.
+    Passes: `{path: pd-disaggregation, engine: {args: {block-size: 64}}}`; `{path: pd-disaggregation}`, which is 128 for
+            both.
     """
     settings = engine(servers.release.name)
     default = settings["mla_block_size" if servers.model is not None and servers.model.mla else "block_size"]
@@ -77,9 +78,9 @@ def ucx_does_not_drive_efa(servers: Servers) -> Iterator[Draft]:
 
     NIXL takes UCX too where kv_connector_extra_config names no backends.
 
-    Fails:  transfer {backend: UCX} on p5.48xlarge; args {kv-transfer-config: {kv_connector: NixlConnector, kv_role:
-            kv_both}} there.
-    Passes: transfer {backend: LIBFABRIC} on p5.48xlarge.
+    Fails:  `{path: pd-disaggregation, transfer: {backend: UCX}}` on p5.48xlarge; `{path: pd-disaggregation, engine:
+            {args: {kv-transfer-config: {kv_connector: NixlConnector, kv_role: kv_both}}}}` there.
+    Passes: `{path: pd-disaggregation, transfer: {backend: LIBFABRIC}}`.
     """
     known = connectors(servers.release.name)[NIXL].keys["backends"].choices
     ends = [(workload, vllm) for workload, vllm in transferring(servers) if runs_models(workload)]
@@ -118,8 +119,8 @@ def ends_share_the_kv_cache_type(servers: Servers) -> Iterator[Draft]:
     """The NIXL connector compares a hash of vLLM version, model, data type and KV cache type at its first contact, and
     refuses an end that differs.
 
-    Fails:  decode {args: {kv-cache-dtype: fp8}} beside prefill's auto.
-    Passes: engine {args: {kv-cache-dtype: fp8}}.
+    Fails:  `{path: pd-disaggregation, decode: {args: {kv-cache-dtype: fp8}}}` beside prefill's auto.
+    Passes: `{path: pd-disaggregation, engine: {args: {kv-cache-dtype: fp8}}}`.
     """
     ends = both_ends(servers)
     for name in ("kv-cache-dtype", "dtype"):
@@ -140,8 +141,12 @@ def ends_have_the_connector(servers: Servers) -> Iterator[Draft]:
     routing sidecar speaks its protocol and no other connector's. With it at one end only, or at none, decode computes
     every prompt again.
 
-    Fails:  prefill {args: {kv-transfer-config: {kv_connector: OffloadingConnector, ...}}}; kv-transfer-config: null.
-    Passes: kv-transfer-config left to the path; a MultiConnector of NixlConnector and OffloadingConnector.
+    Fails:  `{path: pd-disaggregation, prefill: {args: {kv-transfer-config: {kv_connector: OffloadingConnector, kv_role:
+            kv_both, kv_connector_extra_config: {cpu_bytes_to_use: 1073741824}}}}}`;
+            `{path: pd-disaggregation, prefill: {args: {kv-transfer-config: null}}}`.
+    Passes: `{path: pd-disaggregation}`, where the path writes it;
+            `{path: pd-disaggregation, with: [tiered-prefix-cache]}`, a MultiConnector of NixlConnector and
+            OffloadingConnector.
     """
     known = flag_table(servers.release.name).connectors
     said: set[Route] = set()
@@ -168,8 +173,8 @@ def ends_serve_the_same(servers: Servers) -> Iterator[Draft]:
     that decode takes, by the same weights, and the NIXL connector refuses an end whose layers, heads or attention
     backend differ.
 
-    Fails:  prefill {args: {max-model-len: 8192}} beside decode's 32000; attention-backend in one role's args.
-    Passes: the same flag in engine.args.
+    Fails:  `{path: pd-disaggregation, prefill: {args: {max-model-len: 8192}}, decode: {args: {max-model-len: 32000}}}`.
+    Passes: `{path: pd-disaggregation, engine: {args: {max-model-len: 8192}}}`.
     """
     ends = both_ends(servers)
     for name in SHARED_FLAGS:

@@ -20,9 +20,10 @@ def variables_leave_efa_on(servers: Servers) -> Iterator[Draft]:
     """libfabric, NCCL and NVSHMEM choose their transport by variables. With another one than EFA, or with the loopback
     interface between pods, they go over TCP without a word, or never connect.
 
-    Fails:  env {FI_PROVIDER: tcp} with pd-disaggregation; {NCCL_NET: Socket}, {NCCL_SOCKET_IFNAME: lo} with wide-ep;
-            {FI_EFA_USE_DEVICE_RDMA: "1"} on g5.48xlarge, whose EFA has no RDMA.
-    Passes: env {FI_PROVIDER: efa}; none of them, for the image and the path set what is needed.
+    Fails:  `{path: pd-disaggregation, engine: {env: {FI_PROVIDER: tcp}}}`;
+            `{path: wide-ep, engine: {env: {NCCL_SOCKET_IFNAME: lo}}}`.
+    Passes: `{path: pd-disaggregation, engine: {env: {FI_PROVIDER: efa}}}`; none, for the image and the path set what is
+            needed: `{path: wide-ep}`.
     """
     wanted = platform()["efa_variables"]
     for workload, vllm in servers.engines:
@@ -50,8 +51,9 @@ def variables_are_not_tuned_by_hand(servers: Servers) -> Iterator[Draft]:
     """aws-ofi-nccl and libfabric choose NCCL's protocol, buffers and fork safety for each platform. A value from an
     older recipe overrules that, and is slower or fails on a newer instance type.
 
-    Warned: env {NCCL_PROTO: simple}, {FI_EFA_FORK_SAFE: "1"}, {RDMAV_FORK_SAFE: "1"}.
-    Passes: none of them.
+    Fails:  `{path: pd-disaggregation, engine: {env: {NCCL_PROTO: simple}}}`;
+            `{path: pd-disaggregation, engine: {env: {FI_EFA_FORK_SAFE: "1"}}}`.
+    Passes: `{path: pd-disaggregation}`, none of them.
     """
     for workload, vllm in servers.engines:
         if not vllm.count(efa()):

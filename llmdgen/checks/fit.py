@@ -19,8 +19,8 @@ def image_runs_on_the_node(plan: Plan) -> Iterator[Draft]:
     """A node pulls the image of its own CPU architecture. Where the release publishes none, containers stop with
     "exec format error" or the pull fails.
 
-    Fails:  p6e-gb200.36xlarge, which is arm64, with llm-d v0.5.1, whose AWS image is amd64 only.
-    Passes: p6-b200.48xlarge.
+    Fails:  `{instanceTypes: [p6e-gb200.36xlarge]}`, which is arm64: the model server's image is amd64 only.
+    Passes: `{instanceTypes: [p6-b200.48xlarge]}`.
     """
     for role, _ in by_type(list(plan.roles)):
         architecture = role.node.instance.architecture
@@ -40,8 +40,8 @@ def hyperpod_offers_the_type(plan: Plan) -> Iterator[Draft]:
     """HyperPod clusters are made of ml. instance types. G7, G6f and Gr6f have none, so no node ever carries the label
     that the pods select.
 
-    Fails:  platform: hyperpod with g7.48xlarge.
-    Passes: platform: hyperpod with g7e.48xlarge; platform: eks with g7.48xlarge.
+    Fails:  `{platform: hyperpod, instanceTypes: [g7.48xlarge]}`.
+    Passes: `{platform: hyperpod, instanceTypes: [g7e.48xlarge]}`; `{instanceTypes: [g7.48xlarge]}` on EKS.
     """
     if plan.spec.spec.platform != "hyperpod":
         return
@@ -59,8 +59,8 @@ def nodes_have_whole_gpus(plan: Plan) -> Iterator[Draft]:
     """The device plugin offers whole GPUs. G6f and Gr6f have a fraction of one and advertise none; an UltraServer is a
     rack of nodes, not a node.
 
-    Fails:  g6f.4xlarge; u-p6e-gb200x72.
-    Passes: g6.4xlarge, p6-b200.48xlarge.
+    Fails:  `{instanceTypes: [g6f.4xlarge]}`.
+    Passes: `{instanceTypes: [g6.48xlarge]}`, `{instanceTypes: [p6-b200.48xlarge]}`.
     """
     for role, _ in by_type(list(plan.roles)):
         instance = role.node.instance
@@ -82,8 +82,8 @@ def nodes_have_whole_gpus(plan: Plan) -> Iterator[Draft]:
 def disk_tier_fits(plan: Plan) -> Iterator[Draft]:
     """All pods of a node share its NVMe, and each may fill its part. A full disk makes the kubelet evict pods.
 
-    Fails:  cache {disk: {size: 10Ti}} with 4 pods on p5.48xlarge, which has 30.4 TB.
-    Passes: cache {disk: {size: 6Ti}} there.
+    Fails:  `{path: tiered-prefix-cache, cache: {disk: {size: 10Ti}}}` with 4 pods on p5.48xlarge, which has 30.4 TB.
+    Passes: `{path: tiered-prefix-cache, cache: {disk: {size: 6Ti}}}` there.
     """
     for role, tier in _tiers(plan, "disk"):
         instance = role.node.instance
@@ -116,8 +116,8 @@ def nodes_are_used(plan: Plan) -> Iterator[Draft]:
     """A node is paid for as a whole. Where a deployment leaves more than half of its nodes' GPUs idle, more replicas or
     a smaller instance type serve more for the same price, unless something else runs there.
 
-    Fails:  one decode pod with tensor: 1 on p5.48xlarge.
-    Passes: four decode pods with tensor: 2 on the same node.
+    Fails:  `{decode: {replicas: 1, parallelism: {tensor: 2}}}` on p5.48xlarge.
+    Passes: `{decode: {replicas: 4, parallelism: {tensor: 2}}}` on the same node.
     """
     for pool in plan.pools:
         roles = [role for role in plan.roles if role.name in pool.roles]
@@ -143,8 +143,8 @@ def ranks_have_room(plan: Plan) -> Iterator[Draft]:
     """Each rank has a process on the host with a CUDA context, pinned buffers and a thread that feeds the GPU: about
     4 GiB and a core. With less, the container is killed while weights load, or the probe gives up before they have.
 
-    Fails:  resources {memory: 2Gi} with tensor: 2; resources {cpu: 200m}.
-    Passes: resources {memory: 64Gi, cpu: "8"} there.
+    Fails:  `{decode: {parallelism: {tensor: 2}, resources: {memory: 2Gi}}}`; `{decode: {resources: {cpu: 200m}}}`.
+    Passes: `{decode: {resources: {memory: 64Gi, cpu: "8"}}}`.
     """
     for role in plan.roles:
         own, ranks = resources(plan, role), role.size.gpus_per_pod

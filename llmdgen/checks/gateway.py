@@ -30,9 +30,11 @@ def annotations_are_known(plan: Plan) -> Iterator[Draft]:
     balancer that is reachable, or slow, or untagged, without an error. Annotations of other controllers, with a domain
     of their own, are left alone.
 
-    Fails:  service.beta.kubernetes.io/aws-load-balancer-target-group-attribute; aws-load-balancer-name without a
-            prefix; alb.ingress.kubernetes.io/subnets, which is for an Ingress.
-    Passes: service.beta.kubernetes.io/aws-load-balancer-target-group-attributes.
+    Fails:  `{gateway: {loadBalancer: {annotations:
+            {service.beta.kubernetes.io/aws-load-balancer-target-group-attribute: a=b}}}}`; aws-load-balancer-name
+            without a prefix.
+    Passes: `{gateway: {loadBalancer: {annotations:
+            {service.beta.kubernetes.io/aws-load-balancer-target-group-attributes: preserve_client_ip.enabled=true}}}}`.
     """
     facts = _facts(plan)
     for key in _asked(plan):
@@ -61,9 +63,11 @@ def annotation_values_fit(plan: Plan) -> Iterator[Draft]:
     """The controller reports a wrong value only as an event on the Service, and the load balancer stays without an
     address.
 
-    Fails:  aws-load-balancer-name with 40 characters; load-balancer-source-ranges: 10.0.0.1/8;
-            deregistration_delay.timeout_seconds=7200; a boolean written as yes.
-    Passes: load-balancer-source-ranges: 10.0.0.0/8,192.168.0.0/16.
+    Fails:  `{gateway: {loadBalancer: {annotations: {service.beta.kubernetes.io/load-balancer-source-ranges:
+            10.0.0.1/8}}}}`; aws-load-balancer-name with 40 characters; deregistration_delay.timeout_seconds=7200; a
+            boolean written as yes.
+    Passes: `{gateway: {loadBalancer: {annotations: {service.beta.kubernetes.io/load-balancer-source-ranges:
+            10.0.0.0/8}}}}`.
     """
     facts = _facts(plan)
     for key, value in _asked(plan).items():
@@ -84,8 +88,9 @@ def annotations_leave_the_fields_alone(plan: Plan) -> Iterator[Draft]:
     """Scheme, target type and type come from spec.gateway.loadBalancer. An annotation of the same meaning would win
     unseen, or contradict it, and the type must never change on a Service that exists.
 
-    Fails:  scheme: internal and aws-load-balancer-scheme: internet-facing.
-    Passes: scheme: internet-facing.
+    Fails:  `{gateway: {loadBalancer: {scheme: internal, annotations:
+            {service.beta.kubernetes.io/aws-load-balancer-scheme: internet-facing}}}}`.
+    Passes: `{gateway: {loadBalancer: {scheme: internet-facing}}}`.
     """
     facts = _facts(plan)
     for key in _asked(plan):
@@ -100,8 +105,9 @@ def the_api_is_not_open(plan: Plan) -> Iterator[Draft]:
     """llm-d's gateway asks nobody who they are. An internet-facing load balancer without source ranges, prefix lists or
     security groups serves the model to everyone who finds it.
 
-    Fails:  scheme: internet-facing alone, or with source ranges 0.0.0.0/0.
-    Passes: scheme: internet-facing with load-balancer-source-ranges: 203.0.113.0/24.
+    Fails:  `{gateway: {loadBalancer: {scheme: internet-facing}}}` alone, or with source ranges 0.0.0.0/0.
+    Passes: `{gateway: {loadBalancer: {scheme: internet-facing, annotations:
+            {service.beta.kubernetes.io/load-balancer-source-ranges: 203.0.113.0/24}}}}`.
     """
     balancer = plan.spec.spec.gateway.load_balancer
     if balancer is None or balancer.scheme != "internet-facing":
@@ -124,8 +130,11 @@ def ranges_and_groups_exclude_each_other(plan: Plan) -> Iterator[Draft]:
     """With security groups of your own the controller makes none, and so has no place for source ranges or prefix
     lists: it ignores them.
 
-    Fails:  load-balancer-source-ranges beside aws-load-balancer-security-groups.
-    Passes: either of them; ranges as inbound rules of the security groups.
+    Fails:  `{gateway: {loadBalancer: {annotations: {service.beta.kubernetes.io/load-balancer-source-ranges: 10.0.0.0/8,
+            service.beta.kubernetes.io/aws-load-balancer-security-groups: sg-0123456789abcdef0}}}}`.
+    Passes: either of them: `{gateway: {loadBalancer: {annotations:
+            {service.beta.kubernetes.io/load-balancer-source-ranges: 10.0.0.0/8}}}}`; ranges as inbound rules of the
+            security groups.
     """
     facts = _facts(plan)
     if not _by_name(plan).get("aws-load-balancer-security-groups", "").strip():
@@ -149,9 +158,12 @@ def annotations_go_together(plan: Plan) -> Iterator[Draft]:
     attributes are read only under the name of a listener that the gateway has, and only one for TCP has any
     (https://docs.aws.amazon.com/elasticloadbalancing/latest/network/update-idle-timeout.html).
 
-    Fails:  aws-load-balancer-eip-allocations with scheme: internal; aws-load-balancer-listener-attributes.TCP-443 for a
-            gateway that listens on port 80; aws-load-balancer-ssl-ports without aws-load-balancer-ssl-cert.
-    Passes: aws-load-balancer-listener-attributes.TCP-80.
+    Fails:  `{gateway: {loadBalancer: {scheme: internal, annotations:
+            {service.beta.kubernetes.io/aws-load-balancer-eip-allocations: eipalloc-0123456789abcdef0}}}}`;
+            aws-load-balancer-listener-attributes.TCP-443 for a gateway that listens on port 80;
+            aws-load-balancer-ssl-ports without aws-load-balancer-ssl-cert.
+    Passes: `{gateway: {loadBalancer: {annotations:
+            {service.beta.kubernetes.io/aws-load-balancer-listener-attributes.TCP-80: tcp.idle_timeout.seconds=600}}}}`.
     """
     balancer = plan.spec.spec.gateway.load_balancer
     if balancer is None:
@@ -190,8 +202,10 @@ def attributes_are_known(plan: Plan) -> Iterator[Draft]:
     """Attributes go to the AWS API as they stand, which refuses those that it does not know. This one may be newer than
     llmdgen's facts, or not be one of a Network Load Balancer.
 
-    Fails:  aws-load-balancer-attributes: some.new.attribute=true.
-    Passes: aws-load-balancer-attributes: load_balancing.cross_zone.enabled=true.
+    Fails:  `{gateway: {loadBalancer: {annotations: {service.beta.kubernetes.io/aws-load-balancer-attributes:
+            some.new.attribute=true}}}}`.
+    Passes: `{gateway: {loadBalancer: {annotations: {service.beta.kubernetes.io/aws-load-balancer-attributes:
+            load_balancing.cross_zone.enabled=true}}}}`.
     """
     facts = _facts(plan)
     for key, value in _asked(plan).items():
@@ -212,8 +226,10 @@ def attributes_are_known(plan: Plan) -> Iterator[Draft]:
 def attributes_are_of_a_network_load_balancer(plan: Plan) -> Iterator[Draft]:
     """The AWS API refuses attributes of the other kind of load balancer, and with them every change of this one.
 
-    Fails:  aws-load-balancer-attributes: idle_timeout.timeout_seconds=600.
-    Passes: aws-load-balancer-listener-attributes.TCP-80: tcp.idle_timeout.seconds=600.
+    Fails:  `{gateway: {loadBalancer: {annotations: {service.beta.kubernetes.io/aws-load-balancer-attributes:
+            idle_timeout.timeout_seconds=600}}}}`.
+    Passes: `{gateway: {loadBalancer: {annotations:
+            {service.beta.kubernetes.io/aws-load-balancer-listener-attributes.TCP-80: tcp.idle_timeout.seconds=600}}}}`.
     """
     facts = _facts(plan)
     for key, value in _asked(plan).items():
@@ -234,8 +250,10 @@ def the_gateway_speaks_proxy_protocol(plan: Plan) -> Iterator[Draft]:
     answered with 400. Istio wants numTrustedProxies and proxyProtocol in proxy.istio.io/config or an EnvoyFilter,
     kgateway a ListenerPolicy.
 
-    Fails:  aws-load-balancer-proxy-protocol: "*" alone.
-    Passes: the annotation left out; or the finding suppressed, its reason being the object that configures the gateway.
+    Fails:  `{gateway: {loadBalancer: {annotations: {service.beta.kubernetes.io/aws-load-balancer-proxy-protocol:
+            "*"}}}}` alone.
+    Passes: the annotation left out: `{gateway: {loadBalancer: {scheme: internal}}}`; or the finding suppressed, its
+            reason being the object that configures the gateway.
     """
     facts = _facts(plan)
     for key, value in _asked(plan).items():

@@ -28,8 +28,10 @@ def ends_share_the_attention_backend(servers: Servers) -> Iterator[Draft]:
     vLLM 0.15.1 computes each prompt again on decode, and later versions fail the request (read in vLLM's source and
     told by users, vllm pull request 29503).
 
-    Fails:  prefill {instanceType: p5en.48xlarge} with decode on p6-b200.48xlarge.
-    Passes: both roles on one generation; the same with engine {args: {attention-backend: TRITON_ATTN}}.
+    Fails:  `{path: pd-disaggregation, instanceTypes: [p6-b200.48xlarge], prefill: {instanceType: p5en.48xlarge}}`.
+    Passes: `{path: pd-disaggregation}`, one generation for both roles; `{path: pd-disaggregation, instanceTypes:
+            [p6-b200.48xlarge], prefill: {instanceType: p5en.48xlarge}, engine: {args: {attention-backend:
+            TRITON_ATTN}}}`.
     """
     ends = both_ends(servers)
     if any(vllm.nixl is None for _, vllm in ends.values()):
@@ -55,8 +57,8 @@ def ends_share_the_layout(servers: Servers) -> Iterator[Draft]:
     """The layout of KV blocks is part of NIXL's handshake. NIXL sets HND by itself; a variable that one role alone has
     makes every handshake fail.
 
-    Fails:  decode {env: {VLLM_KV_CACHE_LAYOUT: NHD}}.
-    Passes: the variable in neither role, or alike in both.
+    Fails:  `{path: pd-disaggregation, decode: {env: {VLLM_KV_CACHE_LAYOUT: NHD}}}`.
+    Passes: `{path: pd-disaggregation}`, the variable in neither role; or alike in both.
     """
     yield from _differ(servers, LAYOUT, lambda vllm: vllm.sets(LAYOUT))
 
@@ -66,8 +68,10 @@ def ends_share_the_draft_model(servers: Servers) -> Iterator[Draft]:
     """A draft model (EAGLE, MTP) has a KV cache of its own, and the two ends of a transfer must have as many regions:
     with one side alone every handshake fails (vllm issue 48221, pull request 49230). ngram has no model.
 
-    Fails:  decode {args: {speculative-config: {method: mtp, num_speculative_tokens: 1}}}.
-    Passes: the same in engine {args: ...}, for both roles.
+    Fails:  `{path: pd-disaggregation, model: {name: deepseek-ai/DeepSeek-R1-0528}, decode: {args: {speculative-config:
+            {method: mtp, num_speculative_tokens: 1}}}}`.
+    Passes: `{path: pd-disaggregation, model: {name: deepseek-ai/DeepSeek-R1-0528}, engine: {args: {speculative-config:
+            {method: mtp, num_speculative_tokens: 1}}}}`, for both roles.
     """
     yield from _differ(servers, SPECULATION, _draft)
 
@@ -76,8 +80,8 @@ def ends_share_the_draft_model(servers: Servers) -> Iterator[Draft]:
 def ends_share_the_hybrid_manager(servers: Servers) -> Iterator[Draft]:
     """From vLLM 0.26 on, whether the hybrid KV cache manager is on is part of what the two ends compare.
 
-    Fails:  decode {args: {disable-hybrid-kv-cache-manager: true}} with llm-d v0.9.0.
-    Passes: the flag in engine {args: ...}, for both roles.
+    Fails:  `{path: pd-disaggregation, decode: {args: {disable-hybrid-kv-cache-manager: true}}}` with llm-d v0.9.0.
+    Passes: `{path: pd-disaggregation, engine: {args: {disable-hybrid-kv-cache-manager: true}}}`, for both roles.
     """
     if NO_HYBRID in mapping(release_toml(servers.release.name, "engine.toml").get("nixl")).get("same", ()):
         yield from _differ(servers, NO_HYBRID, lambda vllm: vllm.flags.get(NO_HYBRID) is True)

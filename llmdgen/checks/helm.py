@@ -29,8 +29,8 @@ def values_are_read(plan: Plan) -> Iterator[Draft]:
     """Helm takes any value and says nothing of those that no template uses, so that a mistyped path changes nothing.
     The paths that the router's chart reads are data of the release.
 
-    Fails:  values.router {inferenceExtension: {monitoring: {prometheus: {enable: true}}}}.
-    Passes: values.router {inferenceExtension: {monitoring: {prometheus: {enabled: true}}}}.
+    Fails:  `{values: {router: {router: {monitoring: {prometheus: {enable: true}}}}}}`.
+    Passes: `{values: {router: {router: {monitoring: {prometheus: {enabled: true}}}}}}`.
     """
     for each in unread(_values(plan), read_paths(plan.release.name, CHART)):
         path = dotted(each.route)
@@ -44,8 +44,8 @@ def large_numbers_are_text(plan: Plan) -> Iterator[Draft]:
     """Helm reads every number as a floating point one, and a template that prints it writes 1e+06 from a million on.
     What a chart writes through toYaml keeps its digits.
 
-    Fails:  values.router {inferenceExtension: {flags: {max-bytes: 1000000}}}.
-    Passes: the same with "1000000" in quotes.
+    Fails:  `{values: {router: {router: {epp: {flags: {v: 1000000}}}}}}`.
+    Passes: `{values: {router: {router: {epp: {flags: {v: "4"}}}}}}`.
     """
     least = _written(plan)["exponent_from"]
     for route, value in leaves(_values(plan)):
@@ -74,8 +74,9 @@ def values_keep_what_others_need(plan: Plan) -> Iterator[Draft]:
     """Names, ports, labels and replicas stand in several objects, and the plan's arithmetic rests on them. Changed in
     one place, the others no longer find it. The spec has a field for each that changes all places.
 
-    Fails:  values.router {inferenceExtension: {replicas: 2}}; values.router {inferencePool: {targetPorts: [...]}}.
-    Passes: scheduler {replicas: 2} in the spec itself.
+    Fails:  `{values: {router: {router: {epp: {replicas: 2}}}}}`;
+            `{values: {router: {router: {modelServers: {targetPorts: [{number: 8080}]}}}}}`.
+    Passes: `{release: v0.6.0, scheduler: {replicas: 2}}` in the spec itself.
     """
     for route, value in nodes(_values(plan)):
         path = dotted(route)
@@ -93,8 +94,8 @@ def values_have_the_type_that_is_read(plan: Plan) -> Iterator[Draft]:
     """A template asks whether a value is empty, and the text "false" is not: it switches on what it should switch off.
     A text or a list where a template looks for keys replaces all that llmdgen wrote there.
 
-    Fails:  values.router {inferenceExtension: {tracing: {enabled: "false"}}}; values.router {provider: none}.
-    Passes: enabled: false.
+    Fails:  `{values: {router: {router: {tracing: {enabled: "false"}}}}}`; `{values: {router: {provider: none}}}`.
+    Passes: `{values: {router: {router: {tracing: {enabled: false}}}}}`.
     """
     tree = read_paths(plan.release.name, CHART)
     for route, wanted in misshapen(_values(plan), tree):
@@ -112,8 +113,8 @@ def needed_keys_stay(plan: Plan) -> Iterator[Draft]:
     """null removes what llmdgen wrote, and the chart's own default takes its place: a port that nothing uses, the
     chart's own image, or an error in a template.
 
-    Fails:  values.router {inferenceExtension: {image: null}}.
-    Passes: values.router {inferenceExtension: {tolerations: null}}.
+    Fails:  `{values: {router: {router: {epp: {image: null}}}}}`.
+    Passes: `{values: {router: {router: {epp: {tolerations: null}}}}}`.
     """
     depended_on = _facts(plan, "depended_on")
     for route, value in nodes(_values(plan)):
@@ -128,8 +129,10 @@ def lists_replace(plan: Plan) -> Iterator[Draft]:
     """Maps of values.router are merged into what llmdgen writes, lists replace it. Nothing that the plan decided about
     the replaced list reaches the cluster; what others rely on has to be repeated in it.
 
-    Fails:  values.router {inferenceExtension: {env: [...]}}.
-    Passes: the same beside suppress HELM008, with the reason why it has to be.
+    Fails:  `{path: precise-prefix-cache, release: v0.6.0, model: {authSecretName: hf}, values: {router:
+            {inferenceExtension: {env: [{name: A, value: b}]}}}}`, which takes the place of the plan's.
+    Passes: `{values: {router: {router: {epp: {flags: {v: "4"}}}}}}`, a mapping, which is merged; or the finding
+            suppressed, with the reason why it has to be.
     """
     for route, value in nodes(_values(plan)):
         fix = _facts(plan, "lists").get(dotted(route))
@@ -142,9 +145,10 @@ def values_suit_their_reader(plan: Plan) -> Iterator[Draft]:
     """The chart passes most values on as they are, to the API server or the scheduler. Those refuse what does not fit,
     or stop: a field that Kubernetes does not have, a choice that does not exist, an unknown flag.
 
-    Fails:  values.router {inferenceExtension: {failureMode: Open}}; {inferenceExtension: {flags: {verbosity: 5}}};
-            {inferenceExtension: {tolerations: [{keys: gpu}]}}.
-    Passes: failureMode: FailOpen.
+    Fails:  `{values: {router: {router: {inferencePool: {failureMode: Open}}}}}`;
+            `{values: {router: {router: {epp: {flags: {verbosity: "5"}}}}}}`;
+            `{values: {router: {router: {epp: {tolerations: [{keys: gpu}]}}}}}`.
+    Passes: `{values: {router: {router: {inferencePool: {failureMode: FailOpen}}}}}`.
     """
     from llmdgen.kube.typed import TYPE, UNKNOWN, misfits
 

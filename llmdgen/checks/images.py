@@ -26,8 +26,8 @@ def variants_are_known(plan: Plan) -> Iterator[Draft]:
     """The model server's image is one of the release's variants by its name, or a reference of the spec's own, with the
     registry that it comes from.
 
-    Fails:  images {modelServer: llm-d-cuda}.
-    Passes: images {modelServer: llm-d-aws}; images {modelServer: "registry.example.com/llm-d-aws:v0.9.0"}.
+    Fails:  `{images: {modelServer: llm-d-cuda}}`.
+    Passes: `{images: {modelServer: llm-d-aws}}`; `{images: {modelServer: "registry.example.com/llm-d-aws:v0.9.0"}}`.
     """
     asked = plan.spec.spec.images.model_server
     if asked is not None and asked not in plan.release.model_servers and "/" not in asked:
@@ -41,8 +41,8 @@ def scheduler_is_pinned(plan: Plan) -> Iterator[Draft]:
     """As of the other images (VER050): without a tag the container runtime takes :latest, and a tag that moves, such as
     :main, gives a node that pulls later another program than the one that was tested.
 
-    Fails:  images {scheduler: registry.example.com/epp:main}.
-    Passes: images {scheduler: "registry.example.com/epp:v0.10.0"}, or @sha256: and a digest.
+    Fails:  `{images: {scheduler: "registry.example.com/epp:main"}}`.
+    Passes: `{images: {scheduler: "registry.example.com/epp:v0.10.0"}}`, or @sha256: and a digest.
     """
     asked = plan.spec.spec.images.scheduler
     if asked is not None and not is_pinned(asked):
@@ -112,8 +112,9 @@ def images_are_served(plan: Plan) -> Iterator[Draft]:
     """Upstream withdraws images: a node that does not have one yet can start no pod with it. What was withdrawn stands
     in the release's facts, with who said so and when.
 
-    Fails:  release v0.5.1 with its own images.
-    Passes: the same with images {registry: ...}, where copies or rebuilt images lie; a release that is served.
+    Fails:  `{release: v0.5.1}` with its own images.
+    Passes: `{release: v0.5.1, images: {registry: registry.example.com/llm-d}}`, where copies or rebuilt images lie;
+            `{release: v0.9.0}`, which is served.
     """
     asked = plan.spec.spec.images
     own = {"scheduler": asked.scheduler, "routing_sidecar": asked.sidecar}
@@ -147,9 +148,9 @@ def scheduler_has_its_pull_secret(plan: Plan) -> Iterator[Draft]:
     """No router chart has a place for the scheduler's pull secrets: its pod pulls with what the node may pull, or with
     those of its ServiceAccount.
 
-    Fails:  images {pullSecrets: [registry]}.
-    Passes: a registry from which the nodes' role may pull, as Amazon ECR; the finding suppressed, once the
-            ServiceAccount has the secret.
+    Fails:  `{images: {pullSecrets: [registry]}}`.
+    Passes: `{images: {registry: 111122223333.dkr.ecr.us-east-1.amazonaws.com/llm-d}}`, from which the nodes' role may
+            pull; the finding suppressed, once the ServiceAccount has the secret.
     """
     secrets = plan.spec.spec.images.pull_secrets
     if secrets:

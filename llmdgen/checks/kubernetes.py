@@ -30,8 +30,8 @@ def quantities_are_sane(plan: Plan) -> Iterator[Draft]:
     """A memory size without a unit is in bytes, and a cpu quantity with one is in thousands or millions of cores: both
     are valid to Kubernetes, and no pod starts with them.
 
-    Fails:  memory: "64", which is 64 bytes; cpu: 64Gi; shm: 16M.
-    Passes: memory: 64Gi, cpu: "16" or 1500m, shm: 16Gi.
+    Fails:  `{decode: {resources: {memory: "64"}}}`, which is 64 bytes; `{decode: {resources: {shm: 16M}}}`.
+    Passes: `{decode: {resources: {memory: 64Gi, cpu: 1500m, shm: 16Gi}}}`.
     """
     for role in plan.roles:
         asked = plan.spec.spec.prefill if role.name == "prefill" else plan.spec.spec.decode
@@ -62,10 +62,11 @@ def selectors_agree(plan: Plan) -> Iterator[Draft]:
     cluster.nodeSelector replaces that for every role and every instance type, and sends pods to hardware that the
     plan was not made for, or to nodes that are being replaced.
 
-    Fails:  nodeSelector {node.kubernetes.io/instance-type: p5.48xlarge}; sagemaker.amazonaws.com/compute-type on EKS;
-            kubernetes.io/os: windows; karpenter.k8s.aws/instance-family: p4d for p5.48xlarge;
-            nvidia.com/gpu.product: NVIDIA-A100-SXM4-40GB for it.
-    Passes: nodeSelector {sagemaker.amazonaws.com/instance-group-name: inference}.
+    Fails:  `{cluster: {nodeSelector: {node.kubernetes.io/instance-type: p5.48xlarge}}}`;
+            `{cluster: {nodeSelector: {sagemaker.amazonaws.com/compute-type: hyperpod}}}` on EKS;
+            `{cluster: {nodeSelector: {kubernetes.io/os: windows}}}`;
+            `{cluster: {nodeSelector: {karpenter.k8s.aws/instance-family: p4d}}}` for p5.48xlarge.
+    Passes: `{platform: hyperpod, cluster: {nodeSelector: {sagemaker.amazonaws.com/instance-group-name: inference}}}`.
     """
     cluster, platform = plan.spec.spec.cluster, plan.platform
     for key, value in cluster.node_selector.items():
@@ -153,8 +154,9 @@ def host_paths_are_safe(plan: Plan) -> Iterator[Draft]:
     """cache.disk.path is a directory of the node that llmdgen's init container writes to as root, and that vLLM fills
     to its limit. On the system's own disk that evicts every pod of the node.
 
-    Fails:  path: /, /etc/kv, /var/lib/kubelet/kv.
-    Passes: path: /mnt/k8s-disks/0/kv, where EKS and Karpenter mount the node's NVMe.
+    Fails:  `{path: tiered-prefix-cache, cache: {disk: {path: /etc/kv}}}`.
+    Passes: `{path: tiered-prefix-cache, cache: {disk: {path: /mnt/k8s-disks/0/kv}}}`, where EKS and Karpenter mount the
+            node's NVMe.
     """
     disk = plan.spec.spec.cache.disk
     if disk is None or disk.path is None:

@@ -39,8 +39,9 @@ def weights_fit(plan: Plan) -> Iterator[Draft]:
     """vLLM loads the weights before anything else and stops with "CUDA out of memory" where they do not fit. The rule
     counts in favour of the spec: weights as large as their file, half of the usual activations.
 
-    Fails:  openai/gpt-oss-120b (61 GiB) with tensor: 1 on g6e.48xlarge, whose GPUs have 45 GiB.
-    Passes: the same with tensor: 4.
+    Fails:  `{model: {name: openai/gpt-oss-120b}, instanceTypes: [g6e.48xlarge], decode: {parallelism: {tensor: 1}}}`:
+            61 GiB on GPUs of 45 GiB.
+    Passes: `{model: {name: openai/gpt-oss-120b}, instanceTypes: [g6e.48xlarge], decode: {parallelism: {tensor: 4}}}`.
     """
     for role, model, use in loaded(plan):
         best = favourable(plan, role, model, use)
@@ -74,8 +75,10 @@ def one_request_fits(plan: Plan) -> Iterator[Draft]:
     """vLLM refuses to start where its KV cache does not hold one request of --max-model-len. The rule counts in favour
     of the spec, so that what it refuses cannot start.
 
-    Fails:  meta-llama/Llama-3.3-70B-Instruct with tensor: 4 on g6e.48xlarge and max-model-len: 131072.
-    Passes: the same with max-model-len: 16384, or tensor: 8.
+    Fails:  `{model: {name: meta-llama/Llama-3.3-70B-Instruct}, instanceTypes: [g6e.48xlarge], decode: {parallelism:
+            {tensor: 4}}, engine: {args: {max-model-len: 131072}}}`.
+    Passes: `{model: {name: meta-llama/Llama-3.3-70B-Instruct}, instanceTypes: [g6e.48xlarge], decode: {parallelism:
+            {tensor: 8}}, engine: {args: {max-model-len: 131072}}}`.
     """
     for role, model, use in loaded(plan):
         best = favourable(plan, role, model, use)
@@ -103,8 +106,8 @@ def one_request_fits_by_estimate(plan: Plan) -> Iterator[Draft]:
     """By the release's estimates of resident weights and activations the KV cache does not hold one request of
     --max-model-len, and vLLM would not start; with smaller ones it does.
 
-    Fails:  RedHatAI/Llama-3.3-70B-Instruct-FP8-dynamic with tensor: 1 on p5.48xlarge and max-model-len: 16384.
-    Passes: the same with max-model-len: 8192.
+    Fails:  `{decode: {parallelism: {tensor: 1}}}` for Qwen/Qwen3-32B on p5.48xlarge.
+    Passes: `{decode: {parallelism: {tensor: 1}}, engine: {args: {max-model-len: 16384}}}` there.
     """
     for role, model, use in loaded(plan):
         best = favourable(plan, role, model, use)
@@ -123,8 +126,9 @@ def architecture_is_known(plan: Plan) -> Iterator[Draft]:
     """vLLM knows models by their architecture. One that its registry does not hold is refused at start, after the image
     was pulled. The release's list is read from vLLM's own registry.
 
-    Fails:  Qwen/Qwen3.5-397B-A17B with llm-d v0.5.1, whose vLLM is 0.15.1.
-    Passes: Qwen/Qwen3-235B-A22B.
+    Fails:  `{model: {name: Qwen/Qwen3.5-397B-A17B}, release: v0.5.1, instanceTypes: [p6-b200.48xlarge]}`, whose vLLM is
+            0.15.1.
+    Passes: `{release: v0.5.1}` with Qwen/Qwen3-32B.
     """
     if plan.model is not None and plan.model.architecture not in architectures(plan.release.name):
         yield found(
@@ -140,8 +144,10 @@ def linear_attention_has_no_connector(plan: Plan) -> Iterator[Draft]:
     the state of linear attention layers beside KV blocks: it stops at start with "failed to convert the KV cache specs
     to one unified type".
 
-    Fails:  a Qwen3.5 model with pd-disaggregation, tiered-prefix-cache or precise-prefix-cache.
-    Passes: the same with inference-scheduling.
+    Fails:  `{path: tiered-prefix-cache, model: {name: Qwen/Qwen3.5-397B-A17B}, release: v0.6.0, instanceTypes:
+            [p6-b200.48xlarge]}`.
+    Passes: `{model: {name: Qwen/Qwen3.5-397B-A17B}, release: v0.6.0, instanceTypes: [p6-b200.48xlarge]}` with
+            inference-scheduling.
     """
     if plan.model is None or not plan.model.layers.linear:
         return
@@ -171,8 +177,9 @@ def model_is_known(plan: Plan) -> Iterator[Draft]:
     """Of a model without facts neither weights nor KV cache can be counted, so nothing says whether it fits the GPUs,
     and the path's defaults for parallelism are those of a small model.
 
-    Fails:  model {name: example/unknown-70b, size: 160Gi}.
-    Passes: the same with config: ./config.json.
+    Fails:  `{model: {name: example/unknown-70b, size: 160Gi}}`.
+    Passes: the same with config: ./config.json; `{model: {name: meta-llama/Llama-3.1-8B-Instruct}}`, which the facts
+            know.
     """
     if plan.model is None:
         yield found(
@@ -195,8 +202,8 @@ def sliding_layers_are_full(plan: Plan) -> Iterator[Draft]:
     """Any KV connector switches vLLM's hybrid KV cache manager off, and so do KV events. Layers with a sliding window
     then keep the whole context: for gpt-oss twice the KV cache of each token. The figures of the plan count it.
 
-    Fails:  openai/gpt-oss-120b with pd-disaggregation or precise-prefix-cache.
-    Passes: the same with inference-scheduling.
+    Fails:  `{path: pd-disaggregation, model: {name: openai/gpt-oss-120b}}`.
+    Passes: `{model: {name: openai/gpt-oss-120b}}` with inference-scheduling.
     """
     roles = [(role, use) for role, _, use in loaded(plan) if use.hybrid_off]
     if roles and plan.model:
@@ -219,8 +226,9 @@ def cpu_tier_is_worth_it(plan: Plan) -> Iterator[Draft]:
     blocks that the GPUs still have. Where prefill is on its own it is the role that finds prefixes again; above disk or
     storage the tier only passes blocks on.
 
-    Fails:  cache {cpu: {size: 20Gi}} for Qwen/Qwen3-32B with tensor: 2 on p5.48xlarge, whose GPUs hold 75 GiB.
-    Passes: the same with size: 100Gi.
+    Fails:  `{path: tiered-prefix-cache, cache: {cpu: {size: 20Gi}}, decode: {parallelism: {tensor: 2}}}` on
+            p5.48xlarge, whose GPUs hold 78 GiB.
+    Passes: `{path: tiered-prefix-cache, cache: {cpu: {size: 100Gi}}, decode: {parallelism: {tensor: 2}}}`.
     """
     asked = plan.spec.spec.cache.cpu
     if asked is None or asked.size is None or any(tier.name != "cpu" for tier in plan.tiers):

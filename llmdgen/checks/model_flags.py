@@ -24,9 +24,10 @@ def weights_are_quantised_so(plan: Plan) -> Iterator[Draft]:
     their settings beside the weights. It quantises BF16 weights itself by a few only, and stops where the flag names
     another method than the config.json of weights that are quantised already.
 
-    Fails:  args {quantization: awq} for Qwen/Qwen3-32B, whose weights are BF16; {quantization: fp8} for
-            openai/gpt-oss-120b, whose experts are MXFP4.
-    Passes: args {quantization: fp8} for Qwen/Qwen3-32B; a quantised checkpoint of the model, without the flag.
+    Fails:  `{engine: {args: {quantization: awq}}}` for Qwen/Qwen3-32B, whose weights are BF16;
+            `{model: {name: openai/gpt-oss-120b}, engine: {args: {quantization: fp8}}}`, whose experts are MXFP4.
+    Passes: `{engine: {args: {quantization: fp8}}}` for Qwen/Qwen3-32B; a quantised checkpoint of the model, without the
+            flag.
     """
     if plan.model is None:
         return
@@ -48,8 +49,9 @@ def model_speculates_so(plan: Plan) -> Iterator[Draft]:
     """Multi-token prediction speculates with layers that the model was trained with, and EAGLE-3 reads hidden states
     that vLLM takes out of some architectures only. For any other model vLLM stops at start.
 
-    Fails:  speculative-config {method: mtp, num_speculative_tokens: 1} for Qwen/Qwen3-32B.
-    Passes: the same for deepseek-ai/DeepSeek-R1-0528; {method: ngram, num_speculative_tokens: 3} for any model.
+    Fails:  `{engine: {args: {speculative-config: {method: mtp, num_speculative_tokens: 1}}}}` for Qwen/Qwen3-32B.
+    Passes: `{path: wide-ep, engine: {args: {speculative-config: {method: mtp, num_speculative_tokens: 1}}}}`;
+            `{engine: {args: {speculative-config: {method: ngram, num_speculative_tokens: 3}}}}` for any model.
     """
     model = plan.model
     if model is None:
@@ -77,8 +79,8 @@ def kv_format_is_the_attentions(plan: Plan) -> Iterator[Draft]:
     """fp8_ds_mla is the KV cache format of sparse attention over a compressed vector (DeepSeek-V3.2, GLM-5), and no
     other attention backend reads it. For those models vLLM itself makes it of fp8.
 
-    Fails:  args {kv-cache-dtype: fp8_ds_mla} for deepseek-ai/DeepSeek-R1-0528.
-    Passes: args {kv-cache-dtype: fp8} there.
+    Fails:  `{path: wide-ep, engine: {args: {kv-cache-dtype: fp8_ds_mla}}}` for deepseek-ai/DeepSeek-R1-0528.
+    Passes: `{path: wide-ep, engine: {args: {kv-cache-dtype: fp8}}}`.
     """
     model = plan.model
     # A config.json is not read for sparse attention.

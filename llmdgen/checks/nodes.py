@@ -41,9 +41,10 @@ def unhealthy_nodes_are_not_tolerated(servers: Servers) -> Iterator[Draft]:
     """HyperPod taints nodes that fail its health checks and replaces or reboots them. A pod that tolerates the taint,
     or every taint, is put on such a node, and a model server that waits there has its GPUs fail under it.
 
-    Fails:  tolerations [{key: sagemaker.amazonaws.com/node-health-status, operator: Exists}], or [{operator: Exists}]
-            on HyperPod.
-    Passes: tolerations [{key: dedicated, operator: Equal, value: inference, effect: NoSchedule}].
+    Fails:  `{platform: hyperpod, cluster: {tolerations: [{key: sagemaker.amazonaws.com/node-health-status, operator:
+            Exists}]}}`, or `{platform: hyperpod, cluster: {tolerations: [{operator: Exists}]}}`.
+    Passes: `{platform: hyperpod, cluster: {tolerations: [{key: dedicated, operator: Equal, value: inference, effect:
+            NoSchedule}]}}`.
     """
     taint = platform()["hyperpod"]["health_taint"]
     for workload in servers.model_servers:
@@ -63,8 +64,8 @@ def tolerations_mean_something(servers: Servers) -> Iterator[Draft]:
     """Operator Equal, the default, without a value tolerates only a taint whose value is empty. A toleration without a
     key tolerates every taint, those of nodes that are full, unreachable or being drained included.
 
-    Fails:  tolerations [{key: dedicated}]; [{operator: Exists}] on EKS.
-    Passes: tolerations [{key: dedicated, operator: Exists}].
+    Fails:  `{cluster: {tolerations: [{key: dedicated}]}}`; `{cluster: {tolerations: [{operator: Exists}]}}` on EKS.
+    Passes: `{cluster: {tolerations: [{key: dedicated, operator: Exists}]}}`.
     """
     for workload in servers.model_servers:
         for index, each in maps(workload.spec.get("tolerations")):

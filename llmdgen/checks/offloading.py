@@ -23,8 +23,11 @@ def blocks_across_layers_run(servers: Servers) -> Iterator[Draft]:
     kernels for Blackwell, which vLLM chooses there, assert a contiguous KV cache and stop the engine (vllm issues
     33572, 34158 and 33241; mended before vLLM 0.26).
 
-    Fails:  cache {cpu: {connector: offloading}} on p6-b200.48xlarge with llm-d v0.6.0.
-    Passes: the same with engine {args: {attention-backend: TRITON_ATTN}}; llm-d v0.9.0; H200.
+    Fails:  `{path: tiered-prefix-cache, release: v0.6.0, instanceTypes: [p6-b200.48xlarge], cache: {cpu: {connector:
+            offloading}}, engine: {args: {attention-backend: FLASHINFER}}}`.
+    Passes: `{path: tiered-prefix-cache, release: v0.6.0, instanceTypes: [p6-b200.48xlarge], engine: {args:
+            {attention-backend: TRITON_ATTN}}}`; `{path: tiered-prefix-cache, instanceTypes: [p6-b200.48xlarge]}` with
+            llm-d v0.9.0; H200.
     """
     facts = mapping(release_toml(servers.release.name, "engine.toml").get("offloading"))
     asserting = facts.get("asserts_contiguous", ())
@@ -50,8 +53,10 @@ def offloading_beside_nixl(servers: Servers) -> Iterator[Draft]:
     block size: of 100 GiB asked for it allocates 1600 and more, and the container is killed (vllm issue 34526, pull
     request 35125; seen with stub tensors). Models with multi-head latent attention are not concerned.
 
-    Fails:  pd-disaggregation with tiered-prefix-cache and connector: offloading on llm-d v0.5.1.
-    Passes: connector: lmcache; llm-d v0.6.0 and later.
+    Fails:  `{path: pd-disaggregation, with: [tiered-prefix-cache], release: v0.5.1, cache: {cpu: {connector:
+            offloading}}}`.
+    Passes: `{path: pd-disaggregation, with: [tiered-prefix-cache], release: v0.5.1, cache: {cpu: {connector:
+            lmcache}}}`; `{path: pd-disaggregation, with: [tiered-prefix-cache], release: v0.6.0}` and later.
     """
     facts = mapping(release_toml(servers.release.name, "engine.toml").get("offloading"))
     if not facts.get("breaks_beside_nixl") or servers.model is None or servers.model.mla is not None:

@@ -15,8 +15,8 @@ def experts_are_whole_across_pods(plan: Plan) -> Iterator[Draft]:
     too, so that each layer waits for a reduction across the network. With it each rank keeps whole experts and only the
     tokens travel.
 
-    Fails:  wide-ep with parallelism {data: 16, expert: false}.
-    Passes: wide-ep with parallelism {data: 16}.
+    Fails:  `{path: wide-ep, decode: {parallelism: {data: 16, expert: false}}}`.
+    Passes: `{path: wide-ep, decode: {parallelism: {data: 16}}}`.
     """
     if "wide-ep" not in plan.paths:
         return
@@ -37,8 +37,9 @@ def only_wide_ep_spans_pods(plan: Plan) -> Iterator[Draft]:
     are the same for the scheduler and need neither LeaderWorkerSet nor a network between them. Tensor parallelism does
     not cross pods with vLLM's hybrid load balancing.
 
-    Fails:  pd-disaggregation with decode {parallelism: {tensor: 8, workers: 2}}.
-    Passes: pd-disaggregation with decode {replicas: 2, parallelism: {tensor: 8}}; wide-ep with workers: 2.
+    Fails:  `{path: pd-disaggregation, decode: {parallelism: {tensor: 8, workers: 2}}}`.
+    Passes: `{path: pd-disaggregation, decode: {replicas: 2, parallelism: {tensor: 8}}}`;
+            `{path: wide-ep, decode: {parallelism: {workers: 2}}}`.
     """
     if "wide-ep" in plan.paths:
         return
@@ -57,8 +58,8 @@ def ends_divide_each_other(plan: Plan) -> Iterator[Draft]:
     the other. It cannot gather from a prefill with more ranks than decode where KV heads are replicated, that is, with
     as many ranks as KV heads or more.
 
-    Fails:  prefill {tensor: 2} with decode {tensor: 3}; prefill {tensor: 8} with decode {tensor: 4} and 8 KV heads.
-    Passes: prefill {tensor: 1} with decode {tensor: 4}.
+    Fails:  `{path: pd-disaggregation, prefill: {parallelism: {tensor: 2}}, decode: {parallelism: {tensor: 3}}}`.
+    Passes: `{path: pd-disaggregation, prefill: {parallelism: {tensor: 1}}, decode: {parallelism: {tensor: 4}}}`.
     """
     ends = {role.name: role for role in plan.roles if runs_models(role)}
     if not plan.disaggregated or len(ends) < 2:

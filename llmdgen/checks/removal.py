@@ -18,9 +18,8 @@ def nulls_remove_something(plan: Plan) -> Iterator[Draft]:
     """Null under args leaves out a flag that the path, or engine.args, sets. Where nothing sets the flag, the value is
     missing, and vLLM would take its default without a word.
 
-    Fails:  args:
-              max-num-seqs:            with nothing behind it
-    Passes: args: {block-size: null} with pd-disaggregation, whose 128 then gives way to vLLM's 16.
+    Fails:  `{engine: {args: {max-num-seqs: null}}}`, where nothing sets it.
+    Passes: `{path: pd-disaggregation, engine: {args: {block-size: null}}}`, whose 128 then gives way to vLLM's 16.
     """
     table, elsewhere = flag_table(plan.release.name), taken(plan.release.name).flags
     used = {role.flag_routes[flag] for role in plan.roles for flag in role.removed}

@@ -28,8 +28,9 @@ def a_pod_fits_an_empty_node(servers: Servers) -> Iterator[Draft]:
     """A pod that asks for more GPUs, cpu or memory than an empty node can allocate stays Pending for ever. What a node
     can allocate is less than what it has; HyperPod keeps more for itself than EKS.
 
-    Fails:  wide-ep with parallelism {dataLocal: 16} on p5.48xlarge; resources {cpu: "200"} there, which offers 191.
-    Passes: wide-ep with parallelism {data: 16}, two pods of 8 GPUs.
+    Fails:  `{path: wide-ep, decode: {parallelism: {dataLocal: 16}}}` on p5.48xlarge;
+            `{decode: {resources: {cpu: "200"}}}` there, which offers 191.
+    Passes: `{path: wide-ep, decode: {parallelism: {data: 16}}}`, two pods of 8 GPUs.
     """
     for workload, vllm in servers.engines:
         node, has, need = node_of(workload), servers.room(workload), demand(workload)
@@ -68,8 +69,9 @@ def cpu_and_memory_last_for_all_gpus(servers: Servers) -> Iterator[Draft]:
     """Where the pods of a node use up its cpu or memory before its GPUs, the GPUs that are left stay idle and the pods
     spread over more nodes.
 
-    Fails:  4 decode pods with tensor: 2 and resources {cpu: "64"} on p5.48xlarge: 2 of them fit on a node.
-    Passes: the same with cpu: "47".
+    Fails:  `{decode: {replicas: 4, parallelism: {tensor: 2}, resources: {cpu: "64"}}}` on p5.48xlarge: 2 of them fit on
+            a node.
+    Passes: `{decode: {replicas: 4, parallelism: {tensor: 2}, resources: {cpu: "47"}}}`.
     """
     for workload, vllm in servers.engines:
         node, has, need = node_of(workload), servers.room(workload), demand(workload)
@@ -97,8 +99,8 @@ def cpu_and_memory_last_for_all_gpus(servers: Servers) -> Iterator[Draft]:
 def shared_memory_fits(servers: Servers) -> Iterator[Draft]:
     """/dev/shm is memory and counts against the container's limit. Filled beyond it, the container is killed.
 
-    Fails:  resources {memory: 16Gi, shm: 20Gi}.
-    Passes: resources {memory: 64Gi, shm: 16Gi}.
+    Fails:  `{decode: {resources: {memory: 16Gi, shm: 20Gi}}}`.
+    Passes: `{decode: {resources: {memory: 64Gi, shm: 16Gi}}}`.
     """
     for workload, index, size, memory in _in_memory(servers):
         # Memory below 1Gi is a quantity without its unit, which is K8S002's.
@@ -119,8 +121,8 @@ def shared_memory_leaves_room(servers: Servers) -> Iterator[Draft]:
     """/dev/shm counts against the container's memory. Above half of it, a full /dev/shm leaves too little to the
     engine, whose weights pass through host memory while they load.
 
-    Fails:  resources {memory: 24Gi, shm: 20Gi}.
-    Passes: resources {memory: 64Gi, shm: 16Gi}.
+    Fails:  `{decode: {resources: {memory: 24Gi, shm: 20Gi}}}`.
+    Passes: `{decode: {resources: {memory: 64Gi, shm: 16Gi}}}`.
     """
     for workload, index, size, memory in _in_memory(servers):
         held = _tier_in_shm(workload)
@@ -138,8 +140,8 @@ def cpu_tier_fits(servers: Servers) -> Iterator[Draft]:
     """KV blocks in CPU memory, /dev/shm and the engine itself share the container's memory. What is above it is killed
     by the kernel once the cache is full, hours after the start.
 
-    Fails:  cache {cpu: {size: 400Gi}} with decode {resources: {memory: 200Gi}}.
-    Passes: cache {cpu: {size: 100Gi}} without resources, which makes room for it.
+    Fails:  `{path: tiered-prefix-cache, cache: {cpu: {size: 400Gi}}, decode: {resources: {memory: 200Gi}}}`.
+    Passes: `{path: tiered-prefix-cache, cache: {cpu: {size: 100Gi}}}` without resources, which makes room for it.
     """
     for tier in _tiers(servers):
         workload, vllm, node = tier.workload, tier.vllm, node_of(tier.workload)
@@ -163,8 +165,9 @@ def cpu_tier_leaves_room(servers: Servers) -> Iterator[Draft]:
     """Beside KV blocks and /dev/shm each rank needs host memory of its own, about 4 GiB. A container without it is
     killed when the cache has filled up.
 
-    Fails:  cache {cpu: {size: 400Gi}} with tensor: 2 on p5.48xlarge, where a pod has 425Gi.
-    Passes: cache {cpu: {size: 300Gi}} there.
+    Fails:  `{path: tiered-prefix-cache, cache: {cpu: {size: 400Gi}}, decode: {parallelism: {tensor: 2}}}` on
+            p5.48xlarge, where a pod has 425Gi.
+    Passes: `{path: tiered-prefix-cache, cache: {cpu: {size: 300Gi}}, decode: {parallelism: {tensor: 2}}}` there.
     """
     for tier in _tiers(servers):
         held = tier.cache + tier.shm

@@ -18,8 +18,9 @@ def weights_name_scorers(plan: Plan) -> Iterator[Draft]:
     """scheduler.weights changes the weight of scorers that the paths bring; it adds none. A weight under another name
     would change nothing.
 
-    Fails:  weights {prefix-scorer: 3}; weights {queue-scorer: 2} with wide-ep alone of llm-d v0.6.0, which has none.
-    Passes: weights {prefix-cache-scorer: 3} with inference-scheduling of llm-d v0.6.0.
+    Fails:  `{scheduler: {weights: {prefix-scorer: 3}}}`;
+            `{path: wide-ep, release: v0.6.0, scheduler: {weights: {queue-scorer: 2}}}`, which has none.
+    Passes: `{release: v0.6.0, scheduler: {weights: {prefix-cache-scorer: 3}}}`.
     """
     names = list(dict.fromkeys(scorer.name for scorer in plan.scheduler.scorers))
     for name in plan.spec.spec.scheduler.weights:
@@ -34,8 +35,8 @@ def weights_are_positive(plan: Plan) -> Iterator[Draft]:
     """A scorer's weight multiplies its score. A negative one prefers the worst server, and one that is no finite number
     makes every sum so.
 
-    Fails:  weights {queue-scorer: -1}; weights {queue-scorer: .inf}.
-    Passes: weights {queue-scorer: 2.5}.
+    Fails:  `{release: v0.6.0, scheduler: {weights: {queue-scorer: -1}}}`.
+    Passes: `{release: v0.6.0, scheduler: {weights: {queue-scorer: 2.5}}}`.
     """
     for name, weight in plan.spec.spec.scheduler.weights.items():
         if not isfinite(weight) or weight < 0:
@@ -48,9 +49,10 @@ def decider_has_a_choice(plan: Plan) -> Iterator[Draft]:
     """scheduler.nonCachedTokens decides between a prefill server and decode alone. Without prefill servers there is no
     choice, and where nobody knows how much of a prompt is cached, each request goes both ways.
 
-    Fails:  nonCachedTokens: 16 with inference-scheduling, or with wide-ep of llm-d v0.6.0, which has no
-            prefix-cache-scorer.
-    Passes: nonCachedTokens: 16 with pd-disaggregation; nonCachedTokens: 0 with wide-ep.
+    Fails:  `{scheduler: {nonCachedTokens: 16}}` with inference-scheduling;
+            `{path: wide-ep, release: v0.6.0, scheduler: {nonCachedTokens: 16}}`, which has no prefix-cache-scorer.
+    Passes: `{path: pd-disaggregation, scheduler: {nonCachedTokens: 16}}`;
+            `{path: wide-ep, scheduler: {nonCachedTokens: 0}}`.
     """
     tokens = plan.spec.spec.scheduler.non_cached_tokens
     if tokens is None:
@@ -68,8 +70,8 @@ def topics_have_two_signs(plan: Plan) -> Iterator[Draft]:
     """The scheduler takes the topic of a KV event apart at its two @: kv@<pod>@<model>. A third one, in the model's
     name, and it drops every event.
 
-    Fails:  model {name: "org/model@v2"} with precise-prefix-cache.
-    Passes: model {name: org/model-v2}.
+    Fails:  `{path: precise-prefix-cache, model: {name: "Qwen/Qwen3-32B@v2", uri: hf://Qwen/Qwen3-32B, size: 80Gi}}`.
+    Passes: `{path: precise-prefix-cache, model: {name: Qwen/Qwen3-32B-v2, uri: hf://Qwen/Qwen3-32B, size: 80Gi}}`.
     """
     if plan.scheduler.kv_events_port is not None and "@" in plan.spec.spec.model.name:
         says = "the scheduler drops KV events of a model whose name holds an @"
@@ -80,8 +82,8 @@ def topics_have_two_signs(plan: Plan) -> Iterator[Draft]:
 def something_scores(plan: Plan) -> Iterator[Draft]:
     """A scorer of weight 0 is asked and not heard. Where all weights are 0, requests go to any server.
 
-    Fails:  inference-scheduling with all weights 0.
-    Passes: one weight above 0.
+    Fails:  `{scheduler: {weights: {token-load-scorer: 0}}}`, the only one of inference-scheduling.
+    Passes: `{scheduler: {weights: {token-load-scorer: 1}}}`.
     """
     scorers, weights = plan.scheduler.scorers, plan.spec.spec.scheduler.weights
     if weights and scorers and not any(scorer.weight for scorer in scorers):
@@ -95,8 +97,8 @@ def some_prompts_are_disaggregated(plan: Plan) -> Iterator[Draft]:
     number that no prompt can have, because vLLM refuses longer ones, leaves every prompt to decode and the prefill
     GPUs idle.
 
-    Fails:  scheduler {nonCachedTokens: 64000} with max-model-len: 32000.
-    Passes: scheduler {nonCachedTokens: 512} there.
+    Fails:  `{path: pd-disaggregation, engine: {args: {max-model-len: 32000}}, scheduler: {nonCachedTokens: 64000}}`.
+    Passes: `{path: pd-disaggregation, engine: {args: {max-model-len: 32000}}, scheduler: {nonCachedTokens: 512}}`.
     """
     length = next((role.flags.get("max-model-len") for role in plan.roles if role.name == "decode"), None)
     if length is None and plan.model is not None:
@@ -117,8 +119,9 @@ def one_scheduler_holds_the_index(plan: Plan) -> Iterator[Draft]:
     """Of several schedulers one leads, the others wait. The precise index of cached blocks is in the leader's memory:
     the one that takes over begins with none, and routes by the other scorers until the servers have reported anew.
 
-    Fails:  scheduler {replicas: 2} with precise-prefix-cache.
-    Passes: scheduler {replicas: 1} there; {replicas: 2} with inference-scheduling.
+    Fails:  `{path: precise-prefix-cache, scheduler: {replicas: 2}}`.
+    Passes: `{path: precise-prefix-cache, scheduler: {replicas: 1}}`; `{release: v0.6.0, scheduler: {replicas: 2}}` with
+            inference-scheduling.
     """
     if plan.scheduler.replicas > 1 and plan.scheduler.kv_events_port is not None:
         says = f"{plan.scheduler.replicas} schedulers do not share the index of cached blocks: a new leader has none"

@@ -22,8 +22,9 @@ def kv_is_divided(plan: Plan) -> Iterator[Draft]:
     room for requests beyond that of the weights; data parallel attention does. It is said where that gives half as much
     KV cache again, attention weights on every rank counted.
 
-    Fails:  Qwen/Qwen3-235B-A22B (4 KV heads) with tensor: 8; deepseek-ai/DeepSeek-R1-0528 with tensor: 8.
-    Passes: DeepSeek-R1 with wide-ep, which has tensor: 1.
+    Fails:  `{model: {name: deepseek-ai/DeepSeek-R1-0528}, instanceTypes: [p5en.48xlarge], decode: {parallelism:
+            {tensor: 8}}}`.
+    Passes: `{path: wide-ep}`, which has tensor: 1.
     """
     for role, model, use in loaded(plan):
         tensor = role.size.tensor
@@ -59,8 +60,10 @@ def experts_are_cut_at_blocks(plan: Plan) -> Iterator[Draft]:
     """Without expert parallelism each rank holds a slice of every expert. Of an FP8 block quantisation the slice has to
     be a whole number of blocks, and vLLM refuses anything else.
 
-    Fails:  Qwen/Qwen3-235B-A22B-Instruct-2507-FP8 with tensor: 8 and expert: false: 1536 / 8 is not a multiple of 128.
-    Passes: the same with tensor: 4, or with expert: true.
+    Fails:  `{model: {name: Qwen/Qwen3-235B-A22B-Instruct-2507-FP8}, decode: {parallelism: {tensor: 8, expert:
+            false}}}`: 1536 / 8 is not a multiple of 128.
+    Passes: `{model: {name: Qwen/Qwen3-235B-A22B-Instruct-2507-FP8}, decode: {parallelism: {tensor: 4}}}`; `{model:
+            {name: Qwen/Qwen3-235B-A22B-Instruct-2507-FP8}, decode: {parallelism: {tensor: 8, expert: true}}}`.
     """
     for role, model, _ in loaded(plan):
         ranks = role.size.tensor * role.size.data
@@ -87,8 +90,8 @@ def eplb_is_supported(plan: Plan) -> Iterator[Draft]:
     """EPLB moves experts between ranks, which vLLM implements for some architectures and quantisations only. For others
     it stops at start.
 
-    Fails:  openai/gpt-oss-120b with wide-ep and enable-eplb: true.
-    Passes: deepseek-ai/DeepSeek-R1-0528 with wide-ep, where it is on without being asked for.
+    Fails:  `{path: wide-ep, model: {name: openai/gpt-oss-120b}, engine: {args: {enable-eplb: true}}}`.
+    Passes: `{path: wide-ep}` with deepseek-ai/DeepSeek-R1-0528, where it is on without being asked for.
     """
     table = plan.engine["eplb"]
     balanced = [role for role, _, _ in loaded(plan) if role.flags.get("enable-eplb") is True]
@@ -111,8 +114,8 @@ def eplb_is_supported(plan: Plan) -> Iterator[Draft]:
 def expert_parallel_has_experts(plan: Plan) -> Iterator[Draft]:
     """Expert parallelism spreads the experts of a mixture of experts. For a dense model vLLM stops at start.
 
-    Fails:  Qwen/Qwen3-32B with parallelism {expert: true}.
-    Passes: openai/gpt-oss-120b with parallelism {expert: true}.
+    Fails:  `{decode: {parallelism: {expert: true}}}` with Qwen/Qwen3-32B.
+    Passes: `{model: {name: openai/gpt-oss-120b}, decode: {parallelism: {expert: true}}}`.
     """
     for role, model, _ in loaded(plan):
         if role.size.expert and model.experts is None:

@@ -63,8 +63,8 @@ def weights_fit_the_volume(servers: Servers) -> Iterator[Draft]:
     """Each pod downloads the weights into its model volume, and the kubelet evicts a pod that fills it beyond its size,
     here after most of the weights were fetched, and again and again.
 
-    Fails:  openai/gpt-oss-120b (61 GiB) with model {size: 50Gi}.
-    Passes: the same with size: 250Gi, or without size.
+    Fails:  `{model: {name: openai/gpt-oss-120b, size: 50Gi}}`, which has 61 GiB.
+    Passes: `{model: {name: openai/gpt-oss-120b, size: 250Gi}}`; `{model: {name: openai/gpt-oss-120b}}`.
     """
     model = servers.model
     for workload, vllm in servers.engines:

@@ -17,8 +17,8 @@ def weights_may_be_downloaded(plan: Plan) -> Iterator[Draft]:
     """With a uri of hf:// each pod downloads the weights when it starts, into an empty volume. Offline, the Hugging
     Face libraries look into that volume alone, and vLLM stops.
 
-    Fails:  env {HF_HUB_OFFLINE: "1"} with uri: hf://Qwen/Qwen3-32B.
-    Passes: the same with uri: pvc+hf://models/hub/Qwen/Qwen3-32B.
+    Fails:  `{engine: {env: {HF_HUB_OFFLINE: "1"}}, model: {uri: hf://Qwen/Qwen3-32B}}`.
+    Passes: `{engine: {env: {HF_HUB_OFFLINE: "1"}}, model: {uri: pvc+hf://models/hub/Qwen/Qwen3-32B}}`.
     """
     if not plan.model_uri.startswith("hf://"):
         return
@@ -36,8 +36,9 @@ def tiers_come_from_the_cache_section(plan: Plan) -> Iterator[Draft]:
     """spec.cache makes the LMCACHE_ variables of a tier, and the memory, volumes and scheduler's capacity that go with
     it. A variable in env would win over it in LMCache alone, and leave the rest with the other size.
 
-    Fails:  env {LMCACHE_MAX_LOCAL_CPU_SIZE: "20"} with tiered-prefix-cache and cache {cpu: {connector: lmcache}}.
-    Passes: cache {cpu: {connector: lmcache, size: 20Gi}}.
+    Fails:  `{path: tiered-prefix-cache, cache: {cpu: {connector: lmcache}}, engine: {env: {LMCACHE_MAX_LOCAL_CPU_SIZE:
+            "20"}}}`.
+    Passes: `{path: tiered-prefix-cache, cache: {cpu: {connector: lmcache, size: 20Gi}}}`.
     """
     if not plan.tiers:
         return
@@ -55,9 +56,9 @@ def shared_blocks_have_one_name(plan: Plan) -> Iterator[Draft]:
     only where they cut and hash alike: Python's hash depends on PYTHONHASHSEED, which is random where nothing sets it.
     Otherwise every pod stores everything again, and finds its own alone.
 
-    Fails:  prefill {env: {PYTHONHASHSEED: "1"}} beside decode with another, with cache {storage: ...};
-            env {PYTHONHASHSEED: random}.
-    Passes: none of them, for the path sets the seed; one value in engine.env.
+    Fails:  `{path: tiered-prefix-cache, cache: {storage: {claim: kv}}, engine: {env: {PYTHONHASHSEED: random}}}`.
+    Passes: `{path: tiered-prefix-cache, cache: {storage: {claim: kv}}}`, for the path sets the seed; one value in
+            engine.env.
     """
     if not any(tier.name == "storage" for tier in plan.tiers):
         return
@@ -77,8 +78,8 @@ def shared_blocks_have_one_name(plan: Plan) -> Iterator[Draft]:
 def transfer_has_two_ends(plan: Plan) -> Iterator[Draft]:
     """spec.transfer is about KV caches on their way from prefill to decode. Without prefill servers nothing reads it.
 
-    Fails:  transfer {backend: UCX} with inference-scheduling.
-    Passes: transfer {backend: UCX} with pd-disaggregation on instance types without EFA.
+    Fails:  `{transfer: {backend: UCX}}` with inference-scheduling.
+    Passes: `{path: pd-disaggregation, instanceTypes: [g6e.4xlarge], transfer: {backend: UCX}}`, which has no EFA.
     """
     if plan.disaggregated or ("spec", "transfer") not in plan.spec.places:
         return
@@ -92,8 +93,8 @@ def prefix_caching_stays_on(plan: Plan) -> Iterator[Draft]:
     """A cache tier stores the blocks that prefix caching has hashed, and KV events report them: without prefix caching
     a tier stays empty, and precise prefix routing never learns of a block.
 
-    Fails:  engine {args: {enable-prefix-caching: false}} with tiered-prefix-cache or precise-prefix-cache.
-    Passes: the same with inference-scheduling.
+    Fails:  `{path: tiered-prefix-cache, engine: {args: {enable-prefix-caching: false}}}`.
+    Passes: `{path: tiered-prefix-cache}`.
     """
     for role in plan.roles:
         events = plan.scheduler.kv_events_port is not None
@@ -108,8 +109,9 @@ def suppressions_name_warnings(plan: Plan) -> Iterator[Draft]:
     """suppress silences warnings and notes. An error stays one, whatever the reason, and a code that no rule has
     silences nothing.
 
-    Fails:  suppress [{code: MOD003, reason: it works for us}]; [{code: GW044, reason: ...}].
-    Passes: suppress [{code: GW004, reason: the security group admits our VPN only}].
+    Fails:  `{suppress: [{code: GW044, reason: it is a private network}]}`.
+    Passes: `{gateway: {loadBalancer: {scheme: internet-facing}}, suppress: [{code: GW004, reason: the security group
+            admits our VPN only}]}`.
     """
     from llmdgen.checks import load_all
 

@@ -20,9 +20,11 @@ def tiers_have_their_connector(plan: Plan) -> Iterator[Draft]:
     """A tier of spec.cache is memory or disk that a KV connector moves blocks to. A kv-transfer-config of one's own
     replaces the path's: without the tier's connector in it the pods hold what the tier takes, and store nothing there.
 
-    Fails:  tiered-prefix-cache with engine {args: {kv-transfer-config: {kv_connector: NixlConnector, ...}}}; the same
-            with kv-transfer-config: null.
-    Passes: kv-transfer-config left to the paths; a MultiConnector that has the tier's connector among its own.
+    Fails:  `{path: tiered-prefix-cache, engine: {args: {kv-transfer-config: {kv_connector: NixlConnector, kv_role:
+            kv_both, kv_connector_extra_config: {backends: [LIBFABRIC]}}}}}`;
+            `{path: tiered-prefix-cache, engine: {args: {kv-transfer-config: null}}}`.
+    Passes: `{path: tiered-prefix-cache}`, where the path writes it; a MultiConnector that has the tier's connector
+            among its own.
     """
     known = flag_table(plan.release.name).connectors
     for route, role in {flag(role, TRANSFER_FLAG): role for role in reversed(plan.roles)}.items():

@@ -16,8 +16,8 @@ def transfer_over_tcp(plan: Plan) -> Iterator[Draft]:
     """UCX moves KV caches over TCP where pods have no EFA. That works, and is about a hundred times slower: prompts
     wait for their KV cache longer than computing it again would take.
 
-    Fails:  transfer {backend: UCX} on g6e.4xlarge.
-    Passes: transfer {backend: LIBFABRIC} on instance types with EFA.
+    Fails:  `{path: pd-disaggregation, instanceTypes: [g6e.4xlarge], transfer: {backend: UCX}}`.
+    Passes: `{path: pd-disaggregation, transfer: {backend: LIBFABRIC}}` on instance types with EFA.
     """
     slow = [role for role in transferring(plan) if not role.efa_per_pod]
     if slow and plan.spec.spec.transfer.backend == "UCX":
@@ -34,8 +34,9 @@ def transfer_has_rdma(plan: Plan) -> Iterator[Draft]:
     """NIXL reads the other side's GPU memory. EFA of the G5 family has no RDMA: FI_EFA_USE_DEVICE_RDMA=1 aborts there,
     and without it libfabric has nothing to read with.
 
-    Fails:  pd-disaggregation on g5.48xlarge.
-    Passes: pd-disaggregation on g6e.48xlarge or p4d.24xlarge; inference-scheduling on g5.48xlarge.
+    Fails:  `{path: pd-disaggregation, instanceTypes: [g5.48xlarge]}`.
+    Passes: `{path: pd-disaggregation, instanceTypes: [p4d.24xlarge]}`; `{instanceTypes: [g5.48xlarge]}` with
+            inference-scheduling.
     """
     for role, names in by_type([role for role in transferring(plan) if role.efa_per_pod]):
         instance = role.node.instance
@@ -51,8 +52,9 @@ def transfer_has_rdma(plan: Plan) -> Iterator[Draft]:
 def ends_interoperate(plan: Plan) -> Iterator[Draft]:
     """EFA of P4d and P4de speaks to no other instance type. The transfer between such roles never connects.
 
-    Fails:  prefill on p4d.24xlarge, decode on p5.48xlarge.
-    Passes: both on p4d.24xlarge, or both on p5 and later.
+    Fails:  `{path: pd-disaggregation, prefill: {instanceType: p4d.24xlarge}}` with decode on p5.48xlarge.
+    Passes: `{path: pd-disaggregation, instanceTypes: [p4d.24xlarge]}` for both;
+            `{path: pd-disaggregation, prefill: {instanceType: p5e.48xlarge}}`.
     """
     ends = _two_ends(plan)
     closed = plan.platform["efa_closed_families"]["families"]
@@ -72,8 +74,8 @@ def interfaces_reach_gpu_memory(plan: Plan) -> Iterator[Draft]:
     g7e.8xlarge, and p5.4xlarge has none: the KV cache then goes through host memory, or the transfer fails at its first
     request.
 
-    Fails:  pd-disaggregation on g6e.48xlarge.
-    Passes: pd-disaggregation on p5.48xlarge or g7e.48xlarge.
+    Fails:  `{path: pd-disaggregation, instanceTypes: [g6e.48xlarge]}`.
+    Passes: `{path: pd-disaggregation}` on p5.48xlarge; `{path: pd-disaggregation, instanceTypes: [g7e.48xlarge]}`.
     """
     for role, names in by_type([role for role in transferring(plan) if role.efa_per_pod]):
         efa = role.node.instance.efa
@@ -91,8 +93,8 @@ def blocks_are_large(plan: Plan) -> Iterator[Draft]:
     """LIBFABRIC posts a descriptor for each block, and posting them blocks vLLM's worker. 128 tokens a block is the
     size to keep.
 
-    Fails:  engine {args: {block-size: 16}} with pd-disaggregation.
-    Passes: the same without block-size, which is 128.
+    Fails:  `{path: pd-disaggregation, engine: {args: {block-size: 16}}}`.
+    Passes: `{path: pd-disaggregation}`, which is 128.
     """
     if plan.spec.spec.transfer.backend != "LIBFABRIC":
         return
@@ -110,8 +112,9 @@ def blocks_are_large(plan: Plan) -> Iterator[Draft]:
 def one_generation(plan: Plan) -> Iterator[Draft]:
     """The slower end sets the pace of the transfer, and AWS documents EFA between equal types best.
 
-    Fails:  prefill on p5.48xlarge (v2), decode on p5en.48xlarge (v3).
-    Passes: both on p5en.48xlarge; p5.48xlarge and p5e.48xlarge, which are both v2.
+    Fails:  `{path: pd-disaggregation, instanceTypes: [p5en.48xlarge], prefill: {instanceType: p5.48xlarge}}`, v2 to v3.
+    Passes: `{path: pd-disaggregation, instanceTypes: [p5en.48xlarge]}`;
+            `{path: pd-disaggregation, prefill: {instanceType: p5e.48xlarge}}`, which are both v2.
     """
     ends = _two_ends(plan)
     closed = plan.platform["efa_closed_families"]["families"]

@@ -15,8 +15,8 @@ def nobody_is_root_against_its_will(servers: Servers) -> Iterator[Draft]:
     where the whole pod is told to run as root: the pod never starts. Where vLLM alone has to be root, its container
     says so.
 
-    Fails:  decode {pod: {securityContext: {runAsUser: 0}}} with pd-disaggregation.
-    Passes: decode {pod: {containers: [{name: vllm, securityContext: {runAsUser: 0}}]}}.
+    Fails:  `{path: pd-disaggregation, decode: {pod: {securityContext: {runAsUser: 0}}}}`.
+    Passes: `{path: pd-disaggregation, decode: {pod: {containers: [{name: vllm, securityContext: {runAsUser: 0}}]}}}`.
     """
     for workload in servers.workloads:
         pod = at(workload.spec, "securityContext", "runAsUser")

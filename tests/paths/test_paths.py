@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
+from msgspec import structs
 
 from llmdgen import api, paths
 from llmdgen.facts import catalogue
 from llmdgen.findings import SpecError
-from llmdgen.paths.wide_ep import redundant_experts
+from llmdgen.paths.wide_ep import has_eplb, redundant_experts
 from llmdgen.spec.load import parse
 from tests.specs import DEEPSEEK, GPT_OSS, QWEN, RELEASE, plan_of, role_of
 
@@ -152,3 +155,52 @@ spec:
     decode = role_of(api.draft(parse(text, "even.yaml")[0], "p5en.48xlarge"), "decode")
     assert decode.flags["enable-eplb"] is False
     assert "eplb-config" not in decode.flags
+
+
+@pytest.mark.parametrize(
+    ("model", "weights", "balanced"),
+    [(DEEPSEEK, "FP8", True), (DEEPSEEK, "W4A8-FP8", False), (GPT_OSS, "FP8", False), (QWEN, "BF16", False)],
+)
+def test_experts_are_balanced_where_both_the_architecture_and_the_weights_allow(
+    model: str, weights: str, balanced: bool
+) -> None:
+    facts = structs.replace(catalogue.model(model), weight_dtype=weights)
+    engine = catalogue.release_toml("v0.9.0", "engine.toml")
+    assert has_eplb(SimpleNamespace(model=facts, engine=engine)) is balanced  # type: ignore[arg-type]
+
+
+def test_nothing_is_balanced_of_a_model_that_nobody_knows() -> None:
+    engine = catalogue.release_toml("v0.9.0", "engine.toml")
+    assert not has_eplb(SimpleNamespace(model=None, engine=engine))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("instance", "replicas", "tokens"),
+    [("p5en.48xlarge", 16, 2048), ("p5.48xlarge", 32, 1024), ("p6-b300.48xlarge", 8, 4096)],
+)
+def test_batches_shrink_with_the_ranks_because_the_experts_workspace_grows_with_both(
+    instance: str, replicas: int, tokens: int
+) -> None:
+    for role in plan_of("wide-ep", DEEPSEEK, instance, release="v0.9.0").roles:
+        assert (role.size.data, role.flags["max-num-batched-tokens"]) == (replicas, tokens)
+
+
+@pytest.mark.parametrize("instance", ["p5en.48xlarge", "p6-b300.48xlarge"])
+def test_a_supervisor_serves_each_rank_on_a_port_of_its_own(instance: str) -> None:
+    plan = plan_of("wide-ep", DEEPSEEK, instance, release="v0.9.0")
+    ports = {role.name: (role.port, role.ranks, role.probed_port) for role in plan.roles}
+    assert ports == {"prefill": (8000, 8, 8008), "decode": (8200, 8, 8208)}
+    assert plan.target_ports == tuple(range(8000, 8008))
+    for role in plan.roles:
+        assert role.flags["data-parallel-multi-port-external-lb"] is True
+        assert "data-parallel-hybrid-lb" not in role.flags
+        assert ("data-parallel-rpc-port" in role.flags) is (role.size.workers > 1)
+
+
+def test_one_rank_needs_no_supervisor() -> None:
+    one = {"parallelism": {"tensor": 8, "data": 1}}
+    plan = plan_of("wide-ep", GPT_OSS, "p5en.48xlarge", release="v0.9.0", prefill=one, decode=one)
+    assert plan.target_ports == (8000,)
+    for role in plan.roles:
+        assert (role.ranks, role.probed_port) == (1, None)
+        assert not any("data-parallel" in flag for flag in role.flags)
