@@ -136,11 +136,11 @@ def architecture_is_known(plan: Plan) -> Iterator[Draft]:
 
 @rule("MOD011", "error", "linear attention with a KV connector")
 def linear_attention_has_no_connector(plan: Plan) -> Iterator[Draft]:
-    """Any KV connector switches vLLM's hybrid KV cache manager off, and so do KV events. Without it vLLM cannot lay out
-    the state of linear attention layers beside KV blocks: it stops at start with "failed to convert the KV cache specs
-    to one unified type".
+    """Up to llm-d v0.6.0 any KV connector switches vLLM's hybrid KV cache manager off, and so do KV events; from v0.9.0
+    on LMCache does, and --disable-hybrid-kv-cache-manager. Without it vLLM cannot lay out the state of linear attention
+    layers beside KV blocks: it stops at start with "failed to convert the KV cache specs to one unified type".
 
-    Fails:  a Qwen3.5 model with pd-disaggregation, tiered-prefix-cache or precise-prefix-cache.
+    Fails:  llm-d v0.5.1 and a Qwen3.5 model with pd-disaggregation, tiered-prefix-cache or precise-prefix-cache.
     Passes: the same with inference-scheduling.
     """
     if plan.model is None or not plan.model.layers.linear:
@@ -192,10 +192,12 @@ def _known(name: str) -> str:
 
 @rule("MOD016", "note", "sliding-window layers stored in full")
 def sliding_layers_are_full(plan: Plan) -> Iterator[Draft]:
-    """Any KV connector switches vLLM's hybrid KV cache manager off, and so do KV events. Layers with a sliding window
-    then keep the whole context: for gpt-oss twice the KV cache of each token. The figures of the plan count it.
+    """Up to llm-d v0.6.0 any KV connector switches vLLM's hybrid KV cache manager off, and so do KV events; from v0.9.0
+    on LMCache does, and --disable-hybrid-kv-cache-manager, which llmdgen sets where such a model's KV caches are
+    transferred, because vLLM would take a failed read for a received one. Layers with a sliding window then keep the
+    whole context: for gpt-oss twice the KV cache of each token. The figures of the plan count it.
 
-    Fails:  openai/gpt-oss-120b with pd-disaggregation or precise-prefix-cache.
+    Fails:  openai/gpt-oss-120b with pd-disaggregation; on llm-d v0.5.1 with precise-prefix-cache too.
     Passes: the same with inference-scheduling.
     """
     roles = [(role, use) for role, _, use in loaded(plan) if use.hybrid_off]

@@ -36,7 +36,7 @@ def build(parsed: Parsed) -> tuple[Document | None, list[Finding]]:
 
 
 def foreign(data: Any) -> Finding | None:
-    """A finding where the document is no spec of ours at all, so that nothing else about it is worth saying."""
+    """A finding where the document is not a spec of ours at all, so that nothing else about it is worth saying."""
     if not isinstance(data, dict):
         return Finding(
             "SPEC007",

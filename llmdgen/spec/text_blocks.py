@@ -20,7 +20,7 @@ BROKEN = "(broken)"
 
 
 def inner_places(parsed: Parsed, lines: list[str]) -> Places:
-    """The places inside every such block of a document. None of a text that is no literal block, or no YAML."""
+    """The places inside every such block of a document. None of a text that is not a literal block, or no YAML."""
     found: Places = {}
     for route, (_, place) in parsed.places.items():
         line, column = place.line, place.column

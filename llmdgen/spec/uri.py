@@ -70,7 +70,7 @@ def _repaired(scheme: str, rest: str) -> str:
 
 def _default_uri(name: str) -> Iterator[Finding]:
     if not re.fullmatch(_REPOSITORY, name):
-        says = f"without a uri the weights come from hf://<name>, and {quoted(name)} is no org/name of Hugging Face"
+        says = f"without a uri the weights come from hf://<name>, and {quoted(name)} is not an org/name of Hugging Face"
         yield _error("SPEC012", says, "set spec.model.uri", ("spec", "model", "name"))
 
 
