@@ -35,10 +35,10 @@ check: run
 	@$(BIN)/llmdgen render --prerequisites --prune --check $(SPECS)
 
 test: dev
-	@$(MAKE) --no-print-directory tools || echo "make test: helm and helmfile are not to be had here; the tests that run them skip"
-	@$(MAKE) --no-print-directory oracle || echo "make test: vLLM's own parser is not to be had here; the tests that ask it skip"
-	@$(MAKE) --no-print-directory site-tools || echo "make test: mkdocs is not to be had here; the tests of the site skip"
-	@$(MAKE) --no-print-directory workflow-tools || echo "make test: actionlint is not to be had here; the tests that run it skip"
+	@$(MAKE) --no-print-directory tools || echo "make test: helm and helmfile cannot be fetched here; the tests that run them skip"
+	@$(MAKE) --no-print-directory oracle || echo "make test: vLLM's own parser cannot be fetched here; the tests that ask it skip"
+	@$(MAKE) --no-print-directory site-tools || echo "make test: mkdocs cannot be fetched here; the tests of the site skip"
+	@$(MAKE) --no-print-directory workflow-tools || echo "make test: actionlint cannot be fetched here; the tests that run it skip"
 	@$(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: dev

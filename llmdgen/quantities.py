@@ -24,7 +24,7 @@ def to_bytes(quantity: str) -> int:
     number = quantity.rstrip("kMGTPiKm")
     unit = quantity[len(number) :]
     if unit not in _UNITS:
-        raise ValueError(f"{quantity!r} is no size in bytes")
+        raise ValueError(f"{quantity!r} is not a size in bytes")
     return _scaled(number, _UNITS[unit])
 
 

@@ -1,4 +1,4 @@
-"""Values that may be anything, as what they should be: what is no mapping, list or such path is simply empty.
+"""Values that may be anything, as what they should be: what is not a mapping, list or such path is simply empty.
 
 For documents that others write: manifests, values, JSON flags. Whoever has to say that a value is of a wrong kind looks
 at the value itself.

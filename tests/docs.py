@@ -62,4 +62,4 @@ def _read(marker: str | None, language: str) -> tuple[Kind, str]:
     for kind in kinds:
         if marker.startswith(kind):
             return kind, marker.removeprefix(kind).lstrip(": ")
-    raise ValueError(f"{marker!r} is no marker of a block")
+    raise ValueError(f"{marker!r} is not a marker of a block")

@@ -17,7 +17,7 @@ CODE = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)
 
 
 def links(page: Path) -> Iterator[str]:
-    """The links of a page that lead to this repository; those inside code are no links."""
+    """The links of a page that lead to this repository; those inside code are not links."""
     for target in LINK.findall(CODE.sub("", page.read_text("utf-8"))):
         if "://" not in target and not target.startswith("mailto:"):
             yield target

@@ -62,7 +62,7 @@ def test_every_diagnostic_is_in_the_index_and_on_the_page_of_its_family(site: Pa
 
 @WITHOUT_MKDOCS
 def test_every_link_within_the_site_leads_to_a_file_and_an_anchor_of_it(site: Path) -> None:
-    """Those too that mkdocs does not judge: to files that are no pages, and out of generated pages."""
+    """Those too that mkdocs does not judge: to files that are not pages, and out of generated pages."""
     pages = {file: file.read_text("utf-8") for file in site.rglob("*.html")}
     anchors = {file: set(re.findall(r'\bid="([^"]+)"', text)) for file, text in pages.items()}
     lost = set()

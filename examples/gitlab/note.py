@@ -4,7 +4,7 @@
 Usage: note.py FILE.md
 
 NOTE_TOKEN is a project access token with the scope `api` and the role Reporter, as a masked variable; a job token may
-not write notes. Without it (a merge request from a fork does not get it) nothing is written, and that is no failure.
+not write notes. Without it (a merge request from a fork does not get it) nothing is written, and that is not a failure.
 CI_API_V4_URL, CI_PROJECT_ID and CI_MERGE_REQUEST_IID are GitLab's own.
 """
 

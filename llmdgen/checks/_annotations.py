@@ -60,7 +60,7 @@ def _list(value: str, entry: dict[str, Any]) -> Iterator[Wrong]:
         if " " in part:
             yield f"'{part}' holds a space", "separate the items with commas"
         elif set(part) & set("[]{}\"';"):
-            yield f"'{part}' is no item of a list", "write item,item, without brackets and quotes"
+            yield f"'{part}' is not an item of a list", "write item,item, without brackets and quotes"
         elif not part.startswith(entry.get("starts", "")):
             yield f"'{part}' does not start with {entry['starts']}", "list ids, separated by commas"
         elif entry["kind"] == "arns":
@@ -132,7 +132,7 @@ def _scalar(value: str, entry: dict[str, Any], facts: dict[str, Any]) -> Iterato
             yield f"'{value}' is not a whole number from {least} to {most}", fix
     elif kind == "codes":
         if not re.fullmatch(r"[1-5][0-9]{2}([,-][1-5][0-9]{2})*", value):
-            yield f"'{value}' is no list of status codes", 'write such as "200", "200,202" or "200-299"'
+            yield f"'{value}' is not a list of status codes", 'write such as "200", "200,202" or "200-299"'
     elif kind == "port":
         if value != "traffic-port" and value.isascii() and value.isdigit():
             yield from _port(value)
@@ -140,7 +140,7 @@ def _scalar(value: str, entry: dict[str, Any], facts: dict[str, Any]) -> Iterato
         yield f"it has {len(value)} characters, {entry['longest']} are allowed", "shorten it"
     elif kind == "name" and (not re.fullmatch(_NAME, value) or value.startswith("internal-")):
         yield (
-            f"'{value}' is no load balancer's name",
+            f"'{value}' is not a load balancer's name",
             "use letters, digits and -, neither - at an end nor internal- first",
         )
     elif not value.startswith(entry.get("starts", "")):

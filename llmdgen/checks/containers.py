@@ -117,7 +117,7 @@ def mounts_have_volumes(servers: Servers) -> Iterator[Draft]:
                 if mount.get("name") not in volumes:
                     yield found(
                         *place,
-                        says=f"container {container.name} mounts {mount.get('name')}, which is no volume of the pod",
+                        says=f"container {container.name} mounts {mount.get('name')}, which is not a volume of the pod",
                         fix=f"add the volume {mount.get('name')} to the pod",
                         of=workload.manifest,
                     )

@@ -54,7 +54,7 @@ def hyperpod_offers_the_type(plan: Plan) -> Iterator[Draft]:
             )
 
 
-@rule("FIT005", "error", "hardware that is no node with whole GPUs")
+@rule("FIT005", "error", "hardware that is not a node with whole GPUs")
 def nodes_have_whole_gpus(plan: Plan) -> Iterator[Draft]:
     """The device plugin offers whole GPUs. G6f and Gr6f have a fraction of one and advertise none; an UltraServer is a
     rack of nodes, not a node.

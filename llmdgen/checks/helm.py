@@ -57,7 +57,7 @@ def large_numbers_are_text(plan: Plan) -> Iterator[Draft]:
 
 @rule("HELM004", "error", "text that Helm would execute")
 def text_is_not_executed(plan: Plan) -> Iterator[Draft]:
-    """The router's chart runs some values through Helm's tpl: a {{ in them is code, and what is no code ends the
+    """The router's chart runs some values through Helm's tpl: a {{ in them is code, and what is not code ends the
     deployment with an error in a template that nobody wrote.
 
     Fails:  values.router {inferenceExtension: {sidecar: {args: ["--greeting=Hello {{ name }}"]}}}.

@@ -140,9 +140,9 @@ def architecture_is_known(plan: Plan) -> Iterator[Draft]:
 
 @rule("MOD011", "error", "linear attention with a KV connector")
 def linear_attention_has_no_connector(plan: Plan) -> Iterator[Draft]:
-    """Any KV connector switches vLLM's hybrid KV cache manager off, and so do KV events. Without it vLLM cannot lay out
-    the state of linear attention layers beside KV blocks: it stops at start with "failed to convert the KV cache specs
-    to one unified type".
+    """Up to llm-d v0.6.0 any KV connector switches vLLM's hybrid KV cache manager off, and so do KV events; from v0.9.0
+    on LMCache does, and --disable-hybrid-kv-cache-manager. Without it vLLM cannot lay out the state of linear attention
+    layers beside KV blocks: it stops at start with "failed to convert the KV cache specs to one unified type".
 
     Fails:  `{path: tiered-prefix-cache, model: {name: Qwen/Qwen3.5-397B-A17B}, release: v0.6.0, instanceTypes:
             [p6-b200.48xlarge]}`.
@@ -199,8 +199,10 @@ def _known(name: str) -> str:
 
 @rule("MOD016", "note", "sliding-window layers stored in full")
 def sliding_layers_are_full(plan: Plan) -> Iterator[Draft]:
-    """Any KV connector switches vLLM's hybrid KV cache manager off, and so do KV events. Layers with a sliding window
-    then keep the whole context: for gpt-oss twice the KV cache of each token. The figures of the plan count it.
+    """Up to llm-d v0.6.0 any KV connector switches vLLM's hybrid KV cache manager off, and so do KV events; from v0.9.0
+    on LMCache does, and --disable-hybrid-kv-cache-manager, which llmdgen sets where such a model's KV caches are
+    transferred, because vLLM would take a failed read for a received one. Layers with a sliding window then keep the
+    whole context: for gpt-oss twice the KV cache of each token. The figures of the plan count it.
 
     Fails:  `{path: pd-disaggregation, model: {name: openai/gpt-oss-120b}}`.
     Passes: `{model: {name: openai/gpt-oss-120b}}` with inference-scheduling.

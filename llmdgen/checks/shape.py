@@ -78,7 +78,7 @@ def experts_are_cut_at_blocks(plan: Plan) -> Iterator[Draft]:
         other = f", or tensor to one of {_list(sizes)}" if sizes else ""
         yield found(
             *size(plan, role, "tensor", "data"),
-            says=f"experts of {model.id} are {width} wide; 1/{ranks} of that is no multiple of the "
+            says=f"experts of {model.id} are {width} wide; 1/{ranks} of that is not a multiple of the "
             f"{model.fp8_block} of a "
             "quantisation block",
             fix=f"set parallelism.expert: true{other}",

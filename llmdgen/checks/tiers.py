@@ -17,7 +17,7 @@ from llmdgen.untyped import mapping
 
 @rule("FIT015", "error", "a cache tier that no KV connector fills")
 def tiers_have_their_connector(plan: Plan) -> Iterator[Draft]:
-    """A tier of spec.cache is memory or disk that a KV connector moves blocks to. A kv-transfer-config of one's own
+    """A tier of spec.cache is memory or disk that a KV connector moves blocks to. A kv-transfer-config in the spec
     replaces the path's: without the tier's connector in it the pods hold what the tier takes, and store nothing there.
 
     Fails:  `{path: tiered-prefix-cache, engine: {args: {kv-transfer-config: {kv_connector: NixlConnector, kv_role:
@@ -30,7 +30,7 @@ def tiers_have_their_connector(plan: Plan) -> Iterator[Draft]:
     for route, role in {flag(role, TRANSFER_FLAG): role for role in reversed(plan.roles)}.items():
         given = mapping(role.flags.get(TRANSFER_FLAG))
         names = [str(each.get("kv_connector")) for _, each in with_children(given)] if given else []
-        # A misspelt name is VLLM005's, and a module of one's own is not known here.
+        # A misspelt name is VLLM005's, and a module of the user's is not known here.
         if any(name not in known for name in names) or given.get("kv_connector_module_path"):
             continue
         for connector in dict.fromkeys(tier.connector for tier in plan.tiers if role.name in tier.bytes):

@@ -95,7 +95,7 @@ def _upgrade(file: str, release: str, dry_run: bool, form: str) -> bool:
 
 
 def _text(file: str) -> str:
-    """The text of a spec file. Raises SpecError where it cannot be read, or is no spec."""
+    """The text of a spec file. Raises SpecError where it cannot be read, or is not a spec."""
     from llmdgen.spec.load import load_all
     from llmdgen.spec.read import STANDARD_INPUT
 

@@ -1,4 +1,4 @@
-"""What a well-lit path adds to a plan. Paths compose: the contributions of several fold into one (`planning.fold`)."""
+"""What a well-lit path adds to a plan. Paths compose: `composition.fold` makes one contribution of several."""
 
 from __future__ import annotations
 

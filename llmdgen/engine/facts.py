@@ -38,7 +38,7 @@ class Connector(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class LmCache(Struct, frozen=True, kw_only=True):
-    """LMCache's settings by name, the names it translates, and its variables that are no settings."""
+    """LMCache's settings by name, the names it translates, and its variables that are not settings."""
 
     settings: dict[str, ConfigField]
     renamed: dict[str, str]

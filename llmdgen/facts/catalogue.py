@@ -1,7 +1,7 @@
 """The catalogue: instance types, models and releases, read from `facts/data` when they are asked for.
 
 A new instance type is a table in `instances/<family>.toml`, a new model a file in `models/`, a new release a folder in
-`releases/`; `drafts/`, what is known of a release to come, is no part of it. Only the files that a name leads to are
+`releases/`; `drafts/`, what is known of a release to come, is not part of it. Only the files that a name leads to are
 opened, so that a render does not pay for the whole catalogue.
 """
 

@@ -27,7 +27,7 @@ def mounted_at(workload: Workload, container: Container, path: str) -> dict[str,
 
 
 def limit_of(volume: dict[str, Any]) -> Any:
-    """The size limit of an emptyDir, None where it has none or is no emptyDir."""
+    """The size limit of an emptyDir, None where it has none or is not an emptyDir."""
     return at(volume, "emptyDir", "sizeLimit")
 
 

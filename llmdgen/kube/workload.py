@@ -80,7 +80,7 @@ class Workload:
 
     @cached_property
     def vllm(self) -> Container | None:
-        """The container that runs `vllm serve`, None where the pod is no model server."""
+        """The container that runs `vllm serve`, None where the pod is not a model server."""
         return next((each for each in self.containers if each.serves), None)
 
     @cached_property

@@ -43,7 +43,7 @@ class Difference(Struct, frozen=True):
 def compare(out: str, name: str, rendered: dict[str, Rendered], command: str, whole: bool = True) -> list[Difference]:
     """Every difference below <out>/<name>/, by path; `command` is the render that mends most of them.
 
-    Raises OutputError where the lock cannot be used or something that is no regular file is in the way.
+    Raises OutputError where the lock cannot be used or something other than a regular file is in the way.
     """
     root = os.path.join(out, name)
     old = read_lock(root)

@@ -26,7 +26,7 @@ UNEVEN = declare(
     "PATH003",
     "error",
     "data parallel sizes that do not multiply",
-    """A replica's data parallel size is its local size times its pods; the modelservice chart refuses anything else.
+    """A replica's data parallel size is its local size times its pods; ranks would be missing otherwise.
 
     Fails:  parallelism {data: 12, dataLocal: 8}.
     Passes: parallelism {data: 16, dataLocal: 8}, which is two pods.
@@ -84,7 +84,7 @@ CONFIG = declare(
     """`model.config` names the Hugging Face config.json of a model that the facts do not know; parallelism, KV cache
     and volume size are computed from it.
 
-    Fails:  a file that is missing, is no JSON, or lacks num_hidden_layers.
+    Fails:  a file that is missing, is not JSON, or lacks num_hidden_layers.
     Passes: the config.json of the model's repository, stored beside the spec.
     """,
 )

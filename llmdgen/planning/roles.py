@@ -42,8 +42,8 @@ CACHES = Volume(name="caches", mount_path="/caches", source={"emptyDir": {}})
 
 
 def settle(shape: Shape, role: Role, engine: Engine) -> Size:
-    """The path's shape with the spec's parallelism over it. What the spec leaves open follows from what it says, as in
-    the modelservice chart: data = dataLocal x workers. A vLLM flag of the spec counts as well as parallelism.expert."""
+    """The path's shape with the spec's parallelism over it. What the spec leaves open follows from what it says:
+    data = dataLocal x workers. A vLLM flag of the spec counts as well as parallelism.expert."""
     asked = role.parallelism
     flag = (engine.args | role.args).get(EXPERT_PARALLEL)
     expert = asked.expert if asked.expert is not None else flag if isinstance(flag, bool) else shape.expert

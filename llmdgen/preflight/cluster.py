@@ -138,9 +138,10 @@ class Cluster:
         except (HTTPError, OSError) as error:  # OSError: a certificate or key that cannot be read
             raise ClusterError(f"{self.title} does not answer: {_reason(error)}", REACH) from error
         except ValueError as error:
-            raise ClusterError(f"{self.title} answers to {verb} {resource} with what is no JSON", REACH) from error
+            says = f"{self.title} answers to {verb} {resource} with something other than JSON"
+            raise ClusterError(says, REACH) from error
         if not isinstance(answer, dict):
-            raise ClusterError(f"{self.title} answers to {verb} {resource} with what is no object", REACH)
+            raise ClusterError(f"{self.title} answers to {verb} {resource} with something other than an object", REACH)
         return answer
 
     def _refusal(self, verb: str, resource: str, status: int | None) -> Exception:

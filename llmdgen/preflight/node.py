@@ -108,7 +108,7 @@ def _number(quantity: Any) -> Any:
     try:
         return parse(quantity)
     except ValueError as error:
-        raise ClusterError(f"{quantity!r} is no quantity", "name a context of a Kubernetes cluster") from error
+        raise ClusterError(f"{quantity!r} is not a quantity", "name a context of a Kubernetes cluster") from error
 
 
 def _obstacle(

@@ -1,4 +1,4 @@
-"""JSON that any reader takes, of texts that may not be text: a file's name can hold bytes that are no UTF-8."""
+"""JSON that any reader takes, of texts that may not be text: a file's name can hold bytes that are not UTF-8."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ _SEVERITIES = {Severity.ERROR: "critical", Severity.WARNING: "minor", Severity.N
 
 
 def write(findings: Sequence[Located]) -> str:
-    """A list of issues. Lines are no part of a fingerprint, so that a finding that merely moves stays the same one."""
+    """A list of issues. Lines are not part of a fingerprint, so that a finding that merely moves stays the same one."""
     seen: dict[str, int] = {}
     return document([_issue(each, seen) for each in findings])
 

@@ -65,5 +65,5 @@ def _result(each: Located, rule: int) -> dict[str, Any]:
 
 
 def _uri(path: str) -> str:
-    """A path as a URI reference, a name that is no UTF-8 by its bytes."""
+    """A path as a URI reference, a name that is not UTF-8 by its bytes."""
     return quote(os.fsencode(from_here(path).replace("\\", "/")))

@@ -78,7 +78,7 @@ class SchedulerConfig(Struct, frozen=True, kw_only=True):
 
     @property
     def plugins(self) -> list[dict[str, Any]]:
-        """The plugins; what is no mapping is an empty one."""
+        """The plugins; anything but a mapping counts as an empty one."""
         return [each if isinstance(each, dict) else {} for each in items(self.doc.get("plugins"))]
 
     @property

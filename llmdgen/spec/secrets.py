@@ -246,7 +246,7 @@ def _plain_spans(text: str) -> list[Span]:
 
 
 def _decoded(text: str) -> str:
-    """What the text says in base64, empty where it is none, or no text."""
+    """What the text says in base64; empty where it is not base64, or does not decode to text."""
     bare = re.sub(r"\s|=", "", text).replace("-", "+").replace("_", "/")[:_MOST_BASE64]
     bare = bare[: len(bare) - (len(bare) % 4 == 1)]
     return a2b_base64(bare + "=" * (-len(bare) % 4)).decode("ascii", "ignore")

@@ -37,7 +37,7 @@ def build(parsed: Parsed) -> tuple[Document | None, list[Finding]]:
 
 
 def foreign(data: Any) -> Finding | None:
-    """A finding where the document is no spec of ours at all, so that nothing else about it is worth saying."""
+    """A finding where the document is not a spec of ours at all, so that nothing else about it is worth saying."""
     if not isinstance(data, dict):
         says = f"a spec is a mapping, this document is {described(data)}"
         return error("SPEC007", says, f"start with apiVersion: {API_VERSION}")

@@ -20,7 +20,7 @@ BROKEN = "(broken)"
 
 
 def inner_places(parsed: Parsed, lines: list[str]) -> Places:
-    """The places inside every such block of a document. None of a text that is no literal block."""
+    """The places inside every such block of a document. None of a text that is not a literal block, or no YAML."""
     found: Places = {}
     for route, (_, block) in parsed.places.items():
         if not is_block(route) or lines[block.line - 1][block.column - 1 : block.column] != "|":

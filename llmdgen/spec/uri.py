@@ -57,7 +57,7 @@ def without_uri(spec: dict[str, Any]) -> Iterator[Finding]:
     model = mapping(spec.get("model"))
     name = model.get("name")
     if "uri" not in model and isinstance(name, str) and name and not re.fullmatch(_REPOSITORY, name):
-        says = f"without a uri the weights come from hf://<name>, and {quoted(name)} is no org/name of Hugging Face"
+        says = f"without a uri the weights come from hf://<name>, and {quoted(name)} is not an org/name of Hugging Face"
         yield error("SPEC012", says, "set spec.model.uri", ("spec", "model", "name"))
 
 

@@ -103,7 +103,7 @@ def _value(editor: Editor, case: Case, release: str) -> Any:
         return int(text) if kind == "int" else text
     except ValueError:
         raise _ByHand(
-            f"{case.name} is no whole number", f"set {case.move.to} under args to one, and remove it"
+            f"{case.name} is not a whole number", f"set {case.move.to} under args to one, and remove it"
         ) from None
 
 

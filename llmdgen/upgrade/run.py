@@ -43,7 +43,7 @@ class Upgraded(Struct, frozen=True, kw_only=True):
 
 
 def upgrade(text: str, path: str, release: str) -> Upgraded:
-    """The text of a spec file, for that release. Raises SpecError where the file is no spec as it is."""
+    """The text of a spec file, for that release. Raises SpecError where the file is not a spec as it is."""
     specs = parse(text, path)
     mark = _BYTE_ORDER_MARK if text.startswith(_BYTE_ORDER_MARK) else ""
     parts = _documents(text.removeprefix(mark))

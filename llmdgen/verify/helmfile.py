@@ -66,7 +66,7 @@ class ReleaseOutput(Struct, frozen=True):
 
 
 def read_releases(text: str) -> tuple[HelmRelease, ...]:
-    """The releases of a helmfile.yaml, in its order. Raises VerifyError where it is no plain YAML or has none."""
+    """The releases of a helmfile.yaml, in its order. Raises VerifyError where it is not plain YAML or has none."""
     state = _state(text)
     releases = state.get("releases")
     if not isinstance(releases, list) or not releases:

@@ -15,7 +15,7 @@ from llmdgen.yaml_text import dump
 UNREADABLE = declare(
     "VER002",
     "error",
-    "a manifest is no Kubernetes object",
+    "a manifest that is not a Kubernetes object",
     """Every document that helm prints must be one YAML mapping with apiVersion, kind and metadata.name, without a key
     that stands twice. helm itself passes on whatever a template prints, and kubectl keeps the last of two equal keys.
 

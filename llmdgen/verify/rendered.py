@@ -40,7 +40,7 @@ class Rendered:
     def document(self, name: str) -> Any:
         """A file of the directory as YAML, read once; None for an empty one and for one that is not there.
 
-        Raises YAMLError where it is no YAML, has a key twice or is nested without end.
+        Raises YAMLError where it is not YAML, has a key twice or is nested without end.
         """
         if name not in self._documents:
             try:
@@ -93,7 +93,7 @@ class Rendered:
 
     @cached_property
     def stated(self) -> dict[str, Any]:
-        """allocation.yaml, empty where the directory has none or it is no YAML."""
+        """allocation.yaml, empty where the directory has none or it is not YAML."""
         try:
             return mapping(self.document("allocation.yaml"))
         except YAMLError:

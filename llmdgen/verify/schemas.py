@@ -89,7 +89,7 @@ def read_crds(folder: Path, kinds: Collection[str]) -> _SERVED:
 
     The keys are (apiVersion, kind).
 
-    Raises VerifyError where the folder has no CRD at all, or a file is no YAML.
+    Raises VerifyError where the folder has no CRD at all, or a file is not YAML.
     """
     kinds_of = _kinds_of(folder.resolve())
     if not kinds_of:
@@ -116,7 +116,7 @@ def _crds(file: Path) -> _SERVED:
     try:
         documents = list(yaml.load_all(read_text(file), getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
     except yaml.YAMLError as error:
-        raise VerifyError(f"{file} is no YAML: {error}", "give a folder of CRD files") from error
+        raise VerifyError(f"{file} is not YAML: {error}", "give a folder of CRD files") from error
     try:
         return {
             key: schema

@@ -34,7 +34,7 @@ def test_a_command_of_the_guide_runs(repository: Repository, command: str) -> No
     if "--manifests" in command:
         tools = tools_folder()
         if tools is None:
-            pytest.skip("helm and helmfile are not to be had here")
+            pytest.skip("helm and helmfile cannot be fetched here")
         path, command = f"{tools}:", f"{command} --charts {STAND_IN_CHARTS}"
     done = shell(repository, command, path)
     assert done.returncode == 0, done.stderr

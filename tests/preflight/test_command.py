@@ -89,7 +89,7 @@ def test_a_cluster_that_refuses_everything_is_one_error(
 def test_an_address_that_speaks_no_json_is_one_error(session: Session, capsys: pytest.CaptureFixture[str]) -> None:
     session.api.answers[NODES] = "<html>log in</html>"
     assert main(["preflight", str(session.spec)]) == 1
-    assert "with what is no JSON" in capsys.readouterr().err
+    assert "with something other than JSON" in capsys.readouterr().err
 
 
 def test_a_context_that_is_not_there_is_an_error(session: Session, capsys: pytest.CaptureFixture[str]) -> None:

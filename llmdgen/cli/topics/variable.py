@@ -34,7 +34,7 @@ def _rows(found: dict[str, Any]) -> dict[str, object]:
     if "true" in found:
         rows["on"] = ", ".join(found["true"])
         if found.get("strict"):
-            rows["else"] = "off, or an error where it is no number"
+            rows["else"] = "off, or an error where it is not a number"
     return rows
 
 

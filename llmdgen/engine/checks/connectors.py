@@ -176,7 +176,7 @@ def _offloading(role: RoleSettings, extra: Mapping[str, Any], here: Route) -> It
         whole(role.args.get("block-size")) or engine(role.release)["block_size"],
     )
     if block and block % gpu_block:
-        says = f"{OFFLOADING}'s block_size {block} is no multiple of vLLM's --block-size {gpu_block}"
+        says = f"{OFFLOADING}'s block_size {block} is not a multiple of vLLM's --block-size {gpu_block}"
         yield found(*here, "block_size", says=says, fix=f"write a multiple of {gpu_block}")
 
 

@@ -12,7 +12,7 @@ from llmdgen.registry import Draft, found, rule
 from llmdgen.suggest import did_you_mean
 from llmdgen.untyped import mapping
 
-# Values that may be the dotted name of a class of one's own.
+# Values that may be the dotted name of a user's class.
 MAY_BE_A_CLASS = ("distributed-executor-backend", "compilation-config.backend")
 
 

@@ -166,7 +166,7 @@ def _adapter(what: str, item: Any, inside: Route) -> Iterator[Problem]:
             if not isinstance(item.get(key), str) or not item[key]:
                 yield Problem(kind="type", inside=inside, says=f"{what}: the adapter has no {key}", fix=f"add {key}")
     elif not isinstance(item, str) or not (item.startswith("{") or (all(item.partition("=")) and item.count("=") == 1)):
-        says = f"{what}: {shown(item)} is no adapter"
+        says = f"{what}: {shown(item)} is not an adapter"
         yield Problem(kind="type", inside=inside, says=says, fix="write name=path, or {name: ..., path: ...}")
 
 
@@ -261,7 +261,7 @@ def _wrong_value(what: str, rule: Flag | ConfigField, value: Any, inside: Route)
     if wanted and isinstance(number, int | float) and not _in_range(rule, number):
         yield Problem(kind="value", inside=inside, says=f"{what} cannot be {value}", fix=f"write a number {wanted}")
     elif _is_port(rule) and isinstance(value, int) and not 0 < value < 65536:
-        yield Problem(kind="value", inside=inside, says=f"{what} is no port: {value}", fix="write 1 to 65535")
+        yield Problem(kind="value", inside=inside, says=f"{what} is not a port: {value}", fix="write 1 to 65535")
 
 
 def _is_spelling(rule: Flag | ConfigField, value: Any) -> bool:

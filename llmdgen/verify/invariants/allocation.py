@@ -35,7 +35,7 @@ def allocation_is_true(rendered: Rendered) -> Iterator[Draft]:
     stated = rendered.stated
     if not stated:
         if rendered.files.get(FILE, "").strip():
-            yield _wrong(says="it is no YAML mapping")
+            yield _wrong(says="it is not YAML mapping")
         return
     yield from _head(rendered, stated)
     roles = mapping(stated.get("roles"))
@@ -69,7 +69,7 @@ def _head(rendered: Rendered, stated: dict[str, Any]) -> Iterator[Draft]:
     paths = items(stated.get("paths"))
     unknown = [str(each) for each in paths if each not in path_names()]
     if unknown or (stated.get("paths") is not None and len(set(map(str, paths))) < max(1, len(paths))):
-        yield _wrong("paths", says=f"{', '.join(unknown) or 'the list'} is no list of well-lit paths")
+        yield _wrong("paths", says=f"{', '.join(unknown) or 'the list'} is not a list of well-lit paths")
 
 
 def _role(rendered: Rendered, workload: Workload, stated: dict[str, Any]) -> Iterator[Draft]:

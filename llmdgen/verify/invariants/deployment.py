@@ -65,7 +65,7 @@ def releases_can_be_installed(rendered: Rendered) -> Iterator[Draft]:
             yield found("releases", release.name, "values", says=says, fix="name its values file", of=_FILE)
         for need in release.needs:
             if need not in known:
-                says = f"{release.name} needs {need}, which is no release of this file"
+                says = f"{release.name} needs {need}, which is not a release of this file"
                 yield found("releases", release.name, "needs", says=says, fix="name one that is", of=_FILE)
     state = _state(rendered)
     if at(state, "helmDefaults", "createNamespace") is False:

@@ -55,7 +55,7 @@ def manifests_are_what_helm_makes(rendered: Rendered) -> Iterator[Draft]:
         try:
             doc = rendered.document(name)
         except YAMLError:
-            yield found(says="it is no YAML document, or has a key twice", fix=_FIX, of=name)
+            yield found(says="it is not YAML document, or has a key twice", fix=_FIX, of=name)
             continue
         for path, says in _differences(doc, manifest.doc):
             yield found(*path, says=f"{says} of {manifest}", fix=_FIX, of=name)
@@ -77,13 +77,13 @@ def the_local_chart_is_static(rendered: Rendered) -> Iterator[Draft]:
         if not name.startswith(f"{CHART}/"):
             continue
         if not _OBJECT.fullmatch(name.removeprefix(f"{CHART}/")):
-            says = "it is no object of chart/templates"
+            says = "it is not an object of chart/templates"
             yield found(says=says, fix="remove it, and say in the spec what it is for", of=name)
         elif "{{" in text.replace(passed_on("{{"), ""):
             yield found(says="it holds an action that Helm executes", fix=_FIX, of=name)
 
 
-@rule("VER102", "error", "a values file is no YAML mapping")
+@rule("VER102", "error", "a values file is not YAML mapping")
 def values_are_mappings(rendered: Rendered) -> Iterator[Draft]:
     """helm keeps the last of two equal keys and says nothing, and takes an empty file for no values at all: then the
     chart's defaults are installed.
@@ -108,7 +108,7 @@ def _differences(written: Any, real: Any, path: Route = ()) -> Iterator[tuple[Ro
             if key not in written:
                 yield path, f"it lacks {key}"
             elif key not in real:
-                yield path, f"it has {key}, which is no part"
+                yield path, f"it has {key}, which is not part"
             else:
                 yield from _differences(written[key], real[key], (*path, str(key)))
     elif isinstance(written, list) and isinstance(real, list) and len(written) == len(real):

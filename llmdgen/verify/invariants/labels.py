@@ -33,7 +33,7 @@ def every_model_server_is_in_a_pool(rendered: Rendered) -> Iterator[Draft]:
             )
 
 
-@rule("VER031", "error", "a pool selects pods that are no model servers")
+@rule("VER031", "error", "a pool selects pods that are not model servers")
 def pools_select_model_servers_only(rendered: Rendered) -> Iterator[Draft]:
     """The scheduler scrapes and chooses every pod of the pool. A pod that does not speak vLLM's protocol there fails
     requests.

@@ -116,7 +116,7 @@ def annotated_services_are_load_balancers(rendered: Rendered) -> Iterator[Draft]
             )
 
 
-@rule("VER047", "error", "an annotation's value is no string")
+@rule("VER047", "error", "an annotation's value is not a string")
 def annotations_are_strings(rendered: Rendered) -> Iterator[Draft]:
     """Kubernetes refuses an object with an annotation or label that is a number or a boolean.
 
@@ -127,7 +127,7 @@ def annotations_are_strings(rendered: Rendered) -> Iterator[Draft]:
         for place in _string_maps(manifest, rendered):
             for key, value in mapping(at(manifest.doc, *place)).items():
                 if not isinstance(value, str):
-                    yield found(*place, str(key), says=f"{value!r} is no string", fix="quote the value", of=manifest)
+                    yield found(*place, str(key), says=f"{value!r} is not a string", fix="quote the value", of=manifest)
 
 
 @rule("VER049", "error", "a Gateway that nobody serves, or one that is open by accident")

@@ -18,7 +18,7 @@ def overlay_is_taken(rendered: Rendered) -> Iterator[Draft]:
     """The resources of the gateway's proxy come from a text in a ConfigMap that Istio lays over its Deployment. What is
     wrong in it, the API server refuses, and only Istio's log says so.
 
-    Fails:  `cpus: "2"` under the limits in that text; a text that is no YAML.
+    Fails:  `cpus: "2"` under the limits in that text; a text that is not YAML.
     Passes: cpu and memory, requests up to the limits.
     """
     for manifest in rendered.of_kind("ConfigMap"):
@@ -28,7 +28,7 @@ def overlay_is_taken(rendered: Rendered) -> Iterator[Draft]:
         try:
             spec = at(load(text), "spec", "template", "spec")
         except YAMLError:
-            yield found("data", _OVERLAY, says="it is no YAML", fix="render again", of=manifest)
+            yield found("data", _OVERLAY, says="it is not YAML", fix="render again", of=manifest)
             continue
         for index, each in maps(at(spec, "containers")):
             place = ("data", _OVERLAY, "spec", "template", "spec", "containers", index, "resources")

@@ -153,7 +153,7 @@ def destination_rules_have_a_host(rendered: Rendered) -> Iterator[Draft]:
             yield found(
                 "spec",
                 "host",
-                says=f"{host} is no Service of this deployment",
+                says=f"{host} is not a Service of this deployment",
                 fix="leave the host to the chart, or name the Service",
                 of=destination,
             )
