@@ -6,89 +6,68 @@ from collections.abc import Iterable
 from copy import deepcopy
 from typing import Any
 
-from llmdgen.diff.objects import identified, part_of
-from llmdgen.diff.state import Facts, Key, Read, fact, leaves, taken
+from llmdgen.diff.objects import say_rest
+from llmdgen.diff.problem import DiffError
+from llmdgen.diff.state import Facts, Key, Part, leaves, taken
+from llmdgen.diff.yaml import load
 from llmdgen.kube.manifest import Manifest
 from llmdgen.untyped import at, mapping
 
 KIND = "Gateway"
 BALANCER = "service.beta.kubernetes.io/aws-load-balancer-"
-_Route = tuple[str, ...]
 # Where a provider's parameters keep the type of the Service, its annotations, and the proxy itself.
-_PARAMETERS: dict[str, tuple[_Route, _Route, _Route]] = {
+_PARAMETERS = {
     "ConfigMap": (
-        ("data", "service", "spec", "type"),
-        ("data", "service", "metadata", "annotations"),
-        ("data", "deployment", "spec", "template", "spec", "containers"),
+        "data.service.spec.type",
+        "data.service.metadata.annotations",
+        "data.deployment.spec.template.spec.containers",
     ),
-    "GatewayParameters": (
-        ("spec", "kube", "service", "type"),
-        ("spec", "kube", "service", "extraAnnotations"),
-        ("spec", "kube", "envoyContainer"),
-    ),
-    "AgentgatewayParameters": (
-        ("spec", "service", "spec", "type"),
-        ("spec", "service", "metadata", "annotations"),
-        ("spec",),
-    ),
+    "GatewayParameters": ("spec.kube.service.type", "spec.kube.service.extraAnnotations", "spec.kube.envoyContainer"),
+    "AgentgatewayParameters": ("spec.service.spec.type", "spec.service.metadata.annotations", "spec"),
 }
 
 
 def parameters_of(gateway: Manifest, manifests: Iterable[Manifest]) -> Manifest | None:
     """The object that a Gateway takes its parameters from, None where the chart has none."""
     wanted = mapping(at(gateway.doc, "spec", "infrastructure", "parametersRef"))
-    return next(
-        (each for each in manifests if (each.kind, each.name) == (wanted.get("kind"), wanted.get("name"))), None
-    )
+    named = (wanted.get("kind"), wanted.get("name"))
+    return next((each for each in manifests if (each.kind, each.name) == named), None)
 
 
-def gateway_facts(gateway: Manifest, parameters: Manifest | None) -> Read:
-    """The Gateway's class, its Service and the load balancer's annotations, its proxy, and whatever else they say."""
-    doc = deepcopy(gateway.doc)
-    facts: Facts = {Key("gateway", "provider", "class"): fact(taken(doc, "spec", "gatewayClassName"))}
-    facts |= _annotations(taken(doc, "metadata", "annotations"))
-    facts |= identified("gateway", KIND, gateway, doc)
-    parts = {KIND: part_of("gateway", KIND, gateway, facts)}
-    if parameters is not None:
-        own = _parameters(parameters)
-        parts["parameters"] = part_of("gateway", parameters.kind, parameters, own)
-        facts |= own
-    return Read({key: value for key, value in facts.items() if value is not None}, parts)
+def gateway_part(manifest: Manifest) -> Part:
+    """The Gateway: its class, the annotations of its Service, and whatever else it says."""
+    doc, facts = deepcopy(manifest.doc), Facts()
+    facts.say("gateway", "provider", "class", taken(doc, "spec", "gatewayClassName"))
+    _say_annotations(facts, taken(doc, "metadata", "annotations"))
+    say_rest(facts, "gateway", KIND, manifest, doc)
+    return Part(Key("gateway", "value", KIND), manifest.doc, facts)
 
 
-def _parameters(manifest: Manifest) -> Facts:
-    doc = opened(deepcopy(manifest.doc))
-    facts: Facts = {}
+def parameters_part(manifest: Manifest) -> Part:
+    """Its parameters: the type of the Service, more annotations, the proxy, and whatever else they say."""
+    doc, facts = _opened(deepcopy(manifest.doc)), Facts()
     if manifest.kind in _PARAMETERS:
-        service, annotations, proxy = _PARAMETERS[manifest.kind]
-        facts[Key("gateway", "service", "Service type")] = fact(taken(doc, *service))
-        facts |= _annotations(taken(doc, *annotations))
-        facts |= {
-            Key("gateway", "parameter", f"proxy {path.removeprefix('[0].')}"): value
-            for path, value in leaves(taken(doc, *proxy) or {})
-            if path
-        }
-    return facts | identified("gateway", "parameters", manifest, doc)
+        service, annotations, proxy = (taken(doc, *route.split(".")) for route in _PARAMETERS[manifest.kind])
+        facts.say("gateway", "service", "Service type", service)
+        _say_annotations(facts, annotations)
+        for path, value in leaves(proxy or {}):
+            if path:
+                facts.say("gateway", "parameter", f"proxy {path.removeprefix('[0].')}", value)
+    say_rest(facts, "gateway", "parameters", manifest, doc)
+    return Part(Key("gateway", "value", manifest.kind), manifest.doc, facts)
 
 
-def _annotations(given: Any) -> Facts:
-    facts: Facts = {}
+def _say_annotations(facts: Facts, given: Any) -> None:
     for name, value in mapping(given).items():
         short = f"load balancer {name.removeprefix(BALANCER)}" if name.startswith(BALANCER) else f"annotation {name}"
-        facts[Key("gateway", "annotation", short)] = fact(value)
-    return facts
+        facts.say("gateway", "annotation", short, value)
 
 
-def opened(doc: dict[str, Any]) -> dict[str, Any]:
+def _opened(doc: dict[str, Any]) -> dict[str, Any]:
     """A ConfigMap with the texts that are YAML mappings read: their meaning is compared, and not their spelling."""
-    from llmdgen import plain_yaml
-
-    data = doc.get("data")
-    for key, text in mapping(data).items():
+    for key, text in mapping(doc.get("data")).items():
         try:
-            value = plain_yaml.load(text) if isinstance(text, str) else None
-        except (plain_yaml.YAMLError, RecursionError, ValueError):
+            doc["data"][key] = (isinstance(text, str) and deepcopy(load(text, key))) or text
+        except DiffError:
             continue
-        if isinstance(value, dict):
-            doc["data"][key] = value
     return doc
