@@ -7,7 +7,6 @@ import re
 from llmdgen.diff import words
 from llmdgen.diff.compare import Change
 from llmdgen.diff.fold import Difference, Section
-from llmdgen.diff.shown import shown
 from llmdgen.diff.step import Consequence
 from llmdgen.report.text import visible
 
@@ -55,9 +54,7 @@ def _bounded(parts: list[str]) -> str:
 
 
 def _section(names: tuple[str, ...], section: Section) -> str:
-    lines = shown(section)
-    if not lines and not section.consequences:
-        return ""
+    lines = section.lines
     called = _escaped(words.listed(names)) if len(names) > words.MOST_NAMES else _codes(names)
     parts = [f"#### {called} on {_codes(section.targets)}"]
     if section.consequences:

@@ -5,9 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from llmdgen.diff.deployment import allocation_facts, helmfile
-from llmdgen.diff.gateway import KIND as GATEWAY
-from llmdgen.diff.gateway import gateway_part, parameters_of, parameters_part
-from llmdgen.diff.objects import chart_facts, manifests, object_part
+from llmdgen.diff.objects import (
+    GATEWAY,
+    chart_facts,
+    gateway_part,
+    manifests,
+    object_part,
+    parameters_of,
+    parameters_part,
+)
 from llmdgen.diff.router import FILE as ROUTER_VALUES
 from llmdgen.diff.router import router_parts
 from llmdgen.diff.servers import server_parts
@@ -21,8 +27,6 @@ from llmdgen.objects.chart import FOLDER
 HELMFILE, ALLOCATION, CHART = "helmfile.yaml", "allocation.yaml", f"{FOLDER}/Chart.yaml"
 # A directory with these is a target.
 NEEDED = (HELMFILE, ROUTER_VALUES, ALLOCATION, CHART)
-# So is one with this, of a layout that is written no more.
-OUTDATED = "values/ms.yaml"
 _VALUES = "values/"
 
 

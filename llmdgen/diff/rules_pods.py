@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from llmdgen.diff.rollout import rollout
 from llmdgen.diff.servers import GROUPS
 from llmdgen.diff.state import ROLES, State
 from llmdgen.diff.step import INSTANCE_LABEL, Consequence, Step
+
+_STRATEGIES = {GROUPS: "spec.rolloutStrategy.rollingUpdateConfiguration", "Deployment": "spec.strategy.rollingUpdate"}
+# A Deployment starts up to a quarter more pods and removes up to a quarter; a LeaderWorkerSet replaces one by one.
+_DEFAULTS: dict[str, tuple[int | str, int | str]] = {GROUPS: (1, 0), "Deployment": ("25%", "25%")}
 
 
 def workload_is_another(step: Step) -> Iterator[Consequence]:
@@ -34,16 +37,43 @@ def pods_restart(step: Step) -> Iterator[Consequence]:
     for role in filter(step.restarts, ROLES):
         if step.replaces(role) or step.refused(role):
             continue
-        how = rollout(step.new, role)
+        how, missing = _rollout(step.new, role)
+        is_grouped = step.new.text(role, "workload", "kind") == GROUPS
         # A Deployment that grows keeps its old pods until enough of the new ones are ready.
-        there = _replicas(step.old if how.unit == "group" else step.new, role)
-        yield Consequence("interrupts", f"{{roles}} pods restart, {how.says}; their prefix caches are lost", (role,))
-        if there and how.missing >= there:
-            one = f"{'the only' if there == 1 else 'every'} {{roles}} {how.unit}"
+        there = _replicas(step.old if is_grouped else step.new, role)
+        yield Consequence("interrupts", f"{{roles}} pods restart, {how}; their prefix caches are lost", (role,))
+        if there and missing >= there:
+            one = f"{'the only' if there == 1 else 'every'} {{roles}} {'group' if is_grouped else 'pod'}"
             says = f"{one} goes before its successor starts: nothing serves (downtime)"
             yield Consequence("interrupts", says, (role,))
         else:
-            yield from _update_waits(step, role, how.missing)
+            yield from _update_waits(step, role, missing)
+
+
+def _rollout(state: State, role: str) -> tuple[str, int]:
+    """How a change of its pods reaches a role, and how many replicas may be gone before their successors are ready."""
+    kind, replicas = state.text(role, "workload", "kind"), _replicas(state, role)
+    if state.get(role, "value", "spec.strategy.type") == "Recreate":
+        return "all at once", replicas
+    if kind not in _STRATEGIES:
+        return "one after the other", 1
+    unavailable, surge = (
+        default if (given := state.get(role, "value", f"{_STRATEGIES[kind]}.{name}")) is None else given
+        for name, default in zip(("maxUnavailable", "maxSurge"), _DEFAULTS[kind], strict=True)
+    )
+    missing = _share(unavailable, replicas)
+    if not missing and not _share(surge, replicas, rounds_up=True):
+        missing = 1  # as the Deployment's controller does, which could not go on otherwise
+    return "group by group" if kind == GROUPS else "a rolling update", missing
+
+
+def _share(value: object, replicas: int, rounds_up: bool = False) -> int:
+    """A number of replicas, or a percentage of them."""
+    text = str(value)
+    if text.removesuffix("%").isdecimal():
+        number = int(text.removesuffix("%"))
+        return (number * replicas + (99 if rounds_up else 0)) // 100 if text.endswith("%") else number
+    return 0
 
 
 def _update_waits(step: Step, role: str, missing: int) -> Iterator[Consequence]:

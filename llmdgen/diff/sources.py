@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from llmdgen.diff.fold import Side
 from llmdgen.diff.problem import DiffError
-from llmdgen.diff.reading import HELMFILE, NEEDED, OUTDATED, Files, is_read
+from llmdgen.diff.reading import HELMFILE, NEEDED, Files, is_read
 from llmdgen.findings import SpecError
 
 if TYPE_CHECKING:
@@ -73,11 +73,8 @@ def targets_of(files: dict[str, str], outer: tuple[str, str], place: str) -> Sid
     for helmfile in sorted(path for path in files if path.rpartition("/")[2] == HELMFILE):
         root = helmfile.removesuffix(HELMFILE)
         own = {path.removeprefix(root): text for path, text in files.items() if path.startswith(root)}
-        here = f"{place}{'' if place.endswith((':', '/')) or not root else '/'}{root}".rstrip("/") if root else place
+        here = os.path.join(place, root).rstrip("/") if root and not place.endswith(":") else place + root.rstrip("/")
         missing = [path for path in NEEDED if path not in own]
-        if OUTDATED in own:
-            says = f"rendered by an earlier llmdgen, with {OUTDATED} instead of a chart of its own"
-            raise DiffError(here, says, "render it again, and compare trees of one layout")
         if len(missing) == len(NEEDED) - 1:
             continue  # the helmfile of something else
         if missing:

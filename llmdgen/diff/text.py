@@ -6,7 +6,6 @@ from __future__ import annotations
 from llmdgen.diff import words
 from llmdgen.diff.compare import Change
 from llmdgen.diff.fold import Difference
-from llmdgen.diff.shown import shown
 from llmdgen.diff.step import Consequence
 from llmdgen.report.text import visible
 
@@ -42,10 +41,10 @@ def write(found: Difference, colour: bool = False) -> str:
         lone.append(follows(removal))
     blocks.append(lone)
     for names, section in words.sections(found):
-        lines = [tinted(f"  {line.sign} {_change(line)}", _SIGNS[line.sign]) for line in shown(section)]
+        lines = [tinted(f"  {line.sign} {_change(line)}", _SIGNS[line.sign]) for line in section.lines]
         lines += map(follows, section.consequences)
         heading = tinted(f"{words.listed(names)} on {', '.join(section.targets)}:", _BOLD)
-        blocks.append([heading, *lines] if lines else [])
+        blocks.append([heading, *lines])
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
 
 

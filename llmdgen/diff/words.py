@@ -8,7 +8,7 @@ from msgspec import structs
 
 from llmdgen.diff.compare import Change
 from llmdgen.diff.fold import Difference, Growth, Section, Size, Stale
-from llmdgen.diff.shown import GROUP
+from llmdgen.diff.shown import GROUP, shown
 from llmdgen.diff.state import Value
 from llmdgen.diff.step import Consequence
 from llmdgen.diff.yaml import compact
@@ -85,13 +85,18 @@ def _size(growth: Growth) -> str:
 
 
 def sections(found: Difference) -> list[tuple[tuple[str, ...], Section]]:
-    """Sections, each with the deployments that it holds for: one base changes many alike. Where it holds for several,
-    `<name>` stands for the name of each."""
+    """Sections with the lines to show, each with the deployments that it holds for: one base changes many alike. Where
+    it holds for several, `<name>` stands for the name of each."""
     alike: dict[str, tuple[list[str], Section, Section]] = {}
     for section in found.sections:
         general = _general(section)
         alike.setdefault(repr(general), ([], section, general))[0].append(section.name)
-    return [(tuple(names), general if names[1:] else section) for names, section, general in alike.values()]
+    sections = []
+    for names, section, general in alike.values():
+        section = general if names[1:] else section
+        if (lines := shown(section)) or section.consequences:
+            sections.append((tuple(names), structs.replace(section, lines=tuple(lines))))
+    return sections
 
 
 def _general(section: Section) -> Section:
