@@ -84,10 +84,14 @@ def _codes(texts: tuple[str, ...]) -> str:
 def code(text: str) -> str:
     """A text as code, in a table too, where a pipe ends a cell even inside backticks unless it is escaped."""
     text = visible(text)
-    fence = "`" * (max((len(run) for run in re.findall("`+", text)), default=0) + 1)
+    marks, inner = fence(text), text.replace("|", "\\|")
     space = " " if text.startswith("`") or text.endswith("`") or not text.strip() else ""
-    inner = text.replace("|", "\\|")
-    return f"{fence}{space}{inner}{space}{fence}"
+    return f"{marks}{space}{inner}{space}{marks}"
+
+
+def fence(text: str, least: int = 1) -> str:
+    """Backticks that no text ends: one more than it has in a row anywhere."""
+    return "`" * max(least, 1 + max(map(len, re.findall("`+", text)), default=0))
 
 
 def _escaped(text: str) -> str:
