@@ -6,9 +6,10 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import Any
 
-from llmdgen.diff.spelling import canonical, size, variable, without_serving
+from llmdgen.diff.spelling import canonical, size, variable
 from llmdgen.diff.state import Facts, leaves, named, taken
 from llmdgen.diff.yaml import compact
+from llmdgen.kube.command_line import beside_serving
 from llmdgen.kube.container import PROBES, Container
 from llmdgen.untyped import at, items, mapping, maps
 
@@ -36,7 +37,7 @@ def vllm_facts(role: str, container: Container) -> Facts:
     flags = _flags(container)
     facts = Facts()
     if any("\n" in word for word in args):
-        facts.say(role, "script", "start script", compact([without_serving(word) for word in args]))
+        facts.say(role, "script", "start script", compact([beside_serving(word) for word in args]))
     facts.say(role, "parallelism", _PARALLELISM["tensor-parallel-size"], flags.pop("tensor-parallel-size", 1))
     for flag, name in _PARALLELISM.items():
         facts.say(role, "parallelism", name, flags.pop(flag, None))

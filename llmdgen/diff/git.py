@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from llmdgen.diff.fold import Side
 from llmdgen.diff.problem import DiffError
-from llmdgen.diff.sources import FILE_BYTES, FILES, TOO_LARGE, decoded, targets_of, wanted
+from llmdgen.diff.sources import FILE_BYTES, TOO_LARGE, decoded, targets_of, wanted
 
 DEFAULT_PATH = "rendered"
 _REGULAR = ("100644", "100755")
@@ -98,7 +98,7 @@ def _side(commit: str, revision: str, path: str) -> Side:
         mode, _, identity, size = facts.decode().split()
         if mode not in _REGULAR:
             raise DiffError(f"{place}{name}", "a symbolic link or a submodule", "commit the file itself")
-        if int(size) > FILE_BYTES or len(objects) > FILES:
+        if int(size) > FILE_BYTES:
             raise DiffError(f"{place}{name}", TOO_LARGE, "name one rendered directory after --")
         objects[name] = identity
     outer = ("", *root.split("/"))[-2:]

@@ -30,6 +30,7 @@ _SAID_BY = {
 _OF_THE_CLASS = re.compile(r"parameters|Gateway spec\.infrastructure\.parametersRef\..*")
 _DIGEST = re.compile(r"(sha256:)?[0-9a-f]{8,64}")
 # Leaves of an object that is new or gone which say nothing that its kind and name do not.
+_NAME = re.compile(r"(?<=[lL]abels)\..*|(?<=annotations)\..*")  # below these is a name, dots and all
 _PLAIN = re.compile(r"(apiVersion|kind|metadata\..*|spec\.infrastructure\..*)")
 
 
@@ -124,7 +125,7 @@ def _leaf(line: Change) -> str:
 
 def _common(leaves: list[str]) -> str:
     """The keys, with a dot behind each, that all of several leaves begin with."""
-    keys = [leaf.split(".")[:-1] for leaf in leaves]
+    keys = [_NAME.sub(".", leaf).split(".")[:-1] for leaf in leaves]
     depth = 0
     while len(keys) > 1 and all(len(each) > depth for each in keys) and len({each[depth] for each in keys}) == 1:
         depth += 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from llmdgen.diff.state import Value
@@ -10,7 +9,6 @@ from llmdgen.diff.yaml import compact
 from llmdgen.quantities import MIB, cpu_text, mib_text, to_bytes, to_millis
 from llmdgen.untyped import mapping
 
-_SERVES = re.compile(r"vllm\s+serve(?=\s|$)")
 _LONGEST_QUANTITY = 30
 
 
@@ -61,16 +59,3 @@ def toleration(given: dict[str, Any]) -> tuple[str, str]:
     says = operator if operator == "Exists" else f"= {value}"
     name = " ".join(part for part in ("toleration", key or "of everything", effect) if part)
     return name, f"{says} {compact(rest)}" if rest else says
-
-
-def without_serving(script: str) -> str:
-    """The lines of a script but for comments and the command that starts vLLM, whose arguments are compared by
-    meaning."""
-    kept, is_command = [], False
-    for line in script.split("\n"):
-        is_comment = line.lstrip().startswith("#")
-        is_command = is_command or (not is_comment and _SERVES.search(line) is not None)
-        if not is_command and line.strip() and not is_comment:
-            kept.append(line.strip())
-        is_command = is_command and line.rstrip().endswith("\\")
-    return "\n".join(kept)
