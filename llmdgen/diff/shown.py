@@ -29,8 +29,8 @@ _SAID_BY = {
 }
 _OF_THE_CLASS = re.compile(r"parameters|Gateway spec\.infrastructure\.parametersRef\..*")
 _DIGEST = re.compile(r"(sha256:)?[0-9a-f]{8,64}")
-# Leaves of an object that is new or gone which say nothing that its kind and name do not.
 _NAME = re.compile(r"(?<=[lL]abels)\..*|(?<=annotations)\..*")  # below these is a name, dots and all
+# Leaves of an object that is new or gone which say nothing that its kind and name do not.
 _PLAIN = re.compile(r"(apiVersion|kind|metadata\..*|spec\.infrastructure\..*)")
 
 
