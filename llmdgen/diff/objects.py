@@ -4,6 +4,7 @@ object that no reader knows as facts under its kind and name."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from copy import deepcopy
 from typing import Any
 
@@ -22,18 +23,25 @@ IMMUTABLE = {
     "LeaderWorkerSet": ("leaderWorkerTemplate.subGroupPolicy",),
     "PersistentVolumeClaim": ("accessModes", "selector", "storageClassName", "volumeMode", "volumeName"),
 }
-_SUBJECTS = {"HTTPRoute": "route"}
-GATEWAY = "Gateway"
-BALANCER = "service.beta.kubernetes.io/aws-load-balancer-"
-# Where a provider's parameters keep the type of the Service, its annotations, and the proxy itself.
-_PARAMETERS = {
-    "ConfigMap": (
-        "data.service.spec.type",
-        "data.service.metadata.annotations",
-        "data.deployment.spec.template.spec.containers",
-    ),
-    "GatewayParameters": ("spec.kube.service.type", "spec.kube.service.extraAnnotations", "spec.kube.envoyContainer"),
-    "AgentgatewayParameters": ("spec.service.spec.type", "spec.service.metadata.annotations", "spec"),
+_BALANCER = "annotation service.beta.kubernetes.io/aws-load-balancer-"
+# What the Gateway and its provider's parameters say where: the type of the Service, its annotations, the proxy itself.
+_KNOWN = {
+    "Gateway": {"spec.gatewayClassName": ("provider", "class"), "metadata.annotations": ("annotation", "annotation")},
+    "ConfigMap": {
+        "data.service.spec.type": ("service", "Service type"),
+        "data.service.metadata.annotations": ("annotation", "annotation"),
+        "data.deployment.spec.template.spec.containers": ("parameter", "proxy"),
+    },
+    "GatewayParameters": {
+        "spec.kube.service.type": ("service", "Service type"),
+        "spec.kube.service.extraAnnotations": ("annotation", "annotation"),
+        "spec.kube.envoyContainer": ("parameter", "proxy"),
+    },
+    "AgentgatewayParameters": {
+        "spec.service.spec.type": ("service", "Service type"),
+        "spec.service.metadata.annotations": ("annotation", "annotation"),
+        "spec": ("parameter", "proxy"),
+    },
 }
 
 
@@ -76,19 +84,11 @@ def chart_facts(files: Mapping[str, str]) -> Facts:
     return facts
 
 
-def object_part(manifest: Manifest, roles: Mapping[str, str]) -> Part:
-    """An object under its kind and name; one that is called like the workload of a role, as `roles` has them, is that
-    role's."""
-    role = roles.get(manifest.name)
-    subject = role or _SUBJECTS.get(manifest.kind, "deployment")
-    label = manifest.kind if role or subject == "route" else str(manifest).replace("/", " ")
-    facts = Facts()
-    _say_rest(facts, subject, label, manifest, deepcopy(manifest.doc))
-    return Part(Key(subject, "value", label), manifest.doc, facts)
-
-
-def _say_rest(facts: Facts, subject: str, label: str, manifest: Manifest, doc: dict[str, Any]) -> None:
-    """What is left of an object, behind its label: that it is there, what of it may not change, and the rest."""
+def object_part(manifest: Manifest, subject: str, label: str) -> Part:
+    """An object behind a label: what is known of a Gateway, that it is there, what of it may not change, the rest."""
+    doc, facts = deepcopy(manifest.doc), Facts()
+    if subject == "gateway":
+        _say_known(facts, manifest.kind, doc)
     facts.say(subject, "object", label, manifest.api_version, label)
     if label.endswith(f" {manifest.name}"):
         mapping(doc.get("metadata")).pop("name", None)
@@ -96,6 +96,23 @@ def _say_rest(facts: Facts, subject: str, label: str, manifest: Manifest, doc: d
     rest = {key: value for key, value in doc.items() if key not in named}
     say_immutable(facts, subject, manifest.kind, label, rest)
     facts.under(subject, "value", label, rest, label)
+    return Part(Key(subject, "value", label), manifest.doc, facts)
+
+
+def _say_known(facts: Facts, kind: str, doc: dict[str, Any]) -> None:
+    """What has a name of its own, taken out of an object."""
+    _open(doc)
+    for route, (topic, name) in _KNOWN.get(kind, {}).items():
+        for path, value in leaves(taken(doc, *route.split(".")) or None):
+            called = f"{name} {path}".strip().replace(_BALANCER, "load balancer ").replace("proxy [0].", "proxy ")
+            facts.say("gateway", topic, called, value)
+
+
+def _open(doc: dict[str, Any]) -> None:
+    """Read the texts of a ConfigMap that are YAML mappings: their meaning is compared, and not their spelling."""
+    for key, text in mapping(doc.get("data")).items():
+        with suppress(DiffError):
+            doc["data"][key] = (isinstance(text, str) and deepcopy(load(text, key))) or text
 
 
 def say_immutable(facts: Facts, subject: str, kind: str, label: str, doc: dict[str, Any]) -> None:
@@ -112,42 +129,3 @@ def parameters_of(gateway: Manifest, manifests: Iterable[Manifest]) -> Manifest 
     wanted = mapping(at(gateway.doc, "spec", "infrastructure", "parametersRef"))
     named = (wanted.get("kind"), wanted.get("name"))
     return next((each for each in manifests if (each.kind, each.name) == named), None)
-
-
-def gateway_part(manifest: Manifest) -> Part:
-    """The Gateway: its class, the annotations of its Service, and whatever else it says."""
-    doc, facts = deepcopy(manifest.doc), Facts()
-    facts.say("gateway", "provider", "class", taken(doc, "spec", "gatewayClassName"))
-    _say_annotations(facts, taken(doc, "metadata", "annotations"))
-    _say_rest(facts, "gateway", GATEWAY, manifest, doc)
-    return Part(Key("gateway", "value", GATEWAY), manifest.doc, facts)
-
-
-def parameters_part(manifest: Manifest) -> Part:
-    """Its parameters: the type of the Service, more annotations, the proxy, and whatever else they say."""
-    doc, facts = _opened(deepcopy(manifest.doc)), Facts()
-    if manifest.kind in _PARAMETERS:
-        service, annotations, proxy = (taken(doc, *route.split(".")) for route in _PARAMETERS[manifest.kind])
-        facts.say("gateway", "service", "Service type", service)
-        _say_annotations(facts, annotations)
-        for path, value in leaves(proxy or {}):
-            if path:
-                facts.say("gateway", "parameter", f"proxy {path.removeprefix('[0].')}", value)
-    _say_rest(facts, "gateway", "parameters", manifest, doc)
-    return Part(Key("gateway", "value", manifest.kind), manifest.doc, facts)
-
-
-def _say_annotations(facts: Facts, given: Any) -> None:
-    for name, value in mapping(given).items():
-        short = f"load balancer {name.removeprefix(BALANCER)}" if name.startswith(BALANCER) else f"annotation {name}"
-        facts.say("gateway", "annotation", short, value)
-
-
-def _opened(doc: dict[str, Any]) -> dict[str, Any]:
-    """A ConfigMap with the texts that are YAML mappings read: their meaning is compared, and not their spelling."""
-    for key, text in mapping(doc.get("data")).items():
-        try:
-            doc["data"][key] = (isinstance(text, str) and deepcopy(load(text, key))) or text
-        except DiffError:
-            continue
-    return doc

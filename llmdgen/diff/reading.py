@@ -5,19 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from llmdgen.diff.deployment import allocation_facts, helmfile
-from llmdgen.diff.objects import (
-    GATEWAY,
-    chart_facts,
-    gateway_part,
-    manifests,
-    object_part,
-    parameters_of,
-    parameters_part,
-)
+from llmdgen.diff.objects import chart_facts, manifests, object_part, parameters_of
 from llmdgen.diff.router import FILE as ROUTER_VALUES
 from llmdgen.diff.router import router_parts
 from llmdgen.diff.servers import server_parts
-from llmdgen.diff.state import FAILURE_MODE, ROLES, Facts, Key, Part, State, Value
+from llmdgen.diff.state import ROLES, Key, Part, State
 from llmdgen.diff.yaml import load
 from llmdgen.facts.catalogue import release_names
 from llmdgen.kube.manifest import Manifest
@@ -64,21 +56,13 @@ def state(name: str, target: str, files: Files) -> State:
         *router_parts(tree(ROUTER_VALUES), deployed.router_chart, f"{files.place}/{ROUTER_VALUES}"),
         *_parts(found, str(allocation.get("release", ""))),
     ):
-        # What two of them call alike, such as the model of two roles where it is not the same one, stays two.
-        names = {key: _free(key, value, facts) for key, value in part.facts.items()}
-        facts.update({names[key]: value for key, value in part.facts.items()})
-        facts.things.update({names[key]: thing for key, thing in part.facts.things.items()})
+        for key, value in part.facts.items():
+            # Models of two roles that are not the same one stay two.
+            is_another = key.topic == "model" and facts.get(key, value) != value
+            facts[key if not is_another else Key(key.subject, key.topic, f"{key.name} (2)")] = value
+        facts.things.update(part.facts.things)
         parts.setdefault(part.key, part)
     return State(str(allocation.get("name") or name), target, facts, parts)
-
-
-def _free(key: Key, value: Value, facts: Facts) -> Key:
-    """The key, or one beside it where another fact has it already."""
-    number = 2
-    free = key
-    while free in facts and key != FAILURE_MODE and facts[free] != value:
-        free, number = Key(key.subject, key.topic, f"{key.name} ({number})"), number + 1
-    return free
 
 
 def _parts(found: list[Manifest], release: str) -> list[Part]:
@@ -91,19 +75,18 @@ def _parts(found: list[Manifest], release: str) -> list[Part]:
         if workload.role in ROLES:
             by_role.setdefault(workload.role, workload)
     parts = [part for role in ROLES if role in by_role for part in server_parts(role, by_role[role])]
-    known = [each.manifest for each in by_role.values()]
-    gateway = next((each for each in found if each.kind == GATEWAY), None)
-    if gateway is not None:
-        parts.append(gateway_part(gateway))
-        known.append(gateway)
-        if (parameters := parameters_of(gateway, found)) is not None:
-            parts.append(parameters_part(parameters))
-            known.append(parameters)
+    known: list[Manifest | None] = [each.manifest for each in by_role.values()]
+    gateway = next((each for each in found if each.kind == "Gateway"), None)
+    for label, each in (("Gateway", gateway), ("parameters", gateway and parameters_of(gateway, found))):
+        if each is not None:
+            parts.append(object_part(each, "gateway", label))
+            known.append(each)
+    # What is called like the workload of a role is that role's.
     roles = {each.manifest.name: role for role, each in by_role.items()}
-    seen: set[tuple[str, str]] = set()
     for each in found:
         if not any(each is other for other in known):
-            called = (each.kind, each.name)
-            parts.append(object_part(each, roles if called not in seen else {}))
-            seen.add(called)
+            subject = roles.get(each.name, "route" if each.kind == "HTTPRoute" else "deployment")
+            parts.append(
+                object_part(each, subject, f"{each.kind} {each.name}" if subject == "deployment" else each.kind)
+            )
     return parts

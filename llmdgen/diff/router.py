@@ -51,8 +51,7 @@ def router_parts(given: dict[str, Any], chart: str, place: str) -> list[Part]:
         for name, source in named(items(take(path))).items():
             facts.say("scheduler", "env", f"{prefix}env {name}", variable(mapping(source)))
     facts.say("pool", "port", "target ports", [port.get("number") for _, port in maps(take("target_ports"))])
-    for name, value in mapping(take("selector")).items():
-        facts.say("pool", "label", f"selector {name}", value)
+    facts.under("pool", "label", "selector", take("selector"))
     for path, value in leaves(tree):
         if path:
             _say_by_path(facts, form, path, value)

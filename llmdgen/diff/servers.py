@@ -52,11 +52,9 @@ def server_parts(role: str, workload: Workload) -> list[Part]:
 def _pods(role: str, workload: Workload) -> Facts:
     """The pod template: labels, placement, volumes, containers, and whatever else stands in it."""
     template, facts = deepcopy(workload.template), Facts()
-    for name, value in mapping(taken(template, "metadata", "labels")).items():
-        if (name, value) != (ROLE_LABEL, role):
-            facts.say(role, "label", f"label {name}", value)
-    for name, value in mapping(taken(template, "metadata", "annotations")).items():
-        facts.say(role, "pod", f"annotation {name}", value)
+    taken(template, "metadata", "labels", ROLE_LABEL)
+    facts.under(role, "label", "label", taken(template, "metadata", "labels"))
+    facts.under(role, "pod", "annotation", taken(template, "metadata", "annotations"))
     spec = mapping(taken(template, "spec"))
     volumes = named(items(taken(spec, "volumes")))
     if workload.vllm is not None:
@@ -78,8 +76,7 @@ def _pods(role: str, workload: Workload) -> Facts:
 
 
 def _say_placement(facts: Facts, role: str, spec: dict[str, Any]) -> None:
-    for label, value in mapping(taken(spec, "nodeSelector")).items():
-        facts.say(role, "placement", f"node selector {label}", value)
+    facts.under(role, "placement", "node selector", taken(spec, "nodeSelector"))
     for each in items(taken(spec, "tolerations")):
         facts.say(role, "placement", *toleration(mapping(each)))
     for path, value in leaves(taken(spec, "affinity") or {}):

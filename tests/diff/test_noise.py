@@ -212,15 +212,6 @@ def test_an_object_that_is_gone_is_said() -> None:
     ]
 
 
-def test_a_second_object_of_a_role_is_an_object_of_its_own() -> None:
-    scaler = SCALER.format(name="chat-decode")
-    found = with_files({"chart/templates/a.yaml": scaler, "chart/templates/b.yaml": scaler.replace(": 1", ": 2")})
-    assert lines(found) == [
-        "+ deployment HorizontalPodAutoscaler chat-decode: spec.maxReplicas: 2",
-        "+ decode HorizontalPodAutoscaler: spec.maxReplicas: 1",
-    ]
-
-
 @pytest.mark.parametrize("file", ["chart/values.yaml", "chart/templates/_helpers.tpl", "chart/templates/NOTES.txt"])
 def test_what_else_the_chart_holds_is_a_text(file: str) -> None:
     assert lines(with_files({file: "a: 1\n"})) == [f"+ charts {file}: a: 1"]
