@@ -7,15 +7,40 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from llmdgen.diff.state import ROLES, Key, Part, State, Value, exact
+from llmdgen.diff.state import ROLES, Key, Part, State, Value, leaves
 
 
 class Change(Struct, frozen=True):
-    """One fact that differs; None is a side that does not state it."""
+    """One fact that differs; None is a side that does not state it.
 
-    key: Key
+    `subjects` are those that it holds for, for prefill and decode often change alike; `thing` is what it is a part of,
+    such as a plugin, "" for nothing.
+    """
+
+    subjects: tuple[str, ...]
+    topic: str
+    name: str
     old: Value
     new: Value
+    thing: str = ""
+
+    @property
+    def subject(self) -> str:
+        return self.subjects[0]
+
+    @property
+    def order(self) -> tuple[int, int, str]:
+        return Key(self.subject, self.topic, self.name).order
+
+    @property
+    def sign(self) -> str:
+        """+ for what is new, - for what is gone, ~ for what is another."""
+        return "+" if self.old is None else "-" if self.new is None else "~"
+
+    @property
+    def value(self) -> Value:
+        """What is new, or what is gone."""
+        return self.old if self.new is None else self.new
 
     @property
     def delta(self) -> int | float | None:
@@ -27,39 +52,40 @@ class Change(Struct, frozen=True):
         return None
 
 
+# A namespace is a change of its own, even where it only follows the name.
+_NAMESPACE = Key("deployment", "namespace", "namespace")
+
+
 def changes(old: State, new: State) -> tuple[Change, ...]:
-    """What differs, in the order of the keys. A role that only one side has is one change, and so is another name."""
+    """What differs, in order. A role that only one side has is one change, and so is another name."""
     lone = {role for role in ROLES if old.has(role) != new.has(role)}
-    found = [Change(Key(role, "presence", ""), _shape(old, role), _shape(new, role)) for role in lone]
+    found = [Change((role,), "presence", "", _shape(old, role), _shape(new, role)) for role in lone]
     called = _Renaming(old, new)
-    if called.is_another:
-        found.append(Change(Key("deployment", "name", "name"), old.name, new.name))
-    before_of = {key if key in new.facts else called.key(key): (key, value) for key, value in old.facts.items()}
+    if old.name != new.name:
+        found.append(Change(("deployment",), "name", "name", old.name, new.name))
+    old_key = {key if key in new.facts else called.key(key): key for key in old.facts}
     changed: set[Key] = set()
-    for key in {**before_of, **new.facts}:
+    for key in {**old_key, **new.facts}:
         if key.subject in lone or key.topic == "room":
             continue
-        own, before = before_of.get(key, (key, None))
-        after = new.facts.get(key)
-        if not _same(before, after) and not (key not in _KEPT and _same(called.value(before), after)):
-            found.append(Change(key, before, after))
+        own = old_key.get(key, key)
+        before, after = old.facts.get(own), new.facts.get(key)
+        if not _same(before, after) and (key == _NAMESPACE or not _same(called.value(before), after)):
+            thing = new.facts.things.get(key) or called(old.facts.things.get(own, ""))
+            found.append(Change((key.subject,), key.topic, key.name, before, after, thing))
             changed |= {own, key}
-    for name in old.parts.keys() & new.parts.keys():
-        one, other = old.parts[name], new.parts[name]
-        if one.text != other.text and called(one.text) != other.text and not changed & (one.keys | other.keys):
+    for part, one in old.parts.items():
+        other = new.parts.get(part, one)
+        is_another = one.text != other.text and called(one.text) != other.text
+        if is_another and changed.isdisjoint(one.facts) and changed.isdisjoint(other.facts):
             found += _spelling(one, other, called)
-    return tuple(sorted(found, key=lambda change: change.key.order))
-
-
-# A namespace is a change of its own, even where it only follows the name.
-_KEPT = (Key("deployment", "namespace", "namespace"),)
+    return tuple(sorted(found, key=lambda change: change.order))
 
 
 class _Renaming:
     """Texts of the old state as they would be under the name and the namespace of the new one."""
 
     def __init__(self, old: State, new: State) -> None:
-        self.is_another = old.name != new.name
         self._pairs = [
             (re.compile(rf"(?<![A-Za-z0-9_-]){re.escape(before)}(?![A-Za-z0-9_]{end})"), after)
             for before, after, end in ((old.namespace, new.namespace, "|-"), (old.name, new.name, ""))
@@ -82,11 +108,11 @@ class _Renaming:
 
 def _spelling(old: Part, new: Part, called: _Renaming) -> Iterator[Change]:
     """The same facts, written otherwise: the cluster gets another object all the same, and pods start anew."""
-    before, after = dict(exact(old.doc)), dict(exact(new.doc))
+    before, after = dict(leaves(old.doc, is_exact=True)), dict(leaves(new.doc, is_exact=True))
     for path in {**before, **after}:
         one, other = before.get(path), after.get(path)
         if not _same(called.value(one), other):
-            yield Change(Key(new.subject, new.topic, f"{new.name} {path}".strip()), one, other)
+            yield Change((new.key.subject,), new.key.topic, f"{new.key.name} {path}".strip(), one, other)
 
 
 def _shape(state: State, role: str) -> str | None:

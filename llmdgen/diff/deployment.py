@@ -2,64 +2,58 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 from msgspec import Struct
 
-from llmdgen.diff.router import FAILURE_MODE, FILE
-from llmdgen.diff.state import ROLES, Facts, Key, fact, named, taken, under
-from llmdgen.untyped import items, mapping
+from llmdgen.diff.router import FILE
+from llmdgen.diff.state import FAILURE_MODE, ROLES, Facts, named, taken
+from llmdgen.facts.catalogue import release, release_names
+from llmdgen.untyped import at, items, mapping, maps
 
 SERVERS = "servers"
 ROUTER = "router"
 
 
 class Helmfile(Struct, frozen=True):
-    """What helmfile.yaml says, and what other readers need of it: namespace, and the name of the router's chart."""
+    """What helmfile.yaml says, and what other readers need of it: namespace, the name of the router's chart, and of the
+    model servers' release."""
 
     facts: Facts
     namespace: str
     router_chart: str
+    servers: str
 
 
-def helmfile(tree: dict[str, Any]) -> Helmfile:
+def helmfile(given: dict[str, Any]) -> Helmfile:
     """Releases, namespace, and the charts by repository and version."""
-    facts: Facts = {}
-    namespaces: dict[str, None] = {}
-    router_chart = ""
-    for number, release in enumerate(map(mapping, items(taken(tree, "releases"))), 1):
-        chart = str(release.pop("chart", ""))
-        repository, _, name = chart.rpartition("/")
-        is_local = chart.startswith((".", "/"))
-        if FILE in map(str, items(release.get("values"))):
-            what, router_chart = ROUTER, name
+    tree, facts = deepcopy(given), Facts()
+    namespaces: set[str] = set()
+    router_chart = servers = ""
+    for number, each in enumerate(map(mapping, items(taken(tree, "releases"))), 1):
+        repository, _, chart = str(each.pop("chart", "")).rpartition("/")
+        is_local = repository.startswith((".", "/"))
+        name = each.pop("name", None)
+        if FILE in map(str, items(each.get("values"))):
+            what, router_chart = ROUTER, chart
+        elif is_local:
+            what, servers = SERVERS, str(name or "")
         else:
-            what = SERVERS if is_local else f"{number}"
-        facts[Key("deployment", "name", f"release {what}")] = fact(release.pop("name", None))
-        namespaces[str(release.pop("namespace", ""))] = None
-        facts[Key("charts", "chart", f"{name} from")] = f"local: {repository}" if is_local else repository
-        if (version := release.pop("version", None)) is not None:
-            facts[Key("charts", "chart", name)] = fact(version)
+            what = f"{number}"
+        facts.say("deployment", "name", f"release {what}", name)
+        namespaces.add(str(each.pop("namespace", "")))
+        facts.say("charts", "chart", f"{chart} from", f"local: {repository}" if is_local else repository)
+        facts.say("charts", "chart", chart, each.pop("version", None))
         # Which namespace a release is in is a fact already.
-        release["needs"] = [str(need).rpartition("/")[2] for need in items(release.get("needs"))]
-        facts |= under("deployment", "value", f"helmfile.yaml {what}", release)
+        each["needs"] = [str(need).rpartition("/")[2] for need in items(each.get("needs"))]
+        facts.under("deployment", "value", f"helmfile.yaml {what}", each)
     namespace = ", ".join(sorted(namespaces))
-    facts[Key("deployment", "namespace", "namespace")] = namespace
+    facts.say("deployment", "namespace", "namespace", namespace)
     for name, repository_of in named(items(taken(tree, "repositories"))).items():
-        facts |= under("charts", "value", f"repository {name}", repository_of)
-    facts |= under("deployment", "value", "helmfile.yaml", tree)
-    return Helmfile(facts, namespace, router_chart)
-
-
-def release_facts(name: str) -> Facts:
-    """What follows of an llm-d release, and no file of a target says: the version of vLLM, and what its chart takes
-    where the values are silent. Nothing of a release that is not known."""
-    from llmdgen.facts.catalogue import release, release_names
-
-    if name not in release_names():
-        return {}
-    found = release(name)
-    return {Key("deployment", "release", "vLLM"): found.vllm, FAILURE_MODE: found.pool_failure_mode}
+        facts.under("charts", "value", f"repository {name}", repository_of)
+    facts.under("deployment", "value", "helmfile.yaml", tree)
+    return Helmfile(facts, namespace, router_chart, servers)
 
 
 def tier_name(tier: str) -> str:
@@ -68,33 +62,33 @@ def tier_name(tier: str) -> str:
 
 
 def allocation_facts(tree: dict[str, Any]) -> Facts:
-    """allocation.yaml: what the deployment takes. Sizes that the objects state too are left to them."""
-    facts: Facts = {
-        Key("deployment", "release", "llm-d release"): fact(tree.get("release")),
-        Key("deployment", "paths", "well-lit paths"): fact(tree.get("paths")),
-    }
-    for role, taken_by in mapping(tree.get("roles")).items():
-        if role not in ROLES:
-            continue
-        sizes = mapping(taken_by)
-        facts[Key(role, "placement", "instance type")] = fact(sizes.get("instanceType"))
-        cache = mapping(sizes.get("kvCache"))
-        facts[Key(role, "cache", "KV cache tokens of a rank")] = fact(cache.get("tokensPerRank"))
-        facts[Key(role, "cache", "longest request in tokens")] = fact(cache.get("maxModelLen"))
-        facts[Key(role, "total", "GPUs of a pod")] = fact(sizes.get("gpusPerPod"))
-        facts[Key(role, "total", "pods on a node")] = fact(sizes.get("podsPerNode"))
+    """allocation.yaml: what the deployment takes. Sizes that the objects state too are left to them.
+
+    What follows of its llm-d release, and no file of a target says, is a fact too: the version of vLLM, and what the
+    router's chart takes where the values are silent.
+    """
+    facts = Facts()
+    name = tree.get("release")
+    facts.say("deployment", "release", "llm-d release", name)
+    if name in release_names():
+        known = release(str(name))
+        facts.say("deployment", "release", "vLLM", known.vllm)
+        facts[FAILURE_MODE] = known.pool_failure_mode
+    facts.say("deployment", "paths", "well-lit paths", tree.get("paths"))
+    for role in ROLES:
+        sizes = mapping(at(tree, "roles", role))
+        facts.say(role, "placement", "instance type", sizes.get("instanceType"))
+        facts.say(role, "cache", "KV cache tokens of a rank", at(sizes, "kvCache", "tokensPerRank"))
+        facts.say(role, "cache", "longest request in tokens", at(sizes, "kvCache", "maxModelLen"))
+        facts.say(role, "total", "GPUs of a pod", sizes.get("gpusPerPod"))
+        facts.say(role, "total", "pods on a node", sizes.get("podsPerNode"))
         for tier, size in mapping(sizes.get("cacheTiers")).items():
-            facts[Key(role, "cache", tier_name(str(tier)))] = fact(size)
-    for pool in map(mapping, items(tree.get("nodes"))):
-        name = str(pool.get("instanceType"))
-        nodes, gpus = pool.get("nodes"), mapping(pool.get("gpus"))
-        facts[Key("capacity", "nodes", f"{name} nodes")] = fact(nodes)
-        used, of = gpus.get("used"), gpus.get("of")
-        if isinstance(used, int) and isinstance(of, int):
-            facts[Key("capacity", "room", name)] = of
-    for each in map(mapping, items(tree.get("suppressed"))):
-        facts[Key("deployment", "suppressed", f"suppressed finding {each.get('code')}")] = fact(each.get("reason"))
-    total = mapping(tree.get("total"))
-    for key, name in (("pods", "pods"), ("gpus", "GPUs"), ("efa", "EFA interfaces")):
-        facts[Key("capacity", "total", name)] = fact(total.get(key))
-    return {key: value for key, value in facts.items() if value is not None}
+            facts.say(role, "cache", tier_name(tier), size)
+    for _, pool in maps(tree.get("nodes")):
+        facts.say("capacity", "nodes", f"{pool.get('instanceType')} nodes", pool.get("nodes"))
+        facts.say("capacity", "room", str(pool.get("instanceType")), at(pool, "gpus", "of"))
+    for _, each in maps(tree.get("suppressed")):
+        facts.say("deployment", "suppressed", f"suppressed finding {each.get('code')}", each.get("reason"))
+    for key, called in (("pods", "pods"), ("gpus", "GPUs"), ("efa", "EFA interfaces")):
+        facts.say("capacity", "total", called, at(tree, "total", key))
+    return facts

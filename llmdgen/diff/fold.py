@@ -3,31 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import TypeVar
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from llmdgen.diff.compare import Change, changes, described
 from llmdgen.diff.reading import Files, state
-from llmdgen.diff.rules import WEIGHTS, Consequence, Step, consequences
-from llmdgen.diff.size import Growth, Size, grouped, size
-from llmdgen.diff.state import Key, Value
+from llmdgen.diff.rules import consequences
+from llmdgen.diff.state import ROLES, State
+from llmdgen.diff.step import WEIGHTS, Consequence, Step
 
+T = TypeVar("T")
 TargetName = tuple[str, str]
 Side = dict[TargetName, Files]
-
-
-class Line(Struct, frozen=True):
-    """A change, and the subjects that it holds for: prefill and decode often change alike."""
-
-    subjects: tuple[str, ...]
-    topic: str
-    name: str
-    old: Value
-    new: Value
-
-    @property
-    def delta(self) -> int | float | None:
-        return Change(Key(self.subjects[0], self.topic, self.name), self.old, self.new).delta
 
 
 class Section(Struct, frozen=True):
@@ -35,7 +23,7 @@ class Section(Struct, frozen=True):
 
     name: str
     targets: tuple[str, ...]
-    lines: tuple[Line, ...]
+    lines: tuple[Change, ...]
     consequences: tuple[Consequence, ...]
 
 
@@ -46,6 +34,24 @@ class Lone(Struct, frozen=True):
     target: str
     is_added: bool
     what: str = ""
+
+
+class Size(Struct, frozen=True):
+    """Nodes, GPUs, EFA interfaces and model server pods of one target."""
+
+    nodes: int = 0
+    gpus: int = 0
+    efa: int = 0
+    pods: int = 0
+
+
+class Growth(Struct, frozen=True):
+    """The size of targets that differ, before and after; a target that one side has not is of size 0 there."""
+
+    name: str
+    targets: tuple[str, ...]
+    before: Size
+    after: Size
 
 
 class Stale(Struct, frozen=True):
@@ -81,104 +87,106 @@ def difference(old: Side, new: Side) -> Difference:
     and one after have the same hardware for decode, or for prefill.
     """
     pairs = _pairs(old, new)
-    found: dict[TargetName, tuple[list[Line], list[Consequence]]] = {}
-    sizes: list[tuple[str, str, Size, Size]] = []
+    lines: dict[TargetName, list[Change]] = {}
+    follows: dict[TargetName, list[Consequence]] = {}
+    lone: list[Lone] = []
+    sizes: dict[tuple[str, Size, Size], list[str]] = {}
+
+    def grows(key: TargetName, before: Size, after: Size) -> None:
+        sizes.setdefault((key[0], before, after), []).append(key[1])
+
     for before, after in pairs:
         if dict(old[before]) == dict(new[after]):
             continue
         step_old, step_new = state(*before, old[before]), state(*after, new[after])
-        changed = changes(step_old, step_new)
-        if changed:
-            step = Step(step_old, step_new, changed)
-            sizes.append((*after, size(step_old), size(step_new)))
-            found[after] = (_fold_roles(changed), _fold_consequences(consequences(step)))
-    paired_old, paired_new = {before for before, _ in pairs}, {after for _, after in pairs}
-    alone = [(key, False, old[key]) for key in old if key not in paired_old]
-    alone += [(key, True, new[key]) for key in new if key not in paired_new]
-    lone = []
-    for key, is_added, files in sorted(alone, key=lambda each: each[:2]):
+        if changed := changes(step_old, step_new):
+            grows(after, _size(step_old), _size(step_new))
+            lines[after] = _fold_roles(changed)
+            follows[after] = _fold_consequences(consequences(Step(step_old, step_new, changed)))
+    removed = [(key, False, old[key]) for key in old.keys() - {before for before, _ in pairs}]
+    added = [(key, True, new[key]) for key in new.keys() - {after for _, after in pairs}]
+    for key, is_added, files in sorted([*removed, *added], key=lambda each: each[:2]):
         own = state(*key, files)
         lone.append(Lone(*key, is_added, described(own)))
-        sizes.append((*key, Size(), size(own)) if is_added else (*key, size(own), Size()))
-    return Difference(tuple(lone), _sections(found), len(pairs), grouped(sizes))
+        grows(key, Size() if is_added else _size(own), _size(own) if is_added else Size())
+    growths = tuple(Growth(name, tuple(targets), *both) for (name, *both), targets in sizes.items())
+    return Difference(tuple(lone), _sections(lines, follows), len(pairs), growths)
+
+
+def _size(state: State) -> Size:
+    """What allocation.yaml of a target adds up to."""
+    nodes = sum(value for key, value in state.facts.items() if key.topic == "nodes" and isinstance(value, int))
+    gpus, efa, pods = (int(state.number("capacity", "total", name)) for name in ("GPUs", "EFA interfaces", "pods"))
+    return Size(nodes, gpus, efa, pods)
 
 
 def _pairs(old: Side, new: Side) -> list[tuple[TargetName, TargetName]]:
     is_one = all(len({name for name, _ in side}) == 1 for side in (old, new))  # then it may have another name
     pairs: dict[TargetName, TargetName] = {}
 
-    def pair(known_by: Callable[[TargetName], tuple[str, ...]]) -> None:
-        """Pair those that are left and that one of each side is known by the same."""
-        left = [key for key in old if key not in pairs], [key for key in new if key not in pairs.values()]
-        for before in left[0]:
-            alike = [[key for key in side if known_by(key) == known_by(before)] for side in left]
-            if [len(each) for each in alike] == [1, 1]:
-                pairs[before] = alike[1][0]
-
     def owner(key: TargetName) -> str:
         return "" if is_one else key[0]
 
-    pair(lambda key: (owner(key), key[1]))
-    for name in {owner(key) for key in old}:
-        sides = [[key for key in side if owner(key) == name] for side in (old, new)]
-        if [len(each) for each in sides] == [1, 1]:
-            pairs[sides[0][0]] = sides[1][0]
     # A target is called <prefill type>_<decode type> where they differ; decode's hardware says more.
-    pair(lambda key: (owner(key), key[1].split("_")[-1]))
-    pair(lambda key: (owner(key), key[1].split("_")[0]))
+    ways: tuple[Callable[[TargetName], object], ...] = (
+        owner,
+        lambda key: (owner(key), key[1]),
+        lambda key: (owner(key), key[1].split("_")[-1]),
+        lambda key: (owner(key), key[1].split("_")[0]),
+    )
+    for known_by in ways:
+        # Those that are left and that one of each side is known by the same.
+        left = [key for key in old if key not in pairs], [key for key in new if key not in pairs.values()]
+        for before in left[0]:
+            mine, theirs = ([key for key in side if known_by(key) == known_by(before)] for side in left)
+            if len(mine) == len(theirs) == 1:
+                pairs[before] = theirs[0]
     return sorted(pairs.items(), key=lambda each: each[1])
 
 
-def _fold_roles(changed: Iterable[Change]) -> list[Line]:
-    """Changes of several subjects that are alike stand once, where the first of them stood."""
-    alike: dict[tuple[str, str, str, str], tuple[list[str], Change]] = {}
+def _fold_roles(changed: Iterable[Change]) -> list[Change]:
+    """Changes of both roles that are alike stand once, where the first of them stood."""
+    alike: dict[object, Change] = {}
     for each in changed:
-        role = each.key.subject if each.key.subject not in ("prefill", "decode") else "role"
-        slot = alike.setdefault((role, each.key.topic, each.key.name, repr((each.old, each.new))), ([], each))
-        slot[0].append(each.key.subject)
-    return [
-        Line(tuple(subjects), first.key.topic, first.key.name, first.old, first.new)
-        for subjects, first in alike.values()
-    ]
+        subject = "role" if each.subject in ROLES else each.subject
+        key = (subject, each.topic, each.name, repr((each.old, each.new)))
+        first = alike.get(key)
+        alike[key] = each if first is None else structs.replace(first, subjects=(*first.subjects, each.subject))
+    return list(alike.values())
 
 
 def _fold_consequences(found: Iterable[Consequence]) -> list[Consequence]:
-    roles: dict[tuple[str, str], list[str]] = {}
+    roles: dict[tuple[str, str], Consequence] = {}
     for each in found:
-        roles.setdefault((each.weight, each.says), []).extend(each.roles)
-    return [
-        Consequence(weight, says, tuple(dict.fromkeys(of)))
-        for weight in WEIGHTS
-        for (heavy, says), of in roles.items()
-        if heavy == weight
-    ]
+        first = roles.setdefault((each.weight, each.says), each)
+        together = tuple(dict.fromkeys((*first.roles, *each.roles)))
+        roles[each.weight, each.says] = structs.replace(each, roles=together)
+    return list(roles.values())
 
 
-def _sections(found: dict[TargetName, tuple[list[Line], list[Consequence]]]) -> tuple[Section, ...]:
-    """Lines by the targets that share them; the most shared first."""
-    sections: dict[tuple[str, tuple[str, ...]], tuple[list[Line], list[Consequence]]] = {}
-    for name in dict.fromkeys(name for name, _ in found):
-        of = {target: each for (owner, target), each in found.items() if owner == name}
-        lines: dict[str, tuple[Line, list[str]]] = {}
-        follows: dict[Consequence, list[str]] = {}
-        for target, (changed, after) in of.items():
-            for line in changed:
-                lines.setdefault(repr(line), (line, []))[1].append(target)
-            for each in after:
-                follows.setdefault(each, []).append(target)
-        for line, targets in lines.values():
-            sections.setdefault((name, tuple(targets)), ([], []))[0].append(line)
-        for each, targets in follows.items():
-            sections.setdefault((name, tuple(targets)), ([], []))[1].append(each)
-    keys = sorted(sections, key=lambda key: (key[0], -len(key[1]), key[1]))
+def _sections(
+    lines: dict[TargetName, list[Change]], follows: dict[TargetName, list[Consequence]]
+) -> tuple[Section, ...]:
+    """What changes by the targets that share it; the most shared first."""
+    changed, after = _shared(lines), _shared(follows)
+    keys = sorted(changed.keys() | after.keys(), key=lambda key: (key[0], -len(key[1]), key[1]))
     return tuple(
-        Section(*key, tuple(_ordered(sections[key][0])), tuple(_heavy_first(sections[key][1]))) for key in keys
+        Section(
+            *key,
+            tuple(sorted(changed.get(key, ()), key=lambda line: line.order)),
+            tuple(sorted(after.get(key, ()), key=lambda each: WEIGHTS.index(each.weight))),
+        )
+        for key in keys
     )
 
 
-def _ordered(lines: list[Line]) -> list[Line]:
-    return sorted(lines, key=lambda line: Key(line.subjects[0], line.topic, line.name).order)
-
-
-def _heavy_first(found: list[Consequence]) -> list[Consequence]:
-    return sorted(found, key=lambda each: WEIGHTS.index(each.weight))
+def _shared(found: dict[TargetName, list[T]]) -> dict[tuple[str, tuple[str, ...]], list[T]]:
+    """What is found, by deployment and by the targets of it that have it. Told apart as text: 1 is not True."""
+    having: dict[tuple[str, str], tuple[T, list[str]]] = {}
+    for (name, target), items in found.items():
+        for item in items:
+            having.setdefault((name, repr(item)), (item, []))[1].append(target)
+    shared: dict[tuple[str, tuple[str, ...]], list[T]] = {}
+    for (name, _), (item, targets) in having.items():
+        shared.setdefault((name, tuple(targets)), []).append(item)
+    return shared

@@ -6,9 +6,8 @@ import os
 from collections.abc import Sequence
 
 from llmdgen.diff.fold import Side
-from llmdgen.diff.limits import ALL_BYTES, FILE_BYTES, FILES
 from llmdgen.diff.problem import DiffError
-from llmdgen.diff.sources import decoded, targets_of, wanted
+from llmdgen.diff.sources import FILE_BYTES, TOO_LARGE, decoded, targets_of, wanted
 
 DEFAULT_PATH = "rendered"
 _REGULAR = ("100644", "100755")
@@ -88,23 +87,22 @@ def _side(commit: str, revision: str, path: str) -> Side:
         raise DiffError(path, "outside of the repository", "name a path inside the repository")
     root = os.path.normpath(os.path.join(_prefix(), path))
     inside = "" if root == "." else f"{root}/"
-    objects: dict[str, str] = {}
-    listing = _git(["ls-tree", "-r", "-z", "--full-tree", commit, "--", *([f":(literal){root}"] if inside else [])])
-    for row in listing.split(b"\0"):
-        facts, _, name = row.partition(b"\t")
-        below = name.decode("utf-8", "surrogateescape").removeprefix(inside)
-        if not facts or not wanted(below):
-            continue
-        mode, kind, identity = facts.decode().split()
-        if kind != "blob" or mode not in _REGULAR:
-            raise DiffError(f"{revision}:{inside}{below}", "a symbolic link or a submodule", "commit the file itself")
-        objects[below] = identity
-    if len(objects) > FILES:
-        raise DiffError(f"{revision}:{path}", f"more than {FILES} files", "name one rendered directory after --")
     place = f"{revision}:{inside}"
-    texts = _contents(objects, place)
+    objects: dict[str, str] = {}
+    below = ["--", f":(literal){root}"] if inside else []
+    for row in _git(["ls-tree", "-r", "-l", "-z", "--full-tree", commit, *below]).split(b"\0"):
+        facts, _, path_bytes = row.partition(b"\t")
+        name = path_bytes.decode("utf-8", "surrogateescape").removeprefix(inside)
+        if not facts or not wanted(name):
+            continue
+        mode, _, identity, size = facts.decode().split()
+        if mode not in _REGULAR:
+            raise DiffError(f"{place}{name}", "a symbolic link or a submodule", "commit the file itself")
+        if int(size) > FILE_BYTES:
+            raise DiffError(f"{place}{name}", TOO_LARGE, "name one rendered directory after --")
+        objects[name] = identity
     outer = ("", *root.split("/"))[-2:]
-    return targets_of(texts, (outer[0], outer[1]), place)
+    return targets_of(_contents(objects, place), (outer[0], outer[1]), place)
 
 
 def _prefix() -> str:
@@ -118,19 +116,7 @@ def _is_inside(path: str) -> bool:
 
 def _contents(objects: dict[str, str], place: str) -> dict[str, str]:
     """The texts of blobs by path, all from one git process."""
-    if not objects:
-        return {}
-    asked = sorted(set(objects.values()))
-    sizes = _git(["cat-file", "--batch-check"], "\n".join(asked).encode() + b"\n").decode().splitlines()
-    total = 0
-    for row in sizes:
-        identity, _, size = row.split()
-        total += int(size)
-        if int(size) > FILE_BYTES or total > ALL_BYTES:
-            name = next(path for path, each in objects.items() if each == identity)
-            says = "larger than anything that llmdgen writes"
-            raise DiffError(f"{place}{name}", says, "name one rendered directory after --")
-    data = _git(["cat-file", "--batch"], "\n".join(asked).encode() + b"\n")
+    data = _git(["cat-file", "--batch"], "".join(f"{each}\n" for each in sorted(set(objects.values()))).encode())
     blobs: dict[str, bytes] = {}
     at = 0
     while at < len(data):

@@ -4,34 +4,35 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-
-from llmdgen.diff import words
-from llmdgen.diff.fold import Difference, Line, Lone, Section
+from llmdgen.diff.compare import Change
+from llmdgen.diff.fold import Difference, Section
+from llmdgen.report.document import document
 
 VERSION = 1
 
 
 def write(found: Difference) -> str:
     """JSON of two spaces, ending with a line break."""
-    document = {
-        "version": VERSION,
-        "differs": not found.is_empty,
-        "targetsCompared": found.compared,
-        "added": [_lone(each) for each in found.lone if each.is_added],
-        "removed": [_lone(each) for each in found.lone if not each.is_added],
-        "sizes": [
-            {"name": each.name, "targets": each.targets, "before": each.before, "after": each.after}
-            for each in found.sizes
-        ],
-        "stale": list(found.stale),
-        "sections": [_section(section) for section in found.sections],
-    }
-    return msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n"
-
-
-def _lone(each: Lone) -> dict[str, Any]:
-    return {"name": each.name, "target": each.target, "what": each.what}
+    added, removed = (
+        [
+            {"name": each.name, "target": each.target, "what": each.what}
+            for each in found.lone
+            if each.is_added is is_added
+        ]
+        for is_added in (True, False)
+    )
+    return document(
+        {
+            "version": VERSION,
+            "differs": not found.is_empty,
+            "targetsCompared": found.compared,
+            "added": added,
+            "removed": removed,
+            "sizes": found.sizes,
+            "stale": found.stale,
+            "sections": [_section(section) for section in found.sections],
+        }
+    )
 
 
 def _section(section: Section) -> dict[str, Any]:
@@ -40,18 +41,11 @@ def _section(section: Section) -> dict[str, Any]:
         "targets": section.targets,
         "changes": [_change(line) for line in section.lines],
         "consequences": [
-            {"weight": each.weight, "says": words.consequence(each), "roles": each.roles}
-            for each in section.consequences
+            {"weight": each.weight, "says": str(each), "roles": each.roles} for each in section.consequences
         ],
     }
 
 
-def _change(line: Line) -> dict[str, Any]:
-    found = {
-        "subjects": line.subjects,
-        "topic": line.topic,
-        "name": line.name,
-        "old": line.old,
-        "new": line.new,
-    }
+def _change(line: Change) -> dict[str, Any]:
+    found = {name: getattr(line, name) for name in ("subjects", "topic", "name", "old", "new")}
     return found if line.delta is None else {**found, "delta": line.delta}

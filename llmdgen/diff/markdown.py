@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 
 from llmdgen.diff import words
-from llmdgen.diff.fold import Difference, Line, Section
-from llmdgen.diff.shown import shown
+from llmdgen.diff.compare import Change
+from llmdgen.diff.fold import Difference, Section
 from llmdgen.diff.step import Consequence
-from llmdgen.diff.text import printable
+from llmdgen.report.text import visible
 
 ROWS = 12  # of a table that is shown open
 LONGEST = 60_000  # characters; GitHub takes 65,536 in a comment, and something stands around this
@@ -20,30 +20,24 @@ def write(found: Difference) -> str:
     """GitHub Markdown, ending with a line break. Nothing of a value becomes markup, a link or a mention."""
     if found.is_empty:
         return f"**llmdgen diff:** {words.nothing(found)}.\n"
-    parts = ["### llmdgen diff"]
-    if found.stale:
-        parts.append("\n".join(f"- ⏳ **stale**: {_prose(words.stale(each))}" for each in found.stale))
-    if not found.lone and not found.sections:
-        parts.append(f"{words.nothing(found)}.")
-    if found.sizes:
-        parts.append(
-            "\n".join(
-                f"- size of {', '.join(map(_code, names))} on {', '.join(map(_code, targets))}: {_escaped(said)}"
-                for names, targets, said in words.sizes(found)
-            )
-        )
-    if found.lone:
-        rows = [
-            f"- {'added' if each.is_added else 'removed'}: {_code(words.lone(each))}"
-            + (f" ({_escaped(each.what)})" if each.what else "")
-            for each in found.lone
-        ]
-        removal = words.removal(found)
-        parts.append("\n".join([*rows, *([] if removal is None else [_consequence(removal)])]))
-    for names, section in words.sections(found):
-        if shown(section) or section.consequences:
-            parts.append("\n\n".join(_section(names, section)))
-    return _bounded(parts)
+    lone = []
+    for each in found.lone:
+        about = f" ({_escaped(each.what)})" if each.what else ""
+        lone.append(f"- {'added' if each.is_added else 'removed'}: {code(f'{each.name} on {each.target}')}{about}")
+    if (removal := words.removal(found)) is not None:
+        lone.append(_consequence(removal))
+    parts = [
+        "### llmdgen diff",
+        "\n".join(f"- ⏳ **stale**: {_prose(words.stale(each))}" for each in found.stale),
+        "" if found.lone or found.sections else f"{words.nothing(found)}.",
+        "\n".join(
+            f"- size of {_codes(names)} on {_codes(targets)}: {_escaped(said)}"
+            for names, targets, said in words.sizes(found)
+        ),
+        "\n".join(lone),
+        *(_section(names, section) for names, section in words.sections(found)),
+    ]
+    return _bounded([part for part in parts if part])
 
 
 def _bounded(parts: list[str]) -> str:
@@ -54,55 +48,54 @@ def _bounded(parts: list[str]) -> str:
         if left < 0:
             break
         kept.append(part)
-    if len(kept) < len(parts):
-        more = len(parts) - len(kept)
+    if more := len(parts) - len(kept):
         kept.append(f"**{more} more section{'s'[: more != 1]}** did not fit here: `llmdgen diff` has all.")
     return "\n\n".join(kept) + "\n"
 
 
-def _names(names: tuple[str, ...]) -> str:
-    if len(names) > words.MOST_NAMES:
-        return _escaped(words.listed(names))
-    return ", ".join(map(_code, names))
-
-
-def _section(names: tuple[str, ...], section: Section) -> list[str]:
-    lines = shown(section)
-    targets = ", ".join(map(_code, section.targets))
-    parts = [f"#### {_names(names)} on {targets}"]
+def _section(names: tuple[str, ...], section: Section) -> str:
+    lines = section.lines
+    called = _escaped(words.listed(names)) if len(names) > words.MOST_NAMES else _codes(names)
+    parts = [f"#### {called} on {_codes(section.targets)}"]
     if section.consequences:
         parts.append("\n".join(map(_consequence, section.consequences)))
-    if not lines:
-        return parts
-    table = "\n".join(("| | what | before | after | |", "|---|---|---|---|---|", *map(_row, lines)))
-    if len(lines) > ROWS:
-        table = f"<details>\n<summary>{len(lines)} changes</summary>\n\n{table}\n\n</details>"
-    return [*parts, table]
+    if lines:
+        table = "\n".join(("| | what | before | after | |", "|---|---|---|---|---|", *map(_row, lines)))
+        folded = f"<details>\n<summary>{len(lines)} changes</summary>\n\n{table}\n\n</details>"
+        parts.append(table if len(lines) <= ROWS else folded)
+    return "\n\n".join(parts)
 
 
 def _consequence(each: Consequence) -> str:
-    return f"- {_SIGNS[each.weight]} **{each.weight}**: {_prose(words.consequence(each))}"
+    return f"- {_SIGNS[each.weight]} **{each.weight}**: {_prose(str(each))}"
 
 
-def _row(line: Line) -> str:
+def _row(line: Change) -> str:
     old, new = words.pair(line)
-    before, after = ("" if given is None else _code(text) for given, text in ((line.old, old), (line.new, new)))
-    name = _code(line.name) if line.name else ""
-    return f"| {_escaped(words.subject(line))} | {name} | {before} | {after} | {_escaped(words.delta(line))} |"
+    before, after = ("" if given is None else code(text) for given, text in ((line.old, old), (line.new, new)))
+    name = code(line.name) if line.name else ""
+    return f"| {_escaped(', '.join(line.subjects))} | {name} | {before} | {after} | {_escaped(words.delta(line))} |"
 
 
-def _code(text: str) -> str:
-    """A value as code in a table. A pipe ends a cell even inside backticks unless it is escaped."""
-    text = printable(text)
-    longest = max((len(run) for run in re.findall("`+", text)), default=0)
-    fence = "`" * (longest + 1)
+def _codes(texts: tuple[str, ...]) -> str:
+    return ", ".join(map(code, texts))
+
+
+def code(text: str) -> str:
+    """A text as code, in a table too, where a pipe ends a cell even inside backticks unless it is escaped."""
+    text = visible(text)
+    marks, inner = fence(text), text.replace("|", "\\|")
     space = " " if text.startswith("`") or text.endswith("`") or not text.strip() else ""
-    inner = text.replace("|", "\\|")
-    return f"{fence}{space}{inner}{space}{fence}"
+    return f"{marks}{space}{inner}{space}{marks}"
+
+
+def fence(text: str, least: int = 1) -> str:
+    """Backticks that no text ends: one more than it has in a row anywhere."""
+    return "`" * max(least, 1 + max(map(len, re.findall("`+", text)), default=0))
 
 
 def _escaped(text: str) -> str:
-    return _MARKUP.sub(r"\\\1", printable(text))
+    return _MARKUP.sub(r"\\\1", visible(text))
 
 
 def _prose(text: str) -> str:
@@ -110,4 +103,4 @@ def _prose(text: str) -> str:
     parts = text.split("`")
     if len(parts) % 2 == 0:
         return _escaped(text)
-    return "".join(_code(part) if at % 2 else _escaped(part) for at, part in enumerate(parts))
+    return "".join(code(part) if at % 2 else _escaped(part) for at, part in enumerate(parts))

@@ -1,22 +1,48 @@
-"""The local chart as objects, and an object that no reader knows as facts under its kind and name."""
+"""The local chart as objects: the Gateway with the parameters of its proxy, wherever the provider keeps them, and every
+object that no reader knows as facts under its kind and name."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from copy import deepcopy
 from typing import Any
 
 from llmdgen.diff.problem import DiffError
-from llmdgen.diff.servers import fixed
-from llmdgen.diff.state import Facts, Key, Part, Read, under
-from llmdgen.diff.yaml import documents
+from llmdgen.diff.state import Facts, Key, Part, leaves, taken
+from llmdgen.diff.yaml import compact, documents, load
 from llmdgen.kube.manifest import CLUSTER_SCOPED, Manifest
 from llmdgen.objects.chart import FOLDER, as_printed, passed_on
 from llmdgen.untyped import at, mapping
 
-TEMPLATES = f"{FOLDER}/templates/"
-_SUBJECTS = {"HTTPRoute": "route"}
-_TEXTS = (".yaml", ".yml", ".json")
+# What Kubernetes refuses to change in an object that exists. LeaderWorkerSet: its webhook (v0.7.0, pkg/webhooks).
+IMMUTABLE = {
+    "Deployment": ("selector",),
+    "StatefulSet": ("selector", "serviceName", "volumeClaimTemplates"),
+    "Job": ("selector", "template"),
+    "LeaderWorkerSet": ("leaderWorkerTemplate.subGroupPolicy",),
+    "PersistentVolumeClaim": ("accessModes", "selector", "storageClassName", "volumeMode", "volumeName"),
+}
+_BALANCER = "annotation service.beta.kubernetes.io/aws-load-balancer-"
+# What the Gateway and its provider's parameters say where: the type of the Service, its annotations, the proxy itself.
+_KNOWN = {
+    "Gateway": {"spec.gatewayClassName": ("provider", "class"), "metadata.annotations": ("annotation", "annotation")},
+    "ConfigMap": {
+        "data.service.spec.type": ("service", "Service type"),
+        "data.service.metadata.annotations": ("annotation", "annotation"),
+        "data.deployment.spec.template.spec.containers": ("parameter", "proxy"),
+    },
+    "GatewayParameters": {
+        "spec.kube.service.type": ("service", "Service type"),
+        "spec.kube.service.extraAnnotations": ("annotation", "annotation"),
+        "spec.kube.envoyContainer": ("parameter", "proxy"),
+    },
+    "AgentgatewayParameters": {
+        "spec.service.spec.type": ("service", "Service type"),
+        "spec.service.metadata.annotations": ("annotation", "annotation"),
+        "spec": ("parameter", "proxy"),
+    },
+}
 
 
 def is_manifest(path: str, text: str) -> bool:
@@ -24,8 +50,8 @@ def is_manifest(path: str, text: str) -> bool:
     helpers."""
     name = path.rpartition("/")[2]
     return (
-        path.startswith(TEMPLATES)
-        and name.endswith(_TEXTS)
+        path.startswith(f"{FOLDER}/templates/")
+        and name.endswith((".yaml", ".yml", ".json"))
         and not name.startswith("_")
         and passed_on(as_printed(text)) == text
     )
@@ -43,43 +69,63 @@ def manifests(files: Mapping[str, str], place: str, release: str, namespace: str
                 says = "a Kubernetes object with a kind and a metadata.name is expected here"
                 raise DiffError(f"{place}/{path}:1:1", says, "restore the file, or render it again")
             own = "" if kind in CLUSTER_SCOPED else str(at(doc, "metadata", "namespace") or namespace)
-            if own == namespace:
-                doc["metadata"].pop("namespace", None)  # the release's, whether an object says it or not
-            version = str(doc.get("apiVersion") or "")
-            found.append(Manifest(release, 2, path, version, kind, name, own, doc))
+            if own == namespace:  # the release's, whether an object says it or not
+                doc = {**doc, "metadata": {key: each for key, each in doc["metadata"].items() if key != "namespace"}}
+            found.append(Manifest(release, 2, path, str(doc.get("apiVersion") or ""), kind, name, own, doc))
     return found
 
 
 def chart_facts(files: Mapping[str, str]) -> Facts:
     """What the chart holds beside its objects, each file as one text."""
-    return {
-        Key("charts", "value", path): text
-        for path, text in files.items()
-        if path.startswith(f"{FOLDER}/") and path != f"{FOLDER}/Chart.yaml" and not is_manifest(path, text)
-    }
+    facts = Facts()
+    for path, text in files.items():
+        if path.startswith(f"{FOLDER}/") and path != f"{FOLDER}/Chart.yaml" and not is_manifest(path, text):
+            facts.say("charts", "value", path, text)
+    return facts
 
 
-def object_facts(manifest: Manifest, roles: Mapping[str, str]) -> Read:
-    """An object under its kind and name; one that is called like the workload of a role, as `roles` has them, is that
-    role's."""
-    role = roles.get(manifest.name)
-    subject = role or _SUBJECTS.get(manifest.kind, "deployment")
-    label = manifest.kind if role or subject == "route" else f"{manifest.kind} {manifest.name}"
-    facts = identified(subject, label, manifest, deepcopy(manifest.doc))
-    return Read(facts, {f"{subject} {label}": part_of(subject, label, manifest, facts)})
-
-
-def identified(subject: str, label: str, manifest: Manifest, doc: dict[str, Any]) -> Facts:
-    """What is left of an object, behind its label: that it is there, what of it may not change, and the rest."""
-    facts: Facts = {Key(subject, "object", label): manifest.api_version}
-    metadata = mapping(doc.get("metadata"))
+def object_part(manifest: Manifest, subject: str, label: str) -> Part:
+    """An object behind a label: what is known of a Gateway, that it is there, what of it may not change, the rest."""
+    doc, facts = deepcopy(manifest.doc), Facts()
+    if subject == "gateway":
+        _say_known(facts, manifest.kind, doc)
+    facts.say(subject, "object", label, manifest.api_version, label)
     if label.endswith(f" {manifest.name}"):
-        metadata.pop("name", None)
-    named = ("apiVersion", "kind") if metadata else ("apiVersion", "kind", "metadata")
+        mapping(doc.get("metadata")).pop("name", None)
+    named = ("apiVersion", "kind") if doc.get("metadata") else ("apiVersion", "kind", "metadata")
     rest = {key: value for key, value in doc.items() if key not in named}
-    return facts | fixed(subject, manifest.kind, label, rest) | under(subject, "value", label, rest)
+    say_immutable(facts, subject, manifest.kind, label, rest)
+    facts.under(subject, "value", label, rest, label)
+    return Part(Key(subject, "value", label), manifest.doc, facts)
 
 
-def part_of(subject: str, label: str, manifest: Manifest, facts: Facts) -> Part:
-    """The whole of an object, and the facts that were read from it."""
-    return Part(subject, "value", label, manifest.doc, frozenset(facts))
+def _say_known(facts: Facts, kind: str, doc: dict[str, Any]) -> None:
+    """What has a name of its own, taken out of an object."""
+    _open(doc)
+    for route, (topic, name) in _KNOWN.get(kind, {}).items():
+        for path, value in leaves(taken(doc, *route.split(".")) or None):
+            called = f"{name} {path}".strip().replace(_BALANCER, "load balancer ").replace("proxy [0].", "proxy ")
+            facts.say("gateway", topic, called, value)
+
+
+def _open(doc: dict[str, Any]) -> None:
+    """Read the texts of a ConfigMap that are YAML mappings: their meaning is compared, and not their spelling."""
+    for key, text in mapping(doc.get("data")).items():
+        with suppress(DiffError):
+            doc["data"][key] = (isinstance(text, str) and deepcopy(load(text, key))) or text
+
+
+def say_immutable(facts: Facts, subject: str, kind: str, label: str, doc: dict[str, Any]) -> None:
+    """What may not change in an object of the kind, taken out of it."""
+    for field in IMMUTABLE.get(kind, ()):
+        value = taken(doc, "spec", *field.split("."))
+        facts.say(
+            subject, "immutable", f"{label} spec.{field}".strip(), None if value is None else compact(value), label
+        )
+
+
+def parameters_of(gateway: Manifest, manifests: Iterable[Manifest]) -> Manifest | None:
+    """The object that a Gateway takes its parameters from, None where the chart has none."""
+    wanted = mapping(at(gateway.doc, "spec", "infrastructure", "parametersRef"))
+    named = (wanted.get("kind"), wanted.get("name"))
+    return next((each for each in manifests if (each.kind, each.name) == named), None)

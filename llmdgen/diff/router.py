@@ -5,62 +5,71 @@ Which key means what is data, by the router's chart (facts/data/router-charts.to
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 from llmdgen.diff.spelling import variable
-from llmdgen.diff.state import Facts, Key, Part, Read, fact, leaves, named, taken, under
+from llmdgen.diff.state import FAILURE_MODE, Facts, Key, Part, leaves, named, taken
 from llmdgen.diff.yaml import load
 from llmdgen.facts.catalogue import table
-from llmdgen.untyped import at, items, mapping
+from llmdgen.untyped import at, items, mapping, maps
 
 FILE = "values/router.yaml"
-# What becomes of requests while no scheduler is ready; the chart writes it into the InferencePool.
-FAILURE_MODE = Key("pool", "parameter", "failureMode")
 _SUBJECTS = {"httpRoute": "route", "experimentalHttpRoute": "route"}
 
 
-def router_facts(tree: dict[str, Any], chart: str, place: str) -> Read:
-    """The facts of a values file of that chart. Of a chart that is not known, each value under its path, as if all were
-    in the scheduler's pod."""
-    form = table("router-charts.toml").get(chart)
-    if not isinstance(form, dict):
-        return Read(under("scheduler", "pod", FILE, tree))
-    facts, parts = _plugins(tree, form, place)
-    replicas = _take(tree, form["replicas"])
-    facts[Key("scheduler", "replicas", "replicas")] = fact(1 if replicas is None else replicas)
-    image = [_take(tree, path) for path in form["image"]]
+def router_parts(given: dict[str, Any], chart: str, place: str) -> list[Part]:
+    """The values file of that chart, and the scheduler's configuration in it. Of a chart that is not known, each value
+    is under its path, as if all were in the scheduler's pod. Raises DiffError."""
+    tree, facts = deepcopy(given), Facts()
+    form = mapping(table("router-charts.toml").get(chart))
+    if not form:
+        facts.under("scheduler", "pod", FILE, tree)
+        return [Part(Key("scheduler", "pod", FILE), None, facts)]
+
+    def take(name: str) -> Any:
+        return taken(tree, *form[name].split("."))
+
+    parts = []
+    configs, used = mapping(take("plugins")), at(tree, *form["plugins_file"].split("."))
+    for name, text in configs.items():
+        if name != used:  # a text that the ConfigMap holds
+            facts.say("scheduler", "value", f"{form['plugins']} {name}", text)
+        else:
+            config = load(text, f"{place}: plugins") if isinstance(text, str) else mapping(text)
+            parts.append(Part(Key("scheduler", "value", "plugins written as"), text, _plugins(config)))
+    replicas = take("replicas")
+    facts.say("scheduler", "replicas", "replicas", 1 if replicas is None else replicas)
+    image = [taken(tree, *path.split(".")) for path in form["image"]]
     if None not in image:
-        registry, name, tag = map(str, image)
-        facts[Key("scheduler", "image", "image")] = f"{registry}/{name}:{tag}"
-    if (mode := _take(tree, form["failure_mode"])) is not None:
-        facts[FAILURE_MODE] = fact(mode)
-    for name, value in mapping(_take(tree, form["flags"])).items():
-        facts[Key("scheduler", "flag", f"--{name}")] = fact(value)
-    for prefix, path in (("", form["env"]), ("tokenizer ", form["tokenizer_env"])):
-        for name, source in named(items(_take(tree, path))).items():
-            facts[Key("scheduler", "env", f"{prefix}env {name}")] = variable(mapping(source))
-    ports = [mapping(port).get("number") for port in items(_take(tree, form["target_ports"]))]
-    facts[Key("pool", "port", "target ports")] = fact(ports)
-    for name, value in mapping(_take(tree, form["selector"])).items():
-        facts[Key("pool", "label", f"selector {name}")] = fact(value)
-    facts |= {_key(path, form): value for path, value in leaves(tree) if path}
-    return Read(facts, parts)
+        facts.say("scheduler", "image", "image", "{}/{}:{}".format(*image))
+    if (mode := take("failure_mode")) is not None:
+        facts[FAILURE_MODE] = str(mode)
+    for name, value in mapping(take("flags")).items():
+        facts.say("scheduler", "flag", f"--{name}", value)
+    for prefix, path in (("", "env"), ("tokenizer ", "tokenizer_env")):
+        for name, source in named(items(take(path))).items():
+            facts.say("scheduler", "env", f"{prefix}env {name}", variable(mapping(source)))
+    facts.say("pool", "port", "target ports", [port.get("number") for _, port in maps(take("target_ports"))])
+    facts.under("pool", "label", "selector", take("selector"))
+    for path, value in leaves(tree):
+        if path:
+            _say_by_path(facts, form, path, value)
+    return [Part(Key("scheduler", "value", FILE), None, facts), *parts]
 
 
-def _take(tree: dict[str, Any], path: str) -> Any:
-    return taken(tree, *path.split("."))
-
-
-def _key(path: str, form: dict[str, Any]) -> Key:
-    """What a value is about that has no name of its own: the pool, the scheduler in its pod or beside it, or another;
-    a value of the pool may be in the scheduler's pod too."""
-    named = f"{FILE} {path}"
+def _say_by_path(facts: Facts, form: dict[str, Any], path: str, value: Any) -> None:
+    """A value that has no name of its own: of the pool, the scheduler in its pod or beside it, or another; a value of
+    the pool may be in the scheduler's pod too."""
+    thing = f"{FILE} {'.'.join(path.split('.')[:2])}"
     if root := _root(path, form["pool"]):
         topic = "pod" if _root(path, form["pool_in_the_pods"]) else "parameter"
-        return Key("pool", topic, path.removeprefix(f"{root}."))
-    if _root(path, form["scheduler"]):
-        return Key("scheduler", "value" if _root(path, form["beside_the_pods"]) else "pod", named)
-    return Key(_SUBJECTS.get(path.partition(".")[0], "gateway"), "value", named)
+        facts.say("pool", topic, path.removeprefix(f"{root}."), value)
+    elif _root(path, form["scheduler"]):
+        topic = "value" if _root(path, form["beside_the_pods"]) else "pod"
+        facts.say("scheduler", topic, f"{FILE} {path}", value, thing)
+    else:
+        facts.say(_SUBJECTS.get(path.partition(".")[0], "gateway"), "value", f"{FILE} {path}", value, thing)
 
 
 def _root(path: str, roots: list[str]) -> str:
@@ -68,39 +77,25 @@ def _root(path: str, roots: list[str]) -> str:
     return next((root for root in roots if path == root or path.startswith((f"{root}.", f"{root}["))), "")
 
 
-def _plugins(tree: dict[str, Any], form: dict[str, Any], place: str) -> tuple[Facts, dict[str, Part]]:
-    """The EndpointPickerConfig that is in use, key by key; others beside it are texts that the ConfigMap holds."""
-    configs = mapping(_take(tree, form["plugins"]))
-    used = configs.pop(str(at(tree, *form["plugins_file"].split("."))), None)
-    facts: Facts = {
-        Key("scheduler", "value", f"{form['plugins']} {name}"): fact(text) for name, text in configs.items()
-    }
-    if used is None:
-        return facts, {}
-    config = load(used, f"{place}: plugins") if isinstance(used, str) else mapping(used)
-    own = _configuration(config)
-    return facts | own, {"plugins": Part("scheduler", "value", "plugins written as", used, frozenset(own))}
-
-
-def _configuration(config: dict[str, Any]) -> Facts:
-    facts: Facts = {}
+def _plugins(given: dict[str, Any]) -> Facts:
+    """The EndpointPickerConfig that is in use, key by key."""
+    config, facts = deepcopy(given), Facts()
     seen: dict[str, int] = {}
-    for plugin in items(taken(config, "plugins")):
-        kind = str(mapping(plugin).get("type"))
-        name = str(mapping(plugin).get("name", kind))
+    for _, plugin in maps(taken(config, "plugins")):
+        kind = str(plugin.pop("type", None))
+        name = str(plugin.pop("name", kind))
         seen[name] = seen.get(name, 0) + 1
         name = name if seen[name] == 1 else f"{name} ({seen[name]})"
-        facts[Key("scheduler", "plugin", f"plugin {name}")] = kind
-        rest = {key: value for key, value in mapping(plugin).items() if key not in ("type", "name")}
-        for path, value in leaves(rest):
+        thing = f"plugin {name}"
+        facts.say("scheduler", "plugin", thing, kind, thing)
+        for path, value in leaves(plugin):
             if path:
-                facts[Key("scheduler", "parameter", f"{name} {path.removeprefix('parameters.')}")] = value
-    for profile in items(taken(config, "schedulingProfiles")):
-        of = str(mapping(profile).get("name"))
-        for reference in items(taken(mapping(profile), "plugins")):
-            scorer = str(mapping(reference).get("pluginRef"))
-            weight = fact(mapping(reference).get("weight", "used"))
-            facts[Key("scheduler", "weight", f"{scorer} in profile {of}")] = weight
-        rest = {key: value for key, value in mapping(profile).items() if key != "name"}
-        facts |= under("scheduler", "parameter", f"profile {of}", rest)
-    return facts | under("scheduler", "parameter", "", config)
+                facts.say("scheduler", "parameter", f"{name} {path.removeprefix('parameters.')}", value, thing)
+    for _, profile in maps(taken(config, "schedulingProfiles")):
+        of = str(profile.pop("name", None))
+        for _, reference in maps(taken(profile, "plugins")):
+            scorer, weight = str(reference.get("pluginRef")), reference.get("weight", "used")
+            facts.say("scheduler", "weight", f"{scorer} in profile {of}", weight, f"plugin {scorer}")
+        facts.under("scheduler", "parameter", f"profile {of}", profile)
+    facts.under("scheduler", "parameter", "", config)
+    return facts

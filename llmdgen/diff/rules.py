@@ -1,6 +1,6 @@
 """What changes do to a deployment that runs: every consequence that llmdgen knows, one function each.
 
-Those of a topic are in `rules_pods`, `rules_serving` and `rules_entry`, the others here.
+Those of a topic are in `rules_pods`, `rules_needs`, `rules_serving` and `rules_entry`, the others here.
 
 They follow from the objects of a target, from the router's charts (the scheduler's Deployment is Recreate and does not
 watch its ConfigMap) and from Kubernetes (what of an object cannot change, how a rollout goes). Read in sources:
@@ -21,10 +21,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from llmdgen.diff import rules_entry, rules_pods, rules_serving
+from llmdgen.diff import rules_entry, rules_needs, rules_pods, rules_serving
 from llmdgen.diff.step import WEIGHTS, Consequence, Step
-
-__all__ = ["RULES", "WEIGHTS", "Consequence", "Step", "consequences"]
+from llmdgen.facts.catalogue import release, release_names
+from llmdgen.facts.upgrades import replacement
 
 Rule = Callable[[Step], Iterator[Consequence]]
 
@@ -46,54 +46,44 @@ def immutable_fields(step: Step) -> Iterator[Consequence]:
     """Kubernetes refuses some changes of an object that exists, and Helm stops there."""
     if step.is_new:
         return
-    namespace = step.new.namespace
     for each in step.changes:
-        subject = each.key.subject
-        label, _, field = each.key.name.rpartition(" ")
-        if each.key.topic != "immutable" or (not label and not step.refused(subject)):
+        label, _, field = each.name.rpartition(" ")
+        # An object that is new or gone has no field that changes.
+        is_there = step.change(each.subject, "object", label) is None if label else step.refused(each.subject)
+        if each.topic != "immutable" or not is_there:
             continue
-        if label and any(other.key.name == label for other in step.changed(subject, ("object",))):
-            continue  # the object itself is new or gone
         kind, _, name = label.partition(" ")
-        if not name:
-            name = step.new.text(subject, "name", "name")
-            kind = kind or step.new.text(subject, "workload", "kind")
+        kind = kind or step.new.text(each.subject, "workload", "kind")
+        name = name or step.new.text(each.subject, "name", "name")
         yield Consequence(
             "breaks",
             f"{field} of a {kind} is immutable, so `helmfile apply` fails: first "
-            f"`kubectl -n {namespace} delete {kind.lower()} {name}` (downtime), or choose another name",
+            f"`kubectl -n {step.new.namespace} delete {kind.lower()} {name}` (downtime), or choose another name",
         )
 
 
 def release_replaces(step: Step) -> Iterator[Consequence]:
     """Some releases name, select and connect everything otherwise."""
-    from llmdgen.facts.upgrades import replacement
-
-    for each in step.changed("deployment", ("release",)):
-        if each.key.name == "llm-d release" and not step.is_new and replacement(str(each.old), str(each.new)):
-            says = (
-                f"{each.new} replaces the deployment, `helmfile apply` over the old one does not: `llmdgen upgrade` has"
-            )
-            yield Consequence("breaks", f"{says} the steps that keep serving")
+    each = step.change("deployment", "release", "llm-d release")
+    if each is not None and not step.is_new and replacement(str(each.old), str(each.new)):
+        says = f"{each.new} replaces the deployment, `helmfile apply` over the old one does not: `llmdgen upgrade` has"
+        yield Consequence("breaks", f"{says} the steps that keep serving")
 
 
 def release_prerequisites(step: Step) -> Iterator[Consequence]:
     """CRDs and controllers of a cluster go with the release."""
-    from llmdgen.facts.catalogue import release, release_names
-
-    for each in step.changed("deployment", ("release",)):
-        names = (str(each.old), str(each.new))
-        if each.key.name != "llm-d release" or not set(names) <= set(release_names()):
-            continue
-        before, after = ({**release(name).prerequisites, "tools": None} for name in names)
-        if before != after:
-            says = f"CRDs and controllers of {each.new} come first: `llmdgen render --prerequisites` writes them"
-            yield Consequence("note", says)
+    each = step.change("deployment", "release", "llm-d release")
+    if each is None or not {each.old, each.new} <= set(release_names()):
+        return
+    before, after = ({**release(str(name)).prerequisites, "tools": None} for name in (each.old, each.new))
+    if before != after:
+        says = f"CRDs and controllers of {each.new} come first: `llmdgen render --prerequisites` writes them"
+        yield Consequence("note", says)
 
 
 def charts_change(step: Step) -> Iterator[Consequence]:
     """Other templates may make other objects of the same values."""
-    if step.changed("charts", ("chart",)):
+    if step.changed("charts", "chart"):
         yield Consequence("note", "another chart may change more than its values: see `helmfile diff`")
 
 
@@ -111,16 +101,16 @@ RULES: tuple[Rule, ...] = (
     rules_pods.pods_restart,
     rules_entry.scheduler_restarts,
     rules_entry.pool_selects,
-    rules_pods.nodes_are_there,
+    rules_needs.nodes_are_there,
     rules_pods.model_is_loaded_again,
     rules_serving.transfer_leaves_efa,
     rules_serving.stored_blocks,
     rules_serving.block_size_of_scheduler,
     rules_serving.kv_cache_in_all,
     rules_pods.replicas_of_a_role,
-    rules_pods.secrets_exist,
-    rules_pods.claims,
-    rules_pods.nodes_are_labelled,
+    rules_needs.secrets_exist,
+    rules_needs.claims,
+    rules_needs.nodes_are_labelled,
     rules_entry.pool_fails,
     release_replaces,
     release_prerequisites,

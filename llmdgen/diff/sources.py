@@ -8,16 +8,16 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from llmdgen.diff.fold import Side
-from llmdgen.diff.limits import ALL_BYTES, FILE_BYTES, FILES
 from llmdgen.diff.problem import DiffError
-from llmdgen.diff.reading import HELMFILE, NEEDED, OUTDATED, Files, is_read
+from llmdgen.diff.reading import HELMFILE, NEEDED, Files, is_read
 from llmdgen.findings import SpecError
 
 if TYPE_CHECKING:
     from llmdgen.planning.model import Plan
 
+FILE_BYTES = 4 * 2**20  # of one file: far beyond anything that llmdgen writes
+TOO_LARGE = "larger than anything that llmdgen writes"
 _DEPTH = 6  # directories below the one that was named
-_TOO_MUCH = "name one rendered directory"
 
 
 def spec_side(path: str, is_checked: bool = False) -> Side:
@@ -28,20 +28,16 @@ def spec_side(path: str, is_checked: bool = False) -> Side:
     from llmdgen.api import check, draft, targets
     from llmdgen.spec.load import load_all
 
-    _refuse_revision(path)
-    plans = [draft(spec, instance_type) for spec in load_all(path) for instance_type in targets(spec)]
-    errors = [found for plan in plans if is_checked for found in check(plan) if found.is_error]
-    if errors:
-        raise SpecError(dict.fromkeys(errors))
-    return plans_side(plans, path)
-
-
-def _refuse_revision(path: str) -> None:
     revision, colon, file = path.partition(":")
     if colon and not os.path.exists(path):
         says = "a spec is read from disk, and revisions by what is rendered"
         fix = f"write it beside: `git show {path} >{os.path.basename(file)}.old.yaml`, or compare {revision} itself"
         raise DiffError(path, says, fix)
+    plans = [draft(spec, instance_type) for spec in load_all(path) for instance_type in targets(spec)]
+    errors = [found for plan in plans if is_checked for found in check(plan) if found.is_error]
+    if errors:
+        raise SpecError(dict.fromkeys(errors))
+    return plans_side(plans, path)
 
 
 def plans_side(plans: Iterable[Plan], path: str) -> Side:
@@ -57,41 +53,34 @@ def plans_side(plans: Iterable[Plan], path: str) -> Side:
 
 def directory_side(path: str) -> Side:
     """The targets in or below a directory; no symbolic link below it is followed. Raises DiffError."""
-    found: dict[str, str] = {}
-    _walk(path, "", 0, found, [ALL_BYTES])
+    found = {file: _text(os.path.join(path, file)) for file in _below(path, "", 0)}
     here = os.path.abspath(path)
     side = targets_of(found, (os.path.basename(os.path.dirname(here)), os.path.basename(here)), path)
     if not side:
-        raise DiffError(
-            path,
-            "no rendered target here or below (a directory with helmfile.yaml and chart/Chart.yaml)",
-            "name a directory that `llmdgen render` wrote",
-        )
+        says = "no rendered target here or below (a directory with helmfile.yaml and chart/Chart.yaml)"
+        raise DiffError(path, says, "name a directory that `llmdgen render` wrote")
     return side
 
 
 def targets_of(files: dict[str, str], outer: tuple[str, str], place: str) -> Side:
     """The targets among files by path; the last two directories name one, `outer` those above the paths' root."""
     side: Side = {}
-    for root in sorted(path[: -len(HELMFILE)] for path in files if path.endswith(HELMFILE)):
-        if root and not root.endswith("/"):
-            continue
-        if f"{root}{OUTDATED}" in files:
-            says = f"rendered by an earlier llmdgen, with {OUTDATED} instead of a chart of its own"
-            raise DiffError(_joined(place, root), says, "render it again, and compare trees of one layout")
-        if not any(f"{root}{path}" in files for path in NEEDED if path != HELMFILE):
-            continue
-        missing = [path for path in NEEDED if f"{root}{path}" not in files]
+    for helmfile in sorted(path for path in files if path.rpartition("/")[2] == HELMFILE):
+        root = helmfile.removesuffix(HELMFILE)
+        own = {path.removeprefix(root): text for path, text in files.items() if path.startswith(root)}
+        here = os.path.join(place, root).rstrip("/") if root and not place.endswith(":") else place + root.rstrip("/")
+        missing = [path for path in NEEDED if path not in own]
+        if len(missing) == len(NEEDED) - 1:
+            continue  # the helmfile of something else
         if missing:
             says = f"{missing[0]} is missing beside {HELMFILE}"
-            raise DiffError(_joined(place, root), says, "restore the file, or render it again")
+            raise DiffError(here, says, "restore the file, or render it again")
         parts = (*outer, *root.split("/")[:-1])
         key = (parts[-2], parts[-1])
         if key in side:
-            says = f"two rendered trees hold {'/'.join(key)}: {side[key].place} and {_joined(place, root)}"
+            says = f"two rendered trees hold {'/'.join(key)}: {side[key].place} and {here}"
             raise DiffError(place, says, "name one of them")
-        own = {path[len(root) :]: text for path, text in files.items() if path.startswith(root)}
-        side[key] = Files({path: text for path, text in own.items() if is_read(path)}, _joined(place, root))
+        side[key] = Files({path: text for path, text in own.items() if is_read(path)}, here)
     return side
 
 
@@ -109,35 +98,24 @@ def decoded(data: bytes, place: str) -> str:
         raise DiffError(place, "this is not UTF-8 text", "restore the file, or render it again") from error
 
 
-def _joined(place: str, root: str) -> str:
-    below = root.rstrip("/")
-    if not below:
-        return place
-    return f"{place}{below}" if place.endswith((":", "/")) else f"{place}/{below}"
-
-
-def _walk(top: str, below: str, depth: int, found: dict[str, str], left: list[int]) -> None:
-    here = os.path.join(top, below) if below else top
-    for entry in _entries(here):
-        path = f"{below}/{entry.name}" if below else entry.name
-        if entry.is_dir(follow_symlinks=False):
-            if depth < _DEPTH and not entry.name.startswith("."):
-                _walk(top, path, depth + 1, found, left)
-        elif wanted(path):
-            found[path] = _text(os.path.join(top, path), left)
-            if len(found) > FILES:
-                raise DiffError(top, f"more than {FILES} files", _TOO_MUCH)
-
-
-def _entries(here: str) -> Iterable[os.DirEntry[str]]:
+def _below(top: str, folder: str, depth: int) -> Iterable[str]:
+    """The paths below a directory that may be files of a target."""
+    here = os.path.join(top, folder)
     try:
         with os.scandir(here) as entries:
-            return sorted(entries, key=lambda entry: entry.name)
+            found = sorted(entries, key=lambda entry: entry.name)
     except OSError as error:
         raise DiffError(here, f"cannot be read: {error.strerror}", "check the path and its permissions") from error
+    for entry in found:
+        path = f"{folder}/{entry.name}" if folder else entry.name
+        if entry.is_dir(follow_symlinks=False):
+            if depth < _DEPTH and not entry.name.startswith("."):
+                yield from _below(top, path, depth + 1)
+        elif wanted(path):
+            yield path
 
 
-def _text(path: str, left: list[int]) -> str:
+def _text(path: str) -> str:
     """The text of a regular file, never of what a link leads to."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
@@ -145,11 +123,9 @@ def _text(path: str, left: list[int]) -> str:
         says = "a symbolic link" if os.path.islink(path) else f"cannot be read: {error.strerror}"
         raise DiffError(path, says, "put the file itself there") from error
     with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise DiffError(path, "not a regular file", "put a file there")
         data = file.read(FILE_BYTES + 1)
-    left[0] -= len(data)
-    if len(data) > FILE_BYTES or left[0] < 0:
-        raise DiffError(path, "larger than anything that llmdgen writes", _TOO_MUCH)
+    if len(data) > FILE_BYTES:
+        raise DiffError(path, TOO_LARGE, "name one rendered directory")
     return decoded(data, path)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
+from llmdgen.api import targets
 from llmdgen.diff.fold import Stale
 from llmdgen.diff.git import files_with
 from llmdgen.findings import SpecError
 from llmdgen.output.lock import LOCK_NAME, Lock, LockError, parse
-
-_NONE = "never rendered"
+from llmdgen.rendering.digests import spec_digest
+from llmdgen.spec.load import load_all
+from llmdgen.spec.model import Spec
 
 
 def stale(directory: str) -> tuple[Stale, ...]:
@@ -24,11 +27,12 @@ def stale(directory: str) -> tuple[Stale, ...]:
     if not locks:
         return ()
     names = "|".join(re.escape(name) for name in locks)
-    files = files_with("kind.*WellLitPath", rf"name.*({names})", beside=directory)
     found: dict[str, list[Stale | None]] = {}
-    for path in files:
-        for name, each in _judged(path, locks):
-            found.setdefault(name, []).append(each)
+    for path in files_with("kind.*WellLitPath", rf"name.*({names})", beside=directory):
+        with suppress(SpecError, OSError):
+            for spec in load_all(path):
+                if spec.name in locks:
+                    found.setdefault(spec.name, []).append(_judged(spec, path, *locks[spec.name]))
     # Where several specs have one name, the directory is of the one that agrees with it.
     return tuple(each for of in found.values() if None not in of for each in of[:1] if each is not None)
 
@@ -46,34 +50,15 @@ def _locks(directory: str) -> Iterator[tuple[str, Lock]]:
                 continue  # `llmdgen render --check` says what is wrong with it
 
 
-def _judged(path: str, locks: dict[str, tuple[str, Lock]]) -> Iterator[tuple[str, Stale | None]]:
-    """What each spec of a file says of the directory that has its name; None where they agree."""
-    from llmdgen.spec.load import load_all
+def _judged(spec: Spec, path: str, root: str, lock: Lock) -> Stale | None:
+    """What a spec says of the directory that has its name; None where they agree.
 
-    try:
-        specs = load_all(path)
-    except (SpecError, OSError):
-        return
-    for spec in specs:
-        if spec.name in locks:
-            from llmdgen.api import targets
-            from llmdgen.rendering.digests import spec_digest
-
-            root, lock = locks[spec.name]
-            says = spec_digest(spec)
-            others = _differing(targets(spec), lock, says)
-            if not others:
-                yield spec.name, None
-                continue
-            is_new = all(each not in lock.targets for each in others)
-            why = _NONE if is_new else "the spec changed since it was rendered"
-            out = os.path.dirname(root)
-            where = "" if out == "rendered" else f" -o {out or '.'}"
-            yield spec.name, Stale(root, others, path, why, f"llmdgen render {path}{where}")
-
-
-def _differing(wanted: Iterable[str], lock: Lock, says: str) -> tuple[str, ...]:
-    """The targets that the spec gives and the lock has of another spec, or not at all, or that the spec gives no
-    more."""
-    known = {name: entry.spec for name, entry in lock.targets.items()}
-    return tuple(name for name in dict.fromkeys((*wanted, *known)) if known.get(name) != says)
+    Of a target that disagrees, the lock has another spec, or nothing, or the spec gives it no more."""
+    says, known = spec_digest(spec), {name: entry.spec for name, entry in lock.targets.items()}
+    others = tuple(name for name in dict.fromkeys((*targets(spec), *known)) if known.get(name) != says)
+    if not others:
+        return None
+    why = "never rendered" if known.keys().isdisjoint(others) else "the spec changed since it was rendered"
+    out = os.path.dirname(root)
+    where = "" if out == "rendered" else f" -o {out or '.'}"
+    return Stale(root, others, path, why, f"llmdgen render {path}{where}")

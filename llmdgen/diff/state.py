@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 from msgspec import Struct
@@ -11,53 +12,18 @@ from llmdgen.diff.yaml import compact
 Scalar = str | int | float | bool | None
 Value = Scalar | tuple[Scalar, ...]
 
-PREFILL, DECODE = "prefill", "decode"
-ROLES = (PREFILL, DECODE)
+ROLES = ("prefill", "decode")
 
 # What a fact is about, in the order in which people ask.
 SUBJECTS = ("deployment", "model", *ROLES, "sidecar", "scheduler", "pool", "gateway", "route", "charts", "capacity")
 
 # What kind of fact it is, in order; rules hang on these words.
-TOPICS = (
-    "release",
-    "paths",
-    "suppressed",
-    "name",
-    "namespace",
-    "workload",
-    "immutable",
-    "label",
-    "model",
-    "presence",
-    "placement",
-    "replicas",
-    "parallelism",
-    "image",
-    "connectors",
-    "connector",
-    "flag",
-    "script",
-    "env",
-    "resource",
-    "device",
-    "cache",
-    "probe",
-    "port",
-    "volume",
-    "plugin",
-    "weight",
-    "parameter",
-    "provider",
-    "service",
-    "annotation",
-    "chart",
-    "nodes",
-    "room",
-    "total",
-    "pod",
-    "object",
-    "value",
-)
+_OF_THE_WHOLE = ("release", "paths", "suppressed", "name", "namespace", "workload", "immutable", "label", "model")
+_OF_A_ROLE = ("presence", "placement", "replicas", "parallelism", "image", "connectors", "connector", "flag", "script")
+_OF_ITS_PODS = ("env", "resource", "device", "cache", "probe", "port", "volume")
+_OF_THE_WAY_IN = ("plugin", "weight", "parameter", "provider", "service", "annotation")
+_OTHERS = ("chart", "nodes", "room", "total", "pod", "object", "value")
+TOPICS = (*_OF_THE_WHOLE, *_OF_A_ROLE, *_OF_ITS_PODS, *_OF_THE_WAY_IN, *_OTHERS)
 
 
 class Key(Struct, frozen=True):
@@ -72,21 +38,53 @@ class Key(Struct, frozen=True):
         return SUBJECTS.index(self.subject), TOPICS.index(self.topic), self.name
 
 
-Facts = dict[Key, Value]
+# What becomes of requests while no scheduler is ready; the chart writes it into the InferencePool.
+FAILURE_MODE = Key("pool", "parameter", "failureMode")
+
+
+class Facts(dict[Key, Value]):
+    """Facts as a reader finds them; what is null is left out. `things` are what several facts are parts of, by the
+    facts: a plugin, a container, an object."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.things: dict[Key, str] = {}
+
+    def say(self, subject: str, topic: str, name: str, value: Any, thing: str = "") -> None:
+        """One fact: a scalar as it is, a list of scalars as a tuple, anything else as text."""
+        if value is None:
+            return
+        if isinstance(value, list | tuple) and not any(isinstance(item, dict | list | tuple) for item in value):
+            value = tuple(value)
+        elif not isinstance(value, str | int | float | bool):
+            value = compact(value)
+        key = Key(subject, topic, name)
+        self[key] = value
+        if thing:
+            self.things[key] = thing
+
+    def under(self, subject: str, topic: str, label: str, tree: Any, thing: str = "") -> None:
+        """Every leaf of a tree by its path behind a label; nothing of an empty tree."""
+        for path, value in leaves(tree):
+            if path:
+                self.say(subject, topic, f"{label} {path}".strip(), value, thing)
+
+    def add(self, other: Facts) -> None:
+        """All facts of another reader."""
+        self.update(other)
+        self.things.update(other.things)
 
 
 class Part(Struct, frozen=True):
     """Something that the cluster keeps as it is written: an object, a pod template, the scheduler's configuration.
 
-    `doc` is all of it and `keys` are the facts that were read from it: what differs in no fact still differs in `doc`.
-    `subject`, `topic` and `name` are those of a fact that quotes it.
+    `doc` is all of it and `facts` are what was read from it: what differs in no fact still differs in `doc`, and `key`
+    is what a fact that quotes it begins with.
     """
 
-    subject: str
-    topic: str
-    name: str
+    key: Key
     doc: Any
-    keys: frozenset[Key]
+    facts: Facts
 
     @property
     def text(self) -> str:
@@ -94,22 +92,13 @@ class Part(Struct, frozen=True):
         return compact(self.doc)
 
 
-class Read(Struct, frozen=True):
-    """What a reader found in some of the files: facts, and the parts that they are from, by what tells parts apart."""
+class State:
+    """One target of one side: what it is called, its facts, and the parts that they are from."""
 
-    facts: Facts
-    parts: dict[str, Part] = {}
+    def __init__(self, name: str, target: str, facts: Facts, parts: dict[Key, Part]) -> None:
+        self.name, self.target, self.facts, self.parts = name, target, facts, parts
 
-
-class State(Struct, frozen=True):
-    """One target of one side: what it is called, its namespace, all its facts, and the parts that they are from."""
-
-    name: str
-    target: str
-    facts: Facts
-    parts: dict[str, Part] = {}
-
-    @property
+    @cached_property
     def namespace(self) -> str:
         return self.text("deployment", "namespace", "namespace")
 
@@ -131,18 +120,37 @@ class State(Struct, frozen=True):
         value = self.get(subject, topic, name)
         return "" if value is None else str(value)
 
+    def template(self, role: str) -> Part:
+        """The pod template of a role that the deployment has."""
+        return self.parts[template_key(role)]
 
-def leaves(value: Any, path: str = "") -> list[tuple[str, Value]]:
+
+def template_key(role: str) -> Key:
+    """What the pod template of a role is called among the parts."""
+    return Key(role, "pod", "")
+
+
+def leaves(value: Any, path: str = "", is_exact: bool = False) -> list[tuple[str, Value]]:
     """Every scalar of a tree by its path. Items of a list go by their name, key or type where they all have one of
-    their own, otherwise by their number, as a single one does; a list of scalars is one value, and so are {} and []."""
+    their own, otherwise by their number, as a single one does; a list of scalars is one value, and so are {} and [].
+
+    Where it `is_exact`, every item of every list goes by its number.
+    """
     if isinstance(value, dict) and value:
-        return [leaf for key, item in value.items() for leaf in leaves(item, f"{path}.{key}" if path else str(key))]
-    if isinstance(value, list) and value and any(isinstance(item, dict | list) for item in value):
-        items = named(value) if len(value) > 1 else {"0": value[0]}
-        return [leaf for name, item in items.items() for leaf in leaves(item, f"{path}[{name}]")]
-    if isinstance(value, list):
+        inner = {f"{path}.{key}" if path else str(key): item for key, item in value.items()}
+    elif isinstance(value, list) and value and (is_exact or any(isinstance(item, dict | list) for item in value)):
+        items = numbered(value) if is_exact or len(value) == 1 else named(value)
+        inner = {f"{path}[{name}]": item for name, item in items.items()}
+    elif isinstance(value, list):
         return [(path, tuple(value))]
-    return [(path, "{}" if value == {} else value)]
+    else:
+        return [(path, "{}" if value == {} else value)]
+    return [leaf for where, item in inner.items() for leaf in leaves(item, where, is_exact)]
+
+
+def numbered(items: list[Any]) -> dict[str, Any]:
+    """The items of a list by their number."""
+    return {str(index): item for index, item in enumerate(items)}
 
 
 def named(items: list[Any]) -> dict[str, Any]:
@@ -154,26 +162,7 @@ def named(items: list[Any]) -> dict[str, Any]:
                 str(name): {key: value for key, value in item.items() if key != identity} or {identity: name}
                 for name, item in zip(names, items, strict=True)
             }
-    return {str(index): item for index, item in enumerate(items)}
-
-
-def template_of(role: str) -> str:
-    """What the pod template of a role is called among the parts."""
-    return f"{role} pods"
-
-
-def exact(value: Any, path: str = "") -> list[tuple[str, Value]]:
-    """Every scalar of a tree by its path, items of a list by their number."""
-    if isinstance(value, dict) and value:
-        return [leaf for key, item in value.items() for leaf in exact(item, f"{path}.{key}" if path else str(key))]
-    if isinstance(value, list) and value:
-        return [leaf for index, item in enumerate(value) for leaf in exact(item, f"{path}[{index}]")]
-    return [(path, compact(value) if isinstance(value, dict | list) else value)]
-
-
-def under(subject: str, topic: str, label: str, tree: Any) -> Facts:
-    """Every leaf of a tree as a fact of its path behind a label; nothing of an empty tree."""
-    return {Key(subject, topic, f"{label} {path}".strip()): value for path, value in leaves(tree) if path}
+    return numbered(items)
 
 
 def taken(tree: dict[str, Any], *route: str) -> Any:
@@ -188,12 +177,3 @@ def taken(tree: dict[str, Any], *route: str) -> Any:
     if not inner:
         del tree[route[0]]
     return value
-
-
-def fact(value: Any) -> Value:
-    """A value as one fact: a scalar as it is, a list of scalars as a tuple, anything else as text."""
-    if value is None or isinstance(value, str | int | float | bool):
-        return value
-    if isinstance(value, list | tuple) and not any(isinstance(item, dict | list | tuple) for item in value):
-        return tuple(value)
-    return compact(value)

@@ -46,6 +46,12 @@ def served_arguments(
     return None
 
 
+def beside_serving(script: str) -> str:
+    """The lines of a shell's script but for comments and the command that starts vLLM."""
+    lines = _without_comments(script.replace("\\\n", " ")).split("\n")
+    return "\n".join(line.strip() for line in lines if line.strip() and not _SERVE.search(line))
+
+
 def unresolved(argument: str) -> str:
     """The argument with every variable left in it written as `$NAME`, however it was written."""
     return _REFERENCE.sub(lambda match: f"${match.group(1) or match.group(2)}", argument)

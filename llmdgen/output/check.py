@@ -50,101 +50,88 @@ def compare(out: str, name: str, rendered: dict[str, Rendered], command: str, wh
     new = merged(old, rendered, whole)
     owned, files = old.owned(), wanted(rendered)
     has_manifests = any(map(_is_manifest, files))
-    differences = []
+    found = []
     for path in sorted(files.keys() | (owned.keys() - new.owned().keys())):
-        there = read_file(out, name, path)
-        shown = os.path.join(root, path)
-        if path not in files:
-            if there is not None:
-                orphan = _orphaned(shown, there, digest(there) == owned[path], command)
-                differences.append(_manifest(orphan, command) if _is_manifest(path) and not has_manifests else orphan)
-        elif there is None:
-            says = "no such file" if path in owned else "never rendered"
-            differences.append(Difference(Kind.MISSING, shown, says, _diff(shown, None, files[path]), command))
-        elif there != files[path]:
-            target = path.partition("/")[0]
-            reason = _why(old.targets.get(target), rendered[target])
-            differences.append(_changed(shown, there, files[path], owned.get(path), reason, command))
-    if not old.targets and any(each.kind is Kind.FOREIGN for each in differences):
-        lock = _without_lock(root, command)
-        return [lock, *(_unknown(each, lock.mend) if each.kind is Kind.FOREIGN else each for each in differences)]
-    return differences or _lock_alone(root, old, new, command)
-
-
-def _without_lock(root: str, command: str) -> Difference:
-    """Without a lock nothing is known to be llmdgen's, and all that differs is in the way."""
-    path = os.path.join(root, LOCK_NAME)
-    says = "no such file, so that of the files beside it none is known to be llmdgen's"
-    mend = f"git restore {quote(path)} && {command}; where it has none: mv {quote(root)} {quote(root)}.old && {command}"
-    return Difference(Kind.MISSING, path, says, "", mend)
+        there, given, target = read_file(out, name, path), files.get(path), path.partition("/")[0]
+        if there == given:
+            continue
+        why = _why(old.targets.get(target), rendered[target]) if given is not None else ""
+        each = _difference(os.path.join(root, path), there, given, owned.get(path), why, command)
+        if given is None and _is_manifest(path) and not has_manifests:
+            says = "it was rendered with --manifests, and this call is without"
+            each = structs.replace(each, says=says, mend=f"add --manifests to this call, or remove it: {command}")
+        found.append(each)
+    if not old.targets and any(each.kind is Kind.FOREIGN for each in found):
+        return _without_lock(root, found, command)
+    return found or _lock_alone(root, old, new, command)
 
 
 def _is_manifest(path: str) -> bool:
     return path.split("/")[1] == MANIFESTS
 
 
-def _manifest(found: Difference, command: str) -> Difference:
-    says = "it was rendered with --manifests, and this call is without"
-    return structs.replace(found, says=says, mend=f"add --manifests to this call, or remove it: {command}")
-
-
-def _unknown(found: Difference, mend: str) -> Difference:
-    return structs.replace(found, says="it differs, and no lock says who wrote it", mend=mend)
-
-
-def _orphaned(path: str, there: bytes, is_untouched: bool, command: str) -> Difference:
-    if is_untouched:
-        says, mend = "an earlier render wrote it, and the spec no longer gives it", command
-    else:
-        says, mend = "the spec no longer gives it, and it was edited by hand", f"rm {quote(path)} && {command}"
-    return Difference(Kind.ORPHANED, path, says, _diff(path, there, None), mend)
-
-
-def _changed(path: str, there: bytes, given: bytes, seal: str | None, reason: str, command: str) -> Difference:
-    diff = _diff(path, there, given)
-    if seal is None:
-        says = "llmdgen did not write it, and will not replace it"
-        return Difference(Kind.FOREIGN, path, says, diff, f"mv {quote(path)} {quote(path + '.theirs')} && {command}")
-    if digest(there) == seal:
-        return Difference(Kind.STALE, path, reason, diff, command)
-    if there.replace(b"\r\n", b"\n") == given:
-        says = "its line breaks are CRLF, and all else is right"
+def _difference(
+    path: str, there: bytes | None, given: bytes | None, seal: str | None, why: str, command: str
+) -> Difference:
+    """What became of a file whose bytes are `there`, not the `given` ones, and whose digest was `seal`."""
+    diff, mend = _diff(path, there, given), command
+    is_as_written = there is not None and digest(there) == seal
+    if there is None:
+        kind, says = Kind.MISSING, "no such file" if seal else "never rendered"
+    elif given is None and is_as_written:
+        kind, says = Kind.ORPHANED, "an earlier render wrote it, and the spec no longer gives it"
+    elif given is None:
+        kind, says = Kind.ORPHANED, "the spec no longer gives it, and it was edited by hand"
+        mend = f"rm {quote(path)} && {command}"
+    elif seal is None:
+        kind, says = Kind.FOREIGN, "llmdgen did not write it, and will not replace it"
+        mend = f"mv {quote(path)} {quote(path + '.theirs')} && {command}"
+    elif is_as_written:
+        kind, says = Kind.STALE, why
+    elif there.replace(b"\r\n", b"\n") == given:
+        kind, says, diff = Kind.EDITED, "its line breaks are CRLF, and all else is right", ""
         fix = "keep git from changing them (`* text eol=lf` in .gitattributes of the output directory)"
-        return Difference(Kind.EDITED, path, says, "", f"{fix}, then {command}")
-    says = "changed since it was rendered"
-    if digest(given) != seal:
-        says += f"; {reason}"
-    return Difference(Kind.EDITED, path, says, diff, f"put the change into the spec, then {command}")
+        mend = f"{fix}, then {command}"
+    else:
+        kind, says = Kind.EDITED, "changed since it was rendered" + (f"; {why}" if digest(given) != seal else "")
+        mend = f"put the change into the spec, then {command}"
+    return Difference(kind, path, says, diff, mend)
+
+
+def _without_lock(root: str, found: list[Difference], command: str) -> list[Difference]:
+    """Without a lock nothing is known to be llmdgen's, and all that differs is in the way."""
+    path = os.path.join(root, LOCK_NAME)
+    says = "no such file, so that of the files beside it none is known to be llmdgen's"
+    mend = f"git restore {quote(path)} && {command}; where it has none: mv {quote(root)} {quote(root)}.old && {command}"
+    foreign = "it differs, and no lock says who wrote it"
+    return [
+        Difference(Kind.MISSING, path, says, "", mend),
+        *(structs.replace(each, says=foreign, mend=mend) if each.kind is Kind.FOREIGN else each for each in found),
+    ]
 
 
 def _why(entry: Entry | None, made: Rendered) -> str:
     """What is different from the render that wrote a target."""
     if entry is None:
         return "the lock knows nothing of it"
-    reasons = []
-    if entry.spec != made.spec:
-        reasons.append("the spec changed")
-    if entry.tool != made.tool:
-        reasons.append(f"llmdgen {entry.tool} wrote it, this is {made.tool}")
-    if entry.facts != made.facts:
-        reasons.append("the facts changed")
-    return ", ".join(reasons) or "its inputs changed (charts, config.json or the code of llmdgen)"
+    reasons = {
+        "the spec changed": entry.spec != made.spec,
+        f"llmdgen {entry.tool} wrote it, this is {made.tool}": entry.tool != made.tool,
+        "the facts changed": entry.facts != made.facts,
+    }
+    changed = ", ".join(reason for reason, holds in reasons.items() if holds)
+    return changed or "its inputs changed (charts, config.json or the code of llmdgen)"
 
 
 def _lock_alone(root: str, old: Lock, new: Lock, command: str) -> list[Difference]:
     """The lock is not what it would be though every file is: it is missing, or names other inputs or files."""
-    before, after = dump(old), dump(new)
+    path, before, after = os.path.join(root, LOCK_NAME), dump(old), dump(new)
     if before == after:
         return []
-    path = os.path.join(root, LOCK_NAME)
-    kind, says = (
-        (Kind.STALE, "the files are right, what it says of them is not")
-        if old.targets
-        else (Kind.MISSING, "no such file")
-    )
-    return [
-        Difference(kind, path, says, _diff(path, before.encode() if old.targets else None, after.encode()), command)
-    ]
+    if not old.targets:
+        return [Difference(Kind.MISSING, path, "no such file", _diff(path, None, after.encode()), command)]
+    diff = _diff(path, before.encode(), after.encode())
+    return [Difference(Kind.STALE, path, "the files are right, what it says of them is not", diff, command)]
 
 
 def _diff(path: str, there: bytes | None, given: bytes | None) -> str:

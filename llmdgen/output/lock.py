@@ -12,9 +12,8 @@ from hashlib import sha256
 import msgspec
 from msgspec import Struct
 
-from llmdgen.output.names import is_safe_name, is_safe_path
-
 LOCK_NAME = "llmdgen.lock"
+LONGEST_NAME = 255  # bytes, of every file system we write to
 _UNKNOWN_FIELD = re.compile(r"unknown field `([^`]+)`")
 _HEX = frozenset("0123456789abcdef")
 
@@ -85,6 +84,22 @@ def parse(data: bytes) -> Lock:
             if not _is_seal(seal):
                 raise LockError(f"a digest of {target} is not a sha256")
     return lock
+
+
+def is_safe_name(name: str) -> bool:
+    """One component of a path: not empty, not `.` or `..`, no separator, nothing that does not print."""
+    return (
+        name not in ("", ".", "..")
+        and "/" not in name
+        and "\\" not in name
+        and name.isprintable()
+        and len(name.encode("utf-8", "surrogatepass")) <= LONGEST_NAME
+    )
+
+
+def is_safe_path(path: str) -> bool:
+    """A relative path of safe names, with / between them."""
+    return all(is_safe_name(name) for name in path.split("/"))
 
 
 def _is_seal(text: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 
-from llmdgen.findings import Finding, Located, Place
+from llmdgen.findings import Located, Place
 from llmdgen.registry import Rule, declare
 
 NOT_OURS = declare(
@@ -90,7 +90,7 @@ class OutputError(Exception):
 
 def refusal(rule: Rule, path: str, says: str, fix: str) -> Located:
     """A finding about a file of the output."""
-    return Located(Finding(rule.code, rule.severity, says, fix), Place(path))
+    return Located(rule.at(says=says, fix=fix), Place(path))
 
 
 def unwritten(error: OSError, root: str) -> Located:

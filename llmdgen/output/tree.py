@@ -14,8 +14,7 @@ from msgspec import Struct
 
 from llmdgen.findings import Located
 from llmdgen.output import rules
-from llmdgen.output.lock import LOCK_NAME, Entry, Lock, LockError, digest, dump, parse
-from llmdgen.output.names import is_safe_path
+from llmdgen.output.lock import LOCK_NAME, Entry, Lock, LockError, digest, dump, is_safe_path, parse
 from llmdgen.output.rules import OutputError, refusal
 from llmdgen.output.undisturbed import make_directory, without_signals
 

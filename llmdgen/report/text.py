@@ -17,18 +17,18 @@ def write(findings: Sequence[Located], colour: bool = False) -> str:
 
 
 def _plain(each: Located) -> str:
-    return _visible(str(each))
+    return visible(str(each))
 
 
 def _coloured(each: Located) -> str:
     place, finding = each.place, each.finding
-    where = f"{_BOLD}{_visible(place.path)}:{place.line}:{place.column}:{_END}"
+    where = f"{_BOLD}{visible(place.path)}:{place.line}:{place.column}:{_END}"
     what = f"{_COLOURS[finding.severity]}{finding.severity.value} {finding.code}:{_END}"
-    fix = f" {_DIM}(fix: {_visible(finding.fix)}){_END}" if finding.fix else ""
-    return f"{where} {what} {_visible(finding.says)}{fix}{_visible(each.about)}"
+    fix = f" {_DIM}(fix: {visible(finding.fix)}){_END}" if finding.fix else ""
+    return f"{where} {what} {visible(finding.says)}{fix}{visible(each.about)}"
 
 
-def _visible(text: str) -> str:
+def visible(text: str) -> str:
     """Text on one line that cannot steer a terminal: what does not print is escaped."""
     if text.isprintable():
         return text

@@ -11,6 +11,7 @@ from llmdgen.engine.facts import variables
 from llmdgen.engine.flags import ConfigField, Flag, flag_table
 from llmdgen.facts.upgrades import Move, Moves
 from llmdgen.findings import Route
+from llmdgen.untyped import at, mapping
 
 SECTIONS = ("engine", "prefill", "decode")
 _PREFIX = "VLLM_"  # vLLM's own variables; of others nobody has a list
@@ -40,7 +41,7 @@ def cases(data: Any, release: str, step: Moves) -> Iterator[Case]:
     """Every setting of the document's data that the step to this release is about."""
     for path, move in step.settings.items():
         route = ("spec", *path.split("."))
-        holder = _mapping(data, route[:-1])
+        holder = mapping(at(data, *route[:-1]))
         if route[-1] in holder and move.when in (UNSET, holder[route[-1]]):
             yield Case(route, f"spec.{path}", move, ("spec",))
     for section in SECTIONS:
@@ -61,7 +62,7 @@ def type_of(release: str, path: str) -> str:
 
 def _variables(data: Any, section: str, release: str, step: Moves) -> Iterator[Case]:
     args = ("spec", section, "args")
-    for name in _mapping(data, ("spec", section, "env")):
+    for name in mapping(at(data, "spec", section, "env")):
         move = step.environment.get(name)
         if move is None and name.startswith(_PREFIX) and name in variables(step.since).keys() - variables(release):
             says = f"vLLM {flag_table(release).vllm} does not read it"
@@ -74,7 +75,7 @@ def _flags(data: Any, section: str, release: str, step: Moves) -> Iterator[Case]
     args = ("spec", section, "args")
     old, new = flag_table(step.since), flag_table(release)
     gone = f"vLLM {new.vllm} does not have it"
-    for name, value in _mapping(data, args).items():
+    for name, value in mapping(at(data, *args)).items():
         move = step.flags.get(name)
         if move is None and name in old.flags and name not in new.flags:
             move = Move(says=gone, fix="remove it; `llmdgen explain FLAG` knows every flag")
@@ -91,10 +92,3 @@ def _flags(data: Any, section: str, release: str, step: Moves) -> Iterator[Case]
                 move = Move(says=gone, fix="remove it")
             if move is not None:
                 yield Case((*args, name, key), f"{key} of --{name}", move, args)
-
-
-def _mapping(data: Any, route: Route) -> dict[str, Any]:
-    """The mapping at a route, an empty one where there is none."""
-    for key in route:
-        data = data.get(key) if isinstance(data, dict) else None
-    return data if isinstance(data, dict) else {}

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from msgspec import UNSET
 
 from llmdgen.facts.upgrades import Moves
-from llmdgen.findings import Located, Place, Route
+from llmdgen.findings import Located, Route
+from llmdgen.spec.model import Spec
 from llmdgen.upgrade.cases import Case, cases, type_of
 from llmdgen.upgrade.edits import CannotEdit, Editor
-from llmdgen.upgrade.rules import BY_HAND, CHANGES, said
+from llmdgen.upgrade.rules import BY_HAND, CHANGES, noted
 from llmdgen.upgrade.tree import scalar
-
-Locate = Callable[[Route, bool], Place]
-"""From a route, and whether its key is meant, to the place in the file as it is."""
 
 _ROLES = ("prefill", "decode")
 _FLAG_DEPTH = len(("spec", "engine", "args", "all2all-backend"))
@@ -31,36 +29,35 @@ class _ByHand(Exception):
         self.says, self.fix = says, fix
 
 
-def take_step(editor: Editor, release: str, step: Moves, locate: Locate) -> Iterator[Located]:
+def take_step(editor: Editor, spec: Spec, release: str, step: Moves) -> Iterator[Located]:
     """Edit the document for a release, `spec.release` aside; what is worth saying of it."""
     for case in tuple(cases(editor.data, release, step)):
-        place = locate(case.route, True)
         try:
             _settle(editor, case, release)
             editor.check()
         except CannotEdit as error:
             fix = f"change it by hand: {in_words(case)}"
-            yield said(BY_HAND, place, case.route, f"{case.name} cannot be changed here: {error}", fix, True)
+            yield noted(BY_HAND, spec, case.route, f"{case.name} cannot be changed here: {error}", fix, True)
         except _ByHand as error:
-            yield said(BY_HAND, place, case.route, error.says, error.fix, True)
+            yield noted(BY_HAND, spec, case.route, error.says, error.fix, True)
         else:
             if case.move.says:
-                yield said(CHANGES, place, case.route, f"{case.name}: {case.move.says}", case.move.fix, True)
+                yield noted(CHANGES, spec, case.route, f"{case.name}: {case.move.says}", case.move.fix, True)
     for note in step.notes:
         at = ("spec", *note.at.split(".")) if note.at else _RELEASE
         there = editor.get(at)
         if not note.at or (there is not None and note.value in (UNSET, there)):
-            yield said(CHANGES, locate(at, False), at, note.says, note.fix)
+            yield noted(CHANGES, spec, at, note.says, note.fix)
 
 
-def set_release(editor: Editor, release: str, locate: Locate) -> Iterator[Located]:
+def set_release(editor: Editor, spec: Spec, release: str) -> Iterator[Located]:
     """Name the release, behind the path where it was not named."""
     try:
         editor.put(_RELEASE, release, after=_PATH)
         editor.check()
     except CannotEdit as error:
         says = f"spec.release cannot be set here: {error}"
-        yield said(BY_HAND, locate(_RELEASE, False), _RELEASE, says, f"write release: {release} under spec by hand")
+        yield noted(BY_HAND, spec, _RELEASE, says, f"write release: {release} under spec by hand")
 
 
 def _settle(editor: Editor, case: Case, release: str) -> None:
@@ -121,21 +118,17 @@ def _refuse_overridden(editor: Editor, case: Case, wanted: dict[Route, Any]) -> 
     section = str(case.route[1])
     for route, value in wanted.items():
         flag, is_key = str(route[3]), len(route) > _FLAG_DEPTH
-        others = _ROLES if section == "engine" else ("engine",)
-        for other in others:
-            own = ("spec", other, *route[2:])
-            there = editor.get(own[:_FLAG_DEPTH]) if is_key else editor.get(own)
+        for other in _ROLES if section == "engine" else ("engine",):
+            there = editor.get(("spec", other, "args", flag))
             if there is None or (not is_key and there == value):
                 continue
-            if section == "engine" and (is_key or not editor.has(("spec", other, *case.route[2:]))):
-                says = f"{case.name} holds beside spec.{other}.args.{flag}, which the flag that it becomes would not"
-            elif section != "engine" and is_key and not editor.has((*case.root, flag)):
-                says = (
-                    f"{case.name} holds beside spec.{other}.args.{flag}, which the flag that it becomes would replace"
-                )
+            if section == "engine":
+                is_lost, does = is_key or not editor.has(("spec", other, *case.route[2:])), "not"
             else:
-                continue
-            raise _ByHand(says, f"write one {flag} for each role, and remove {case.name}")
+                is_lost, does = is_key and not editor.has((*case.root, flag)), "replace"
+            if is_lost:
+                says = f"{case.name} holds beside spec.{other}.args.{flag}, which the flag that it becomes would {does}"
+                raise _ByHand(says, f"write one {flag} for each role, and remove {case.name}")
 
 
 def in_words(case: Case) -> str:
@@ -147,6 +140,5 @@ def in_words(case: Case) -> str:
         return "remove it"
     if not move.to:
         return f"write {scalar(move.value)}"
-    return (
-        " and ".join(f"set {'.'.join(map(str, (*case.root, path)))}" for path in (move.to, *move.also)) + ", remove it"
-    )
+    places = (".".join(map(str, (*case.root, path))) for path in (move.to, *move.also))
+    return f"{' and '.join(f'set {place}' for place in places)}, remove it"

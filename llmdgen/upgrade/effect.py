@@ -15,7 +15,7 @@ from llmdgen.findings import Located, Place, SpecError
 from llmdgen.planning.model import Plan
 from llmdgen.spec.load import parse
 from llmdgen.spec.model import Spec
-from llmdgen.upgrade.defaults import changed_defaults
+from llmdgen.upgrade.notes import changed_defaults
 from llmdgen.upgrade.replacement import Way, way
 from llmdgen.upgrade.rules import BY_HAND
 from llmdgen.upgrade.run import Upgraded
@@ -70,28 +70,30 @@ def effect(upgraded: Upgraded, release: str, check: Check) -> Effect:
         specs = parse(upgraded.new, upgraded.path)
     except SpecError as error:
         return Effect(upgraded=upgraded, at_old=said, at_new=error.findings)
-    pairs = list(zip(upgraded.specs, specs, strict=True))
     before: list[Plan] = []
     after: list[Plan] = []
     found: list[Located] = []
     ways: list[Way | None] = []
-    for old, new in pairs:
-        checked = check(new, targets(new))
-        drafts = _drafts(old)
+    twice: set[Place] = set()
+    for old, new in zip(upgraded.specs, specs, strict=True):
+        checked, drafts = check(new, targets(new)), _drafts(old)
         before += drafts
-        ways.append(way(drafts, new) if checked.plans else None)
         after += checked.plans
         found += checked.findings
+        ways += [way(drafts, new)] if checked.plans else []
         if old.spec.release != release:
             found += [each for plan in checked.plans for each in changed_defaults(plan, old.spec.release)]
-    twice = set(_left_to_a_person(pairs, said))
+        # What is left to a person is in the new text too, and the checks find it there: it is said once.
+        errors = [(each.place, (each.finding.at, each.finding.on_key)) for each in said if each.is_error]
+        twice |= {new.locate(*at) for place, at in errors if place == old.locate(*at)}
+    moved = upgraded.moved.items()
     return Effect(
         upgraded=upgraded,
         difference=None if upgraded.is_refused else _difference(before, after, upgraded.path),
         ways=() if upgraded.is_refused else tuple(each for each in ways if each is not None),
         at_old=said,
         at_new=tuple(each for each in dict.fromkeys(found) if each.place not in twice),
-        sources=dict(_sources(upgraded, specs)),
+        sources={specs[index].locate(at, key): place for (index, at), place in moved for key in (True, False)},
     )
 
 
@@ -99,11 +101,10 @@ def _difference(before: list[Plan], after: list[Plan], path: str) -> Difference 
     """What differs on the targets that both sides have a plan for; None where a text in the values cannot be read.
 
     The checks find that."""
-    names = [{(plan.spec.name, plan.target) for plan in plans} for plans in (before, after)]
-    both = names[0] & names[1]
-    old, new = ([plan for plan in plans if (plan.spec.name, plan.target) in both] for plans in (before, after))
     try:
-        return difference(plans_side(old, path), plans_side(new, path))
+        old, new = plans_side(before, path), plans_side(after, path)
+        both = old.keys() & new.keys()
+        return difference(*({key: files for key, files in side.items() if key in both} for side in (old, new)))
     except DiffError:
         return None
 
@@ -117,18 +118,3 @@ def _drafts(spec: Spec) -> list[Plan]:
         except SpecError:
             continue
     return plans
-
-
-def _left_to_a_person(pairs: Iterable[tuple[Spec, Spec]], said: Iterable[Located]) -> Iterable[Place]:
-    """Where the new text has what is left to a person: the checks find it too, and it is said once."""
-    for old, new in pairs:
-        for each in said:
-            at, on_key = each.finding.at, each.finding.on_key
-            if each.is_error and each.place == old.locate(at, on_key):
-                yield new.locate(at, on_key)
-
-
-def _sources(upgraded: Upgraded, specs: list[Spec]) -> Iterable[tuple[Place, Place]]:
-    for (index, route), place in upgraded.moved.items():
-        for on_key in (True, False):
-            yield specs[index].locate(route, on_key), place

@@ -14,9 +14,8 @@ from llmdgen.spec.model import Spec
 from llmdgen.upgrade.cases import cases
 from llmdgen.upgrade.decide import in_words, set_release, take_step
 from llmdgen.upgrade.edits import Editor
-from llmdgen.upgrade.images import own_images
-from llmdgen.upgrade.rules import IN_A_BASE, NO_WAY, said
-from llmdgen.upgrade.weights import drop_weights
+from llmdgen.upgrade.notes import drop_weights, own_images
+from llmdgen.upgrade.rules import IN_A_BASE, NO_WAY, noted
 
 _BYTE_ORDER_MARK = "\ufeff"
 _RELEASE: Route = ("spec", "release")
@@ -47,20 +46,19 @@ def upgrade(text: str, path: str, release: str) -> Upgraded:
     specs = parse(text, path)
     mark = _BYTE_ORDER_MARK if text.startswith(_BYTE_ORDER_MARK) else ""
     parts = _documents(text.removeprefix(mark))
-    line_break = _first_break(text)
+    line_break = next((each for each in ("\r\n", "\n", "\r") if each in text), "\n")
     findings: list[Located] = []
     since: list[str] = []
-    numbers = [index for index, (_, is_spec) in enumerate(parts) if is_spec]
     texts = [part for part, _ in parts]
     moved: dict[tuple[int, Route], Place] = {}
+    numbers = [number for number, (_, is_spec) in enumerate(parts) if is_spec]
     for spec, number in zip(specs, numbers, strict=True):
-        if spec.spec.release == release:
-            continue
-        since.append(spec.spec.release)
-        editor = Editor(texts[number], line_break)
-        findings += _document(editor, spec, release)
-        moved |= {(spec.index, new): spec.locate(old, True) for new, old in editor.moved.items()}
-        texts[number] = editor.text
+        if spec.spec.release != release:
+            since.append(spec.spec.release)
+            editor = Editor(texts[number], line_break)
+            findings += _document(editor, spec, release)
+            moved |= {(spec.index, new): spec.locate(old, True) for new, old in editor.moved.items()}
+            texts[number] = editor.text
     return Upgraded(
         path=path,
         old=text,
@@ -75,18 +73,24 @@ def upgrade(text: str, path: str, release: str) -> Upgraded:
 def _document(editor: Editor, spec: Spec, release: str) -> Iterator[Located]:
     """Upgrade one document; what is to say about it."""
     current = spec.spec.release
-    way = steps(current, release)
+    way, place = steps(current, release), spec.locate(_RELEASE)
     if way is None:
-        yield _no_way(spec, release)
+        says, fix = (
+            f"no upgrade from {current} to {release} is known",
+            "set the release by hand and run llmdgen validate",
+        )
+        if steps(release, current) is not None:
+            says = f"the spec is for {current}, which is later than {release}, and an upgrade does not go back"
+            fix = f"take the spec out of version control as it was with {release}, or edit it and run llmdgen validate"
+        yield noted(NO_WAY, spec, _RELEASE, says, fix)
         return
-    if spec.locate(_RELEASE).path != spec.path and not editor.has(_RELEASE) and _RELEASE in spec.places:
-        place = spec.locate(_RELEASE)
+    if place.path != spec.path and not editor.has(_RELEASE) and _RELEASE in spec.places:
         says = f"spec.release is set in {place.path}, which {spec.path} extends"
         fix = (
             f"give this spec a release of its own, release: {current}, and upgrade again; or set release: {release} "
             "there and let llmdgen validate say what each spec that extends it needs"
         )
-        yield said(IN_A_BASE, place, _RELEASE, says, fix)
+        yield noted(IN_A_BASE, spec, _RELEASE, says, fix)
         return
     for each in way:
         step = moves(each)
@@ -96,23 +100,11 @@ def _document(editor: Editor, spec: Spec, release: str) -> Iterator[Located]:
             if place.path != spec.path:
                 says = f"{case.name} changes with {each}, and stands in {place.path}, which {spec.path} extends"
                 fix = f"in {place.path}: {in_words(case)}; or set it in this spec"
-                yield said(IN_A_BASE, place, case.route, says, fix, True)
-        yield from take_step(editor, each, step, spec.locate)
-    yield from set_release(editor, release, spec.locate)
+                yield noted(IN_A_BASE, spec, case.route, says, fix, True)
+        yield from take_step(editor, spec, each, step)
+    yield from set_release(editor, spec, release)
     yield from drop_weights(editor, spec, release)
     yield from own_images(spec, release)
-
-
-def _no_way(spec: Spec, release: str) -> Located:
-    current = spec.spec.release
-    place = spec.locate(_RELEASE)
-    if steps(release, current) is not None:
-        says = f"the spec is for {current}, which is later than {release}, and an upgrade does not go back"
-        fix = f"take the spec out of version control as it was with {release}, or edit it and run llmdgen validate"
-    else:
-        says = f"no upgrade from {current} to {release} is known"
-        fix = "set the release by hand and run llmdgen validate"
-    return said(NO_WAY, place, _RELEASE, says, fix)
 
 
 def _documents(text: str) -> list[tuple[str, bool]]:
@@ -131,7 +123,3 @@ def _documents(text: str) -> list[tuple[str, bool]]:
     if len(parts) == 1:
         return [(text, True)]
     return [(part, bool(read(part, "").documents)) for part in parts]
-
-
-def _first_break(text: str) -> str:
-    return next((each for each in ("\r\n", "\n", "\r") if each in text), "\n")

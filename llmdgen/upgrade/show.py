@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import SequenceMatcher, unified_diff
 
 from msgspec import structs
 
 from llmdgen.diff.fold import Difference
+from llmdgen.diff.markdown import fence, write
 from llmdgen.findings import Located, Place
 from llmdgen.upgrade import replacement
+from llmdgen.upgrade.merge import lines_of
 from llmdgen.upgrade.replacement import Way
 
 _RED, _GREEN, _CYAN, _BOLD, _PLAIN = "\x1b[31m", "\x1b[32m", "\x1b[36m", "\x1b[1m", "\x1b[0m"
@@ -21,7 +22,7 @@ _NO_BREAK = "\\ No newline at end of file"
 def edits(path: str, old: str, new: str, colour: bool = False) -> str:
     """The unified diff of a file, line breaks as a terminal shows them; `colour` writes ANSI sequences."""
     lines = []
-    for line in unified_diff(_lines(old), _lines(new), path, path, lineterm=""):
+    for line in unified_diff(lines_of(old), lines_of(new), path, path, lineterm=""):
         body = line.rstrip("\r\n")
         lines.append(_tinted(body) if colour else body)
         if body == line and lines[2:] and not line.startswith("@@"):
@@ -34,21 +35,20 @@ def carried(
 ) -> list[Located]:
     """Findings about one text of a file at the places where their lines stand in another. A line that is not there any
     more is the one at its place; `moved` says of single places where they are."""
-    lines = {}
-    before, after = _lines(old), _lines(new)
-    for _, start, end, there, there_end in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
-        for offset in range(end - start):
-            is_same = before[start:end] == after[there:there_end]
-            line = there + offset if is_same else min(there + offset, max(there, there_end - 1))
-            lines[start + offset + 1] = (min(line, len(after) - 1) + 1, is_same)
+    lines: dict[int, tuple[int, bool]] = {}
+    before, after = lines_of(old), lines_of(new)
+    for tag, start, end, there, there_end in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
+        last = min(max(there, there_end - 1), len(after) - 1)
+        lines |= {start + by + 1: (min(there + by, last) + 1, tag == "equal") for by in range(end - start)}
     shown = []
     for each in findings:
         place = each.place
         if moved and place in moved:
-            shown.append(Located(each.finding, moved[place]))
-            continue
-        line, is_same = lines.get(place.line, (place.line, True)) if place.path == path else (place.line, True)
-        shown.append(Located(each.finding, structs.replace(place, line=line, column=place.column if is_same else 1)))
+            place = moved[place]
+        elif place.path == path and place.line in lines:
+            line, is_same = lines[place.line]
+            place = structs.replace(place, line=line, column=place.column if is_same else 1)
+        shown.append(Located(each.finding, place))
     return shown
 
 
@@ -56,13 +56,10 @@ def markdown(
     title: str, diff: str, difference: Difference | None, ways: Sequence[Way], findings: Sequence[Located]
 ) -> str:
     """GitHub Markdown for one file: the edits, what they do to the deployment, how it is replaced, and the findings."""
-    from llmdgen.diff.markdown import write
-
     parts = [f"### {title}"]
     if diff:
-        longest = max((len(run) for run in re.findall("`+", diff)), default=0)
-        fence = "`" * max(3, longest + 1)
-        parts.append(f"{fence}diff\n{diff}{fence}")
+        marks = fence(diff, 3)
+        parts.append(f"{marks}diff\n{diff}{marks}")
     if difference is not None:
         parts.append(write(difference).rstrip("\n"))
     parts += map(replacement.markdown, ways)
@@ -72,17 +69,10 @@ def markdown(
 
 
 def _code(text: str) -> str:
-    longest = max((len(run) for run in re.findall("`+", text)), default=0)
-    fence = "`" * (longest + 1)
-    space = " " if longest else ""
-    return f"{fence}{space}{text}{space}{fence}"
+    marks = fence(text)
+    return f"{marks} {text} {marks}" if "`" in text else f"{marks}{text}{marks}"
 
 
 def _tinted(line: str) -> str:
     tint = next((tint for start, tint in _TINTS.items() if line.startswith(start)), "")
     return f"{tint}{line}{_PLAIN}" if tint else line
-
-
-def _lines(text: str) -> list[str]:
-    """Lines with their breaks, as YAML breaks them."""
-    return re.findall(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+", text)

@@ -19,16 +19,12 @@ GROUPS = "interrupts: decode pods restart, group by group; their prefix caches a
 ROLLED = "interrupts: the Gateway's proxy is rolled: long streams through the old pod are cut"
 AGAIN = "(Recreate): requests {} until it is ready again, and its prefix index is lost"
 TWO = changed(PD, {"spec.decode.replicas": 2})
+ROLLING = "  strategy:\n    type: RollingUpdate\n    rollingUpdate:\n      maxUnavailable: 1\n      maxSurge: 0\n"
 PLAIN = changed(PD, {"spec.gateway.loadBalancer": None})
 
 
 def follows(found: Difference) -> list[str]:
     return [line.strip().removeprefix("=> ") for line in write(found).splitlines() if line.startswith("  =>")]
-
-
-def strategy(text: str) -> tuple[str, str]:
-    """What puts a strategy into a Deployment."""
-    return "  selector:\n", f"  strategy: {text}\n  selector:\n"
 
 
 def test_a_selector_that_changes_is_refused_and_restarts_nothing() -> None:
@@ -79,7 +75,7 @@ def test_the_class_of_a_claim_is_refused_where_the_claim_exists() -> None:
     ("path", "old", "new"),
     [
         (DECODE, "metadata:\n  name: chat-decode\n", "metadata:\n  annotations:\n    a.b/c: d\n  name: chat-decode\n"),
-        (DECODE, "  selector:\n", "  progressDeadlineSeconds: 3600\n  selector:\n"),
+        (DECODE, "  selector:\n", "  revisionHistoryLimit: 3\n  selector:\n"),
         ("chart/templates/decode-monitor.yaml", "interval: 30s", "interval: 10s"),
         (
             "chart/templates/service-account.yaml",
@@ -100,7 +96,7 @@ def test_what_is_in_no_pod_restarts_none(path: str, old: str, new: str) -> None:
     [
         ("        llm-d.ai/role: decode\n    spec:", "        llm-d.ai/role: decode\n        team: search\n    spec:"),
         ("  template:\n    metadata:\n", "  template:\n    metadata:\n      annotations:\n        a.b/c: d\n"),
-        ("      volumes:\n", "      terminationGracePeriodSeconds: 60\n      volumes:\n"),
+        ("      volumes:\n", "      priorityClassName: high\n      volumes:\n"),
         ("imagePullPolicy: IfNotPresent", "imagePullPolicy: Always"),
         ("--zap-log-level=error", "--zap-log-level=info"),
     ],
@@ -128,22 +124,20 @@ def test_a_workload_of_another_name_is_another_object() -> None:
 
 def test_a_strategy_says_whether_an_update_waits_for_room() -> None:
     image = ("llm-d-aws:v0.5.1", "llm-d-aws:v0.5.1-1")
-    waits = "interrupts: the rolling update of decode waits for room"
-    assert any(line.startswith(waits) for line in follows(edited(DECODE, *image)))
-    changes = strategy("{rollingUpdate: {maxUnavailable: 1, maxSurge: 0}}")
-    ((_, files),) = side(PD).items()
-    text = files[DECODE].replace(*changes).replace(*image)
-    assert follows(with_files({DECODE: text}))[:2] == [
+    assert follows(edited(DECODE, *image))[:2] == [
         RESTART,
         "interrupts: the only decode pod goes before its successor starts: nothing serves (downtime)",
     ]
-    text = files[DECODE].replace(*strategy("{type: Recreate}")).replace(*image)
+    assert [line for line in follows(edited(DECODE, *image, TWO)) if "only" in line or "room" in line] == []
+    ((_, files),) = side(PD).items()
+    assert ROLLING in files[DECODE]
+    text = files[DECODE].replace(ROLLING, "").replace(*image)
+    waits = "interrupts: the rolling update of decode waits for room"
+    assert any(line.startswith(waits) for line in follows(with_files({DECODE: text})))
+    text = files[DECODE].replace(ROLLING, "  strategy: {type: Recreate}\n").replace(*image)
     assert follows(with_files({DECODE: text}))[0] == (
         "interrupts: decode pods restart, all at once; their prefix caches are lost"
     )
-    ((_, files),) = side(TWO).items()
-    text = files[DECODE].replace(*changes).replace(*image)
-    assert [line for line in follows(with_files({DECODE: text}, TWO)) if "only" in line or "room" in line] == []
 
 
 def test_groups_are_replaced_one_by_one_and_another_size_replaces_them_too() -> None:

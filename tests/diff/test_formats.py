@@ -12,8 +12,9 @@ import pytest
 from llmdgen import resources
 from llmdgen.diff import json as json_format
 from llmdgen.diff import markdown, text
-from llmdgen.diff.fold import Difference, Line, Section, difference
-from llmdgen.diff.rules import Consequence
+from llmdgen.diff.compare import Change
+from llmdgen.diff.fold import Difference, Section, difference
+from llmdgen.diff.step import Consequence
 
 from .conftest import PD, changed, compared, side
 
@@ -88,7 +89,7 @@ def test_deployments_that_change_alike_stand_together_under_their_names() -> Non
 
 
 def test_a_comment_is_no_longer_than_github_takes() -> None:
-    lines = tuple(Line(("decode",), "env", f"env A{number}", "x" * 90, "y" * 90) for number in range(300))
+    lines = tuple(Change(("decode",), "env", f"env A{number}", "x" * 90, "y" * 90) for number in range(300))
     sections = tuple(Section(f"d{number}", ("p5",), lines[number:], ()) for number in range(10))
     written = markdown.write(Difference((), sections, 10))
     assert len(written) < 65_000
@@ -100,7 +101,7 @@ HOSTILE = "x | y ``` <img src=x onerror=alert(1)> @everyone [a](javascript:b) \x
 
 
 def hostile() -> Difference:
-    line = Line(("decode",), "env", f"env {HOSTILE}", HOSTILE, None)
+    line = Change(("decode",), "env", f"env {HOSTILE}", HOSTILE, None)
     says = Consequence("note", f"{HOSTILE} `{HOSTILE}`")
     return Difference((), (Section(HOSTILE, (HOSTILE,), (line,), (says,)),), 1)
 
@@ -127,7 +128,7 @@ def test_a_terminal_gets_nothing_to_obey() -> None:
 
 def test_long_values_show_the_part_that_differs() -> None:
     old, new = "a" * 500 + "OLD" + "b" * 500, "a" * 500 + "NEW" + "b" * 500
-    section = Section("chat", ("p5",), (Line(("decode",), "script", "start script", old, new),), ())
+    section = Section("chat", ("p5",), (Change(("decode",), "script", "start script", old, new),), ())
     line = text.write(Difference((), (section,), 1)).splitlines()[1]
     assert "OLD" in line
     assert "NEW" in line

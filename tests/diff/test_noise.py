@@ -188,36 +188,27 @@ def test_what_reaches_the_cluster_is_shown_under_its_name_or_its_path(case: str)
     assert lines(edited(path, old, new)) == expected
 
 
-BUDGET = """\
-apiVersion: policy/v1
-kind: PodDisruptionBudget
+SCALER = """\
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
 metadata:
   name: {name}
   namespace: llm-d-chat
 spec:
-  maxUnavailable: 1
+  maxReplicas: 1
 """
 
 
 def test_an_object_beside_the_known_ones_is_said_with_what_it_holds() -> None:
-    found = with_files({"chart/templates/budget.yaml": BUDGET.format(name="all")})
-    assert lines(found) == ["+ deployment PodDisruptionBudget all: spec.maxUnavailable: 1"]
-    found = with_files({"chart/templates/budget.yaml": BUDGET.format(name="chat-decode")})
-    assert lines(found) == ["+ decode PodDisruptionBudget: spec.maxUnavailable: 1"]
+    found = with_files({"chart/templates/scaler.yaml": SCALER.format(name="all")})
+    assert lines(found) == ["+ deployment HorizontalPodAutoscaler all: spec.maxReplicas: 1"]
+    found = with_files({"chart/templates/scaler.yaml": SCALER.format(name="chat-decode")})
+    assert lines(found) == ["+ decode HorizontalPodAutoscaler: spec.maxReplicas: 1"]
 
 
 def test_an_object_that_is_gone_is_said() -> None:
     assert lines(with_files({"chart/templates/service-account.yaml": None})) == [
         "- deployment ServiceAccount chat: automountServiceAccountToken: false"
-    ]
-
-
-def test_a_second_object_of_a_role_is_an_object_of_its_own() -> None:
-    budget = BUDGET.format(name="chat-decode")
-    found = with_files({"chart/templates/a.yaml": budget, "chart/templates/b.yaml": budget.replace(": 1", ": 2")})
-    assert lines(found) == [
-        "+ deployment PodDisruptionBudget chat-decode: spec.maxUnavailable: 2",
-        "+ decode PodDisruptionBudget: spec.maxUnavailable: 1",
     ]
 
 

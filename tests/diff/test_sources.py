@@ -355,20 +355,6 @@ def test_a_target_without_one_of_its_files_is_an_error_and_not_a_target_that_is_
     assert err == f"b/chat/p5.48xlarge: error: {says} (fix: restore the file, or render it again)\n"
 
 
-def test_a_tree_of_an_earlier_layout_has_to_be_rendered_again(llmdgen: Llmdgen) -> None:
-    write_tree(Path("a"), PD)
-    target = Path("b/chat/p5.48xlarge")
-    (target / "values").mkdir(parents=True)
-    for file in ("helmfile.yaml", "values/ms.yaml", "allocation.yaml"):
-        (target / file).write_text("a: b\n")
-    code, out, err = llmdgen("diff", "b", "a")
-    assert (code, out) == (1, "")
-    assert err == (
-        "b/chat/p5.48xlarge: error: rendered by an earlier llmdgen, with values/ms.yaml instead of a chart of its own "
-        "(fix: render it again, and compare trees of one layout)\n"
-    )
-
-
 def test_colour_is_left_out_where_the_environment_says_so(llmdgen: Llmdgen, monkeypatch: pytest.MonkeyPatch) -> None:
     from llmdgen.cli import terminal
 

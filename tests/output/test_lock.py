@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmdgen.output.lock import Entry, Lock, LockError, digest, dump, parse
-from llmdgen.output.names import is_safe_name, is_safe_path
+from llmdgen.output.lock import Entry, Lock, LockError, digest, dump, is_safe_name, is_safe_path, parse
 
 NAMES = st.text(min_size=1, max_size=12).filter(is_safe_name)
 PATHS = st.lists(NAMES, min_size=1, max_size=3).map("/".join)
