@@ -104,8 +104,8 @@ class DiskCache(Base, frozen=True, kw_only=True):
     """Directory of the mounted NVMe. Default: kv below where the platform mounts it, /mnt/k8s-disks/0 on EKS and
     /opt/dlami/nvme on HyperPod. Example: /mnt/k8s-disks/0/kv"""
     size: Size | None = None
-    """Disk space for KV blocks of each pod, to which lmcache keeps; offloading fills what there is. Default: four fifths
-    of the pod's share of the node's NVMe. Example: 2Ti"""
+    """Disk space for KV blocks of each pod, to which lmcache keeps; offloading fills what there is. Default: four
+    fifths of the pod's share of the node's NVMe. Example: 2Ti"""
 
 
 class StorageCache(Base, frozen=True, kw_only=True):
