@@ -72,7 +72,7 @@ def _numbers(situation: Situation, folded: Folded, roles: tuple[RolePlan, ...], 
         "prompt_blocks": min(max(-(-longest // block), LEAST_BLOCKS), MOST_BLOCKS),
         "prompt_tokens": min(longest or MOST_TOKENS, MOST_TOKENS),
         "gpu_blocks": _gpu_blocks(roles, approximate) or OMITTED,
-        "cpu_blocks": _cpu_blocks(cpu, roles, approximate) if cpu else OMITTED,
+        "cpu_blocks": (_cpu_blocks(cpu, roles, approximate) if cpu else 0) or OMITTED,
         "pod_cache_size": max(form.pod_cache_size, endpoints),
         "cache_backends": list(form.cache_backends) if cpu else OMITTED,
         "peak_prefill": peak or (form.prefill_throughput.default if form.prefill_throughput else OMITTED),
@@ -108,14 +108,15 @@ def _gpu_blocks(roles: tuple[RolePlan, ...], block: int) -> int:
 def _cpu_blocks(tier: Tier, roles: tuple[RolePlan, ...], block: int) -> int:
     """KV blocks that the CPU tier of one endpoint holds: its bytes over the bytes of a block on all its ranks.
 
-    The smallest of the roles' capacities, so that the scheduler does not count on blocks that are gone.
+    The smallest of the roles' capacities, so that the scheduler does not count on blocks that are gone; 0 where nobody
+    knows how large a block is.
     """
     capacities = [
         tier.bytes[role.name] // role.ranks // (role.memory_use.stored_bytes_per_token * role.size.tensor * block)
         for role in roles
         if role.memory_use
     ]
-    return max(1, min(capacities, default=1))
+    return max(1, min(capacities)) if capacities else 0
 
 
 def _peak(throughput: Throughput, situation: Situation, roles: tuple[RolePlan, ...]) -> int | None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from llmdgen.checks.room import gib, gib_up
 from tests.checks.hardware import DEEPSEEK, QWEN, codes, findings, the
 from tests.specs import plan_of
 
@@ -223,3 +224,8 @@ def test_ranks_that_each_fill_a_node_do_not_fit_together() -> None:
     assert at == "spec.decode.parallelism.tensor"
     assert "needs 16 GPUs (tensor 8 x 2 local data parallel ranks), p5.48xlarge has 8" in says
     assert fix == "set dataLocal: 1 and data: 1, and replicas: 2 for the same ranks"
+
+
+def test_sizes_in_fixes_are_whole_gibibytes_from_one_on() -> None:
+    assert [gib(mib) for mib in (1023, 1024, 2047)] == ["1023Mi", "1Gi", "1Gi"]
+    assert [gib_up(mib) for mib in (1024, 1025)] == ["1Gi", "2Gi"]

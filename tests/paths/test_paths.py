@@ -204,3 +204,18 @@ def test_one_rank_needs_no_supervisor() -> None:
     for role in plan.roles:
         assert (role.ranks, role.probed_port) == (1, None)
         assert not any("data-parallel" in flag for flag in role.flags)
+
+
+def test_a_replica_of_several_nodes_is_worth_a_word_whichever_role_it_is_of() -> None:
+    one, two = ({"parallelism": {"data": ranks}} for ranks in (8, 16))
+    for prefill, decode, told in ((one, two, 1), (two, one, 1), (one, one, 0)):
+        plan = plan_of("wide-ep", DEEPSEEK, "p6-b200.48xlarge", release="v0.9.0", prefill=prefill, decode=decode)
+        assert len([note for note in plan.notes if "5 minutes apart" in note]) == told
+
+
+@pytest.mark.parametrize(("instance", "several"), [("p6-b300.48xlarge", False), ("p5.48xlarge", True)])
+def test_decode_alone_crosses_pods_only_where_a_replica_has_several(instance: str, several: bool) -> None:
+    model = "Qwen/Qwen3.5-397B-A17B-FP8"
+    plan = plan_of("wide-ep", model, instance, release="v0.6.0", decode={"parallelism": {"workers": 1 + several}})
+    assert [role.name for role in plan.roles] == ["decode"]
+    assert (plan.one_zone, plan.roles[0].efa_per_pod > 0) == (several, several)

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from llmdgen.engine.hybrid import hybrid_manager_off_by
 from llmdgen.engine.memory import (
@@ -172,3 +173,18 @@ def test_the_length_auto_is_what_fits_and_no_more_than_the_models_own() -> None:
 def test_the_models_own_layers_predict_tokens_by_these_methods(config: object, predicts: bool) -> None:
     assert predicts_tokens({"speculative-config": config}) is predicts
     assert predicts_tokens({}) is False
+
+
+def test_a_dense_model_with_multi_token_prediction_keeps_its_parameters() -> None:
+    dense = structs.replace(catalogue.model("Qwen/Qwen3-32B"), mtp_layers=1, mtp_bytes=GIB)
+    loaded = as_loaded(dense, {"speculative-config": {"method": "mtp", "num_speculative_tokens": 1}})
+    assert loaded.parameters == dense.parameters
+    assert loaded.weight_bytes == dense.weight_bytes + GIB
+    assert loaded.layers.full == dense.layers.full + 1
+
+
+def test_a_node_without_gpus_has_a_tensor_size_of_one() -> None:
+    known = catalogue.instance("p5.48xlarge")
+    none = structs.replace(known, gpu=structs.replace(known.gpu, count=0, memory_mib=None))
+    engine = catalogue.release_toml("v0.9.0", "engine.toml")
+    assert smallest_tensor(catalogue.model("Qwen/Qwen3-32B"), none, engine, 0.9) == 1

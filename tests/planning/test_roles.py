@@ -154,3 +154,10 @@ def test_pods_tolerate_what_the_spec_says_beside_the_gpu_taint() -> None:
 def test_shared_memory_is_the_paths_and_at_most_a_quarter_of_the_memory(memory: str, shm: str) -> None:
     asked = {"replicas": 1, "resources": {"memory": memory}}
     assert role_of(plan_of("inference-scheduling", GPT_OSS, decode=asked), "decode").shm == shm
+
+
+def test_a_flag_that_null_leaves_out_is_remembered_where_something_set_it() -> None:
+    args = {"block-size": None, "max-num-seqs": None, "seed": 1}
+    for role in plan_of("pd-disaggregation", GPT_OSS, engine={"args": args}).roles:
+        assert role.removed == {"block-size"}
+        assert not any("block-size" in argument for argument in role.arguments)

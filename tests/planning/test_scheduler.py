@@ -164,3 +164,11 @@ def test_the_prefix_scorer_matches_as_far_as_a_prompt_may_go(length: int, blocks
     plan = plan_of("inference-scheduling", engine={"args": {"max-model-len": length}})
     scorer = next(each for each in plan.scheduler.scorers if each.name == "prefix-cache-scorer")
     assert scorer.parameters["maxPrefixBlocksToMatch"] == blocks
+
+
+@pytest.mark.parametrize("release", ["v0.5.1", "v0.9.0"])
+def test_of_an_unknown_model_the_scheduler_counts_blocks_by_its_own_default(release: str) -> None:
+    plan = plan_of(TIERED, "example/unknown-8b", release=release, model={"size": "20Gi"})
+    told = [plugin.get("parameters", {}) for plugin in _config(plan)[0] if "prefix-cache" in plugin["type"]]
+    assert told
+    assert not any("lruCapacityPerServer" in parameters for parameters in told)
