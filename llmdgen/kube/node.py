@@ -9,7 +9,7 @@ from llmdgen.facts.types import Instance
 from llmdgen.findings import Route
 from llmdgen.kube.container import Container
 from llmdgen.kube.platform import efa, gpu, instance_type_label
-from llmdgen.kube.room import Need
+from llmdgen.kube.room import UNLIMITED, Need
 from llmdgen.kube.workload import Workload
 from llmdgen.quantities import MIB, bytes_or_none, millis_or_none
 from llmdgen.untyped import at, items, mapping
@@ -80,6 +80,7 @@ def room_of(workload: Workload, attached: int | None = None) -> Need | None:
         node.efa.interfaces if attached is None else min(attached, node.efa.interfaces),
         allocatable.cpu_millis if allocatable else node.vcpus * 1000,
         allocatable.memory_mib if allocatable else node.memory_gib * 1024,
+        UNLIMITED,  # a launch template decides it
     )
 
 
@@ -91,6 +92,7 @@ def demand(workload: Workload) -> Need:
         sum(each.count(efa()) for each in containers),
         sum(millis_or_none(_asked(each, "cpu")) or 0 for each in containers),
         -(-sum(bytes_or_none(_asked(each, "memory")) or 0 for each in containers) // MIB),
+        -(-sum(bytes_or_none(_asked(each, "ephemeral-storage")) or 0 for each in containers) // MIB),
     )
 
 

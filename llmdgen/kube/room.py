@@ -11,16 +11,23 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 UNLIMITED = 1 << 60  # of a resource about which nothing is known: it never is the one that runs out
-NAMES = {"gpus": "GPUs", "efa": "EFA interfaces", "cpu_millis": "cpu", "memory_mib": "memory"}
+NAMES = {
+    "gpus": "GPUs",
+    "efa": "EFA interfaces",
+    "cpu_millis": "cpu",
+    "memory_mib": "memory",
+    "storage_mib": "ephemeral storage",
+}
 
 
 class Need(Struct, frozen=True, order=True):
-    """What pods ask for, or a node has: GPUs, EFA interfaces, millicores, MiB."""
+    """What pods ask for, or a node has: GPUs, EFA interfaces, millicores, MiB of memory and of ephemeral storage."""
 
     gpus: int
     efa: int
     cpu_millis: int
     memory_mib: int
+    storage_mib: int = 0
 
 
 NOTHING = Need(0, 0, 0, 0)
@@ -38,6 +45,7 @@ def minus(room: Need, need: Need, times: int = 1) -> Need:
         room.efa - need.efa * times,
         room.cpu_millis - need.cpu_millis * times,
         room.memory_mib - need.memory_mib * times,
+        room.storage_mib - need.storage_mib * times,
     )
 
 

@@ -104,8 +104,10 @@ def _asks(port: str, path: str, period: int, timeout: int, *, failures: int) -> 
 
 
 def _resources(plan: Plan, role: RolePlan) -> dict[str, Any]:
-    """Requests equal limits: a model server that shares its cores stalls all GPUs of its group."""
+    """Requests equal limits: a model server that shares its cores stalls all GPUs of its group. Of the node's disk only
+    what is downloaded is requested; the volume that takes it has the limit."""
     amounts = {"cpu": role.cpu, "memory": role.memory, plan.platform["gpu_resource"]: str(role.size.gpus_per_pod)}
     if role.efa_per_pod:
         amounts[plan.platform["efa_resource"]] = str(role.efa_per_pod)
-    return {"limits": amounts, "requests": dict(amounts)}
+    disk = {"ephemeral-storage": role.storage} if role.storage else {}
+    return {"limits": amounts, "requests": amounts | disk}

@@ -16,8 +16,11 @@ ACTIVE_PORTS = "llm-d.ai/active-ports"  # by which the scheduler knows a pod tha
 def pod_template(plan: Plan, role: RolePlan, spec: dict[str, Any]) -> dict[str, Any]:
     """The pod template of a role, with its PodSpec."""
     about: dict[str, Any] = {"labels": pod_labels(plan, role.name)}
+    annotations = dict(plan.platform[plan.spec.spec.platform]["pod_annotations"])
     if role.ranks < len(plan.target_ports):
-        about["annotations"] = {ACTIVE_PORTS: ",".join(map(str, plan.target_ports[: role.ranks]))}
+        annotations[ACTIVE_PORTS] = ",".join(map(str, plan.target_ports[: role.ranks]))
+    if annotations:
+        about["annotations"] = annotations
     return {"metadata": about, "spec": spec}
 
 

@@ -35,7 +35,7 @@ def workload(plan: Plan, role: RolePlan) -> Object:
             "replicas": role.size.replicas,
             "selector": {"matchLabels": selector(plan, role.name)},
             "strategy": {"type": "RollingUpdate", "rollingUpdate": rollout(plan, role)},
-            "progressDeadlineSeconds": role.life.startup + DEADLINE_AFTER_STARTUP,
+            "progressDeadlineSeconds": deadline(role),
             "template": template,
         }
     inside = (*route, "spec")
@@ -52,6 +52,11 @@ def workload(plan: Plan, role: RolePlan) -> Object:
         origin=own | {(*inside, *at): place for at, place in _origins(plan, role, merged).items()},
         comments={(*inside, *at): text for at, text in comments(plan, role).items()},
     )
+
+
+def deadline(role: RolePlan) -> int:
+    """Seconds after which a server that does not start counts as failed."""
+    return role.life.startup + DEADLINE_AFTER_STARTUP
 
 
 def rollout(plan: Plan, role: RolePlan) -> dict[str, int]:

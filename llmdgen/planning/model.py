@@ -36,12 +36,14 @@ class Node(Struct, frozen=True, kw_only=True):
     def room(self) -> Need:
         """What pods may request on an empty node of this type."""
         cpu = UNLIMITED if self.cpu_millis is None else self.cpu_millis
-        return Need(self.gpus, self.efa, cpu, UNLIMITED if self.memory_mib is None else self.memory_mib)
+        memory = UNLIMITED if self.memory_mib is None else self.memory_mib
+        return Need(self.gpus, self.efa, cpu, memory, UNLIMITED)
 
 
 class RolePlan(Struct, frozen=True, kw_only=True):
     """One role: prefill or decode.
 
+    `storage` is the node's disk that a pod's download fills, None without one.
     `pods_per_node` is how many of its pods fit on an empty node, `nodes` how many nodes they need alone;
     `efa_per_pod` is 0 where nothing crosses pods. vLLM serves on `ranks` ports from `port` on, and answers probes on
     `probed_port`, None where that is `port`. `head` is what stands first after `vllm serve` (model, port, sizes, served
@@ -61,6 +63,7 @@ class RolePlan(Struct, frozen=True, kw_only=True):
     shm: str
     cpu_millis: int
     memory_mib: int
+    storage: str | None
     pods: int
     pods_per_node: int
     nodes: int

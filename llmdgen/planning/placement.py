@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from llmdgen.composition.names import RoleName
 from llmdgen.kube.room import Need, nodes_for
 from llmdgen.planning.model import Pool, RolePlan
+from llmdgen.quantities import MIB, to_bytes
 
 
 def pools(roles: Sequence[RolePlan]) -> tuple[Pool, ...]:
@@ -19,7 +20,8 @@ def pools(roles: Sequence[RolePlan]) -> tuple[Pool, ...]:
 
 def need_of(role: RolePlan) -> Need:
     """What one pod of a planned role asks of its node."""
-    return Need(role.size.gpus_per_pod, role.efa_per_pod, role.cpu_millis, role.memory_mib)
+    storage = -(-to_bytes(role.storage) // MIB) if role.storage else 0
+    return Need(role.size.gpus_per_pod, role.efa_per_pod, role.cpu_millis, role.memory_mib, storage)
 
 
 def _pool(instance: str, roles: list[RolePlan]) -> Pool:

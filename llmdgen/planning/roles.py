@@ -21,7 +21,7 @@ from llmdgen.planning.launch import head, rank_flags
 from llmdgen.planning.lifecycle import lifecycle
 from llmdgen.planning.model import Node, RolePlan
 from llmdgen.planning.schedulable import node_selector
-from llmdgen.planning.source import argument, hub_environment, weights
+from llmdgen.planning.source import argument, hub_environment, volume_size, weights
 from llmdgen.quantities import MIB, cpu_text, mib_text, to_bytes, to_millis
 from llmdgen.spec.model import Spec
 from llmdgen.spec.servers import Engine, Role
@@ -131,6 +131,7 @@ def plan_role(
         shm=shm,
         cpu_millis=need.cpu_millis,
         memory_mib=need.memory_mib,
+        storage=volume_size(spec.model, situation.model),
         pods=pods,
         pods_per_node=per_node,
         nodes=-(-pods // per_node) if per_node else 0,

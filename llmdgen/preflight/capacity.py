@@ -105,6 +105,7 @@ def _offers(group: Group) -> Iterator[Answer]:
         (rules.EFA, "EFA interfaces", "efa", "launch nodes with more interfaces, or set cluster.efaPerNode"),
         (rules.CPU, "cpu", "cpu_millis", "set a smaller resources.cpu"),
         (rules.MEMORY, "memory", "memory_mib", "set a smaller resources.memory"),
+        (rules.STORAGE, "ephemeral storage", "storage_mib", "give nodes a larger volume, or NVMe, for the kubelet"),
     )
     for rule, title, field, fix in questions:
         wanted: int = getattr(asked, field)
@@ -129,6 +130,7 @@ def _fullest(group: Group) -> Need:
             sum(each.efa * pods for each, pods in shares),
             sum(each.cpu_millis * pods for each, pods in shares),
             sum(each.memory_mib * pods for each, pods in shares),
+            sum(each.storage_mib * pods for each, pods in shares),
         )
     shares = [(need_of(role), min(role.pods_per_node, role.pods)) for role in group.roles]
     return Need(
@@ -136,6 +138,7 @@ def _fullest(group: Group) -> Need:
         max(each.efa * pods for each, pods in shares),
         max(each.cpu_millis * pods for each, pods in shares),
         max(each.memory_mib * pods for each, pods in shares),
+        max(each.storage_mib * pods for each, pods in shares),
     )
 
 
@@ -214,6 +217,6 @@ def _left(node: LiveNode, used: dict[str, Need]) -> Need:
 
 
 def _text(field: str, amount: int) -> str:
-    if field == "memory_mib":
+    if field in ("memory_mib", "storage_mib"):
         return mib_text(amount)
     return cpu_text(amount) if field == "cpu_millis" else str(amount)

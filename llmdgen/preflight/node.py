@@ -67,6 +67,7 @@ def taken(pod: Object, platform: Mapping[str, Any]) -> Need:
         asked.efa,
         of_pod.cpu_millis if "cpu" in whole else asked.cpu_millis,
         of_pod.memory_mib if "memory" in whole else asked.memory_mib,
+        asked.storage_mib,
     )
     return plus(asked, need(spec.get("overhead") or {}, platform, up=True))
 
@@ -78,6 +79,7 @@ def need(quantities: Mapping[str, Any], platform: Mapping[str, Any], *, up: bool
         _whole(quantities.get(platform["efa_resource"], 0), 1, 1, up),
         _whole(quantities.get("cpu", 0), 1000, 1, up),
         _whole(quantities.get("memory", 0), 1, MIB, up),
+        _whole(quantities.get("ephemeral-storage", 0), 1, MIB, up),
     )
 
 
@@ -92,6 +94,7 @@ def _larger(one: Need, other: Need) -> Need:
         max(one.efa, other.efa),
         max(one.cpu_millis, other.cpu_millis),
         max(one.memory_mib, other.memory_mib),
+        max(one.storage_mib, other.storage_mib),
     )
 
 

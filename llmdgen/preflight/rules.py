@@ -95,6 +95,18 @@ MEMORY = declare(
     Passes: a smaller `resources.memory`.
     """,
 )
+STORAGE = declare(
+    "PRE118",
+    "error",
+    "a node that offers less ephemeral storage than planned",
+    """Weights that each pod downloads fill the volume of the kubelet, and its pods request that room. On EKS and
+    HyperPod this is the root or second EBS volume unless nodes put the kubelet on NVMe (nodeadm's localStorage RAID0,
+    Karpenter's instanceStorePolicy RAID0): without the request the kubelet would evict them half way.
+
+    Fails:  nodes with 80 GiB for pods that download 120Gi.
+    Passes: a larger volume; weights on a claim (`model.uri: pvc://...`).
+    """,
+)
 ROOM = declare(
     "PRE115",
     "error",

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from llmdgen.findings import Route
+from llmdgen.objects.workload import deadline
 from llmdgen.planning.model import Plan
 from llmdgen.rendering.encoding import comment
 from llmdgen.yaml_text import sections
 
 COMMENTS: dict[Route, str] = {
+    ("helmDefaults", "timeout"): "Seconds that `--wait` waits: model servers load their weights first.",
     ("helmDefaults", "skipDeps"): "The charts directory holds their dependencies.",
     ("releases", 0): "The InferencePool and its scheduler.",
     ("releases", 1): "The Gateway, the route to the pool and the model servers.",
@@ -27,8 +29,8 @@ def _document(plan: Plan, charts: str | None) -> dict[str, Any]:
     names, chart = plan.names, plan.release.charts["router"]
     document: dict[str, Any] = {}
     if charts is not None:
-        source = {"chart": f"{charts}/{chart.name}"}
-        defaults = {"createNamespace": True, "skipDeps": True}
+        source: dict[str, Any] = {"chart": f"{charts}/{chart.name}"}
+        defaults: dict[str, Any] = {"createNamespace": True, "skipDeps": True}
     else:
         published = chart.repository
         if not published.startswith("oci://"):
@@ -43,4 +45,5 @@ def _document(plan: Plan, charts: str | None) -> dict[str, Any]:
         "chart": "./chart",
         "needs": [f"{names.namespace}/{names.router}"],
     }
+    defaults["timeout"] = max(deadline(role) for role in plan.roles)
     return {**document, "helmDefaults": defaults, "releases": [router, servers]}
