@@ -340,3 +340,14 @@ def test_the_summary_says_what_the_numbers_of_the_scheduler_rest_on() -> None:
 )
 def test_the_summary_names_the_scorers_of_each_profile(release: str, says: str) -> None:
     assert says in files(plan_of("wide-ep", DEEPSEEK, release=release))["SUMMARY.md"]
+
+
+def test_directories_belong_to_root_where_interfaces_make_vllm_run_as_root() -> None:
+    sections: dict[str, Any] = {"with_": ["tiered-prefix-cache"], "cache": {"storage": {"claim": "kv"}}}
+    plan = plan_of("pd-disaggregation", GPT_OSS, release="v0.9.0", images={"modelServer": "llm-d-aws"}, **sections)
+    for pod in _pods(plan).values():
+        assert 'chown 0:0 "$folder"' in pod["initContainers"][0]["command"][2]
+    alone = plan_of(
+        "tiered-prefix-cache", QWEN, release="v0.9.0", images={"modelServer": "llm-d-aws"}, cache=sections["cache"]
+    )
+    assert 'chown 2000:2000 "$folder"' in _pods(alone)["decode"]["initContainers"][0]["command"][2]
