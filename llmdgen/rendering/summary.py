@@ -10,8 +10,10 @@ import msgspec
 from llmdgen.composition.contribution import Tier
 from llmdgen.engine.memory import Memory
 from llmdgen.findings import Finding, Located, Severity
+from llmdgen.objects.labels import DEPLOYMENT
 from llmdgen.planning.model import Plan, RolePlan
 from llmdgen.quantities import GIB
+from llmdgen.rendering.day_two import keep_running
 from llmdgen.rendering.encoding import code, filled_markdown, markdown, shell_word
 from llmdgen.spec.model import Suppression
 from llmdgen.yaml_text import Text
@@ -34,6 +36,7 @@ def summary(plan: Plan, findings: tuple[Located, ...]) -> str:
     blocks += _section("Before the first apply", [filled_markdown("1. {step}", step=step) for step in _before(plan)])
     blocks += _section("Apply", _shell(_apply(plan)))
     blocks += _section("First request", _shell(_request(plan)))
+    blocks += _section("Keeping it running", [_bullet(line) for line in keep_running(plan)])
     return "\n\n".join("\n".join(block) for block in blocks) + "\n"
 
 
@@ -226,8 +229,9 @@ def _storage(plan: Plan) -> list[str]:
         claim = plan.model_uri.partition("://")[2].partition("/")[0]
         found.append(f"The claim {claim} in namespace {namespace}, with the weights, readable by every pod at once.")
     elif plan.model_size:
-        copies = f"every pod downloads its own copy, up to {plan.model_size}"
-        found.append(f"Ephemeral storage on each node for the weights: {copies}.")
+        most = max(min(role.pods, role.pods_per_node) for role in plan.roles)
+        copies = f"every pod downloads its own copy and requests {plan.model_size}; a node holds up to {most} pods"
+        found.append(f"Ephemeral storage for the weights: {copies}.")
     if cache.disk:
         tier = next(each for each in plan.tiers if each.name == "disk")
         path = tier.where.removesuffix(" of the node")
@@ -243,7 +247,7 @@ def _apply(plan: Plan) -> list[Text]:
 
 
 def _request(plan: Plan) -> list[Text]:
-    """Shell lines that find the gateway's address and send a chat request."""
+    """Shell lines that wait for the servers, find the gateway's address and send a chat request."""
     namespace, service = plan.names.namespace, plan.names.gateway_service
     body = msgspec.json.encode(
         {
@@ -259,8 +263,13 @@ def _request(plan: Plan) -> list[Text]:
             address.insert(0, "# The load balancer is internal: run this inside the VPC.")
     else:
         address = [f"kubectl -n {namespace} port-forward service/{service} 8080:80 &", "address=localhost:8080"]
+    start = max(role.life.startup for role in plan.roles)
+    ready = (
+        f"kubectl -n {namespace} wait pods -l {DEPLOYMENT}={plan.spec.name} --for=condition=Ready --timeout={start}s"
+    )
+    curl = "curl -sS --fail-with-body --retry 12 --retry-delay 5 --retry-all-errors"
     return [
-        *map(Text, address),
-        Text("curl -s \"http://$address/v1/chat/completions\" -H 'Content-Type: application/json' \\"),
+        *map(Text, (ready, *address)),
+        Text(f"{curl} \"http://$address/v1/chat/completions\" -H 'Content-Type: application/json' \\"),
         Text(f"  -d {shell_word(body)}"),
     ]
