@@ -37,7 +37,6 @@ class Settings(Struct, frozen=True, kw_only=True):
     charts: str | None
     manifests: bool
     prerequisites: bool
-    prune: bool = False
 
 
 class Made(Struct, frozen=True, kw_only=True):

@@ -53,12 +53,7 @@ def command(
     read, findings = work.read(specs)
     asked = options.chosen(read, instance_types)
     settings = making.Settings(
-        out=out,
-        instance_types=instance_types,
-        charts=charts,
-        manifests=manifests,
-        prerequisites=prerequisites,
-        prune=prune,
+        out=out, instance_types=instance_types, charts=charts, manifests=manifests, prerequisites=prerequisites
     )
     missing = making.missing_charts(charts, read)
     findings += missing + making.shared_names(read)

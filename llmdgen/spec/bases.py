@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import re
 
+from llmdgen.spec.read import ENDINGS, like
 from llmdgen.spec.words import quoted
 
-_ENDINGS = (".yaml", ".yml")
 _RELATIVE = "write the path from this file to the base, such as ../bases/gpt-oss.yaml"
 
 
@@ -68,20 +68,14 @@ class Tree:
 
     def _meant(self, said: str, by: str, path: str) -> str:
         """The fix of a path that leads nowhere: a file of a similar name, or the same path from the repository."""
-        from llmdgen.suggest import nearest
-
-        folder, name = os.path.split(said)
+        folder, _ = os.path.split(said)
         from_root = os.path.realpath(os.path.join(self.root, said))
         if self._holds(from_root) and os.path.isfile(from_root):
             own = os.path.realpath(os.path.dirname(by) or ".")
             return f"did you mean {quoted(os.path.relpath(from_root, own), bare=True)}? It starts from this file"
-        try:
-            there = sorted(each for each in os.listdir(os.path.dirname(path) or ".") if each.endswith(_ENDINGS))
-        except OSError:
-            return "check the path, which starts from this file"
-        close = nearest(name, (each for each in there if each != os.path.basename(by)), limit=1)
+        close = like(path, other_than=os.path.basename(by))
         if close:
-            return f"did you mean {quoted(os.path.join(folder, close[0]), bare=True)}?"
+            return f"did you mean {quoted(os.path.join(folder, close), bare=True)}?"
         return "check the path, which starts from this file"
 
 
@@ -94,5 +88,5 @@ def _refuse_form(said: str) -> None:
         raise Unusable("SPEC023", f"{quoted(said)} is not relative to this file", _RELATIVE)
     if said.endswith("/") or said.split("/")[-1] in (".", ".."):
         raise Unusable("SPEC024", f"{quoted(said)} is a directory", "name the file in it")
-    if not said.endswith(_ENDINGS):
+    if not said.endswith(ENDINGS):
         raise Unusable("SPEC024", f"{quoted(said)} is not the name of a YAML file", "name a file that ends in .yaml")

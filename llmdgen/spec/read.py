@@ -11,7 +11,7 @@ from llmdgen.spec.errors import error_at
 from llmdgen.spec.places import Position, position_of
 
 STANDARD_INPUT = "-"
-_ENDINGS = (".yaml", ".yml")
+ENDINGS = (".yaml", ".yml")
 _BYTE_ORDER_MARK = "\ufeff"
 _OF_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
@@ -53,7 +53,7 @@ def _inside(name: str) -> str:
         beside = os.listdir(name)
     except OSError:
         beside = []
-    for ending in _ENDINGS:
+    for ending in ENDINGS:
         if any(each.endswith(ending) for each in beside):
             return f"name the spec files in it: {os.path.join(name, f'*{ending}')}"
     return "name a spec file"
@@ -61,19 +61,26 @@ def _inside(name: str) -> str:
 
 def _meant(name: str) -> str:
     """What to do about a file that is not there: the name beside it that was meant, if one is like it."""
-    from llmdgen.suggest import nearest
-
     folder, file = os.path.split(name)
     if "*" in file or "?" in file:
         return "correct the pattern: the shell passes it on as it stands where no file matches"
     if not file:
         return "name the spec file"
+    close = like(name)
+    return f"did you mean {os.path.join(folder, close)}?" if close else "check the path"
+
+
+def like(path: str, other_than: str = "") -> str:
+    """A YAML file in the directory of a path whose name is like that in the path, empty where there is none."""
+    from llmdgen.suggest import nearest
+
+    folder, file = os.path.split(path)
     try:
-        beside = sorted(each for each in os.listdir(folder or ".") if each.isprintable() and each.endswith(_ENDINGS))
+        beside = sorted(os.listdir(folder or "."))
     except (OSError, ValueError):
-        return "check the path"
-    close = nearest(file, beside, limit=1)
-    return f"did you mean {os.path.join(folder, close[0])}?" if close else "check the path"
+        return ""
+    known = [each for each in beside if each.isprintable() and each.endswith(ENDINGS) and each != other_than]
+    return next(iter(nearest(file, known, limit=1)), "")
 
 
 def documents(text: str, name: str) -> document.Reading:
