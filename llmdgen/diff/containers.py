@@ -60,16 +60,14 @@ def vllm_facts(role: str, container: Container) -> Facts:
 
 def _flags(container: Container) -> dict[str, Any]:
     """The flags, and those that vLLM's parser would refuse as they are written, for they differ all the same."""
-    flags = dict(container.flags)
-    words = container.arguments(_FIRST) or ()
+    flags, words = dict(container.flags), container.arguments(_FIRST) or ()
     for refused in container.refused:
-        name = refused.flag.lstrip("-")
+        flags.setdefault(refused.flag.lstrip("-") or str(refused), True)
         for word, following in zip(words, (*words[1:], "--"), strict=True):
-            if name and word.partition("=")[0] == refused.flag:
-                value = word.partition("=")[2] or following
-                flags[name] = True if value.startswith("--") else value
-        if not name:
-            flags[str(refused)] = True
+            name, _, value = word.partition("=")
+            value = value or following
+            if name and name == refused.flag and not value.startswith("--"):
+                flags[name.lstrip("-")] = value
     return flags
 
 

@@ -94,28 +94,39 @@ def _as_one(members: list[Change]) -> list[Change]:
     first = members[0]
     if first.topic == "weight":
         return [_weight(members)]
-    is_thing = any(line.name == line.thing for line in members)
-    if len(members) == 1 and not (is_thing and first.topic in ("plugin", "object")):
+    has_head = any(line.name == line.thing for line in members)
+    if len(members) == 1 and not (has_head and first.topic in ("plugin", "object")):
         return members
-    weights: dict[str, list[str]] = {}
-    leaves: list[tuple[str, str]] = []
-    for line in members:
-        leaf = _leaf(line)
-        if line.topic == "weight":
-            used = "" if line.value == "used" else f"weight {_text(line.value)} "
-            weights.setdefault(used, []).append(leaf.removeprefix("in profile "))
-        elif line.topic == "plugin":
-            leaves += [("", str(line.value))] if line.name != f"plugin {line.value}" else []
-        elif line.topic != "object" and not _PLAIN.fullmatch(leaf):
-            leaves.append((leaf, _text(line.value)))
-    common = _common([leaf for leaf, _ in leaves if leaf])
-    parts = [f"{used}in {' and '.join(profiles)}" for used, profiles in weights.items()]
-    parts += [f"{leaf.removeprefix(common)}: {text}" if leaf else text for leaf, text in leaves]
-    names = [_text(line.value) for line in members if _leaf(line) == "metadata.name"]
-    said = ", ".join(parts) or ("no parameters" if first.topic == "plugin" else (*names, "the whole of it")[0])
+    common = _common([_leaf(line) for line in members if _is_said(line)])
+    said = ", ".join([*_weights(members), *(_said(line, common) for line in members if _is_said(line))])
+    if not said:
+        names = [_text(line.value) for line in members if _leaf(line) == "metadata.name"]
+        said = "no parameters" if first.topic == "plugin" else (*names, "the whole of it")[0]
     old, new = (said, None) if first.new is None else (None, said)
     title = f"{first.thing}.{common}".rstrip(".") if common else first.thing
     return [structs.replace(first, topic=GROUP, name=title, old=old, new=new)]
+
+
+def _is_said(line: Change) -> bool:
+    """Whether a line says more of its thing than what that is called."""
+    if line.topic == "plugin":
+        return line.name != f"plugin {line.value}"
+    return line.topic not in ("weight", "object") and not _PLAIN.fullmatch(_leaf(line))
+
+
+def _said(line: Change, common: str) -> str:
+    leaf = "" if line.topic == "plugin" else _leaf(line).removeprefix(common)
+    return f"{leaf}: {_text(line.value)}" if leaf else _text(line.value)
+
+
+def _weights(members: list[Change]) -> list[str]:
+    """In which profiles a new scorer is used, and with which weight."""
+    profiles: dict[str, list[str]] = {}
+    for line in members:
+        if line.topic == "weight":
+            used = "" if line.value == "used" else f"weight {_text(line.value)} "
+            profiles.setdefault(used, []).append(_leaf(line).removeprefix("in profile "))
+    return [f"{used}in {' and '.join(names)}" for used, names in profiles.items()]
 
 
 def _leaf(line: Change) -> str:
@@ -125,7 +136,7 @@ def _leaf(line: Change) -> str:
 
 def _common(leaves: list[str]) -> str:
     """The keys, with a dot behind each, that all of several leaves begin with."""
-    keys = [_NAME.sub(".", leaf).split(".")[:-1] for leaf in leaves]
+    keys = [_NAME.sub(".", leaf).split(".")[:-1] for leaf in leaves if leaf]
     depth = 0
     while len(keys) > 1 and all(len(each) > depth for each in keys) and len({each[depth] for each in keys}) == 1:
         depth += 1
