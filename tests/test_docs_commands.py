@@ -93,7 +93,8 @@ class Walk:
         for name in block.argument.split():
             file = self.here / name
             file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text((file.read_text() if block.kind == "append to" else "") + block.text)
+            before = file.read_text() if block.kind == "append to" else ""
+            file.write_text(before + ("\n\n" if before and file.suffix == ".py" else "") + block.text)
 
 
 @pytest.mark.parametrize("page", WITH_COMMANDS, ids=name_of)
