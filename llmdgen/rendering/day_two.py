@@ -22,7 +22,7 @@ def keep_running(plan: Plan) -> Iterator[str]:
     if plan.transfers:
         yield (
             "A prefill pod that ends takes KV cache with it that decode has not read yet. Engines of different vLLM"
-            " versions refuse each other's transfers: deploy a new release beside this one (llmdgen upgrade prints how)."
+            " versions refuse each other's transfers: deploy a new one beside this one (llmdgen upgrade prints how)."
         )
     yield _scheduler(plan)
     yield from map(_full, (tier for tier in plan.tiers if tier.name != "cpu"))
