@@ -37,8 +37,8 @@ def _lost(role: RolePlan) -> str:
     if role.size.workers > 1:
         return f"one lost pod restarts its whole group of {role.size.workers}, which loads the weights again."
     gone = min(role.pods, role.pods_per_node)
-    elsewhere = f"a node of {role.node.label} with room; without one it stays Pending"
-    return f"{gone} of {role.pods} pods go with it, and each starts anew on {elsewhere}."
+    which = "the pod" if role.pods == 1 else f"{gone} of {role.pods} pods"
+    return f"{which} on it must start anew on a node of {role.node.label} with room, and stays Pending without one."
 
 
 def _rollout(plan: Plan, role: RolePlan) -> str:

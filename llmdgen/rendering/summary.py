@@ -230,8 +230,8 @@ def _storage(plan: Plan) -> list[str]:
         found.append(f"The claim {claim} in namespace {namespace}, with the weights, readable by every pod at once.")
     elif plan.model_size:
         most = max(min(role.pods, role.pods_per_node) for role in plan.roles)
-        copies = f"every pod downloads its own copy and requests {plan.model_size}; a node holds up to {most} pods"
-        found.append(f"Ephemeral storage for the weights: {copies}.")
+        pods = f"a node holds up to {most} pod{'s' * (most > 1)}"
+        found.append(f"Ephemeral storage: every pod downloads the weights and requests {plan.model_size}; {pods}.")
     if cache.disk:
         tier = next(each for each in plan.tiers if each.name == "disk")
         path = tier.where.removesuffix(" of the node")

@@ -75,6 +75,12 @@ INTENDED = (
         for field in ("runAsUser", "runAsGroup")
     ),
     Intended("*.spec.terminationGracePeriodSeconds", NOTHING, "150", DRAIN),
+    Intended(
+        f"{VLLM}.resources.requests.ephemeral-storage",
+        NOTHING,
+        "*Gi",
+        "a node without room for the weights evicted the pod half way through its download",
+    ),
     Intended(f"{VLLM}.lifecycle", NOTHING, "*'sleep', '120'*", DRAIN),
     Intended(f"{VLLM}.lifecycle.preStop.exec.command", "*'find', '/mnt/kv-disk'*", "*'sleep', '120'*", SLOT),
     Intended(

@@ -105,7 +105,13 @@ def node(
 ) -> dict[str, Any]:
     """A Ready p5.48xlarge with the usual taint."""
     own = {"node.kubernetes.io/instance-type": label, "topology.kubernetes.io/zone": zone, **(labels or {})}
-    allocatable = {"nvidia.com/gpu": "8", "vpc.amazonaws.com/efa": str(efa), "cpu": "191450m", "memory": "2100000Mi"}
+    allocatable = {
+        "nvidia.com/gpu": "8",
+        "vpc.amazonaws.com/efa": str(efa),
+        "cpu": "191450m",
+        "memory": "2100000Mi",
+        "ephemeral-storage": "25000Gi",
+    }
     return {
         "metadata": {"name": name, "labels": own},
         "spec": {"taints": [{"key": "nvidia.com/gpu", "value": "true", "effect": "NoSchedule"}]},

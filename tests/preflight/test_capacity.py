@@ -103,6 +103,7 @@ def test_only_nodes_of_the_specs_zone_count(ask: Ask) -> None:
         ("PRE112", "vpc.amazonaws.com/efa", "16", "16"),
         ("PRE113", "cpu", "4500m", "4500m"),
         ("PRE114", "memory", "1048576Ki", "1Gi"),
+        ("PRE118", "ephemeral-storage", "85899345920", "80Gi"),
     ],
 )
 def test_a_node_that_offers_less_than_planned_is_short(

@@ -19,7 +19,7 @@ def test_a_cluster_that_has_everything_is_ok_on_every_question(ask: Ask) -> None
     answers = [each for found in ask(plan, able(plan)).values() for each in found]
     assert {each.verdict for each in answers} == {"ok"}
     assert {each.fix for each in answers} == {""}
-    assert len({each.code for each in answers}) == 15
+    assert len({each.code for each in answers}) == 16
 
 
 def test_nothing_but_get_is_sent_and_no_value_of_a_secret_is_answered(ask: Ask) -> None:

@@ -133,7 +133,8 @@ def test_requests_equal_limits_and_devices_are_strings(name: str, release: str) 
     plan = _plan(name, release)
     for role in plan.roles:
         resources = _pods(plan)[role.name]["containers"][0]["resources"]
-        assert resources["requests"] == resources["limits"]
+        disk = {"ephemeral-storage": plan.model_size} if plan.model_size else {}
+        assert resources["requests"] == resources["limits"] | disk
         assert resources["limits"]["nvidia.com/gpu"] == str(role.size.gpus_per_pod)
         interfaces = resources["limits"].get("vpc.amazonaws.com/efa")
         assert interfaces == (str(role.efa_per_pod) if role.efa_per_pod else None)

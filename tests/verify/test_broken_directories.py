@@ -61,8 +61,8 @@ def test_a_broken_directory_is_one_problem_with_a_fix(
         ("createNamespace: true", 'createNamespace: true\n  args: [\'{{ exec "touch" (list "MARK") }}\']', "holds {{"),
         ("# Deploy", '# {{ exec "touch" (list "MARK") }}\n# Deploy', "holds {{"),
         ("createNamespace: true", "createNamespace: true\n  args: [--post-renderer=MARK]", "helmDefaults of"),
-        ("createNamespace: true", "createNamespace: true\nhelmBinary: MARK", "has helmBinary"),
-        ("createNamespace: true", "createNamespace: true\nbases: [MARK]", "has bases"),
+        ("helmDefaults:", "helmBinary: MARK\nhelmDefaults:", "has helmBinary"),
+        ("helmDefaults:", "bases: [MARK]\nhelmDefaults:", "has bases"),
         (
             "    chart: ./chart\n",
             "    chart: ./chart\n    hooks: [{events: [prepare], command: touch, args: [MARK]}]\n",
