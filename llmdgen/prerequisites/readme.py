@@ -12,22 +12,18 @@ from llmdgen.rendering.encoding import shell_word
 from llmdgen.rendering.environment import render
 from llmdgen.yaml_text import Text
 
-MONITORS = "https://raw.githubusercontent.com/prometheus-operator/prometheus-operator"
-CONTROLLER = "https://raw.githubusercontent.com/kubernetes-sigs/aws-load-balancer-controller"
-POLICY = "AWSLoadBalancerControllerIAMPolicy"
-
 
 def readme(cluster: Cluster, known: Prerequisites, releases: Sequence[ClusterRelease], service_account: str) -> str:
     """The Markdown of one cluster; `releases` are those that it gets."""
     balanced = "load_balancer" in cluster.needs
     apply = 5 if balanced else 4
-    title = cluster.labels[cluster.platform]["title"]
     return render(
         "prerequisites/README.md.j2",
-        title=f"Cluster prerequisites: {title}, {cluster.provider}",
-        introduction=f"What {title} needs before the deployments of llm-d {cluster.release.name} in this tree.",
+        title=cluster.labels[cluster.platform]["title"],
+        provider=cluster.provider,
+        release=cluster.release.name,
         steps={"apply": apply, "see": apply + 1, "deployments": apply + 2},
-        tools=known.pins["tools"],
+        pins=known.pins,
         labels=cluster.labels,
         closed=cluster.labels["efa_closed_families"]["families"],
         hyperpod=cluster.platform == "hyperpod",
@@ -35,7 +31,6 @@ def readme(cluster: Cluster, known: Prerequisites, releases: Sequence[ClusterRel
         switches=known.switches_of(cluster.platform, cluster.needs),
         crds=[_apply(each, known) for each in known.crds if not each.optional],
         optional_crds=[(each.of, _apply(each, known)) for each in known.crds if each.optional],
-        monitor_crds=_monitors(known),
         kubernetes=max((each.needs_kubernetes or "" for each in known.crds), key=_version),
         hazards=[
             {**to_builtins(each), "commands": _first(each, release, known)}
@@ -44,7 +39,7 @@ def readme(cluster: Cluster, known: Prerequisites, releases: Sequence[ClusterRel
             if each.release == release.name
         ],
         load_balancer=balanced,
-        identity=_identity(known, service_account),
+        service_account=service_account,
         look=_look(cluster),
     )
 
@@ -63,29 +58,8 @@ def _first(hazard: Hazard, release: ClusterRelease, known: Prerequisites) -> lis
     return [Text(command.format(version=version)) for command in hazard.before]
 
 
-def _monitors(known: Prerequisites) -> list[Text]:
-    folder = f"{MONITORS}/{known.pins['prometheus_operator']['crds']}/example/prometheus-operator-crd"
-    return [
-        Text(f"kubectl apply --server-side -f {folder}/monitoring.coreos.com_{kind}.yaml")
-        for kind in ("podmonitors", "servicemonitors")
-    ]
-
-
 def _version(text: str) -> list[int]:
     return [int(part) for part in text.split(".") if part]
-
-
-def _identity(known: Prerequisites, service_account: str) -> list[Text]:
-    pin = known.pins["load_balancer"]
-    return [
-        Text("cluster=... account=... # yours: the EKS cluster and the AWS account"),
-        Text(f"curl -fsSo iam-policy.json {CONTROLLER}/v{pin['version']}/docs/install/iam_policy.json"),
-        Text(f"aws iam create-policy --policy-name {POLICY} --policy-document file://iam-policy.json"),
-        Text('eksctl utils associate-iam-oidc-provider --cluster "$cluster" --approve'),
-        Text('eksctl create iamserviceaccount --cluster "$cluster" \\'),
-        Text(f"  --namespace {pin['namespace']} --name {service_account} \\"),
-        Text(f'  --attach-policy-arn "arn:aws:iam::$account:policy/{POLICY}" --approve'),
-    ]
 
 
 def _look(cluster: Cluster) -> list[Text]:
