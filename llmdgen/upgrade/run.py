@@ -75,10 +75,8 @@ def _document(editor: Editor, spec: Spec, release: str) -> Iterator[Located]:
     current = spec.spec.release
     way, place = steps(current, release), spec.locate(_RELEASE)
     if way is None:
-        says, fix = (
-            f"no upgrade from {current} to {release} is known",
-            "set the release by hand and run llmdgen validate",
-        )
+        says = f"no upgrade from {current} to {release} is known"
+        fix = "set the release by hand and run llmdgen validate"
         if steps(release, current) is not None:
             says = f"the spec is for {current}, which is later than {release}, and an upgrade does not go back"
             fix = f"take the spec out of version control as it was with {release}, or edit it and run llmdgen validate"

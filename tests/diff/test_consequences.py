@@ -94,8 +94,11 @@ def test_what_is_in_no_pod_restarts_none(path: str, old: str, new: str) -> None:
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ("        llm-d.ai/role: decode\n    spec:", "        llm-d.ai/role: decode\n        team: search\n    spec:"),
-        ("  template:\n    metadata:\n", "  template:\n    metadata:\n      annotations:\n        a.b/c: d\n"),
+        (
+            "  template:\n    metadata:\n      labels:\n",
+            "  template:\n    metadata:\n      labels:\n        team: search\n",
+        ),
+        ("\n      annotations:\n", "\n      annotations:\n        a.b/c: d\n"),
         ("      volumes:\n", "      priorityClassName: high\n      volumes:\n"),
         ("imagePullPolicy: IfNotPresent", "imagePullPolicy: Always"),
         ("--zap-log-level=error", "--zap-log-level=info"),
