@@ -57,9 +57,9 @@ def hub_environment(model: Model) -> tuple[EnvVar, ...]:
 
 def volume_size(model: Model, facts: ModelFacts | None) -> str | None:
     """The size of each pod's model volume; None for a claim, which has its own, and where nobody knows."""
-    if model.size:
-        return model.size
-    if uri(model).startswith("pvc") or facts is None:
+    if uri(model).startswith("pvc"):
         return None
+    if model.size or facts is None:
+        return model.size
     needed = (facts.repository_bytes or facts.weight_bytes) * VOLUME_OVER_WEIGHTS
     return f"{-(-int(needed / GIB) // ROUND_GIB) * ROUND_GIB}Gi"

@@ -131,6 +131,12 @@ def test_a_plain_claim_gives_vllm_a_path() -> None:
     assert plan.model_size is None
 
 
+def test_weights_on_a_claim_take_no_disk_of_the_node_whatever_size_the_spec_gives_them() -> None:
+    given = {"uri": "pvc://models/weights/gpt-oss", "size": "250Gi"}
+    plan = plan_of("inference-scheduling", GPT_OSS, model=given)
+    assert [role.storage for role in plan.roles] == [None]
+
+
 def test_pods_select_healthy_nodes_of_their_type_and_zone() -> None:
     cluster = {"zone": "us-east-1a", "nodeSelector": {"pool": "gpu"}}
     assert plan_of("inference-scheduling", platform="hyperpod", cluster=cluster).roles[0].node_selector == {
