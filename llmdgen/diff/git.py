@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from llmdgen.diff.fold import Side
 from llmdgen.diff.problem import DiffError
-from llmdgen.diff.sources import FILE_BYTES, TOO_LARGE, decoded, targets_of, wanted
+from llmdgen.diff.sources import FILE_BYTES, FILES, TOO_LARGE, decoded, targets_of, wanted
 
 DEFAULT_PATH = "rendered"
 _REGULAR = ("100644", "100755")
@@ -101,6 +101,8 @@ def _side(commit: str, revision: str, path: str) -> Side:
         if int(size) > FILE_BYTES:
             raise DiffError(f"{place}{name}", TOO_LARGE, "name one rendered directory after --")
         objects[name] = identity
+        if len(objects) > FILES:
+            raise DiffError(place, f"more than {FILES} files", "name one rendered directory after --")
     outer = ("", *root.split("/"))[-2:]
     return targets_of(_contents(objects, place), (outer[0], outer[1]), place)
 

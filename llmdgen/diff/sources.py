@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from llmdgen.planning.model import Plan
 
 FILE_BYTES = 4 * 2**20  # of one file: far beyond anything that llmdgen writes
+FILES = 20_000  # of one side: a pull request must not decide how much a review reads
 TOO_LARGE = "larger than anything that llmdgen writes"
 _DEPTH = 6  # directories below the one that was named
 
@@ -53,7 +54,11 @@ def plans_side(plans: Iterable[Plan], path: str) -> Side:
 
 def directory_side(path: str) -> Side:
     """The targets in or below a directory; no symbolic link below it is followed. Raises DiffError."""
-    found = {file: _text(os.path.join(path, file)) for file in _below(path, "", 0)}
+    found: dict[str, str] = {}
+    for file in _below(path, "", 0):
+        if len(found) == FILES:
+            raise DiffError(path, f"more than {FILES} files", "name one rendered directory")
+        found[file] = _text(os.path.join(path, file))
     here = os.path.abspath(path)
     side = targets_of(found, (os.path.basename(os.path.dirname(here)), os.path.basename(here)), path)
     if not side:

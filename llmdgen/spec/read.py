@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from functools import lru_cache
 
 from llmdgen.findings import Located, Place, SpecError
@@ -12,12 +13,16 @@ from llmdgen.spec.places import Position, position_of
 
 STANDARD_INPUT = "-"
 ENDINGS = (".yaml", ".yml")
+_OPEN_ALREADY = ("/dev/", "/proc/")  # what a shell opens for <(command)
 _BYTE_ORDER_MARK = "\ufeff"
 _OF_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 def text_of(name: str) -> str:
     """The text of a file, or of standard input where the name is -. Raises SpecError where there is none."""
+    if _is_named_pipe(name):
+        says = "this is a named pipe, which may never have a writer"
+        raise _unreadable(name, "SPEC010", says, f"name a file, or {STANDARD_INPUT} for standard input")
     try:
         with open(0, "rb", closefd=False) if name == STANDARD_INPUT else open(name, "rb") as file:
             content = file.read(document.MOST_BYTES + 1)  # no more than is looked at
@@ -41,6 +46,14 @@ def text_of(name: str) -> str:
         at = position_of(content[: error.start].decode("utf-8"), error.start)
         says = f"the byte 0x{content[error.start]:02X} is not UTF-8"
         raise _unreadable(name, "SPEC001", says, "save the file as UTF-8", at) from None
+
+
+def _is_named_pipe(name: str) -> bool:
+    """Whether reading would wait for somebody to write. What else is wrong with a file, opening it says."""
+    try:
+        return stat.S_ISFIFO(os.stat(name).st_mode) and not name.startswith(_OPEN_ALREADY)
+    except (OSError, ValueError):
+        return False
 
 
 def _unreadable(name: str, code: str, says: str, fix: str, at: Position = (1, 1)) -> SpecError:

@@ -136,6 +136,14 @@ def test_a_spec_may_come_from_standard_input() -> None:
     assert re.match(rb"-:\d+:9: error SPEC009: ", done.stderr)
 
 
+def test_a_named_pipe_is_refused_where_nobody_may_ever_write_to_it(llmdgen: Llmdgen, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.yaml")
+    for command in ("validate", "render", "plan"):
+        answer = llmdgen(command, "pipe.yaml")
+        assert answer.code == 1
+        assert "error SPEC010: this is a named pipe" in answer.err
+
+
 def test_a_pipe_that_a_shell_opened_is_read() -> None:
     command = f"{sys.executable} -m llmdgen validate <(cat paths/wide-ep.yaml)"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd=ROOT)

@@ -384,3 +384,13 @@ def test_wrong_usage_exits_64(llmdgen: Llmdgen, arguments: tuple[str, ...]) -> N
     code, out, err = llmdgen("diff", *arguments)
     assert (code, out) == (64, "")
     assert "Usage: llmdgen diff" in err
+
+
+def test_a_tree_of_more_files_than_a_review_should_read_is_refused(
+    llmdgen: Llmdgen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_tree(Path("a"), PD)
+    monkeypatch.setattr("llmdgen.diff.sources.FILES", 5)
+    code, _, err = llmdgen("diff", "a", "a")
+    assert code == 1
+    assert "more than 5 files" in err
