@@ -7,7 +7,7 @@ from typing import Any
 
 from llmdgen.checks._annotations import items, pairs, wrong
 from llmdgen.facts.catalogue import table
-from llmdgen.planning.model import Plan
+from llmdgen.planning.model import AUTO_MODE, Plan
 from llmdgen.registry import Draft, found, rule
 from llmdgen.suggest import did_you_mean
 
@@ -308,6 +308,30 @@ def _listener(key: str, base: str, suffix: str, kind: str, given: dict[str, str]
     elif suffix not in either:
         says = f"the gateway has no listener {suffix}, so nothing reads this"
         yield _at(key, says, f"write {base}.{expected}", on_key=True)
+
+
+@rule("GW010", "error", "a load balancer class that does not fit the gateway")
+def load_balancer_class_fits(plan: Plan) -> Iterator[Draft]:
+    """loadBalancerClass is a field of the Service's spec: Istio and agentgateway take it in what they merge into the
+    Service, kgateway's GatewayParameters has no field for it. EKS Auto Mode, which serves eks.amazonaws.com/nlb on EKS
+    alone, does not read listener attributes.
+
+    Fails:  `{release: v0.6.0, gateway: {provider: kgateway, loadBalancer: {class: service.k8s.aws/nlb}}}`.
+    Passes: `{gateway: {loadBalancer: {class: eks.amazonaws.com/nlb}}}`.
+    """
+    wanted = plan.gateway.balancer_class
+    if wanted is None:
+        return
+    if plan.gateway.provider == "kgateway":
+        yield found(*AT, "class", says="kgateway has no place for it", fix="remove it, or set provider: istio")
+    if wanted != AUTO_MODE:
+        return
+    if plan.spec.spec.platform == "hyperpod":
+        says = f"{wanted} is EKS Auto Mode's, which has no HyperPod nodes"
+        yield found(*AT, "class", says=says, fix="remove it, and install the AWS Load Balancer Controller")
+    for key in _asked(plan):
+        if (_name(key, _facts(plan)) or "").startswith(LISTENER_ATTRIBUTES):
+            yield _at(key, "EKS Auto Mode does not read listener attributes", "remove it", on_key=True)
 
 
 def _asked(plan: Plan) -> dict[str, str]:

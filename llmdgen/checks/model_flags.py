@@ -74,6 +74,38 @@ def model_speculates_so(plan: Plan) -> Iterator[Draft]:
             yield found(*at, says=says, fix=fix)
 
 
+@rule("MOD024", "warning", "remote code that is not pinned")
+def remote_code_is_pinned(plan: Plan) -> Iterator[Draft]:
+    """--trust-remote-code runs Python files of the model's repository with all that the pod may do. Without a revision
+    it runs what the main branch holds on the day a pod starts, so that one server's code differs from the next one's.
+
+    Fails:  `{engine: {args: {trust-remote-code: true}}}`.
+    Passes: `{model: {revision: b5c939de8f754692c1647ca79fbf85e8c1e70f8a}, engine: {args: {trust-remote-code: true}}}`.
+    """
+    said = set()
+    for role in plan.roles:
+        at = role.flag_routes.get("trust-remote-code", ())
+        trusted = role.flags.get("trust-remote-code") is True and "revision" not in role.flags
+        # The paths of llm-d v0.5.1 and v0.6.0 set the flag as upstream's guides do, and their models need none of it.
+        if trusted and at != ("spec", "path") and at not in said and not plan.model_uri.startswith("pvc"):
+            said.add(at)
+            says = f"{role.name} runs whatever code the main branch of {plan.model_uri.partition('://')[2]} holds"
+            yield found(*at, says=says, fix="set model.revision to a commit that you have read")
+
+
+@rule("MOD025", "error", "a revision of weights that are not downloaded")
+def revision_is_read(plan: Plan) -> Iterator[Draft]:
+    """vLLM reads --revision where it asks the Hugging Face hub or its cache for a repository. A directory of a claim is
+    one revision, whatever the flag says.
+
+    Fails:  `{model: {uri: pvc://models/gpt-oss-120b, revision: b5c939de8f754692c1647ca79fbf85e8c1e70f8a}}`.
+    Passes: `{model: {revision: b5c939de8f754692c1647ca79fbf85e8c1e70f8a}}`.
+    """
+    if plan.spec.spec.model.revision and plan.model_uri.startswith("pvc://"):
+        says = "the claim holds one revision, and nothing reads this"
+        yield found("spec", "model", "revision", says=says, fix="remove it, or download by uri: hf://<org>/<name>")
+
+
 @rule("MOD023", "error", "a KV cache format of another attention")
 def kv_format_is_the_attentions(plan: Plan) -> Iterator[Draft]:
     """fp8_ds_mla is the KV cache format of sparse attention over a compressed vector (DeepSeek-V3.2, GLM-5), and no

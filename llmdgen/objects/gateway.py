@@ -71,12 +71,20 @@ def parameters(plan: Plan) -> Object:
     )
 
 
+def _service(plan: Plan) -> dict[str, Any]:
+    """What a provider puts into the spec of its Service."""
+    found: dict[str, Any] = {"type": plan.gateway.service_type}
+    if plan.gateway.balancer_class:
+        found["loadBalancerClass"] = plan.gateway.balancer_class
+    return found
+
+
 def _istio(plan: Plan) -> dict[str, Any]:
     """What Istio merges into the proxy's Deployment and Service: YAML in texts."""
     settings = plan.gateway.settings
     proxy = {**settings["proxy"], "resources": settings["resources"]}
     deployment = {"spec": {"template": {"spec": {"containers": [proxy]}}}}
-    return {"data": {"deployment": dump(deployment), "service": dump({"spec": {"type": plan.gateway.service_type}})}}
+    return {"data": {"deployment": dump(deployment), "service": dump({"spec": _service(plan)})}}
 
 
 def _kgateway(plan: Plan) -> dict[str, Any]:
@@ -88,7 +96,7 @@ def _kgateway(plan: Plan) -> dict[str, Any]:
 
 
 def _agentgateway(plan: Plan) -> dict[str, Any]:
-    service: dict[str, Any] = {"spec": {"type": plan.gateway.service_type}}
+    service: dict[str, Any] = {"spec": _service(plan)}
     if plan.gateway.annotations:
         service = {"metadata": {"annotations": plan.gateway.annotations}, **service}
     settings = plan.gateway.settings

@@ -12,12 +12,14 @@ INTERVAL = "30s"
 
 def pod_monitor(plan: Plan, role: RolePlan) -> Object:
     """vLLM's metrics of a role's pods."""
+    about = metadata(plan, plan.names.workload[role.name])
+    about["labels"] = plan.spec.spec.monitoring.labels | about["labels"]
     return Object(
         file=f"{role.name}-monitor.yaml",
         doc={
             "apiVersion": "monitoring.coreos.com/v1",
             "kind": "PodMonitor",
-            "metadata": metadata(plan, plan.names.workload[role.name]),
+            "metadata": about,
             "spec": {
                 "selector": {"matchLabels": selector(plan, role.name)},
                 "podMetricsEndpoints": [
@@ -26,4 +28,5 @@ def pod_monitor(plan: Plan, role: RolePlan) -> Object:
                 ],
             },
         },
+        origin={("metadata", "labels"): ("spec", "monitoring", "labels")},
     )

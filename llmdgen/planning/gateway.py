@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from llmdgen.planning.lifecycle import seconds
-from llmdgen.planning.model import GatewayPlan
+from llmdgen.planning.model import AUTO_MODE, GatewayPlan
 from llmdgen.spec.model import Gateway
 
 PORT = 80
@@ -17,17 +17,19 @@ def gateway(asked: Gateway, settings: dict[str, Any]) -> GatewayPlan:
     balancer = asked.load_balancer
     annotations: dict[str, str] = {}
     if balancer is not None:
-        annotations = {
-            PREFIX + "type": "external",
-            PREFIX + "scheme": balancer.scheme,
-            PREFIX + "nlb-target-type": balancer.target_type,
+        if balancer.class_ is None:
+            annotations[PREFIX + "type"] = "external"
+        annotations[PREFIX + "scheme"] = balancer.scheme
+        annotations[PREFIX + "nlb-target-type"] = balancer.target_type
+        if balancer.class_ != AUTO_MODE:
             # A Network Load Balancer cuts a quiet stream after 350 s without a word.
-            f"{PREFIX}listener-attributes.TCP-{PORT}": f"tcp.idle_timeout.seconds={seconds(asked.idle_timeout)}",
-            **balancer.annotations,
-        }
+            idle = f"tcp.idle_timeout.seconds={seconds(asked.idle_timeout)}"
+            annotations[f"{PREFIX}listener-attributes.TCP-{PORT}"] = idle
+        annotations |= balancer.annotations
     return GatewayPlan(
         provider=asked.provider,
         settings=settings,
         service_type="LoadBalancer" if balancer else "ClusterIP",
         annotations=annotations,
+        balancer_class=balancer.class_ if balancer else None,
     )

@@ -21,6 +21,8 @@ from llmdgen.planning.lifecycle import Lifecycle
 from llmdgen.scheduling.config import Scorer
 from llmdgen.spec.model import Spec
 
+AUTO_MODE = "eks.amazonaws.com/nlb"  # the load balancer class of EKS Auto Mode
+
 
 class Node(Struct, frozen=True, kw_only=True):
     """One node of a role's hardware: what pods may request on it, and its label. cpu in millicores, memory in MiB."""
@@ -122,12 +124,18 @@ class SchedulerPlan(Struct, frozen=True, kw_only=True):
 
 
 class GatewayPlan(Struct, frozen=True, kw_only=True):
-    """The Gateway. `settings` are its provider's in gateways.toml; `annotations` those of its Service."""
+    """The Gateway. `settings` are its provider's in gateways.toml; `annotations` and `balancer_class` its Service's."""
 
     provider: str
     settings: dict[str, Any]
     service_type: str
     annotations: dict[str, str]
+    balancer_class: str | None
+
+    @property
+    def needs_controller(self) -> bool:
+        """Whether the AWS Load Balancer Controller makes the load balancer."""
+        return self.service_type == "LoadBalancer" and self.balancer_class != AUTO_MODE
 
 
 class Pool(Struct, frozen=True, kw_only=True):

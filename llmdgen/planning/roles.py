@@ -192,12 +192,15 @@ def _flags(
     if transfer:
         flags["kv-transfer-config"] = transfer
     flags |= folded.args | folded.role_args.get(name, {})
+    if spec.model.revision:
+        flags["revision"] = spec.model.revision
     flags |= rank_flags(name, size, situation, supervised=is_supervised(folded, size))
     flags.pop(EXPERT_PARALLEL, None)
     if size.expert:
         flags[EXPERT_PARALLEL] = True
     routes: dict[str, Route] = dict.fromkeys(flags, ("spec", "path"))
     routes |= {flag: ("spec", name, "parallelism", key) for flag, key in SIZES.items()}
+    routes["revision"] = ("spec", "model", "revision")
     removed: set[str] = set()
     for route, asked in ((("spec", "engine", "args"), spec.engine.args), (("spec", name, "args"), role.args)):
         removed |= {flag for flag, value in asked.items() if value is None and flags.get(flag) is not None}

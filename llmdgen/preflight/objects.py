@@ -39,7 +39,7 @@ def kinds(plan: Plan) -> list[ServedKind]:
     needs = {"always", provider}
     if plan.multinode:
         needs.add("multinode")
-    if plan.gateway.service_type == "LoadBalancer":
+    if plan.gateway.needs_controller:
         needs.add("load_balancer")
     found = [kind for kind in prerequisites(plan.release).kinds if kind.needed in needs]
     parameters = plan.gateway.settings.get("parameters")

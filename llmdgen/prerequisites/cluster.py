@@ -145,7 +145,7 @@ def _needs(plan: Plan) -> list[Need]:
     found: list[Need] = ["gpu", "efa", plan.spec.spec.gateway.provider]
     if plan.multinode:
         found.append("multinode")
-    if plan.gateway.service_type == "LoadBalancer":
+    if plan.gateway.needs_controller:
         found.append("load_balancer")
     return found
 

@@ -28,7 +28,9 @@ def keep_running(plan: Plan) -> Iterator[str]:
     yield from map(_full, (tier for tier in plan.tiers if tier.name != "cpu"))
     if plan.gateway.service_type == "LoadBalancer":
         idle = next((value for key, value in plan.gateway.annotations.items() if key.startswith(_LISTENER)), "")
-        if idle:
+        if not idle:
+            yield "Quiet streams: the load balancer of EKS Auto Mode cuts one that is silent for 350 s."
+        else:
             seconds = idle.rpartition("=")[2]
             yield f"Quiet streams: the load balancer cuts one that is silent for {seconds} s (gateway.idleTimeout)."
 

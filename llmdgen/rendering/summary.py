@@ -205,7 +205,7 @@ def _before(plan: Plan) -> list[Text]:
             f"{plan.gateway.provider}, the NVIDIA device plugin, Prometheus operator CRDs"
             + (", the EFA device plugin" if any(role.efa_per_pod for role in plan.roles) else "")
             + (", LeaderWorkerSet" if plan.multinode else "")
-            + (", the AWS Load Balancer Controller" if plan.gateway.service_type == "LoadBalancer" else "")
+            + (", the AWS Load Balancer Controller" if plan.gateway.needs_controller else "")
             + "."
         )
     ]

@@ -16,6 +16,7 @@ ENV_NAME = r"^[-._a-zA-Z][-._a-zA-Z0-9]*$"
 DURATION = r"^[1-9][0-9]*(s|m|h)$"
 ABSOLUTE_PATH = r"^/[-A-Za-z0-9._/]+$"
 FINDING_CODE = r"^[A-Z][A-Z0-9]{1,4}[0-9]{3}$"
+COMMIT = r"^[0-9a-f]{40}$"
 REGISTRY = r"^[a-z0-9][a-z0-9.-]*(:[0-9]+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*$"
 
 Count = Annotated[int, Meta(ge=1)]
@@ -24,6 +25,7 @@ Size = Annotated[str, Meta(pattern=SIZE, max_length=32)]
 Duration = Annotated[str, Meta(pattern=DURATION, max_length=8)]
 Label = Annotated[str, Meta(pattern=DNS_LABEL, max_length=63)]
 Subdomain = Annotated[str, Meta(pattern=DNS_SUBDOMAIN, max_length=253)]
+Commit = Annotated[str, Meta(pattern=COMMIT)]
 Registry = Annotated[str, Meta(pattern=REGISTRY)]
 AbsolutePath = Annotated[str, Meta(pattern=ABSOLUTE_PATH)]
 FindingCode = Annotated[str, Meta(pattern=FINDING_CODE)]

@@ -18,6 +18,7 @@ _FORMS = {
     fields.CPU: "cores or millicores such as 8, 1.5 or 500m",
     fields.SIZE: "a Kubernetes size such as 64Gi or 2Ti",
     fields.DURATION: "a whole number of seconds, minutes or hours such as 120s, 45m or 1h",
+    fields.COMMIT: "the 40 hexadecimal digits of a commit",
     fields.REGISTRY: "a registry and an organisation, without https:// and tag, such as registry.example.com/llm-d",
     fields.ABSOLUTE_PATH: "an absolute path of letters, digits and -._/, such as /mnt/k8s-disks/0/kv",
     fields.FINDING_CODE: "a finding's code, such as GW004",

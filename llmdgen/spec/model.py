@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 
 from llmdgen.findings import Place, Route
-from llmdgen.spec.fields import Base, Duration, FindingCode, Label, Registry, Size, Subdomain
+from llmdgen.spec.fields import Base, Commit, Duration, FindingCode, Label, Registry, Size, Subdomain
 from llmdgen.spec.places import Places, locate
 from llmdgen.spec.servers import Cache, Engine, Role, Transfer
 
@@ -34,6 +34,9 @@ class Model(Base, frozen=True, kw_only=True):
     uri: str | None = None
     """Where the weights come from. Default: hf://<name>.
     Examples: [hf://openai/gpt-oss-120b, pvc://models/gpt-oss-120b, pvc+hf://models/hub/openai/gpt-oss-120b]"""
+    revision: Commit | None = None
+    """Commit of the Hugging Face repository, which vLLM and its remote code are held to. Default: the newest of the
+    main branch when a pod starts. Example: b5c939de8f754692c1647ca79fbf85e8c1e70f8a"""
     size: Size | None = None
     """Model volume of each pod. Default: from the model facts. Example: 250Gi"""
     auth_secret_name: Subdomain | None = None
@@ -73,6 +76,12 @@ class LoadBalancer(Base, frozen=True, kw_only=True):
 
     ip: The gateway's pods.
     instance: A port of the nodes, which forward it.
+    """
+    class_: Literal["service.k8s.aws/nlb", "eks.amazonaws.com/nlb"] | None = None
+    """Who makes the load balancer. Default: the AWS Load Balancer Controller, told by an annotation.
+
+    service.k8s.aws/nlb: The AWS Load Balancer Controller.
+    eks.amazonaws.com/nlb: EKS Auto Mode itself, which needs no controller and does not take listener attributes.
     """
     annotations: dict[str, str] = {}
     """Further annotations of the AWS Load Balancer Controller; keys and values are checked.
@@ -139,6 +148,11 @@ class Cluster(Base, frozen=True, kw_only=True):
     Example: [{key: team, operator: Equal, value: inference, effect: NoSchedule}]"""
 
 
+class Monitoring(Base, frozen=True, kw_only=True):
+    labels: dict[str, str] = {}
+    """Labels of the PodMonitors, by which a Prometheus selects them. Example: {release: kube-prometheus-stack}"""
+
+
 class Values(Base, frozen=True, kw_only=True):
     router: dict[str, Any] = {}
     """Merged into values/router.yaml: the pool and the scheduler."""
@@ -184,6 +198,8 @@ class PathSpec(Base, frozen=True, kw_only=True):
     """KV cache tiers below GPU memory (tiered-prefix-cache)."""
     scheduler: Scheduler = Scheduler()
     """The endpoint picker (EPP)."""
+    monitoring: Monitoring = Monitoring()
+    """How Prometheus finds the metrics."""
     cluster: Cluster = Cluster()
     """What the nodes really have."""
     values: Values = Values()

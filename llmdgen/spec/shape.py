@@ -127,7 +127,12 @@ def _range(value: int, kind: inspect.IntType, at: Route) -> Iterator[Finding]:
     if too_small or too_large:
         bound = kind.ge if too_small else kind.le
         says = f"{_name(at)} must be {expected([kind])}, not {value}"
-        yield error("SPEC008", says, f"write {bound} or {'more' if too_small else 'less'}", at)
+        fix = _SERVERS_OF_BOTH if too_small and at in _REPLICAS else ""
+        yield error("SPEC008", says, fix or f"write {bound} or {'more' if too_small else 'less'}", at)
+
+
+_REPLICAS = (("spec", "prefill", "replicas"), ("spec", "decode", "replicas"))
+_SERVERS_OF_BOTH = "write 1 or more; where prefill is split from decode, both are needed"
 
 
 def _name(at: Route) -> str:

@@ -35,7 +35,8 @@ _ZONE_ID = r"[a-z]+[0-9](?:-[a-z]+[0-9])?-az[0-9]"
 def misread(spec: dict[str, Any]) -> Iterator[Finding]:
     """Findings about texts that their reader would refuse or take for something else."""
     cluster = mapping(spec.get("cluster"))
-    yield from _labels(mapping(cluster.get("nodeSelector")))
+    yield from _labels(mapping(cluster.get("nodeSelector")), ("spec", "cluster", "nodeSelector"), "a node label")
+    yield from _labels(mapping(mapping(spec.get("monitoring")).get("labels")), ("spec", "monitoring", "labels"))
     for index, toleration in maps(cluster.get("tolerations")):
         yield from _toleration(toleration, ("spec", "cluster", "tolerations", index))
     for role in ENGINES:
@@ -89,14 +90,13 @@ def _region(zone: str, at: Route) -> Iterator[Finding]:
             yield error("SPEC015", says, fix, at)
 
 
-def _labels(labels: dict[str, Any]) -> Iterator[Finding]:
-    at = ("spec", "cluster", "nodeSelector")
+def _labels(labels: dict[str, Any], at: Route, what: str = "a label") -> Iterator[Finding]:
     for key, value in labels.items():
         if not _is_label_key(key):
-            says = f"{quoted(key)} cannot be the key of a node label"
+            says = f"{quoted(key)} cannot be the key of {what}"
             yield error("SPEC015", says, _KEY_FIX, (*at, key), on_key=True)
         if isinstance(value, str) and value and not re.fullmatch(_LABEL_NAME, value):
-            says = f"{quoted(value)} cannot be the value of a node label"
+            says = f"{quoted(value)} cannot be the value of {what}"
             yield error("SPEC015", says, _VALUE_FIX, (*at, key))
 
 

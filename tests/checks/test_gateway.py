@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 
 from llmdgen import api
+from llmdgen.objects import objects
+from llmdgen.plain_yaml import load
 from tests.checks.conftest import plan_of
+from tests.specs import QWEN, spec_text
 
 PREFIX = "service.beta.kubernetes.io/"
 
@@ -197,3 +200,44 @@ CERT = "arn:aws:acm:us-east-1:123456789012:certificate/12345678-1234-1234-1234-1
 def test_annotations_need_what_they_stand_on(name: str, value: str, more: dict[str, str], expected: list[str]) -> None:
     annotations = {PREFIX + key: text for key, text in {name: value, **more}.items()}
     assert codes(annotations, cluster={"zone": "us-east-1a"}) == expected
+
+
+AUTO = "eks.amazonaws.com/nlb"
+IDLE = {f"{PREFIX}aws-load-balancer-listener-attributes.TCP-80": "tcp.idle_timeout.seconds=600"}
+
+
+def test_the_load_balancer_class_is_one_that_the_gateway_can_have() -> None:
+    assert "GW010" not in codes({}, **{"class": AUTO})
+    assert "GW010" not in codes(IDLE, **{"class": "service.k8s.aws/nlb"})
+    assert "GW010" in codes(IDLE, **{"class": AUTO})
+    balancer = {"loadBalancer": {"class": "service.k8s.aws/nlb"}}
+    of_kgateway = spec_text(
+        "inference-scheduling", QWEN, ("p5.48xlarge",), gateway={"provider": "kgateway", **balancer}
+    )
+    assert "GW010" in [each.finding.code for each in api.check(plan_of(of_kgateway))]
+
+
+def test_auto_mode_makes_the_load_balancer_without_the_controller() -> None:
+    text = spec_text(
+        "inference-scheduling", QWEN, ("p5.48xlarge",), gateway={"loadBalancer": {"class": AUTO}}, release="v0.9.0"
+    )
+    plan = plan_of(text)
+    assert not plan.gateway.needs_controller
+    assert not any(
+        "listener-attributes" in key or (key.endswith("-type") and "target" not in key)
+        for key in plan.gateway.annotations
+    )
+    service = next(each.doc["data"]["service"] for each in objects(plan) if each.doc["kind"] == "ConfigMap")
+    assert load(service) == {"spec": {"type": "LoadBalancer", "loadBalancerClass": AUTO}}
+
+
+def test_auto_mode_is_not_on_hyperpod() -> None:
+    text = spec_text(
+        "inference-scheduling",
+        QWEN,
+        ("p5.48xlarge",),
+        gateway={"loadBalancer": {"class": AUTO}},
+        release="v0.9.0",
+        platform="hyperpod",
+    )
+    assert "GW010" in [each.finding.code for each in api.check(plan_of(text))]

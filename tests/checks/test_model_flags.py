@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
+from llmdgen import api
+from llmdgen.findings import Route
 from tests.checks.hardware import DEEPSEEK, GPT, QWEN, codes, the
+from tests.specs import plan_of
 
 SCHEDULING = "inference-scheduling"
 MTP = {"method": "mtp", "num_speculative_tokens": 1}
@@ -54,3 +57,25 @@ def test_the_format_of_sparse_attention_is_refused_elsewhere() -> None:
     sparse = with_args(kv_cache_dtype="fp8_ds_mla")
     assert the("MOD023", SCHEDULING, "p5.48xlarge", QWEN, **sparse)[2] == "write fp8"
     assert "MOD023" not in codes(SCHEDULING, "p6-b300.48xlarge", "zai-org/GLM-5-FP8", release="v0.6.0", **sparse)
+
+
+COMMIT = "b5c939de8f754692c1647ca79fbf85e8c1e70f8a"
+
+
+def judged(**model: Any) -> dict[str, Route]:
+    """The codes about a model that trusts remote code, with their places."""
+    plan = plan_of(SCHEDULING, QWEN, "p5.48xlarge", release="v0.9.0", **with_args(trust_remote_code=True), model=model)
+    return {each.finding.code: each.finding.at for each in api.check(plan)}
+
+
+def test_remote_code_is_held_to_a_commit() -> None:
+    assert judged()["MOD024"] == ("spec", "engine", "args", "trust-remote-code")
+    assert "MOD024" not in judged(revision=COMMIT)
+    assert "MOD024" not in judged(uri="pvc://models/qwen")
+    assert "MOD024" not in codes("wide-ep", "p5en.48xlarge", DEEPSEEK)
+
+
+def test_a_directory_of_a_claim_has_no_other_revision() -> None:
+    assert judged(uri="pvc://models/qwen", revision=COMMIT)["MOD025"] == ("spec", "model", "revision")
+    assert "MOD025" not in judged(uri="pvc+hf://models/hub/Qwen/Qwen3-32B", revision=COMMIT)
+    assert "MOD025" not in judged(revision=COMMIT)

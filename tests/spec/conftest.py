@@ -65,6 +65,7 @@ FULL: dict[str, Any] = {
         "model": {
             "name": "openai/gpt-oss-120b",
             "uri": "hf://openai/gpt-oss-120b",
+            "revision": "b5c939de8f754692c1647ca79fbf85e8c1e70f8a",
             "size": "250Gi",
             "authSecretName": "llm-d-hf-token",
             "config": "./config.json",
@@ -72,7 +73,12 @@ FULL: dict[str, Any] = {
         "gateway": {
             "provider": "istio",
             "idleTimeout": "1h",
-            "loadBalancer": {"scheme": "internal", "targetType": "ip", "annotations": {"a.b/c": "d"}},
+            "loadBalancer": {
+                "scheme": "internal",
+                "targetType": "ip",
+                "class": "service.k8s.aws/nlb",
+                "annotations": {"a.b/c": "d"},
+            },
         },
         "prefill": {**ROLE, "pod": {}},
         "decode": {**ROLE, "efa": 4, "pod": POD},
@@ -84,6 +90,7 @@ FULL: dict[str, Any] = {
             "storage": {"claim": "kv-cache", "size": "18Ti"},
         },
         "scheduler": {"replicas": 1, "nonCachedTokens": 16, "weights": {"queue-scorer": 2, "prefix-cache-scorer": 0.5}},
+        "monitoring": {"labels": {"release": "kube-prometheus-stack"}},
         "cluster": {
             "efaPerNode": 32,
             "zone": "us-east-1a",

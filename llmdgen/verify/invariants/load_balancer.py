@@ -8,11 +8,13 @@ from typing import Any
 from llmdgen.facts.catalogue import release_toml
 from llmdgen.kube.manifest import Manifest
 from llmdgen.plain_yaml import YAMLError, load
+from llmdgen.planning.model import AUTO_MODE
 from llmdgen.registry import Draft, found, rule
 from llmdgen.untyped import at, mapping
 from llmdgen.verify.rendered import Rendered
 
 PREFIX = "service.beta.kubernetes.io/"
+_CLASSES = ("service.k8s.aws/nlb", AUTO_MODE)
 _AWS = f"{PREFIX}aws-load-balancer-"
 # Where each provider's parameters object holds the annotations and the type of the Service that it makes.
 _ANNOTATIONS: dict[str, tuple[str, ...]] = {
@@ -105,7 +107,7 @@ def annotated_services_are_load_balancers(rendered: Rendered) -> Iterator[Draft]
                 of=at_fault,
             )
         taken = annotations.get(f"{_AWS}type") in ("external", "nlb-ip")
-        if not taken and service.get("loadBalancerClass") != "service.k8s.aws/nlb":
+        if not taken and service.get("loadBalancerClass") not in _CLASSES:
             yield found(
                 "metadata",
                 "annotations",
