@@ -8,7 +8,7 @@ from typing import Any
 
 from llmdgen.kube.servers import Servers
 from llmdgen.quantities import to_bytes, to_millis
-from llmdgen.registry import Draft, found, rule
+from llmdgen.registry import Draft, rule
 from llmdgen.untyped import at, mapping
 
 _KEYS = ("limits", "requests", "claims")
@@ -27,7 +27,7 @@ def resources_are_taken(servers: Servers) -> Iterator[Draft]:
         for container in workload.containers:
             place = (*container.route, "resources")
             for path, says, fix in wrong_amounts(container.doc.get("resources")):
-                yield found(*place, *path, says=says, fix=fix, of=workload.manifest)
+                yield workload.found(*place, *path, says=says, fix=fix)
 
 
 def wrong_amounts(resources: Any) -> Iterator[tuple[tuple[str, ...], str, str]]:

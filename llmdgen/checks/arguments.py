@@ -23,12 +23,9 @@ def roles_run_vllm(servers: Servers) -> Iterator[Draft]:
         yield found(says="no pod of any release runs vllm serve", fix="render again", of="helmfile.yaml")
     for workload in servers.workloads:
         if workload.role and workload.vllm is None:
-            yield found(
-                *workload.in_template("spec", "containers"),
-                says=f"the {workload.role} pods have no container that runs vllm serve",
-                fix="start vLLM by `vllm serve`, or by a script that runs it",
-                of=workload.manifest,
-            )
+            says = f"the {workload.role} pods have no container that runs vllm serve"
+            fix = "start vLLM by `vllm serve`, or by a script that runs it"
+            yield workload.found(*workload.in_template("spec", "containers"), says=says, fix=fix)
 
 
 @rule("VER091", "error", "a flag stands twice")
@@ -43,12 +40,8 @@ def flags_are_given_once(servers: Servers) -> Iterator[Draft]:
         spelled = [_flag(each) for each in vllm.arguments() or () if each.startswith("-")]
         for flag, count in Counter(spelled).items():
             if count > 1 and flag not in _REPEATABLE:
-                yield found(
-                    *vllm.flag_at(flag.lstrip("-")),
-                    says=f"{flag} stands {count} times",
-                    fix=f"set {flag} once",
-                    of=workload.manifest,
-                )
+                says = f"{flag} stands {count} times"
+                yield workload.found(*vllm.flag_at(flag.lstrip("-")), says=says, fix=f"set {flag} once")
 
 
 def _flag(argument: str) -> str:

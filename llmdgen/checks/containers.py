@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from llmdgen.kube.container import PROBES
 from llmdgen.kube.servers import Servers
-from llmdgen.registry import Draft, found, rule
+from llmdgen.registry import Draft, rule
 from llmdgen.untyped import at, items, mapping
 
 # Kubernetes takes any printable ASCII but = as a variable's name, a shell only this.
@@ -29,13 +29,8 @@ def environment_names_are_unique(servers: Servers) -> Iterator[Draft]:
         for container in workload.containers:
             counts = Counter(str(each.get("name")) for each in container.list_of("env"))
             for name in (name for name, count in counts.items() if count > 1):
-                yield found(
-                    *container.route,
-                    "env",
-                    says=f"container {container.name} has {name} {counts[name]} times",
-                    fix=f"keep one {name}",
-                    of=workload.manifest,
-                )
+                says = f"container {container.name} has {name} {counts[name]} times"
+                yield workload.found(*container.route, "env", says=says, fix=f"keep one {name}")
 
 
 @rule("VER011", "error", "two ports of a pod have one number or name")
@@ -55,19 +50,11 @@ def ports_are_unique(servers: Servers) -> Iterator[Draft]:
                 name = port.get("name")
                 place = (*container.route, "ports", index)
                 if number in numbers:
-                    yield found(
-                        *place,
-                        says=f"port {number[0]} of container {container.name} is also {numbers[number]}'s",
-                        fix="give each container of the pod a port of its own",
-                        of=workload.manifest,
-                    )
+                    says = f"port {number[0]} of container {container.name} is also {numbers[number]}'s"
+                    yield workload.found(*place, says=says, fix="give each container of the pod a port of its own")
                 if isinstance(name, str) and name in names:
-                    yield found(
-                        *place,
-                        says=f"port name {name} of container {container.name} is also {names[name]}'s",
-                        fix="name the ports apart",
-                        of=workload.manifest,
-                    )
+                    says = f"port name {name} of container {container.name} is also {names[name]}'s"
+                    yield workload.found(*place, says=says, fix="name the ports apart")
                 numbers.setdefault(number, container.name)
                 if isinstance(name, str):
                     names.setdefault(name, container.name)
@@ -89,15 +76,9 @@ def probes_reach_a_port(servers: Servers) -> Iterator[Draft]:
                 for kind in ("httpGet", "tcpSocket", "grpc"):
                     port = at(container.doc, probe, kind, "port")
                     if port is not None and port not in known:
-                        yield found(
-                            *container.route,
-                            probe,
-                            kind,
-                            "port",
-                            says=f"container {container.name} has no port {port}",
-                            fix=f"use one of {', '.join(sorted(str(each) for each in known if each)) or 'its ports'}",
-                            of=workload.manifest,
-                        )
+                        says = f"container {container.name} has no port {port}"
+                        fix = f"use one of {', '.join(sorted(str(each) for each in known if each)) or 'its ports'}"
+                        yield workload.found(*container.route, probe, kind, "port", says=says, fix=fix)
 
 
 @rule("VER013", "error", "a volume mount has no volume")
@@ -115,19 +96,11 @@ def mounts_have_volumes(servers: Servers) -> Iterator[Draft]:
             for index, mount in enumerate(container.list_of("volumeMounts")):
                 place = (*container.route, "volumeMounts", index)
                 if mount.get("name") not in volumes:
-                    yield found(
-                        *place,
-                        says=f"container {container.name} mounts {mount.get('name')}, which is not a volume of the pod",
-                        fix=f"add the volume {mount.get('name')} to the pod",
-                        of=workload.manifest,
-                    )
+                    says = f"container {container.name} mounts {mount.get('name')}, which is not a volume of the pod"
+                    yield workload.found(*place, says=says, fix=f"add the volume {mount.get('name')} to the pod")
                 if mount.get("mountPath") in paths:
-                    yield found(
-                        *place,
-                        says=f"container {container.name} mounts two volumes at {mount.get('mountPath')}",
-                        fix="mount each volume at a path of its own",
-                        of=workload.manifest,
-                    )
+                    says = f"container {container.name} mounts two volumes at {mount.get('mountPath')}"
+                    yield workload.found(*place, says=says, fix="mount each volume at a path of its own")
                 paths.add(mount.get("mountPath"))
 
 
@@ -146,7 +119,7 @@ def volumes_hide_nothing(servers: Servers) -> Iterator[Draft]:
                 if path and (path.rstrip("/") or "/") in _OF_THE_IMAGE:
                     place = (*container.route, "volumeMounts", index, "mountPath")
                     says = f"{mount.get('name')} would cover the image's own {path}"
-                    yield found(*place, says=says, fix="mount it at a directory of its own", of=workload.manifest)
+                    yield workload.found(*place, says=says, fix="mount it at a directory of its own")
 
 
 @rule("VER106", "error", "an environment variable has no name that Kubernetes takes")
@@ -162,7 +135,7 @@ def variables_have_names(servers: Servers) -> Iterator[Draft]:
                 if not _VARIABLE.fullmatch(name) or name == "None":
                     place = (*container.route, "env", index, "name")
                     says = f"it is {name!r}" if name not in ("", "None") else "it has none"
-                    yield found(*place, says=says, fix="write letters, digits and _ only", of=workload.manifest)
+                    yield workload.found(*place, says=says, fix="write letters, digits and _ only")
 
 
 @rule("K8S005", "warning", "a reference to a variable that is not defined there")
@@ -180,14 +153,14 @@ def references_are_defined(servers: Servers) -> Iterator[Draft]:
             for missing in sorted(_references(variable.get("value")) - before):
                 says = f"{name} refers to $({missing}), which is not defined before it"
                 fix = f"write $$({missing}) for the text itself, or define {missing}"
-                yield found(*vllm.env_at(name), says=says, fix=fix, of=workload.manifest)
+                yield workload.found(*vllm.env_at(name), says=says, fix=fix)
             before.add(name)
         for inside, text in vllm.texts():
             for missing in sorted(_references(text) - before) if inside[0] == "args" else ():
                 what = text.partition("=")[0][:60]
                 says = f"{what} refers to $({missing}), which no variable of the container is called"
                 fix = f"define {missing} in env, or write $$({missing}) for the text itself"
-                yield found(*vllm.route, *inside, says=says, fix=fix, of=workload.manifest)
+                yield workload.found(*vllm.route, *inside, says=says, fix=fix)
 
 
 def _references(text: object) -> set[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from llmdgen.kube.platform import efa, gpu
 from llmdgen.kube.servers import Servers
-from llmdgen.registry import Draft, found, rule
+from llmdgen.registry import Draft, rule
 from llmdgen.untyped import mapping
 
 _PLAIN = ("cpu", "memory", "ephemeral-storage")
@@ -28,25 +28,13 @@ def devices_are_requested_as_limited(servers: Servers) -> Iterator[Draft]:
                 limit, request = container.quantity(name), container.quantity(name, "requests")
                 # A limit without a request is a request too, but not the other way round.
                 if limit is None or (request is not None and request != limit):
-                    yield found(
-                        *container.route,
-                        "resources",
-                        "limits",
-                        name,
-                        says=f"container {container.name} limits {name} to {limit} and requests {request}",
-                        fix="write the same amount in limits and requests",
-                        of=workload.manifest,
-                    )
+                    says = f"container {container.name} limits {name} to {limit} and requests {request}"
+                    fix = "write the same amount in limits and requests"
+                    yield workload.found(*container.route, "resources", "limits", name, says=says, fix=fix)
                 elif not name.startswith("hugepages-") and not limit.isdigit():
-                    yield found(
-                        *container.route,
-                        "resources",
-                        "limits",
-                        name,
-                        says=f"{name} is {limit}, a device is whole",
-                        fix="ask for a whole number",
-                        of=workload.manifest,
-                    )
+                    says = f"{name} is {limit}, a device is whole"
+                    fix = "ask for a whole number"
+                    yield workload.found(*container.route, "resources", "limits", name, says=says, fix=fix)
 
 
 @rule("VER061", "warning", "a model server's cpu or memory is limited otherwise than requested")
@@ -61,15 +49,9 @@ def model_servers_get_what_they_use(servers: Servers) -> Iterator[Draft]:
         for name in ("cpu", "memory"):
             limit, request = vllm.quantity(name), vllm.quantity(name, "requests")
             if limit is None or (request is not None and request != limit):
-                yield found(
-                    *vllm.route,
-                    "resources",
-                    "limits",
-                    name,
-                    says=f"{name} is limited to {limit} and requested as {request}",
-                    fix=f"write the same {name} in limits and requests",
-                    of=workload.manifest,
-                )
+                says = f"{name} is limited to {limit} and requested as {request}"
+                fix = f"write the same {name} in limits and requests"
+                yield workload.found(*vllm.route, "resources", "limits", name, says=says, fix=fix)
 
 
 @rule("VER066", "error", "vLLM uses another number of GPUs than the pod gets")
@@ -82,15 +64,9 @@ def gpus_match_the_parallelism(servers: Servers) -> Iterator[Draft]:
     """
     for workload, vllm in servers.engines:
         if vllm.gpus != vllm.count(gpu()):
-            yield found(
-                *vllm.route,
-                "resources",
-                "limits",
-                gpu(),
-                says=f"vLLM uses {vllm.gpus} GPUs, the container gets {vllm.count(gpu())}",
-                fix="make parallelism and nvidia.com/gpu agree",
-                of=workload.manifest,
-            )
+            says = f"vLLM uses {vllm.gpus} GPUs, the container gets {vllm.count(gpu())}"
+            fix = "make parallelism and nvidia.com/gpu agree"
+            yield workload.found(*vllm.route, "resources", "limits", gpu(), says=says, fix=fix)
 
 
 @rule("VER068", "error", "a pod asks for a device that no node on AWS has")
@@ -106,15 +82,9 @@ def devices_exist(servers: Servers) -> Iterator[Draft]:
             names = {*mapping(resources.get("limits")), *mapping(resources.get("requests"))}
             for name in sorted(str(each) for each in names):
                 if "/" in name and name not in (gpu(), efa()):
-                    yield found(
-                        *container.route,
-                        "resources",
-                        "limits",
-                        name,
-                        says=f"container {container.name} asks for {name}",
-                        fix=f"ask for {efa()} instead" if name.startswith("rdma/") else f"use {gpu()} and {efa()} only",
-                        of=workload.manifest,
-                    )
+                    says = f"container {container.name} asks for {name}"
+                    fix = f"ask for {efa()} instead" if name.startswith("rdma/") else f"use {gpu()} and {efa()} only"
+                    yield workload.found(*container.route, "resources", "limits", name, says=says, fix=fix)
 
 
 @rule("VER107", "warning", "a device is limited, and its request left to the API server")
@@ -132,7 +102,7 @@ def devices_are_requested(servers: Servers) -> Iterator[Draft]:
                 if limit not in (None, "0") and request is None:
                     place = (*container.route, "resources", "requests")
                     says = f"{resource} is limited to {limit} and not requested"
-                    yield found(*place, says=says, fix=f"write {resource}: {limit} there too", of=workload.manifest)
+                    yield workload.found(*place, says=says, fix=f"write {resource}: {limit} there too")
 
 
 @rule("VER073", "error", "a pod with EFA may not lock memory")
@@ -145,10 +115,6 @@ def efa_pods_lock_memory(servers: Servers) -> Iterator[Draft]:
     """
     for workload, vllm in servers.engines:
         if vllm.count(efa()) and not {"IPC_LOCK", "ALL"} & {*vllm.capabilities()}:
-            yield found(
-                *vllm.route,
-                "securityContext",
-                says=f"container {vllm.name} has EFA interfaces and not the capability IPC_LOCK",
-                fix="add IPC_LOCK to securityContext.capabilities.add",
-                of=workload.manifest,
-            )
+            says = f"container {vllm.name} has EFA interfaces and not the capability IPC_LOCK"
+            fix = "add IPC_LOCK to securityContext.capabilities.add"
+            yield workload.found(*vllm.route, "securityContext", says=says, fix=fix)

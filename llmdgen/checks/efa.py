@@ -43,19 +43,16 @@ def crossing_pods_have_interfaces(servers: Servers) -> Iterator[Draft]:
         if not most:
             slow = "" if pod.spans else ", or set transfer.backend: UCX for a slow transfer over TCP"
             says, fix = f"{why}, and {name} has no EFA", _with_efa(pod) + slow
-            yield found(*node_at(pod.workload), says=says, fix=fix, of=pod.workload.manifest)
+            yield pod.workload.found(*node_at(pod.workload), says=says, fix=fix)
         elif not pod.room.efa:
             says = f"{why}, and {name} nodes have no EFA interface attached"
             fix = f"attach up to {most} to {name} and set efaPerNode to that number"
-            yield found(*node_at(pod.workload, "efa"), says=says, fix=fix, of=pod.workload.manifest)
+            yield pod.workload.found(*node_at(pod.workload, "efa"), says=says, fix=fix)
     for pod in without:
         if pod.room.efa:
-            yield found(
-                *pod.asks_at,
-                says=f"{pod.workload.role} talks to other pods over EFA, and each pod asks for 0 interfaces",
-                fix=f"set efa: auto, which is {pod.share} for each pod",
-                of=pod.workload.manifest,
-            )
+            says = f"{pod.workload.role} talks to other pods over EFA, and each pod asks for 0 interfaces"
+            fix = f"set efa: auto, which is {pod.share} for each pod"
+            yield pod.workload.found(*pod.asks_at, says=says, fix=fix)
 
 
 @rule("EFA003", "error", "pods ask for more EFA interfaces than their node has")
@@ -70,12 +67,9 @@ def interfaces_fit_the_node(servers: Servers) -> Iterator[Draft]:
     """
     for pod in _pods(servers):
         if pod.need.efa > pod.room.efa and pod.need.gpus <= pod.room.gpus:
-            yield found(
-                *pod.asks_at,
-                says=f"a {pod.workload.role} pod asks for {pod.need.efa} EFA interfaces, {_node(pod)}",
-                fix=f"set efa: {pod.share}" if pod.room.efa else "set efa: 0, or use an instance type with EFA",
-                of=pod.workload.manifest,
-            )
+            says = f"a {pod.workload.role} pod asks for {pod.need.efa} EFA interfaces, {_node(pod)}"
+            fix = f"set efa: {pod.share}" if pod.room.efa else "set efa: 0, or use an instance type with EFA"
+            yield pod.workload.found(*pod.asks_at, says=says, fix=fix)
 
 
 @rule("EFA007", "warning", "EFA interfaces that differ from the pod's share")
@@ -104,7 +98,7 @@ def interfaces_are_the_share(servers: Servers) -> Iterator[Draft]:
             if asked == gpus:
                 says += "; one for each GPU is not the rule here"
             fix = f"set efa: {usual}, or efa: auto"
-        yield found(*pod.asks_at, says=says, fix=fix, of=pod.workload.manifest)
+        yield pod.workload.found(*pod.asks_at, says=says, fix=fix)
 
 
 @rule("EFA008", "warning", "GPUs idle for want of EFA interfaces")
@@ -127,7 +121,7 @@ def interfaces_last_for_all_gpus(servers: Servers) -> Iterator[Draft]:
         if not fix and larger:
             pods = has.gpus // (larger * pod.vllm.ranks)
             fix = f"set tensor: {larger}, {pods} pods a node use all its GPUs"
-        yield found(
+        yield pod.workload.found(
             *pod.vllm.route,
             "resources",
             "limits",
@@ -135,7 +129,6 @@ def interfaces_last_for_all_gpus(servers: Servers) -> Iterator[Draft]:
             says=f"{has.efa} EFA interfaces of {pod.node.name}, {pod.need.efa} for each {pod.workload.role} pod of "
             f"{gpus} GPU, are used up by {per_node}: {has.gpus - per_node * gpus} of {has.gpus} GPUs stay idle",
             fix=fix or "use an instance type with as many interfaces as GPUs, such as p6-b200.48xlarge",
-            of=pod.workload.manifest,
         )
 
 
@@ -153,11 +146,8 @@ def attached_interfaces_exist(plan: Plan) -> Iterator[Draft]:
             most = instance.efa.interfaces
             cards = instance.efa.network_cards
             note = f": of its {cards} network cards the first is ENA only" if attached == cards else ""
-            yield found(
-                *ATTACHED,
-                says=f"{instance.name} can have {most} EFA interfaces, not {attached}{note}",
-                fix=f"set efaPerNode to {most} or less, or leave it out",
-            )
+            says = f"{instance.name} can have {most} EFA interfaces, not {attached}{note}"
+            yield found(*ATTACHED, says=says, fix=f"set efaPerNode to {most} or less, or leave it out")
 
 
 @rule("EFA016", "warning", "efaPerNode that only larger types of the spec can have")
@@ -172,12 +162,11 @@ def attached_interfaces_fit_each_type(plan: Plan) -> Iterator[Draft]:
     """
     for instance, attached in _beyond(plan):
         if attached <= _most_of_any_type(plan):
-            yield found(
-                *ATTACHED,
-                says=f"{instance.name} is planned with the {instance.efa.interfaces} EFA interfaces it can have, "
-                f"not {attached}",
-                fix="leave efaPerNode out, or write a spec for each instance type",
+            says = (
+                f"{instance.name} is planned with the {instance.efa.interfaces} EFA interfaces it can have, "
+                f"not {attached}"
             )
+            yield found(*ATTACHED, says=says, fix="leave efaPerNode out, or write a spec for each instance type")
 
 
 def _beyond(plan: Plan) -> Iterator[tuple[Instance, int]]:
@@ -206,14 +195,9 @@ def one_zone(plan: Plan) -> Iterator[Draft]:
     cluster, label = plan.spec.spec.cluster, plan.platform["zone_label"]
     other = cluster.node_selector.get(label)
     if cluster.zone and other and other != cluster.zone:
-        yield found(
-            "spec",
-            "cluster",
-            "nodeSelector",
-            label,
-            says=f"the node selector names zone {other}, cluster.zone {cluster.zone}",
-            fix=f"remove {label} from nodeSelector, cluster.zone is enough",
-        )
+        says = f"the node selector names zone {other}, cluster.zone {cluster.zone}"
+        fix = f"remove {label} from nodeSelector, cluster.zone is enough"
+        yield found("spec", "cluster", "nodeSelector", label, says=says, fix=fix)
 
 
 class _Pod(Struct, frozen=True, kw_only=True):

@@ -15,7 +15,7 @@ from llmdgen.kube.node import runs_models
 from llmdgen.kube.platform import efa
 from llmdgen.kube.servers import Servers
 from llmdgen.kube.workload import Workload
-from llmdgen.registry import Draft, found, rule
+from llmdgen.registry import Draft, rule
 from llmdgen.suggest import one_of
 from llmdgen.untyped import mapping
 
@@ -63,13 +63,9 @@ def ends_share_the_block_size(servers: Servers) -> Iterator[Draft]:
     ends = both_ends(servers)
     sizes = {role: whole(vllm.flags.get("block-size"), 0) or default for role, (_, vllm) in ends.items()}
     if len(set(sizes.values())) > 1:
-        yield _apart(
-            servers,
-            ends,
-            "block-size",
-            says=f"prefill has blocks of {sizes['prefill']} tokens, decode of {sizes['decode']}",
-            fix=f"set block-size: {settings['transfer_block_size']} in engine.args and remove it from the roles",
-        )
+        says = f"prefill has blocks of {sizes['prefill']} tokens, decode of {sizes['decode']}"
+        fix = f"set block-size: {settings['transfer_block_size']} in engine.args and remove it from the roles"
+        yield _apart(servers, ends, "block-size", says=says, fix=fix)
 
 
 @rule("EFA013", "error", "UCX on pods with EFA")
@@ -105,12 +101,11 @@ def ucx_does_not_drive_efa(servers: Servers) -> Iterator[Draft]:
                 if route == BACKEND
                 else "add kv_connector_extra_config: {backends: [LIBFABRIC]}"
             )
-            yield found(
+            yield workload.found(
                 *place,
                 says=f"{EXTRA} {what}, which does not drive the {vllm.count(efa())} EFA interfaces of "
                 f"{workload.role} pods",
                 fix=fix if everywhere else f"put both roles on types with EFA and {fix}",
-                of=workload.manifest,
             )
 
 
@@ -126,13 +121,8 @@ def ends_share_the_kv_cache_type(servers: Servers) -> Iterator[Draft]:
     for name in ("kv-cache-dtype", "dtype"):
         values = {role: str(vllm.flags.get(name, "auto")) for role, (_, vllm) in ends.items()}
         if len(set(values.values())) > 1:
-            yield _apart(
-                servers,
-                ends,
-                name,
-                says=f"{name} is {values['prefill']} for prefill and {values['decode']} for decode",
-                fix=f"set {name} in engine.args and remove it from the roles",
-            )
+            says = f"{name} is {values['prefill']} for prefill and {values['decode']} for decode"
+            yield _apart(servers, ends, name, says=says, fix=f"set {name} in engine.args and remove it from the roles")
 
 
 @rule("EFA017", "error", "one end of the KV transfer has no NixlConnector")
@@ -164,7 +154,7 @@ def ends_have_the_connector(servers: Servers) -> Iterator[Draft]:
         if names:
             fix += f", or name {NIXL} and this one inside a {MULTI}"
         says = f"{role} has {one_of(names) if names else 'no KV connector'}, and the transfer needs {NIXL}"
-        yield found(*place, says=says, fix=fix, of=workload.manifest)
+        yield workload.found(*place, says=says, fix=fix)
 
 
 @rule("EFA018", "error", "prefill and decode that serve different models or lengths")
@@ -181,13 +171,8 @@ def ends_serve_the_same(servers: Servers) -> Iterator[Draft]:
         values = {role: vllm.flags.get(name) for role, (_, vllm) in ends.items()}
         if len({repr(value) for value in values.values()}) > 1:
             prefill, decode = ("the default" if values[each] is None else shown(values[each]) for each in _ENDS)
-            yield _apart(
-                servers,
-                ends,
-                name,
-                says=f"{name} is {prefill} for prefill and {decode} for decode",
-                fix=f"set {name} in engine.args and remove it from the roles",
-            )
+            says = f"{name} is {prefill} for prefill and {decode} for decode"
+            yield _apart(servers, ends, name, says=says, fix=f"set {name} in engine.args and remove it from the roles")
 
 
 @rule("VER059", "error", "the two ends of the KV transfer are set up differently")
@@ -207,13 +192,13 @@ def ends_are_set_up_alike(servers: Servers) -> Iterator[Draft]:
         for name in sorted(names):
             if first.sets(name) != vllm.sets(name):
                 says = f"{name} is {vllm.sets(name)} here, {first.sets(name)} at the other end"
-                yield found(*vllm.env_at(name), says=says, fix=f"set {name} alike at both ends", of=workload.manifest)
+                yield workload.found(*vllm.env_at(name), says=says, fix=f"set {name} alike at both ends")
         ours, theirs = dict(vllm.nixl or {}), dict(first.nixl or {})
         for key in sorted({*ours, *theirs} - {"kv_role", "engine_id", "kv_rank"}):
             if ours.get(key) != theirs.get(key):
                 says = f"NixlConnector's {key} is {ours.get(key)} here, {theirs.get(key)} at the other end"
                 fix = "write the same at both ends"
-                yield found(*vllm.flag_at(TRANSFER_FLAG, key), says=says, fix=fix, of=workload.manifest)
+                yield workload.found(*vllm.flag_at(TRANSFER_FLAG, key), says=says, fix=fix)
 
 
 @rule("VER074", "error", "the other end cannot find a pod's side channel")
@@ -226,12 +211,8 @@ def side_channel_is_the_pods_address(servers: Servers) -> Iterator[Draft]:
     """
     for workload, vllm in transferring(servers):
         if vllm.field_of(SIDE_CHANNEL) != "status.podIP":
-            yield found(
-                *vllm.env_at(SIDE_CHANNEL),
-                says=f"{SIDE_CHANNEL} of container {vllm.name} is not the pod's address",
-                fix=f"take {SIDE_CHANNEL} from status.podIP",
-                of=workload.manifest,
-            )
+            says = f"{SIDE_CHANNEL} of container {vllm.name} is not the pod's address"
+            yield workload.found(*vllm.env_at(SIDE_CHANNEL), says=says, fix=f"take {SIDE_CHANNEL} from status.podIP")
 
 
 def _apart(servers: Servers, ends: dict[str, _End], flag: str, *, says: str, fix: str) -> Draft:
@@ -242,4 +223,4 @@ def _apart(servers: Servers, ends: dict[str, _End], flag: str, *, says: str, fix
         if route[:2] == ("spec", role) and (route[-1:] == (flag,) or "pod" in route):
             own.append((workload, vllm))
     workload, vllm = (own or list(ends.values()))[0]
-    return found(*vllm.flag_at(flag), says=says, fix=fix, of=workload.manifest)
+    return workload.found(*vllm.flag_at(flag), says=says, fix=fix)

@@ -8,7 +8,7 @@ from llmdgen.engine.checks.values import shown
 from llmdgen.kube.node import node_of, runs_models
 from llmdgen.kube.platform import efa, platform
 from llmdgen.kube.servers import Servers
-from llmdgen.registry import Draft, found, rule
+from llmdgen.registry import Draft, rule
 from llmdgen.suggest import one_of
 
 DEVICE_RDMA = "FI_EFA_USE_DEVICE_RDMA"
@@ -43,7 +43,7 @@ def variables_leave_efa_on(servers: Servers) -> Iterator[Draft]:
                 says = f"{name} {shown(value)} is the loopback interface, which reaches no other pod"
                 fix = "remove it, or write ^lo,docker,veth"
             if says:
-                yield found(*vllm.env_at(name), says=says, fix=fix, of=workload.manifest)
+                yield workload.found(*vllm.env_at(name), says=says, fix=fix)
 
 
 @rule("EFA020", "warning", "an environment variable that aws-ofi-nccl sets better itself")
@@ -61,4 +61,4 @@ def variables_are_not_tuned_by_hand(servers: Servers) -> Iterator[Draft]:
         for name in vllm.names:
             if name in platform()["efa_variables"]["tuning"]:
                 says = f"{name} overrules what aws-ofi-nccl and libfabric choose for the instance type"
-                yield found(*vllm.env_at(name), says=says, fix="remove it", on_key=True, of=workload.manifest)
+                yield workload.found(*vllm.env_at(name), says=says, fix="remove it", on_key=True)

@@ -116,13 +116,12 @@ def the_api_is_not_open(plan: Plan) -> Iterator[Draft]:
     ranges = items(given.get("load-balancer-source-ranges", ""))
     guarded = any(given.get(name, "").strip() for name in GUARDS)
     if not guarded and (not ranges or any(each in EVERYONE for each in ranges)):
-        yield found(
-            *AT,
-            "scheme",
-            says="anyone on the internet can use the model: the gateway has no authentication",
-            fix="add the annotation load-balancer-source-ranges or aws-load-balancer-security-groups,"
-            " or use scheme: internal",
+        says = "anyone on the internet can use the model: the gateway has no authentication"
+        fix = (
+            "add the annotation load-balancer-source-ranges or aws-load-balancer-security-groups,"
+            " or use scheme: internal"
         )
+        yield found(*AT, "scheme", says=says, fix=fix)
 
 
 @rule("GW005", "warning", "source ranges that are ignored")

@@ -13,7 +13,7 @@ from llmdgen.kube.attention import backend, everywhere
 from llmdgen.kube.container import Container
 from llmdgen.kube.node import node_at, node_of
 from llmdgen.kube.servers import Servers
-from llmdgen.registry import Draft, found, rule
+from llmdgen.registry import Draft, rule
 from llmdgen.untyped import mapping
 
 LAYOUT = "VLLM_KV_CACHE_LAYOUT"
@@ -44,12 +44,9 @@ def ends_share_the_attention_backend(servers: Servers) -> Iterator[Draft]:
         return
     workload, vllm = ends["prefill"]
     common = everywhere(str(vllm.flags.get("kv-cache-dtype", "auto")), servers.model, servers.release.name)
-    yield found(
-        *(vllm.flag_at(BACKEND) if BACKEND in vllm.flags else node_at(workload)),
-        says=f"prefill runs {named['prefill']}, decode {named['decode']}, and vLLM refuses the transfer between them",
-        fix=f"put both roles on one GPU generation, or set attention-backend: {common} in engine.args",
-        of=workload.manifest,
-    )
+    says = f"prefill runs {named['prefill']}, decode {named['decode']}, and vLLM refuses the transfer between them"
+    fix = f"put both roles on one GPU generation, or set attention-backend: {common} in engine.args"
+    yield workload.found(*(vllm.flag_at(BACKEND) if BACKEND in vllm.flags else node_at(workload)), says=says, fix=fix)
 
 
 @rule("KVT002", "error", "prefill and decode with different KV cache layouts")
@@ -102,7 +99,7 @@ def _differ(servers: Servers, name: str, read: Any) -> Iterator[Draft]:
     if all(values.values()):
         says = f"{name} is {values['prefill']} in prefill and {values['decode']} in decode"
     where = "engine.env" if name == LAYOUT else "engine.args"
-    yield found(*place, says=says, fix=f"set it for both roles, in {where}, or for none", of=workload.manifest)
+    yield workload.found(*place, says=says, fix=f"set it for both roles, in {where}, or for none")
 
 
 def _draft(vllm: Container) -> str | None:

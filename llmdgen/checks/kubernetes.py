@@ -96,9 +96,8 @@ def _no_such_label(plan: Plan, key: str, value: str, at: tuple[str, ...]) -> Ite
     known, values = platform["node_labels"].get(domain), platform["node_label_values"].get(key)
     families = {role.node.instance.name.partition(".")[0] for role in plan.roles}
     if domain == SAGEMAKER and plan.spec.spec.platform != "hyperpod":
-        yield found(
-            *at, says="only nodes of HyperPod carry it", fix="remove it, or set platform: hyperpod", on_key=True
-        )
+        says = "only nodes of HyperPod carry it"
+        yield found(*at, says=says, fix="remove it, or set platform: hyperpod", on_key=True)
     elif key == "eks.amazonaws.com/nodegroup" and plan.spec.spec.platform == "hyperpod":
         fix = f"use {SAGEMAKER}/instance-group-name"
         yield found(*at, says="nodes of HyperPod belong to instance groups, not node groups", fix=fix, on_key=True)

@@ -10,7 +10,7 @@ from llmdgen.kube.caches import EXTRA, OFFLOADING
 from llmdgen.kube.container import NIXL, Container
 from llmdgen.kube.node import node_of
 from llmdgen.kube.servers import Servers
-from llmdgen.registry import Draft, found, rule
+from llmdgen.registry import Draft, rule
 from llmdgen.untyped import mapping
 
 FLAG = "kv-transfer-config"
@@ -39,12 +39,8 @@ def blocks_across_layers_run(servers: Servers) -> Iterator[Draft]:
         runs = backend(vllm, node, servers.model, servers.release.name)
         if runs == "FLASHINFER":
             common = everywhere(str(vllm.flags.get("kv-cache-dtype", "auto")), servers.model, servers.release.name)
-            yield found(
-                *vllm.flag_at(FLAG),
-                says=f"vLLM {servers.release.vllm} runs FLASHINFER on {node.name}, which stops at blocks across layers",
-                fix=f"set attention-backend: {common} in engine.args",
-                of=workload.manifest,
-            )
+            says = f"vLLM {servers.release.vllm} runs FLASHINFER on {node.name}, which stops at blocks across layers"
+            yield workload.found(*vllm.flag_at(FLAG), says=says, fix=f"set attention-backend: {common} in engine.args")
 
 
 @rule("KVT006", "error", "OffloadingConnector beside NIXL, which allocates many times its size")
@@ -64,12 +60,11 @@ def offloading_beside_nixl(servers: Servers) -> Iterator[Draft]:
     for workload, vllm in servers.engines:
         names = [each.get("kv_connector") for each in vllm.connectors]
         if NIXL in names and OFFLOADING in names:
-            yield found(
+            yield workload.found(
                 *vllm.flag_at(FLAG, EXTRA),
                 says=f"vLLM {servers.release.vllm} allocates many times the size that OffloadingConnector is given"
                 " beside NixlConnector",
                 fix="set cache.cpu.connector: lmcache, or use a later release",
-                of=workload.manifest,
             )
             return
 

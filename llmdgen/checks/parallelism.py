@@ -45,11 +45,9 @@ def only_wide_ep_spans_pods(plan: Plan) -> Iterator[Draft]:
         return
     for role in plan.roles:
         if role.size.workers > 1:
-            yield found(
-                *size(plan, role, "workers", "data"),
-                says=f"a {role.name} replica spans {role.size.workers} pods, which {plan.paths[0]} does not do",
-                fix=f"set replicas: {role.pods} and remove workers, or add wide-ep for a mixture of experts",
-            )
+            says = f"a {role.name} replica spans {role.size.workers} pods, which {plan.paths[0]} does not do"
+            fix = f"set replicas: {role.pods} and remove workers, or add wide-ep for a mixture of experts"
+            yield found(*size(plan, role, "workers", "data"), says=says, fix=fix)
 
 
 @rule("PAR003", "error", "tensor parallel sizes between which KV caches cannot travel")
@@ -67,11 +65,8 @@ def ends_divide_each_other(plan: Plan) -> Iterator[Draft]:
     prefill, decode = ends["prefill"], ends["decode"]
     first, second = prefill.size.tensor, decode.size.tensor
     if max(first, second) % min(first, second):
-        yield found(
-            *size(plan, decode, "tensor"),
-            says=f"prefill has tensor parallel size {first}, decode {second}, and neither divides the other",
-            fix=f"set decode's tensor to {first} or a multiple of it",
-        )
+        says = f"prefill has tensor parallel size {first}, decode {second}, and neither divides the other"
+        yield found(*size(plan, decode, "tensor"), says=says, fix=f"set decode's tensor to {first} or a multiple of it")
     elif plan.model is not None and first > second and not plan.model.mla and first >= plan.model.kv_heads:
         yield found(
             *size(plan, prefill, "tensor"),

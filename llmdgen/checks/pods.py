@@ -41,7 +41,7 @@ def words_are_known(servers: Servers) -> Iterator[Draft]:
         for path, value, known in _words(workload.spec, workload.in_template("spec"), ""):
             if value not in known:
                 fix = f"write one of {', '.join(each for each in known if each)}"
-                yield found(*path, says=f"it is {value!r}", fix=fix, of=workload.manifest)
+                yield workload.found(*path, says=f"it is {value!r}", fix=fix)
 
 
 @rule("VER037", "error", "two parts of a pod have one name, or one has none")
@@ -61,7 +61,7 @@ def parts_have_names(servers: Servers) -> Iterator[Draft]:
                 if count > 1 or not name:
                     says = f"{count} of its {what} are called {name}" if name else f"one of its {what} has no name"
                     place = workload.in_template("spec", what)
-                    yield found(*place, says=says, fix="give each a name of its own", of=workload.manifest)
+                    yield workload.found(*place, says=says, fix="give each a name of its own")
 
 
 @rule("VER038", "warning", "a volume that no container mounts")
@@ -76,12 +76,9 @@ def volumes_are_mounted(servers: Servers) -> Iterator[Draft]:
         mounted = {mount.get("name") for each in workload.containers for mount in each.list_of("volumeMounts")}
         for index, volume in enumerate(map(mapping, items(workload.spec.get("volumes")))):
             if volume.get("name") not in mounted:
-                yield found(
-                    *workload.in_template("spec", "volumes", index),
-                    says=f"no container mounts {volume.get('name')}",
-                    fix="mount it, or remove it",
-                    of=workload.manifest,
-                )
+                says = f"no container mounts {volume.get('name')}"
+                fix = "mount it, or remove it"
+                yield workload.found(*workload.in_template("spec", "volumes", index), says=says, fix=fix)
 
 
 @rule("VER105", "error", "nobody is there to answer")

@@ -8,7 +8,7 @@ from llmdgen.engine.facts import engine
 from llmdgen.facts.catalogue import program_flags
 from llmdgen.kube.container import PROBES
 from llmdgen.kube.servers import Servers
-from llmdgen.registry import Draft, found, rule
+from llmdgen.registry import Draft, rule
 from llmdgen.untyped import at
 
 RANKS = "data-parallel-size"  # of the sidecar: how many ports it holds, and forwards to
@@ -25,29 +25,19 @@ def vllm_listens_on_its_container_port(servers: Servers) -> Iterator[Draft]:
         ports = vllm.list_of("ports")
         declared = [each.get("containerPort") for each in ports]
         for port in {*vllm.served_ports, vllm.probed_port} - set(declared):
-            yield found(
-                *vllm.route,
-                "ports",
-                says=f"vLLM listens on {port}, the container declares {_numbers(ports)}",
-                fix=f"declare containerPort {port}",
-                of=workload.manifest,
-            )
+            says = f"vLLM listens on {port}, the container declares {_numbers(ports)}"
+            yield workload.found(*vllm.route, "ports", says=says, fix=f"declare containerPort {port}")
         for index, each in enumerate(ports):
             if each.get("containerPort") == vllm.port and each.get("protocol", "TCP") != "TCP":
                 says = f"port {vllm.port} is declared {each['protocol']}, vLLM speaks HTTP over TCP"
-                yield found(*vllm.route, "ports", index, "protocol", says=says, fix="write TCP", of=workload.manifest)
+                yield workload.found(*vllm.route, "ports", index, "protocol", says=says, fix="write TCP")
         by_name = {each.get("name"): each.get("containerPort") for each in ports}
         for probe in PROBES:
             asked = at(vllm.doc, probe, "httpGet", "port")
             number = by_name.get(asked, asked)
             if isinstance(number, int) and number != vllm.probed_port:
-                yield found(
-                    *vllm.route,
-                    probe,
-                    says=f"the probe asks port {number}, vLLM answers probes on {vllm.probed_port}",
-                    fix=f"let it ask {vllm.probed_port}",
-                    of=workload.manifest,
-                )
+                says = f"the probe asks port {number}, vLLM answers probes on {vllm.probed_port}"
+                yield workload.found(*vllm.route, probe, says=says, fix=f"let it ask {vllm.probed_port}")
 
 
 @rule("VER022", "error", "the routing sidecar forwards to a port on which vLLM does not listen")
@@ -66,21 +56,12 @@ def decode_vllm_listens_where_the_sidecar_forwards(servers: Servers) -> Iterator
             continue
         forwards = sidecar.sidecar_flags.get(flag, str(known[flag].default))
         if forwards != str(vllm.port):
-            yield found(
-                *sidecar.route,
-                "args",
-                says=f"the sidecar forwards to {forwards}, vLLM listens on {vllm.port}",
-                fix=f"set --{flag} to vLLM's port",
-                of=workload.manifest,
-            )
+            says = f"the sidecar forwards to {forwards}, vLLM listens on {vllm.port}"
+            yield workload.found(*sidecar.route, "args", says=says, fix=f"set --{flag} to vLLM's port")
         servers_behind = sidecar.sidecar_flags.get(RANKS, "1")
         if servers_behind != str(len(vllm.served_ports)):
-            yield found(
-                *sidecar.flag_at(RANKS),
-                says=f"the sidecar forwards to {servers_behind} ports, vLLM serves on {len(vllm.served_ports)}",
-                fix=f"set --{RANKS}={len(vllm.served_ports)}",
-                of=workload.manifest,
-            )
+            says = f"the sidecar forwards to {servers_behind} ports, vLLM serves on {len(vllm.served_ports)}"
+            yield workload.found(*sidecar.flag_at(RANKS), says=says, fix=f"set --{RANKS}={len(vllm.served_ports)}")
 
 
 @rule("VER023", "error", "a disaggregated decode pod has no routing sidecar")
@@ -95,12 +76,9 @@ def decode_beside_prefill_has_a_sidecar(servers: Servers) -> Iterator[Draft]:
         return
     for workload in servers.model_servers:
         if workload.role == "decode" and workload.sidecar is None and not workload.is_leader:
-            yield found(
-                *workload.in_template("spec", "initContainers"),
-                says="there are prefill pods, but nothing in this pod asks them",
-                fix="leave the sidecar in the pod",
-                of=workload.manifest,
-            )
+            says = "there are prefill pods, but nothing in this pod asks them"
+            fix = "leave the sidecar in the pod"
+            yield workload.found(*workload.in_template("spec", "initContainers"), says=says, fix=fix)
 
 
 @rule("VER028", "warning", "NIXL's side channel is not among the container's ports")
@@ -119,7 +97,7 @@ def side_channel_is_declared(servers: Servers) -> Iterator[Draft]:
         declared = [str(each.get("containerPort")) for each in vllm.list_of("ports")]
         if port.isdigit() and port not in declared:
             says = f"the side channel is on {port}, the container declares {', '.join(declared) or 'nothing'}"
-            yield found(*vllm.route, "ports", says=says, fix=f"declare containerPort {port}", of=workload.manifest)
+            yield workload.found(*vllm.route, "ports", says=says, fix=f"declare containerPort {port}")
 
 
 def _numbers(ports: list[dict[str, object]]) -> str:

@@ -8,7 +8,7 @@ from llmdgen.engine.facts import engine
 from llmdgen.facts.catalogue import program_flags
 from llmdgen.kube.container import PROBES
 from llmdgen.kube.servers import Servers
-from llmdgen.registry import Draft, found, rule
+from llmdgen.registry import Draft, rule
 from llmdgen.suggest import did_you_mean, one_of
 from llmdgen.untyped import at, mapping
 
@@ -30,7 +30,7 @@ def sidecar_flags_work(servers: Servers) -> Iterator[Draft]:
     for workload, vllm in servers.engines:
         if workload.sidecar is not None:
             for flag, says, fix in _wrong(servers.release.name, workload.sidecar.sidecar_flags, vllm.nixl is not None):
-                yield found(*workload.sidecar.flag_at(flag), says=says, fix=fix, of=workload.manifest)
+                yield workload.found(*workload.sidecar.flag_at(flag), says=says, fix=fix)
 
 
 def _wrong(release: str, flags: dict[str, str], transfers: bool) -> Iterator[tuple[str, str, str]]:
@@ -63,19 +63,19 @@ def probes_ask_vllm(servers: Servers) -> Iterator[Draft]:
         probes = {probe: mapping(vllm.doc.get(probe)) for probe in PROBES}
         if not probes["readinessProbe"]:
             says = "there is no readiness probe"
-            yield found(*vllm.route, "readinessProbe", says=says, fix="ask /v1/models", of=workload.manifest)
+            yield workload.found(*vllm.route, "readinessProbe", says=says, fix="ask /v1/models")
         if probes["livenessProbe"] and not probes["startupProbe"]:
             says = "the liveness probe kills vLLM while it loads the model"
-            yield found(*vllm.route, "startupProbe", says=says, fix="add one that waits for it", of=workload.manifest)
+            yield workload.found(*vllm.route, "startupProbe", says=says, fix="add one that waits for it")
         for probe, asked in probes.items():
             path = at(asked, "httpGet", "path")
             if "httpGet" in asked and path not in served:
                 says = f"vLLM has no {path or '/'}"
                 place = (*vllm.route, probe, "httpGet", "path")
-                yield found(*place, says=says, fix=f"ask {' or '.join(served)}", of=workload.manifest)
+                yield workload.found(*place, says=says, fix=f"ask {' or '.join(served)}")
             elif asked and not {"httpGet", "tcpSocket", "exec", "grpc"} & set(asked):
                 says = "the probe asks nothing, and the API server refuses it"
-                yield found(*vllm.route, probe, says=says, fix="give it httpGet", of=workload.manifest)
+                yield workload.found(*vllm.route, probe, says=says, fix="give it httpGet")
 
 
 @rule("VER027", "warning", "vLLM has little time to start")
@@ -96,7 +96,7 @@ def startup_has_time(servers: Servers) -> Iterator[Draft]:
         )
         if seconds < _LEAST_STARTUP_SECONDS:
             says = f"vLLM is killed after {seconds} s"
-            yield found(*vllm.route, "startupProbe", says=says, fix="raise failureThreshold", of=workload.manifest)
+            yield workload.found(*vllm.route, "startupProbe", says=says, fix="raise failureThreshold")
 
 
 def _whole(value: object, default: int) -> int:

@@ -27,9 +27,5 @@ def nulls_remove_something(plan: Plan) -> Iterator[Draft]:
     for route, flag in nulls.items():
         known = table.get(flag) is not None and flag not in elsewhere and flag not in SOMETIMES_SET
         if known and route not in used:
-            yield found(
-                *route,
-                says=f"{flag} has no value, and nothing sets it that null would leave out",
-                fix="write a value after the colon, or delete the key",
-                on_key=True,
-            )
+            says = f"{flag} has no value, and nothing sets it that null would leave out"
+            yield found(*route, says=says, fix="write a value after the colon, or delete the key", on_key=True)

@@ -16,7 +16,7 @@ from llmdgen.kube.servers import Servers
 from llmdgen.kube.volumes import SHARED_MEMORY, in_memory, limit_of, mounted_at
 from llmdgen.kube.workload import Workload
 from llmdgen.quantities import GIB, MIB, bytes_or_none, cpu_text, mib_text
-from llmdgen.registry import Draft, found, rule
+from llmdgen.registry import Draft, rule
 
 # Host memory of each rank beside caches: CUDA context, NCCL and pinned staging buffers. An estimate.
 RANK_MIB = 4096
@@ -45,23 +45,23 @@ def a_pod_fits_an_empty_node(servers: Servers) -> Iterator[Draft]:
                     f"a {role} pod needs {need.gpus} GPUs (tensor {tensor} x {vllm.ranks} local data parallel ranks), "
                     f"{node.name} has {has.gpus}"
                 )
-                yield found(*amounts, gpu(), says=says, fix=_fewer_gpus(workload, vllm, has.gpus), of=workload.manifest)
+                yield workload.found(*amounts, gpu(), says=says, fix=_fewer_gpus(workload, vllm, has.gpus))
             continue
         pods = has.gpus // need.gpus if need.gpus else 1
         if need.cpu_millis > has.cpu_millis:
             asks, offers = cpu_text(need.cpu_millis), cpu_text(has.cpu_millis)
             says = f"a {role} pod asks for {asks} cpu, {node.name} can allocate {offers}{kept}"
             fix = f'set cpu: "{_cores(has.cpu_millis // pods)}" or less'
-            yield found(*amounts, "cpu", says=says, fix=fix, of=workload.manifest)
+            yield workload.found(*amounts, "cpu", says=says, fix=fix)
         if need.memory_mib > has.memory_mib:
             asks, offers = mib_text(need.memory_mib), gib(has.memory_mib)
             says = f"a {role} pod asks for {asks} memory, {node.name} can allocate {offers}{kept}"
             fix = f"set memory: {gib(has.memory_mib // pods)} or less"
-            yield found(*amounts, "memory", says=says, fix=fix, of=workload.manifest)
+            yield workload.found(*amounts, "memory", says=says, fix=fix)
         pages = hugepages_mib(workload)
         if pages > node.hugepages_mib:
             says = f"a {role} pod asks for {pages}Mi of huge pages, {node.name} has {node.hugepages_mib}Mi"
-            yield found(*vllm.route, "resources", says=says, fix="ask for less, or for none", of=workload.manifest)
+            yield workload.found(*vllm.route, "resources", says=says, fix="ask for less, or for none")
 
 
 @rule("FIT002", "warning", "GPUs idle for want of cpu or memory")
@@ -83,16 +83,12 @@ def cpu_and_memory_last_for_all_gpus(servers: Servers) -> Iterator[Draft]:
             continue
         asks = {"cpu": cpu_text(need.cpu_millis), "memory": mib_text(need.memory_mib)}[scarce]
         fixes = {"cpu": f'"{_cores(has.cpu_millis // by_gpus)}"', "memory": gib(has.memory_mib // by_gpus)}
-        yield found(
-            *vllm.route,
-            "resources",
-            "limits",
-            scarce,
-            says=f"with {asks} {scarce} each, {per_node} {workload.role} pods fit on {node.name}, whose GPUs are "
-            f"enough for {by_gpus}",
-            fix=f"set {scarce}: {fixes[scarce]} or less",
-            of=workload.manifest,
+        says = (
+            f"with {asks} {scarce} each, {per_node} {workload.role} pods fit on {node.name}, whose GPUs are "
+            f"enough for {by_gpus}"
         )
+        fix = f"set {scarce}: {fixes[scarce]} or less"
+        yield workload.found(*vllm.route, "resources", "limits", scarce, says=says, fix=fix)
 
 
 @rule("FIT006", "error", "/dev/shm larger than the container's memory")
@@ -108,12 +104,9 @@ def shared_memory_fits(servers: Servers) -> Iterator[Draft]:
             continue
         holds = "as much as the node has" if size is None else mib_text(size // MIB)
         larger = "" if size is None else f", or memory: {gib_up(4 * size // MIB)}"
-        yield found(
-            *workload.in_template("spec", "volumes", index),
-            says=f"/dev/shm of {holds} does not fit into {mib_text(memory // MIB)} of memory, which it counts against",
-            fix=f"set shm: {mib_text(max(1, memory // MIB // 4))}{larger}",
-            of=workload.manifest,
-        )
+        says = f"/dev/shm of {holds} does not fit into {mib_text(memory // MIB)} of memory, which it counts against"
+        fix = f"set shm: {mib_text(max(1, memory // MIB // 4))}{larger}"
+        yield workload.found(*workload.in_template("spec", "volumes", index), says=says, fix=fix)
 
 
 @rule("FIT012", "warning", "/dev/shm of more than half of the container's memory")
@@ -127,12 +120,9 @@ def shared_memory_leaves_room(servers: Servers) -> Iterator[Draft]:
     for workload, index, size, memory in _in_memory(servers):
         held = _tier_in_shm(workload)
         if size is not None and (memory - held) / 2 < size - held < memory - held:
-            yield found(
-                *workload.in_template("spec", "volumes", index),
-                says=f"/dev/shm may take {mib_text(size // MIB)} of the container's {mib_text(memory // MIB)}",
-                fix=f"set memory: {gib_up(2 * size // MIB)}, or shm: {mib_text(max(1, memory // MIB // 4))}",
-                of=workload.manifest,
-            )
+            says = f"/dev/shm may take {mib_text(size // MIB)} of the container's {mib_text(memory // MIB)}"
+            fix = f"set memory: {gib_up(2 * size // MIB)}, or shm: {mib_text(max(1, memory // MIB // 4))}"
+            yield workload.found(*workload.in_template("spec", "volumes", index), says=says, fix=fix)
 
 
 @rule("FIT007", "error", "a CPU cache tier larger than its container")
@@ -151,12 +141,11 @@ def cpu_tier_fits(servers: Servers) -> Iterator[Draft]:
         raise_it = wanted <= tier.most
         place = (*vllm.route, "resources", "limits", "memory") if raise_it else tier.place
         on = f" on {node.name}" if node is not None else ""
-        yield found(
+        yield workload.found(
             *place,
             says=f"{gib(tier.cache)} of KV blocks and {mib_text(tier.shm)} of /dev/shm do not fit into the "
             f"{mib_text(tier.memory)} of a {workload.role} pod{on}",
             fix=f"set memory: {gib_up(wanted)}" if raise_it else tier.smaller(servers),
-            of=workload.manifest,
         )
 
 
@@ -172,14 +161,12 @@ def cpu_tier_leaves_room(servers: Servers) -> Iterator[Draft]:
     for tier in _tiers(servers):
         held = tier.cache + tier.shm
         if held <= tier.memory < held + tier.engine:
-            yield found(
-                *tier.place,
-                says=f"{gib(tier.cache)} of KV blocks and {mib_text(tier.shm)} of /dev/shm leave "
+            says = (
+                f"{gib(tier.cache)} of KV blocks and {mib_text(tier.shm)} of /dev/shm leave "
                 f"{gib(tier.memory - held)} of the {mib_text(tier.memory)} of a {tier.workload.role} pod to "
-                f"{tier.vllm.gpus} ranks",
-                fix=tier.smaller(servers),
-                of=tier.workload.manifest,
+                f"{tier.vllm.gpus} ranks"
             )
+            yield tier.workload.found(*tier.place, says=says, fix=tier.smaller(servers))
 
 
 class _Tier(Struct, frozen=True, kw_only=True):

@@ -48,10 +48,9 @@ def kv_is_divided(plan: Plan) -> Iterator[Draft]:
         fix = f"set tensor: {fewer} with {copies} times the replicas"
         if model.experts:
             fix = f"set parallelism: {{tensor: {fewer}, dataLocal: {ranks}, expert: true}}, or use wide-ep"
+        says = f"{model.id} has {what}, so tensor: {tensor} keeps {copies} copies of the {role.name} KV cache"
         yield found(
-            *size(plan, role, "tensor"),
-            says=f"{model.id} has {what}, so tensor: {tensor} keeps {copies} copies of the {role.name} KV cache",
-            fix=f"{fix}: {times:.1f} times the KV cache on as many GPUs",
+            *size(plan, role, "tensor"), says=says, fix=f"{fix}: {times:.1f} times the KV cache on as many GPUs"
         )
 
 
@@ -76,13 +75,12 @@ def experts_are_cut_at_blocks(plan: Plan) -> Iterator[Draft]:
             if fits_heads(model, each) and experts_divide(model, each * role.size.data)
         ]
         other = f", or tensor to one of {_list(sizes)}" if sizes else ""
-        yield found(
-            *size(plan, role, "tensor", "data"),
-            says=f"experts of {model.id} are {width} wide; 1/{ranks} of that is not a multiple of the "
+        says = (
+            f"experts of {model.id} are {width} wide; 1/{ranks} of that is not a multiple of the "
             f"{model.fp8_block} of a "
-            "quantisation block",
-            fix=f"set parallelism.expert: true{other}",
+            "quantisation block"
         )
+        yield found(*size(plan, role, "tensor", "data"), says=says, fix=f"set parallelism.expert: true{other}")
 
 
 @rule("MOD018", "error", "expert load balancing that the model does not have")
@@ -103,11 +101,8 @@ def eplb_is_supported(plan: Plan) -> Iterator[Draft]:
         return
     kind = f"{model.architecture}, {model.weight_dtype.split(' ')[0]}"
     for route in dict.fromkeys(flag(role, "enable-eplb") for role in balanced):
-        yield found(
-            *route,
-            says=f"vLLM {plan.release.vllm} does not balance the experts of {model.id} ({kind})",
-            fix="remove enable-eplb",
-        )
+        says = f"vLLM {plan.release.vllm} does not balance the experts of {model.id} ({kind})"
+        yield found(*route, says=says, fix="remove enable-eplb")
 
 
 @rule("MOD019", "error", "expert parallelism for a model without experts")
@@ -121,11 +116,8 @@ def expert_parallel_has_experts(plan: Plan) -> Iterator[Draft]:
         if role.size.expert and model.experts is None:
             by_flag = role.flag_routes.get("enable-expert-parallel", ())
             route = by_flag if "args" in by_flag else size(plan, role, "expert")
-            yield found(
-                *route,
-                says=f"{model.id} is a dense model, it has no experts to spread",
-                fix="remove enable-expert-parallel" if "args" in by_flag else "remove expert, or set expert: false",
-            )
+            fix = "remove enable-expert-parallel" if "args" in by_flag else "remove expert, or set expert: false"
+            yield found(*route, says=f"{model.id} is a dense model, it has no experts to spread", fix=fix)
 
 
 def _list(sizes: list[int]) -> str:

@@ -120,9 +120,8 @@ def suppressions_name_warnings(plan: Plan) -> Iterator[Draft]:
             load_all()
         at = ("spec", "suppress", index, "code")
         if each.code not in RULES:
-            yield found(
-                *at, says=f"no rule has the code {each.code}", fix=did_you_mean(each.code, RULES) or "remove it"
-            )
+            says = f"no rule has the code {each.code}"
+            yield found(*at, says=says, fix=did_you_mean(each.code, RULES) or "remove it")
         elif RULES[each.code].severity is Severity.ERROR:
             yield found(*at, says=f"{each.code} is an error, and errors are not silenced", fix="mend what it says")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from llmdgen.kube.servers import Servers
-from llmdgen.registry import Draft, found, rule
+from llmdgen.registry import Draft, rule
 from llmdgen.untyped import at
 
 
@@ -27,9 +27,8 @@ def nobody_is_root_against_its_will(servers: Servers) -> Iterator[Draft]:
             refuses = at(container.doc, "securityContext", "runAsNonRoot")
             if user == 0 and (strict if refuses is None else refuses) is True:
                 place = (*container.route, "securityContext", "runAsUser")
-                yield found(
+                yield workload.found(
                     *(workload.in_template("spec", "securityContext", "runAsUser") if own is None else place),
                     says=f"container {container.name} is told to run as root and not to: the kubelet does not start it",
                     fix="set runAsUser: 0 in the securityContext of the vllm container alone",
-                    of=workload.manifest,
                 )

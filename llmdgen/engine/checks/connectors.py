@@ -134,9 +134,8 @@ def _extra(role: RoleSettings, name: str, rules: Connector, extra: Mapping[str, 
     here = (*at, EXTRA)
     for key, value in extra.items():
         if key == CROSS_LAYERS and key in rules.unread and not role.spec_sets(FLAG):
-            yield found(
-                "spec", "transfer", "crossLayersBlocks", says=f"{name} does not read {key}", fix=rules.unread[key]
-            )
+            says = f"{name} does not read {key}"
+            yield found("spec", "transfer", "crossLayersBlocks", says=says, fix=rules.unread[key])
         elif key in rules.unread:
             yield found(*here, key, says=f"{name} does not read {key}", fix=rules.unread[key], on_key=True)
         elif key in rules.keys:
