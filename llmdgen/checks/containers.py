@@ -1,4 +1,4 @@
-"""Containers in themselves: environment, ports, probes, volumes."""
+"""Containers in themselves: environment, ports, probes, volumes, and the users that they run as."""
 
 from __future__ import annotations
 
@@ -25,12 +25,11 @@ def environment_names_are_unique(servers: Servers) -> Iterator[Draft]:
     Fails:  HF_HOME twice in the env of one container.
     Passes: every name once.
     """
-    for workload in servers.workloads:
-        for container in workload.containers:
-            counts = Counter(str(each.get("name")) for each in container.list_of("env"))
-            for name in (name for name, count in counts.items() if count > 1):
-                says = f"container {container.name} has {name} {counts[name]} times"
-                yield workload.found(*container.route, "env", says=says, fix=f"keep one {name}")
+    for workload, container in servers.containers:
+        counts = Counter(str(each.get("name")) for each in container.list_of("env"))
+        for name in (name for name, count in counts.items() if count > 1):
+            says = f"container {container.name} has {name} {counts[name]} times"
+            yield workload.found(*container.route, "env", says=says, fix=f"keep one {name}")
 
 
 @rule("VER011", "error", "two ports of a pod have one number or name")
@@ -68,17 +67,16 @@ def probes_reach_a_port(servers: Servers) -> Iterator[Draft]:
     Fails:  `readinessProbe.httpGet.port: vllm` in a container whose port is called http.
     Passes: the probe names a port of the same container.
     """
-    for workload in servers.workloads:
-        for container in workload.containers:
-            ports = container.list_of("ports")
-            known = {each.get("name") for each in ports} | {each.get("containerPort") for each in ports}
-            for probe in PROBES:
-                for kind in ("httpGet", "tcpSocket", "grpc"):
-                    port = at(container.doc, probe, kind, "port")
-                    if port is not None and port not in known:
-                        says = f"container {container.name} has no port {port}"
-                        fix = f"use one of {', '.join(sorted(str(each) for each in known if each)) or 'its ports'}"
-                        yield workload.found(*container.route, probe, kind, "port", says=says, fix=fix)
+    for workload, container in servers.containers:
+        ports = container.list_of("ports")
+        known = {each.get("name") for each in ports} | {each.get("containerPort") for each in ports}
+        for probe in PROBES:
+            for kind in ("httpGet", "tcpSocket", "grpc"):
+                port = at(container.doc, probe, kind, "port")
+                if port is not None and port not in known:
+                    says = f"container {container.name} has no port {port}"
+                    fix = f"use one of {', '.join(sorted(str(each) for each in known if each)) or 'its ports'}"
+                    yield workload.found(*container.route, probe, kind, "port", says=says, fix=fix)
 
 
 @rule("VER013", "error", "a volume mount has no volume")
@@ -112,14 +110,13 @@ def volumes_hide_nothing(servers: Servers) -> Iterator[Draft]:
     Fails:  mountPath: / for a volume in memory.
     Passes: /dev/shm, /model-cache, /.cache.
     """
-    for workload in servers.workloads:
-        for container in workload.containers:
-            for index, mount in enumerate(container.list_of("volumeMounts")):
-                path = str(mount.get("mountPath") or "")
-                if path and (path.rstrip("/") or "/") in _OF_THE_IMAGE:
-                    place = (*container.route, "volumeMounts", index, "mountPath")
-                    says = f"{mount.get('name')} would cover the image's own {path}"
-                    yield workload.found(*place, says=says, fix="mount it at a directory of its own")
+    for workload, container in servers.containers:
+        for index, mount in enumerate(container.list_of("volumeMounts")):
+            path = str(mount.get("mountPath") or "")
+            if path and (path.rstrip("/") or "/") in _OF_THE_IMAGE:
+                place = (*container.route, "volumeMounts", index, "mountPath")
+                says = f"{mount.get('name')} would cover the image's own {path}"
+                yield workload.found(*place, says=says, fix="mount it at a directory of its own")
 
 
 @rule("VER106", "error", "an environment variable has no name that Kubernetes takes")
@@ -129,13 +126,12 @@ def variables_have_names(servers: Servers) -> Iterator[Draft]:
     Fails:  `- name: ""` in env; `- name: FI_PROVIDER=efa`.
     Passes: FI_PROVIDER.
     """
-    for workload in servers.workloads:
-        for container in workload.containers:
-            for index, name in enumerate(container.names):
-                if not _VARIABLE.fullmatch(name) or name == "None":
-                    place = (*container.route, "env", index, "name")
-                    says = f"it is {name!r}" if name not in ("", "None") else "it has none"
-                    yield workload.found(*place, says=says, fix="write letters, digits and _ only")
+    for workload, container in servers.containers:
+        for index, name in enumerate(container.names):
+            if not _VARIABLE.fullmatch(name) or name == "None":
+                place = (*container.route, "env", index, "name")
+                says = f"it is {name!r}" if name not in ("", "None") else "it has none"
+                yield workload.found(*place, says=says, fix="write letters, digits and _ only")
 
 
 @rule("K8S005", "warning", "a reference to a variable that is not defined there")
@@ -166,3 +162,28 @@ def references_are_defined(servers: Servers) -> Iterator[Draft]:
 def _references(text: object) -> set[str]:
     """The names in $(NAME); $$(NAME) is an escape."""
     return set(_REFERENCE.findall(text)) if isinstance(text, str) else set()
+
+
+@rule("POD001", "error", "a container that must not be root is root")
+def nobody_is_root_against_its_will(servers: Servers) -> Iterator[Draft]:
+    """The kubelet refuses to start a container with runAsNonRoot whose user is 0, as the routing sidecar's would be
+    where the whole pod is told to run as root: the pod never starts. Where vLLM alone has to be root, its container
+    says so.
+
+    Fails:  `{path: pd-disaggregation, decode: {pod: {securityContext: {runAsUser: 0}}}}`.
+    Passes: `{path: pd-disaggregation, decode: {pod: {containers: [{name: vllm, securityContext: {runAsUser: 0}}]}}}`.
+    """
+    for workload in servers.workloads:
+        pod = at(workload.spec, "securityContext", "runAsUser")
+        strict = at(workload.spec, "securityContext", "runAsNonRoot")
+        for container in workload.containers:
+            own = at(container.doc, "securityContext", "runAsUser")
+            user = pod if own is None else own
+            refuses = at(container.doc, "securityContext", "runAsNonRoot")
+            if user == 0 and (strict if refuses is None else refuses) is True:
+                place = (*container.route, "securityContext", "runAsUser")
+                yield workload.found(
+                    *(workload.in_template("spec", "securityContext", "runAsUser") if own is None else place),
+                    says=f"container {container.name} is told to run as root and not to: the kubelet does not start it",
+                    fix="set runAsUser: 0 in the securityContext of the vllm container alone",
+                )

@@ -57,11 +57,10 @@ def images_are_pinned(servers: Servers) -> Iterator[Draft]:
     Fails:  ghcr.io/llm-d/llm-d-aws:latest, ghcr.io/llm-d/llm-d-aws; /llm-d-aws:v0.5.1, which no registry can hold.
     Passes: ghcr.io/llm-d/llm-d-aws:v0.5.1, or a digest.
     """
-    for workload in servers.workloads:
-        for container in workload.containers:
-            if not is_pinned(container.image):
-                says = f"{container.image or 'no image'} of container {container.name} is not pinned"
-                yield workload.found(*container.route, "image", says=says, fix=PIN)
+    for workload, container in servers.containers:
+        if not is_pinned(container.image):
+            says = f"{container.image or 'no image'} of container {container.name} is not pinned"
+            yield workload.found(*container.route, "image", says=says, fix=PIN)
 
 
 @rule("VER051", "error", "an image is not the release's")
@@ -75,16 +74,15 @@ def images_are_the_releases(servers: Servers) -> Iterator[Draft]:
     """
     variants = [each.image for each in servers.release.model_servers.values()]
     sidecars = [servers.release.images["routing_sidecar"]]
-    for workload in servers.workloads:
-        for container in workload.containers:
-            known = variants if container.serves else sidecars if container.is_routing_sidecar else []
-            wanted = next((each for each in known if image_name(each) == image_name(container.image)), None)
-            foreign = known and wanted is None and _organisation(container.image) in map(_organisation, known)
-            # A mirror keeps the image's name and tag; a digest cannot be compared.
-            other = wanted and "@" not in container.image and not _last(container.image).startswith(_last(wanted))
-            if is_pinned(container.image) and (foreign or other):  # else VER050 says it
-                says = f"{container.image} of container {container.name} is not of {servers.release.name}"
-                yield workload.found(*container.route, "image", says=says, fix=f"use {wanted or one_of(known)}")
+    for workload, container in servers.containers:
+        known = variants if container.serves else sidecars if container.is_routing_sidecar else []
+        wanted = next((each for each in known if image_name(each) == image_name(container.image)), None)
+        foreign = known and wanted is None and _organisation(container.image) in map(_organisation, known)
+        # A mirror keeps the image's name and tag; a digest cannot be compared.
+        other = wanted and "@" not in container.image and not _last(container.image).startswith(_last(wanted))
+        if is_pinned(container.image) and (foreign or other):  # else VER050 says it
+            says = f"{container.image} of container {container.name} is not of {servers.release.name}"
+            yield workload.found(*container.route, "image", says=says, fix=f"use {wanted or one_of(known)}")
 
 
 def is_pinned(image: str) -> bool:

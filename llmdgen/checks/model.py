@@ -13,13 +13,13 @@ from llmdgen.checks._gpu_memory import (
     tensor_that_holds,
     types_that_hold,
 )
-from llmdgen.checks._places import size
 from llmdgen.engine.hybrid import hybrid_manager_off_by
 from llmdgen.engine.memory import Memory, experts_divide, resident_ratio, weights_per_gpu
 from llmdgen.engine.numbers import whole
 from llmdgen.facts.catalogue import architectures, model_names
 from llmdgen.facts.types import ModelFacts
 from llmdgen.findings import Route
+from llmdgen.objects.origin import size
 from llmdgen.planning.model import Plan, RolePlan
 from llmdgen.quantities import GIB, MIB
 from llmdgen.registry import Draft, found, rule

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from llmdgen.checks._parameter_kinds import whole
+from llmdgen.checks._scheduler_plugins import whole
 from llmdgen.registry import Draft, rule
 from llmdgen.scheduling.document import SchedulerConfig
 from llmdgen.scheduling.tables import name_of, of_type, parameters_of, references_of

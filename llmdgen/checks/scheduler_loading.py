@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from llmdgen.checks import _scheduler_plugins, _scheduler_profiles
-from llmdgen.checks._parameter_kinds import WORDS, fits
+from llmdgen.checks._scheduler_plugins import WORDS, fits
 from llmdgen.registry import Draft, rule
 from llmdgen.scheduling.document import SchedulerConfig
 from llmdgen.scheduling.tables import name_of, parameters_of

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from llmdgen.checks._places import by_type, family, flag, hardware, transferring, type_of
+from llmdgen.checks._places import by_type, family, flag, transferring, type_of
+from llmdgen.objects.origin import hardware
 from llmdgen.planning.model import Plan, RolePlan
 from llmdgen.registry import Draft, found, rule
 

@@ -1,7 +1,7 @@
 """Whether a value is what vLLM reads: its type, its range, and the keys inside a JSON value.
 
 The checks are stricter than vLLM's parser, which turns text into whatever a flag wants: a spec is typed, so "256" is
-text and 256 a number. What is found is a `Problem`; the rules that report it are in `types` and `json_configs`.
+text and 256 a number. What is found is a `Problem`; the rules that report it are in `types`.
 """
 
 from __future__ import annotations
