@@ -38,7 +38,8 @@ def crossing_pods_have_interfaces(servers: Servers) -> Iterator[Draft]:
     Passes: `{path: pd-disaggregation, instanceTypes: [g6e.8xlarge], model: {name: meta-llama/Llama-3.1-8B-Instruct}}`;
             the same without `efa`, which gives each pod its share: `{path: pd-disaggregation}`.
     """
-    without = [each for each in _crossing(servers) if not each.need.efa and (each.spans or not each.over_tcp)]
+    crossing = [each for each in _pods(servers) if each.crosses and not each.need.efa]
+    without = [each for each in crossing if each.spans or not each.over_tcp]
     for name in dict.fromkeys(each.node.name for each in without):
         sharing = [each for each in without if each.node.name == name]
         pod, names = sharing[0], " and ".join(each.workload.role for each in sharing)
@@ -147,8 +148,7 @@ def attached_interfaces_exist(plan: Plan) -> Iterator[Draft]:
     """
     for instance, attached in _beyond(plan):
         if attached > _most_of_any_type(plan):
-            most = instance.efa.interfaces
-            cards = instance.efa.network_cards
+            most, cards = instance.efa.interfaces, instance.efa.network_cards
             note = f": of its {cards} network cards the first is ENA only" if attached == cards else ""
             says = f"{instance.name} can have {most} EFA interfaces, not {attached}{note}"
             yield found(*ATTACHED, says=says, fix=f"set efaPerNode to {most} or less, or leave it out")
@@ -166,10 +166,8 @@ def attached_interfaces_fit_each_type(plan: Plan) -> Iterator[Draft]:
     """
     for instance, attached in _beyond(plan):
         if attached <= _most_of_any_type(plan):
-            says = (
-                f"{instance.name} is planned with the {instance.efa.interfaces} EFA interfaces it can have, "
-                f"not {attached}"
-            )
+            most = f"{instance.efa.interfaces} EFA interfaces it can have"
+            says = f"{instance.name} is planned with the {most}, not {attached}"
             yield found(*ATTACHED, says=says, fix="leave efaPerNode out, or write a spec for each instance type")
 
 
@@ -247,10 +245,6 @@ def _pods(servers: Servers) -> Iterator[_Pod]:
         node, room, is_end = node_of(workload), servers.room(workload), workload.role in ends
         if node is not None and room is not None and runs_models(workload) and not workload.is_leader:
             yield _Pod(workload=workload, vllm=vllm, node=node, room=room, need=demand(workload), is_end=is_end)
-
-
-def _crossing(servers: Servers) -> list[_Pod]:
-    return [each for each in _pods(servers) if each.crosses]
 
 
 def _node(pod: _Pod) -> str:

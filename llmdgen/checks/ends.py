@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from llmdgen.engine.checks.connectors import EXTRA
 from llmdgen.engine.checks.values import MULTI, shown
@@ -96,17 +96,10 @@ def ucx_does_not_drive_efa(servers: Servers) -> Iterator[Draft]:
                 continue
             said.add(route)
             what = f"names {one_of(map(str, named))}" if named else "names no backends, so that NIXL takes UCX"
-            fix = (
-                "set backend: LIBFABRIC"
-                if route == BACKEND
-                else "add kv_connector_extra_config: {backends: [LIBFABRIC]}"
-            )
-            yield workload.found(
-                *place,
-                says=f"{EXTRA} {what}, which does not drive the {vllm.count(efa())} EFA interfaces of "
-                f"{workload.role} pods",
-                fix=fix if everywhere else f"put both roles on types with EFA and {fix}",
-            )
+            pods = f"the {vllm.count(efa())} EFA interfaces of {workload.role} pods"
+            fix = "set backend: LIBFABRIC" if route == BACKEND else f"add {EXTRA}: {{backends: [LIBFABRIC]}}"
+            fix = fix if everywhere else f"put both roles on types with EFA and {fix}"
+            yield workload.found(*place, says=f"{EXTRA} {what}, which does not drive {pods}", fix=fix)
 
 
 @rule("EFA015", "error", "prefill and decode with different KV cache types")
@@ -117,12 +110,7 @@ def ends_share_the_kv_cache_type(servers: Servers) -> Iterator[Draft]:
     Fails:  `{path: pd-disaggregation, decode: {args: {kv-cache-dtype: fp8}}}` beside prefill's auto.
     Passes: `{path: pd-disaggregation, engine: {args: {kv-cache-dtype: fp8}}}`.
     """
-    ends = both_ends(servers)
-    for name in ("kv-cache-dtype", "dtype"):
-        values = {role: str(vllm.flags.get(name, "auto")) for role, (_, vllm) in ends.items()}
-        if len(set(values.values())) > 1:
-            says = f"{name} is {values['prefill']} for prefill and {values['decode']} for decode"
-            yield _apart(servers, ends, name, says=says, fix=f"set {name} in engine.args and remove it from the roles")
+    yield from _differ(servers, ("kv-cache-dtype", "dtype"), "auto", str)
 
 
 @rule("EFA017", "error", "one end of the KV transfer has no NixlConnector")
@@ -166,12 +154,18 @@ def ends_serve_the_same(servers: Servers) -> Iterator[Draft]:
     Fails:  `{path: pd-disaggregation, prefill: {args: {max-model-len: 8192}}, decode: {args: {max-model-len: 32000}}}`.
     Passes: `{path: pd-disaggregation, engine: {args: {max-model-len: 8192}}}`.
     """
+    yield from _differ(servers, SHARED_FLAGS, None, lambda value: "the default" if value is None else shown(value))
+
+
+def _differ(
+    servers: Servers, flags: tuple[str, ...], default: object, text: Callable[[object], str]
+) -> Iterator[Draft]:
+    """The flags in which the ends differ; `text` is a value as the message has it."""
     ends = both_ends(servers)
-    for name in SHARED_FLAGS:
-        values = {role: vllm.flags.get(name) for role, (_, vllm) in ends.items()}
-        if len({repr(value) for value in values.values()}) > 1:
-            prefill, decode = ("the default" if values[each] is None else shown(values[each]) for each in _ENDS)
-            says = f"{name} is {prefill} for prefill and {decode} for decode"
+    for name in flags if ends else ():
+        prefill, decode = (ends[each][1].flags.get(name, default) for each in _ENDS)
+        if repr(prefill) != repr(decode):
+            says = f"{name} is {text(prefill)} for prefill and {text(decode)} for decode"
             yield _apart(servers, ends, name, says=says, fix=f"set {name} in engine.args and remove it from the roles")
 
 

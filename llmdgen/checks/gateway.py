@@ -212,11 +212,8 @@ def attributes_are_known(plan: Plan) -> Iterator[Draft]:
         known = facts["attributes"].get(entry.get("of"), {})
         others = facts["of_an_application"].get(entry.get("of"), ())
         for name, _ in pairs(value) if known else ():
-            if (
-                name not in known
-                and not name.startswith(tuple(others))
-                and not did_you_mean(name, known, listed_up_to=0)
-            ):
+            strange = name not in known and not name.startswith(tuple(others))
+            if strange and not did_you_mean(name, known, listed_up_to=0):
                 says = f"{name} is not among the {entry['of'].replace('_', ' ')} attributes of a Network Load Balancer"
                 yield _at(key, says, "check it against the Elastic Load Balancing API reference")
 
@@ -277,11 +274,8 @@ def _needs(plan: Plan, given: dict[str, str]) -> Iterator[tuple[str, str, str]]:
     if given.get(enabled, "").lower() in ("true", "t", "1") and bucket not in given:
         yield enabled, "access logs need a bucket", f"add {bucket}"
     ports = items(given.get("aws-load-balancer-ssl-ports", ""))
-    if (
-        ports
-        and "aws-load-balancer-ssl-cert" in given
-        and not any(each in (LISTENER_PORT, "*") or not each.isdigit() for each in ports)
-    ):
+    elsewhere = ports and not any(each in (LISTENER_PORT, "*") or not each.isdigit() for each in ports)
+    if elsewhere and "aws-load-balancer-ssl-cert" in given:
         says = f"the gateway listens on {LISTENER_PORT} alone, so no port speaks TLS"
         yield "aws-load-balancer-ssl-ports", says, f'write "{LISTENER_PORT}", or remove it for TLS on every port'
     zone = plan.spec.spec.cluster.zone

@@ -48,25 +48,17 @@ def weights_fit(plan: Plan) -> Iterator[Draft]:
         fixed = whole(role.flags.get("kv-cache-memory-bytes"), 0)
         if best.left <= 0 and fixed and use.gpu - best.weights - use.activations // 2 > 0:
             room = (use.gpu - best.weights - use.activations // 2) * 9 // 10
-            yield found(
-                *role.flag_routes["kv-cache-memory-bytes"],
-                says=f"{_gib(fixed)} of KV cache and {_gib(best.weights)} of weights do not fit into the "
-                f"{_gib(use.gpu)} of a GPU of {role.node.instance.name}",
-                fix=f"set it to {room} or less, or remove it: vLLM finds it by itself",
-            )
-        elif best.left <= 0 and (share := _share_that_fits(plan, role, use, best.weights)):
-            yield found(
-                *role.flag_routes["gpu-memory-utilization"],
-                says=f"{_gib(best.weights)} of weights of {model.id} on each {role.name} GPU leave nothing of the "
-                f"{_gib(use.budget)} that vLLM may use of a GPU of {role.node.instance.name}",
-                fix=f"set it to {share}, or {_room_for_weights(plan, role, model)}",
-            )
+            both = f"{_gib(fixed)} of KV cache and {_gib(best.weights)} of weights"
+            says = f"{both} do not fit into the {_gib(use.gpu)} of a GPU of {role.node.instance.name}"
+            fix = f"set it to {room} or less, or remove it: vLLM finds it by itself"
+            yield found(*role.flag_routes["kv-cache-memory-bytes"], says=says, fix=fix)
         elif best.left <= 0:
-            says = (
-                f"{_gib(best.weights)} of weights of {model.id} on each {role.name} GPU leave nothing of the "
-                f"{_gib(use.budget)} that vLLM may use of a GPU of {role.node.instance.name}"
-            )
-            yield found(*size(plan, role, "tensor", "data"), says=says, fix=_room_for_weights(plan, role, model))
+            weights = f"{_gib(best.weights)} of weights of {model.id} on each {role.name} GPU"
+            budget = f"{_gib(use.budget)} that vLLM may use of a GPU of {role.node.instance.name}"
+            share = _share_that_fits(plan, role, use, best.weights)
+            at = role.flag_routes["gpu-memory-utilization"] if share else size(plan, role, "tensor", "data")
+            fix = (f"set it to {share}, or " if share else "") + _room_for_weights(plan, role, model)
+            yield found(*at, says=f"{weights} leave nothing of the {budget}", fix=fix)
 
 
 @rule("MOD004", "error", "a request that does not fit the KV cache")
@@ -88,11 +80,9 @@ def one_request_fits(plan: Plan) -> Iterator[Draft]:
             fix = f"set it to {needed} or more, lower max-model-len, or remove it: vLLM finds it by itself"
             yield found(*fixed, says=says, fix=fix)
         elif best.left > 0 and best.tokens < use.max_model_len:
-            says = (
-                f"one request of {use.max_model_len} tokens needs "
-                f"{_gib(use.max_model_len * use.kv_bytes_per_token)} of KV "
-                f"cache on each {role.name} GPU, {role.node.instance.name} has at most {_gib(best.left)} left"
-            )
+            needs = f"{_gib(use.max_model_len * use.kv_bytes_per_token)} of KV cache on each {role.name} GPU"
+            has = f"{role.node.instance.name} has at most {_gib(best.left)} left"
+            says = f"one request of {use.max_model_len} tokens needs {needs}, {has}"
             yield found(*_length(plan, role), says=says, fix=_shorter(plan, role, model, use))
 
 
@@ -107,11 +97,8 @@ def one_request_fits_by_estimate(plan: Plan) -> Iterator[Draft]:
     for role, model, use in loaded(plan):
         best = favourable(plan, role, model, use)
         if use.kv_tokens < use.max_model_len <= best.tokens:
-            says = (
-                f"by estimate {use.kv_tokens} tokens fit the KV cache of {role.name} on "
-                f"{role.node.instance.name}, one "
-                f"request may have {use.max_model_len}"
-            )
+            fit = f"{use.kv_tokens} tokens fit the KV cache of {role.name} on {role.node.instance.name}"
+            says = f"by estimate {fit}, one request may have {use.max_model_len}"
             yield found(*_length(plan, role), says=says, fix=_shorter(plan, role, model, use))
 
 
@@ -143,24 +130,18 @@ def linear_attention_has_no_connector(plan: Plan) -> Iterator[Draft]:
     """
     if plan.model is None or not plan.model.layers.linear:
         return
-    said: set[Route] = set()
+    linear = f"{plan.model.id} has {plan.model.layers.linear} linear attention layers"
     for role in plan.roles:
         flag = hybrid_manager_off_by(role.flags, plan.engine)
         if flag is None:
             continue
         route = role.flag_routes.get(flag, ())
         own = route[-1:] == (flag,)
-        at = route if own else MODEL
         connectors = " and ".join(connector.name for connector in plan.connectors)
         cause = connectors if flag == "kv-transfer-config" and connectors and not own else WITHOUT_HYBRID[flag]
-        if at not in said:
-            said.add(at)
-            says = (
-                f"{plan.model.id} has {plan.model.layers.linear} linear attention layers, with which "
-                f"vLLM {plan.release.vllm} does not start beside {cause}"
-            )
-            fix = f"remove {flag}" if own else "use inference-scheduling, or wide-ep without prefill and cache tiers"
-            yield found(*at, says=says, fix=fix, on_key=own)
+        says = f"{linear}, with which vLLM {plan.release.vllm} does not start beside {cause}"
+        fix = f"remove {flag}" if own else "use inference-scheduling, or wide-ep without prefill and cache tiers"
+        yield found(*(route if own else MODEL), says=says, fix=fix, on_key=own)
 
 
 @rule("MOD014", "warning", "GPU memory unchecked")

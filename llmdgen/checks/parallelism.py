@@ -30,12 +30,9 @@ def experts_are_whole_across_pods(plan: Plan) -> Iterator[Draft]:
     for role in plan.roles:
         parts = role.size
         if parts.workers > 1 and not parts.expert and plan.model is not None and plan.model.experts:
-            yield found(
-                *size(plan, role, "expert", "data", "workers"),
-                says=f"each expert of {plan.model.id} is cut into {parts.tensor * parts.data} slices "
-                f"over {parts.workers} pods",
-                fix="set expert: true, or remove the key",
-            )
+            slices = f"{parts.tensor * parts.data} slices over {parts.workers} pods"
+            says, fix = f"each expert of {plan.model.id} is cut into {slices}", "set expert: true, or remove the key"
+            yield found(*size(plan, role, "expert", "data", "workers"), says=says, fix=fix)
 
 
 @rule("PAR002", "error", "a replica of several pods outside wide-ep")
@@ -75,13 +72,10 @@ def ends_divide_each_other(plan: Plan) -> Iterator[Draft]:
         says = f"prefill has tensor parallel size {first}, decode {second}, and neither divides the other"
         yield found(*size(plan, decode, "tensor"), says=says, fix=f"set decode's tensor to {first} or a multiple of it")
     elif plan.model is not None and first > second and not plan.model.mla and first >= plan.model.kv_heads:
-        yield found(
-            *size(plan, prefill, "tensor"),
-            says=f"prefill has more ranks ({first}) than decode ({second}) and replicates the "
-            f"{plan.model.kv_heads} KV heads "
-            f"of {plan.model.id}, which NIXL does not gather",
-            fix=f"set prefill's tensor to {second} or less, or decode's to {first}",
-        )
+        heads = f"the {plan.model.kv_heads} KV heads of {plan.model.id}, which NIXL does not gather"
+        says = f"prefill has more ranks ({first}) than decode ({second}) and replicates {heads}"
+        fix = f"set prefill's tensor to {second} or less, or decode's to {first}"
+        yield found(*size(plan, prefill, "tensor"), says=says, fix=fix)
 
 
 @rule("MOD008", "warning", "KV cache stored more than once")
@@ -98,12 +92,9 @@ def kv_is_divided(plan: Plan) -> Iterator[Draft]:
     for role, model, use in loaded(plan):
         tensor = role.size.tensor
         copies = tensor if model.mla else tensor // model.kv_heads
-        if (
-            copies < 2
-            or tensor % copies
-            or role.size.gpus_per_pod > role.node.gpus
-            or "decode-context-parallel-size" in role.flags
-        ):
+        if copies < 2 or tensor % copies or role.size.gpus_per_pod > role.node.gpus:
+            continue
+        if "decode-context-parallel-size" in role.flags:
             continue
         what = "one latent KV vector a layer" if model.mla else f"{model.kv_heads} KV heads"
         fewer, ranks = tensor // copies, role.size.data_local * copies
@@ -137,18 +128,11 @@ def experts_are_cut_at_blocks(plan: Plan) -> Iterator[Draft]:
         ranks = role.size.tensor * role.size.data
         if model.experts is None or role.size.expert or experts_divide(model, ranks):
             continue
-        width = model.experts.intermediate_size
-        sizes = [
-            each
-            for each in range(1, role.node.gpus + 1)
-            if fits_heads(model, each) and experts_divide(model, each * role.size.data)
-        ]
-        other = f", or tensor to one of {_list(sizes)}" if sizes else ""
-        says = (
-            f"experts of {model.id} are {width} wide; 1/{ranks} of that is not a multiple of the "
-            f"{model.fp8_block} of a "
-            "quantisation block"
-        )
+        width = f"experts of {model.id} are {model.experts.intermediate_size} wide"
+        whole = (each for each in range(1, role.node.gpus + 1) if experts_divide(model, each * role.size.data))
+        sizes = [each for each in whole if fits_heads(model, each)]
+        other = f", or tensor to one of {', '.join(map(str, sizes))}" if sizes else ""
+        says = f"{width}; 1/{ranks} of that is not a multiple of the {model.fp8_block} of a quantisation block"
         yield found(*size(plan, role, "tensor", "data"), says=says, fix=f"set parallelism.expert: true{other}")
 
 
@@ -187,7 +171,3 @@ def expert_parallel_has_experts(plan: Plan) -> Iterator[Draft]:
             route = by_flag if "args" in by_flag else size(plan, role, "expert")
             fix = "remove enable-expert-parallel" if "args" in by_flag else "remove expert, or set expert: false"
             yield found(*route, says=f"{model.id} is a dense model, it has no experts to spread", fix=fix)
-
-
-def _list(sizes: list[int]) -> str:
-    return ", ".join(str(each) for each in sizes)

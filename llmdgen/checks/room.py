@@ -41,10 +41,8 @@ def a_pod_fits_an_empty_node(servers: Servers) -> Iterator[Draft]:
         tensor = vllm.size("tensor-parallel-size", 1)
         if need.gpus > has.gpus:
             if tensor <= has.gpus:  # a larger one is VLLM018's
-                says = (
-                    f"a {role} pod needs {need.gpus} GPUs (tensor {tensor} x {vllm.ranks} local data parallel ranks), "
-                    f"{node.name} has {has.gpus}"
-                )
+                ranks = f"tensor {tensor} x {vllm.ranks} local data parallel ranks"
+                says = f"a {role} pod needs {need.gpus} GPUs ({ranks}), {node.name} has {has.gpus}"
                 yield workload.found(*amounts, gpu(), says=says, fix=_fewer_gpus(workload, vllm, has.gpus))
             continue
         pods = has.gpus // need.gpus if need.gpus else 1
@@ -83,10 +81,8 @@ def cpu_and_memory_last_for_all_gpus(servers: Servers) -> Iterator[Draft]:
             continue
         asks = {"cpu": cpu_text(need.cpu_millis), "memory": mib_text(need.memory_mib)}[scarce]
         fixes = {"cpu": f'"{_cores(has.cpu_millis // by_gpus)}"', "memory": gib(has.memory_mib // by_gpus)}
-        says = (
-            f"with {asks} {scarce} each, {per_node} {workload.role} pods fit on {node.name}, whose GPUs are "
-            f"enough for {by_gpus}"
-        )
+        pods = f"{per_node} {workload.role} pods fit on {node.name}"
+        says = f"with {asks} {scarce} each, {pods}, whose GPUs are enough for {by_gpus}"
         fix = f"set {scarce}: {fixes[scarce]} or less"
         yield workload.found(*vllm.route, "resources", "limits", scarce, says=says, fix=fix)
 
@@ -141,12 +137,9 @@ def cpu_tier_fits(servers: Servers) -> Iterator[Draft]:
         raise_it = wanted <= tier.most
         place = (*vllm.route, "resources", "limits", "memory") if raise_it else tier.place
         on = f" on {node.name}" if node is not None else ""
-        yield workload.found(
-            *place,
-            says=f"{gib(tier.cache)} of KV blocks and {mib_text(tier.shm)} of /dev/shm do not fit into the "
-            f"{mib_text(tier.memory)} of a {workload.role} pod{on}",
-            fix=f"set memory: {gib_up(wanted)}" if raise_it else tier.smaller(servers),
-        )
+        says = f"{tier} do not fit into the {mib_text(tier.memory)} of a {workload.role} pod{on}"
+        fix = f"set memory: {gib_up(wanted)}" if raise_it else tier.smaller(servers)
+        yield workload.found(*place, says=says, fix=fix)
 
 
 @rule("FIT013", "warning", "a CPU cache tier that leaves the engine no memory")
@@ -161,11 +154,8 @@ def cpu_tier_leaves_room(servers: Servers) -> Iterator[Draft]:
     for tier in _tiers(servers):
         held = tier.cache + tier.shm
         if held <= tier.memory < held + tier.engine:
-            says = (
-                f"{gib(tier.cache)} of KV blocks and {mib_text(tier.shm)} of /dev/shm leave "
-                f"{gib(tier.memory - held)} of the {mib_text(tier.memory)} of a {tier.workload.role} pod to "
-                f"{tier.vllm.gpus} ranks"
-            )
+            pod = f"the {mib_text(tier.memory)} of a {tier.workload.role} pod"
+            says = f"{tier} leave {gib(tier.memory - held)} of {pod} to {tier.vllm.gpus} ranks"
             yield tier.workload.found(*tier.place, says=says, fix=tier.smaller(servers))
 
 
@@ -181,6 +171,9 @@ class _Tier(Struct, frozen=True, kw_only=True):
     memory: int
     engine: int
     most: int
+
+    def __str__(self) -> str:
+        return f"{gib(self.cache)} of KV blocks and {mib_text(self.shm)} of /dev/shm"
 
     def smaller(self, servers: Servers) -> str:
         """The fix: a tier of a size that fits."""

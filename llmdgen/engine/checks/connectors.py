@@ -170,10 +170,8 @@ def _offloading(role: RoleSettings, extra: Mapping[str, Any], here: Route) -> It
     if size and 0 < size < LEAST_BYTES:
         says = f"{OFFLOADING}: cpu_bytes_to_use is in bytes, and {size} of them hold no block"
         yield found(*here, "cpu_bytes_to_use", says=says, fix=f"write {size << 30} for {size} GiB")
-    block, gpu_block = (
-        whole(extra.get("block_size")),
-        whole(role.args.get("block-size")) or engine(role.release)["block_size"],
-    )
+    block = whole(extra.get("block_size"))
+    gpu_block = whole(role.args.get("block-size")) or engine(role.release)["block_size"]
     if block and block % gpu_block:
         says = f"{OFFLOADING}'s block_size {block} is not a multiple of vLLM's --block-size {gpu_block}"
         yield found(*here, "block_size", says=says, fix=f"write a multiple of {gpu_block}")
