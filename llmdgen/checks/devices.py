@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from llmdgen.kube.container import Container
 from llmdgen.kube.platform import efa, gpu
 from llmdgen.kube.servers import Servers
 from llmdgen.quantities import to_bytes, to_millis
@@ -27,9 +28,9 @@ def devices_are_requested_as_limited(servers: Servers) -> Iterator[Draft]:
     Passes: 4 and 4.
     """
     for workload, container in servers.containers:
-        resources = mapping(container.doc.get("resources"))
-        names = {*mapping(resources.get("limits")), *mapping(resources.get("requests"))}
-        for name in sorted(str(each) for each in names if str(each) not in _PLAIN):
+        for name in _resources(container):
+            if name in _PLAIN:
+                continue
             limit, request = container.quantity(name), container.quantity(name, "requests")
             # A limit without a request is a request too, but not the other way round.
             if limit is None or (request is not None and request != limit):
@@ -40,6 +41,12 @@ def devices_are_requested_as_limited(servers: Servers) -> Iterator[Draft]:
                 says = f"{name} is {limit}, a device is whole"
                 fix = "ask for a whole number"
                 yield workload.found(*container.route, "resources", "limits", name, says=says, fix=fix)
+
+
+def _resources(container: Container) -> list[str]:
+    """The names of what a container asks for."""
+    resources = mapping(container.doc.get("resources"))
+    return sorted({*map(str, mapping(resources.get("limits"))), *map(str, mapping(resources.get("requests")))})
 
 
 @rule("VER061", "warning", "a model server's cpu or memory is limited otherwise than requested")
@@ -82,9 +89,7 @@ def devices_exist(servers: Servers) -> Iterator[Draft]:
     Passes: vpc.amazonaws.com/efa: 4.
     """
     for workload, container in servers.containers:
-        resources = mapping(container.doc.get("resources"))
-        names = {*mapping(resources.get("limits")), *mapping(resources.get("requests"))}
-        for name in sorted(str(each) for each in names):
+        for name in _resources(container):
             if "/" in name and name not in (gpu(), efa()):
                 says = f"container {container.name} asks for {name}"
                 fix = f"ask for {efa()} instead" if name.startswith("rdma/") else f"use {gpu()} and {efa()} only"

@@ -206,16 +206,12 @@ def attributes_are_known(plan: Plan) -> Iterator[Draft]:
     Passes: `{gateway: {loadBalancer: {annotations: {service.beta.kubernetes.io/aws-load-balancer-attributes:
             load_balancing.cross_zone.enabled=true}}}}`.
     """
-    facts = _facts(plan)
-    for key, value in _asked(plan).items():
-        entry = facts["annotations"].get((_name(key, facts) or "").partition(".")[0], {})
-        known = facts["attributes"].get(entry.get("of"), {})
-        others = facts["of_an_application"].get(entry.get("of"), ())
-        for name, _ in pairs(value) if known else ():
-            strange = name not in known and not name.startswith(tuple(others))
-            if strange and not did_you_mean(name, known, listed_up_to=0):
-                says = f"{name} is not among the {entry['of'].replace('_', ' ')} attributes of a Network Load Balancer"
-                yield _at(key, says, "check it against the Elastic Load Balancing API reference")
+    for key, name, of in _attributes(plan):
+        known = _facts(plan)["attributes"].get(of, {})
+        strange = known and name not in known and not _of_an_application(plan, name, of)
+        if strange and not did_you_mean(name, known, listed_up_to=0):
+            says = f"{name} is not among the {of.replace('_', ' ')} attributes of a Network Load Balancer"
+            yield _at(key, says, "check it against the Elastic Load Balancing API reference")
 
 
 @rule("GW008", "error", "an attribute of an Application Load Balancer")
@@ -227,17 +223,23 @@ def attributes_are_of_a_network_load_balancer(plan: Plan) -> Iterator[Draft]:
     Passes: `{gateway: {loadBalancer: {annotations:
             {service.beta.kubernetes.io/aws-load-balancer-listener-attributes.TCP-80: tcp.idle_timeout.seconds=600}}}}`.
     """
+    instead = "use aws-load-balancer-listener-attributes.TCP-80: tcp.idle_timeout.seconds=<seconds>"
+    for key, name, of in _attributes(plan):
+        if _of_an_application(plan, name, of):
+            fix = instead if name.startswith("idle_timeout") else "remove it"
+            yield _at(key, f"a Network Load Balancer has no {name}", fix)
+
+
+def _attributes(plan: Plan) -> Iterator[tuple[str, str, str]]:
+    """The attributes that annotations set: the annotation, the attribute, and what the attribute is of."""
     facts = _facts(plan)
     for key, value in _asked(plan).items():
-        entry = facts["annotations"].get((_name(key, facts) or "").partition(".")[0], {})
-        others = facts["of_an_application"].get(entry.get("of"), ())
-        for name, _ in pairs(value) if others else ():
-            if name.startswith(tuple(others)):
-                says = f"a Network Load Balancer has no {name}"
-                fix = "remove it"
-                if name.startswith("idle_timeout"):
-                    fix = "use aws-load-balancer-listener-attributes.TCP-80: tcp.idle_timeout.seconds=<seconds>"
-                yield _at(key, says, fix)
+        of = facts["annotations"].get((_name(key, facts) or "").partition(".")[0], {}).get("of")
+        yield from ((key, name, of) for name, _ in (pairs(value) if of else ()))
+
+
+def _of_an_application(plan: Plan, name: str, of: str) -> bool:
+    return name.startswith(tuple(_facts(plan)["of_an_application"].get(of, ())))
 
 
 @rule("GW009", "warning", "PROXY protocol that the gateway has to be told of")

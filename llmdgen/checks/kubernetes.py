@@ -159,10 +159,11 @@ def host_paths_are_safe(plan: Plan) -> Iterator[Draft]:
     inside = next((each for each in (*SYSTEM, *SYSTEM_STATE) if path == each or path.startswith(each + "/")), None)
     if inside or path in ("/", "/var", "/var/lib", "/home", "/opt", "/mnt"):
         says = f"{disk.path} is {'in ' + inside if inside else 'a directory'} of the node's own system"
-        yield found("spec", "cache", "disk", "path", says=says, fix=f"use a directory of the NVMe: {nvme}/kv")
     elif parts[0] == "tmp":
         says = f"{disk.path} is on the node's root volume and is emptied at a reboot"
-        yield found("spec", "cache", "disk", "path", says=says, fix=f"use a directory of the NVMe: {nvme}/kv")
+    else:
+        return
+    yield found("spec", "cache", "disk", "path", says=says, fix=f"use a directory of the NVMe: {nvme}/kv")
 
 
 def _size(quantity: str | None, least: int, *at: str) -> Iterator[Draft]:

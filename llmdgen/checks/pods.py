@@ -136,12 +136,9 @@ def flags_are_given_once(servers: Servers) -> Iterator[Draft]:
     Passes: every flag once.
     """
     for workload, vllm in servers.engines:
-        spelled = [_flag(each) for each in vllm.arguments() or () if each.startswith("-")]
+        given = [each for each in vllm.arguments() or () if each.startswith("-")]
+        spelled = [each.partition("=")[0].replace("_", "-") for each in given]
         for flag, count in Counter(spelled).items():
             if count > 1 and flag not in _REPEATABLE:
                 says = f"{flag} stands {count} times"
                 yield workload.found(*vllm.flag_at(flag.lstrip("-")), says=says, fix=f"set {flag} once")
-
-
-def _flag(argument: str) -> str:
-    return argument.partition("=")[0].replace("_", "-")

@@ -114,7 +114,8 @@ def shared_memory_leaves_room(servers: Servers) -> Iterator[Draft]:
     Passes: `{decode: {resources: {memory: 64Gi, shm: 16Gi}}}`.
     """
     for workload, index, size, memory in _in_memory(servers):
-        held = _tier_in_shm(workload)
+        cache = cpu_cache(workload.vllm) if workload.vllm else None
+        held = cache.bytes if cache is not None and cache.in_shm else 0  # what the engine knows of
         if size is not None and (memory - held) / 2 < size - held < memory - held:
             says = f"/dev/shm may take {mib_text(size // MIB)} of the container's {mib_text(memory // MIB)}"
             fix = f"set memory: {gib_up(2 * size // MIB)}, or shm: {mib_text(max(1, memory // MIB // 4))}"
@@ -211,12 +212,6 @@ def _in_memory(servers: Servers) -> Iterator[tuple[Workload, int, int | None, in
         memory = bytes_or_none(vllm.quantity("memory"))
         for index, _, size in in_memory(workload, vllm) if memory else ():
             yield workload, index, size, memory or 0
-
-
-def _tier_in_shm(workload: Workload) -> int:
-    """Bytes of /dev/shm that a cache tier fills, which the engine knows of."""
-    cache = cpu_cache(workload.vllm) if workload.vllm else None
-    return cache.bytes if cache is not None and cache.in_shm else 0
 
 
 def _uses_up(servers: Servers, workload: Workload) -> bool:

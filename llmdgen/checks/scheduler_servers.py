@@ -175,13 +175,8 @@ def _capacity(config: SchedulerConfig, index: int, plugin: dict[str, Any], size:
     rooms = [each.cpu_bytes // (each.token_bytes * size) for each in known]
     capacity = parameters_of(plugin).get("lruCapacityPerServer", _default_capacity(config, plugin))
     views = config.form.views  # without producers whoever does not tune itself guesses at the cache in CPU memory
-    if not rooms or (views and name_of(plugin) != views["cpu"].called) or not isinstance(capacity, int):
-        return
-    room = min(rooms)
-    if capacity > room * TOLERANCE or capacity < room / 2:
-        says = f"{name_of(plugin)} counts on {capacity} blocks in a server's memory, where {room} fit"
-        here = ("plugins", index, "parameters", "lruCapacityPerServer")
-        yield config.found(*here, says=says, fix=f"set lruCapacityPerServer to {room}")
+    if rooms and (not views or name_of(plugin) == views["cpu"].called):
+        yield from _misjudged(config, index, capacity, min(rooms), TOLERANCE, "a server's memory, where {} fit")
 
 
 def _gpu_capacity(config: SchedulerConfig, index: int, plugin: dict[str, Any]) -> Iterator[Draft]:
@@ -191,14 +186,20 @@ def _gpu_capacity(config: SchedulerConfig, index: int, plugin: dict[str, Any]) -
     rooms = [each.gpu_tokens for each in config.servers if each.gpu_tokens]
     capacity, size = given.get("lruCapacityPerServer"), given.get(BLOCKS[0], DEFAULT_BLOCK)
     capacity = _default_capacity(config, plugin) if capacity is None else capacity
-    if name_of(plugin) not in guesses or given.get("autoTune") is not False or not rooms:
-        return
-    if isinstance(capacity, int) and isinstance(size, int) and size > 0:
+    asked = name_of(plugin) in guesses and given.get("autoTune") is False
+    if asked and rooms and isinstance(size, int) and size > 0:
         room = min(rooms) // max(size, config.tables.of(plugin).get("least", {}).get(BLOCKS[0], 0))
-        if capacity > 2 * room or capacity < room / 2:
-            says = f"{name_of(plugin)} counts on {capacity} blocks in a server's GPUs, where {room} fit by estimate"
-            here = ("plugins", index, "parameters", "lruCapacityPerServer")
-            yield config.found(*here, says=says, fix=f"set lruCapacityPerServer to {room}")
+        yield from _misjudged(config, index, capacity, room, 2, "a server's GPUs, where {} fit by estimate")
+
+
+def _misjudged(
+    config: SchedulerConfig, index: int, capacity: Any, room: int, most: float, where: str
+) -> Iterator[Draft]:
+    """A capacity of more than `most` times the blocks that there is room for, or of less than half of them."""
+    if isinstance(capacity, int) and not room / 2 <= capacity <= room * most:
+        says = f"{config.names[index]} counts on {capacity} blocks in {where.format(room)}"
+        here = ("plugins", index, "parameters", "lruCapacityPerServer")
+        yield config.found(*here, says=says, fix=f"set lruCapacityPerServer to {room}")
 
 
 def _default_capacity(config: SchedulerConfig, plugin: dict[str, Any]) -> Any:
