@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from llmdgen.suggest import did_you_mean, one_of
@@ -99,21 +100,18 @@ def _address(part: str, version: int) -> Iterator[Wrong]:
         yield f"'{part}' is not an IPv{version} address", "list addresses, one for each subnet"
 
 
-def _ipv4(part: str) -> Iterator[Wrong]:
-    return _address(part, 4)
-
-
-def _ipv6(part: str) -> Iterator[Wrong]:
-    return _address(part, 6)
-
-
 def _port(part: str) -> Iterator[Wrong]:
     if not (part.isascii() and part.isdigit() and 1 <= int(part) <= 65535):
         yield f"'{part}' is not a port", "write a number from 1 to 65535"
 
 
 _NAME = r"[A-Za-z0-9](?:[-A-Za-z0-9]*[A-Za-z0-9])?"
-_ITEMS = {"cidrs": _cidr, "ipv4": _ipv4, "ipv6": _ipv6, "ports": _port}
+_ITEMS: dict[str, Callable[[str], Iterator[Wrong]]] = {
+    "cidrs": _cidr,
+    "ipv4": partial(_address, version=4),
+    "ipv6": partial(_address, version=6),
+    "ports": _port,
+}
 
 
 def _scalar(value: str, entry: dict[str, Any], facts: dict[str, Any]) -> Iterator[Wrong]:
@@ -139,9 +137,7 @@ def _scalar(value: str, entry: dict[str, Any], facts: dict[str, Any]) -> Iterato
     elif len(value) > entry.get("longest", len(value)):
         yield f"it has {len(value)} characters, {entry['longest']} are allowed", "shorten it"
     elif kind == "name" and (not re.fullmatch(_NAME, value) or value.startswith("internal-")):
-        yield (
-            f"'{value}' is not a load balancer's name",
-            "use letters, digits and -, neither - at an end nor internal- first",
-        )
+        fix = "use letters, digits and -, neither - at an end nor internal- first"
+        yield f"'{value}' is not a load balancer's name", fix
     elif not value.startswith(entry.get("starts", "")):
         yield f"'{value}' does not start with {one_of([entry['starts']])}", f"write {entry['starts']}..."

@@ -5,23 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from llmdgen.findings import Route
-from llmdgen.objects.origin import hardware, size
 from llmdgen.planning.model import Plan, RolePlan
 from llmdgen.spec.servers import Resources, Role
-
-__all__ = [
-    "asked",
-    "by_type",
-    "crossing",
-    "family",
-    "flag",
-    "hardware",
-    "resources",
-    "runs_models",
-    "size",
-    "transferring",
-    "type_of",
-]
 
 
 def asked(plan: Plan, role: RolePlan) -> Role:

@@ -64,16 +64,9 @@ def misshapen(values: Any, tree: Tree, route: Route = ()) -> Iterator[tuple[Rout
         yield route, "list" if ITEM in tree else "map"
 
 
-def leaves(value: Any, route: Route = ()) -> Iterator[tuple[Route, Any]]:
+def leaves(value: Any) -> Iterator[tuple[Route, Any]]:
     """Every scalar, empty list and empty map of the values, with its route."""
-    if isinstance(value, dict) and value:
-        for key, item in value.items():
-            yield from leaves(item, (*route, key))
-    elif isinstance(value, list) and value:
-        for index, item in enumerate(value):
-            yield from leaves(item, (*route, index))
-    elif route:
-        yield route, value
+    return ((at, each) for at, each in nodes(value) if not isinstance(each, dict | list) or not each)
 
 
 def nodes(value: Any, route: Route = ()) -> Iterator[tuple[Route, Any]]:

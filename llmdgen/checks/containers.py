@@ -1,4 +1,4 @@
-"""Containers in themselves: environment, ports, probes, volumes."""
+"""Containers in themselves: environment, ports, probes, volumes, and the users that they run as."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from llmdgen.kube.container import PROBES
 from llmdgen.kube.servers import Servers
-from llmdgen.registry import Draft, found, rule
+from llmdgen.registry import Draft, rule
 from llmdgen.untyped import at, items, mapping
 
 # Kubernetes takes any printable ASCII but = as a variable's name, a shell only this.
@@ -25,17 +25,11 @@ def environment_names_are_unique(servers: Servers) -> Iterator[Draft]:
     Fails:  HF_HOME twice in the env of one container.
     Passes: every name once.
     """
-    for workload in servers.workloads:
-        for container in workload.containers:
-            counts = Counter(str(each.get("name")) for each in container.list_of("env"))
-            for name in (name for name, count in counts.items() if count > 1):
-                yield found(
-                    *container.route,
-                    "env",
-                    says=f"container {container.name} has {name} {counts[name]} times",
-                    fix=f"keep one {name}",
-                    of=workload.manifest,
-                )
+    for workload, container in servers.containers:
+        counts = Counter(str(each.get("name")) for each in container.list_of("env"))
+        for name in (name for name, count in counts.items() if count > 1):
+            says = f"container {container.name} has {name} {counts[name]} times"
+            yield workload.found(*container.route, "env", says=says, fix=f"keep one {name}")
 
 
 @rule("VER011", "error", "two ports of a pod have one number or name")
@@ -55,19 +49,11 @@ def ports_are_unique(servers: Servers) -> Iterator[Draft]:
                 name = port.get("name")
                 place = (*container.route, "ports", index)
                 if number in numbers:
-                    yield found(
-                        *place,
-                        says=f"port {number[0]} of container {container.name} is also {numbers[number]}'s",
-                        fix="give each container of the pod a port of its own",
-                        of=workload.manifest,
-                    )
+                    says = f"port {number[0]} of container {container.name} is also {numbers[number]}'s"
+                    yield workload.found(*place, says=says, fix="give each container of the pod a port of its own")
                 if isinstance(name, str) and name in names:
-                    yield found(
-                        *place,
-                        says=f"port name {name} of container {container.name} is also {names[name]}'s",
-                        fix="name the ports apart",
-                        of=workload.manifest,
-                    )
+                    says = f"port name {name} of container {container.name} is also {names[name]}'s"
+                    yield workload.found(*place, says=says, fix="name the ports apart")
                 numbers.setdefault(number, container.name)
                 if isinstance(name, str):
                     names.setdefault(name, container.name)
@@ -81,23 +67,16 @@ def probes_reach_a_port(servers: Servers) -> Iterator[Draft]:
     Fails:  `readinessProbe.httpGet.port: vllm` in a container whose port is called http.
     Passes: the probe names a port of the same container.
     """
-    for workload in servers.workloads:
-        for container in workload.containers:
-            ports = container.list_of("ports")
-            known = {each.get("name") for each in ports} | {each.get("containerPort") for each in ports}
-            for probe in PROBES:
-                for kind in ("httpGet", "tcpSocket", "grpc"):
-                    port = at(container.doc, probe, kind, "port")
-                    if port is not None and port not in known:
-                        yield found(
-                            *container.route,
-                            probe,
-                            kind,
-                            "port",
-                            says=f"container {container.name} has no port {port}",
-                            fix=f"use one of {', '.join(sorted(str(each) for each in known if each)) or 'its ports'}",
-                            of=workload.manifest,
-                        )
+    for workload, container in servers.containers:
+        ports = container.list_of("ports")
+        known = {each.get("name") for each in ports} | {each.get("containerPort") for each in ports}
+        for probe in PROBES:
+            for kind in ("httpGet", "tcpSocket", "grpc"):
+                port = at(container.doc, probe, kind, "port")
+                if port is not None and port not in known:
+                    says = f"container {container.name} has no port {port}"
+                    fix = f"use one of {', '.join(sorted(str(each) for each in known if each)) or 'its ports'}"
+                    yield workload.found(*container.route, probe, kind, "port", says=says, fix=fix)
 
 
 @rule("VER013", "error", "a volume mount has no volume")
@@ -115,19 +94,11 @@ def mounts_have_volumes(servers: Servers) -> Iterator[Draft]:
             for index, mount in enumerate(container.list_of("volumeMounts")):
                 place = (*container.route, "volumeMounts", index)
                 if mount.get("name") not in volumes:
-                    yield found(
-                        *place,
-                        says=f"container {container.name} mounts {mount.get('name')}, which is not a volume of the pod",
-                        fix=f"add the volume {mount.get('name')} to the pod",
-                        of=workload.manifest,
-                    )
+                    says = f"container {container.name} mounts {mount.get('name')}, which is not a volume of the pod"
+                    yield workload.found(*place, says=says, fix=f"add the volume {mount.get('name')} to the pod")
                 if mount.get("mountPath") in paths:
-                    yield found(
-                        *place,
-                        says=f"container {container.name} mounts two volumes at {mount.get('mountPath')}",
-                        fix="mount each volume at a path of its own",
-                        of=workload.manifest,
-                    )
+                    says = f"container {container.name} mounts two volumes at {mount.get('mountPath')}"
+                    yield workload.found(*place, says=says, fix="mount each volume at a path of its own")
                 paths.add(mount.get("mountPath"))
 
 
@@ -139,14 +110,13 @@ def volumes_hide_nothing(servers: Servers) -> Iterator[Draft]:
     Fails:  mountPath: / for a volume in memory.
     Passes: /dev/shm, /model-cache, /.cache.
     """
-    for workload in servers.workloads:
-        for container in workload.containers:
-            for index, mount in enumerate(container.list_of("volumeMounts")):
-                path = str(mount.get("mountPath") or "")
-                if path and (path.rstrip("/") or "/") in _OF_THE_IMAGE:
-                    place = (*container.route, "volumeMounts", index, "mountPath")
-                    says = f"{mount.get('name')} would cover the image's own {path}"
-                    yield found(*place, says=says, fix="mount it at a directory of its own", of=workload.manifest)
+    for workload, container in servers.containers:
+        for index, mount in enumerate(container.list_of("volumeMounts")):
+            path = str(mount.get("mountPath") or "")
+            if path and (path.rstrip("/") or "/") in _OF_THE_IMAGE:
+                place = (*container.route, "volumeMounts", index, "mountPath")
+                says = f"{mount.get('name')} would cover the image's own {path}"
+                yield workload.found(*place, says=says, fix="mount it at a directory of its own")
 
 
 @rule("VER106", "error", "an environment variable has no name that Kubernetes takes")
@@ -156,13 +126,12 @@ def variables_have_names(servers: Servers) -> Iterator[Draft]:
     Fails:  `- name: ""` in env; `- name: FI_PROVIDER=efa`.
     Passes: FI_PROVIDER.
     """
-    for workload in servers.workloads:
-        for container in workload.containers:
-            for index, name in enumerate(container.names):
-                if not _VARIABLE.fullmatch(name) or name == "None":
-                    place = (*container.route, "env", index, "name")
-                    says = f"it is {name!r}" if name not in ("", "None") else "it has none"
-                    yield found(*place, says=says, fix="write letters, digits and _ only", of=workload.manifest)
+    for workload, container in servers.containers:
+        for index, name in enumerate(container.names):
+            if not _VARIABLE.fullmatch(name) or name == "None":
+                place = (*container.route, "env", index, "name")
+                says = f"it is {name!r}" if name not in ("", "None") else "it has none"
+                yield workload.found(*place, says=says, fix="write letters, digits and _ only")
 
 
 @rule("K8S005", "warning", "a reference to a variable that is not defined there")
@@ -180,16 +149,41 @@ def references_are_defined(servers: Servers) -> Iterator[Draft]:
             for missing in sorted(_references(variable.get("value")) - before):
                 says = f"{name} refers to $({missing}), which is not defined before it"
                 fix = f"write $$({missing}) for the text itself, or define {missing}"
-                yield found(*vllm.env_at(name), says=says, fix=fix, of=workload.manifest)
+                yield workload.found(*vllm.env_at(name), says=says, fix=fix)
             before.add(name)
         for inside, text in vllm.texts():
             for missing in sorted(_references(text) - before) if inside[0] == "args" else ():
                 what = text.partition("=")[0][:60]
                 says = f"{what} refers to $({missing}), which no variable of the container is called"
                 fix = f"define {missing} in env, or write $$({missing}) for the text itself"
-                yield found(*vllm.route, *inside, says=says, fix=fix, of=workload.manifest)
+                yield workload.found(*vllm.route, *inside, says=says, fix=fix)
 
 
 def _references(text: object) -> set[str]:
     """The names in $(NAME); $$(NAME) is an escape."""
     return set(_REFERENCE.findall(text)) if isinstance(text, str) else set()
+
+
+@rule("POD001", "error", "a container that must not be root is root")
+def nobody_is_root_against_its_will(servers: Servers) -> Iterator[Draft]:
+    """The kubelet refuses to start a container with runAsNonRoot whose user is 0, as the routing sidecar's would be
+    where the whole pod is told to run as root: the pod never starts. Where vLLM alone has to be root, its container
+    says so.
+
+    Fails:  `{path: pd-disaggregation, decode: {pod: {securityContext: {runAsUser: 0}}}}`.
+    Passes: `{path: pd-disaggregation, decode: {pod: {containers: [{name: vllm, securityContext: {runAsUser: 0}}]}}}`.
+    """
+    for workload in servers.workloads:
+        pod = at(workload.spec, "securityContext", "runAsUser")
+        strict = at(workload.spec, "securityContext", "runAsNonRoot")
+        for container in workload.containers:
+            own = at(container.doc, "securityContext", "runAsUser")
+            user = pod if own is None else own
+            refuses = at(container.doc, "securityContext", "runAsNonRoot")
+            if user == 0 and (strict if refuses is None else refuses) is True:
+                place = (*container.route, "securityContext", "runAsUser")
+                yield workload.found(
+                    *(workload.in_template("spec", "securityContext", "runAsUser") if own is None else place),
+                    says=f"container {container.name} is told to run as root and not to: the kubelet does not start it",
+                    fix="set runAsUser: 0 in the securityContext of the vllm container alone",
+                )

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from typing import Any
 
+from llmdgen.kube.container import Container
 from llmdgen.kube.platform import efa, gpu
 from llmdgen.kube.servers import Servers
-from llmdgen.registry import Draft, found, rule
-from llmdgen.untyped import mapping
+from llmdgen.quantities import to_bytes, to_millis
+from llmdgen.registry import Draft, rule
+from llmdgen.untyped import at, mapping
 
 _PLAIN = ("cpu", "memory", "ephemeral-storage")
+_KEYS = ("limits", "requests", "claims")
+_PLAIN = ("cpu", "memory", "ephemeral-storage")
+_EXTENDED = re.compile(r"hugepages-\w+|[a-z0-9.-]+/[A-Za-z0-9_.-]+")
 
 
 @rule("VER060", "error", "a device or huge pages are requested otherwise than limited")
@@ -20,33 +27,26 @@ def devices_are_requested_as_limited(servers: Servers) -> Iterator[Draft]:
     Fails:  limits vpc.amazonaws.com/efa 4, requests vpc.amazonaws.com/efa 1.
     Passes: 4 and 4.
     """
-    for workload in servers.workloads:
-        for container in workload.containers:
-            resources = mapping(container.doc.get("resources"))
-            names = {*mapping(resources.get("limits")), *mapping(resources.get("requests"))}
-            for name in sorted(str(each) for each in names if str(each) not in _PLAIN):
-                limit, request = container.quantity(name), container.quantity(name, "requests")
-                # A limit without a request is a request too, but not the other way round.
-                if limit is None or (request is not None and request != limit):
-                    yield found(
-                        *container.route,
-                        "resources",
-                        "limits",
-                        name,
-                        says=f"container {container.name} limits {name} to {limit} and requests {request}",
-                        fix="write the same amount in limits and requests",
-                        of=workload.manifest,
-                    )
-                elif not name.startswith("hugepages-") and not limit.isdigit():
-                    yield found(
-                        *container.route,
-                        "resources",
-                        "limits",
-                        name,
-                        says=f"{name} is {limit}, a device is whole",
-                        fix="ask for a whole number",
-                        of=workload.manifest,
-                    )
+    for workload, container in servers.containers:
+        for name in _resources(container):
+            if name in _PLAIN:
+                continue
+            limit, request = container.quantity(name), container.quantity(name, "requests")
+            # A limit without a request is a request too, but not the other way round.
+            if limit is None or (request is not None and request != limit):
+                says = f"container {container.name} limits {name} to {limit} and requests {request}"
+                fix = "write the same amount in limits and requests"
+                yield workload.found(*container.route, "resources", "limits", name, says=says, fix=fix)
+            elif not name.startswith("hugepages-") and not limit.isdigit():
+                says = f"{name} is {limit}, a device is whole"
+                fix = "ask for a whole number"
+                yield workload.found(*container.route, "resources", "limits", name, says=says, fix=fix)
+
+
+def _resources(container: Container) -> list[str]:
+    """The names of what a container asks for."""
+    resources = mapping(container.doc.get("resources"))
+    return sorted({*map(str, mapping(resources.get("limits"))), *map(str, mapping(resources.get("requests")))})
 
 
 @rule("VER061", "warning", "a model server's cpu or memory is limited otherwise than requested")
@@ -61,15 +61,9 @@ def model_servers_get_what_they_use(servers: Servers) -> Iterator[Draft]:
         for name in ("cpu", "memory"):
             limit, request = vllm.quantity(name), vllm.quantity(name, "requests")
             if limit is None or (request is not None and request != limit):
-                yield found(
-                    *vllm.route,
-                    "resources",
-                    "limits",
-                    name,
-                    says=f"{name} is limited to {limit} and requested as {request}",
-                    fix=f"write the same {name} in limits and requests",
-                    of=workload.manifest,
-                )
+                says = f"{name} is limited to {limit} and requested as {request}"
+                fix = f"write the same {name} in limits and requests"
+                yield workload.found(*vllm.route, "resources", "limits", name, says=says, fix=fix)
 
 
 @rule("VER066", "error", "vLLM uses another number of GPUs than the pod gets")
@@ -82,15 +76,9 @@ def gpus_match_the_parallelism(servers: Servers) -> Iterator[Draft]:
     """
     for workload, vllm in servers.engines:
         if vllm.gpus != vllm.count(gpu()):
-            yield found(
-                *vllm.route,
-                "resources",
-                "limits",
-                gpu(),
-                says=f"vLLM uses {vllm.gpus} GPUs, the container gets {vllm.count(gpu())}",
-                fix="make parallelism and nvidia.com/gpu agree",
-                of=workload.manifest,
-            )
+            says = f"vLLM uses {vllm.gpus} GPUs, the container gets {vllm.count(gpu())}"
+            fix = "make parallelism and nvidia.com/gpu agree"
+            yield workload.found(*vllm.route, "resources", "limits", gpu(), says=says, fix=fix)
 
 
 @rule("VER068", "error", "a pod asks for a device that no node on AWS has")
@@ -100,21 +88,12 @@ def devices_exist(servers: Servers) -> Iterator[Draft]:
     Fails:  rdma/ib: 1.
     Passes: vpc.amazonaws.com/efa: 4.
     """
-    for workload in servers.workloads:
-        for container in workload.containers:
-            resources = mapping(container.doc.get("resources"))
-            names = {*mapping(resources.get("limits")), *mapping(resources.get("requests"))}
-            for name in sorted(str(each) for each in names):
-                if "/" in name and name not in (gpu(), efa()):
-                    yield found(
-                        *container.route,
-                        "resources",
-                        "limits",
-                        name,
-                        says=f"container {container.name} asks for {name}",
-                        fix=f"ask for {efa()} instead" if name.startswith("rdma/") else f"use {gpu()} and {efa()} only",
-                        of=workload.manifest,
-                    )
+    for workload, container in servers.containers:
+        for name in _resources(container):
+            if "/" in name and name not in (gpu(), efa()):
+                says = f"container {container.name} asks for {name}"
+                fix = f"ask for {efa()} instead" if name.startswith("rdma/") else f"use {gpu()} and {efa()} only"
+                yield workload.found(*container.route, "resources", "limits", name, says=says, fix=fix)
 
 
 @rule("VER107", "warning", "a device is limited, and its request left to the API server")
@@ -132,7 +111,7 @@ def devices_are_requested(servers: Servers) -> Iterator[Draft]:
                 if limit not in (None, "0") and request is None:
                     place = (*container.route, "resources", "requests")
                     says = f"{resource} is limited to {limit} and not requested"
-                    yield found(*place, says=says, fix=f"write {resource}: {limit} there too", of=workload.manifest)
+                    yield workload.found(*place, says=says, fix=f"write {resource}: {limit} there too")
 
 
 @rule("VER073", "error", "a pod with EFA may not lock memory")
@@ -145,10 +124,41 @@ def efa_pods_lock_memory(servers: Servers) -> Iterator[Draft]:
     """
     for workload, vllm in servers.engines:
         if vllm.count(efa()) and not {"IPC_LOCK", "ALL"} & {*vllm.capabilities()}:
-            yield found(
-                *vllm.route,
-                "securityContext",
-                says=f"container {vllm.name} has EFA interfaces and not the capability IPC_LOCK",
-                fix="add IPC_LOCK to securityContext.capabilities.add",
-                of=workload.manifest,
-            )
+            says = f"container {vllm.name} has EFA interfaces and not the capability IPC_LOCK"
+            fix = "add IPC_LOCK to securityContext.capabilities.add"
+            yield workload.found(*vllm.route, "securityContext", says=says, fix=fix)
+
+
+@rule("VER108", "error", "a container's resources are none that Kubernetes takes")
+def resources_are_taken(servers: Servers) -> Iterator[Draft]:
+    """The API server refuses a resource without a domain that it does not know, and a request above the limit.
+
+    Fails:  `cpus: "16"` under limits; requests of 8 cpu under a limit of 4; `limit:` instead of limits.
+    Passes: cpu, memory, ephemeral-storage, and names with a domain.
+    """
+    for workload, container in servers.containers:
+        place = (*container.route, "resources")
+        for path, says, fix in wrong_amounts(container.doc.get("resources")):
+            yield workload.found(*place, *path, says=says, fix=fix)
+
+
+def wrong_amounts(resources: Any) -> Iterator[tuple[tuple[str, ...], str, str]]:
+    """What is wrong with the resources of a container, and where in them."""
+    given = mapping(resources)
+    for key in given:
+        if key not in _KEYS:
+            yield (str(key),), "Kubernetes has no such field", f"write one of {', '.join(_KEYS)}"
+    for side in ("limits", "requests"):
+        for name in mapping(given.get(side)):
+            if name not in _PLAIN and not _EXTENDED.fullmatch(str(name)):
+                fix = f"write one of {', '.join(_PLAIN)}, or a name with its domain"
+                yield (side, str(name)), "Kubernetes has no such resource", fix
+    for name, number in (("cpu", to_millis), ("memory", to_bytes)):
+        limit, request = at(given, "limits", name), at(given, "requests", name)
+        try:
+            over = None not in (limit, request) and number(str(request)) > number(str(limit))
+        except ValueError:
+            continue  # the schema's own business
+        if over:
+            says = f"{request} is requested under a limit of {limit}"
+            yield ("requests", name), says, "request at most the limit"

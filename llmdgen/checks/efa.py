@@ -1,4 +1,4 @@
-"""EFA interfaces: every pod that talks to another over the fabric has some, as many as its node can give."""
+"""EFA: every pod that talks to another over the fabric has interfaces, and variables that leave it on."""
 
 from __future__ import annotations
 
@@ -8,20 +8,24 @@ from msgspec import Struct
 
 from llmdgen.checks._places import runs_models as planned
 from llmdgen.checks.ends import UCX, backends, both_ends
+from llmdgen.engine.checks.values import shown
 from llmdgen.facts import catalogue
 from llmdgen.facts.types import Instance
 from llmdgen.findings import Route
 from llmdgen.kube.container import Container
 from llmdgen.kube.node import demand, node_at, node_of, runs_models
-from llmdgen.kube.platform import efa, gpu
+from llmdgen.kube.platform import efa, gpu, platform
 from llmdgen.kube.room import NAMES, Need, fitting
 from llmdgen.kube.servers import Servers
 from llmdgen.kube.workload import Workload
 from llmdgen.planning.efa import share
 from llmdgen.planning.model import Plan
 from llmdgen.registry import Draft, found, rule
+from llmdgen.suggest import one_of
 
 ATTACHED = ("spec", "cluster", "efaPerNode")
+DEVICE_RDMA = "FI_EFA_USE_DEVICE_RDMA"
+SWITCHED_OFF = ("", "0", "false", "no", "off")
 
 
 @rule("EFA001", "error", "pods that talk over EFA have no interface")
@@ -34,7 +38,8 @@ def crossing_pods_have_interfaces(servers: Servers) -> Iterator[Draft]:
     Passes: `{path: pd-disaggregation, instanceTypes: [g6e.8xlarge], model: {name: meta-llama/Llama-3.1-8B-Instruct}}`;
             the same without `efa`, which gives each pod its share: `{path: pd-disaggregation}`.
     """
-    without = [each for each in _crossing(servers) if not each.need.efa and (each.spans or not each.over_tcp)]
+    crossing = [each for each in _pods(servers) if each.crosses and not each.need.efa]
+    without = [each for each in crossing if each.spans or not each.over_tcp]
     for name in dict.fromkeys(each.node.name for each in without):
         sharing = [each for each in without if each.node.name == name]
         pod, names = sharing[0], " and ".join(each.workload.role for each in sharing)
@@ -43,19 +48,16 @@ def crossing_pods_have_interfaces(servers: Servers) -> Iterator[Draft]:
         if not most:
             slow = "" if pod.spans else ", or set transfer.backend: UCX for a slow transfer over TCP"
             says, fix = f"{why}, and {name} has no EFA", _with_efa(pod) + slow
-            yield found(*node_at(pod.workload), says=says, fix=fix, of=pod.workload.manifest)
+            yield pod.workload.found(*node_at(pod.workload), says=says, fix=fix)
         elif not pod.room.efa:
             says = f"{why}, and {name} nodes have no EFA interface attached"
             fix = f"attach up to {most} to {name} and set efaPerNode to that number"
-            yield found(*node_at(pod.workload, "efa"), says=says, fix=fix, of=pod.workload.manifest)
+            yield pod.workload.found(*node_at(pod.workload, "efa"), says=says, fix=fix)
     for pod in without:
         if pod.room.efa:
-            yield found(
-                *pod.asks_at,
-                says=f"{pod.workload.role} talks to other pods over EFA, and each pod asks for 0 interfaces",
-                fix=f"set efa: auto, which is {pod.share} for each pod",
-                of=pod.workload.manifest,
-            )
+            says = f"{pod.workload.role} talks to other pods over EFA, and each pod asks for 0 interfaces"
+            fix = f"set efa: auto, which is {pod.share} for each pod"
+            yield pod.workload.found(*pod.asks_at, says=says, fix=fix)
 
 
 @rule("EFA003", "error", "pods ask for more EFA interfaces than their node has")
@@ -70,12 +72,9 @@ def interfaces_fit_the_node(servers: Servers) -> Iterator[Draft]:
     """
     for pod in _pods(servers):
         if pod.need.efa > pod.room.efa and pod.need.gpus <= pod.room.gpus:
-            yield found(
-                *pod.asks_at,
-                says=f"a {pod.workload.role} pod asks for {pod.need.efa} EFA interfaces, {_node(pod)}",
-                fix=f"set efa: {pod.share}" if pod.room.efa else "set efa: 0, or use an instance type with EFA",
-                of=pod.workload.manifest,
-            )
+            says = f"a {pod.workload.role} pod asks for {pod.need.efa} EFA interfaces, {_node(pod)}"
+            fix = f"set efa: {pod.share}" if pod.room.efa else "set efa: 0, or use an instance type with EFA"
+            yield pod.workload.found(*pod.asks_at, says=says, fix=fix)
 
 
 @rule("EFA007", "warning", "EFA interfaces that differ from the pod's share")
@@ -104,7 +103,7 @@ def interfaces_are_the_share(servers: Servers) -> Iterator[Draft]:
             if asked == gpus:
                 says += "; one for each GPU is not the rule here"
             fix = f"set efa: {usual}, or efa: auto"
-        yield found(*pod.asks_at, says=says, fix=fix, of=pod.workload.manifest)
+        yield pod.workload.found(*pod.asks_at, says=says, fix=fix)
 
 
 @rule("EFA008", "warning", "GPUs idle for want of EFA interfaces")
@@ -127,7 +126,7 @@ def interfaces_last_for_all_gpus(servers: Servers) -> Iterator[Draft]:
         if not fix and larger:
             pods = has.gpus // (larger * pod.vllm.ranks)
             fix = f"set tensor: {larger}, {pods} pods a node use all its GPUs"
-        yield found(
+        yield pod.workload.found(
             *pod.vllm.route,
             "resources",
             "limits",
@@ -135,7 +134,6 @@ def interfaces_last_for_all_gpus(servers: Servers) -> Iterator[Draft]:
             says=f"{has.efa} EFA interfaces of {pod.node.name}, {pod.need.efa} for each {pod.workload.role} pod of "
             f"{gpus} GPU, are used up by {per_node}: {has.gpus - per_node * gpus} of {has.gpus} GPUs stay idle",
             fix=fix or "use an instance type with as many interfaces as GPUs, such as p6-b200.48xlarge",
-            of=pod.workload.manifest,
         )
 
 
@@ -150,14 +148,10 @@ def attached_interfaces_exist(plan: Plan) -> Iterator[Draft]:
     """
     for instance, attached in _beyond(plan):
         if attached > _most_of_any_type(plan):
-            most = instance.efa.interfaces
-            cards = instance.efa.network_cards
+            most, cards = instance.efa.interfaces, instance.efa.network_cards
             note = f": of its {cards} network cards the first is ENA only" if attached == cards else ""
-            yield found(
-                *ATTACHED,
-                says=f"{instance.name} can have {most} EFA interfaces, not {attached}{note}",
-                fix=f"set efaPerNode to {most} or less, or leave it out",
-            )
+            says = f"{instance.name} can have {most} EFA interfaces, not {attached}{note}"
+            yield found(*ATTACHED, says=says, fix=f"set efaPerNode to {most} or less, or leave it out")
 
 
 @rule("EFA016", "warning", "efaPerNode that only larger types of the spec can have")
@@ -172,12 +166,9 @@ def attached_interfaces_fit_each_type(plan: Plan) -> Iterator[Draft]:
     """
     for instance, attached in _beyond(plan):
         if attached <= _most_of_any_type(plan):
-            yield found(
-                *ATTACHED,
-                says=f"{instance.name} is planned with the {instance.efa.interfaces} EFA interfaces it can have, "
-                f"not {attached}",
-                fix="leave efaPerNode out, or write a spec for each instance type",
-            )
+            most = f"{instance.efa.interfaces} EFA interfaces it can have"
+            says = f"{instance.name} is planned with the {most}, not {attached}"
+            yield found(*ATTACHED, says=says, fix="leave efaPerNode out, or write a spec for each instance type")
 
 
 def _beyond(plan: Plan) -> Iterator[tuple[Instance, int]]:
@@ -206,14 +197,9 @@ def one_zone(plan: Plan) -> Iterator[Draft]:
     cluster, label = plan.spec.spec.cluster, plan.platform["zone_label"]
     other = cluster.node_selector.get(label)
     if cluster.zone and other and other != cluster.zone:
-        yield found(
-            "spec",
-            "cluster",
-            "nodeSelector",
-            label,
-            says=f"the node selector names zone {other}, cluster.zone {cluster.zone}",
-            fix=f"remove {label} from nodeSelector, cluster.zone is enough",
-        )
+        says = f"the node selector names zone {other}, cluster.zone {cluster.zone}"
+        fix = f"remove {label} from nodeSelector, cluster.zone is enough"
+        yield found("spec", "cluster", "nodeSelector", label, says=says, fix=fix)
 
 
 class _Pod(Struct, frozen=True, kw_only=True):
@@ -261,10 +247,6 @@ def _pods(servers: Servers) -> Iterator[_Pod]:
             yield _Pod(workload=workload, vllm=vllm, node=node, room=room, need=demand(workload), is_end=is_end)
 
 
-def _crossing(servers: Servers) -> list[_Pod]:
-    return [each for each in _pods(servers) if each.crosses]
-
-
 def _node(pod: _Pod) -> str:
     """What the pod's nodes have, and how many it may ask for."""
     most = pod.node.efa.interfaces
@@ -292,3 +274,52 @@ def _tensor_that_fills(servers: Servers, pod: _Pod) -> int | None:
             return tensor
         tensor *= 2
     return None
+
+
+@rule("EFA019", "error", "an environment variable that keeps traffic off EFA")
+def variables_leave_efa_on(servers: Servers) -> Iterator[Draft]:
+    """libfabric, NCCL and NVSHMEM choose their transport by variables. With another one than EFA, or with the loopback
+    interface between pods, they go over TCP without a word, or never connect.
+
+    Fails:  `{path: pd-disaggregation, engine: {env: {FI_PROVIDER: tcp}}}`;
+            `{path: wide-ep, engine: {env: {NCCL_SOCKET_IFNAME: lo}}}`.
+    Passes: `{path: pd-disaggregation, engine: {env: {FI_PROVIDER: efa}}}`; none, for the image and the path set what is
+            needed: `{path: wide-ep}`.
+    """
+    wanted = platform()["efa_variables"]
+    for workload, vllm in servers.engines:
+        node = node_of(workload)
+        if not vllm.count(efa()) or not runs_models(workload):
+            continue
+        rdma = node is None or node.efa.rdma
+        for name, value in vllm.variables.items():
+            says = ""
+            if name == DEVICE_RDMA and node is not None and not rdma:
+                if value.lower() not in SWITCHED_OFF and node.efa.interfaces:
+                    says, fix = f"EFA of {node.name} has no RDMA, and {name}={value} aborts there", "remove it"
+            elif name in wanted["values"] and value not in wanted["values"][name]:
+                says = f"{name} {shown(value)} keeps traffic between pods off EFA"
+                fix = f"remove it, or write {one_of(wanted['values'][name])}"
+            elif name in wanted["interfaces"] and value.removeprefix("=").split(",") == ["lo"]:
+                says = f"{name} {shown(value)} is the loopback interface, which reaches no other pod"
+                fix = "remove it, or write ^lo,docker,veth"
+            if says:
+                yield workload.found(*vllm.env_at(name), says=says, fix=fix)
+
+
+@rule("EFA020", "warning", "an environment variable that aws-ofi-nccl sets better itself")
+def variables_are_not_tuned_by_hand(servers: Servers) -> Iterator[Draft]:
+    """aws-ofi-nccl and libfabric choose NCCL's protocol, buffers and fork safety for each platform. A value from an
+    older recipe overrules that, and is slower or fails on a newer instance type.
+
+    Fails:  `{path: pd-disaggregation, engine: {env: {NCCL_PROTO: simple}}}`;
+            `{path: pd-disaggregation, engine: {env: {FI_EFA_FORK_SAFE: "1"}}}`.
+    Passes: `{path: pd-disaggregation}`, none of them.
+    """
+    for workload, vllm in servers.engines:
+        if not vllm.count(efa()):
+            continue
+        for name in vllm.names:
+            if name in platform()["efa_variables"]["tuning"]:
+                says = f"{name} overrules what aws-ofi-nccl and libfabric choose for the instance type"
+                yield workload.found(*vllm.env_at(name), says=says, fix="remove it", on_key=True)

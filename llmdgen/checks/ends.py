@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from llmdgen.engine.checks.connectors import EXTRA
 from llmdgen.engine.checks.values import MULTI, shown
@@ -15,7 +15,7 @@ from llmdgen.kube.node import runs_models
 from llmdgen.kube.platform import efa
 from llmdgen.kube.servers import Servers
 from llmdgen.kube.workload import Workload
-from llmdgen.registry import Draft, found, rule
+from llmdgen.registry import Draft, rule
 from llmdgen.suggest import one_of
 from llmdgen.untyped import mapping
 
@@ -63,13 +63,9 @@ def ends_share_the_block_size(servers: Servers) -> Iterator[Draft]:
     ends = both_ends(servers)
     sizes = {role: whole(vllm.flags.get("block-size"), 0) or default for role, (_, vllm) in ends.items()}
     if len(set(sizes.values())) > 1:
-        yield _apart(
-            servers,
-            ends,
-            "block-size",
-            says=f"prefill has blocks of {sizes['prefill']} tokens, decode of {sizes['decode']}",
-            fix=f"set block-size: {settings['transfer_block_size']} in engine.args and remove it from the roles",
-        )
+        says = f"prefill has blocks of {sizes['prefill']} tokens, decode of {sizes['decode']}"
+        fix = f"set block-size: {settings['transfer_block_size']} in engine.args and remove it from the roles"
+        yield _apart(servers, ends, "block-size", says=says, fix=fix)
 
 
 @rule("EFA013", "error", "UCX on pods with EFA")
@@ -100,18 +96,10 @@ def ucx_does_not_drive_efa(servers: Servers) -> Iterator[Draft]:
                 continue
             said.add(route)
             what = f"names {one_of(map(str, named))}" if named else "names no backends, so that NIXL takes UCX"
-            fix = (
-                "set backend: LIBFABRIC"
-                if route == BACKEND
-                else "add kv_connector_extra_config: {backends: [LIBFABRIC]}"
-            )
-            yield found(
-                *place,
-                says=f"{EXTRA} {what}, which does not drive the {vllm.count(efa())} EFA interfaces of "
-                f"{workload.role} pods",
-                fix=fix if everywhere else f"put both roles on types with EFA and {fix}",
-                of=workload.manifest,
-            )
+            pods = f"the {vllm.count(efa())} EFA interfaces of {workload.role} pods"
+            fix = "set backend: LIBFABRIC" if route == BACKEND else f"add {EXTRA}: {{backends: [LIBFABRIC]}}"
+            fix = fix if everywhere else f"put both roles on types with EFA and {fix}"
+            yield workload.found(*place, says=f"{EXTRA} {what}, which does not drive {pods}", fix=fix)
 
 
 @rule("EFA015", "error", "prefill and decode with different KV cache types")
@@ -122,17 +110,7 @@ def ends_share_the_kv_cache_type(servers: Servers) -> Iterator[Draft]:
     Fails:  `{path: pd-disaggregation, decode: {args: {kv-cache-dtype: fp8}}}` beside prefill's auto.
     Passes: `{path: pd-disaggregation, engine: {args: {kv-cache-dtype: fp8}}}`.
     """
-    ends = both_ends(servers)
-    for name in ("kv-cache-dtype", "dtype"):
-        values = {role: str(vllm.flags.get(name, "auto")) for role, (_, vllm) in ends.items()}
-        if len(set(values.values())) > 1:
-            yield _apart(
-                servers,
-                ends,
-                name,
-                says=f"{name} is {values['prefill']} for prefill and {values['decode']} for decode",
-                fix=f"set {name} in engine.args and remove it from the roles",
-            )
+    yield from _differ(servers, ("kv-cache-dtype", "dtype"), "auto", str)
 
 
 @rule("EFA017", "error", "one end of the KV transfer has no NixlConnector")
@@ -164,7 +142,7 @@ def ends_have_the_connector(servers: Servers) -> Iterator[Draft]:
         if names:
             fix += f", or name {NIXL} and this one inside a {MULTI}"
         says = f"{role} has {one_of(names) if names else 'no KV connector'}, and the transfer needs {NIXL}"
-        yield found(*place, says=says, fix=fix, of=workload.manifest)
+        yield workload.found(*place, says=says, fix=fix)
 
 
 @rule("EFA018", "error", "prefill and decode that serve different models or lengths")
@@ -176,18 +154,19 @@ def ends_serve_the_same(servers: Servers) -> Iterator[Draft]:
     Fails:  `{path: pd-disaggregation, prefill: {args: {max-model-len: 8192}}, decode: {args: {max-model-len: 32000}}}`.
     Passes: `{path: pd-disaggregation, engine: {args: {max-model-len: 8192}}}`.
     """
+    yield from _differ(servers, SHARED_FLAGS, None, lambda value: "the default" if value is None else shown(value))
+
+
+def _differ(
+    servers: Servers, flags: tuple[str, ...], default: object, text: Callable[[object], str]
+) -> Iterator[Draft]:
+    """The flags in which the ends differ; `text` is a value as the message has it."""
     ends = both_ends(servers)
-    for name in SHARED_FLAGS:
-        values = {role: vllm.flags.get(name) for role, (_, vllm) in ends.items()}
-        if len({repr(value) for value in values.values()}) > 1:
-            prefill, decode = ("the default" if values[each] is None else shown(values[each]) for each in _ENDS)
-            yield _apart(
-                servers,
-                ends,
-                name,
-                says=f"{name} is {prefill} for prefill and {decode} for decode",
-                fix=f"set {name} in engine.args and remove it from the roles",
-            )
+    for name in flags if ends else ():
+        prefill, decode = (ends[each][1].flags.get(name, default) for each in _ENDS)
+        if repr(prefill) != repr(decode):
+            says = f"{name} is {text(prefill)} for prefill and {text(decode)} for decode"
+            yield _apart(servers, ends, name, says=says, fix=f"set {name} in engine.args and remove it from the roles")
 
 
 @rule("VER059", "error", "the two ends of the KV transfer are set up differently")
@@ -207,13 +186,13 @@ def ends_are_set_up_alike(servers: Servers) -> Iterator[Draft]:
         for name in sorted(names):
             if first.sets(name) != vllm.sets(name):
                 says = f"{name} is {vllm.sets(name)} here, {first.sets(name)} at the other end"
-                yield found(*vllm.env_at(name), says=says, fix=f"set {name} alike at both ends", of=workload.manifest)
+                yield workload.found(*vllm.env_at(name), says=says, fix=f"set {name} alike at both ends")
         ours, theirs = dict(vllm.nixl or {}), dict(first.nixl or {})
         for key in sorted({*ours, *theirs} - {"kv_role", "engine_id", "kv_rank"}):
             if ours.get(key) != theirs.get(key):
                 says = f"NixlConnector's {key} is {ours.get(key)} here, {theirs.get(key)} at the other end"
                 fix = "write the same at both ends"
-                yield found(*vllm.flag_at(TRANSFER_FLAG, key), says=says, fix=fix, of=workload.manifest)
+                yield workload.found(*vllm.flag_at(TRANSFER_FLAG, key), says=says, fix=fix)
 
 
 @rule("VER074", "error", "the other end cannot find a pod's side channel")
@@ -226,12 +205,8 @@ def side_channel_is_the_pods_address(servers: Servers) -> Iterator[Draft]:
     """
     for workload, vllm in transferring(servers):
         if vllm.field_of(SIDE_CHANNEL) != "status.podIP":
-            yield found(
-                *vllm.env_at(SIDE_CHANNEL),
-                says=f"{SIDE_CHANNEL} of container {vllm.name} is not the pod's address",
-                fix=f"take {SIDE_CHANNEL} from status.podIP",
-                of=workload.manifest,
-            )
+            says = f"{SIDE_CHANNEL} of container {vllm.name} is not the pod's address"
+            yield workload.found(*vllm.env_at(SIDE_CHANNEL), says=says, fix=f"take {SIDE_CHANNEL} from status.podIP")
 
 
 def _apart(servers: Servers, ends: dict[str, _End], flag: str, *, says: str, fix: str) -> Draft:
@@ -242,4 +217,4 @@ def _apart(servers: Servers, ends: dict[str, _End], flag: str, *, says: str, fix
         if route[:2] == ("spec", role) and (route[-1:] == (flag,) or "pod" in route):
             own.append((workload, vllm))
     workload, vllm = (own or list(ends.values()))[0]
-    return found(*vllm.flag_at(flag), says=says, fix=fix, of=workload.manifest)
+    return workload.found(*vllm.flag_at(flag), says=says, fix=fix)

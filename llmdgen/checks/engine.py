@@ -24,14 +24,12 @@ from llmdgen.quantities import GIB, MIB, bytes_or_none
 
 def planned_findings(plan: Plan, servers: Servers) -> Iterator[Finding]:
     """What vLLM would say of the objects of a plan, at the places of the spec; what two roles share, once."""
-    found = (
-        finding
-        for workload, vllm in servers.engines
-        for role in plan.roles
-        if role.name == workload.role
-        for finding in check_role(_of_plan(plan, role, servers, workload, vllm))
-    )
-    yield from dict.fromkeys(found)
+    found: dict[Finding, None] = {}
+    for workload, vllm in servers.engines:
+        for role in plan.roles:
+            if role.name == workload.role:
+                found |= dict.fromkeys(check_role(_of_plan(plan, role, servers, workload, vllm)))
+    yield from found
 
 
 def rendered_findings(servers: Servers) -> Iterator[Finding]:

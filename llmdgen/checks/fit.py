@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from llmdgen.checks._places import asked, by_type, hardware, resources, runs_models
+from llmdgen.checks._places import asked, by_type, resources, runs_models
 from llmdgen.checks.room import RANK_MIB, gib, gib_up
 from llmdgen.composition.contribution import Tier
+from llmdgen.objects.origin import hardware
 from llmdgen.planning.model import Plan, RolePlan
 from llmdgen.quantities import GIB, MIB, to_bytes
 from llmdgen.registry import Draft, found, rule

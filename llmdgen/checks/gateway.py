@@ -116,13 +116,12 @@ def the_api_is_not_open(plan: Plan) -> Iterator[Draft]:
     ranges = items(given.get("load-balancer-source-ranges", ""))
     guarded = any(given.get(name, "").strip() for name in GUARDS)
     if not guarded and (not ranges or any(each in EVERYONE for each in ranges)):
-        yield found(
-            *AT,
-            "scheme",
-            says="anyone on the internet can use the model: the gateway has no authentication",
-            fix="add the annotation load-balancer-source-ranges or aws-load-balancer-security-groups,"
-            " or use scheme: internal",
+        says = "anyone on the internet can use the model: the gateway has no authentication"
+        fix = (
+            "add the annotation load-balancer-source-ranges or aws-load-balancer-security-groups,"
+            " or use scheme: internal"
         )
+        yield found(*AT, "scheme", says=says, fix=fix)
 
 
 @rule("GW005", "warning", "source ranges that are ignored")
@@ -207,19 +206,12 @@ def attributes_are_known(plan: Plan) -> Iterator[Draft]:
     Passes: `{gateway: {loadBalancer: {annotations: {service.beta.kubernetes.io/aws-load-balancer-attributes:
             load_balancing.cross_zone.enabled=true}}}}`.
     """
-    facts = _facts(plan)
-    for key, value in _asked(plan).items():
-        entry = facts["annotations"].get((_name(key, facts) or "").partition(".")[0], {})
-        known = facts["attributes"].get(entry.get("of"), {})
-        others = facts["of_an_application"].get(entry.get("of"), ())
-        for name, _ in pairs(value) if known else ():
-            if (
-                name not in known
-                and not name.startswith(tuple(others))
-                and not did_you_mean(name, known, listed_up_to=0)
-            ):
-                says = f"{name} is not among the {entry['of'].replace('_', ' ')} attributes of a Network Load Balancer"
-                yield _at(key, says, "check it against the Elastic Load Balancing API reference")
+    for key, name, of in _attributes(plan):
+        known = _facts(plan)["attributes"].get(of, {})
+        strange = known and name not in known and not _of_an_application(plan, name, of)
+        if strange and not did_you_mean(name, known, listed_up_to=0):
+            says = f"{name} is not among the {of.replace('_', ' ')} attributes of a Network Load Balancer"
+            yield _at(key, says, "check it against the Elastic Load Balancing API reference")
 
 
 @rule("GW008", "error", "an attribute of an Application Load Balancer")
@@ -231,17 +223,23 @@ def attributes_are_of_a_network_load_balancer(plan: Plan) -> Iterator[Draft]:
     Passes: `{gateway: {loadBalancer: {annotations:
             {service.beta.kubernetes.io/aws-load-balancer-listener-attributes.TCP-80: tcp.idle_timeout.seconds=600}}}}`.
     """
+    instead = "use aws-load-balancer-listener-attributes.TCP-80: tcp.idle_timeout.seconds=<seconds>"
+    for key, name, of in _attributes(plan):
+        if _of_an_application(plan, name, of):
+            fix = instead if name.startswith("idle_timeout") else "remove it"
+            yield _at(key, f"a Network Load Balancer has no {name}", fix)
+
+
+def _attributes(plan: Plan) -> Iterator[tuple[str, str, str]]:
+    """The attributes that annotations set: the annotation, the attribute, and what the attribute is of."""
     facts = _facts(plan)
     for key, value in _asked(plan).items():
-        entry = facts["annotations"].get((_name(key, facts) or "").partition(".")[0], {})
-        others = facts["of_an_application"].get(entry.get("of"), ())
-        for name, _ in pairs(value) if others else ():
-            if name.startswith(tuple(others)):
-                says = f"a Network Load Balancer has no {name}"
-                fix = "remove it"
-                if name.startswith("idle_timeout"):
-                    fix = "use aws-load-balancer-listener-attributes.TCP-80: tcp.idle_timeout.seconds=<seconds>"
-                yield _at(key, says, fix)
+        of = facts["annotations"].get((_name(key, facts) or "").partition(".")[0], {}).get("of")
+        yield from ((key, name, of) for name, _ in (pairs(value) if of else ()))
+
+
+def _of_an_application(plan: Plan, name: str, of: str) -> bool:
+    return name.startswith(tuple(_facts(plan)["of_an_application"].get(of, ())))
 
 
 @rule("GW009", "warning", "PROXY protocol that the gateway has to be told of")
@@ -278,11 +276,8 @@ def _needs(plan: Plan, given: dict[str, str]) -> Iterator[tuple[str, str, str]]:
     if given.get(enabled, "").lower() in ("true", "t", "1") and bucket not in given:
         yield enabled, "access logs need a bucket", f"add {bucket}"
     ports = items(given.get("aws-load-balancer-ssl-ports", ""))
-    if (
-        ports
-        and "aws-load-balancer-ssl-cert" in given
-        and not any(each in (LISTENER_PORT, "*") or not each.isdigit() for each in ports)
-    ):
+    elsewhere = ports and not any(each in (LISTENER_PORT, "*") or not each.isdigit() for each in ports)
+    if elsewhere and "aws-load-balancer-ssl-cert" in given:
         says = f"the gateway listens on {LISTENER_PORT} alone, so no port speaks TLS"
         yield "aws-load-balancer-ssl-ports", says, f'write "{LISTENER_PORT}", or remove it for TLS on every port'
     zone = plan.spec.spec.cluster.zone

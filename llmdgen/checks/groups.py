@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from llmdgen.kube.node import demand
 from llmdgen.kube.servers import Servers
 from llmdgen.kube.workload import Workload
-from llmdgen.registry import Draft, found, rule
+from llmdgen.registry import Draft, rule
 
 
 @rule("VER095", "error", "a group's pods and vLLM's ranks do not add up")
@@ -24,14 +24,9 @@ def group_size_matches_the_ranks(servers: Servers) -> Iterator[Draft]:
         total = vllm.size("data-parallel-size", 1)
         local = vllm.size("data-parallel-size-local", total)
         if local * workload.size != total:
-            yield found(
-                "spec",
-                "leaderWorkerTemplate",
-                "size",
-                says=f"{workload.size} pods x {local} ranks are not the {total} of --data-parallel-size",
-                fix=f"set workers to {total // local if local else total}",
-                of=workload.manifest,
-            )
+            says = f"{workload.size} pods x {local} ranks are not the {total} of --data-parallel-size"
+            fix = f"set workers to {total // local if local else total}"
+            yield workload.found("spec", "leaderWorkerTemplate", "size", says=says, fix=fix)
 
 
 @rule("VER096", "error", "the pods of a group start at the same rank, or without the leader's address")
@@ -49,21 +44,11 @@ def group_pods_know_their_place(servers: Servers) -> Iterator[Draft]:
         first = vllm.arguments({"LWS_WORKER_INDEX": "0", "LWS_GROUP_SIZE": str(workload.size)}) or ()
         last = vllm.arguments({"LWS_WORKER_INDEX": str(workload.size - 1), "LWS_GROUP_SIZE": str(workload.size)}) or ()
         if first == last:
-            yield found(
-                *vllm.route,
-                "args",
-                says="every pod of the group gets the same arguments",
-                fix="take --data-parallel-start-rank from LWS_WORKER_INDEX",
-                of=workload.manifest,
-            )
+            fix = "take --data-parallel-start-rank from LWS_WORKER_INDEX"
+            yield workload.found(*vllm.route, "args", says="every pod of the group gets the same arguments", fix=fix)
         if not any("LWS_LEADER_ADDRESS" in argument for argument in first):
-            yield found(
-                *vllm.route,
-                "args",
-                says="no argument has the leader's address",
-                fix="set --data-parallel-address to LWS_LEADER_ADDRESS",
-                of=workload.manifest,
-            )
+            fix = "set --data-parallel-address to LWS_LEADER_ADDRESS"
+            yield workload.found(*vllm.route, "args", says="no argument has the leader's address", fix=fix)
 
 
 @rule("VER097", "error", "leader and workers of a group differ")
@@ -81,12 +66,8 @@ def leader_and_workers_agree(servers: Servers) -> Iterator[Draft]:
             if worker.manifest is not leader.manifest or worker.is_leader:
                 continue
             for what in _differences(leader, worker):
-                yield found(
-                    *leader.route,
-                    says=f"the leader's {what} differ from the workers'",
-                    fix=f"give both templates the same {what}",
-                    of=leader.manifest,
-                )
+                says = f"the leader's {what} differ from the workers'"
+                yield leader.found(*leader.route, says=says, fix=f"give both templates the same {what}")
 
 
 def _differences(leader: Workload, worker: Workload) -> Iterator[str]:

@@ -57,11 +57,10 @@ def images_are_pinned(servers: Servers) -> Iterator[Draft]:
     Fails:  ghcr.io/llm-d/llm-d-aws:latest, ghcr.io/llm-d/llm-d-aws; /llm-d-aws:v0.5.1, which no registry can hold.
     Passes: ghcr.io/llm-d/llm-d-aws:v0.5.1, or a digest.
     """
-    for workload in servers.workloads:
-        for container in workload.containers:
-            if not is_pinned(container.image):
-                says = f"{container.image or 'no image'} of container {container.name} is not pinned"
-                yield found(*container.route, "image", says=says, fix=PIN, of=workload.manifest)
+    for workload, container in servers.containers:
+        if not is_pinned(container.image):
+            says = f"{container.image or 'no image'} of container {container.name} is not pinned"
+            yield workload.found(*container.route, "image", says=says, fix=PIN)
 
 
 @rule("VER051", "error", "an image is not the release's")
@@ -75,21 +74,15 @@ def images_are_the_releases(servers: Servers) -> Iterator[Draft]:
     """
     variants = [each.image for each in servers.release.model_servers.values()]
     sidecars = [servers.release.images["routing_sidecar"]]
-    for workload in servers.workloads:
-        for container in workload.containers:
-            known = variants if container.serves else sidecars if container.is_routing_sidecar else []
-            wanted = next((each for each in known if image_name(each) == image_name(container.image)), None)
-            foreign = known and wanted is None and _organisation(container.image) in map(_organisation, known)
-            # A mirror keeps the image's name and tag; a digest cannot be compared.
-            other = wanted and "@" not in container.image and not _last(container.image).startswith(_last(wanted))
-            if is_pinned(container.image) and (foreign or other):  # else VER050 says it
-                yield found(
-                    *container.route,
-                    "image",
-                    says=f"{container.image} of container {container.name} is not of {servers.release.name}",
-                    fix=f"use {wanted or one_of(known)}",
-                    of=workload.manifest,
-                )
+    for workload, container in servers.containers:
+        known = variants if container.serves else sidecars if container.is_routing_sidecar else []
+        wanted = next((each for each in known if image_name(each) == image_name(container.image)), None)
+        foreign = known and wanted is None and _organisation(container.image) in map(_organisation, known)
+        # A mirror keeps the image's name and tag; a digest cannot be compared.
+        other = wanted and "@" not in container.image and not _last(container.image).startswith(_last(wanted))
+        if is_pinned(container.image) and (foreign or other):  # else VER050 says it
+            says = f"{container.image} of container {container.name} is not of {servers.release.name}"
+            yield workload.found(*container.route, "image", says=says, fix=f"use {wanted or one_of(known)}")
 
 
 def is_pinned(image: str) -> bool:
@@ -126,12 +119,8 @@ def images_are_served(plan: Plan) -> Iterator[Draft]:
         reported = f"reported {gone.date}" if gone.date else "by one report"
         copy = f"; a copy is {gone.survives}" if gone.survives else ""
         rebuilt = f"; build it from {gone.rebuild}" if gone.rebuild else ""
-        yield found(
-            "spec",
-            "release",
-            says=f"{gone.says} ({reported})",
-            fix=f"set images.registry to a registry that has it{copy}{rebuilt}; `llmdgen images` lists them all",
-        )
+        fix = f"set images.registry to a registry that has it{copy}{rebuilt}; `llmdgen images` lists them all"
+        yield found("spec", "release", says=f"{gone.says} ({reported})", fix=fix)
 
 
 def used(plan: Plan) -> set[str]:
@@ -156,10 +145,6 @@ def scheduler_has_its_pull_secret(plan: Plan) -> Iterator[Draft]:
     if secrets:
         patch = f"kubectl -n {plan.names.namespace} patch serviceaccount {plan.names.scheduler_service}"
         names = ", ".join(f'{{"name": "{each}"}}' for each in secrets)
-        yield found(
-            *_AT,
-            "pullSecrets",
-            says=f"the chart {plan.release.charts['router'].name} gives the scheduler's pod no pull secret",
-            fix=f"give it to its ServiceAccount after the first apply: {patch} -p "
-            f"'{{\"imagePullSecrets\": [{names}]}}'",
-        )
+        says = f"the chart {plan.release.charts['router'].name} gives the scheduler's pod no pull secret"
+        fix = f"give it to its ServiceAccount after the first apply: {patch} -p '{{\"imagePullSecrets\": [{names}]}}'"
+        yield found(*_AT, "pullSecrets", says=says, fix=fix)

@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from llmdgen.engine.checks.connectors import EXTRA, with_children
 from llmdgen.findings import Located, Route, Severity
 from llmdgen.kube.argument_files import arguments_of
+from llmdgen.kube.container import NIXL
 from llmdgen.objects import objects
 from llmdgen.objects.servers import servers_of
 from llmdgen.planning.model import Plan, RolePlan
 from llmdgen.registry import Rule, declare, found
+from llmdgen.untyped import items, mapping
 
 REFUSED = declare(
     "VLLM023",
@@ -118,12 +121,6 @@ def _backends(plan: Plan) -> Iterator[_Said]:
 
 def _asked_backends(config: Any) -> Iterator[str]:
     """The NIXL backends of a --kv-transfer-config, those inside a MultiConnector included."""
-    extra = config.get("kv_connector_extra_config") if isinstance(config, dict) else None
-    if not isinstance(extra, dict):
-        return
-    if config.get("kv_connector") == "NixlConnector":
-        named = extra.get("backends")
-        yield from (name for name in named if isinstance(name, str)) if isinstance(named, list) else ()
-    inner = extra.get("connectors")
-    for each in inner if isinstance(inner, list) else ():
-        yield from _asked_backends(each)
+    for _, each in with_children(mapping(config)):
+        if each.get("kv_connector") == NIXL:
+            yield from (name for name in items(mapping(each.get(EXTRA)).get("backends")) if isinstance(name, str))

@@ -6,7 +6,7 @@ spec that decide about what they found.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from msgspec import structs
 
@@ -14,14 +14,30 @@ from llmdgen import registry
 from llmdgen.checks import load_plan_checks
 from llmdgen.checks._scheduler_text import scheduler_config
 from llmdgen.checks.engine import planned_findings
-from llmdgen.findings import Finding, Route
+from llmdgen.findings import Finding, Located, Route, Severity
 from llmdgen.kube.servers import Servers
 from llmdgen.objects import objects
 from llmdgen.objects.servers import servers_of
 from llmdgen.planning.model import Plan
+from llmdgen.registry import RULES, declare
+from llmdgen.spec.model import Spec
 
 _SECTIONS = 2  # a route this long leads to a whole section of the spec, which says little about an object
 _TAKEN = "VLLM007"  # a flag that is llmdgen's to set: all objects contradict it
+NEEDLESS = declare(
+    "SPEC028",
+    "warning",
+    "a suppression that nothing needs",
+    """A finding is silenced with its reason. Where no instance type of the spec has such a finding, the reason has
+    gone, and what is left would silence the next one unread. In a base a suppression may be for some of the specs
+    that extend it, and nothing is said of it.
+
+    Warned: suppress [{code: GW004, reason: ...}] in a spec whose gateway has no load balancer.
+    Passes: the same where the load balancer faces the internet without source ranges.
+    """,
+)
+# What only another command or option finds, and a suppression for it may be needed then.
+_ON_REQUEST = ("VLLM025",)
 
 
 def findings(plan: Plan) -> tuple[Finding, ...]:
@@ -52,3 +68,25 @@ def _of_objects(plan: Plan, servers: Servers) -> Iterator[Finding]:
         at: Route = route if route and route[:_SECTIONS] in plan.spec.places else ("spec", "path")
         says = each.says if len(at) > _SECTIONS else f"{each.of} {each.path}: {each.says}"
         yield structs.replace(each, at=at, says=says, of="")
+
+
+def needless(spec: Spec, silenced: Collection[str]) -> Iterator[Located]:
+    """A finding for each suppression of a spec that silenced nothing of all its plans, or stands there twice.
+
+    Codes that no rule has, or whose rule is an error, are another rule's to name.
+    """
+    seen: set[str] = set()
+    for index, each in enumerate(spec.spec.suppress):
+        place = spec.locate(("spec", "suppress", index, "code"))
+        known = RULES.get(each.code)
+        is_needed = each.code in silenced and each.code not in seen
+        if (known and known.severity is Severity.ERROR) or is_needed or each.code in _ON_REQUEST or place.spec:
+            seen.add(each.code)
+            continue
+        says = f"no instance type of this spec has the finding {each.code}"
+        if each.code in seen:
+            says = f"{each.code} is suppressed already"
+        elif known is None:
+            continue
+        seen.add(each.code)
+        yield Located(Finding(NEEDLESS.code, NEEDLESS.severity, says, "delete the suppression"), place)

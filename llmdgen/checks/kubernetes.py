@@ -44,16 +44,12 @@ def quantities_are_sane(plan: Plan) -> Iterator[Draft]:
         elif role.cpu_millis < LEAST_CPU_MILLIS or role.cpu_millis > MOST_CPU_MILLIS:
             says = f"cpu {role.cpu} is {role.cpu_millis / 1000:g} cores"
             yield found(*at, "cpu", says=says, fix="write cores, such as 16")
-        if given.memory is not None:
-            yield from _size(given.memory, SMALLEST_MEMORY, *at, "memory")
-        if given.shm is not None:
-            yield from _size(given.shm, SMALLEST_SHM, *at, "shm")
-    if plan.spec.spec.model.size is not None:
-        yield from _size(plan.spec.spec.model.size, SMALLEST_VOLUME, "spec", "model", "size")
+        yield from _size(given.memory, SMALLEST_MEMORY, *at, "memory")
+        yield from _size(given.shm, SMALLEST_SHM, *at, "shm")
+    yield from _size(plan.spec.spec.model.size, SMALLEST_VOLUME, "spec", "model", "size")
     cache = plan.spec.spec.cache
     for name, tier in (("cpu", cache.cpu), ("disk", cache.disk), ("storage", cache.storage)):
-        if tier is not None and tier.size is not None:
-            yield from _size(tier.size, SMALLEST_VOLUME, "spec", "cache", name, "size")
+        yield from _size(tier.size if tier else None, SMALLEST_VOLUME, "spec", "cache", name, "size")
 
 
 @rule("K8S003", "error", "a node selector that contradicts the rest of the spec")
@@ -96,9 +92,8 @@ def _no_such_label(plan: Plan, key: str, value: str, at: tuple[str, ...]) -> Ite
     known, values = platform["node_labels"].get(domain), platform["node_label_values"].get(key)
     families = {role.node.instance.name.partition(".")[0] for role in plan.roles}
     if domain == SAGEMAKER and plan.spec.spec.platform != "hyperpod":
-        yield found(
-            *at, says="only nodes of HyperPod carry it", fix="remove it, or set platform: hyperpod", on_key=True
-        )
+        says = "only nodes of HyperPod carry it"
+        yield found(*at, says=says, fix="remove it, or set platform: hyperpod", on_key=True)
     elif key == "eks.amazonaws.com/nodegroup" and plan.spec.spec.platform == "hyperpod":
         fix = f"use {SAGEMAKER}/instance-group-name"
         yield found(*at, says="nodes of HyperPod belong to instance groups, not node groups", fix=fix, on_key=True)
@@ -127,7 +122,8 @@ def _no_such_label(plan: Plan, key: str, value: str, at: tuple[str, ...]) -> Ite
 def _of_the_instance(key: str, value: str, given: Instance) -> str | None:
     """What a node of the instance type carries in a label of Karpenter's or NVIDIA's, where that is another value."""
     family, _, size = given.name.partition(".")
-    named = {name.lower() for each in instance_names() for name in re.findall(GPU_NAME, _model_of(each))}
+    models = (instance(each).gpu.model for each in instance_names())
+    named = {name.lower() for model in models for name in re.findall(GPU_NAME, model)}
     own = {name.lower() for name in re.findall(GPU_NAME, given.gpu.model)}
     exact = {
         "instance-size": size,
@@ -143,10 +139,6 @@ def _of_the_instance(key: str, value: str, given: Instance) -> str | None:
         selected = set(re.split(r"[^a-z0-9]+", value.lower())) & named
         return None if not selected or selected & own else given.gpu.model
     return exact[name] if name in exact and value != exact[name] else None
-
-
-def _model_of(name: str) -> str:
-    return instance(name).gpu.model
 
 
 @rule("K8S006", "error", "a cache directory that belongs to the node's system")
@@ -167,15 +159,16 @@ def host_paths_are_safe(plan: Plan) -> Iterator[Draft]:
     inside = next((each for each in (*SYSTEM, *SYSTEM_STATE) if path == each or path.startswith(each + "/")), None)
     if inside or path in ("/", "/var", "/var/lib", "/home", "/opt", "/mnt"):
         says = f"{disk.path} is {'in ' + inside if inside else 'a directory'} of the node's own system"
-        yield found("spec", "cache", "disk", "path", says=says, fix=f"use a directory of the NVMe: {nvme}/kv")
     elif parts[0] == "tmp":
         says = f"{disk.path} is on the node's root volume and is emptied at a reboot"
-        yield found("spec", "cache", "disk", "path", says=says, fix=f"use a directory of the NVMe: {nvme}/kv")
+    else:
+        return
+    yield found("spec", "cache", "disk", "path", says=says, fix=f"use a directory of the NVMe: {nvme}/kv")
 
 
-def _size(quantity: str, least: int, *at: str) -> Iterator[Draft]:
-    size = to_bytes(quantity)
-    if size >= least:
+def _size(quantity: str | None, least: int, *at: str) -> Iterator[Draft]:
+    size = least if quantity is None else to_bytes(quantity)
+    if quantity is None or size >= least:
         return
     number = quantity.rstrip("kMGTPiK")
     unit = "Gi" if quantity == number else f"{'G' if quantity[len(number)] in 'kK' else quantity[len(number)]}i"

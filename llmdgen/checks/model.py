@@ -13,13 +13,13 @@ from llmdgen.checks._gpu_memory import (
     tensor_that_holds,
     types_that_hold,
 )
-from llmdgen.checks._places import size
 from llmdgen.engine.hybrid import hybrid_manager_off_by
 from llmdgen.engine.memory import Memory, experts_divide, resident_ratio, weights_per_gpu
 from llmdgen.engine.numbers import whole
 from llmdgen.facts.catalogue import architectures, model_names
 from llmdgen.facts.types import ModelFacts
 from llmdgen.findings import Route
+from llmdgen.objects.origin import size
 from llmdgen.planning.model import Plan, RolePlan
 from llmdgen.quantities import GIB, MIB
 from llmdgen.registry import Draft, found, rule
@@ -48,26 +48,17 @@ def weights_fit(plan: Plan) -> Iterator[Draft]:
         fixed = whole(role.flags.get("kv-cache-memory-bytes"), 0)
         if best.left <= 0 and fixed and use.gpu - best.weights - use.activations // 2 > 0:
             room = (use.gpu - best.weights - use.activations // 2) * 9 // 10
-            yield found(
-                *role.flag_routes["kv-cache-memory-bytes"],
-                says=f"{_gib(fixed)} of KV cache and {_gib(best.weights)} of weights do not fit into the "
-                f"{_gib(use.gpu)} of a GPU of {role.node.instance.name}",
-                fix=f"set it to {room} or less, or remove it: vLLM finds it by itself",
-            )
-        elif best.left <= 0 and (share := _share_that_fits(plan, role, use, best.weights)):
-            yield found(
-                *role.flag_routes["gpu-memory-utilization"],
-                says=f"{_gib(best.weights)} of weights of {model.id} on each {role.name} GPU leave nothing of the "
-                f"{_gib(use.budget)} that vLLM may use of a GPU of {role.node.instance.name}",
-                fix=f"set it to {share}, or {_room_for_weights(plan, role, model)}",
-            )
+            both = f"{_gib(fixed)} of KV cache and {_gib(best.weights)} of weights"
+            says = f"{both} do not fit into the {_gib(use.gpu)} of a GPU of {role.node.instance.name}"
+            fix = f"set it to {room} or less, or remove it: vLLM finds it by itself"
+            yield found(*role.flag_routes["kv-cache-memory-bytes"], says=says, fix=fix)
         elif best.left <= 0:
-            yield found(
-                *size(plan, role, "tensor", "data"),
-                says=f"{_gib(best.weights)} of weights of {model.id} on each {role.name} GPU leave nothing of the "
-                f"{_gib(use.budget)} that vLLM may use of a GPU of {role.node.instance.name}",
-                fix=_room_for_weights(plan, role, model),
-            )
+            weights = f"{_gib(best.weights)} of weights of {model.id} on each {role.name} GPU"
+            budget = f"{_gib(use.budget)} that vLLM may use of a GPU of {role.node.instance.name}"
+            share = _share_that_fits(plan, role, use, best.weights)
+            at = role.flag_routes["gpu-memory-utilization"] if share else size(plan, role, "tensor", "data")
+            fix = (f"set it to {share}, or " if share else "") + _room_for_weights(plan, role, model)
+            yield found(*at, says=f"{weights} leave nothing of the {budget}", fix=fix)
 
 
 @rule("MOD004", "error", "a request that does not fit the KV cache")
@@ -85,20 +76,14 @@ def one_request_fits(plan: Plan) -> Iterator[Draft]:
         fixed = role.flag_routes.get("kv-cache-memory-bytes")
         if best.left > 0 and best.tokens < use.max_model_len and fixed:
             needed = use.max_model_len * use.kv_bytes_per_token
-            yield found(
-                *fixed,
-                says=f"one request of {use.max_model_len} tokens needs {needed} bytes of KV cache on each "
-                f"{role.name} GPU",
-                fix=f"set it to {needed} or more, lower max-model-len, or remove it: vLLM finds it by itself",
-            )
+            says = f"one request of {use.max_model_len} tokens needs {needed} bytes of KV cache on each {role.name} GPU"
+            fix = f"set it to {needed} or more, lower max-model-len, or remove it: vLLM finds it by itself"
+            yield found(*fixed, says=says, fix=fix)
         elif best.left > 0 and best.tokens < use.max_model_len:
-            yield found(
-                *_length(plan, role),
-                says=f"one request of {use.max_model_len} tokens needs "
-                f"{_gib(use.max_model_len * use.kv_bytes_per_token)} of KV "
-                f"cache on each {role.name} GPU, {role.node.instance.name} has at most {_gib(best.left)} left",
-                fix=_shorter(plan, role, model, use),
-            )
+            needs = f"{_gib(use.max_model_len * use.kv_bytes_per_token)} of KV cache on each {role.name} GPU"
+            has = f"{role.node.instance.name} has at most {_gib(best.left)} left"
+            says = f"one request of {use.max_model_len} tokens needs {needs}, {has}"
+            yield found(*_length(plan, role), says=says, fix=_shorter(plan, role, model, use))
 
 
 @rule("MOD005", "warning", "a request that may not fit the KV cache")
@@ -112,13 +97,9 @@ def one_request_fits_by_estimate(plan: Plan) -> Iterator[Draft]:
     for role, model, use in loaded(plan):
         best = favourable(plan, role, model, use)
         if use.kv_tokens < use.max_model_len <= best.tokens:
-            yield found(
-                *_length(plan, role),
-                says=f"by estimate {use.kv_tokens} tokens fit the KV cache of {role.name} on "
-                f"{role.node.instance.name}, one "
-                f"request may have {use.max_model_len}",
-                fix=_shorter(plan, role, model, use),
-            )
+            fit = f"{use.kv_tokens} tokens fit the KV cache of {role.name} on {role.node.instance.name}"
+            says = f"by estimate {fit}, one request may have {use.max_model_len}"
+            yield found(*_length(plan, role), says=says, fix=_shorter(plan, role, model, use))
 
 
 @rule("MOD010", "error", "an architecture that the release's vLLM does not have")
@@ -131,11 +112,9 @@ def architecture_is_known(plan: Plan) -> Iterator[Draft]:
     Passes: `{release: v0.5.1}` with Qwen/Qwen3-32B.
     """
     if plan.model is not None and plan.model.architecture not in architectures(plan.release.name):
-        yield found(
-            *MODEL,
-            says=f"vLLM {plan.release.vllm} of llm-d {plan.release.name} does not serve {plan.model.architecture}",
-            fix="use a model that it has (llmdgen list models), or a release with a newer vLLM",
-        )
+        says = f"vLLM {plan.release.vllm} of llm-d {plan.release.name} does not serve {plan.model.architecture}"
+        fix = "use a model that it has (llmdgen list models), or a release with a newer vLLM"
+        yield found(*MODEL, says=says, fix=fix)
 
 
 @rule("MOD011", "error", "linear attention with a KV connector")
@@ -151,25 +130,18 @@ def linear_attention_has_no_connector(plan: Plan) -> Iterator[Draft]:
     """
     if plan.model is None or not plan.model.layers.linear:
         return
-    said: set[Route] = set()
+    linear = f"{plan.model.id} has {plan.model.layers.linear} linear attention layers"
     for role in plan.roles:
         flag = hybrid_manager_off_by(role.flags, plan.engine)
         if flag is None:
             continue
         route = role.flag_routes.get(flag, ())
         own = route[-1:] == (flag,)
-        at = route if own else MODEL
         connectors = " and ".join(connector.name for connector in plan.connectors)
         cause = connectors if flag == "kv-transfer-config" and connectors and not own else WITHOUT_HYBRID[flag]
-        if at not in said:
-            said.add(at)
-            yield found(
-                *at,
-                says=f"{plan.model.id} has {plan.model.layers.linear} linear attention layers, with which "
-                f"vLLM {plan.release.vllm} does not start beside {cause}",
-                fix=f"remove {flag}" if own else "use inference-scheduling, or wide-ep without prefill and cache tiers",
-                on_key=own,
-            )
+        says = f"{linear}, with which vLLM {plan.release.vllm} does not start beside {cause}"
+        fix = f"remove {flag}" if own else "use inference-scheduling, or wide-ep without prefill and cache tiers"
+        yield found(*(route if own else MODEL), says=says, fix=fix, on_key=own)
 
 
 @rule("MOD014", "warning", "GPU memory unchecked")
@@ -182,12 +154,9 @@ def model_is_known(plan: Plan) -> Iterator[Draft]:
             know.
     """
     if plan.model is None:
-        yield found(
-            *MODEL,
-            says=f"{plan.spec.spec.model.name} is not in the model facts: GPU memory and head counts are unchecked",
-            fix=_known(plan.spec.spec.model.name)
-            + "store the model's config.json beside the spec and set model.config",
-        )
+        says = f"{plan.spec.spec.model.name} is not in the model facts: GPU memory and head counts are unchecked"
+        fix = _known(plan.spec.spec.model.name) + "store the model's config.json beside the spec and set model.config"
+        yield found(*MODEL, says=says, fix=fix)
 
 
 def _known(name: str) -> str:
@@ -213,13 +182,12 @@ def sliding_layers_are_full(plan: Plan) -> Iterator[Draft]:
         cause = WITHOUT_HYBRID[flag]
         layers = plan.model.layers
         times = (layers.full + layers.sliding) / max(1, layers.full)
-        yield found(
-            *MODEL,
-            says=f"{cause} {'make' if cause.endswith('s') else 'makes'} {layers.sliding} sliding-window layers of "
+        says = (
+            f"{cause} {'make' if cause.endswith('s') else 'makes'} {layers.sliding} sliding-window layers of "
             f"{plan.model.id} keep the whole context: "
-            f"{times:g} times the bytes a token, {roles[0][1].kv_bytes_per_token} on a {roles[0][0].name} GPU",
-            fix="nothing to do; the KV cache figures of the plan count it",
+            f"{times:g} times the bytes a token, {roles[0][1].kv_bytes_per_token} on a {roles[0][0].name} GPU"
         )
+        yield found(*MODEL, says=says, fix="nothing to do; the KV cache figures of the plan count it")
 
 
 @rule("MOD017", "warning", "a CPU cache tier that adds little")
@@ -245,14 +213,9 @@ def cpu_tier_is_worth_it(plan: Plan) -> Iterator[Draft]:
         if size_of_tier >= on_gpus:
             continue
         held = f"the {_gib(on_gpus)} of KV cache on the GPUs of a {role.name} pod"
-        yield found(
-            "spec",
-            "cache",
-            "cpu",
-            "size",
-            says=f"{asked.size} is less than " + (f"one block of {block // MIB} MiB" if size_of_tier < block else held),
-            fix=f"set size: {-(-on_gpus // (10 * GIB)) * 10}Gi or more, or remove size",
-        )
+        says = f"{asked.size} is less than " + (f"one block of {block // MIB} MiB" if size_of_tier < block else held)
+        fix = f"set size: {-(-on_gpus // (10 * GIB)) * 10}Gi or more, or remove size"
+        yield found("spec", "cache", "cpu", "size", says=says, fix=fix)
 
 
 def _share_that_fits(plan: Plan, role: RolePlan, use: Memory, weights: int) -> float | None:

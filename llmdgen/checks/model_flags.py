@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 
 from llmdgen.engine.memory import predicts_tokens
 from llmdgen.facts.types import ModelFacts
-from llmdgen.findings import Route
 from llmdgen.planning.model import Plan
 from llmdgen.registry import Draft, found, rule
 from llmdgen.suggest import one_of
@@ -31,17 +30,15 @@ def weights_are_quantised_so(plan: Plan) -> Iterator[Draft]:
     """
     if plan.model is None:
         return
-    said: set[Route] = set()
     for role in plan.roles:
         method = role.flags.get("quantization")
         if not isinstance(method, str) or method in ("", "None"):
             continue
         wrong, fix = _other_quantisation(plan, plan.model, method)
-        route = role.flag_routes["quantization"]
-        if wrong and route not in said:
-            said.add(route)
+        if wrong:
             stored = plan.model.weight_dtype.split(" ")[0].rstrip(":")
-            yield found(*route, says=f"the weights of {plan.model.id} are {stored}, not {method}", fix=fix)
+            says = f"the weights of {plan.model.id} are {stored}, not {method}"
+            yield found(*role.flag_routes["quantization"], says=says, fix=fix)
 
 
 @rule("MOD022", "error", "speculative decoding that the model does not have")
@@ -53,10 +50,9 @@ def model_speculates_so(plan: Plan) -> Iterator[Draft]:
     Passes: `{path: wide-ep, engine: {args: {speculative-config: {method: mtp, num_speculative_tokens: 1}}}}`;
             `{engine: {args: {speculative-config: {method: ngram, num_speculative_tokens: 3}}}}` for any model.
     """
-    model = plan.model
+    model, families = plan.model, tuple(family.lower() for family in plan.engine["eagle3_architectures"])
     if model is None:
         return
-    said: set[Route] = set()
     for role in plan.roles:
         config = role.flags.get(SPECULATION)
         method = config.get("method") if isinstance(config, Mapping) else None
@@ -64,14 +60,12 @@ def model_speculates_so(plan: Plan) -> Iterator[Draft]:
         if predicts_tokens(role.flags) and model.mtp_layers == 0:
             says = f"{model.id} has no layers for multi-token prediction"
             fix = "write method: ngram, or a draft model: {method: eagle3, model: org/name}"
-        elif method == "eagle3" and not _begins(model.architecture, plan.engine["eagle3_architectures"]):
+        elif method == "eagle3" and not model.architecture.lower().startswith(families):
             says = f"vLLM {plan.release.vllm} has no EAGLE-3 for {model.architecture}"
             fix = "write method: mtp" if model.mtp_layers else "write method: ngram"
         else:
             continue
-        if at not in said:
-            said.add(at)
-            yield found(*at, says=says, fix=fix)
+        yield found(*at, says=says, fix=fix)
 
 
 @rule("MOD024", "warning", "remote code that is not pinned")
@@ -118,12 +112,10 @@ def kv_format_is_the_attentions(plan: Plan) -> Iterator[Draft]:
     # A config.json is not read for sparse attention.
     if model is None or (model.mla is not None and (model.mla.indexer_bytes or plan.spec.spec.model.config)):
         return
-    routes = [
-        role.flag_routes["kv-cache-dtype"] for role in plan.roles if role.flags.get("kv-cache-dtype") == SPARSE_DTYPE
-    ]
-    for route in dict.fromkeys(routes):
-        says = f"{SPARSE_DTYPE} is the format of sparse attention, which {model.id} does not have"
-        yield found(*route, says=says, fix="write fp8")
+    for role in plan.roles:
+        if role.flags.get("kv-cache-dtype") == SPARSE_DTYPE:
+            says = f"{SPARSE_DTYPE} is the format of sparse attention, which {model.id} does not have"
+            yield found(*role.flag_routes["kv-cache-dtype"], says=says, fix="write fp8")
 
 
 def _other_quantisation(plan: Plan, model: ModelFacts, method: str) -> tuple[bool, str]:
@@ -135,7 +127,3 @@ def _other_quantisation(plan: Plan, model: ModelFacts, method: str) -> tuple[boo
     if methods is None or method in methods:
         return False, ""
     return True, f"remove it: vLLM reads {one_of(methods)} from the checkpoint"
-
-
-def _begins(architecture: str, families: list[str]) -> bool:
-    return architecture.lower().startswith(tuple(family.lower() for family in families))

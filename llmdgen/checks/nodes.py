@@ -10,7 +10,7 @@ from llmdgen.kube.platform import efa, gpu, instance_type_label, platform, zone_
 from llmdgen.kube.servers import Servers
 from llmdgen.kube.tolerations import tolerates
 from llmdgen.kube.workload import Workload
-from llmdgen.registry import Draft, found, rule
+from llmdgen.registry import Draft, rule
 from llmdgen.untyped import at, items, mapping, maps
 
 _EQUAL = "Equal"
@@ -27,12 +27,9 @@ def gpu_taint_is_tolerated(servers: Servers) -> Iterator[Draft]:
     for workload in servers.model_servers:
         for taint in ({"key": gpu(), "value": value, "effect": "NoSchedule"} for value in ("true", "present")):
             if not any(tolerates(each, taint) for _, each in maps(workload.spec.get("tolerations"))):
-                yield found(
-                    *workload.in_template("spec", "tolerations"),
-                    says=f"the pods do not tolerate {gpu()}:NoSchedule, whatever its value",
-                    fix=f"tolerate {gpu()} with operator Exists",
-                    of=workload.manifest,
-                )
+                says = f"the pods do not tolerate {gpu()}:NoSchedule, whatever its value"
+                fix = f"tolerate {gpu()} with operator Exists"
+                yield workload.found(*workload.in_template("spec", "tolerations"), says=says, fix=fix)
                 break
 
 
@@ -52,11 +49,11 @@ def unhealthy_nodes_are_not_tolerated(servers: Servers) -> Iterator[Draft]:
             place = workload.in_template("spec", "tolerations", index)
             if each.get("key") == taint:
                 says = "it lets pods onto nodes that HyperPod found unhealthy"
-                yield found(*place, "key", says=says, fix="remove it", of=workload.manifest)
+                yield workload.found(*place, "key", says=says, fix="remove it")
             elif not each.get("key") and on_hyperpod(workload) and each.get("effect") != "PreferNoSchedule":
                 says = "it tolerates every taint, that of unhealthy HyperPod nodes included"
                 fix = "name the taint that the nodes really have"
-                yield found(*place, says=says, fix=fix, of=workload.manifest)
+                yield workload.found(*place, says=says, fix=fix)
 
 
 @rule("K8S008", "warning", "a toleration that does less or more than it seems")
@@ -73,11 +70,11 @@ def tolerations_mean_something(servers: Servers) -> Iterator[Draft]:
             key = each.get("key")
             if key and each.get("operator", _EQUAL) == _EQUAL and not each.get("value"):
                 says = f"it tolerates {key} only where the taint has no value"
-                yield found(*place, says=says, fix="add operator: Exists, or the taint's value", of=workload.manifest)
+                yield workload.found(*place, says=says, fix="add operator: Exists, or the taint's value")
             elif not key and not on_hyperpod(workload):  # there it is K8S004's
                 says = "it tolerates every taint, also of nodes that are unreachable or being drained"
                 fix = "name the taint that the nodes really have"
-                yield found(*place, says=says, fix=fix, of=workload.manifest)
+                yield workload.found(*place, says=says, fix=fix)
 
 
 @rule("VER067", "error", "a model server can land on any node")
@@ -93,11 +90,11 @@ def model_servers_select_their_node(servers: Servers) -> Iterator[Draft]:
         place = workload.in_template("spec", "nodeSelector")
         names = instance_types(workload)
         if not names:
-            yield found(*place, says=f"the pods select no {label}", fix=f"select {label}", of=workload.manifest)
+            yield workload.found(*place, says=f"the pods select no {label}", fix=f"select {label}")
         for name in names:
             if known(name) is None:
                 says = f"there is no instance type {name}"
-                yield found(*place, label, says=says, fix="see llmdgen list instances", of=workload.manifest)
+                yield workload.found(*place, label, says=says, fix="see llmdgen list instances")
 
 
 @rule("VER076", "error", "the two ends of the KV transfer may land in different zones")
@@ -116,12 +113,9 @@ def ends_share_a_zone(servers: Servers) -> Iterator[Draft]:
     for workload in ends:
         strangers = [other for other in servers.workloads if other.vllm is None]
         if not _stays_with(workload, [other for other in ends if other is not workload], strangers):
-            yield found(
-                *workload.in_template("spec", "affinity"),
-                says="nothing keeps these pods in the zone of the pods that they transfer to or from",
-                fix=f"set cluster.zone in the spec, or a required pod affinity on {zone_label()}",
-                of=workload.manifest,
-            )
+            says = "nothing keeps these pods in the zone of the pods that they transfer to or from"
+            fix = f"set cluster.zone in the spec, or a required pod affinity on {zone_label()}"
+            yield workload.found(*workload.in_template("spec", "affinity"), says=says, fix=fix)
 
 
 def _stays_with(workload: Workload, others: list[Workload], strangers: list[Workload]) -> bool:

@@ -1,12 +1,19 @@
-"""Parallelism: how a model server spreads over pods, and whether the two ends of a transfer match."""
+"""Parallelism: how a model server spreads over pods, and heads and experts against what divides them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from llmdgen.checks._places import runs_models, size
+from msgspec import structs
+
+from llmdgen.checks._gpu_memory import fits_heads, loaded
+from llmdgen.checks._places import flag, runs_models
+from llmdgen.engine.memory import experts_divide, resident_ratio, weights_per_gpu
+from llmdgen.objects.origin import size
 from llmdgen.planning.model import Plan
 from llmdgen.registry import Draft, found, rule
+
+WORTH_IT = 1.5  # times the KV cache, below which another division is not worth a warning
 
 
 @rule("PAR001", "warning", "experts cut into slices over several pods")
@@ -23,12 +30,9 @@ def experts_are_whole_across_pods(plan: Plan) -> Iterator[Draft]:
     for role in plan.roles:
         parts = role.size
         if parts.workers > 1 and not parts.expert and plan.model is not None and plan.model.experts:
-            yield found(
-                *size(plan, role, "expert", "data", "workers"),
-                says=f"each expert of {plan.model.id} is cut into {parts.tensor * parts.data} slices "
-                f"over {parts.workers} pods",
-                fix="set expert: true, or remove the key",
-            )
+            slices = f"{parts.tensor * parts.data} slices over {parts.workers} pods"
+            says, fix = f"each expert of {plan.model.id} is cut into {slices}", "set expert: true, or remove the key"
+            yield found(*size(plan, role, "expert", "data", "workers"), says=says, fix=fix)
 
 
 @rule("PAR002", "error", "a replica of several pods outside wide-ep")
@@ -45,11 +49,9 @@ def only_wide_ep_spans_pods(plan: Plan) -> Iterator[Draft]:
         return
     for role in plan.roles:
         if role.size.workers > 1:
-            yield found(
-                *size(plan, role, "workers", "data"),
-                says=f"a {role.name} replica spans {role.size.workers} pods, which {plan.paths[0]} does not do",
-                fix=f"set replicas: {role.pods} and remove workers, or add wide-ep for a mixture of experts",
-            )
+            says = f"a {role.name} replica spans {role.size.workers} pods, which {plan.paths[0]} does not do"
+            fix = f"set replicas: {role.pods} and remove workers, or add wide-ep for a mixture of experts"
+            yield found(*size(plan, role, "workers", "data"), says=says, fix=fix)
 
 
 @rule("PAR003", "error", "tensor parallel sizes between which KV caches cannot travel")
@@ -67,16 +69,105 @@ def ends_divide_each_other(plan: Plan) -> Iterator[Draft]:
     prefill, decode = ends["prefill"], ends["decode"]
     first, second = prefill.size.tensor, decode.size.tensor
     if max(first, second) % min(first, second):
-        yield found(
-            *size(plan, decode, "tensor"),
-            says=f"prefill has tensor parallel size {first}, decode {second}, and neither divides the other",
-            fix=f"set decode's tensor to {first} or a multiple of it",
-        )
+        says = f"prefill has tensor parallel size {first}, decode {second}, and neither divides the other"
+        yield found(*size(plan, decode, "tensor"), says=says, fix=f"set decode's tensor to {first} or a multiple of it")
     elif plan.model is not None and first > second and not plan.model.mla and first >= plan.model.kv_heads:
-        yield found(
-            *size(plan, prefill, "tensor"),
-            says=f"prefill has more ranks ({first}) than decode ({second}) and replicates the "
-            f"{plan.model.kv_heads} KV heads "
-            f"of {plan.model.id}, which NIXL does not gather",
-            fix=f"set prefill's tensor to {second} or less, or decode's to {first}",
+        heads = f"the {plan.model.kv_heads} KV heads of {plan.model.id}, which NIXL does not gather"
+        says = f"prefill has more ranks ({first}) than decode ({second}) and replicates {heads}"
+        fix = f"set prefill's tensor to {second} or less, or decode's to {first}"
+        yield found(*size(plan, prefill, "tensor"), says=says, fix=fix)
+
+
+@rule("MOD008", "warning", "KV cache stored more than once")
+def kv_is_divided(plan: Plan) -> Iterator[Draft]:
+    """With more tensor parallel ranks than KV heads, ranks keep copies of the same heads. A model with multi-head
+    latent attention has one compressed vector, of which every rank keeps a copy. More tensor parallelism then adds no
+    room for requests beyond that of the weights; data parallel attention does. It is said where that gives half as much
+    KV cache again, attention weights on every rank counted.
+
+    Fails:  `{model: {name: deepseek-ai/DeepSeek-R1-0528}, instanceTypes: [p5en.48xlarge], decode: {parallelism:
+            {tensor: 8}}}`.
+    Passes: `{path: wide-ep}`, which has tensor: 1.
+    """
+    for role, model, use in loaded(plan):
+        tensor = role.size.tensor
+        copies = tensor if model.mla else tensor // model.kv_heads
+        if copies < 2 or tensor % copies or role.size.gpus_per_pod > role.node.gpus:
+            continue
+        if "decode-context-parallel-size" in role.flags:
+            continue
+        what = "one latent KV vector a layer" if model.mla else f"{model.kv_heads} KV heads"
+        fewer, ranks = tensor // copies, role.size.data_local * copies
+        spread = structs.replace(
+            role.size, tensor=fewer, data=role.size.data * copies, data_local=ranks, expert=model.experts is not None
         )
+        weights = int(weights_per_gpu(model, spread) * resident_ratio(model, plan.engine))
+        times = (use.budget - weights - use.activations) * copies / max(1, use.kv)
+        if times < WORTH_IT:
+            continue
+        fix = f"set tensor: {fewer} with {copies} times the replicas"
+        if model.experts:
+            fix = f"set parallelism: {{tensor: {fewer}, dataLocal: {ranks}, expert: true}}, or use wide-ep"
+        says = f"{model.id} has {what}, so tensor: {tensor} keeps {copies} copies of the {role.name} KV cache"
+        yield found(
+            *size(plan, role, "tensor"), says=says, fix=f"{fix}: {times:.1f} times the KV cache on as many GPUs"
+        )
+
+
+@rule("MOD009", "error", "experts that tensor parallelism cannot cut")
+def experts_are_cut_at_blocks(plan: Plan) -> Iterator[Draft]:
+    """Without expert parallelism each rank holds a slice of every expert. Of an FP8 block quantisation the slice has to
+    be a whole number of blocks, and vLLM refuses anything else.
+
+    Fails:  `{model: {name: Qwen/Qwen3-235B-A22B-Instruct-2507-FP8}, decode: {parallelism: {tensor: 8, expert:
+            false}}}`: 1536 / 8 is not a multiple of 128.
+    Passes: `{model: {name: Qwen/Qwen3-235B-A22B-Instruct-2507-FP8}, decode: {parallelism: {tensor: 4}}}`; `{model:
+            {name: Qwen/Qwen3-235B-A22B-Instruct-2507-FP8}, decode: {parallelism: {tensor: 8, expert: true}}}`.
+    """
+    for role, model, _ in loaded(plan):
+        ranks = role.size.tensor * role.size.data
+        if model.experts is None or role.size.expert or experts_divide(model, ranks):
+            continue
+        width = f"experts of {model.id} are {model.experts.intermediate_size} wide"
+        whole = (each for each in range(1, role.node.gpus + 1) if experts_divide(model, each * role.size.data))
+        sizes = [each for each in whole if fits_heads(model, each)]
+        other = f", or tensor to one of {', '.join(map(str, sizes))}" if sizes else ""
+        says = f"{width}; 1/{ranks} of that is not a multiple of the {model.fp8_block} of a quantisation block"
+        yield found(*size(plan, role, "tensor", "data"), says=says, fix=f"set parallelism.expert: true{other}")
+
+
+@rule("MOD018", "error", "expert load balancing that the model does not have")
+def eplb_is_supported(plan: Plan) -> Iterator[Draft]:
+    """EPLB moves experts between ranks, which vLLM implements for some architectures and quantisations only. For others
+    it stops at start.
+
+    Fails:  `{path: wide-ep, model: {name: openai/gpt-oss-120b}, engine: {args: {enable-eplb: true}}}`.
+    Passes: `{path: wide-ep}` with deepseek-ai/DeepSeek-R1-0528, where it is on without being asked for.
+    """
+    table = plan.engine["eplb"]
+    balanced = [role for role, _, _ in loaded(plan) if role.flags.get("enable-eplb") is True]
+    model = plan.model
+    if model is None or model.experts is None:
+        return
+    known = model.architecture in table["architectures"]
+    if known and model.weight_dtype.startswith(tuple(table["weight_dtypes"])):
+        return
+    kind = f"{model.architecture}, {model.weight_dtype.split(' ')[0]}"
+    for route in dict.fromkeys(flag(role, "enable-eplb") for role in balanced):
+        says = f"vLLM {plan.release.vllm} does not balance the experts of {model.id} ({kind})"
+        yield found(*route, says=says, fix="remove enable-eplb")
+
+
+@rule("MOD019", "error", "expert parallelism for a model without experts")
+def expert_parallel_has_experts(plan: Plan) -> Iterator[Draft]:
+    """Expert parallelism spreads the experts of a mixture of experts. For a dense model vLLM stops at start.
+
+    Fails:  `{decode: {parallelism: {expert: true}}}` with Qwen/Qwen3-32B.
+    Passes: `{model: {name: openai/gpt-oss-120b}, decode: {parallelism: {expert: true}}}`.
+    """
+    for role, model, _ in loaded(plan):
+        if role.size.expert and model.experts is None:
+            by_flag = role.flag_routes.get("enable-expert-parallel", ())
+            route = by_flag if "args" in by_flag else size(plan, role, "expert")
+            fix = "remove enable-expert-parallel" if "args" in by_flag else "remove expert, or set expert: false"
+            yield found(*route, says=f"{model.id} is a dense model, it has no experts to spread", fix=fix)

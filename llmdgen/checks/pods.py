@@ -1,4 +1,4 @@
-"""Pods as the API server and the kubelet take them: words they know, names that are one, volumes that are used."""
+"""Pods as the API server and the kubelet take them, and that those of a role run vLLM, each flag once."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ _OPERATORS = {
     "matchExpressions": ("In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"),
     "matchFields": ("In", "NotIn"),
 }
+_REPEATABLE = frozenset({"--middleware", "--lora-modules", "--override-generation-config"})
 
 
 @rule("VER036", "error", "a word that Kubernetes does not know")
@@ -41,7 +42,7 @@ def words_are_known(servers: Servers) -> Iterator[Draft]:
         for path, value, known in _words(workload.spec, workload.in_template("spec"), ""):
             if value not in known:
                 fix = f"write one of {', '.join(each for each in known if each)}"
-                yield found(*path, says=f"it is {value!r}", fix=fix, of=workload.manifest)
+                yield workload.found(*path, says=f"it is {value!r}", fix=fix)
 
 
 @rule("VER037", "error", "two parts of a pod have one name, or one has none")
@@ -61,7 +62,7 @@ def parts_have_names(servers: Servers) -> Iterator[Draft]:
                 if count > 1 or not name:
                     says = f"{count} of its {what} are called {name}" if name else f"one of its {what} has no name"
                     place = workload.in_template("spec", what)
-                    yield found(*place, says=says, fix="give each a name of its own", of=workload.manifest)
+                    yield workload.found(*place, says=says, fix="give each a name of its own")
 
 
 @rule("VER038", "warning", "a volume that no container mounts")
@@ -76,12 +77,9 @@ def volumes_are_mounted(servers: Servers) -> Iterator[Draft]:
         mounted = {mount.get("name") for each in workload.containers for mount in each.list_of("volumeMounts")}
         for index, volume in enumerate(map(mapping, items(workload.spec.get("volumes")))):
             if volume.get("name") not in mounted:
-                yield found(
-                    *workload.in_template("spec", "volumes", index),
-                    says=f"no container mounts {volume.get('name')}",
-                    fix="mount it, or remove it",
-                    of=workload.manifest,
-                )
+                says = f"no container mounts {volume.get('name')}"
+                fix = "mount it, or remove it"
+                yield workload.found(*workload.in_template("spec", "volumes", index), says=says, fix=fix)
 
 
 @rule("VER105", "error", "nobody is there to answer")
@@ -110,3 +108,37 @@ def _words(
     elif isinstance(value, list):
         for index, each in enumerate(value):
             yield from _words(each, (*path, index), inside)
+
+
+@rule("VER004", "error", "pods of a role do not run vLLM")
+def roles_run_vllm(servers: Servers) -> Iterator[Draft]:
+    """Most rules look at the pods that run `vllm serve`. Where none is recognised they would all pass and say nothing,
+    so that a deployment without model servers, or a role whose container runs something else, is an error itself.
+
+    Fails:  a container that runs `python -m my_server` in pods labelled llm-d.ai/role: decode.
+    Passes: `vllm serve` as the command, or in a shell's script.
+    """
+    if not servers.model_servers:
+        yield found(says="no pod of any release runs vllm serve", fix="render again", of="helmfile.yaml")
+    for workload in servers.workloads:
+        if workload.role and workload.vllm is None:
+            says = f"the {workload.role} pods have no container that runs vllm serve"
+            fix = "start vLLM by `vllm serve`, or by a script that runs it"
+            yield workload.found(*workload.in_template("spec", "containers"), says=says, fix=fix)
+
+
+@rule("VER091", "error", "a flag stands twice")
+def flags_are_given_once(servers: Servers) -> Iterator[Draft]:
+    """vLLM keeps the last of two equal flags. llmdgen already writes --port, --served-model-name and the parallel
+    sizes, so that a second one means that two places disagree.
+
+    Fails:  --tensor-parallel-size 2 from `parallelism` and --tensor-parallel-size=4 from `args`.
+    Passes: every flag once.
+    """
+    for workload, vllm in servers.engines:
+        given = [each for each in vllm.arguments() or () if each.startswith("-")]
+        spelled = [each.partition("=")[0].replace("_", "-") for each in given]
+        for flag, count in Counter(spelled).items():
+            if count > 1 and flag not in _REPEATABLE:
+                says = f"{flag} stands {count} times"
+                yield workload.found(*vllm.flag_at(flag.lstrip("-")), says=says, fix=f"set {flag} once")

@@ -1,4 +1,4 @@
-"""Who listens where: vLLM, and the routing sidecar in front of it."""
+"""Who listens where, and who asks whether it is ready: vLLM, and the routing sidecar in front of it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,15 @@ from llmdgen.engine.facts import engine
 from llmdgen.facts.catalogue import program_flags
 from llmdgen.kube.container import PROBES
 from llmdgen.kube.servers import Servers
-from llmdgen.registry import Draft, found, rule
-from llmdgen.untyped import at
+from llmdgen.registry import Draft, rule
+from llmdgen.suggest import did_you_mean, one_of
+from llmdgen.untyped import at, mapping
 
 RANKS = "data-parallel-size"  # of the sidecar: how many ports it holds, and forwards to
+_TLS = "secure-proxy"
+_CONNECTOR = ("connector", "kv-connector")  # by the release
+_LEAST_STARTUP_SECONDS = 600
+_PERIOD, _FAILURES = 10, 3  # Kubernetes' defaults
 
 
 @rule("VER020", "error", "vLLM does not listen on the port that its container declares")
@@ -25,29 +30,19 @@ def vllm_listens_on_its_container_port(servers: Servers) -> Iterator[Draft]:
         ports = vllm.list_of("ports")
         declared = [each.get("containerPort") for each in ports]
         for port in {*vllm.served_ports, vllm.probed_port} - set(declared):
-            yield found(
-                *vllm.route,
-                "ports",
-                says=f"vLLM listens on {port}, the container declares {_numbers(ports)}",
-                fix=f"declare containerPort {port}",
-                of=workload.manifest,
-            )
+            says = f"vLLM listens on {port}, the container declares {', '.join(map(str, declared)) or 'none'}"
+            yield workload.found(*vllm.route, "ports", says=says, fix=f"declare containerPort {port}")
         for index, each in enumerate(ports):
             if each.get("containerPort") == vllm.port and each.get("protocol", "TCP") != "TCP":
                 says = f"port {vllm.port} is declared {each['protocol']}, vLLM speaks HTTP over TCP"
-                yield found(*vllm.route, "ports", index, "protocol", says=says, fix="write TCP", of=workload.manifest)
+                yield workload.found(*vllm.route, "ports", index, "protocol", says=says, fix="write TCP")
         by_name = {each.get("name"): each.get("containerPort") for each in ports}
         for probe in PROBES:
             asked = at(vllm.doc, probe, "httpGet", "port")
             number = by_name.get(asked, asked)
             if isinstance(number, int) and number != vllm.probed_port:
-                yield found(
-                    *vllm.route,
-                    probe,
-                    says=f"the probe asks port {number}, vLLM answers probes on {vllm.probed_port}",
-                    fix=f"let it ask {vllm.probed_port}",
-                    of=workload.manifest,
-                )
+                says = f"the probe asks port {number}, vLLM answers probes on {vllm.probed_port}"
+                yield workload.found(*vllm.route, probe, says=says, fix=f"let it ask {vllm.probed_port}")
 
 
 @rule("VER022", "error", "the routing sidecar forwards to a port on which vLLM does not listen")
@@ -66,21 +61,12 @@ def decode_vllm_listens_where_the_sidecar_forwards(servers: Servers) -> Iterator
             continue
         forwards = sidecar.sidecar_flags.get(flag, str(known[flag].default))
         if forwards != str(vllm.port):
-            yield found(
-                *sidecar.route,
-                "args",
-                says=f"the sidecar forwards to {forwards}, vLLM listens on {vllm.port}",
-                fix=f"set --{flag} to vLLM's port",
-                of=workload.manifest,
-            )
+            says = f"the sidecar forwards to {forwards}, vLLM listens on {vllm.port}"
+            yield workload.found(*sidecar.route, "args", says=says, fix=f"set --{flag} to vLLM's port")
         servers_behind = sidecar.sidecar_flags.get(RANKS, "1")
         if servers_behind != str(len(vllm.served_ports)):
-            yield found(
-                *sidecar.flag_at(RANKS),
-                says=f"the sidecar forwards to {servers_behind} ports, vLLM serves on {len(vllm.served_ports)}",
-                fix=f"set --{RANKS}={len(vllm.served_ports)}",
-                of=workload.manifest,
-            )
+            says = f"the sidecar forwards to {servers_behind} ports, vLLM serves on {len(vllm.served_ports)}"
+            yield workload.found(*sidecar.flag_at(RANKS), says=says, fix=f"set --{RANKS}={len(vllm.served_ports)}")
 
 
 @rule("VER023", "error", "a disaggregated decode pod has no routing sidecar")
@@ -95,12 +81,9 @@ def decode_beside_prefill_has_a_sidecar(servers: Servers) -> Iterator[Draft]:
         return
     for workload in servers.model_servers:
         if workload.role == "decode" and workload.sidecar is None and not workload.is_leader:
-            yield found(
-                *workload.in_template("spec", "initContainers"),
-                says="there are prefill pods, but nothing in this pod asks them",
-                fix="leave the sidecar in the pod",
-                of=workload.manifest,
-            )
+            says = "there are prefill pods, but nothing in this pod asks them"
+            fix = "leave the sidecar in the pod"
+            yield workload.found(*workload.in_template("spec", "initContainers"), says=says, fix=fix)
 
 
 @rule("VER028", "warning", "NIXL's side channel is not among the container's ports")
@@ -119,8 +102,89 @@ def side_channel_is_declared(servers: Servers) -> Iterator[Draft]:
         declared = [str(each.get("containerPort")) for each in vllm.list_of("ports")]
         if port.isdigit() and port not in declared:
             says = f"the side channel is on {port}, the container declares {', '.join(declared) or 'nothing'}"
-            yield found(*vllm.route, "ports", says=says, fix=f"declare containerPort {port}", of=workload.manifest)
+            yield workload.found(*vllm.route, "ports", says=says, fix=f"declare containerPort {port}")
 
 
-def _numbers(ports: list[dict[str, object]]) -> str:
-    return ", ".join(str(each.get("containerPort")) for each in ports) or "none"
+@rule("VER024", "error", "the routing sidecar is started with a flag that does not work here")
+def sidecar_flags_work(servers: Servers) -> Iterator[Draft]:
+    """The gateway speaks plain HTTP to the pool's port, so that a sidecar which serves TLS there, as it does without
+    --secure-proxy=false, refuses every request. Its connector must be the protocol of vLLM's NixlConnector, and a flag
+    or a word that it does not know ends it at start.
+
+    Fails:  --secure-proxy=true, or no such flag; --connector=lmcache beside a NixlConnector.
+    Passes: --secure-proxy=false --connector=nixlv2.
+    """
+    for workload, vllm in servers.engines:
+        if workload.sidecar is not None:
+            for flag, says, fix in _wrong(servers.release.name, workload.sidecar.sidecar_flags, vllm.nixl is not None):
+                yield workload.found(*workload.sidecar.flag_at(flag), says=says, fix=fix)
+
+
+def _wrong(release: str, flags: dict[str, str], transfers: bool) -> Iterator[tuple[str, str, str]]:
+    """The flags of a sidecar that are wrong, what about them, and what helps."""
+    known, settings = program_flags(release, "sidecar"), engine(release)["sidecar"]
+    connectors = settings["nixl_connectors"] if transfers else settings["connectors"]
+    for flag, value in flags.items():
+        row = known.get(flag)
+        words = connectors if flag in _CONNECTOR else row.one_of if row else ()
+        if row is None:
+            yield flag, f"it has no flag --{flag}", did_you_mean(flag, known) or "remove it"
+        elif words and value not in words and not (row.or_whole and value.isdigit()):
+            yield flag, f"--{flag} cannot be {value}", f"use {one_of(words)}{' or a number' if row.or_whole else ''}"
+    if flags.get(_TLS, "true") != "false":
+        yield _TLS, "it serves TLS on the pool's port", f"add --{_TLS}=false"
+
+
+@rule("VER026", "error", "nobody asks whether vLLM is ready, or at an address that it does not have")
+def probes_ask_vllm(servers: Servers) -> Iterator[Draft]:
+    """vLLM needs minutes to load a model. Without a readiness probe it gets requests before it listens; with a liveness
+    probe and no startup probe it is killed while it loads; a path that it does not serve is a 404, which is never
+    ready.
+
+    Fails:  no readinessProbe; a livenessProbe without a startupProbe; httpGet.path: /healthz.
+    Passes: startupProbe and readinessProbe on /v1/models, livenessProbe on /health.
+    """
+    answered = engine(servers.release.name)["probes"]
+    for workload, vllm in servers.engines:
+        served = answered["supervisor_paths" if vllm.supervisor_port else "paths"]
+        probes = {probe: mapping(vllm.doc.get(probe)) for probe in PROBES}
+        if not probes["readinessProbe"]:
+            says = "there is no readiness probe"
+            yield workload.found(*vllm.route, "readinessProbe", says=says, fix="ask /v1/models")
+        if probes["livenessProbe"] and not probes["startupProbe"]:
+            says = "the liveness probe kills vLLM while it loads the model"
+            yield workload.found(*vllm.route, "startupProbe", says=says, fix="add one that waits for it")
+        for probe, asked in probes.items():
+            path = at(asked, "httpGet", "path")
+            if "httpGet" in asked and path not in served:
+                says = f"vLLM has no {path or '/'}"
+                place = (*vllm.route, probe, "httpGet", "path")
+                yield workload.found(*place, says=says, fix=f"ask {' or '.join(served)}")
+            elif asked and not {"httpGet", "tcpSocket", "exec", "grpc"} & set(asked):
+                says = "the probe asks nothing, and the API server refuses it"
+                yield workload.found(*vllm.route, probe, says=says, fix="give it httpGet")
+
+
+@rule("VER027", "warning", "vLLM has little time to start")
+def startup_has_time(servers: Servers) -> Iterator[Draft]:
+    """The startup probe's period times its failures, and its initial delay, are what vLLM has to fetch and load the
+    model and to compile. Kubernetes' defaults, where one of them is left out, are half a minute. Then the container is
+    killed and begins anew.
+
+    Fails:  periodSeconds 30 without failureThreshold: 90 seconds.
+    Passes: 120 failures of 30 seconds: an hour.
+    """
+    for workload, vllm in servers.engines:
+        probe = mapping(vllm.doc.get("startupProbe"))
+        if not probe:
+            continue
+        seconds = _whole(probe.get("initialDelaySeconds"), 0) + _whole(probe.get("periodSeconds"), _PERIOD) * _whole(
+            probe.get("failureThreshold"), _FAILURES
+        )
+        if seconds < _LEAST_STARTUP_SECONDS:
+            says = f"vLLM is killed after {seconds} s"
+            yield workload.found(*vllm.route, "startupProbe", says=says, fix="raise failureThreshold")
+
+
+def _whole(value: object, default: int) -> int:
+    return value if isinstance(value, int) else default

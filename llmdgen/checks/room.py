@@ -16,7 +16,7 @@ from llmdgen.kube.servers import Servers
 from llmdgen.kube.volumes import SHARED_MEMORY, in_memory, limit_of, mounted_at
 from llmdgen.kube.workload import Workload
 from llmdgen.quantities import GIB, MIB, bytes_or_none, cpu_text, mib_text
-from llmdgen.registry import Draft, found, rule
+from llmdgen.registry import Draft, rule
 
 # Host memory of each rank beside caches: CUDA context, NCCL and pinned staging buffers. An estimate.
 RANK_MIB = 4096
@@ -41,27 +41,25 @@ def a_pod_fits_an_empty_node(servers: Servers) -> Iterator[Draft]:
         tensor = vllm.size("tensor-parallel-size", 1)
         if need.gpus > has.gpus:
             if tensor <= has.gpus:  # a larger one is VLLM018's
-                says = (
-                    f"a {role} pod needs {need.gpus} GPUs (tensor {tensor} x {vllm.ranks} local data parallel ranks), "
-                    f"{node.name} has {has.gpus}"
-                )
-                yield found(*amounts, gpu(), says=says, fix=_fewer_gpus(workload, vllm, has.gpus), of=workload.manifest)
+                ranks = f"tensor {tensor} x {vllm.ranks} local data parallel ranks"
+                says = f"a {role} pod needs {need.gpus} GPUs ({ranks}), {node.name} has {has.gpus}"
+                yield workload.found(*amounts, gpu(), says=says, fix=_fewer_gpus(workload, vllm, has.gpus))
             continue
         pods = has.gpus // need.gpus if need.gpus else 1
         if need.cpu_millis > has.cpu_millis:
             asks, offers = cpu_text(need.cpu_millis), cpu_text(has.cpu_millis)
             says = f"a {role} pod asks for {asks} cpu, {node.name} can allocate {offers}{kept}"
             fix = f'set cpu: "{_cores(has.cpu_millis // pods)}" or less'
-            yield found(*amounts, "cpu", says=says, fix=fix, of=workload.manifest)
+            yield workload.found(*amounts, "cpu", says=says, fix=fix)
         if need.memory_mib > has.memory_mib:
             asks, offers = mib_text(need.memory_mib), gib(has.memory_mib)
             says = f"a {role} pod asks for {asks} memory, {node.name} can allocate {offers}{kept}"
             fix = f"set memory: {gib(has.memory_mib // pods)} or less"
-            yield found(*amounts, "memory", says=says, fix=fix, of=workload.manifest)
+            yield workload.found(*amounts, "memory", says=says, fix=fix)
         pages = hugepages_mib(workload)
         if pages > node.hugepages_mib:
             says = f"a {role} pod asks for {pages}Mi of huge pages, {node.name} has {node.hugepages_mib}Mi"
-            yield found(*vllm.route, "resources", says=says, fix="ask for less, or for none", of=workload.manifest)
+            yield workload.found(*vllm.route, "resources", says=says, fix="ask for less, or for none")
 
 
 @rule("FIT002", "warning", "GPUs idle for want of cpu or memory")
@@ -83,16 +81,10 @@ def cpu_and_memory_last_for_all_gpus(servers: Servers) -> Iterator[Draft]:
             continue
         asks = {"cpu": cpu_text(need.cpu_millis), "memory": mib_text(need.memory_mib)}[scarce]
         fixes = {"cpu": f'"{_cores(has.cpu_millis // by_gpus)}"', "memory": gib(has.memory_mib // by_gpus)}
-        yield found(
-            *vllm.route,
-            "resources",
-            "limits",
-            scarce,
-            says=f"with {asks} {scarce} each, {per_node} {workload.role} pods fit on {node.name}, whose GPUs are "
-            f"enough for {by_gpus}",
-            fix=f"set {scarce}: {fixes[scarce]} or less",
-            of=workload.manifest,
-        )
+        pods = f"{per_node} {workload.role} pods fit on {node.name}"
+        says = f"with {asks} {scarce} each, {pods}, whose GPUs are enough for {by_gpus}"
+        fix = f"set {scarce}: {fixes[scarce]} or less"
+        yield workload.found(*vllm.route, "resources", "limits", scarce, says=says, fix=fix)
 
 
 @rule("FIT006", "error", "/dev/shm larger than the container's memory")
@@ -108,12 +100,9 @@ def shared_memory_fits(servers: Servers) -> Iterator[Draft]:
             continue
         holds = "as much as the node has" if size is None else mib_text(size // MIB)
         larger = "" if size is None else f", or memory: {gib_up(4 * size // MIB)}"
-        yield found(
-            *workload.in_template("spec", "volumes", index),
-            says=f"/dev/shm of {holds} does not fit into {mib_text(memory // MIB)} of memory, which it counts against",
-            fix=f"set shm: {mib_text(max(1, memory // MIB // 4))}{larger}",
-            of=workload.manifest,
-        )
+        says = f"/dev/shm of {holds} does not fit into {mib_text(memory // MIB)} of memory, which it counts against"
+        fix = f"set shm: {mib_text(max(1, memory // MIB // 4))}{larger}"
+        yield workload.found(*workload.in_template("spec", "volumes", index), says=says, fix=fix)
 
 
 @rule("FIT012", "warning", "/dev/shm of more than half of the container's memory")
@@ -125,14 +114,12 @@ def shared_memory_leaves_room(servers: Servers) -> Iterator[Draft]:
     Passes: `{decode: {resources: {memory: 64Gi, shm: 16Gi}}}`.
     """
     for workload, index, size, memory in _in_memory(servers):
-        held = _tier_in_shm(workload)
+        cache = cpu_cache(workload.vllm) if workload.vllm else None
+        held = cache.bytes if cache is not None and cache.in_shm else 0  # what the engine knows of
         if size is not None and (memory - held) / 2 < size - held < memory - held:
-            yield found(
-                *workload.in_template("spec", "volumes", index),
-                says=f"/dev/shm may take {mib_text(size // MIB)} of the container's {mib_text(memory // MIB)}",
-                fix=f"set memory: {gib_up(2 * size // MIB)}, or shm: {mib_text(max(1, memory // MIB // 4))}",
-                of=workload.manifest,
-            )
+            says = f"/dev/shm may take {mib_text(size // MIB)} of the container's {mib_text(memory // MIB)}"
+            fix = f"set memory: {gib_up(2 * size // MIB)}, or shm: {mib_text(max(1, memory // MIB // 4))}"
+            yield workload.found(*workload.in_template("spec", "volumes", index), says=says, fix=fix)
 
 
 @rule("FIT007", "error", "a CPU cache tier larger than its container")
@@ -151,13 +138,9 @@ def cpu_tier_fits(servers: Servers) -> Iterator[Draft]:
         raise_it = wanted <= tier.most
         place = (*vllm.route, "resources", "limits", "memory") if raise_it else tier.place
         on = f" on {node.name}" if node is not None else ""
-        yield found(
-            *place,
-            says=f"{gib(tier.cache)} of KV blocks and {mib_text(tier.shm)} of /dev/shm do not fit into the "
-            f"{mib_text(tier.memory)} of a {workload.role} pod{on}",
-            fix=f"set memory: {gib_up(wanted)}" if raise_it else tier.smaller(servers),
-            of=workload.manifest,
-        )
+        says = f"{tier} do not fit into the {mib_text(tier.memory)} of a {workload.role} pod{on}"
+        fix = f"set memory: {gib_up(wanted)}" if raise_it else tier.smaller(servers)
+        yield workload.found(*place, says=says, fix=fix)
 
 
 @rule("FIT013", "warning", "a CPU cache tier that leaves the engine no memory")
@@ -172,14 +155,9 @@ def cpu_tier_leaves_room(servers: Servers) -> Iterator[Draft]:
     for tier in _tiers(servers):
         held = tier.cache + tier.shm
         if held <= tier.memory < held + tier.engine:
-            yield found(
-                *tier.place,
-                says=f"{gib(tier.cache)} of KV blocks and {mib_text(tier.shm)} of /dev/shm leave "
-                f"{gib(tier.memory - held)} of the {mib_text(tier.memory)} of a {tier.workload.role} pod to "
-                f"{tier.vllm.gpus} ranks",
-                fix=tier.smaller(servers),
-                of=tier.workload.manifest,
-            )
+            pod = f"the {mib_text(tier.memory)} of a {tier.workload.role} pod"
+            says = f"{tier} leave {gib(tier.memory - held)} of {pod} to {tier.vllm.gpus} ranks"
+            yield tier.workload.found(*tier.place, says=says, fix=tier.smaller(servers))
 
 
 class _Tier(Struct, frozen=True, kw_only=True):
@@ -194,6 +172,9 @@ class _Tier(Struct, frozen=True, kw_only=True):
     memory: int
     engine: int
     most: int
+
+    def __str__(self) -> str:
+        return f"{gib(self.cache)} of KV blocks and {mib_text(self.shm)} of /dev/shm"
 
     def smaller(self, servers: Servers) -> str:
         """The fix: a tier of a size that fits."""
@@ -231,12 +212,6 @@ def _in_memory(servers: Servers) -> Iterator[tuple[Workload, int, int | None, in
         memory = bytes_or_none(vllm.quantity("memory"))
         for index, _, size in in_memory(workload, vllm) if memory else ():
             yield workload, index, size, memory or 0
-
-
-def _tier_in_shm(workload: Workload) -> int:
-    """Bytes of /dev/shm that a cache tier fills, which the engine knows of."""
-    cache = cpu_cache(workload.vllm) if workload.vllm else None
-    return cache.bytes if cache is not None and cache.in_shm else 0
 
 
 def _uses_up(servers: Servers, workload: Workload) -> bool:

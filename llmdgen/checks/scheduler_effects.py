@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from llmdgen.checks._parameter_kinds import whole
+from llmdgen.checks._scheduler_plugins import whole
 from llmdgen.registry import Draft, rule
 from llmdgen.scheduling.document import SchedulerConfig
 from llmdgen.scheduling.tables import name_of, of_type, parameters_of, references_of
@@ -104,12 +104,8 @@ def every_part_has_its_effect(config: SchedulerConfig) -> Iterator[Draft]:
 def _unread_producers(config: SchedulerConfig) -> Iterator[Draft]:
     """Producers of another than the default name that no plugin names."""
     tables = config.tables
-    named = {
-        parameters_of(each).get(parameter)
-        for each in config.plugins
-        for parameter in tables.consumed(each).values()
-        if parameter
-    }
+    reading = [(each, parameter) for each in config.plugins for parameter in tables.consumed(each).values()]
+    named = {parameters_of(each).get(parameter) for each, parameter in reading if parameter}
     for index, each in config.of_kind("producer"):
         name, makes = name_of(each), tables.of(each).get("produces", ())
         if makes and name not in named and name not in {tables.default_producer(data) for data in makes}:
@@ -147,8 +143,10 @@ def every_datum_has_its_producer(config: SchedulerConfig) -> Iterator[Draft]:
             optional = "(optional)" in tables.of(each)["consumes"][data]
             yield from _producer(config, index, each, data, parameter, makes, optional)
     for index, each in config.of_kind("producer"):
-        if source := _feeds(config, str(each["type"])):
-            yield from _fed(config, index, each, source)
+        for view in config.form.views.values():
+            if view.type == each["type"] and view.source:
+                yield from _fed(config, index, each, view.source)
+                break
     yield from _extractors(config)
 
 
@@ -179,11 +177,6 @@ def _producer(
     yield config.found("plugins", index, says=says, fix=f"set {parameter} to {one_of(same)}")
 
 
-def _feeds(config: SchedulerConfig, kind: str) -> str:
-    """The source that has to feed producers of that type, "" for those that need none."""
-    return next((view.source for view in config.form.views.values() if view.type == kind and view.source), "")
-
-
 def _fed(config: SchedulerConfig, index: int, each: dict[str, Any], source: str) -> Iterator[Draft]:
     """The entry of the data layer, and tokens that are the model's own."""
     own, listed = name_of(each), {name_of(plugin) for _, plugin in of_type(config.doc, source)}
@@ -196,11 +189,8 @@ def _fed(config: SchedulerConfig, index: int, each: dict[str, Any], source: str)
     for need in next(view.needs for view in config.form.views.values() if view.source == source):
         if need == source or need not in config.tables.plugins:
             continue
-        url, model = (
-            any(at(parameters_of(plugin), *path) for _, plugin in of_type(config.doc, need))
-            for path in (("vllm", "url"), ("modelName",))
-        )
-        if not (url and model):
+        given = [parameters_of(plugin) for _, plugin in of_type(config.doc, need)]
+        if not all(any(at(each, *path) for each in given) for path in (("vllm", "url"), ("modelName",))):
             says = f"without {need} and the model's own tokens {own} finds no block"
             yield config.found("plugins", index, says=says, fix=f"add {need} with modelName and vllm.url")
 

@@ -40,9 +40,8 @@ def block_hashes_agree(config: SchedulerConfig) -> Iterator[Draft]:
         for each in config.servers:
             if each.block_size != size:
                 says = f"{each.name} has blocks of {each.block_size} tokens, the scheduler counts blocks of {size}"
-                fix = (
-                    f"set {key}: {each.block_size}" if config.inside else "set block-size in engine.args, for all roles"
-                )
+                everywhere = "set block-size in engine.args, for all roles"
+                fix = f"set {key}: {each.block_size}" if config.inside else everywhere
                 yield config.found(*here, key, says=says, fix=fix, instead=each.block_route)
             # From v0.9.0 on the scheduler hashes the tokens of the events itself.
             if each.hash_seed != seed and not _engines_listen(config):
@@ -147,11 +146,7 @@ def configuration_counts_in_blocks(config: SchedulerConfig) -> Iterator[Draft]:
     """
     if not config.inside:
         return
-    guessing = [
-        (index, each)
-        for index, each in enumerate(config.plugins)
-        if "lruCapacityPerServer" in config.tables.of(each).get("parameters", ())
-    ]
+    guessing = _with(config, "lruCapacityPerServer")
     tuned = [name_of(each) for _, each in guessing if parameters_of(each).get("autoTune", True) is not False]
     if len(tuned) > 1:
         says = f"{' and '.join(tuned)} both tune themselves, and score one cache twice"
@@ -167,7 +162,8 @@ def configuration_counts_in_blocks(config: SchedulerConfig) -> Iterator[Draft]:
         wrong = [one for one in config.servers if (size % one.block_size if least else size != one.block_size)]
         for one in wrong[:1]:
             says = f"the scheduler counts blocks of {size} tokens, {one.name} caches blocks of {one.block_size}"
-            fix = f"write {BLOCKS[0]}: {_raised(one.block_size, least)}"
+            block = one.block_size
+            fix = f"write {BLOCKS[0]}: {block * max(1, -(-least // block))}"
             tunes = "" if least else ", or remove autoTune: false"
             yield config.found(*here, BLOCKS[0], says=says, fix=fix + tunes)
         yield from _capacity(config, index, each, max(size, least))
@@ -175,18 +171,12 @@ def configuration_counts_in_blocks(config: SchedulerConfig) -> Iterator[Draft]:
 
 def _capacity(config: SchedulerConfig, index: int, plugin: dict[str, Any], size: int) -> Iterator[Draft]:
     """The capacity of whatever guesses at the cache in CPU memory."""
-    rooms = [
-        each.cpu_bytes // (each.token_bytes * size) for each in config.servers if each.cpu_bytes and each.token_bytes
-    ]
+    known = [each for each in config.servers if each.cpu_bytes and each.token_bytes]
+    rooms = [each.cpu_bytes // (each.token_bytes * size) for each in known]
     capacity = parameters_of(plugin).get("lruCapacityPerServer", _default_capacity(config, plugin))
     views = config.form.views  # without producers whoever does not tune itself guesses at the cache in CPU memory
-    if not rooms or (views and name_of(plugin) != views["cpu"].called) or not isinstance(capacity, int):
-        return
-    room = min(rooms)
-    if capacity > room * TOLERANCE or capacity < room / 2:
-        says = f"{name_of(plugin)} counts on {capacity} blocks in a server's memory, where {room} fit"
-        here = ("plugins", index, "parameters", "lruCapacityPerServer")
-        yield config.found(*here, says=says, fix=f"set lruCapacityPerServer to {room}")
+    if rooms and (not views or name_of(plugin) == views["cpu"].called):
+        yield from _misjudged(config, index, capacity, min(rooms), TOLERANCE, "a server's memory, where {} fit")
 
 
 def _gpu_capacity(config: SchedulerConfig, index: int, plugin: dict[str, Any]) -> Iterator[Draft]:
@@ -196,23 +186,25 @@ def _gpu_capacity(config: SchedulerConfig, index: int, plugin: dict[str, Any]) -
     rooms = [each.gpu_tokens for each in config.servers if each.gpu_tokens]
     capacity, size = given.get("lruCapacityPerServer"), given.get(BLOCKS[0], DEFAULT_BLOCK)
     capacity = _default_capacity(config, plugin) if capacity is None else capacity
-    if name_of(plugin) not in guesses or given.get("autoTune") is not False or not rooms:
-        return
-    if isinstance(capacity, int) and isinstance(size, int) and size > 0:
+    asked = name_of(plugin) in guesses and given.get("autoTune") is False
+    if asked and rooms and isinstance(size, int) and size > 0:
         room = min(rooms) // max(size, config.tables.of(plugin).get("least", {}).get(BLOCKS[0], 0))
-        if capacity > 2 * room or capacity < room / 2:
-            says = f"{name_of(plugin)} counts on {capacity} blocks in a server's GPUs, where {room} fit by estimate"
-            here = ("plugins", index, "parameters", "lruCapacityPerServer")
-            yield config.found(*here, says=says, fix=f"set lruCapacityPerServer to {room}")
+        yield from _misjudged(config, index, capacity, room, 2, "a server's GPUs, where {} fit by estimate")
+
+
+def _misjudged(
+    config: SchedulerConfig, index: int, capacity: Any, room: int, most: float, where: str
+) -> Iterator[Draft]:
+    """A capacity of more than `most` times the blocks that there is room for, or of less than half of them."""
+    if isinstance(capacity, int) and not room / 2 <= capacity <= room * most:
+        says = f"{config.names[index]} counts on {capacity} blocks in {where.format(room)}"
+        here = ("plugins", index, "parameters", "lruCapacityPerServer")
+        yield config.found(*here, says=says, fix=f"set lruCapacityPerServer to {room}")
 
 
 def _default_capacity(config: SchedulerConfig, plugin: dict[str, Any]) -> Any:
     default = config.tables.defaults.get(str(plugin["type"]), {}).get("lruCapacityPerServer")
     return default or release_toml(config.release, "engine.toml")["lru_capacity"]
-
-
-def _raised(block: int, least: int) -> int:
-    return block * -(-least // block) if block < least else block
 
 
 def _either(config: SchedulerConfig, setting: Route, inside: Route, says: str, fix: str) -> Draft:
@@ -222,19 +214,19 @@ def _either(config: SchedulerConfig, setting: Route, inside: Route, says: str, f
 
 def _precise_types(config: SchedulerConfig) -> list[str]:
     """The plugin types that listen to KV events."""
-    return [
-        kind
-        for kind, facts in config.tables.plugins.items()
-        if "kvEventsConfig" in facts.get("parameters", ()) and "deprecated_in" not in facts
-    ]
+    known = {kind: facts for kind, facts in config.tables.plugins.items() if "deprecated_in" not in facts}
+    return [kind for kind, facts in known.items() if "kvEventsConfig" in facts.get("parameters", ())]
 
 
 def _precise(config: SchedulerConfig) -> list[tuple[int, dict[str, Any]]]:
-    return [
-        (index, each)
-        for index, each in enumerate(config.plugins)
-        if "kvEventsConfig" in config.tables.of(each).get("parameters", ())
-    ]
+    """The plugins that listen to KV events, with their index."""
+    return _with(config, "kvEventsConfig")
+
+
+def _with(config: SchedulerConfig, parameter: str) -> list[tuple[int, dict[str, Any]]]:
+    """The plugins that have a parameter, with their index."""
+    tables = config.tables
+    return [row for row in enumerate(config.plugins) if parameter in tables.of(row[1]).get("parameters", ())]
 
 
 def _engines_listen(config: SchedulerConfig) -> bool:
@@ -245,10 +237,8 @@ def _unheard(config: SchedulerConfig, each: Endpoints, listening: dict[str, Any]
     """Why the events of these servers do not arrive, and what helps; two empty texts where they do."""
     given = each.events or {}
     if given.get("enable_kv_cache_events") is not True:
-        return (
-            f"{each.name} reports no KV events",
-            "leave kv-events-config to the path: it writes endpoint and topic too",
-        )
+        fix = "leave kv-events-config to the path: it writes endpoint and topic too"
+        return f"{each.name} reports no KV events", fix
     if given.get("publisher", "zmq") != "zmq":
         return "the scheduler listens for zmq only", "set publisher: zmq"
     host, port = _address(given.get("endpoint", ""))
@@ -257,13 +247,11 @@ def _unheard(config: SchedulerConfig, each: Endpoints, listening: dict[str, Any]
         if host not in EVERY_ADDRESS:
             return f"vLLM binds no port for {given.get('endpoint')}", f"set endpoint: tcp://*:{wanted}"
     elif config.hosts and host not in config.hosts:
-        return f"the scheduler does not listen at {given.get('endpoint') or 'the default endpoint'}", (
-            f"set endpoint: tcp://{config.hosts[-1]}:{wanted}"
-        )
+        says = f"the scheduler does not listen at {given.get('endpoint') or 'the default endpoint'}"
+        return says, f"set endpoint: tcp://{config.hosts[-1]}:{wanted}"
     if port != str(wanted) and not config.inside:  # else EPP010 says it, where the scheduler listens
-        return f"the servers' events go over port {port or 'unknown'}, the scheduler's over {wanted}", (
-            "make the two agree"
-        )
+        says = f"the servers' events go over port {port or 'unknown'}, the scheduler's over {wanted}"
+        return says, "make the two agree"
     return _topic(config, str(given.get("topic", "")), each)
 
 
@@ -322,9 +310,8 @@ def _address(endpoint: Any) -> tuple[str, str]:
 def _model(config: SchedulerConfig, index: int, plugin: dict[str, Any], path: tuple[str, ...]) -> Iterator[Draft]:
     model = at(parameters_of(plugin), *path)
     if config.model and isinstance(model, str) and model != config.model:
-        says = (
-            f"the scheduler tokenizes for {model}, the servers have {config.model}: with other tokens no block is found"
-        )
+        says = f"the scheduler tokenizes for {model}, the servers have {config.model}"
+        says += ": with other tokens no block is found"
         yield config.found("plugins", index, "parameters", *path, says=says, fix=f"write {path[-1]}: {config.model}")
 
 

@@ -10,7 +10,7 @@ from llmdgen.kube.container import Container, image_name
 from llmdgen.kube.servers import Servers
 from llmdgen.kube.volumes import SHARED_MEMORY, limit_of, mounted_at
 from llmdgen.quantities import GIB, bytes_or_none
-from llmdgen.registry import Draft, found, rule
+from llmdgen.registry import Draft, rule
 from llmdgen.untyped import at, items
 
 _CACHE_DIRECTORY = re.compile(r"(CACHE\w*|HF_HOME|WORKSPACE_BASE|CCACHE_DIR)$")
@@ -29,7 +29,7 @@ def shared_memory_is_there(servers: Servers) -> Iterator[Draft]:
         if volume is None or at(volume, "emptyDir", "medium") != "Memory":
             says = "lies on a volume that is not in memory" if volume else "is the container's own, of 64 MiB"
             fix = f"mount an emptyDir of medium Memory at {SHARED_MEMORY}"
-            yield found(*vllm.route, "volumeMounts", says=f"{SHARED_MEMORY} {says}", fix=fix, of=workload.manifest)
+            yield workload.found(*vllm.route, "volumeMounts", says=f"{SHARED_MEMORY} {says}", fix=fix)
 
 
 @rule("VER053", "error", "a cache directory lies on no volume")
@@ -48,14 +48,12 @@ def caches_lie_on_volumes(servers: Servers) -> Iterator[Draft]:
         for name in image.caches:
             if name not in vllm.names:
                 says = f"{name} is not set, and the image would write to the container's own layer"
-                yield found(*vllm.env_at(name), says=says, fix=f"set {name} to a mounted path", of=workload.manifest)
+                yield workload.found(*vllm.env_at(name), says=says, fix=f"set {name} to a mounted path")
         for name, path in vllm.variables.items():
             is_cache = name in image.caches or _CACHE_DIRECTORY.search(name)
             if is_cache and path.startswith("/") and mounted_at(workload, vllm, path.rstrip("/")) is None:
                 fix = f"mount an emptyDir at {path}"
-                yield found(
-                    *vllm.env_at(name), says=f"{path} ({name}) lies on no volume", fix=fix, of=workload.manifest
-                )
+                yield workload.found(*vllm.env_at(name), says=f"{path} ({name}) lies on no volume", fix=fix)
 
 
 @rule("MOD013", "error", "a model volume smaller than the weights")
@@ -76,7 +74,7 @@ def weights_fit_the_volume(servers: Servers) -> Iterator[Draft]:
         asked, enough = limit_of(volume), -(-model.weight_bytes * 5 // 4 // (10 * GIB)) * 10
         place = workload.in_template("spec", "volumes", items(workload.spec.get("volumes")).index(volume))
         says = f"the weights of {model.id} are {model.weight_bytes / GIB:.1f} GiB, the volume is {asked}"
-        yield found(*place, says=says, fix=f"remove size, or set size: {enough}Gi", of=workload.manifest)
+        yield workload.found(*place, says=says, fix=f"remove size, or set size: {enough}Gi")
 
 
 def _variant(servers: Servers, vllm: Container) -> ModelServer | None:

@@ -1,15 +1,25 @@
-"""Settings of a spec that undo what the plan decided: the model's download, cache tiers, prefix caching."""
+"""Settings of a spec that undo what the plan decided: flags, the model's download, cache tiers, prefix caching."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from llmdgen.checks.environment import SWITCHED_OFF
+from llmdgen.checks._places import flag
+from llmdgen.checks.efa import SWITCHED_OFF
+from llmdgen.checks.ends import TRANSFER_FLAG
+from llmdgen.engine.checks.connectors import with_children
+from llmdgen.engine.checks.values import MULTI
+from llmdgen.engine.facts import taken
+from llmdgen.engine.flags import flag_table
 from llmdgen.facts.catalogue import table
 from llmdgen.findings import Severity
 from llmdgen.planning.model import Plan, RolePlan
 from llmdgen.registry import RULES, Draft, found, rule
-from llmdgen.suggest import did_you_mean
+from llmdgen.suggest import did_you_mean, one_of
+from llmdgen.untyped import mapping
+
+# Flags that a path sets for some models and instance types only, so that a null is idle for the others.
+SOMETIMES_SET = ("enable-eplb", "eplb-config")
 
 
 @rule("MOD020", "error", "a download that is switched off")
@@ -120,9 +130,8 @@ def suppressions_name_warnings(plan: Plan) -> Iterator[Draft]:
             load_all()
         at = ("spec", "suppress", index, "code")
         if each.code not in RULES:
-            yield found(
-                *at, says=f"no rule has the code {each.code}", fix=did_you_mean(each.code, RULES) or "remove it"
-            )
+            says = f"no rule has the code {each.code}"
+            yield found(*at, says=says, fix=did_you_mean(each.code, RULES) or "remove it")
         elif RULES[each.code].severity is Severity.ERROR:
             yield found(*at, says=f"{each.code} is an error, and errors are not silenced", fix="mend what it says")
 
@@ -131,3 +140,51 @@ def _given(role: RolePlan) -> dict[str, str]:
     """The variables of a role that the spec itself sets, with their texts."""
     routes = role.env_routes
     return {each.name: each.value or "" for each in role.env if routes.get(each.name, ())[-1:] == (each.name,)}
+
+
+@rule("VLLM030", "error", "a flag without a value")
+def nulls_remove_something(plan: Plan) -> Iterator[Draft]:
+    """Null under args leaves out a flag that the path, or engine.args, sets. Where nothing sets the flag, the value is
+    missing, and vLLM would take its default without a word.
+
+    Fails:  `{engine: {args: {max-num-seqs: null}}}`, where nothing sets it.
+    Passes: `{path: pd-disaggregation, engine: {args: {block-size: null}}}`, whose 128 then gives way to vLLM's 16.
+    """
+    table, elsewhere = flag_table(plan.release.name), taken(plan.release.name).flags
+    used = {role.flag_routes[flag] for role in plan.roles for flag in role.removed}
+    nulls = {role.flag_routes[name]: name for role in plan.roles for name, value in role.flags.items() if value is None}
+    for route, name in nulls.items():
+        known = table.get(name) is not None and name not in elsewhere and name not in SOMETIMES_SET
+        if known and route not in used:
+            says = f"{name} has no value, and nothing sets it that null would leave out"
+            yield found(*route, says=says, fix="write a value after the colon, or delete the key", on_key=True)
+
+
+@rule("FIT015", "error", "a cache tier that no KV connector fills")
+def tiers_have_their_connector(plan: Plan) -> Iterator[Draft]:
+    """A tier of spec.cache is memory or disk that a KV connector moves blocks to. A kv-transfer-config in the spec
+    replaces the path's: without the tier's connector in it the pods hold what the tier takes, and store nothing there.
+
+    Fails:  `{path: tiered-prefix-cache, engine: {args: {kv-transfer-config: {kv_connector: NixlConnector, kv_role:
+            kv_both, kv_connector_extra_config: {backends: [LIBFABRIC]}}}}}`;
+            `{path: tiered-prefix-cache, engine: {args: {kv-transfer-config: null}}}`.
+    Passes: `{path: tiered-prefix-cache}`, where the path writes it; a MultiConnector that has the tier's connector
+            among its own.
+    """
+    known = flag_table(plan.release.name).connectors
+    for route, role in {flag(role, TRANSFER_FLAG): role for role in reversed(plan.roles)}.items():
+        given = mapping(role.flags.get(TRANSFER_FLAG))
+        names = [str(each.get("kv_connector")) for _, each in with_children(given)] if given else []
+        # A misspelt name is VLLM005's, and a module of the user's is not known here.
+        if any(name not in known for name in names) or given.get("kv_connector_module_path"):
+            continue
+        for connector in dict.fromkeys(tier.connector for tier in plan.tiers if role.name in tier.bytes):
+            if connector not in names:
+                tiers = " and ".join(tier.name for tier in plan.tiers if tier.connector == connector)
+                has = one_of(names) if names else "no KV connector"
+                says = f"{role.name} has {has}, and its {tiers} tier is filled by {connector}"
+                fix = f"remove {TRANSFER_FLAG}: the paths write it"
+                if names:
+                    fix += f", or name {connector} and this one inside a {MULTI}"
+                key = ("kv_connector",) if names and route[-1:] == (TRANSFER_FLAG,) else ()
+                yield found(*route, *key, says=says, fix=fix)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from llmdgen.checks._places import by_type, family, flag, hardware, transferring, type_of
+from llmdgen.checks._places import by_type, family, flag, transferring, type_of
+from llmdgen.objects.origin import hardware
 from llmdgen.planning.model import Plan, RolePlan
 from llmdgen.registry import Draft, found, rule
 
@@ -22,11 +23,9 @@ def transfer_over_tcp(plan: Plan) -> Iterator[Draft]:
     slow = [role for role in transferring(plan) if not role.efa_per_pod]
     if slow and plan.spec.spec.transfer.backend == "UCX":
         types = " and ".join(dict.fromkeys(role.node.instance.name for role in slow))
-        yield found(
-            *BACKEND,
-            says=f"without EFA on {types} KV caches go over TCP, about a hundred times slower",
-            fix="use instance types with EFA and backend: LIBFABRIC, or inference-scheduling, which transfers nothing",
-        )
+        says = f"without EFA on {types} KV caches go over TCP, about a hundred times slower"
+        fix = "use instance types with EFA and backend: LIBFABRIC, or inference-scheduling, which transfers nothing"
+        yield found(*BACKEND, says=says, fix=fix)
 
 
 @rule("EFA004", "error", "KV transfer over EFA without RDMA")
@@ -41,11 +40,9 @@ def transfer_has_rdma(plan: Plan) -> Iterator[Draft]:
     for role, names in by_type([role for role in transferring(plan) if role.efa_per_pod]):
         instance = role.node.instance
         if instance.efa.interfaces and not instance.efa.rdma:
-            yield found(
-                *hardware(plan, role),
-                says=f"KV transfer of {names} needs RDMA, and the EFA of {instance.name} has none",
-                fix="use g6, g6e, p4d or later, or a path that transfers nothing, such as inference-scheduling",
-            )
+            says = f"KV transfer of {names} needs RDMA, and the EFA of {instance.name} has none"
+            fix = "use g6, g6e, p4d or later, or a path that transfers nothing, such as inference-scheduling"
+            yield found(*hardware(plan, role), says=says, fix=fix)
 
 
 @rule("EFA005", "error", "prefill and decode on EFA that does not interoperate")
@@ -61,11 +58,9 @@ def ends_interoperate(plan: Plan) -> Iterator[Draft]:
     if ends and any(family(end) in closed for end in ends) and any(family(end) not in closed for end in ends):
         prefill, decode = ends
         alone, other = (prefill, decode) if family(prefill) in closed else (decode, prefill)
-        yield found(
-            *hardware(plan, prefill),
-            says=f"EFA of {type_of(alone)} ({alone.name}) does not speak to {type_of(other)} ({other.name})",
-            fix=f"put both roles on {type_of(other)}, or both on {type_of(alone)}",
-        )
+        says = f"EFA of {type_of(alone)} ({alone.name}) does not speak to {type_of(other)} ({other.name})"
+        fix = f"put both roles on {type_of(other)}, or both on {type_of(alone)}"
+        yield found(*hardware(plan, prefill), says=says, fix=fix)
 
 
 @rule("EFA009", "warning", "EFA may not reach GPU memory")
@@ -81,11 +76,9 @@ def interfaces_reach_gpu_memory(plan: Plan) -> Iterator[Draft]:
         efa = role.node.instance.efa
         if efa.rdma and not efa.gpudirect:
             known = "AWS does not say whether EFA reaches" if efa.gpudirect is None else "EFA does not reach"
-            yield found(
-                *hardware(plan, role),
-                says=f"{known} GPU memory on {type_of(role)}, which the KV transfer of {names} needs",
-                fix="try the transfer before relying on it, or use p4d.24xlarge, p5.48xlarge, g7e.12xlarge or larger",
-            )
+            says = f"{known} GPU memory on {type_of(role)}, which the KV transfer of {names} needs"
+            fix = "try the transfer before relying on it, or use p4d.24xlarge, p5.48xlarge, g7e.12xlarge or larger"
+            yield found(*hardware(plan, role), says=says, fix=fix)
 
 
 @rule("EFA011", "warning", "a block size that slows LIBFABRIC down")
@@ -101,11 +94,8 @@ def blocks_are_large(plan: Plan) -> Iterator[Draft]:
     wanted = plan.engine["transfer_block_size"]
     for route, role in {flag(role, "block-size"): role for role in transferring(plan)}.items():
         if role.block_size != wanted:
-            yield found(
-                *route,
-                says=f"{role.block_size} tokens a block with LIBFABRIC, whose cost grows with the number of blocks",
-                fix=f"set block-size: {wanted}",
-            )
+            says = f"{role.block_size} tokens a block with LIBFABRIC, whose cost grows with the number of blocks"
+            yield found(*route, says=says, fix=f"set block-size: {wanted}")
 
 
 @rule("EFA014", "warning", "prefill and decode on different EFA generations")
@@ -122,11 +112,9 @@ def one_generation(plan: Plan) -> Iterator[Draft]:
         prefill, decode = ends
         first, second = prefill.node.instance.efa.generation, decode.node.instance.efa.generation
         if first != second:
-            yield found(
-                *hardware(plan, prefill),
-                says=f"prefill has EFA {first} ({type_of(prefill)}), decode {second} ({type_of(decode)})",
-                fix="put both roles on one instance type, or try the transfer between them first",
-            )
+            says = f"prefill has EFA {first} ({type_of(prefill)}), decode {second} ({type_of(decode)})"
+            fix = "put both roles on one instance type, or try the transfer between them first"
+            yield found(*hardware(plan, prefill), says=says, fix=fix)
 
 
 def _two_ends(plan: Plan) -> tuple[RolePlan, RolePlan] | None:

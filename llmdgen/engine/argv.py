@@ -8,7 +8,7 @@ meaning.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -183,31 +183,29 @@ def value_of(flag: Flag, text: str) -> Any:
 
 
 def _typed(flag: Flag, text: str) -> Any:
-    match flag.type:
-        case "int":
-            return int(text)
-        case "float":
-            return float(text)
-        case "human-int":
-            return human_int(text)
-        case "human-int-or-auto":
-            return -1 if text.strip().lower() in ("-1", "auto") else human_int(text)
-        case "enum":
-            return text.upper()
-        case "word":
-            return word(text)
-        case "json":
-            return msgspec.json.decode(text)
-        case "json-or-text":
-            bare = text.strip()
-            return msgspec.json.decode(text) if bare.startswith("{") and bare.endswith("}") else text
-        case _:
-            return text
+    bare = text.strip()
+    if flag.type == "human-int-or-auto" and bare.lower() in ("-1", "auto"):
+        return -1
+    if flag.type == "json-or-text" and not (bare.startswith("{") and bare.endswith("}")):
+        return text
+    return _READERS.get(flag.type, str)(text)
 
 
 def word(text: str) -> str:
     """A word as vLLM compares it with its own: in small letters, with underscores."""
     return text.lower().replace("-", "_")
+
+
+_READERS: dict[str, Callable[[str], Any]] = {
+    "int": int,
+    "float": float,
+    "human-int": human_int,
+    "human-int-or-auto": human_int,
+    "enum": str.upper,
+    "word": word,
+    "json": msgspec.json.decode,
+    "json-or-text": msgspec.json.decode,
+}
 
 
 def _is_flag(text: str) -> bool:

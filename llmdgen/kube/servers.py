@@ -47,6 +47,11 @@ class Servers:
         """Every pod template of every object."""
         return tuple(workloads(self.manifests, self.release.name))
 
+    @property
+    def containers(self) -> Iterator[tuple[Workload, Container]]:
+        """Every container of every pod template."""
+        return ((workload, each) for workload in self.workloads for each in workload.containers)
+
     @cached_property
     def engines(self) -> tuple[tuple[Workload, Container], ...]:
         """The pod templates that run vLLM, each with the container that does."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from llmdgen.kube.container import Container
 from llmdgen.kube.manifest import Manifest
+from llmdgen.registry import Draft, found
 from llmdgen.untyped import at, items, mapping
 
 ROLE_LABEL = "llm-d.ai/role"
@@ -87,6 +88,10 @@ class Workload:
     def sidecar(self) -> Container | None:
         """The routing sidecar, None where the pod has none."""
         return next((each for each in self.containers if each.is_routing_sidecar), None)
+
+    def found(self, *at: str | int, says: str, fix: str, on_key: bool = False) -> Draft:
+        """A finding at a place in the object."""
+        return found(*at, says=says, fix=fix, on_key=on_key, of=self.manifest)
 
     def in_template(self, *path: str | int) -> tuple[str | int, ...]:
         """The path, inside the object, of a path inside the pod template."""

@@ -134,9 +134,8 @@ def _extra(role: RoleSettings, name: str, rules: Connector, extra: Mapping[str, 
     here = (*at, EXTRA)
     for key, value in extra.items():
         if key == CROSS_LAYERS and key in rules.unread and not role.spec_sets(FLAG):
-            yield found(
-                "spec", "transfer", "crossLayersBlocks", says=f"{name} does not read {key}", fix=rules.unread[key]
-            )
+            says = f"{name} does not read {key}"
+            yield found("spec", "transfer", "crossLayersBlocks", says=says, fix=rules.unread[key])
         elif key in rules.unread:
             yield found(*here, key, says=f"{name} does not read {key}", fix=rules.unread[key], on_key=True)
         elif key in rules.keys:
@@ -171,10 +170,8 @@ def _offloading(role: RoleSettings, extra: Mapping[str, Any], here: Route) -> It
     if size and 0 < size < LEAST_BYTES:
         says = f"{OFFLOADING}: cpu_bytes_to_use is in bytes, and {size} of them hold no block"
         yield found(*here, "cpu_bytes_to_use", says=says, fix=f"write {size << 30} for {size} GiB")
-    block, gpu_block = (
-        whole(extra.get("block_size")),
-        whole(role.args.get("block-size")) or engine(role.release)["block_size"],
-    )
+    block = whole(extra.get("block_size"))
+    gpu_block = whole(role.args.get("block-size")) or engine(role.release)["block_size"]
     if block and block % gpu_block:
         says = f"{OFFLOADING}'s block_size {block} is not a multiple of vLLM's --block-size {gpu_block}"
         yield found(*here, "block_size", says=says, fix=f"write a multiple of {gpu_block}")

@@ -24,13 +24,11 @@ def context_is_the_models(role: RoleSettings) -> Iterator[Draft]:
     Passes: the same with hf-overrides: {rope_parameters: {rope_type: yarn, factor: 4.0, rope_theta: 1000000,
             original_max_position_embeddings: 32768}}.
     """
-    length, most = _asked(role), _allowed(role)
-    if length and most and length > most and not _silenced(role):
-        fix = f"set it to {most} or less, or scale rope: {OVERRIDES}: {{rope_parameters: ...}}"
-        if _unread(role):
-            fix = f"write rope_parameters in {OVERRIDES} instead of rope_scaling, which vLLM does not read there"
-        says = f"max-model-len {length} is more than the model's {most} positions{_scaled(role)}"
-        yield found(*role.at("max-model-len"), says=says, fix=fix)
+    beyond = _beyond(role)
+    if beyond and not _silenced(role):
+        instead = f"write rope_parameters in {OVERRIDES} instead of rope_scaling, which vLLM does not read there"
+        fix = instead if _unread(role) else f"set it to {beyond[1]}"
+        yield found(*role.at("max-model-len"), says=beyond[0], fix=fix)
 
 
 @rule("VLLM028", "warning", "a context length beyond the model's, allowed by a variable")
@@ -41,11 +39,9 @@ def long_context_is_meant(role: RoleSettings) -> Iterator[Draft]:
     Warned: env: {VLLM_ALLOW_LONG_MAX_MODEL_LEN: "1"} with max-model-len: 131072 for Qwen/Qwen3-32B (40,960 positions).
     Passes: hf-overrides: {rope_parameters: {rope_type: yarn, factor: 4.0, ...}} without the variable.
     """
-    length, most = _asked(role), _allowed(role)
-    if length and most and length > most and _silenced(role):
-        positions = f"the model's {most} positions{_scaled(role)}"
-        says = f"max-model-len {length} is more than {positions}, and {LONG_CONTEXTS} silences vLLM only"
-        fix = f"set max-model-len to {most} or less, or scale rope: {OVERRIDES}: {{rope_parameters: ...}}"
+    beyond = _beyond(role)
+    if beyond and _silenced(role):
+        says, fix = f"{beyond[0]}, and {LONG_CONTEXTS} silences vLLM only", f"set max-model-len to {beyond[1]}"
         yield found(*role.env_at(LONG_CONTEXTS), says=says, fix=fix, on_key=True)
 
 
@@ -94,17 +90,14 @@ def _overrides(role: RoleSettings) -> Mapping[str, object]:
     return mapping(role.args.get(OVERRIDES))
 
 
-def _asked(role: RoleSettings) -> int | None:
-    return context_length(role.args.get("max-model-len"))
-
-
-def _allowed(role: RoleSettings) -> int | None:
-    own = role.numbers.max_position_embeddings
-    return longest_context(own, _overrides(role)) if own else None
-
-
-def _scaled(role: RoleSettings) -> str:
-    return " as overridden" if _allowed(role) != role.numbers.max_position_embeddings else ""
+def _beyond(role: RoleSettings) -> tuple[str, str] | None:
+    """What to say of a max-model-len above what the model allows, and what to set it to; None for any other."""
+    own, length = role.numbers.max_position_embeddings, context_length(role.args.get("max-model-len"))
+    most = longest_context(own, _overrides(role)) if own else None
+    if not length or not most or length <= most:
+        return None
+    says = f"max-model-len {length} is more than the model's {most} positions{' as overridden' if most != own else ''}"
+    return says, f"{most} or less, or scale rope: {OVERRIDES}: {{rope_parameters: ...}}"
 
 
 def _silenced(role: RoleSettings) -> bool:

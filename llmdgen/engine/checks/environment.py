@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Literal
 
 from llmdgen.engine.checks.settings import RoleSettings
 from llmdgen.engine.checks.values import shown
@@ -87,10 +86,8 @@ def _lmcache(role: RoleSettings, name: str, value: str | None) -> Iterator[Draft
         yield _unknown(role, name, "LMCache", table.environment())
     elif value is not None and setting in table.settings:
         kind = table.settings[setting].type
-        number: Literal["int", "float"] | None = "int" if kind == "int" else "float" if kind == "float" else None
-        if number and not _number(value, number):
-            wanted = "a whole number" if number == "int" else "a number"
-            yield found(*role.env_at(name), says=f"{name} takes {wanted}, not {shown(value)}", fix=f"write {wanted}")
+        if kind == "int" or kind == "float":
+            yield from _unreadable(role, name, value, Variable(kind=kind))
 
 
 def _is_hash_seed(value: str) -> bool:
@@ -104,9 +101,8 @@ def _unknown(
     prefix = f"{name.partition('_')[0]}_"
     behind = {each.removeprefix(prefix): each for each in known}
     close = nearest(name.removeprefix(prefix), behind, limit=2)
-    fix = (gone or {}).get(name) or (
-        f"did you mean {one_of(behind[each] for each in close)}?" if close else "remove it"
-    )
+    meant = f"did you mean {one_of(behind[each] for each in close)}?" if close else "remove it"
+    fix = (gone or {}).get(name) or meant
     return found(*role.env_at(name), says=f"{reader} does not read {name}", fix=fix, on_key=True)
 
 

@@ -91,12 +91,9 @@ def _unknown(name: str, release: str) -> tuple[str, str]:
         return f"{says}: it exists from vLLM {lifetime.first_seen}", "remove it, or choose a release with that vLLM"
     longer = table.starting_with(hyphened)
     if longer and len(hyphened) > 2:
-        return f"{says}: it begins {_listed(longer)}", did_you_mean(hyphened, longer, listed_up_to=8)
+        begins = longer[0] if len(longer) == 1 else f"{len(longer)} flags"
+        return f"{says}: it begins {begins}", did_you_mean(hyphened, longer, listed_up_to=8)
     return says, did_you_mean(hyphened, table.flags) or "remove it; `llmdgen explain FLAG` knows every flag"
-
-
-def _listed(names: tuple[str, ...]) -> str:
-    return names[0] if len(names) == 1 else f"{len(names)} flags"
 
 
 def _number(version: str) -> tuple[int, ...]:

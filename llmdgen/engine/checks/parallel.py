@@ -78,7 +78,7 @@ def tensor_parallel_size_fits(role: RoleSettings) -> Iterator[Draft]:
     elif numbers.attention_heads and numbers.attention_heads % tensor:
         says = f"the model's {numbers.attention_heads} attention heads do not divide by tensor parallel size {tensor}"
         yield found(*at, says=says, fix=f"set parallelism.tensor to {_divisors(numbers.attention_heads, numbers.gpus)}")
-    elif numbers.kv_heads and not numbers.mla and _uneven(numbers.kv_heads, tensor):
+    elif numbers.kv_heads and not numbers.mla and max(numbers.kv_heads, tensor) % min(numbers.kv_heads, tensor):
         says = f"the model's {numbers.kv_heads} KV heads do not spread evenly over tensor parallel size {tensor}"
         yield found(*at, says=says, fix=f"set parallelism.tensor to {_divisors(numbers.kv_heads, numbers.gpus)}")
 
@@ -174,10 +174,6 @@ def _expert_balancing(role: RoleSettings) -> Iterator[Draft]:
 
 def _backend(role: RoleSettings) -> str:
     return str((reads_backend(role) and role.env.get(ALL2ALL)) or role.value(BACKEND))
-
-
-def _uneven(heads: int, tensor: int) -> bool:
-    return bool(heads % tensor if heads >= tensor else tensor % heads)
 
 
 def _divisors(heads: int, gpus: int | None) -> str:

@@ -1,4 +1,4 @@
-"""The values of flags: their type and their range."""
+"""The values of flags: their type, their range, and the keys inside JSON."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from re import fullmatch
 
 from llmdgen.engine.checks.settings import RoleSettings
-from llmdgen.engine.checks.values import Problem, flag_problems, shown
+from llmdgen.engine.checks.values import flag_problems, shown
 from llmdgen.engine.facts import taken
 from llmdgen.registry import Draft, found, rule
 from llmdgen.suggest import did_you_mean
@@ -51,11 +51,10 @@ def _names(role: RoleSettings) -> Iterator[Draft]:
         flag, _, key = path.partition(".")
         value = mapping(role.args.get(flag)).get(key) if key else role.args.get(flag)
         own = role.args.get(f"{flag.removesuffix('-call-parser').removesuffix('-parser')}-parser-plugin")
+        own = own or mapping(role.args.get(flag)).get(f"{key}_module_path")
         if not isinstance(value, str) or value in names or own or value in ("", "None"):
             continue
         if path in MAY_BE_A_CLASS and "." in value:
-            continue
-        if mapping(role.args.get(flag)).get(f"{key}_module_path"):
             continue
         near = did_you_mean(value, [name for name in names if name], listed_up_to=30)
         fix = near or f"use one of those that `llmdgen explain --{flag}` lists"
@@ -95,10 +94,17 @@ def drafts(role: RoleSettings, kind: str) -> Iterator[Draft]:
             continue  # whatever it is, it goes: VLLM007
         for problem in flag_problems(flag, value, role.table):
             if problem.kind == kind:
-                yield draft(role, flag.name, problem)
+                at = role.at(flag.name, *problem.inside)
+                yield found(*at, says=problem.says, fix=problem.fix, on_key=kind == "key")
 
 
-def draft(role: RoleSettings, flag: str, problem: Problem) -> Draft:
-    """A problem at its place."""
-    at = role.at(flag, *problem.inside)
-    return found(*at, says=problem.says, fix=problem.fix, on_key=problem.kind == "key")
+@rule("VLLM004", "error", "an unknown key in a JSON flag")
+def json_key_exists(role: RoleSettings) -> Iterator[Draft]:
+    """Each JSON flag fills a configuration class of vLLM. vLLM 0.17 stops at a key that the class does not have;
+    vLLM 0.15 does so in --compilation-config alone, and in all others, such as --kv-transfer-config, drops the key
+    without a word, so that the setting does nothing.
+
+    Fails:  kv-transfer-config: {kv_conector: NixlConnector}, compilation-config: {pass_config: {fuse_norm: true}}.
+    Passes: kv-transfer-config: {kv_connector: NixlConnector, kv_role: kv_both}.
+    """
+    yield from drafts(role, "key")

@@ -1,13 +1,14 @@
 """Whether a value is what vLLM reads: its type, its range, and the keys inside a JSON value.
 
 The checks are stricter than vLLM's parser, which turns text into whatever a flag wants: a spec is typed, so "256" is
-text and 256 a number. What is found is a `Problem`; the rules that report it are in `types` and `json_configs`.
+text and 256 a number. What is found is a `Problem`; the rules that report it are in `types`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from math import isfinite
+from operator import ge, gt, le, lt
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -21,21 +22,28 @@ from llmdgen.suggest import did_you_mean
 TRANSFER = "KVTransferConfig"
 ADAPTER = ("name", "path", "base_model_name")
 MULTI = "MultiConnector"
-_WANTS = {
-    "switch": "true or false",
-    "bool": "true or false",
-    "int": "a whole number",
-    "float": "a number",
-    "str": "text",
-    "enum": "a name",
-    "word": "a word",
-    "dict": "a map",
-    "list": "a list",
-    "json": "a map or a list",
-    "json-or-text": "a map or text",
-    "human-int": "a whole number, or text such as 32k (32,000) or 32K (32,768)",
-    "human-int-or-auto": "a whole number, text such as 32k or 32K, or auto",
+_TYPES: dict[str, tuple[str, Any]] = {
+    "switch": ("true or false", bool),
+    "bool": ("true or false", bool),
+    "int": ("a whole number", int),
+    "float": ("a number", int | float),
+    "str": ("text", str),
+    "enum": ("a name", int | str),
+    "word": ("a word", str),
+    "dict": ("a map", Mapping),
+    "list": ("a list", list | tuple),
+    "json": ("a map or a list", Mapping | list | tuple),
+    "json-or-text": ("a map or text", Mapping | str),
+    "human-int": ("a whole number, or text such as 32k (32,000) or 32K (32,768)", int | str),
+    "human-int-or-auto": ("a whole number, text such as 32k or 32K, or auto", int | str),
 }
+"""What a person has to write, and as what YAML reads it."""
+_LIMITS = (
+    ("of at least", "at_least", ge),
+    ("above", "more_than", gt),
+    ("up to", "at_most", le),
+    ("below", "less_than", lt),
+)
 
 
 class Problem(Struct, frozen=True, kw_only=True):
@@ -175,36 +183,18 @@ def _wrong_type(
 ) -> Problem | None:
     if _fits(wanted, value):
         return None
-    says = f"{what} takes {_WANTS[wanted]}, not {shown(value)}"
+    says = f"{what} takes {_TYPES[wanted][0]}, not {shown(value)}"
     fix = did_you_mean(shown(value), map(str, choices), listed_up_to=30) if wanted in ("str", "enum", "word") else ""
     return Problem(kind="type", inside=inside, says=says, fix=fix or _type_fix(wanted, value))
 
 
 def _fits(wanted: str, value: Any) -> bool:
-    number = isinstance(value, int) and not isinstance(value, bool)
-    match wanted:
-        case "switch" | "bool":
-            return isinstance(value, bool)
-        case "int":
-            return number
-        case "float":
-            return number or isinstance(value, float)
-        case "str" | "word":
-            return isinstance(value, str)
-        case "enum":
-            return number or isinstance(value, str)
-        case "dict":
-            return isinstance(value, Mapping)
-        case "list":
-            return isinstance(value, list | tuple)
-        case "json":
-            return isinstance(value, Mapping | list | tuple)
-        case "json-or-text":
-            return isinstance(value, Mapping | str)
-        case "human-int" | "human-int-or-auto":
-            return number or (isinstance(value, str) and _is_human(value, wanted))
-        case _:
-            return True
+    _, types = _TYPES.get(wanted, ("", object))
+    if isinstance(value, bool):
+        return types in (bool, object)
+    if wanted.startswith("human-int") and isinstance(value, str):
+        return _is_human(value, wanted)
+    return isinstance(value, types)
 
 
 def _is_human(text: str, wanted: str) -> bool:
@@ -244,7 +234,7 @@ def _type_fix(wanted: str, value: Any) -> str:
         return "write it as a YAML map, not as JSON text"
     if wanted == "list" and isinstance(value, str):
         return f"write [{value}]"
-    return f"write {_WANTS[wanted]}"
+    return f"write {_TYPES[wanted][0]}"
 
 
 def _wrong_value(what: str, rule: Flag | ConfigField, value: Any, inside: Route) -> Iterator[Problem]:
@@ -256,44 +246,23 @@ def _wrong_value(what: str, rule: Flag | ConfigField, value: Any, inside: Route)
         fix = did_you_mean(str(value), names, listed_up_to=30)
         yield Problem(kind="value", inside=inside, says=f"{what} cannot be {shown(value)}", fix=fix)
         return
-    wanted = _range(rule)
+    limits = [(words, limit, holds) for words, name, holds in _LIMITS if (limit := getattr(rule, name)) is not None]
     number = human_int(value) if isinstance(value, str) and rule.type == "human-int" else value
-    if wanted and isinstance(number, int | float) and not _in_range(rule, number):
-        yield Problem(kind="value", inside=inside, says=f"{what} cannot be {value}", fix=f"write a number {wanted}")
+    if isinstance(number, int | float) and not all(holds(number, limit) for _, limit, holds in limits):
+        fix = f"write a number {' and '.join(f'{words} {limit:g}' for words, limit, _ in limits)}"
+        yield Problem(kind="value", inside=inside, says=f"{what} cannot be {value}", fix=fix)
     elif _is_port(rule) and isinstance(value, int) and not 0 < value < 65536:
         yield Problem(kind="value", inside=inside, says=f"{what} is not a port: {value}", fix="write 1 to 65535")
 
 
 def _is_spelling(rule: Flag | ConfigField, value: Any) -> bool:
     """Whether vLLM takes the text for one of the choices."""
-    if not isinstance(value, str):
-        return False
-    return (rule.type == "enum" and value.upper() in rule.choices) or (
-        rule.type == "word" and word(value) in rule.choices
-    )
+    spellings = {"enum": str.upper, "word": word}
+    return isinstance(value, str) and rule.type in spellings and spellings[rule.type](value) in rule.choices
 
 
 def _is_port(rule: Flag | ConfigField) -> bool:
     return isinstance(rule, Flag) and rule.type == "int" and (rule.name == "port" or rule.name.endswith("-port"))
-
-
-def _in_range(rule: Flag | ConfigField, number: int | float) -> bool:
-    return not (
-        (rule.at_least is not None and number < rule.at_least)
-        or (rule.more_than is not None and number <= rule.more_than)
-        or (rule.at_most is not None and number > rule.at_most)
-        or (rule.less_than is not None and number >= rule.less_than)
-    )
-
-
-def _range(rule: Flag | ConfigField) -> str:
-    limits = (
-        ("of at least", rule.at_least),
-        ("above", rule.more_than),
-        ("up to", rule.at_most),
-        ("below", rule.less_than),
-    )
-    return " and ".join(f"{word} {limit:g}" for word, limit in limits if limit is not None)
 
 
 def _unwritable(what: str, value: Any, inside: Route) -> Iterator[Problem]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from llmdgen.checks.amounts import wrong_amounts
+from llmdgen.checks.devices import wrong_amounts
 from llmdgen.plain_yaml import YAMLError, load
 from llmdgen.registry import Draft, found, rule
 from llmdgen.untyped import at, maps
