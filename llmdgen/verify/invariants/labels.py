@@ -25,12 +25,9 @@ def every_model_server_is_in_a_pool(rendered: Rendered) -> Iterator[Draft]:
     """
     for workload in rendered.model_servers:
         if not rendered.pools_of(workload):
-            yield found(
-                *workload.in_template("metadata", "labels"),
-                says="no InferencePool of the namespace selects these pods",
-                fix="make the pool's matchLabels in values/router.yaml and the labels of these pods agree",
-                of=workload.manifest,
-            )
+            says = "no InferencePool of the namespace selects these pods"
+            fix = "make the pool's matchLabels in values/router.yaml and the labels of these pods agree"
+            yield found(*workload.in_template("metadata", "labels"), says=says, fix=fix, of=workload.manifest)
 
 
 @rule("VER031", "error", "a pool selects pods that are not model servers")
@@ -50,13 +47,8 @@ def pools_select_model_servers_only(rendered: Rendered) -> Iterator[Draft]:
             continue
         for workload in rendered.workloads:
             if workload.vllm is None and workload.namespace == pool.namespace and selects(selector, workload.labels):
-                yield found(
-                    "spec",
-                    "selector",
-                    says=f"it selects the pods of {workload}, which do not serve vLLM",
-                    fix="select labels that only model servers have",
-                    of=pool,
-                )
+                says = f"it selects the pods of {workload}, which do not serve vLLM"
+                yield found("spec", "selector", says=says, fix="select labels that only model servers have", of=pool)
 
 
 @rule("VER032", "error", "a Deployment does not select its own pods")
@@ -72,23 +64,15 @@ def selectors_match_their_templates(rendered: Rendered) -> Iterator[Draft]:
             continue
         selector = mapping(at(workload.manifest.doc, "spec", "selector", "matchLabels"))
         if not selects(selector, workload.labels):
-            yield found(
-                "spec",
-                "selector",
-                says="the selector does not match the labels of the pod template",
-                fix="give the template every label of the selector",
-                of=workload.manifest,
-            )
+            says = "the selector does not match the labels of the pod template"
+            fix = "give the template every label of the selector"
+            yield found("spec", "selector", says=says, fix=fix, of=workload.manifest)
         for other in rendered.workloads:
             same = other.manifest is workload.manifest or other.namespace != workload.namespace
             if not same and other.manifest.kind == workload.manifest.kind and selects(selector, other.labels):
-                yield found(
-                    "spec",
-                    "selector",
-                    says=f"it also selects the pods of {other}",
-                    fix="add a label that tells them apart",
-                    of=workload.manifest,
-                )
+                says = f"it also selects the pods of {other}"
+                fix = "add a label that tells them apart"
+                yield found("spec", "selector", says=says, fix=fix, of=workload.manifest)
 
 
 @rule("VER033", "error", "a model server has no role, or one that the scheduler does not know")
@@ -100,12 +84,9 @@ def roles_are_labelled(rendered: Rendered) -> Iterator[Draft]:
     """
     for workload in rendered.model_servers:
         if workload.role not in ("prefill", "decode", "both"):
-            yield found(
-                *workload.in_template("metadata", "labels", ROLE_LABEL),
-                says=f"the role is {workload.role or 'missing'}",
-                fix="label the pods prefill or decode",
-                of=workload.manifest,
-            )
+            place = workload.in_template("metadata", "labels", ROLE_LABEL)
+            says = f"the role is {workload.role or 'missing'}"
+            yield found(*place, says=says, fix="label the pods prefill or decode", of=workload.manifest)
 
 
 @rule("VER034", "error", "a monitor watches no pods, or a port that they do not have")
@@ -130,15 +111,9 @@ def monitors_find_their_targets(rendered: Rendered) -> Iterator[Draft]:
             for workload in watched:
                 ports = [port.get("name") for each in workload.containers for port in each.list_of("ports")]
                 if name is not None and name not in ports:
-                    yield found(
-                        "spec",
-                        "podMetricsEndpoints",
-                        index,
-                        "port",
-                        says=f"the pods of {workload} have no port called {name}",
-                        fix=f"name one of {', '.join(str(port) for port in ports if port) or 'their ports'}",
-                        of=monitor,
-                    )
+                    says = f"the pods of {workload} have no port called {name}"
+                    fix = f"name one of {', '.join(str(port) for port in ports if port) or 'their ports'}"
+                    yield found("spec", "podMetricsEndpoints", index, "port", says=says, fix=fix, of=monitor)
                     continue
                 vllm = workload.vllm
                 declared = vllm.list_of("ports") if vllm else []
@@ -161,15 +136,8 @@ def monitors_find_their_targets(rendered: Rendered) -> Iterator[Draft]:
             name = mapping(endpoint).get("port")
             for service in services:
                 if name not in [mapping(port).get("name") for port in items(at(service.doc, "spec", "ports"))]:
-                    yield found(
-                        "spec",
-                        "endpoints",
-                        index,
-                        "port",
-                        says=f"{service} has no port called {name}",
-                        fix="name one of its ports",
-                        of=monitor,
-                    )
+                    says = f"{service} has no port called {name}"
+                    yield found("spec", "endpoints", index, "port", says=says, fix="name one of its ports", of=monitor)
 
 
 @rule("VER035", "error", "a Service reaches no pods")
@@ -192,14 +160,9 @@ def services_reach_pods(rendered: Rendered) -> Iterator[Draft]:
                 ports = [each for container in workload.containers for each in container.list_of("ports")]
                 known = {each.get("name") for each in ports} | {each.get("containerPort") for each in ports}
                 if target not in known:
-                    yield found(
-                        "spec",
-                        "ports",
-                        index,
-                        says=f"no container of {workload} has port {target}",
-                        fix="declare the port in the container, or send to one that it has",
-                        of=service,
-                    )
+                    says = f"no container of {workload} has port {target}"
+                    fix = "declare the port in the container, or send to one that it has"
+                    yield found("spec", "ports", index, says=says, fix=fix, of=service)
 
 
 @rule("VER104", "warning", "a label does not say what the pods are")

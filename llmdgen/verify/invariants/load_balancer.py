@@ -40,44 +40,25 @@ def annotations_arrive(rendered: Rendered) -> Iterator[Draft]:
         infrastructure = mapping(at(gateway.doc, "spec", "infrastructure", "annotations"))
         annotated = _load_balancer(at(gateway.doc, "metadata", "annotations"))
         if is_istio and annotated and infrastructure:
-            yield found(
-                "spec",
-                "infrastructure",
-                "annotations",
-                says="with these, Istio does not copy the Gateway's own annotations to the Service",
-                fix="move them to metadata.annotations",
-                of=gateway,
-            )
+            says = "with these, Istio does not copy the Gateway's own annotations to the Service"
+            fix = "move them to metadata.annotations"
+            yield found("spec", "infrastructure", "annotations", says=says, fix=fix, of=gateway)
         parameters = _parameters(rendered, gateway)
         if not is_istio and annotated and not _handed_on(parameters) and not _load_balancer(infrastructure):
-            yield found(
-                "metadata",
-                "annotations",
-                says="this gateway class does not copy them to the Service that it makes",
-                fix="set them in the object that spec.infrastructure.parametersRef names",
-                of=gateway,
-            )
+            says = "this gateway class does not copy them to the Service that it makes"
+            fix = "set them in the object that spec.infrastructure.parametersRef names"
+            yield found("metadata", "annotations", says=says, fix=fix, of=gateway)
         if not is_istio and parameters is None and at(gateway.doc, "spec", "infrastructure", "parametersRef"):
             reference = at(gateway.doc, "spec", "infrastructure", "parametersRef")
-            yield found(
-                "spec",
-                "infrastructure",
-                "parametersRef",
-                says=f"there is no {reference.get('kind')} {reference.get('name')}",
-                fix="add it, or remove the reference",
-                of=gateway,
-            )
+            says = f"there is no {reference.get('kind')} {reference.get('name')}"
+            fix = "add it, or remove the reference"
+            yield found("spec", "infrastructure", "parametersRef", says=says, fix=fix, of=gateway)
     for kind, route in _ANNOTATIONS.items():
         for parameters in rendered.of_kind(kind):
             own = _load_balancer(at(parameters.doc, "metadata", "annotations"))
             if own and not _load_balancer(at(parameters.doc, *route)):
-                yield found(
-                    "metadata",
-                    "annotations",
-                    says="annotations of the parameters object itself reach no Service",
-                    fix=f"move them to {'.'.join(route)}",
-                    of=parameters,
-                )
+                says = "annotations of the parameters object itself reach no Service"
+                yield found("metadata", "annotations", says=says, fix=f"move them to {'.'.join(route)}", of=parameters)
 
 
 @rule("VER046", "error", "a load balancer is annotated, but the Service is of another type")
@@ -98,12 +79,8 @@ def annotated_services_are_load_balancers(rendered: Rendered) -> Iterator[Draft]
         at_fault = parameters or gateway
         place = _SERVICE_SPEC.get(at_fault.kind, ("data", "service") if parameters else ("spec",))
         if service.get("type", "LoadBalancer") != "LoadBalancer":
-            yield found(
-                *place,
-                says=f"the Service is of type {service['type']}",
-                fix="set the Service's type to LoadBalancer",
-                of=at_fault,
-            )
+            says = f"the Service is of type {service['type']}"
+            yield found(*place, says=says, fix="set the Service's type to LoadBalancer", of=at_fault)
         taken = annotations.get(f"{_AWS}type") in ("external", "nlb-ip")
         if not taken and service.get("loadBalancerClass") != "service.k8s.aws/nlb":
             yield found(

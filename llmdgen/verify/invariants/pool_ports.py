@@ -30,13 +30,8 @@ def pool_port_reaches_the_first_listener(rendered: Rendered) -> Iterator[Draft]:
         for pool in rendered.pools_of(workload):
             targets = [str(mapping(each).get("number")) for each in items(at(pool.doc, "spec", "targetPorts"))]
             if targets and port not in targets:
-                yield found(
-                    *place,
-                    "args",
-                    says=f"{who} listens on {port}, {pool} sends to {', '.join(targets)}",
-                    fix=f"let {who} listen on {targets[0]}",
-                    of=workload.manifest,
-                )
+                says = f"{who} listens on {port}, {pool} sends to {', '.join(targets)}"
+                yield found(*place, "args", says=says, fix=f"let {who} listen on {targets[0]}", of=workload.manifest)
 
 
 @rule("VER025", "error", "the endpoint picker's port is not the one that it listens on")

@@ -23,12 +23,8 @@ def references_exist(rendered: Rendered) -> Iterator[Draft]:
             if name and not optional and rendered.find(kind, name, workload.namespace) is None:
                 if kind == "ServiceAccount" and name == "default":
                     continue
-                yield found(
-                    *path,
-                    says=f"no release makes {kind} {name} in namespace {workload.namespace}",
-                    fix=f"name a {kind} that is there",
-                    of=workload.manifest,
-                )
+                says = f"no release makes {kind} {name} in namespace {workload.namespace}"
+                yield found(*path, says=says, fix=f"name a {kind} that is there", of=workload.manifest)
 
 
 def _references(workload: Workload) -> Iterator[tuple[tuple[str | int, ...], str, str, bool]]:

@@ -32,22 +32,14 @@ def routes_have_a_gateway(rendered: Rendered) -> Iterator[Draft]:
                 continue
             gateway = rendered.find("Gateway", parent.get("name"), parent.get("namespace") or route.namespace)
             if gateway is None:
-                yield found(
-                    *place,
-                    says=f"there is no Gateway {parent.get('name')}",
-                    fix=f"name {_one_of(rendered.of_kind('Gateway'))}",
-                    of=route,
-                )
+                says = f"there is no Gateway {parent.get('name')}"
+                yield found(*place, says=says, fix=f"name {_one_of(rendered.of_kind('Gateway'))}", of=route)
                 continue
             sections = [mapping(each).get("name") for each in items(at(gateway.doc, "spec", "listeners"))]
             if parent.get("sectionName") is not None and parent["sectionName"] not in sections:
-                yield found(
-                    *place,
-                    "sectionName",
-                    says=f"{gateway} has no listener {parent['sectionName']}",
-                    fix=f"name one of {', '.join(map(str, sections))}",
-                    of=route,
-                )
+                says = f"{gateway} has no listener {parent['sectionName']}"
+                fix = f"name one of {', '.join(map(str, sections))}"
+                yield found(*place, "sectionName", says=says, fix=fix, of=route)
 
 
 @rule("VER041", "error", "a route leads to a backend that is not there")
@@ -65,16 +57,9 @@ def routes_lead_to_a_backend(rendered: Rendered) -> Iterator[Draft]:
                 target = rendered.find(kind, backend.get("name"), backend.get("namespace") or route.namespace)
                 if target is None or (kind == "InferencePool" and group != target.group):
                     what = f"{group}/{kind}" if group else str(kind)
-                    yield found(
-                        "spec",
-                        "rules",
-                        number,
-                        "backendRefs",
-                        index,
-                        says=f"there is no {what} {backend.get('name')}",
-                        fix=f"name {_one_of(rendered.pools)} with its group and kind",
-                        of=route,
-                    )
+                    says = f"there is no {what} {backend.get('name')}"
+                    fix = f"name {_one_of(rendered.pools)} with its group and kind"
+                    yield found("spec", "rules", number, "backendRefs", index, says=says, fix=fix, of=route)
                     continue
                 port, known = backend.get("port"), _ports(target)
                 if port is not None and known and port not in known:
@@ -95,25 +80,14 @@ def pools_have_an_endpoint_picker(rendered: Rendered) -> Iterator[Draft]:
         reference = mapping(at(pool.doc, "spec", key))
         service = rendered.find("Service", reference.get("name"), pool.namespace)
         if service is None:
-            yield found(
-                "spec",
-                key,
-                says=f"there is no Service {reference.get('name')}",
-                fix="name the scheduler's Service",
-                of=pool,
-            )
+            says = f"there is no Service {reference.get('name')}"
+            yield found("spec", key, says=says, fix="name the scheduler's Service", of=pool)
             continue
         port = at(reference, "port", "number") or reference.get("portNumber") or 9002
         ports = [mapping(each).get("port") for each in items(at(service.doc, "spec", "ports"))]
         if port not in ports:
-            yield found(
-                "spec",
-                key,
-                "port",
-                says=f"{service} has no port {port}, only {', '.join(map(str, ports))}",
-                fix="make the two ports one",
-                of=pool,
-            )
+            says = f"{service} has no port {port}, only {', '.join(map(str, ports))}"
+            yield found("spec", key, "port", says=says, fix="make the two ports one", of=pool)
 
 
 @rule("VER043", "error", "a pool gets no requests")
@@ -150,13 +124,9 @@ def destination_rules_have_a_host(rendered: Rendered) -> Iterator[Draft]:
         name, _, rest = host.partition(".")
         namespace = rest.partition(".")[0] or destination.namespace
         if rendered.find("Service", name, namespace) is None:
-            yield found(
-                "spec",
-                "host",
-                says=f"{host} is not a Service of this deployment",
-                fix="leave the host to the chart, or name the Service",
-                of=destination,
-            )
+            says = f"{host} is not a Service of this deployment"
+            fix = "leave the host to the chart, or name the Service"
+            yield found("spec", "host", says=says, fix=fix, of=destination)
 
 
 @rule("VER048", "error", "a route does not take the requests of the API")
