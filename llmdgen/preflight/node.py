@@ -8,8 +8,8 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
+from llmdgen.kube.node import repels
 from llmdgen.kube.room import NOTHING, Need, largest, total
-from llmdgen.kube.tolerations import repels
 from llmdgen.preflight.answer import ClusterError
 from llmdgen.preflight.cluster import Object
 from llmdgen.quantities import MIB

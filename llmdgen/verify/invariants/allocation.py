@@ -9,8 +9,7 @@ from llmdgen.facts.catalogue import HYPERPOD_PREFIX, UnknownFact, instance, path
 from llmdgen.kube.caches import offloaded
 from llmdgen.kube.node import demand, instance_types, node_of, room_of
 from llmdgen.kube.room import fitting
-from llmdgen.kube.volumes import SHARED_MEMORY, limit_of, mounted_at
-from llmdgen.kube.workload import Workload
+from llmdgen.kube.workload import SHARED_MEMORY, Workload, limit_of, mounted_at
 from llmdgen.quantities import GIB, MIB, bytes_or_none, to_bytes, to_millis
 from llmdgen.registry import Draft, found, rule
 from llmdgen.untyped import at, items, mapping
