@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from llmdgen.kube.node import instance_types, known, on_hyperpod
+from llmdgen.kube.node import instance_types, known, on_hyperpod, tolerates
 from llmdgen.kube.platform import efa, gpu, instance_type_label, platform, zone_label
 from llmdgen.kube.servers import Servers
-from llmdgen.kube.tolerations import tolerates
 from llmdgen.kube.workload import Workload
 from llmdgen.registry import Draft, rule
 from llmdgen.untyped import at, items, mapping, maps

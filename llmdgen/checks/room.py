@@ -13,8 +13,7 @@ from llmdgen.kube.node import demand, hugepages_mib, instance_types, node_of, on
 from llmdgen.kube.platform import gpu
 from llmdgen.kube.room import NAMES, UNLIMITED, fitting
 from llmdgen.kube.servers import Servers
-from llmdgen.kube.volumes import SHARED_MEMORY, in_memory, limit_of, mounted_at
-from llmdgen.kube.workload import Workload
+from llmdgen.kube.workload import SHARED_MEMORY, Workload, in_memory, limit_of, mounted_at
 from llmdgen.quantities import GIB, MIB, bytes_or_none, cpu_text, mib_text
 from llmdgen.registry import Draft, rule
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from llmdgen.facts.types import ModelServer
 from llmdgen.kube.container import Container, image_name
 from llmdgen.kube.servers import Servers
-from llmdgen.kube.volumes import SHARED_MEMORY, limit_of, mounted_at
+from llmdgen.kube.workload import SHARED_MEMORY, limit_of, mounted_at
 from llmdgen.quantities import GIB, bytes_or_none
 from llmdgen.registry import Draft, rule
 from llmdgen.untyped import at, items

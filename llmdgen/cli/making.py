@@ -146,10 +146,10 @@ def _manifests(plan: Plan, files: dict[str, str], charts: str | None) -> tuple[d
     """The manifests that helm makes of a target's files, and what is wrong with them."""
     from pathlib import Path
 
-    from llmdgen.verify.error import VerifyError
     from llmdgen.verify.helmfile import template_files
     from llmdgen.verify.manifests import read, write_manifests
     from llmdgen.verify.run import UNRENDERED
+    from llmdgen.verify.tools import VerifyError
 
     place = Place(plan.spec.path)
     try:

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 def command(spec: str, context: str | None, instance_types: tuple[str, ...], form: str) -> int:
     """Ask a live cluster, without changing it, whether it can run a spec on each of its instance types."""
     plans = work.sound_plans([spec], instance_types)
+    from llmdgen.preflight import preflight
     from llmdgen.preflight.answer import ClusterError
     from llmdgen.preflight.cluster import connect
-    from llmdgen.preflight.run import preflight
 
     try:
         cluster = connect(context, os.environ.get("KUBECONFIG"))

@@ -23,9 +23,9 @@ HELMFILE = "helmfile.yaml"
 )
 def command(directories: tuple[str, ...], charts: str | None, crds: str | None) -> int:
     """Run helmfile and helm on rendered directories, or on all below DIR, and check the manifests they give."""
-    from llmdgen.verify.error import VerifyError
     from llmdgen.verify.places import lines
     from llmdgen.verify.run import verify
+    from llmdgen.verify.tools import VerifyError
 
     errors = 0
     for directory in _rendered(directories):

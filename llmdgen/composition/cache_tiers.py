@@ -27,35 +27,16 @@ def tiers(situation: Situation, sizes: dict[RoleName, Size]) -> tuple[Tier, ...]
     connector = _connector(situation)
     below: str = LMCACHE if connector == LMCACHE else settings["below_memory"]
     asked = cache.cpu.size if cache.cpu else None
-    found = [
-        Tier(
-            name="cpu",
-            connector=connector,
-            where="CPU memory of the pod",
-            in_shm=connector == OFFLOADING and (cache.disk is not None or cache.storage is not None),
-            bytes={role: to_bytes(asked) if asked else _cpu_share(situation, role, sizes) for role in sizes},
-        )
-    ]
+    own = {role: to_bytes(asked) if asked else _cpu_share(situation, role, sizes) for role in sizes}
+    in_shm = connector == OFFLOADING and (cache.disk is not None or cache.storage is not None)
+    found = [Tier(name="cpu", connector=connector, where="CPU memory of the pod", in_shm=in_shm, bytes=own)]
     if cache.disk:
-        size = cache.disk.size
-        found.append(
-            Tier(
-                name="disk",
-                connector=below,
-                where=f"{disk_path(situation)} of the node",
-                bytes={role: to_bytes(size) if size else _disk_share(situation, role, sizes) for role in sizes},
-            )
-        )
+        size, where = cache.disk.size, f"{disk_path(situation)} of the node"
+        own = {role: to_bytes(size) if size else _disk_share(situation, role, sizes) for role in sizes}
+        found.append(Tier(name="disk", connector=below, where=where, bytes=own))
     if cache.storage:
-        size = cache.storage.size or settings["storage_size"]
-        found.append(
-            Tier(
-                name="storage",
-                connector=below,
-                where=f"claim {cache.storage.claim}",
-                bytes=dict.fromkeys(sizes, to_bytes(size)),
-            )
-        )
+        own = dict.fromkeys(sizes, to_bytes(cache.storage.size or settings["storage_size"]))
+        found.append(Tier(name="storage", connector=below, where=f"claim {cache.storage.claim}", bytes=own))
     return tuple(found)
 
 
@@ -123,29 +104,18 @@ def lmcache_environment(
     return tuple(found)
 
 
-def volumes(situation: Situation, kept: tuple[Tier, ...]) -> tuple[Volume, ...]:
+def volumes(situation: Situation) -> tuple[Volume, ...]:
     """The node's NVMe and the shared claim: in each a directory of the deployment's own."""
-    cache, settings = situation.spec.spec.cache, situation.settings[_PATH]
+    cache, settings, own = situation.spec.spec.cache, situation.settings[_PATH], situation.spec.name
     found = []
     if cache.disk:
-        found.append(
-            Volume(
-                name="kv-disk",
-                mount_path=settings["disk_mount"],
-                source={"hostPath": {"path": disk_path(situation), "type": "DirectoryOrCreate"}},
-                own_directory=situation.spec.name,
-                slots=True,
-            )
-        )
+        host = {"hostPath": {"path": disk_path(situation), "type": "DirectoryOrCreate"}}
+        mount = settings["disk_mount"]
+        found.append(Volume(name="kv-disk", mount_path=mount, source=host, own_directory=own, slots=True))
     if cache.storage:
-        found.append(
-            Volume(
-                name="kv-storage",
-                mount_path=settings["storage_mount"],
-                source={"persistentVolumeClaim": {"claimName": cache.storage.claim}},
-                own_directory=situation.spec.name,
-            )
-        )
+        claim = {"persistentVolumeClaim": {"claimName": cache.storage.claim}}
+        mount = settings["storage_mount"]
+        found.append(Volume(name="kv-storage", mount_path=mount, source=claim, own_directory=own))
     return tuple(found)
 
 

@@ -7,7 +7,7 @@ wins, because a transfer over EFA costs by the block.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from msgspec import field
@@ -29,6 +29,7 @@ CONFLICT = declare(
     """,
 )
 TRANSFER = "kv-transfer-config"
+_ANY = ("supervised", "prefiller_sampling", "kv_events", "crosses_pods", "cleans_shm")  # true where one path says so
 
 
 class Folded(Contribution, frozen=True, kw_only=True):
@@ -39,32 +40,28 @@ class Folded(Contribution, frozen=True, kw_only=True):
 
 def fold(contributions: Sequence[Contribution], settled: set[str]) -> tuple[Folded, list[Finding]]:
     """Fold contributions, and say where they conflict. `settled` are flags and variables that the spec itself sets."""
-    conflicts: list[Finding] = []
+    said = _Said(settled)
     args: dict[str, Any] = {}
     role_args: dict[RoleName, dict[str, Any]] = {}
     env: dict[str, EnvVar] = {}
-    origin: dict[str, str] = {}
     for each in contributions:
         for flag, value in each.args.items():
-            conflicts += _clash(flag, args.get(flag, value), value, origin, each.path, settled)
-            args.setdefault(flag, value)
+            said.clash(flag, args.setdefault(flag, value), value, each.path)
         for role, flags in each.role_args.items():
             of_role = role_args.setdefault(role, {})
             for flag, value in flags.items():
-                conflicts += _clash(flag, of_role.get(flag, value), value, origin, each.path, settled, role)
-                of_role.setdefault(flag, value)
+                said.clash(flag, of_role.setdefault(flag, value), value, each.path, role)
         for variable in each.env:
-            known = env.setdefault(variable.name, variable)
-            conflicts += _clash(variable.name, known, variable, origin, each.path, settled)
+            said.clash(variable.name, env.setdefault(variable.name, variable), variable, each.path)
     for role, of_role in role_args.items():
         for flag, value in of_role.items():
-            first, second = origin.get(f" {flag}"), origin[f"{role} {flag}"]
+            first, second = said.origin.get(f" {flag}"), said.origin[f"{role} {flag}"]
             if first not in (None, second):
-                conflicts += _clash(flag, args[flag], value, origin, second, settled)
-    connectors, clashing = _connectors(contributions, settled)
-    conflicts += clashing
+                said.clash(flag, args[flag], value, second)
+    connectors = _connectors(contributions, said)
     decider = next((each.non_cached_tokens for each in contributions if each.non_cached_tokens is not None), None)
     wishes = [each.block_size for each in contributions if each.block_size is not None]
+    switches: dict[str, Any] = {name: any(getattr(each, name) for each in contributions) for name in _ANY}
     folded = Folded(
         path=" + ".join(each.path for each in contributions),
         args=args,
@@ -75,49 +72,45 @@ def fold(contributions: Sequence[Contribution], settled: set[str]) -> tuple[Fold
         asks={each.path: each.scheduling for each in contributions},
         block_size=max(wishes, default=None),
         non_cached_tokens=decider,
-        supervised=any(each.supervised for each in contributions),
-        prefiller_sampling=any(each.prefiller_sampling for each in contributions),
-        kv_events=any(each.kv_events for each in contributions),
-        crosses_pods=any(each.crosses_pods for each in contributions),
-        cleans_shm=any(each.cleans_shm for each in contributions),
+        **switches,
         memory_mib=_summed([each.memory_mib for each in contributions]),
         shm_mib=_summed([each.shm_mib for each in contributions]),
         tiers=tuple(tier for each in contributions for tier in each.tiers),
         startup_minutes=max(each.startup_minutes for each in contributions),
         notes=tuple(note for each in contributions for note in each.notes),
     )
-    return folded, conflicts
+    return folded, said.conflicts
 
 
-def _clash(
-    name: str, known: Any, value: Any, origin: dict[str, str], path: str, settled: set[str], role: str = ""
-) -> Iterator[Finding]:
-    first = origin.setdefault(f"{role} {name}", path)
-    if known != value:
-        yield from _conflict(first, path, f"{name} of {role}" if role else name, name, settled)
+class _Said:
+    """Which path said what first, and where another differs. What is `settled` by the spec is no conflict."""
+
+    def __init__(self, settled: set[str]) -> None:
+        self.origin: dict[str, str] = {}
+        self.conflicts: list[Finding] = []
+        self._settled = settled
+
+    def clash(self, name: str, known: Any, value: Any, path: str, role: str = "") -> None:
+        first = self.origin.setdefault(f"{role} {name}", path)
+        if known != value:
+            self.conflict(first, path, f"{name} of {role}" if role else name, name)
+
+    def conflict(self, first: str, second: str, what: str, name: str) -> None:
+        if name not in self._settled:
+            says = f"{first} and {second} set {what} differently"
+            fix = f"set {name} in engine.args or engine.env, or leave one of the paths out"
+            self.conflicts.append(CONFLICT.at("spec", "with", says=says, fix=fix))
 
 
-def _conflict(first: str, second: str, what: str, name: str, settled: set[str]) -> Iterator[Finding]:
-    if name not in settled:
-        yield Finding(
-            CONFLICT.code,
-            CONFLICT.severity,
-            f"{first} and {second} set {what} differently",
-            f"set {name} in engine.args or engine.env, or leave one of the paths out",
-            ("spec", "with"),
-        )
-
-
-def _connectors(contributions: Sequence[Contribution], settled: set[str]) -> tuple[dict[str, Connector], list[Finding]]:
-    """Each connector once, and where two paths want one of different settings; a flag of the spec's own settles it."""
+def _connectors(contributions: Sequence[Contribution], said: _Said) -> dict[str, Connector]:
+    """Each connector once, by its name; a flag of the spec's own settles where two paths differ in its settings."""
     found: dict[str, tuple[str, Connector]] = {}
-    conflicts: list[Finding] = []
     for each in contributions:
         for connector in each.connectors:
             path, known = found.setdefault(connector.name, (each.path, connector))
             if (known.extra, known.extra_by_role) != (connector.extra, connector.extra_by_role):
-                conflicts += _conflict(path, each.path, f"connector {connector.name}", TRANSFER, settled)
-    return {name: connector for name, (_, connector) in found.items()}, conflicts
+                said.conflict(path, each.path, f"connector {connector.name}", TRANSFER)
+    return {name: connector for name, (_, connector) in found.items()}
 
 
 def _summed(amounts: Sequence[dict[RoleName, int]]) -> dict[RoleName, int]:

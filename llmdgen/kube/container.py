@@ -10,7 +10,7 @@ from llmdgen.engine.argv import ArgumentError, parse_what_is_taken
 from llmdgen.engine.flags import flag_table
 from llmdgen.findings import Route
 from llmdgen.kube.command_line import expanded, served_arguments
-from llmdgen.untyped import mapping, maps
+from llmdgen.untyped import at, items, mapping, maps
 
 NIXL = "NixlConnector"
 SUPERVISED, SUPERVISOR_PORT = "data-parallel-multi-port-external-lb", "data-parallel-supervisor-port"
@@ -64,18 +64,13 @@ class Container:
 
     def field_of(self, variable: str) -> str | None:
         """The field of the pod that a variable takes its value from, such as status.podIP."""
-        for each in self.list_of("env"):
-            if each.get("name") == variable:
-                source = each.get("valueFrom")
-                field = source.get("fieldRef") if isinstance(source, dict) else None
-                return str(field.get("fieldPath")) if isinstance(field, dict) else None
-        return None
+        sources = (each.get("valueFrom") for each in self.list_of("env") if each.get("name") == variable)
+        field = at(next(sources, None), "fieldRef")
+        return str(field.get("fieldPath")) if isinstance(field, dict) else None
 
     def quantity(self, resource: str, side: str = "limits") -> str | None:
         """The amount of a resource as text, from the limits or the requests."""
-        resources = self.doc.get("resources")
-        amounts = resources.get(side) if isinstance(resources, dict) else None
-        value = amounts.get(resource) if isinstance(amounts, dict) else None
+        value = at(self.doc, "resources", side, resource)
         return None if value is None else str(value)
 
     def count(self, resource: str) -> int:
@@ -84,20 +79,14 @@ class Container:
         return int(amount) if amount.isdigit() else 0
 
     def capabilities(self) -> tuple[str, ...]:
-        context = self.doc.get("securityContext")
-        if not isinstance(context, dict):
-            return ()
-        if context.get("privileged") is True:
+        if at(self.doc, "securityContext", "privileged") is True:
             return ("ALL",)
-        capabilities = context.get("capabilities")
-        added = capabilities.get("add") if isinstance(capabilities, dict) else None
-        return tuple(str(each) for each in added) if isinstance(added, list) else ()
+        return tuple(str(each) for each in items(at(self.doc, "securityContext", "capabilities", "add")))
 
     def texts(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
         """Every command word, argument and value of the environment, with its path inside the container."""
         for key in ("command", "args"):
-            words = self.doc.get(key)
-            for index, each in enumerate(words if isinstance(words, list) else ()):
+            for index, each in enumerate(items(self.doc.get(key))):
                 yield (key, index), str(each)
         for index, variable in enumerate(self.list_of("env")):
             if "value" in variable:
@@ -196,8 +185,8 @@ class Container:
     def placed_connectors(self) -> list[tuple[Route, dict[str, Any]]]:
         """The same with the route of each inside the flag's value."""
         config = mapping(self.flags.get("kv-transfer-config"))
-        nested = maps(mapping(config.get("kv_connector_extra_config")).get("connectors"))
         inside: Route = ("kv_connector_extra_config", "connectors")
+        nested = maps(at(config, *inside))
         return [((), config), *(((*inside, index), each) for index, each in nested)] if config else []
 
     @property

@@ -50,77 +50,76 @@ class BadPatch(ValueError):
 def merge(base: dict[str, Any], patch: dict[str, Any], kind: str = POD) -> Merged:
     """The patch on top of the base, both of that type of Kubernetes. Raises BadPatch."""
     origins: Origins = {}
-    value = _map(base, patch, kind, (), (), origins)
+    value = _Merge(origins).maps(base, patch, kind, (), ())
     return Merged(value, origins)
 
 
-def _map(base: Any, patch: dict[str, Any], kind: str, at: Route, told: Route, origins: Origins) -> dict[str, Any]:
-    """The merged map. `at` is its route in the result, `told` in the patch."""
-    if not isinstance(base, dict) or PATCH in patch:
-        origins[at] = told
-    match patch.get(PATCH):
-        case "delete":
-            return {}
-        case "replace":
-            base = {}
-        case directive if directive is not None:
-            raise BadPatch((*told, PATCH), f"{directive} is not replace or delete", "write one of them")
-    merged: dict[str, Any] = dict(base) if isinstance(base, dict) else {}
-    if RETAIN in patch:
-        retained = _retained(patch, told)
-        merged = {key: value for key, value in merged.items() if key in retained}
-    for key, value in patch.items():
-        route, source = (*at, key), (*told, key)
-        if key in DIRECTIVES:
-            continue
-        if key.startswith("$"):
-            raise BadPatch(source, f"there is no directive {key} here", "use null, $patch or $retainKeys")
-        if value is None or (key not in merged and mapping(value).get(PATCH) == "delete"):
-            merged.pop(key, None)
-            origins[route] = source
-        else:
-            merged[key] = _value(merged.get(key), value, kind, key, route, source, origins)
-    return merged
+class _Merge(Struct, frozen=True):
+    """A merge under way. Everywhere `at` is a route in the result and `told` the one in the patch."""
 
+    origins: Origins
 
-def _value(base: Any, patch: Any, parent: str, key: str, at: Route, told: Route, origins: Origins) -> Any:
-    """The merged value of a key; `parent` is the type of the map that holds it."""
-    described = kind_named(parent)
-    kind = item_type(parent) if parent.startswith(MAP) else described.fields.get(key, "") if described else ""
-    if isinstance(patch, dict):
-        return _map(base, patch, kind, at, told, origins)
-    if not isinstance(patch, list):
-        origins[at] = told
+    def maps(self, base: Any, patch: dict[str, Any], kind: str, at: Route, told: Route) -> dict[str, Any]:
+        if not isinstance(base, dict) or PATCH in patch:
+            self.origins[at] = told
+        match patch.get(PATCH):
+            case "delete":
+                return {}
+            case "replace":
+                base = {}
+            case directive if directive is not None:
+                raise BadPatch((*told, PATCH), f"{directive} is not replace or delete", "write one of them")
+        merged: dict[str, Any] = dict(base) if isinstance(base, dict) else {}
+        if RETAIN in patch:
+            retained = _retained(patch, told)
+            merged = {key: value for key, value in merged.items() if key in retained}
+        for key, value in patch.items():
+            route, source = (*at, key), (*told, key)
+            if key in DIRECTIVES:
+                continue
+            if key.startswith("$"):
+                raise BadPatch(source, f"there is no directive {key} here", "use null, $patch or $retainKeys")
+            if value is None or (key not in merged and mapping(value).get(PATCH) == "delete"):
+                merged.pop(key, None)
+                self.origins[route] = source
+            else:
+                merged[key] = self.value(merged.get(key), value, kind, route, source)
+        return merged
+
+    def value(self, base: Any, patch: Any, parent: str, at: Route, told: Route) -> Any:
+        """The merged value of the last key of `at`; `parent` is the type of the map that holds it."""
+        key, described = str(at[-1]), kind_named(parent)
+        kind = item_type(parent) if parent.startswith(MAP) else described.fields.get(key, "") if described else ""
+        if isinstance(patch, dict):
+            return self.maps(base, patch, kind, at, told)
+        if isinstance(patch, list):
+            how = described.merge.get(key, _REPLACE) if described else _REPLACE
+            return self.lists(base, patch, (item_type(kind), how), at, told)
+        self.origins[at] = told
         return patch
-    how = described.merge.get(key, _REPLACE) if described else _REPLACE
-    return _list(base, patch, item_type(kind), how, at, told, origins)
 
-
-def _list(
-    base: Any, patch: list[Any], kind: str, how: ListMerge, at: Route, told: Route, origins: Origins
-) -> list[Any]:
-    asked = [_directive(each, (*told, index)) for index, each in enumerate(patch)]
-    replaces = how is _REPLACE or "replace" in asked or not isinstance(base, list)
-    if replaces:
-        origins[at] = told
-    gone = [_key_of(each, how, (*told, index)) for index, each in enumerate(patch) if asked[index] == "delete"]
-    merged = [] if replaces else [each for each in base if not gone or mapping(each).get(str(how.key)) not in gone]
-    for index, each in enumerate(patch):
-        if asked[index] is not None:
-            continue
-        place = len(merged) if how is _REPLACE else _place(merged, each, how, (*told, index))
-        own = merged[place] if place < len(merged) else None
-        merged[place : place + 1] = [_item(own, each, kind, how, (*at, place), (*told, index), origins)]
-    return merged
-
-
-def _item(base: Any, patch: Any, kind: str, how: ListMerge, at: Route, told: Route, origins: Origins) -> Any:
-    """The merged item of a list; `base` is None for a new one."""
-    if not isinstance(patch, dict):
-        origins[at] = told
-        return patch
-    kept = _source_kept(base, patch) if how.retains_keys and isinstance(base, dict) else base
-    return _map(kept, patch, kind, at, told, origins)
+    def lists(self, base: Any, patch: list[Any], items: tuple[str, ListMerge], at: Route, told: Route) -> list[Any]:
+        """The merged list; `items` are the type of its items and how they are merged."""
+        kind, how = items
+        asked = [_directive(each, (*told, index)) for index, each in enumerate(patch)]
+        replaces = how is _REPLACE or "replace" in asked or not isinstance(base, list)
+        if replaces:
+            self.origins[at] = told
+        gone = [_key_of(each, how, (*told, index)) for index, each in enumerate(patch) if asked[index] == "delete"]
+        merged = [] if replaces else [each for each in base if not gone or mapping(each).get(str(how.key)) not in gone]
+        for index, each in enumerate(patch):
+            if asked[index] is not None:
+                continue
+            place = len(merged) if how is _REPLACE else _place(merged, each, how, (*told, index))
+            own = merged[place] if place < len(merged) else None
+            if isinstance(each, dict):
+                kept = _source_kept(own, each) if how.retains_keys and isinstance(own, dict) else own
+                new: Any = self.maps(kept, each, kind, (*at, place), (*told, index))
+            else:
+                self.origins[(*at, place)] = (*told, index)
+                new = each
+            merged[place : place + 1] = [new]
+        return merged
 
 
 def _place(items: list[Any], patch: Any, how: ListMerge, told: Route) -> int:

@@ -1,8 +1,10 @@
-"""The node that a pod template selects, and what one of its pods asks of it."""
+"""The node that a pod template selects, what one of its pods asks of it, and which taints pods tolerate."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from functools import cache
+from typing import Any
 
 from llmdgen.facts.catalogue import HYPERPOD_PREFIX, UnknownFact, instance
 from llmdgen.facts.types import Instance
@@ -15,6 +17,7 @@ from llmdgen.quantities import MIB, bytes_or_none, millis_or_none
 from llmdgen.untyped import at, items, mapping
 
 HUGEPAGES = "hugepages-2Mi"
+REPELLING = ("NoSchedule", "NoExecute")  # effects of taints
 
 
 def instance_types(workload: Workload) -> list[str]:
@@ -103,3 +106,19 @@ def _asked(container: Container, resource: str) -> str | None:
 def hugepages_mib(workload: Workload) -> int:
     """Huge pages that one pod asks for."""
     return sum(bytes_or_none(each.quantity(HUGEPAGES)) or 0 for each in workload.containers) // MIB
+
+
+def tolerates(toleration: Mapping[str, Any], taint: Mapping[str, Any]) -> bool:
+    """Kubernetes' own rule: no effect means every effect, no key with Exists every key."""
+    if toleration.get("effect") and toleration["effect"] != taint.get("effect"):
+        return False
+    if toleration.get("key") and toleration["key"] != taint.get("key"):
+        return False
+    if toleration.get("operator") == "Exists":
+        return True
+    return bool(toleration.get("key")) and (toleration.get("value") or "") == (taint.get("value") or "")
+
+
+def repels(taint: Mapping[str, Any], tolerations: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether a taint keeps pods with these tolerations off a node; PreferNoSchedule only asks."""
+    return taint.get("effect") in REPELLING and not any(tolerates(each, taint) for each in tolerations)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from msgspec import Struct
+from msgspec.structs import astuple
 
 UNLIMITED = 1 << 60  # of a resource about which nothing is known: it never is the one that runs out
 NAMES = {
@@ -33,19 +34,29 @@ class Need(Struct, frozen=True, order=True):
 NOTHING = Need(0, 0, 0, 0)
 
 
-def plus(one: Need, other: Need) -> Need:
-    """Both together."""
-    return minus(one, other, -1)
+def total(needs: Iterable[Need]) -> Need:
+    """All of them together."""
+    return Need(*map(sum, zip(*map(astuple, needs), strict=True)))
 
 
-def minus(room: Need, need: Need, times: int = 1) -> Need:
-    """What is left of a room, possibly below zero."""
+def largest(needs: Iterable[Need]) -> Need:
+    """The most of each resource that any of them asks for."""
+    return Need(*map(max, zip(*map(astuple, needs), strict=True)))
+
+
+def times(need: Need, count: int) -> Need:
+    """What so many of them ask for."""
+    return minus(NOTHING, need, -count)
+
+
+def minus(room: Need, need: Need, count: int = 1) -> Need:
+    """What so many of them leave of a room, possibly below zero."""
     return Need(
-        room.gpus - need.gpus * times,
-        room.efa - need.efa * times,
-        room.cpu_millis - need.cpu_millis * times,
-        room.memory_mib - need.memory_mib * times,
-        room.storage_mib - need.storage_mib * times,
+        room.gpus - need.gpus * count,
+        room.efa - need.efa * count,
+        room.cpu_millis - need.cpu_millis * count,
+        room.memory_mib - need.memory_mib * count,
+        room.storage_mib - need.storage_mib * count,
     )
 
 

@@ -1,4 +1,4 @@
-"""The container that runs vLLM."""
+"""The containers of a pod: vLLM, and what runs beside or before it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,14 @@ NAME = "vllm"
 SUPERVISOR = "supervisor"
 METRICS_PATH = "/metrics"
 PULL_POLICY = "IfNotPresent"  # every image is pinned
+SIDECAR = "routing-proxy"
+SIDECAR_PORT = "sidecar"
+_MAKE = """set -eu
+for folder in "$@"; do
+  mkdir -p -m 0750 "$folder"
+  chown {user}:{user} "$folder" || echo "$folder keeps its owner"
+done
+"""
 
 
 def vllm(plan: Plan, role: RolePlan) -> dict[str, Any]:
@@ -25,7 +33,7 @@ def vllm(plan: Plan, role: RolePlan) -> dict[str, Any]:
         "args": args,
         "env": [environment(variable) for variable in role.env],
         "ports": _ports(plan, role),
-        **_probes(plan, role),
+        **_probes(role),
         "resources": _resources(plan, role),
         "volumeMounts": [mount(volume) for volume in role.volumes],
     }
@@ -82,7 +90,7 @@ def rank_name(name: str, rank: int) -> str:
     return f"{name}-rank{rank}" if rank else name
 
 
-def _probes(plan: Plan, role: RolePlan) -> dict[str, Any]:
+def _probes(role: RolePlan) -> dict[str, Any]:
     """vLLM answers for itself; where a supervisor starts one server for each rank, it answers for all of them."""
     asked, path, ready = (SUPERVISOR, "/health", "/readyz") if role.probed_port else (NAME, "/v1/models", "/v1/models")
     startup = _asks(asked, path, 30, 5, failures=max(1, -(-role.life.startup // 30)))
@@ -111,3 +119,44 @@ def _resources(plan: Plan, role: RolePlan) -> dict[str, Any]:
         amounts[plan.platform["efa_resource"]] = str(role.efa_per_pod)
     disk = {"ephemeral-storage": role.storage} if role.storage else {}
     return {"limits": amounts, "requests": amounts | disk}
+
+
+def init_containers(plan: Plan, role: RolePlan) -> list[dict[str, Any]]:
+    """The init containers of a role's pods, in the order in which they start."""
+    found = []
+    if any(volume.own_directory for volume in role.volumes):
+        found.append(_directories(plan, role))
+    if plan.sidecar and role.name == "decode":
+        found.append(_sidecar(plan, role))
+    return found
+
+
+def _directories(plan: Plan, role: RolePlan) -> dict[str, Any]:
+    """Makes the deployment's directory on host and shared volumes, which arrive owned by root, for the user that vLLM
+    runs as. An EFS access point has one owner for all that is in it and refuses to change it, which does no harm."""
+    owned = [volume for volume in role.volumes if volume.own_directory]
+    user = str(user_of(plan, role))
+    folders = [f"{volume.mount_path}/{volume.own_directory}" for volume in owned]
+    return {
+        "name": "kv-cache-directories",
+        "image": plan.images.model_server,
+        "imagePullPolicy": PULL_POLICY,
+        "command": ["/bin/sh", "-c", _MAKE.format(user=user), "sh", *folders],
+        "securityContext": {"runAsUser": 0},
+        "volumeMounts": [{"name": volume.name, "mountPath": volume.mount_path} for volume in owned],
+    }
+
+
+def _sidecar(plan: Plan, role: RolePlan) -> dict[str, Any]:
+    """Takes requests on the pool's port, asks a prefill server first, then decode's own vLLM. As an init container that
+    restarts always it is there before vLLM is and stops after it."""
+    assert plan.sidecar is not None
+    return {
+        "name": SIDECAR,
+        "image": plan.images.sidecar,
+        "imagePullPolicy": PULL_POLICY,
+        "restartPolicy": "Always",
+        "args": list(plan.sidecar.arguments),
+        "ports": [port(rank_name(SIDECAR_PORT, rank), plan.target_ports[rank]) for rank in range(role.ranks)],
+        "securityContext": {"allowPrivilegeEscalation": False, "runAsNonRoot": True},
+    }

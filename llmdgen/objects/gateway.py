@@ -1,73 +1,69 @@
-"""The Gateway, and the object that configures its proxy and the Service that its provider makes."""
+"""The Gateway, the object that configures its proxy and Service, and the HTTPRoute to the InferencePool."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from llmdgen.findings import Route
-from llmdgen.objects.labels import metadata
-from llmdgen.objects.object import Object
+from llmdgen.objects.object import Object, document
 from llmdgen.planning.gateway import PORT
 from llmdgen.planning.model import Plan
 from llmdgen.yaml_text import dump
+
+_GROUP = "gateway.networking.k8s.io"
 
 
 def gateway(plan: Plan) -> Object:
     """The Gateway: one HTTP listener for routes of its own namespace."""
     settings = plan.gateway.settings
-    parameters = settings["parameters"]
-    about = metadata(plan, plan.names.gateway)
-    about["labels"] |= settings.get("labels", {})
+    parameters = {key: settings["parameters"][key] for key in ("group", "kind")} | {"name": plan.names.gateway}
+    listener = {
+        "name": "default",
+        "port": PORT,
+        "protocol": "HTTP",
+        "allowedRoutes": {"namespaces": {"from": "Same"}},
+    }
+    spec = {
+        "gatewayClassName": settings["class"],
+        "infrastructure": {"parametersRef": parameters},
+        "listeners": [listener],
+    }
+    doc = document(plan, f"{_GROUP}/v1", "Gateway", plan.names.gateway, spec=spec)
+    doc["metadata"]["labels"] |= settings.get("labels", {})
     comments: dict[Route, str] = {}
     if settings["annotations_from"] == "gateway" and plan.gateway.annotations:
-        about["annotations"] = plan.gateway.annotations
+        doc["metadata"]["annotations"] = plan.gateway.annotations
         comments[("metadata", "annotations")] = (
             f"{plan.gateway.provider} copies these to the Service that it makes, where the load balancer controller"
             " reads them."
         )
-    return Object(
-        file="gateway.yaml",
-        doc={
-            "apiVersion": "gateway.networking.k8s.io/v1",
-            "kind": "Gateway",
-            "metadata": about,
-            "spec": {
-                "gatewayClassName": settings["class"],
-                "infrastructure": {
-                    "parametersRef": {
-                        "group": parameters["group"],
-                        "kind": parameters["kind"],
-                        "name": plan.names.gateway,
-                    }
-                },
-                "listeners": [
-                    {
-                        "name": "default",
-                        "port": PORT,
-                        "protocol": "HTTP",
-                        "allowedRoutes": {"namespaces": {"from": "Same"}},
-                    }
-                ],
-            },
-        },
-        origin={(): ("spec", "gateway"), ("metadata", "annotations"): ("spec", "gateway", "loadBalancer")},
-        comments=comments,
-    )
+    origin: dict[Route, Route] = {(): ("spec", "gateway")}
+    origin[("metadata", "annotations")] = ("spec", "gateway", "loadBalancer")
+    return Object(file="gateway.yaml", doc=doc, origin=origin, comments=comments)
 
 
 def parameters(plan: Plan) -> Object:
     """The provider's parameters: a ConfigMap for Istio, a kind of their own for kgateway and agentgateway."""
     settings = plan.gateway.settings["parameters"]
-    group, version = settings["group"], settings["version"]
+    group, version, kind = settings["group"], settings["version"], settings["kind"]
+    version = f"{group}/{version}" if group else version
+    doc = document(plan, version, kind, plan.names.gateway, **_BODIES[kind](plan))
+    return Object(file="gateway-parameters.yaml", doc=doc, origin={(): ("spec", "gateway")})
+
+
+def http_route(plan: Plan) -> Object:
+    """The route of every path to the pool. The router charts' own routes end every answer after 300 seconds."""
+    pool = {"group": "inference.networking.k8s.io", "kind": "InferencePool", "name": plan.names.pool, "weight": 1}
+    rule = {
+        "matches": [{"path": {"type": "PathPrefix", "value": "/"}}],
+        "backendRefs": [pool],
+        "timeouts": {"request": "0s", "backendRequest": "0s"},
+    }
+    spec = {"parentRefs": [{"group": _GROUP, "kind": "Gateway", "name": plan.names.gateway}], "rules": [rule]}
     return Object(
-        file="gateway-parameters.yaml",
-        doc={
-            "apiVersion": f"{group}/{version}" if group else version,
-            "kind": settings["kind"],
-            "metadata": metadata(plan, plan.names.gateway),
-            **_BODIES[settings["kind"]](plan),
-        },
-        origin={(): ("spec", "gateway")},
+        file="route.yaml",
+        doc=document(plan, f"{_GROUP}/v1", "HTTPRoute", plan.names.route, spec=spec),
+        comments={("spec", "rules", 0, "timeouts"): "Without a time limit: answers stream for as long as they take."},
     )
 
 

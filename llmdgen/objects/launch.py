@@ -27,7 +27,7 @@ def script(plan: Plan, role: RolePlan) -> str:
         "find /dev/shm -type f -delete",
         "",
         *_library_path(plan),
-        *_slot(plan, role),
+        *_slot(role),
     ]
     if workers > 1:
         lines += [
@@ -44,7 +44,7 @@ def script(plan: Plan, role: RolePlan) -> str:
     return "\n".join(lines) + "\n" + " \\\n".join(words) + "\n"
 
 
-def _slot(plan: Plan, role: RolePlan) -> list[str]:
+def _slot(role: RolePlan) -> list[str]:
     """Takes a directory of the node's disk that no other pod holds, and empties it. The lock is vLLM's as long as it
     runs, so that no file is ever removed under an engine, and what dead pods left is used up by the next."""
     volume = next((each for each in role.volumes if each.slots), None)

@@ -1,4 +1,4 @@
-"""A Kubernetes object on its way into the local chart."""
+"""A Kubernetes object on its way into the local chart, and the labels by which others find it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,12 @@ from typing import Any
 
 from msgspec import Struct
 
+from llmdgen.composition.names import RoleName
 from llmdgen.findings import Route
+from llmdgen.planning.model import Plan
 
+DEPLOYMENT = "llm-d.ai/deployment"
+ROLE = "llm-d.ai/role"
 PART = "pod"  # the field of a role that is a part of its PodSpec
 _SECTION = 2  # the length of a route to a whole section of a spec
 
@@ -50,3 +54,29 @@ class Object(Struct, frozen=True, kw_only=True):
                 break
             route = (*route, key)
         return route
+
+
+def metadata(plan: Plan, name: str) -> dict[str, Any]:
+    """Name, namespace and the label by which all objects of a deployment are found."""
+    return {"name": name, "namespace": plan.names.namespace, "labels": {DEPLOYMENT: plan.spec.name}}
+
+
+def document(plan: Plan, version: str, kind: str, name: str, **body: Any) -> dict[str, Any]:
+    """An object of the deployment: what all have, and the rest of it."""
+    return {"apiVersion": version, "kind": kind, "metadata": metadata(plan, name), **body}
+
+
+def pod_labels(plan: Plan, role: RoleName) -> dict[str, str]:
+    """All labels of a role's pods."""
+    return plan.labels | {ROLE: role}
+
+
+def selector(plan: Plan, role: RoleName) -> dict[str, str]:
+    """The labels that tell a role's pods from all others. Kubernetes never lets a workload's selector change, so it
+    holds nothing that a spec may change."""
+    return {DEPLOYMENT: plan.spec.name, ROLE: role}
+
+
+def pool_selector(plan: Plan) -> dict[str, str]:
+    """The labels by which the pool finds the model servers of both roles."""
+    return {DEPLOYMENT: plan.spec.name, "llm-d.ai/inference-serving": "true"}

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from llmdgen.findings import Route
-from llmdgen.objects.container import NAME
-from llmdgen.objects.init_containers import SIDECAR
+from llmdgen.objects.container import NAME, SIDECAR
 from llmdgen.planning.model import Plan, RolePlan
 
 PATH: Route = ("spec", "path")
@@ -38,7 +37,8 @@ def origins(plan: Plan, role: RolePlan, spec: dict[str, Any]) -> dict[Route, Rou
     }
     if plan.spec.spec.cluster.zone:
         found["nodeSelector", plan.platform["zone_label"]] = ("spec", "cluster", "zone")
-    found |= {("nodeSelector", key): ("spec", "cluster", "nodeSelector", key) for key in _own_labels(plan)}
+    own_labels = plan.spec.spec.cluster.node_selector
+    found |= {("nodeSelector", key): ("spec", "cluster", "nodeSelector", key) for key in own_labels}
     for index, toleration in enumerate(spec["tolerations"]):
         if toleration in plan.own_tolerations:
             place = ("spec", "cluster", "tolerations", plan.own_tolerations.index(toleration))
@@ -75,10 +75,6 @@ def size(plan: Plan, role: RolePlan, *keys: str) -> Route:
     route = ("spec", role.name, "parallelism")
     otherwise: Route = route if route in plan.spec.places else ("spec", "model", "name")
     return next(((*route, key) for key in keys if (*route, key) in plan.spec.places), otherwise)
-
-
-def _own_labels(plan: Plan) -> list[str]:
-    return list(plan.spec.spec.cluster.node_selector)
 
 
 def _container(plan: Plan, role: RolePlan, container: dict[str, Any]) -> dict[Route, Route]:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from llmdgen.findings import Route
-from llmdgen.objects.container import vllm
-from llmdgen.objects.init_containers import init_containers
-from llmdgen.objects.labels import DEPLOYMENT, pod_labels
+from llmdgen.objects.container import init_containers, vllm
+from llmdgen.objects.object import DEPLOYMENT, pod_labels
 from llmdgen.planning.model import Plan, RolePlan
 
 ACTIVE_PORTS = "llm-d.ai/active-ports"  # by which the scheduler knows a pod that has fewer servers than others

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from llmdgen.findings import Route
-from llmdgen.objects.labels import pool_selector
+from llmdgen.objects.object import pool_selector
 from llmdgen.planning.images import split
 from llmdgen.planning.model import Plan
 from llmdgen.yaml_text import dump

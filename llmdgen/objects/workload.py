@@ -7,8 +7,7 @@ from typing import Any
 
 from llmdgen.findings import Route
 from llmdgen.kube.merge import Merged, merge
-from llmdgen.objects.labels import metadata, selector
-from llmdgen.objects.object import Object
+from llmdgen.objects.object import Object, document, selector
 from llmdgen.objects.origin import origins
 from llmdgen.objects.pod import comments, pod_spec, pod_template
 from llmdgen.planning.model import Plan, RolePlan
@@ -43,12 +42,7 @@ def workload(plan: Plan, role: RolePlan) -> Object:
     own[("spec", "leaderWorkerTemplate", "size")] = ("spec", role.name, "parallelism", "workers")
     return Object(
         file=f"{role.name}.yaml",
-        doc={
-            "apiVersion": version,
-            "kind": kind,
-            "metadata": metadata(plan, plan.names.workload[role.name]),
-            "spec": spec,
-        },
+        doc=document(plan, version, kind, plan.names.workload[role.name], spec=spec),
         origin=own | {(*inside, *at): place for at, place in _origins(plan, role, merged).items()},
         comments={(*inside, *at): text for at, text in comments(plan, role).items()},
     )

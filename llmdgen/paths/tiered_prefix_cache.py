@@ -47,7 +47,7 @@ def contribute(situation: Situation, sizes: dict[RoleName, Size]) -> Contributio
         args=settings["args"],
         role_args=_attention(situation, sizes, connector),
         env=env,
-        volumes=volumes(situation, kept),
+        volumes=volumes(situation),
         connectors=(connector,),
         memory_mib=held,
         shm_mib=held if is_tiering(kept) else {},

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Callable
+from typing import Concatenate, Literal, ParamSpec
 
 from msgspec import Struct
 
 from llmdgen.registry import Rule
 
+_P = ParamSpec("_P")
 Verdict = Literal["ok", "missing", "short", "unknown"]
 
 
@@ -46,19 +48,32 @@ class Forbidden(Exception):
         super().__init__(f"may not {verb} {resource}")
 
 
-def ok(rule: Rule, what: str, needed: str, found: str) -> Answer:
-    return Answer(code=rule.code, what=what, needed=needed, found=found, verdict="ok")
+class Question(Struct, frozen=True):
+    """What is asked of the cluster, and what the plan needs. Its methods are the answers."""
 
+    rule: Rule
+    what: str
+    needed: str
 
-def missing(rule: Rule, what: str, needed: str, found: str, fix: str) -> Answer:
-    return Answer(code=rule.code, what=what, needed=needed, found=found, verdict="missing", fix=fix)
+    def ok(self, found: str) -> Answer:
+        return self._answer("ok", found)
 
+    def missing(self, found: str, fix: str) -> Answer:
+        return self._answer("missing", found, fix)
 
-def short(rule: Rule, what: str, needed: str, found: str, fix: str) -> Answer:
-    return Answer(code=rule.code, what=what, needed=needed, found=found, verdict="short", fix=fix)
+    def short(self, found: str, fix: str) -> Answer:
+        return self._answer("short", found, fix)
 
+    def unknown(self, refused: Forbidden) -> Answer:
+        """The answer where RBAC refuses the question."""
+        return self._answer("unknown", "forbidden", f"ask as a user who may {refused.verb} {refused.resource}")
 
-def unknown(rule: Rule, what: str, needed: str, refused: Forbidden) -> Answer:
-    """The answer where RBAC refuses the question."""
-    fix = f"ask as a user who may {refused.verb} {refused.resource}"
-    return Answer(code=rule.code, what=what, needed=needed, found="forbidden", verdict="unknown", fix=fix)
+    def asked(self, judge: Callable[Concatenate[Question, _P], Answer], *about: _P.args, **named: _P.kwargs) -> Answer:
+        """What `judge` answers, or that RBAC refuses the question."""
+        try:
+            return judge(self, *about, **named)
+        except Forbidden as refused:
+            return self.unknown(refused)
+
+    def _answer(self, verdict: Verdict, found: str, fix: str = "") -> Answer:
+        return Answer(code=self.rule.code, what=self.what, needed=self.needed, found=found, verdict=verdict, fix=fix)

@@ -6,17 +6,21 @@ from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
-from llmdgen.kube.room import NOTHING, Need, minus, placed, plus
+from llmdgen.kube.container import image_name
+from llmdgen.kube.room import NOTHING, Need, largest, minus, placed, times, total
 from llmdgen.planning.model import Plan, Pool, RolePlan
 from llmdgen.planning.placement import need_of
-from llmdgen.preflight import plugins, rules
-from llmdgen.preflight.answer import Answer, Forbidden, missing, ok, short, unknown
+from llmdgen.preflight import rules
+from llmdgen.preflight.answer import Answer, Forbidden, Question
 from llmdgen.preflight.cluster import Cluster, Object
 from llmdgen.preflight.node import LiveNode, live_node, taken
 from llmdgen.quantities import cpu_text, mib_text
 from llmdgen.registry import Rule
 
 SHOWN = 3  # nodes named in an answer
+# A device plugin's image, by its name, and chart: the charts' own, and those that platforms bring.
+GPU_PLUGIN = ("k8s-device-plugin", "nvidia-device-plugin")
+EFA_PLUGIN = ("aws-efa-k8s-device-plugin", "aws-efa-k8s-device-plugin")
 
 
 class Group(Struct, frozen=True, kw_only=True):
@@ -45,8 +49,7 @@ def answers(plan: Plan, cluster: Cluster) -> Iterator[Answer]:
         nodes = cluster.nodes()
     except Forbidden as refused:
         for pool in plan.pools:
-            label = _roles(plan, pool)[0].node.label
-            yield unknown(rules.NODES, f"nodes {label}", f"{pool.nodes} usable", refused)
+            yield _nodes_of(pool, _roles(plan, pool)[0].node.label).unknown(refused)
         return
     groups = [_group(plan, pool, nodes) for pool in plan.pools]
     for group in groups:
@@ -54,7 +57,14 @@ def answers(plan: Plan, cluster: Cluster) -> Iterator[Answer]:
         if group.usable:
             yield from _offers(group)
             yield _architecture(plan, group)
-            yield from plugins.answers(plan, group.label, group.usable, _fullest(group).efa > 0, cluster)
+            on = f"on all {len(group.usable)} usable nodes of {group.label}"
+            for rule, resource, plugin in (
+                (rules.GPU_PLUGIN, plan.platform["gpu_resource"], GPU_PLUGIN),
+                (rules.EFA_PLUGIN, plan.platform["efa_resource"], EFA_PLUGIN),
+            ):
+                if rule is rules.GPU_PLUGIN or _fullest(group).efa > 0:
+                    question = Question(rule, f"device plugin {resource}", on)
+                    yield _plugin(question, resource, plugin, group.usable, cluster)
     yield from _rooms(plan, groups, cluster)
 
 
@@ -73,18 +83,22 @@ def _roles(plan: Plan, pool: Pool) -> tuple[RolePlan, ...]:
     return tuple(role for role in plan.roles if role.name in pool.roles)
 
 
+def _nodes_of(pool: Pool, label: str) -> Question:
+    return Question(rules.NODES, f"nodes {label}", f"{pool.nodes} usable")
+
+
 def _enough(plan: Plan, group: Group, nodes: Sequence[Object]) -> Answer:
-    rule, what, needed = rules.NODES, f"nodes {group.label}", f"{group.pool.nodes} usable"
+    question = _nodes_of(group.pool, group.label)
     if not group.labelled:
-        return missing(rule, what, needed, "no such node", _no_node(plan, group, nodes))
+        return question.missing("no such node", _no_node(plan, group, nodes))
     found = f"{len(group.usable)} of {len(group.labelled)} usable"
     kept = [f"{node.name}: {node.obstacle}" for node in group.labelled if node.obstacle]
     if kept:
         found += f" ({'; '.join(kept[:SHOWN])}{f'; and {len(kept) - SHOWN} more' if len(kept) > SHOWN else ''})"
     if len(group.usable) >= group.pool.nodes:
-        return ok(rule, what, needed, found)
+        return question.ok(found)
     lacking = group.pool.nodes - len(group.usable)
-    return short(rule, what, needed, found, f"make {lacking} more of the nodes usable, add nodes, or lower replicas")
+    return question.short(found, f"make {lacking} more of the nodes usable, add nodes, or lower replicas")
 
 
 def _no_node(plan: Plan, group: Group, nodes: Sequence[Object]) -> str:
@@ -113,74 +127,86 @@ def _offers(group: Group) -> Iterator[Answer]:
             continue
         offered = sorted((getattr(node.offers, field) for node in group.usable), reverse=True)
         low, high = offered[-1], offered[0]
-        what, needed = f"{title} of {group.label}", f"{_text(field, wanted)} on a node"
+        question = Question(rule, f"{title} of {group.label}", f"{_text(field, wanted)} on a node")
         found = _text(field, high) if low == high else f"{_text(field, low)} to {_text(field, high)}"
-        if offered[count - 1] >= wanted:
-            yield ok(rule, what, needed, found)
-        else:
-            yield short(rule, what, needed, found, fix)
+        yield question.ok(found) if offered[count - 1] >= wanted else question.short(found, fix)
 
 
 def _fullest(group: Group) -> Need:
     """What the pods of the fullest node ask of it: all of them on a single node, else as many of one role as fit."""
     if group.pool.nodes == 1:
-        shares = [(need_of(role), role.pods) for role in group.roles]
-        return Need(
-            sum(each.gpus * pods for each, pods in shares),
-            sum(each.efa * pods for each, pods in shares),
-            sum(each.cpu_millis * pods for each, pods in shares),
-            sum(each.memory_mib * pods for each, pods in shares),
-            sum(each.storage_mib * pods for each, pods in shares),
-        )
-    shares = [(need_of(role), min(role.pods_per_node, role.pods)) for role in group.roles]
-    return Need(
-        max(each.gpus * pods for each, pods in shares),
-        max(each.efa * pods for each, pods in shares),
-        max(each.cpu_millis * pods for each, pods in shares),
-        max(each.memory_mib * pods for each, pods in shares),
-        max(each.storage_mib * pods for each, pods in shares),
-    )
+        return total(times(need_of(role), role.pods) for role in group.roles)
+    return largest(times(need_of(role), min(role.pods_per_node, role.pods)) for role in group.roles)
 
 
 def _architecture(plan: Plan, group: Group) -> Answer:
     made = plan.server.architectures
     found = sorted({node.architecture for node in group.usable})
-    rule, what, needed = rules.ARCHITECTURE, f"architecture of {group.label}", " or ".join(made)
+    question = Question(rules.ARCHITECTURE, f"architecture of {group.label}", " or ".join(made))
     if all(each in made for each in found):
-        return ok(rule, what, needed, ", ".join(found))
-    return missing(rule, what, needed, ", ".join(found), f"use nodes of {needed}: the image is for no other")
+        return question.ok(", ".join(found))
+    return question.missing(", ".join(found), f"use nodes of {question.needed}: the image is for no other")
+
+
+def _plugin(
+    question: Question, resource: str, plugin: tuple[str, str], nodes: Sequence[LiveNode], cluster: Cluster
+) -> Answer:
+    """Whether all nodes advertise the resource of a device plugin, and who should make them."""
+    image, chart = plugin
+    without = [node.name for node in nodes if resource not in node.advertises]
+    if not without:
+        return question.ok("on all")
+    says = f"none on {without[0]}" + (f" and {len(without) - 1} more" if len(without) > 1 else "")
+    try:
+        found = _daemon_set(cluster, image)
+    except Forbidden:
+        return question.missing(says, f"see whether the DaemonSet of {chart} runs on these nodes")
+    if found is None:
+        return question.missing(f"{says}; no DaemonSet of {chart}", f"install the chart {chart}")
+    fix = f"see whether node affinity and tolerations of DaemonSet {found} let it on these nodes, and its pods' logs"
+    return question.missing(f"{says}; DaemonSet {found} is there", fix)
+
+
+def _daemon_set(cluster: Cluster, image: str) -> str | None:
+    """The DaemonSet that runs an image with that name, as namespace/name. NVIDIA's name is the end of EFA's own."""
+    for each in cluster.daemon_sets():
+        for container in each["spec"]["template"]["spec"]["containers"]:
+            if image_name(container.get("image", "")) == image:
+                return f"{each['metadata']['namespace']}/{each['metadata']['name']}"
+    return None
 
 
 def _rooms(plan: Plan, groups: Sequence[Group], cluster: Cluster) -> Iterator[Answer]:
     """The room that is left on usable nodes, then in one zone where the plan needs one."""
     zoned = plan.one_zone and not plan.spec.spec.cluster.zone
-    zone_text = f"all {sum(role.pods for role in plan.roles)} pods in one zone"
+    in_zone = f"all {sum(role.pods for role in plan.roles)} pods in one zone"
+    zone = Question(rules.ONE_ZONE, "availability zone", in_zone)
     try:
         used = _used(plan, cluster)
     except Forbidden as refused:
-        yield unknown(rules.ROOM, "room for all pods", "beside running pods", refused)
+        yield Question(rules.ROOM, "room for all pods", "beside running pods").unknown(refused)
         if zoned:
-            yield unknown(rules.ONE_ZONE, "availability zone", zone_text, refused)
+            yield zone.unknown(refused)
         return
     for group in groups:
         if group.usable:
             yield _room(group, used)
     if zoned and all(group.usable for group in groups):
-        yield _one_zone(plan, groups, used, zone_text)
+        yield _one_zone(zone, plan, groups, used)
 
 
 def _room(group: Group, used: dict[str, Need]) -> Answer:
     pods = sum(count for _, count in group.pods)
     fitting = placed(group.pods, [_left(node, used) for node in group.usable])
     free = sum(max(0, _left(node, used).gpus) for node in group.usable)
-    what, needed = f"room on {group.label}", f"{pods} pods"
+    question = Question(rules.ROOM, f"room on {group.label}", f"{pods} pods")
     found = f"{fitting} pods fit beside what runs, {free} GPUs free"
     if fitting == pods:
-        return ok(rules.ROOM, what, needed, found)
-    return short(rules.ROOM, what, needed, found, "add nodes, scale other deployments down, or lower replicas")
+        return question.ok(found)
+    return question.short(found, "add nodes, scale other deployments down, or lower replicas")
 
 
-def _one_zone(plan: Plan, groups: Sequence[Group], used: dict[str, Need], needed: str) -> Answer:
+def _one_zone(question: Question, plan: Plan, groups: Sequence[Group], used: dict[str, Need]) -> Answer:
     """A zone counts as many pods as find room on its nodes of all types together."""
     # A pod with an affinity on the zone lands on no node without the label: such nodes are shown and do not count.
     zones = sorted({node.zone for group in groups for node in group.usable})
@@ -192,10 +218,9 @@ def _one_zone(plan: Plan, groups: Sequence[Group], used: dict[str, Need], needed
     }
     pods = sum(role.pods for role in plan.roles)
     found = ", ".join(f"{zone or 'no zone label'} {fitting[zone]}" for zone in zones)
-    rule, what = rules.ONE_ZONE, "availability zone"
     if max((count for zone, count in fitting.items() if zone), default=0) == pods:
-        return ok(rule, what, needed, found)
-    return short(rule, what, needed, found, "have enough nodes in one zone: EFA does not leave it")
+        return question.ok(found)
+    return question.short(found, "have enough nodes in one zone: EFA does not leave it")
 
 
 def _used(plan: Plan, cluster: Cluster) -> dict[str, Need]:
@@ -208,7 +233,7 @@ def _used(plan: Plan, cluster: Cluster) -> dict[str, Need]:
         meta = pod["metadata"]
         ours = meta["namespace"] == plan.names.namespace and meta["name"].startswith(own)
         if node and not ended and not ours:
-            used[node] = plus(used.get(node, NOTHING), taken(pod, plan.platform))
+            used[node] = total((used.get(node, NOTHING), taken(pod, plan.platform)))
     return used
 
 

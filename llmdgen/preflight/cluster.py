@@ -35,71 +35,60 @@ class Cluster:
 
     def crd(self, name: str) -> Object | None:
         """A CustomResourceDefinition, None where it does not exist."""
-        from kubernetes.client import ApiextensionsV1Api
-
-        read = ApiextensionsV1Api(self._client).read_custom_resource_definition
-        return self._one("customresourcedefinitions", read, name=name)
+        return self._one(
+            "ApiextensionsV1Api", "customresourcedefinitions", "read_custom_resource_definition", name=name
+        )
 
     def gateway_class(self, name: str) -> Object | None:
         """A GatewayClass, None where it, or its kind, does not exist."""
-        from kubernetes.client import CustomObjectsApi
-
-        read = CustomObjectsApi(self._client).get_cluster_custom_object
         place = {"group": "gateway.networking.k8s.io", "version": "v1", "plural": "gatewayclasses"}
-        return self._one("gatewayclasses", read, name=name, **place)
+        return self._one("CustomObjectsApi", "gatewayclasses", "get_cluster_custom_object", name=name, **place)
 
     def namespace(self, name: str) -> Object | None:
         """A namespace, None where it does not exist."""
-        from kubernetes.client import CoreV1Api
-
-        return self._one("namespaces", CoreV1Api(self._client).read_namespace, name=name)
+        return self._one("CoreV1Api", "namespaces", "read_namespace", name=name)
 
     def secret_keys(self, namespace: str, name: str) -> dict[str, bool] | None:
         """The keys of a Secret and whether each has a value, None where it does not exist. Values are dropped here."""
-        from kubernetes.client import CoreV1Api
-
-        secret = self._one("secrets", CoreV1Api(self._client).read_namespaced_secret, name=name, namespace=namespace)
+        secret = self._one("CoreV1Api", "secrets", "read_namespaced_secret", name=name, namespace=namespace)
         return None if secret is None else {key: bool(value) for key, value in (secret.get("data") or {}).items()}
 
     def claim(self, namespace: str, name: str) -> Object | None:
         """A PersistentVolumeClaim, None where it does not exist."""
-        from kubernetes.client import CoreV1Api
-
-        read = CoreV1Api(self._client).read_namespaced_persistent_volume_claim
-        return self._one("persistentvolumeclaims", read, name=name, namespace=namespace)
+        resource, method = "persistentvolumeclaims", "read_namespaced_persistent_volume_claim"
+        return self._one("CoreV1Api", resource, method, name=name, namespace=namespace)
 
     def storage_class(self, name: str) -> Object | None:
         """A StorageClass, None where it does not exist."""
-        from kubernetes.client import StorageV1Api
-
-        return self._one("storageclasses", StorageV1Api(self._client).read_storage_class, name=name)
+        return self._one("StorageV1Api", "storageclasses", "read_storage_class", name=name)
 
     def nodes(self) -> list[Object]:
         """All nodes."""
-        from kubernetes.client import CoreV1Api
-
-        return self._all("nodes", CoreV1Api(self._client).list_node)
+        return self._all("CoreV1Api", "nodes", "list_node")
 
     def pods(self) -> list[Object]:
         """The pods of all namespaces that have not ended."""
-        from kubernetes.client import CoreV1Api
-
-        return self._all("pods", CoreV1Api(self._client).list_pod_for_all_namespaces, field_selector=LEFT)
+        return self._all("CoreV1Api", "pods", "list_pod_for_all_namespaces", field_selector=LEFT)
 
     def daemon_sets(self) -> list[Object]:
         """The DaemonSets of all namespaces."""
-        from kubernetes.client import AppsV1Api
+        return self._all("AppsV1Api", "daemonsets", "list_daemon_set_for_all_namespaces")
 
-        return self._all("daemonsets", AppsV1Api(self._client).list_daemon_set_for_all_namespaces)
-
-    def _one(self, resource: str, read: Callable[..., Any], **place: str) -> Object | None:
-        found = self._answer("get", resource, read, **place)
+    def _one(self, api: str, resource: str, method: str, **place: str) -> Object | None:
+        found = self._answer("get", resource, self._call(api, method), **place)
         if found is not None and not _is_object(found):
             raise ClusterError(f"{self.title} answers to get {resource} with no Kubernetes object", REACH)
         return found
 
-    def _all(self, resource: str, read: Callable[..., Any], **options: str) -> list[Object]:
+    def _call(self, api: str, method: str) -> Callable[..., Any]:
+        from kubernetes import client
+
+        found: Callable[..., Any] = getattr(getattr(client, api)(self._client), method)
+        return found
+
+    def _all(self, api: str, resource: str, method: str, **options: str) -> list[Object]:
         if resource not in self._lists:
+            read = self._call(api, method)
             try:
                 found = self._pages(resource, read, options)
             except _Gone:

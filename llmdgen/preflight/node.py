@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from llmdgen.kube.room import NOTHING, Need, plus
-from llmdgen.kube.tolerations import repels
+from llmdgen.kube.node import repels
+from llmdgen.kube.room import NOTHING, Need, largest, total
 from llmdgen.preflight.answer import ClusterError
 from llmdgen.preflight.cluster import Object
 from llmdgen.quantities import MIB
@@ -49,27 +50,20 @@ def taken(pod: Object, platform: Mapping[str, Any]) -> Need:
     spec = pod["spec"]
     sidecars = peak = NOTHING
     for each in spec.get("initContainers") or []:
-        asks = _requests(each, platform)
+        together = total((sidecars, _requests(each, platform)))
+        peak = largest((peak, together))
         if each.get("restartPolicy") == "Always":
-            sidecars = plus(sidecars, asks)
-            peak = _larger(peak, sidecars)
-        else:
-            peak = _larger(peak, plus(sidecars, asks))
-    running = sidecars
-    for each in spec["containers"]:
-        running = plus(running, _requests(each, platform))
-    asked = _larger(running, peak)
+            sidecars = together
+    running = total((sidecars, *(_requests(each, platform) for each in spec["containers"])))
+    asked = largest((running, peak))
     # Requests of the pod as a whole, where it has any, count in place of its containers' own.
     whole = (spec.get("resources") or {}).get("requests") or {}
     of_pod = need(whole, platform, up=True)
-    asked = Need(
-        asked.gpus,
-        asked.efa,
-        of_pod.cpu_millis if "cpu" in whole else asked.cpu_millis,
-        of_pod.memory_mib if "memory" in whole else asked.memory_mib,
-        asked.storage_mib,
-    )
-    return plus(asked, need(spec.get("overhead") or {}, platform, up=True))
+    if "cpu" in whole:
+        asked = replace(asked, cpu_millis=of_pod.cpu_millis)
+    if "memory" in whole:
+        asked = replace(asked, memory_mib=of_pod.memory_mib)
+    return total((asked, need(spec.get("overhead") or {}, platform, up=True)))
 
 
 def need(quantities: Mapping[str, Any], platform: Mapping[str, Any], *, up: bool) -> Need:
@@ -86,16 +80,6 @@ def need(quantities: Mapping[str, Any], platform: Mapping[str, Any], *, up: bool
 def _requests(container: Object, platform: Mapping[str, Any]) -> Need:
     resources = container.get("resources") or {}
     return need(resources.get("requests") or {}, platform, up=True)
-
-
-def _larger(one: Need, other: Need) -> Need:
-    return Need(
-        max(one.gpus, other.gpus),
-        max(one.efa, other.efa),
-        max(one.cpu_millis, other.cpu_millis),
-        max(one.memory_mib, other.memory_mib),
-        max(one.storage_mib, other.storage_mib),
-    )
 
 
 def _whole(quantity: Any, factor: int, unit: int, up: bool) -> int:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from llmdgen.scheduling.form import Form, Part, PathForm, Plugin, Reference, View, filled
 from llmdgen.scheduling.tables import Tables
@@ -19,7 +20,7 @@ Profiles = dict[str, tuple[Reference, ...]]
 Listed = dict[str, Any]
 
 
-class Scorer(Struct, frozen=True, kw_only=True):
+class Scorer(Struct, frozen=True):
     """A scorer that a profile asks; `name` distinguishes two of one type."""
 
     type: str
@@ -74,10 +75,7 @@ def build(form: Form, tables: Tables, asked: Asked) -> Built:
     ]
     scorers = {
         (each.called, each.weight): Scorer(
-            type=each.plugin,
-            name=each.called,
-            weight=each.weight,
-            parameters=plugins[each.called].get("parameters", {}),
+            each.plugin, each.called, each.weight, plugins[each.called].get("parameters", {})
         )
         for references in profiles.values()
         for each in references
@@ -122,8 +120,7 @@ def _replaced(
     for name, other in present.items():
         if name != path and name not in superseded and each.called in other.instead:
             return tuple(
-                Reference(one.plugin, one.name, each.weight if one.weight is None else one.weight, one.view)
-                for one in other.instead[each.called]
+                replace(one, weight=each.weight) if one.weight is None else one for one in other.instead[each.called]
             )
     return (each,)
 
@@ -142,15 +139,13 @@ def _one_of(kind: str, references: tuple[Reference, ...]) -> tuple[Reference, ..
     if len(same) < 2:
         return references
     weight = sum(each.weight or 0 for each in same)
-    last = Reference(same[-1].plugin, same[-1].name, weight, same[-1].view)
+    last = replace(same[-1], weight=weight)
     return tuple(last if each is same[-1] else each for each in references if each not in same[:-1])
 
 
 def _weighed(references: tuple[Reference, ...], weights: dict[str, float]) -> tuple[Reference, ...]:
     return tuple(
-        Reference(each.plugin, each.name, weights.get(each.called, each.weight), each.view)
-        if each.weight is not None
-        else each
+        each if each.weight is None else replace(each, weight=weights.get(each.called, each.weight))
         for each in references
     )
 
@@ -165,12 +160,7 @@ def _view(asked: Asked) -> str:
 
 
 def _producers(
-    form: Form,
-    tables: Tables,
-    asked: Asked,
-    profiles: Profiles,
-    plugins: list[Listed],
-    by_prefix: bool,
+    form: Form, tables: Tables, asked: Asked, profiles: Profiles, plugins: list[Listed], by_prefix: bool
 ) -> tuple[list[Listed], View | None]:
     """The producers of what the plugins read, and the view that the data layer feeds.
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from llmdgen.untyped import items, mapping
-from llmdgen.verify.error import VerifyError
+from llmdgen.verify.tools import VerifyError
 
 _HOW_HELM_WAITS = ("atomic", "cleanupOnFail", "createNamespace", "force", "timeout", "wait", "waitForJobs")
 _TOP = ("helmDefaults", "releases", "repositories")

@@ -19,9 +19,8 @@ from msgspec import Struct
 
 from llmdgen.objects.chart import FOLDER
 from llmdgen.plain_yaml import YAMLError, load, reason
-from llmdgen.verify.error import VerifyError
 from llmdgen.verify.harmless import refuse_programs
-from llmdgen.verify.tools import Tools, find_tools
+from llmdgen.verify.tools import Tools, VerifyError, find_tools
 from llmdgen.yaml_text import dump
 
 HELMFILE = "helmfile.yaml"

@@ -88,30 +88,21 @@ def _manifest(document: str, output: ReleaseOutput, order: int) -> Manifest | Fi
     try:
         doc = load(document)
     except YAMLError as error:
-        return _unreadable(
-            source, reason(error), "remove the key that stands twice, or quote the text that breaks the YAML"
-        )
+        fix = "remove the key that stands twice, or quote the text that breaks the YAML"
+        return UNREADABLE.at(says=reason(error), fix=fix, of=source)
     if doc is None:
         return None
     metadata = doc.get("metadata") if isinstance(doc, dict) else None
     if not isinstance(metadata, dict) or not all(
         isinstance(each, str) and each for each in (doc.get("apiVersion"), doc.get("kind"), metadata.get("name"))
     ):
-        return _unreadable(source, "has no apiVersion, kind or metadata.name", "give the object all three")
+        says = "has no apiVersion, kind or metadata.name"
+        return UNREADABLE.at(says=says, fix="give the object all three", of=source)
     namespace = "" if doc["kind"] in CLUSTER_SCOPED else metadata.get("namespace") or release.namespace
     return Manifest(release.name, order, source, doc["apiVersion"], doc["kind"], metadata["name"], namespace, doc)
 
 
-def _unreadable(source: str, says: str, fix: str) -> Finding:
-    return UNREADABLE.at(says=says, fix=fix, of=source)
-
-
 def _twice(first: Manifest, second: Manifest) -> Finding:
     where = first.source if first.release == second.release else f"release {first.release}"
-    return DUPLICATE.at(
-        "metadata",
-        "name",
-        says=f"{second.source} makes an object that {where} makes too",
-        fix="remove one, or name it otherwise",
-        of=second,
-    )
+    says = f"{second.source} makes an object that {where} makes too"
+    return DUPLICATE.at("metadata", "name", says=says, fix="remove one, or name it otherwise", of=second)

@@ -19,12 +19,11 @@ from llmdgen.kube.manifest import Manifest
 from llmdgen.prerequisites.facts import prerequisites
 from llmdgen.registry import declare
 from llmdgen.verify import invariants, schemas, sealed
-from llmdgen.verify.error import VerifyError
 from llmdgen.verify.helmfile import HELMFILE, HelmRelease, ReleaseOutput, read_releases, read_text, template
 from llmdgen.verify.invariants.scheduler import scheduler_configs
 from llmdgen.verify.manifests import read
 from llmdgen.verify.rendered import Rendered
-from llmdgen.verify.tools import Tools
+from llmdgen.verify.tools import Tools, VerifyError
 
 __all__ = ["invariants", "judged", "read_files", "verify", "verify_manifests", "verify_outputs"]
 
@@ -70,10 +69,7 @@ def verify(
             return in_order([*sealed.check(directory), note])
         outputs = template(directory, charts, tools)
     except VerifyError as error:
-        return [
-            UNRENDERED.at(says=error.says, fix=error.fix, of=HELMFILE),
-            *sealed.check(directory),
-        ]
+        return [UNRENDERED.at(says=error.says, fix=error.fix, of=HELMFILE), *sealed.check(directory)]
     return in_order([*sealed.check(directory), *verify_outputs(outputs, files, crds)])
 
 

@@ -16,8 +16,8 @@ from typing import Any
 from llmdgen.findings import Finding
 from llmdgen.kube.manifest import Manifest
 from llmdgen.registry import Rule, declare
-from llmdgen.verify.error import VerifyError
 from llmdgen.verify.helmfile import read_text
+from llmdgen.verify.tools import VerifyError
 
 BUILT_IN = declare(
     "VER005",

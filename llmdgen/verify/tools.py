@@ -1,4 +1,4 @@
-"""helm and helmfile: where they are, which versions they have, and that the two go together."""
+"""helm and helmfile: where they are, which versions they have, that the two go together, and why they cannot run."""
 
 from __future__ import annotations
 
@@ -9,9 +9,15 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from llmdgen.verify.error import VerifyError
-
 _VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)")
+
+
+class VerifyError(Exception):
+    """A tool is missing, or a directory is not a rendered one. `fix` says what helps."""
+
+    def __init__(self, says: str, fix: str) -> None:
+        self.says, self.fix = says, fix
+        super().__init__(f"{says} (fix: {fix})")
 
 
 class Tools(Struct, frozen=True):

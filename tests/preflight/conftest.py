@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from llmdgen.planning.model import Plan
+from llmdgen.preflight import preflight
 from llmdgen.preflight.answer import Answer
 from llmdgen.preflight.cluster import connect
-from llmdgen.preflight.run import preflight
 from tests.preflight.api_server import Api, kubeconfig, serving
 
 Ask = Callable[[Plan, Api], dict[str, list[Answer]]]

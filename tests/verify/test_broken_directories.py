@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from llmdgen.verify.error import VerifyError
 from llmdgen.verify.run import verify
 from llmdgen.verify.schemas import read_crds
-from llmdgen.verify.tools import Tools
+from llmdgen.verify.tools import Tools, VerifyError
 from tests.verify.conftest import Good
 
 BINARY = b"\xff\xfe\x00binary"

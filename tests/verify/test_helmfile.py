@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 
 from llmdgen.rendering.files import files
-from llmdgen.verify.error import VerifyError
 from llmdgen.verify.helmfile import read_releases, template, template_files, with_charts
 from llmdgen.verify.run import verify
-from llmdgen.verify.tools import Tools, find_tools
+from llmdgen.verify.tools import Tools, VerifyError, find_tools
 from tests.verify.conftest import CASES, Good, crds_of, real_charts, write
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from llmdgen.kube.manifest import Manifest
 from llmdgen.plain_yaml import load
-from llmdgen.verify.error import VerifyError
 from llmdgen.verify.schemas import check, read_crds, strict
+from llmdgen.verify.tools import VerifyError
 from llmdgen.yaml_text import dump
 from tests.verify.conftest import Good
 from tests.verify.mutate import DECODE, GATEWAY, POOL, ROUTE

@@ -9,8 +9,7 @@ from llmdgen.facts.catalogue import HYPERPOD_PREFIX, UnknownFact, instance, path
 from llmdgen.kube.caches import offloaded
 from llmdgen.kube.node import demand, instance_types, node_of, room_of
 from llmdgen.kube.room import fitting
-from llmdgen.kube.volumes import SHARED_MEMORY, limit_of, mounted_at
-from llmdgen.kube.workload import Workload
+from llmdgen.kube.workload import SHARED_MEMORY, Workload, limit_of, mounted_at
 from llmdgen.quantities import GIB, MIB, bytes_or_none, to_bytes, to_millis
 from llmdgen.registry import Draft, found, rule
 from llmdgen.untyped import at, items, mapping
@@ -45,7 +44,7 @@ def allocation_is_true(rendered: Rendered) -> Iterator[Draft]:
             yield _wrong("roles", str(role), says=f"no release deploys {role} pods")
     for role, workload in deployed.items():
         if role in roles:
-            yield from _role(rendered, workload, mapping(roles[role]))
+            yield from _role(workload, mapping(roles[role]))
         else:
             yield _wrong("roles", says=f"it says nothing of {workload}, the {role} pods")
     yield from _sums(stated, roles)
@@ -72,7 +71,7 @@ def _head(rendered: Rendered, stated: dict[str, Any]) -> Iterator[Draft]:
         yield _wrong("paths", says=f"{', '.join(unknown) or 'the list'} is not a list of well-lit paths")
 
 
-def _role(rendered: Rendered, workload: Workload, stated: dict[str, Any]) -> Iterator[Draft]:
+def _role(workload: Workload, stated: dict[str, Any]) -> Iterator[Draft]:
     need, vllm, node = demand(workload), workload.vllm, node_of(workload)
     if vllm is None:
         return

@@ -1,4 +1,4 @@
-"""The directory as a whole: no part of it missing, its values readable, its manifests those that helm makes."""
+"""The files of the directory: none missing, values that the chart reads, manifests and arguments that pods get."""
 
 from __future__ import annotations
 
@@ -6,12 +6,21 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from llmdgen.checks._value_paths import dotted as spelled
+from llmdgen.checks._value_paths import is_below, read_paths, unread
+from llmdgen.facts.catalogue import release_toml
+from llmdgen.kube.argument_files import FOLDER as ARGUMENTS
+from llmdgen.kube.argument_files import arguments_of
+from llmdgen.kube.command_line import unresolved
+from llmdgen.kube.workload import Workload
 from llmdgen.objects.chart import FOLDER as CHART
 from llmdgen.objects.chart import passed_on
 from llmdgen.plain_yaml import YAMLError, reason
 from llmdgen.registry import Draft, found, rule
+from llmdgen.suggest import did_you_mean
 from llmdgen.verify.invariants.allocation import FILE as ALLOCATION
-from llmdgen.verify.manifests import FOLDER, manifest_names
+from llmdgen.verify.manifests import FOLDER as MANIFESTS
+from llmdgen.verify.manifests import manifest_names
 from llmdgen.verify.rendered import Rendered
 
 Route = tuple[str | int, ...]
@@ -31,7 +40,7 @@ def parts_are_there(rendered: Rendered) -> Iterator[Draft]:
     """
     if ALLOCATION not in rendered.files:
         yield found(says="the directory has none", fix=_FIX, of=ALLOCATION)
-    if rendered.model_servers and not any(name.startswith("vllm/") for name in rendered.files):
+    if rendered.model_servers and not any(name.startswith(ARGUMENTS) for name in rendered.files):
         yield found(says="the directory has no file of vLLM's arguments", fix=_FIX, of="vllm/")
 
 
@@ -44,7 +53,7 @@ def manifests_are_what_helm_makes(rendered: Rendered) -> Iterator[Draft]:
             gone.
     Passes: the manifests of the same render; no manifests at all.
     """
-    written = {name for name in rendered.files if name.startswith(f"{FOLDER}/")}
+    written = {name for name in rendered.files if name.startswith(f"{MANIFESTS}/")}
     if not written:
         return
     real = manifest_names(rendered.manifests)
@@ -121,3 +130,62 @@ def _differences(written: Any, real: Any, path: Route = ()) -> Iterator[tuple[Ro
 def _short(value: Any) -> str:
     text = f"{len(value)} entries" if isinstance(value, (dict, list)) else repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+@rule("VER077", "error", "a value that no template of the chart reads")
+def values_are_read(rendered: Rendered) -> Iterator[Draft]:
+    """Helm takes any value and says nothing of those that no template uses: a mistyped path changes nothing, and the
+    chart's default holds. The paths that the router's chart reads are data of the release.
+
+    Fails:  inferenceExtension.monitoring.prometheus.enable in values/router.yaml.
+    Passes: inferenceExtension.monitoring.prometheus.enabled.
+    """
+    chart = rendered.release.charts["router"].name
+    tree = read_paths(rendered.release.name, "router")
+    advice = release_toml(rendered.release.name, "values.toml")["advice"].get("router", {})
+    for release in rendered.releases:
+        for file in release.values if release.chart_name == chart else ():
+            try:
+                values = rendered.document(file)
+            except YAMLError:
+                continue
+            for each in unread(values or {}, tree):
+                path = spelled(each.route)
+                known = next((fix for top, fix in advice.items() if is_below(path, top)), None)
+                fix = known or did_you_mean(str(each.route[-1]), each.known) or "remove it"
+                yield found(*each.route, says=f"the {chart} chart does not read {path}", fix=fix, of=file)
+
+
+@rule("VER092", "error", "a file of vLLM arguments is not what the container gets")
+def argument_files_are_true(rendered: Rendered) -> Iterator[Draft]:
+    """Reviewers read vllm/<role>.args, one argument a line. It holds everything after `vllm serve` that the container
+    gets, in its order, for a role of several pods those of the first and of the last pod.
+
+    Fails:  a flag in vllm/decode.args that the container does not have.
+    Passes: line by line the same.
+    """
+    for workload in rendered.model_servers:
+        for name, arguments in arguments_of(workload):
+            text = rendered.files.get(name)
+            if text is None:
+                if any(file.startswith(ARGUMENTS) for file in rendered.files):
+                    yield found(says=f"{workload} has no file of its arguments", fix="render again", of=name)
+                continue
+            written = [unresolved(line) for line in text.splitlines()]
+            if written != list(arguments):
+                says = _first_difference(written, list(arguments), workload)
+                yield found(says=says, fix="render again, with these charts", of=name)
+    known = {name for workload in rendered.model_servers for name, _ in arguments_of(workload)}
+    for name in sorted(set(rendered.files) - known):
+        if name.startswith(ARGUMENTS) and rendered.model_servers:
+            yield found(says="no pods get these arguments", fix="create the role, or render again", of=name)
+
+
+def _first_difference(written: list[str], real: list[str], workload: Workload) -> str:
+    """The first line at which the file and the container part."""
+    for number, (line, argument) in enumerate(zip(written, real, strict=False), 1):
+        if line != argument:
+            return f"line {number} is {line}, the container of {workload} gets {argument}"
+    if len(written) < len(real):
+        return f"the container of {workload} also gets {real[len(written)]}"
+    return f"line {len(real) + 1} is {written[len(real)]}, the container of {workload} gets nothing more"

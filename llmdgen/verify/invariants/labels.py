@@ -1,4 +1,4 @@
-"""Selectors: that the pool, Deployments, Services and monitors find the pods that they are for, and no others."""
+"""Labels, selectors and names: that objects find the pods and objects that they are for, and no others."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from llmdgen.composition.names import model_label
 from llmdgen.kube.platform import gpu
-from llmdgen.kube.workload import ROLE_LABEL
+from llmdgen.kube.workload import ROLE_LABEL, Workload
 from llmdgen.registry import Draft, found, rule
 from llmdgen.untyped import at, items, mapping
 from llmdgen.verify.rendered import Rendered, pool_selector, selects
@@ -25,12 +25,9 @@ def every_model_server_is_in_a_pool(rendered: Rendered) -> Iterator[Draft]:
     """
     for workload in rendered.model_servers:
         if not rendered.pools_of(workload):
-            yield found(
-                *workload.in_template("metadata", "labels"),
-                says="no InferencePool of the namespace selects these pods",
-                fix="make the pool's matchLabels in values/router.yaml and the labels of these pods agree",
-                of=workload.manifest,
-            )
+            says = "no InferencePool of the namespace selects these pods"
+            fix = "make the pool's matchLabels in values/router.yaml and the labels of these pods agree"
+            yield found(*workload.in_template("metadata", "labels"), says=says, fix=fix, of=workload.manifest)
 
 
 @rule("VER031", "error", "a pool selects pods that are not model servers")
@@ -50,13 +47,8 @@ def pools_select_model_servers_only(rendered: Rendered) -> Iterator[Draft]:
             continue
         for workload in rendered.workloads:
             if workload.vllm is None and workload.namespace == pool.namespace and selects(selector, workload.labels):
-                yield found(
-                    "spec",
-                    "selector",
-                    says=f"it selects the pods of {workload}, which do not serve vLLM",
-                    fix="select labels that only model servers have",
-                    of=pool,
-                )
+                says = f"it selects the pods of {workload}, which do not serve vLLM"
+                yield found("spec", "selector", says=says, fix="select labels that only model servers have", of=pool)
 
 
 @rule("VER032", "error", "a Deployment does not select its own pods")
@@ -72,23 +64,15 @@ def selectors_match_their_templates(rendered: Rendered) -> Iterator[Draft]:
             continue
         selector = mapping(at(workload.manifest.doc, "spec", "selector", "matchLabels"))
         if not selects(selector, workload.labels):
-            yield found(
-                "spec",
-                "selector",
-                says="the selector does not match the labels of the pod template",
-                fix="give the template every label of the selector",
-                of=workload.manifest,
-            )
+            says = "the selector does not match the labels of the pod template"
+            fix = "give the template every label of the selector"
+            yield found("spec", "selector", says=says, fix=fix, of=workload.manifest)
         for other in rendered.workloads:
             same = other.manifest is workload.manifest or other.namespace != workload.namespace
             if not same and other.manifest.kind == workload.manifest.kind and selects(selector, other.labels):
-                yield found(
-                    "spec",
-                    "selector",
-                    says=f"it also selects the pods of {other}",
-                    fix="add a label that tells them apart",
-                    of=workload.manifest,
-                )
+                says = f"it also selects the pods of {other}"
+                fix = "add a label that tells them apart"
+                yield found("spec", "selector", says=says, fix=fix, of=workload.manifest)
 
 
 @rule("VER033", "error", "a model server has no role, or one that the scheduler does not know")
@@ -100,12 +84,9 @@ def roles_are_labelled(rendered: Rendered) -> Iterator[Draft]:
     """
     for workload in rendered.model_servers:
         if workload.role not in ("prefill", "decode", "both"):
-            yield found(
-                *workload.in_template("metadata", "labels", ROLE_LABEL),
-                says=f"the role is {workload.role or 'missing'}",
-                fix="label the pods prefill or decode",
-                of=workload.manifest,
-            )
+            place = workload.in_template("metadata", "labels", ROLE_LABEL)
+            says = f"the role is {workload.role or 'missing'}"
+            yield found(*place, says=says, fix="label the pods prefill or decode", of=workload.manifest)
 
 
 @rule("VER034", "error", "a monitor watches no pods, or a port that they do not have")
@@ -130,15 +111,9 @@ def monitors_find_their_targets(rendered: Rendered) -> Iterator[Draft]:
             for workload in watched:
                 ports = [port.get("name") for each in workload.containers for port in each.list_of("ports")]
                 if name is not None and name not in ports:
-                    yield found(
-                        "spec",
-                        "podMetricsEndpoints",
-                        index,
-                        "port",
-                        says=f"the pods of {workload} have no port called {name}",
-                        fix=f"name one of {', '.join(str(port) for port in ports if port) or 'their ports'}",
-                        of=monitor,
-                    )
+                    says = f"the pods of {workload} have no port called {name}"
+                    fix = f"name one of {', '.join(str(port) for port in ports if port) or 'their ports'}"
+                    yield found("spec", "podMetricsEndpoints", index, "port", says=says, fix=fix, of=monitor)
                     continue
                 vllm = workload.vllm
                 declared = vllm.list_of("ports") if vllm else []
@@ -161,15 +136,8 @@ def monitors_find_their_targets(rendered: Rendered) -> Iterator[Draft]:
             name = mapping(endpoint).get("port")
             for service in services:
                 if name not in [mapping(port).get("name") for port in items(at(service.doc, "spec", "ports"))]:
-                    yield found(
-                        "spec",
-                        "endpoints",
-                        index,
-                        "port",
-                        says=f"{service} has no port called {name}",
-                        fix="name one of its ports",
-                        of=monitor,
-                    )
+                    says = f"{service} has no port called {name}"
+                    yield found("spec", "endpoints", index, "port", says=says, fix="name one of its ports", of=monitor)
 
 
 @rule("VER035", "error", "a Service reaches no pods")
@@ -192,14 +160,9 @@ def services_reach_pods(rendered: Rendered) -> Iterator[Draft]:
                 ports = [each for container in workload.containers for each in container.list_of("ports")]
                 known = {each.get("name") for each in ports} | {each.get("containerPort") for each in ports}
                 if target not in known:
-                    yield found(
-                        "spec",
-                        "ports",
-                        index,
-                        says=f"no container of {workload} has port {target}",
-                        fix="declare the port in the container, or send to one that it has",
-                        of=service,
-                    )
+                    says = f"no container of {workload} has port {target}"
+                    fix = "declare the port in the container, or send to one that it has"
+                    yield found("spec", "ports", index, says=says, fix=fix, of=service)
 
 
 @rule("VER104", "warning", "a label does not say what the pods are")
@@ -235,3 +198,38 @@ def _pools(rendered: Rendered) -> Iterator[Draft]:
         if ours and deployment not in selector and len(carried - {None}) == 1:
             says = f"it does not select {deployment}, and would take another deployment's pods too"
             yield found("spec", "selector", says=says, fix=f"add {deployment}: {carried.pop()}", of=pool)
+
+
+@rule("VER014", "error", "a pod refers to an object that is not there")
+def references_exist(rendered: Rendered) -> Iterator[Draft]:
+    """A pod whose ConfigMap or ServiceAccount is missing is never created or never starts. Secrets and volume claims
+    are the user's own and not looked for here; `llmdgen preflight` asks the cluster for them.
+
+    Fails:  a volume from ConfigMap lmcache-config that no release makes.
+    Passes: the plugins' ConfigMap, which the router's chart makes.
+    """
+    for workload in rendered.workloads:
+        for path, kind, name, optional in _references(workload):
+            if name and not optional and rendered.find(kind, name, workload.namespace) is None:
+                if kind == "ServiceAccount" and name == "default":
+                    continue
+                says = f"no release makes {kind} {name} in namespace {workload.namespace}"
+                yield found(*path, says=says, fix=f"name a {kind} that is there", of=workload.manifest)
+
+
+def _references(workload: Workload) -> Iterator[tuple[tuple[str | int, ...], str, str, bool]]:
+    """The path, kind, name and optional mark of every object of the namespace that a pod cannot start without."""
+    spec = workload.in_template("spec")
+    yield (*spec, "serviceAccountName"), "ServiceAccount", str(workload.spec.get("serviceAccountName") or ""), False
+    for index, volume in enumerate(items(workload.spec.get("volumes"))):
+        source = mapping(at(volume, "configMap"))
+        yield (*spec, "volumes", index), "ConfigMap", str(source.get("name") or ""), source.get("optional") is True
+    for container in workload.containers:
+        for index, each in enumerate(container.list_of("envFrom")):
+            source = mapping(each.get("configMapRef"))
+            place = (*container.route, "envFrom", index)
+            yield place, "ConfigMap", str(source.get("name") or ""), source.get("optional") is True
+        for index, each in enumerate(container.list_of("env")):
+            source = mapping(at(each, "valueFrom", "configMapKeyRef"))
+            place = (*container.route, "env", index)
+            yield place, "ConfigMap", str(source.get("name") or ""), source.get("optional") is True

@@ -1,13 +1,15 @@
-"""The way of a request: Gateway, HTTPRoute, InferencePool, endpoint picker."""
+"""The way of a request: Gateway, HTTPRoute, InferencePool, endpoint picker, and who listens at its end."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
+from llmdgen.facts.catalogue import program_flags, release_toml
 from llmdgen.kube.manifest import Manifest
 from llmdgen.registry import Draft, found, rule
-from llmdgen.untyped import at, items, mapping
-from llmdgen.verify.rendered import Rendered
+from llmdgen.untyped import at, items, mapping, maps
+from llmdgen.verify.rendered import Rendered, selects
 
 _GATEWAY_GROUP = "gateway.networking.k8s.io"
 _FEW_REQUESTS = 1024  # Envoy's own default circuit breaker, which Istio lifts
@@ -32,22 +34,14 @@ def routes_have_a_gateway(rendered: Rendered) -> Iterator[Draft]:
                 continue
             gateway = rendered.find("Gateway", parent.get("name"), parent.get("namespace") or route.namespace)
             if gateway is None:
-                yield found(
-                    *place,
-                    says=f"there is no Gateway {parent.get('name')}",
-                    fix=f"name {_one_of(rendered.of_kind('Gateway'))}",
-                    of=route,
-                )
+                says = f"there is no Gateway {parent.get('name')}"
+                yield found(*place, says=says, fix=f"name {_one_of(rendered.of_kind('Gateway'))}", of=route)
                 continue
             sections = [mapping(each).get("name") for each in items(at(gateway.doc, "spec", "listeners"))]
             if parent.get("sectionName") is not None and parent["sectionName"] not in sections:
-                yield found(
-                    *place,
-                    "sectionName",
-                    says=f"{gateway} has no listener {parent['sectionName']}",
-                    fix=f"name one of {', '.join(map(str, sections))}",
-                    of=route,
-                )
+                says = f"{gateway} has no listener {parent['sectionName']}"
+                fix = f"name one of {', '.join(map(str, sections))}"
+                yield found(*place, "sectionName", says=says, fix=fix, of=route)
 
 
 @rule("VER041", "error", "a route leads to a backend that is not there")
@@ -58,29 +52,19 @@ def routes_lead_to_a_backend(rendered: Rendered) -> Iterator[Draft]:
     Fails:  backendRefs with kind InferencePool and name y-router, the pool being x-router.
     Passes: group inference.networking.k8s.io, kind InferencePool, name x-router, and the pool's port or none.
     """
-    for route in rendered.of_kind("HTTPRoute", _GATEWAY_GROUP):
-        for number, entry in enumerate(items(at(route.doc, "spec", "rules"))):
-            for index, backend in enumerate(map(mapping, items(mapping(entry).get("backendRefs")))):
-                kind, group = backend.get("kind", "Service"), backend.get("group", "")
-                target = rendered.find(kind, backend.get("name"), backend.get("namespace") or route.namespace)
-                if target is None or (kind == "InferencePool" and group != target.group):
-                    what = f"{group}/{kind}" if group else str(kind)
-                    yield found(
-                        "spec",
-                        "rules",
-                        number,
-                        "backendRefs",
-                        index,
-                        says=f"there is no {what} {backend.get('name')}",
-                        fix=f"name {_one_of(rendered.pools)} with its group and kind",
-                        of=route,
-                    )
-                    continue
-                port, known = backend.get("port"), _ports(target)
-                if port is not None and known and port not in known:
-                    place = ("spec", "rules", number, "backendRefs", index, "port")
-                    says = f"{target} has no port {port}"
-                    yield found(*place, says=says, fix=f"write {' or '.join(map(str, known))}", of=route)
+    for route, number, entry in _rules(rendered):
+        for index, backend in maps(entry.get("backendRefs")):
+            place = ("spec", "rules", number, "backendRefs", index)
+            kind, group = backend.get("kind", "Service"), backend.get("group", "")
+            target = rendered.find(kind, backend.get("name"), backend.get("namespace") or route.namespace)
+            if target is None or (kind == "InferencePool" and group != target.group):
+                says = f"there is no {f'{group}/{kind}' if group else kind} {backend.get('name')}"
+                yield found(*place, says=says, fix=f"name {_one_of(rendered.pools)} with its group and kind", of=route)
+                continue
+            port, known = backend.get("port"), _ports(target)
+            if port is not None and known and port not in known:
+                fix = f"write {' or '.join(map(str, known))}"
+                yield found(*place, "port", says=f"{target} has no port {port}", fix=fix, of=route)
 
 
 @rule("VER042", "error", "a pool's endpoint picker is not there")
@@ -91,29 +75,13 @@ def pools_have_an_endpoint_picker(rendered: Rendered) -> Iterator[Draft]:
     Passes: the Service exists in the pool's namespace and has the port.
     """
     for pool in rendered.pools:
-        key = "endpointPickerRef" if at(pool.doc, "spec", "endpointPickerRef") else "extensionRef"
-        reference = mapping(at(pool.doc, "spec", key))
-        service = rendered.find("Service", reference.get("name"), pool.namespace)
+        key, name, port = _picker(rendered, pool)
+        service = rendered.find("Service", name, pool.namespace)
         if service is None:
-            yield found(
-                "spec",
-                key,
-                says=f"there is no Service {reference.get('name')}",
-                fix="name the scheduler's Service",
-                of=pool,
-            )
-            continue
-        port = at(reference, "port", "number") or reference.get("portNumber") or 9002
-        ports = [mapping(each).get("port") for each in items(at(service.doc, "spec", "ports"))]
-        if port not in ports:
-            yield found(
-                "spec",
-                key,
-                "port",
-                says=f"{service} has no port {port}, only {', '.join(map(str, ports))}",
-                fix="make the two ports one",
-                of=pool,
-            )
+            yield found("spec", key, says=f"there is no Service {name}", fix="name the scheduler's Service", of=pool)
+        elif port not in _ports(service):
+            says = f"{service} has no port {port}, only {', '.join(map(str, _ports(service)))}"
+            yield found("spec", key, "port", says=says, fix="make the two ports one", of=pool)
 
 
 @rule("VER043", "error", "a pool gets no requests")
@@ -123,12 +91,7 @@ def pools_are_routed(rendered: Rendered) -> Iterator[Draft]:
     Fails:  a Gateway and a pool, and an HTTPRoute left for kubectl.
     Passes: an HTTPRoute in chart/templates, or from the router's chart.
     """
-    routed = {
-        mapping(backend).get("name")
-        for route in rendered.of_kind("HTTPRoute", _GATEWAY_GROUP)
-        for entry in items(at(route.doc, "spec", "rules"))
-        for backend in items(mapping(entry).get("backendRefs"))
-    }
+    routed = {each.get("name") for _, _, entry in _rules(rendered) for _, each in maps(entry.get("backendRefs"))}
     for pool in rendered.pools:
         if pool.name not in routed:
             yield found(says="no HTTPRoute leads to it", fix="add an HTTPRoute with this pool as its backend", of=pool)
@@ -150,13 +113,9 @@ def destination_rules_have_a_host(rendered: Rendered) -> Iterator[Draft]:
         name, _, rest = host.partition(".")
         namespace = rest.partition(".")[0] or destination.namespace
         if rendered.find("Service", name, namespace) is None:
-            yield found(
-                "spec",
-                "host",
-                says=f"{host} is not a Service of this deployment",
-                fix="leave the host to the chart, or name the Service",
-                of=destination,
-            )
+            says = f"{host} is not a Service of this deployment"
+            fix = "leave the host to the chart, or name the Service"
+            yield found("spec", "host", says=says, fix=fix, of=destination)
 
 
 @rule("VER048", "error", "a route does not take the requests of the API")
@@ -189,14 +148,12 @@ def routes_have_no_time_limit(rendered: Rendered) -> Iterator[Draft]:
     Fails:  timeouts.request: 10s.
     Passes: timeouts {request: 0s, backendRequest: 0s}.
     """
-    for route in rendered.of_kind("HTTPRoute", _GATEWAY_GROUP):
-        for number, entry in enumerate(items(at(route.doc, "spec", "rules"))):
-            limits = mapping(mapping(entry).get("timeouts"))
-            for key in ("request", "backendRequest"):
-                limit = str(limits.get(key, "0s"))
-                if limit.strip("0msh"):
-                    place = ("spec", "rules", number, "timeouts", key)
-                    yield found(*place, says=f"{key} ends after {limit}", fix="set it to 0s", of=route)
+    for route, number, entry in _rules(rendered):
+        for key in ("request", "backendRequest"):
+            limit = str(mapping(entry.get("timeouts")).get(key, "0s"))
+            if limit.strip("0msh"):
+                place = ("spec", "rules", number, "timeouts", key)
+                yield found(*place, says=f"{key} ends after {limit}", fix="set it to 0s", of=route)
 
 
 @rule("VER057", "error", "Istio reaches the endpoint picker without TLS, or with small limits")
@@ -212,7 +169,7 @@ def istio_has_its_rule(rendered: Rendered) -> Iterator[Draft]:
     if not any(at(each.doc, "spec", "gatewayClassName") == "istio" for each in rendered.of_kind("Gateway")):
         return
     for pool in rendered.pools:
-        picker = at(pool.doc, "spec", "endpointPickerRef", "name") or at(pool.doc, "spec", "extensionRef", "name")
+        _, picker, _ = _picker(rendered, pool)
         hosts = [
             each
             for each in rendered.of_kind("DestinationRule")
@@ -225,13 +182,86 @@ def istio_has_its_rule(rendered: Rendered) -> Iterator[Draft]:
             if at(destination.doc, "spec", "trafficPolicy", "tls", "mode") not in ("SIMPLE", "MUTUAL"):
                 says = "it has no tls mode SIMPLE"
                 yield found("spec", "trafficPolicy", "tls", says=says, fix="set mode: SIMPLE", of=destination)
-            pool_of = mapping(at(destination.doc, "spec", "trafficPolicy", "connectionPool"))
-            for place in (("http", "http1MaxPendingRequests"), ("http", "http2MaxRequests"), ("tcp", "maxConnections")):
-                number = at(pool_of, *place)
+            for limit in (("http", "http1MaxPendingRequests"), ("http", "http2MaxRequests"), ("tcp", "maxConnections")):
+                place = ("spec", "trafficPolicy", "connectionPool", *limit)
+                number = at(destination.doc, *place)
                 if isinstance(number, int) and number <= _FEW_REQUESTS:
-                    path = ("spec", "trafficPolicy", "connectionPool", *place)
                     fix = "set it well above the requests of a busy hour, or leave it out"
-                    yield found(*path, says=f"{place[1]} is {number}", fix=fix, of=destination)
+                    yield found(*place, says=f"{limit[1]} is {number}", fix=fix, of=destination)
+
+
+@rule("VER021", "error", "requests of the pool reach nobody")
+def pool_port_reaches_the_first_listener(rendered: Rendered) -> Iterator[Draft]:
+    """The gateway sends a request to the pool's target port of the chosen pod. There the routing sidecar listens where
+    the pod has one, and vLLM itself elsewhere, as in every prefill pod.
+
+    Fails:  targetPorts 8000 and a prefill vLLM on 8200.
+    Passes: targetPorts 8000, decode's sidecar on 8000, prefill's vLLM on 8000.
+    """
+    default = str(program_flags(rendered.release.name, "sidecar")["port"].default)
+    for workload in rendered.model_servers:
+        vllm, sidecar = workload.vllm, workload.sidecar
+        if vllm is None:
+            continue
+        if sidecar is not None:
+            who, port, place = "the routing sidecar", sidecar.sidecar_flags.get("port", default), sidecar.route
+        else:
+            who, port, place = "vLLM", str(vllm.port), vllm.route
+        for pool in rendered.pools_of(workload):
+            targets = [str(mapping(each).get("number")) for each in items(at(pool.doc, "spec", "targetPorts"))]
+            if targets and port not in targets:
+                says = f"{who} listens on {port}, {pool} sends to {', '.join(targets)}"
+                yield found(*place, "args", says=says, fix=f"let {who} listen on {targets[0]}", of=workload.manifest)
+
+
+@rule("VER025", "error", "the endpoint picker's port is not the one that it listens on")
+def picker_listens_where_the_pool_asks(rendered: Rendered) -> Iterator[Draft]:
+    """The gateway asks the pool's endpoint picker through its Service, whose target must be the scheduler's
+    --grpc-port, 9002 unless set. 9003, which its pods have too, answers health checks only.
+
+    Fails:  a Service that sends the pool's port to 9003.
+    Passes: 9002.
+    """
+    default = release_toml(rendered.release.name, "engine.toml")["ports"]["scheduler"]
+    for pool in rendered.pools:
+        _, name, number = _picker(rendered, pool)
+        service = rendered.find("Service", name, pool.namespace)
+        if service is None:
+            continue
+        selector = mapping(at(service.doc, "spec", "selector"))
+        targets = [
+            port.get("targetPort", port.get("port"))
+            for _, port in maps(at(service.doc, "spec", "ports"))
+            if port.get("port") == number
+        ]
+        for workload in rendered.workloads:
+            if not selects(selector, workload.labels):
+                continue
+            for container in workload.containers:
+                flags = container.sidecar_flags
+                if "pool-name" not in flags:
+                    continue
+                names = {port.get("name"): port.get("containerPort") for port in container.list_of("ports")}
+                listens = flags.get("grpc-port", str(default))
+                for target in targets:
+                    if str(names.get(target, target)) != listens:
+                        says = f"it sends port {number} to {target}, the scheduler listens on {listens}"
+                        yield found("spec", "ports", says=says, fix=f"send to {listens}", of=service)
+
+
+def _rules(rendered: Rendered) -> Iterator[tuple[Manifest, int, dict[str, Any]]]:
+    """The rules of every HTTPRoute, each with its route and its index."""
+    for route in rendered.of_kind("HTTPRoute", _GATEWAY_GROUP):
+        for number, entry in maps(at(route.doc, "spec", "rules")):
+            yield route, number, entry
+
+
+def _picker(rendered: Rendered, pool: Manifest) -> tuple[str, Any, Any]:
+    """The field in which a pool names its endpoint picker's Service, the name, and the port that it asks."""
+    key = "endpointPickerRef" if at(pool.doc, "spec", "endpointPickerRef") else "extensionRef"
+    reference = mapping(at(pool.doc, "spec", key))
+    default = release_toml(rendered.release.name, "engine.toml")["ports"]["scheduler"]
+    return key, reference.get("name"), at(reference, "port", "number") or reference.get("portNumber") or default
 
 
 def _ports(backend: Manifest) -> list[object]:

@@ -34,23 +34,12 @@ def names_fit(rendered: Rendered) -> Iterator[Draft]:
             name += "-istio"
         longest = _LONGEST_LEADER_WORKER_SET if manifest.kind == "LeaderWorkerSet" else _LONGEST_LABEL
         if manifest.kind in _SHORT_NAMES and len(name) > longest:
-            yield found(
-                "metadata",
-                "name",
-                says=f"{name} has {len(name)} characters, at most {longest} fit",
-                fix="choose a shorter metadata.name in the spec",
-                of=manifest,
-            )
+            says = f"{name} has {len(name)} characters, at most {longest} fit"
+            yield found("metadata", "name", says=says, fix="choose a shorter metadata.name in the spec", of=manifest)
         for key, value in mapping(at(manifest.doc, "metadata", "labels")).items():
             if isinstance(value, str) and len(value) > _LONGEST_LABEL:
-                yield found(
-                    "metadata",
-                    "labels",
-                    str(key),
-                    says=f"the label has {len(value)} characters, at most {_LONGEST_LABEL} fit",
-                    fix="choose a shorter name",
-                    of=manifest,
-                )
+                says = f"the label has {len(value)} characters, at most {_LONGEST_LABEL} fit"
+                yield found("metadata", "labels", str(key), says=says, fix="choose a shorter name", of=manifest)
 
 
 @rule("VER016", "error", "a number came out as 1e+06")
@@ -89,14 +78,9 @@ def no_secret_is_rendered(rendered: Rendered) -> Iterator[Draft]:
             for index, variable in enumerate(container.list_of("env")):
                 name = str(variable.get("name"))
                 if variable.get("value") and _SECRET_NAME.search(name):
-                    yield found(
-                        *container.route,
-                        "env",
-                        index,
-                        says=f"{name} of container {container.name} has its value written down",
-                        fix="refer to a Secret with valueFrom.secretKeyRef",
-                        of=workload.manifest,
-                    )
+                    says = f"{name} of container {container.name} has its value written down"
+                    fix = "refer to a Secret with valueFrom.secretKeyRef"
+                    yield found(*container.route, "env", index, says=says, fix=fix, of=workload.manifest)
     for manifest in rendered.manifests:
         for path, value in _scalars(manifest.doc):
             if isinstance(value, str) and _TOKEN.search(value):
@@ -116,20 +100,12 @@ def namespaces_agree(rendered: Rendered) -> Iterator[Draft]:
     first = rendered.releases[0]
     for release in rendered.releases:
         if release.namespace != first.namespace:
-            yield found(
-                says=f"release {release.name} is in namespace {release.namespace}, {first.name} in {first.namespace}",
-                fix="give all releases one namespace",
-                of="helmfile.yaml",
-            )
+            says = f"release {release.name} is in namespace {release.namespace}, {first.name} in {first.namespace}"
+            yield found(says=says, fix="give all releases one namespace", of="helmfile.yaml")
     for manifest in rendered.manifests:
         if manifest.namespace and manifest.namespace != namespaces.get(manifest.release, manifest.namespace):
-            yield found(
-                "metadata",
-                "namespace",
-                says=f"{manifest.namespace} is not {namespaces[manifest.release]}, its release's",
-                fix="leave the namespace to the release",
-                of=manifest,
-            )
+            says = f"{manifest.namespace} is not {namespaces[manifest.release]}, its release's"
+            yield found("metadata", "namespace", says=says, fix="leave the namespace to the release", of=manifest)
 
 
 def _scalars(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Any]]:

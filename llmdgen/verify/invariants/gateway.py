@@ -1,16 +1,17 @@
-"""The Network Load Balancer: that its annotations arrive at a Service, by the way that each gateway provider has."""
+"""The Gateway's Service and proxy: that annotations and settings arrive, by the way that each provider has."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
+from llmdgen.checks.devices import wrong_amounts
 from llmdgen.facts.catalogue import release_toml
 from llmdgen.kube.manifest import Manifest
 from llmdgen.plain_yaml import YAMLError, load
 from llmdgen.planning.model import AUTO_MODE
 from llmdgen.registry import Draft, found, rule
-from llmdgen.untyped import at, mapping
+from llmdgen.untyped import at, mapping, maps
 from llmdgen.verify.rendered import Rendered
 
 PREFIX = "service.beta.kubernetes.io/"
@@ -42,44 +43,25 @@ def annotations_arrive(rendered: Rendered) -> Iterator[Draft]:
         infrastructure = mapping(at(gateway.doc, "spec", "infrastructure", "annotations"))
         annotated = _load_balancer(at(gateway.doc, "metadata", "annotations"))
         if is_istio and annotated and infrastructure:
-            yield found(
-                "spec",
-                "infrastructure",
-                "annotations",
-                says="with these, Istio does not copy the Gateway's own annotations to the Service",
-                fix="move them to metadata.annotations",
-                of=gateway,
-            )
+            says = "with these, Istio does not copy the Gateway's own annotations to the Service"
+            fix = "move them to metadata.annotations"
+            yield found("spec", "infrastructure", "annotations", says=says, fix=fix, of=gateway)
         parameters = _parameters(rendered, gateway)
         if not is_istio and annotated and not _handed_on(parameters) and not _load_balancer(infrastructure):
-            yield found(
-                "metadata",
-                "annotations",
-                says="this gateway class does not copy them to the Service that it makes",
-                fix="set them in the object that spec.infrastructure.parametersRef names",
-                of=gateway,
-            )
+            says = "this gateway class does not copy them to the Service that it makes"
+            fix = "set them in the object that spec.infrastructure.parametersRef names"
+            yield found("metadata", "annotations", says=says, fix=fix, of=gateway)
         if not is_istio and parameters is None and at(gateway.doc, "spec", "infrastructure", "parametersRef"):
             reference = at(gateway.doc, "spec", "infrastructure", "parametersRef")
-            yield found(
-                "spec",
-                "infrastructure",
-                "parametersRef",
-                says=f"there is no {reference.get('kind')} {reference.get('name')}",
-                fix="add it, or remove the reference",
-                of=gateway,
-            )
+            says = f"there is no {reference.get('kind')} {reference.get('name')}"
+            fix = "add it, or remove the reference"
+            yield found("spec", "infrastructure", "parametersRef", says=says, fix=fix, of=gateway)
     for kind, route in _ANNOTATIONS.items():
         for parameters in rendered.of_kind(kind):
             own = _load_balancer(at(parameters.doc, "metadata", "annotations"))
             if own and not _load_balancer(at(parameters.doc, *route)):
-                yield found(
-                    "metadata",
-                    "annotations",
-                    says="annotations of the parameters object itself reach no Service",
-                    fix=f"move them to {'.'.join(route)}",
-                    of=parameters,
-                )
+                says = "annotations of the parameters object itself reach no Service"
+                yield found("metadata", "annotations", says=says, fix=f"move them to {'.'.join(route)}", of=parameters)
 
 
 @rule("VER046", "error", "a load balancer is annotated, but the Service is of another type")
@@ -100,12 +82,8 @@ def annotated_services_are_load_balancers(rendered: Rendered) -> Iterator[Draft]
         at_fault = parameters or gateway
         place = _SERVICE_SPEC.get(at_fault.kind, ("data", "service") if parameters else ("spec",))
         if service.get("type", "LoadBalancer") != "LoadBalancer":
-            yield found(
-                *place,
-                says=f"the Service is of type {service['type']}",
-                fix="set the Service's type to LoadBalancer",
-                of=at_fault,
-            )
+            says = f"the Service is of type {service['type']}"
+            yield found(*place, says=says, fix="set the Service's type to LoadBalancer", of=at_fault)
         taken = annotations.get(f"{_AWS}type") in ("external", "nlb-ip")
         if not taken and service.get("loadBalancerClass") not in _CLASSES:
             yield found(
@@ -194,3 +172,29 @@ def _service_spec(parameters: Manifest | None) -> dict[str, Any]:
         except YAMLError:
             return {}
     return mapping(at(parameters.doc, *_SERVICE_SPEC.get(parameters.kind, ("spec",))))
+
+
+_OVERLAY = "deployment"  # its key in Istio's ConfigMap
+
+
+@rule("VER111", "error", "Istio cannot lay this over the gateway's Deployment")
+def overlay_is_taken(rendered: Rendered) -> Iterator[Draft]:
+    """The resources of the gateway's proxy come from a text in a ConfigMap that Istio lays over its Deployment. What is
+    wrong in it, the API server refuses, and only Istio's log says so.
+
+    Fails:  `cpus: "2"` under the limits in that text; a text that is not YAML.
+    Passes: cpu and memory, requests up to the limits.
+    """
+    for manifest in rendered.of_kind("ConfigMap"):
+        text = at(manifest.doc, "data", _OVERLAY)
+        if not isinstance(text, str):
+            continue
+        try:
+            spec = at(load(text), "spec", "template", "spec")
+        except YAMLError:
+            yield found("data", _OVERLAY, says="it is not YAML", fix="render again", of=manifest)
+            continue
+        for index, each in maps(at(spec, "containers")):
+            place = ("data", _OVERLAY, "spec", "template", "spec", "containers", index, "resources")
+            for path, says, fix in wrong_amounts(each.get("resources")):
+                yield found(*place, *path, says=says, fix=fix, of=manifest)
