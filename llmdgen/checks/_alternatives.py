@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from msgspec import structs
 
 from llmdgen.engine.memory import Memory, resident_ratio, weights_per_gpu
+from llmdgen.engine.profile import usable
 from llmdgen.facts.types import Instance, ModelFacts
 from llmdgen.planning.model import Plan, RolePlan
-from llmdgen.quantities import MIB
 
 _WEIGHTS = 0.9  # of the budget at most, so that requests find room
 _MOST_NODES = 16  # of one replica: what a reader would try before another model
@@ -28,7 +28,7 @@ def types_with_room(plan: Plan, role: RolePlan, use: Memory, kv: int) -> list[st
     share = use.budget / use.gpu
 
     def has_room(row: Instance) -> bool:
-        budget = int((row.gpu.memory_mib or 0) * MIB * share)
+        budget = int(usable(row.gpu) * share)
         reaches = row.efa.rdma or not role.efa_per_pod
         return reaches and row.gpu.count >= role.size.gpus_per_pod and budget - use.weights - use.activations >= kv
 
@@ -41,7 +41,7 @@ def types_to_spread_over(plan: Plan, role: RolePlan, model: ModelFacts) -> list[
     spare = use.activations if use else 0
 
     def holds(row: Instance) -> bool:
-        budget = int((row.gpu.memory_mib or 0) * MIB * plan.engine["gpu_memory_utilization"])
+        budget = int(usable(row.gpu) * plan.engine["gpu_memory_utilization"])
         size = structs.replace(role.size, workers=_MOST_NODES, data_local=row.gpu.count // role.size.tensor)
         size = structs.replace(size, data=_MOST_NODES * size.data_local)
         return weights_per_gpu(model, size) * resident_ratio(model, plan.engine) + spare < budget * _WEIGHTS
@@ -60,7 +60,7 @@ def suited(plan: Plan) -> Iterator[Instance]:
 
     hyperpod = plan.spec.spec.platform == "hyperpod"
     rows = [catalogue.instance(name) for name in catalogue.instance_names()]
-    for row in sorted(rows, key=lambda row: ((row.gpu.memory_mib or 0) * row.gpu.count, row.name)):
+    for row in sorted(rows, key=lambda row: (usable(row.gpu) * row.gpu.count, row.name)):
         runs = row.kind == "instance" and row.gpu.count and row.architecture in plan.server.architectures
         if runs and (row.hyperpod or not hyperpod):
             yield row

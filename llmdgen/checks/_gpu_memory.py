@@ -10,20 +10,31 @@ from collections.abc import Iterator
 from msgspec import Struct, structs
 
 from llmdgen.checks._places import runs_models
-from llmdgen.engine.memory import Memory, as_loaded, experts_divide, resident_ratio, weights_per_gpu
+from llmdgen.engine.memory import (
+    Memory,
+    as_loaded,
+    experts_divide,
+    margin,
+    memory,
+    redundant_experts,
+    resident_ratio,
+    weights_per_gpu,
+)
 from llmdgen.engine.numbers import decimal, whole
+from llmdgen.engine.profile import usable
 from llmdgen.engine.size import Size
 from llmdgen.facts.types import Instance, ModelFacts
 from llmdgen.planning.model import Plan, RolePlan
-from llmdgen.quantities import GIB, MIB
+from llmdgen.quantities import GIB
 
 CONTEXT_STEP = 1024
 _WEIGHTS = 0.75  # of the budget at most: a quarter is left for KV cache
 
 
 class Favourable(Struct, frozen=True):
-    """One GPU with weights as large as their file and half of the activations: bytes of weights, what is left of the
-    budget for the KV cache (negative where nothing is), and the tokens that it holds."""
+    """One GPU with weights as large as measured or as their file, and the estimate's error in the role's favour: bytes
+    of weights, what is left of the budget for the KV cache (negative where nothing is), and the tokens of one request
+    that it holds."""
 
     weights: int
     left: int
@@ -44,29 +55,21 @@ def loaded(plan: Plan) -> Iterator[tuple[RolePlan, ModelFacts, Memory]]:
 def favourable(plan: Plan, role: RolePlan, model: ModelFacts, use: Memory) -> Favourable:
     """The role's GPU memory at its best."""
     quantised = "quantization" in role.flags and model.weight_dtype.startswith("BF16")
+    ratio = model.resident_weights or 1.0
     in_cpu = int(decimal(role.flags.get("cpu-offload-gb", 0), 0) * GIB)
-    ratio = 1.0 if model.resident_weights is None else min(1.0, model.resident_weights)
-    weights = max(0, int(weights_per_gpu(model, role.size, redundant(role)) * ratio) - in_cpu) // (
-        4 if quantised else 1
-    )
+    held = max(0, int(weights_per_gpu(model, role.size, redundant_experts(role.flags)) * ratio) - in_cpu)
+    weights = held // (4 if quantised else 1)
     fixed = whole(role.flags.get("kv-cache-memory-bytes"), 0)
     if fixed:
-        left = fixed if use.gpu >= weights + use.activations // 2 + fixed else -1
+        left = fixed if use.gpu >= weights + spared(plan, role, use) + fixed else -1
     else:
-        left = use.budget - weights - use.activations // 2
-    return Favourable(weights, left, max(0, left) * context_parallel(role) // use.kv_bytes_per_token)
+        left = use.budget - weights - spared(plan, role, use)
+    return Favourable(weights, left, use.tokens_in(left))
 
 
-def redundant(role: RolePlan) -> int:
-    """Copies of experts that EPLB keeps."""
-    config = role.flags.get("eplb-config")
-    enabled = role.flags.get("enable-eplb") is True and isinstance(config, dict)
-    return whole(config.get("num_redundant_experts"), 0) if enabled and isinstance(config, dict) else 0
-
-
-def context_parallel(role: RolePlan) -> int:
-    """Ranks that share one request's KV cache by context."""
-    return max(1, whole(role.flags.get("decode-context-parallel-size"), 1))
+def spared(plan: Plan, role: RolePlan, use: Memory) -> int:
+    """What vLLM takes beside weights and KV cache, where the estimate errs in the role's favour."""
+    return max(0, use.activations - margin(role.size, plan.engine))
 
 
 def resized(size: Size, tensor: int) -> Size:
@@ -74,18 +77,23 @@ def resized(size: Size, tensor: int) -> Size:
     return structs.replace(size, tensor=tensor)
 
 
+def memory_with(plan: Plan, role: RolePlan, size: Size | None = None, **flags: int) -> Memory | None:
+    """The role's memory at another size or with other flags, written with _."""
+    if plan.model is None:
+        return None
+    args = role.flags | {name.replace("_", "-"): value for name, value in flags.items()}
+    return memory(plan.model, role.node.instance, size or role.size, plan.engine, args)
+
+
 def tensor_that_holds(plan: Plan, role: RolePlan, model: ModelFacts, tokens: int) -> int | None:
     """The smallest larger tensor parallel size on the role's node whose GPUs hold the weights and this many tokens."""
-    use, tensor = role.memory_use, role.size.tensor * 2
-    while use is not None and tensor * role.size.data_local <= role.node.gpus:
+    tensor = role.size.tensor * 2
+    while tensor * role.size.data_local <= role.node.gpus:
         size = resized(role.size, tensor)
-        if fits_heads(model, tensor) and (size.expert or experts_divide(model, tensor * size.data)):
-            weights = weights_per_gpu(model, size, redundant(role)) * resident_ratio(model, plan.engine)
-            per_token = use.kv_bytes_per_token
-            if not model.mla:
-                per_token = per_token * max(1, model.kv_heads // tensor) // max(1, model.kv_heads // role.size.tensor)
-            if use.budget - weights - use.activations >= per_token * tokens:
-                return tensor
+        use = memory_with(plan, role, size)
+        divides = fits_heads(model, tensor) and (size.expert or experts_divide(model, tensor * size.data))
+        if divides and use is not None and use.kv - use.margin >= use.window + tokens * use.kv_bytes_per_token:
+            return tensor
         tensor *= 2
     return None
 
@@ -104,7 +112,7 @@ def types_that_hold(plan: Plan, model: ModelFacts) -> list[str]:
     ratio = resident_ratio(model, plan.engine)
 
     def room(row: Instance) -> int:
-        return (row.gpu.memory_mib or 0) * MIB * row.gpu.count
+        return usable(row.gpu) * row.gpu.count
 
     rows = [catalogue.instance(name) for name in catalogue.instance_names()]
     hyperpod = plan.spec.spec.platform == "hyperpod"

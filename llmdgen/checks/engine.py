@@ -11,7 +11,7 @@ from llmdgen.engine import facts
 from llmdgen.engine.argv import arguments
 from llmdgen.engine.check import Numbers, RoleSettings, check_role
 from llmdgen.engine.flags import flag_table
-from llmdgen.facts.types import Gpu
+from llmdgen.engine.profile import default_batch
 from llmdgen.findings import Finding
 from llmdgen.kube.container import Container
 from llmdgen.kube.node import node_of
@@ -19,7 +19,7 @@ from llmdgen.kube.room import UNLIMITED
 from llmdgen.kube.servers import Servers
 from llmdgen.kube.workload import Workload
 from llmdgen.planning.model import Plan, RolePlan
-from llmdgen.quantities import GIB, MIB, bytes_or_none
+from llmdgen.quantities import MIB, bytes_or_none
 
 
 def planned_findings(plan: Plan, servers: Servers) -> Iterator[Finding]:
@@ -97,7 +97,7 @@ def _numbers(servers: Servers, workload: Workload, vllm: Container) -> Numbers:
         kv_heads=model.kv_heads if model else None,
         routed_experts=None if model is None else model.experts.routed if model.experts else 0,
         max_position_embeddings=model.max_position_embeddings if model else None,
-        default_batch_tokens=_default_batch(node.gpu, engine["batch"]) if node is not None else None,
+        default_batch_tokens=default_batch(node.gpu, engine)[0] if node is not None and node.gpu.memory_mib else None,
         mla=model is not None and model.mla is not None,
     )
 
@@ -109,13 +109,3 @@ def _wider_nodes(plan: Plan, role: RolePlan) -> tuple[str, ...]:
     if plan.model is not None:
         return tuple(types_to_spread_over(plan, role, plan.model)[:3])
     return tuple(row.name for row in suited(plan) if spreads(row))[:3]
-
-
-def _default_batch(gpu: Gpu, settings: Mapping[str, Any]) -> int | None:
-    """The tokens of a batch that vLLM takes by default on these GPUs."""
-    if gpu.memory_mib is None:
-        return None
-    large = gpu.memory_mib * MIB >= settings["large_gpu_gib"] * GIB
-    small = any(name in gpu.model for name in settings["not_large"])
-    tokens: int = settings["tokens_large" if large and not small else "tokens_small"]
-    return tokens

@@ -8,13 +8,14 @@ from llmdgen.checks._alternatives import smaller_checkpoints, types_to_spread_ov
 from llmdgen.checks._gpu_memory import (
     favourable,
     loaded,
-    redundant,
+    memory_with,
+    spared,
     step_down,
     tensor_that_holds,
     types_that_hold,
 )
 from llmdgen.engine.hybrid import hybrid_manager_off_by
-from llmdgen.engine.memory import Memory, experts_divide, resident_ratio, weights_per_gpu
+from llmdgen.engine.memory import Memory, experts_divide
 from llmdgen.engine.numbers import whole
 from llmdgen.facts.catalogue import architectures, model_names
 from llmdgen.facts.types import ModelFacts
@@ -26,6 +27,7 @@ from llmdgen.registry import Draft, found, rule
 from llmdgen.suggest import did_you_mean, one_of
 
 MODEL = ("spec", "model", "name")
+FEWER = 256  # sequences, vLLM's own default on small GPUs
 # What switches the hybrid KV cache manager off, by the flag that does.
 WITHOUT_HYBRID = {
     "kv-transfer-config": "the KV connector",
@@ -37,7 +39,7 @@ WITHOUT_HYBRID = {
 @rule("MOD003", "error", "weights that do not fit GPU memory")
 def weights_fit(plan: Plan) -> Iterator[Draft]:
     """vLLM loads the weights before anything else and stops with "CUDA out of memory" where they do not fit. The rule
-    counts in favour of the spec: weights as large as their file, half of the usual activations.
+    counts in favour of the spec: weights as large as measured or as their file, the estimate's error on its side.
 
     Fails:  `{model: {name: openai/gpt-oss-120b}, instanceTypes: [g6e.48xlarge], decode: {parallelism: {tensor: 1}}}`:
             61 GiB on GPUs of 45 GiB.
@@ -46,8 +48,8 @@ def weights_fit(plan: Plan) -> Iterator[Draft]:
     for role, model, use in loaded(plan):
         best = favourable(plan, role, model, use)
         fixed = whole(role.flags.get("kv-cache-memory-bytes"), 0)
-        if best.left <= 0 and fixed and use.gpu - best.weights - use.activations // 2 > 0:
-            room = (use.gpu - best.weights - use.activations // 2) * 9 // 10
+        if best.left <= 0 and fixed and use.gpu - best.weights - spared(plan, role, use) > 0:
+            room = (use.gpu - best.weights - spared(plan, role, use)) * 9 // 10
             both = f"{_gib(fixed)} of KV cache and {_gib(best.weights)} of weights"
             says = f"{both} do not fit into the {_gib(use.gpu)} of a GPU of {role.node.instance.name}"
             fix = f"set it to {room} or less, or remove it: vLLM finds it by itself"
@@ -75,12 +77,12 @@ def one_request_fits(plan: Plan) -> Iterator[Draft]:
         best = favourable(plan, role, model, use)
         fixed = role.flag_routes.get("kv-cache-memory-bytes")
         if best.left > 0 and best.tokens < use.max_model_len and fixed:
-            needed = use.max_model_len * use.kv_bytes_per_token
-            says = f"one request of {use.max_model_len} tokens needs {needed} bytes of KV cache on each {role.name} GPU"
-            fix = f"set it to {needed} or more, lower max-model-len, or remove it: vLLM finds it by itself"
+            needs = f"{use.needed} bytes of KV cache on each {role.name} GPU"
+            says = f"one request of {use.max_model_len} tokens needs {needs}"
+            fix = f"set it to {use.needed} or more, lower max-model-len, or remove it: vLLM finds it by itself"
             yield found(*fixed, says=says, fix=fix)
         elif best.left > 0 and best.tokens < use.max_model_len:
-            needs = f"{_gib(use.max_model_len * use.kv_bytes_per_token)} of KV cache on each {role.name} GPU"
+            needs = f"{_gib(use.needed)} of KV cache on each {role.name} GPU"
             has = f"{role.node.instance.name} has at most {_gib(best.left)} left"
             says = f"one request of {use.max_model_len} tokens needs {needs}, {has}"
             yield found(*_length(plan, role), says=says, fix=_shorter(plan, role, model, use))
@@ -88,17 +90,18 @@ def one_request_fits(plan: Plan) -> Iterator[Draft]:
 
 @rule("MOD005", "warning", "a request that may not fit the KV cache")
 def one_request_fits_by_estimate(plan: Plan) -> Iterator[Draft]:
-    """By the release's estimates of resident weights and activations the KV cache does not hold one request of
-    --max-model-len, and vLLM would not start; with smaller ones it does.
+    """By the release's estimate the KV cache does not hold one request of --max-model-len, or holds it by less than the
+    estimate may err (1 GiB on one GPU, 1.5 GiB where several serve together), and vLLM might not start.
 
     Fails:  `{decode: {parallelism: {tensor: 1}}}` for Qwen/Qwen3-32B on p5.48xlarge.
     Passes: `{decode: {parallelism: {tensor: 1}}, engine: {args: {max-model-len: 16384}}}` there.
     """
     for role, model, use in loaded(plan):
         best = favourable(plan, role, model, use)
-        if use.kv_tokens < use.max_model_len <= best.tokens:
-            fit = f"{use.kv_tokens} tokens fit the KV cache of {role.name} on {role.node.instance.name}"
-            says = f"by estimate {fit}, one request may have {use.max_model_len}"
+        if not use.starts and use.max_model_len <= best.tokens:
+            left = f"{_gib(use.kv)} of KV cache are left on each {role.name} GPU of {role.node.instance.name}"
+            needs = f"one request of {use.max_model_len} tokens needs {_gib(use.needed)}"
+            says = f"by estimate (+-{use.margin / GIB:g} GiB) {left}, {needs}"
             yield found(*_length(plan, role), says=says, fix=_shorter(plan, role, model, use))
 
 
@@ -222,7 +225,7 @@ def _share_that_fits(plan: Plan, role: RolePlan, use: Memory, weights: int) -> f
     """vLLM's own share of GPU memory, where the spec sets a smaller one and the weights would fit it."""
     usual: float = plan.engine["gpu_memory_utilization"]
     own = role.flag_routes.get("gpu-memory-utilization", ())[-1:] == ("gpu-memory-utilization",)
-    return usual if own and use.gpu * usual > max(use.budget, weights + use.activations // 2) else None
+    return usual if own and use.gpu * usual > max(use.budget, weights + spared(plan, role, use)) else None
 
 
 def _length(plan: Plan, role: RolePlan) -> Route:
@@ -230,10 +233,13 @@ def _length(plan: Plan, role: RolePlan) -> Route:
 
 
 def _shorter(plan: Plan, role: RolePlan, model: ModelFacts, use: Memory) -> str:
-    """The context that fits, or the tensor parallel size that holds the one asked for."""
-    tokens = step_down(use.kv_tokens)
+    """The context that surely fits, fewer sequences, or the tensor parallel size that holds the one asked for."""
+    tokens = step_down(use.tokens_in(use.kv - use.margin))
     tensor = tensor_that_holds(plan, role, model, use.max_model_len)
     fixes = [f"set max-model-len: {tokens}"] if tokens else []
+    fewer = memory_with(plan, role, max_num_seqs=FEWER)
+    if fewer is not None and fewer.starts:
+        fixes.append(f"max-num-seqs: {FEWER}")
     if tensor:
         fixes.append(f"set {role.name}'s tensor: {tensor}")
     return ", or ".join(fixes) or _more_memory(plan, role, model, use)
@@ -241,7 +247,7 @@ def _shorter(plan: Plan, role: RolePlan, model: ModelFacts, use: Memory) -> str:
 
 def _more_memory(plan: Plan, role: RolePlan, model: ModelFacts, use: Memory) -> str:
     """Instance types whose GPUs hold one request beside the weights, else checkpoints that leave more room."""
-    types = types_with_room(plan, role, use, use.max_model_len * use.kv_bytes_per_token)
+    types = types_with_room(plan, role, use, use.needed)
     if types:
         return f"use {one_of(types[:3])}"
     return _smaller(model)
@@ -259,7 +265,7 @@ def _room_for_weights(plan: Plan, role: RolePlan, model: ModelFacts) -> str:
         expert = "" if role.size.expert or experts_divide(model, tensor * role.size.data) else " with expert: true"
         return f"set tensor: {tensor}{expert}"
     if "wide-ep" in plan.paths:
-        nodes = _nodes_that_hold(plan, role, model)
+        nodes = _nodes_that_hold(plan, role)
         if nodes:
             return f"set data: {nodes * role.size.data_local}, which is {nodes} nodes"
         types = types_to_spread_over(plan, role, model)
@@ -270,15 +276,14 @@ def _room_for_weights(plan: Plan, role: RolePlan, model: ModelFacts) -> str:
     return ", or ".join(part for part in (other, wide) if part) or _smaller(model)
 
 
-def _nodes_that_hold(plan: Plan, role: RolePlan, model: ModelFacts) -> int | None:
+def _nodes_that_hold(plan: Plan, role: RolePlan) -> int | None:
     """Nodes of one replica, a power of two, over which the experts leave room."""
     from msgspec import structs
 
-    use, nodes = role.memory_use, role.size.workers * 2
-    while use is not None and nodes <= 64:
-        wider = structs.replace(role.size, workers=nodes, data=nodes * role.size.data_local)
-        weights = weights_per_gpu(model, wider, redundant(role)) * resident_ratio(model, plan.engine)
-        if weights + use.activations < use.budget:
+    nodes = role.size.workers * 2
+    while nodes <= 64:
+        use = memory_with(plan, role, structs.replace(role.size, workers=nodes, data=nodes * role.size.data_local))
+        if use is not None and use.kv:
             return nodes
         nodes *= 2
     return None

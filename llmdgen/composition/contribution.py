@@ -17,7 +17,8 @@ class Situation(Struct, frozen=True, kw_only=True):
 
     `settings` are the release's paths.toml, `engine` its engine.toml, `scheduler` the form of its scheduler's
     configuration, `platform` is platforms.toml; `server` is what the model server's image holds; `paths` are all paths
-    of this plan, main first.
+    of this plan, main first. `doubled` says how often a path doubles the GPUs that it would give a server of a role,
+    and `most` holds upper bounds of vLLM flags that the spec leaves open: both make room for the KV cache.
     """
 
     spec: Spec
@@ -31,6 +32,8 @@ class Situation(Struct, frozen=True, kw_only=True):
     server: ModelServer
     names: Names
     scheduler: Form
+    doubled: dict[RoleName, int] = {}
+    most: dict[str, int] = {}
 
 
 class Shape(Struct, frozen=True, kw_only=True):

@@ -55,4 +55,6 @@ def shape(situation: Situation, path: str, role: RoleName, *, tensor: int, repli
 def _tensor(situation: Situation, role: RoleName, share: float) -> int:
     if situation.model is None:
         return 1
-    return smallest_tensor(situation.model, situation.instances[role], situation.engine, share)
+    instance = situation.instances[role]
+    tensor = smallest_tensor(situation.model, instance, situation.engine, share)
+    return min(tensor << situation.doubled.get(role, 0), max(tensor, instance.gpu.count))

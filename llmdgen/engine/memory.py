@@ -1,7 +1,7 @@
 """GPU memory: what the weights take, what a token of KV cache costs, how many tokens fit.
 
-The formulas are vLLM's own (v1/kv_cache_interface.py); the two estimates, resident weights against file size and
-activations, come from the release's engine.toml. All sizes are bytes of one GPU unless a name says otherwise.
+The formulas are vLLM's own (v1/kv_cache_interface.py); the two estimates, resident weights against file size and what
+the profile run takes, come from the release's engine.toml. All sizes are bytes of one GPU unless a name says otherwise.
 """
 
 from __future__ import annotations
@@ -12,10 +12,13 @@ from typing import Any
 from msgspec import Struct, structs
 
 from llmdgen.engine.context import longest_context
+from llmdgen.engine.hybrid import hybrid_manager_off_by
 from llmdgen.engine.numbers import decimal, whole
+from llmdgen.engine.profile import batch_of, profiled, several, usable
 from llmdgen.engine.size import Size
 from llmdgen.facts.types import Instance, ModelFacts
 from llmdgen.quantities import GIB, MIB
+from llmdgen.untyped import mapping
 
 # Bytes of a KV element, by --kv-cache-dtype; auto follows the model, whose activations are 16 bit.
 KV_DTYPE_BYTES = {"auto": 2, "bfloat16": 2}
@@ -27,18 +30,23 @@ DENSE_BYTES = 2.0  # BF16, which the 4-bit formats keep for everything but the e
 class Memory(Struct, frozen=True, kw_only=True):
     """One GPU's memory in a role, and the KV cache that is left.
 
-    `kv_bytes_per_token` is what a token takes on each GPU, `stored_bytes_per_token` what each GPU's share of it takes
-    in a cache tier, whose blocks hold layers with a window too; `kv_tokens` is what fits on one data parallel rank,
-    `sequences` how many requests of `max_model_len` that is. `hybrid_off` says that sliding-window layers are stored
-    in full because a KV connector switches the hybrid KV cache manager off.
+    `gpu` is what CUDA reports, `budget` vLLM's share of it; `activations` is what vLLM takes beside weights and KV
+    cache, and `margin` by how much the estimate may err: 0 where nothing hangs on it, because the spec fixes the KV
+    cache or leaves the context to vLLM. `kv_bytes_per_token` is what a token takes on each GPU, `window` what a request
+    takes beside its tokens (sliding windows, the state of linear layers), `stored_bytes_per_token` what each GPU's
+    share of a token takes in a cache tier, whose blocks hold layers with a window too; `kv_tokens` is what fits on one
+    data parallel rank, `sequences` how many requests of `max_model_len` that is. `hybrid_off` says that sliding-window
+    layers are stored in full because a KV connector switches the hybrid KV cache manager off.
     """
 
     gpu: int
     budget: int
     weights: int
     activations: int
+    margin: int
     kv: int
     kv_bytes_per_token: int
+    window: int
     stored_bytes_per_token: int
     kv_tokens: int
     max_model_len: int
@@ -48,42 +56,73 @@ class Memory(Struct, frozen=True, kw_only=True):
     def sequences(self) -> float:
         return self.kv_tokens / self.max_model_len
 
+    @property
+    def needed(self) -> int:
+        """Bytes of KV cache that one request of the longest context takes; with less vLLM does not start."""
+        return self.window + self.max_model_len * self.kv_bytes_per_token
+
+    @property
+    def starts(self) -> bool:
+        """Whether vLLM starts even where the estimate errs against it."""
+        return self.kv - self.margin >= self.needed
+
+    def tokens_in(self, size: int) -> int:
+        """Tokens of one request that so many bytes of KV cache hold."""
+        return max(0, size - self.window) // self.kv_bytes_per_token
+
 
 def memory(
-    model: ModelFacts,
-    instance: Instance,
-    size: Size,
-    engine: dict[str, Any],
-    args: dict[str, Any],
-    *,
-    hybrid: bool,
-    redundant_experts: int = 0,
+    model: ModelFacts, instance: Instance, size: Size, engine: dict[str, Any], args: Mapping[str, Any]
 ) -> Memory | None:
     """The memory of each GPU of a role; None where the instance's GPU memory is not known."""
     if instance.gpu.memory_mib is None:
         return None
     model = as_loaded(model, args)
-    gpu = instance.gpu.memory_mib * MIB
+    gpu, hybrid = usable(instance.gpu), hybrid_manager_off_by(args, engine) is None
     utilization = engine["gpu_memory_utilization"]
     budget = int(gpu * decimal(args.get("gpu-memory-utilization", utilization), utilization))
     in_cpu = int(decimal(args.get("cpu-offload-gb", 0), 0) * GIB)
-    weights = max(0, int(weights_per_gpu(model, size, redundant_experts) * resident_ratio(model, engine)) - in_cpu)
-    activations = engine["activation_mib"] * MIB
-    kv = whole(args.get("kv-cache-memory-bytes"), 0) or max(0, budget - weights - activations)
+    held = weights_per_gpu(model, size, redundant_experts(args))
+    weights = max(0, int(held * resident_ratio(model, engine)) - in_cpu)
+    activations = profiled(model, instance.gpu, size, engine, args)
+    fixed = whole(args.get("kv-cache-memory-bytes"), 0)
     dtype = str(args.get("kv-cache-dtype", "auto"))
-    per_token = kv_bytes_per_token(model, size.tensor, dtype, hybrid=hybrid)
-    return Memory(
+    shared = max(1, whole(args.get("decode-context-parallel-size"), 1))
+    found = Memory(
         gpu=gpu,
         budget=budget,
         weights=weights,
         activations=activations,
-        kv=kv,
-        kv_bytes_per_token=per_token,
+        margin=0 if fixed or _is_auto(args) else margin(size, engine),
+        kv=fixed or max(0, budget - weights - activations),
+        kv_bytes_per_token=max(1, kv_bytes_per_token(model, size.tensor, dtype, hybrid=hybrid) // shared),
+        window=_window(model, size, dtype, batch_of(instance.gpu, size, engine, args)[0]) if hybrid else 0,
         stored_bytes_per_token=kv_bytes_per_token(model, size.tensor, dtype, hybrid=False),
-        kv_tokens=kv // per_token,
-        max_model_len=_longest(args, model, kv // per_token),
+        kv_tokens=0,
+        max_model_len=1,
         hybrid_off=not hybrid and model.layers.sliding > 0,
     )
+    tokens = found.tokens_in(found.kv)
+    return structs.replace(found, kv_tokens=tokens, max_model_len=_longest(args, model, tokens))
+
+
+def margin(size: Size, engine: dict[str, Any]) -> int:
+    """By how many bytes the estimate of a GPU may err."""
+    return int(engine["memory"]["margin_gib_several_gpus" if several(size) else "margin_gib"] * GIB)
+
+
+def redundant_experts(args: Mapping[str, Any]) -> int:
+    """Copies of experts that EPLB keeps."""
+    return whole(mapping(args.get("eplb-config")).get("num_redundant_experts"), 0) if args.get("enable-eplb") else 0
+
+
+def _window(model: ModelFacts, size: Size, dtype: str, batched: int) -> int:
+    """Bytes on a GPU that a request takes whatever its length: of sliding layers the window and two steps of tokens, of
+    linear ones their state."""
+    a_layer = _layer_bytes(model, size.tensor, dtype)
+    tokens = (model.layers.sliding_window or 0) + 2 * batched
+    state = model.linear_state.bytes_per_sequence // size.tensor if model.linear_state else 0
+    return model.layers.sliding * a_layer * tokens + state
 
 
 def kv_bytes_per_token(model: ModelFacts, tensor: int, dtype: str, *, hybrid: bool) -> int:
@@ -100,9 +139,14 @@ def kv_bytes_per_token(model: ModelFacts, tensor: int, dtype: str, *, hybrid: bo
         if element == FP8_BYTES and model.mla.fp8_bytes:
             vector = model.mla.fp8_bytes
         return layers * (vector + model.mla.indexer_bytes)
-    head_dim = model.head_dim or model.hidden_size // model.attention_heads
     # Where every layer has a window or a fixed state, nothing grows with the context; 1 keeps the arithmetic finite.
-    return max(1, layers * 2 * max(1, model.kv_heads // tensor) * head_dim * element)
+    return max(1, layers * _layer_bytes(model, tensor, dtype))
+
+
+def _layer_bytes(model: ModelFacts, tensor: int, dtype: str) -> int:
+    """Bytes of keys and values of one token in one layer on each GPU."""
+    head_dim = model.head_dim or model.hidden_size // model.attention_heads
+    return 2 * max(1, model.kv_heads // tensor) * head_dim * KV_DTYPE_BYTES.get(dtype, FP8_BYTES)
 
 
 def predicts_tokens(args: Mapping[str, Any]) -> bool:
@@ -153,8 +197,9 @@ def experts_divide(model: ModelFacts, ranks: int) -> bool:
 
 
 def resident_ratio(model: ModelFacts, engine: dict[str, Any]) -> float:
-    """GPU-resident weights over the checkpoint's size: as measured for the model, else the release's estimate."""
-    return model.resident_weights or float(engine["resident_weights"])
+    """GPU-resident weights over the checkpoint's size: as measured for the model, else the release's estimate for
+    mixtures of experts. Dense models load as they are."""
+    return model.resident_weights or (1.0 if model.experts is None else float(engine["resident_weights"]))
 
 
 def expert_bytes(model: ModelFacts) -> int:
@@ -188,7 +233,8 @@ def _longest(args: Mapping[str, Any], model: ModelFacts, kv_tokens: int) -> int:
     own = model.max_position_embeddings
     if isinstance(overrides, Mapping):
         own = longest_context(own, overrides) or own
-    asked = args.get("max-model-len")
-    if str(asked).strip().lower() in ("auto", "-1"):
-        return max(1, min(own, kv_tokens))
-    return max(1, whole(asked, own))
+    return max(1, min(own, kv_tokens) if _is_auto(args) else whole(args.get("max-model-len"), own))
+
+
+def _is_auto(args: Mapping[str, Any]) -> bool:
+    return str(args.get("max-model-len")).strip().lower() in ("auto", "-1")

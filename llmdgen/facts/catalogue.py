@@ -111,6 +111,12 @@ def table(file: str) -> dict[str, Any]:
     return _toml(fact(file))
 
 
+def gpu_fact(kind: str, model: str) -> Any:
+    """What a table of gpus.toml says of GPUs of an instance type's gpu.model; None where it has no such row."""
+    rows, name = table("gpus.toml")[kind], model.removeprefix("NVIDIA ")
+    return rows.get(max((words for words in rows if name.startswith(words)), key=len, default=None))
+
+
 def _is_plain(name: str) -> bool:
     """A name that cannot leave its folder, and that a file can have."""
     return 0 < len(name) < LONGEST_NAME and not name.startswith(".") and not any(each in name for each in "/\\\0")

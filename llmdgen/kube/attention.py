@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from llmdgen.facts.catalogue import release_toml, table
+from llmdgen.facts.catalogue import gpu_fact, release_toml
 from llmdgen.facts.types import Instance, ModelFacts
 from llmdgen.kube.container import Container
 
@@ -13,10 +13,8 @@ FLAG, VARIABLE = "attention-backend", "VLLM_ATTENTION_BACKEND"
 
 def capability(node: Instance) -> str | None:
     """The CUDA compute capability of a node's GPUs, such as 9.0; None where no table has it."""
-    name = node.gpu.model.removeprefix("NVIDIA ")
-    known: dict[str, str] = table("gpus.toml")["capability"]
-    fitting = [words for words in known if name.startswith(words)]
-    return known[max(fitting, key=len)] if fitting else None
+    found: str | None = gpu_fact("capability", node.gpu.model)
+    return found
 
 
 def kind(model: ModelFacts, cache_dtype: str, backends: dict[str, Any]) -> str:

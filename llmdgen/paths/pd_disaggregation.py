@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec import structs
+
 from llmdgen.composition.contribution import Contribution, EnvVar, Shape, Situation
 from llmdgen.composition.names import RoleName
 from llmdgen.composition.shapes import shape, tight_tensor
@@ -15,9 +17,11 @@ RANK = 20
 def shapes(situation: Situation) -> dict[RoleName, Shape]:
     """Many small prefill servers and a large decode server, as in AWS's own recipe (4 x TP1 and 1 x TP4)."""
     asked = situation.spec.spec.prefill
-    prefill = (asked and asked.parallelism.tensor) or tight_tensor(situation, "prefill")
+    asked_for = asked.parallelism.tensor if asked else None
+    prefill = asked_for or tight_tensor(situation, "prefill")
     wider = situation.settings[NAME]["decode_tensor_over_prefill"]
-    decode = min(max(tight_tensor(situation, "decode"), prefill * wider), situation.instances["decode"].gpu.count or 1)
+    own = asked_for or tight_tensor(structs.replace(situation, doubled={}), "prefill")
+    decode = min(max(tight_tensor(situation, "decode"), own * wider), situation.instances["decode"].gpu.count or 1)
     return {
         "prefill": shape(situation, NAME, "prefill", tensor=prefill),
         "decode": shape(situation, NAME, "decode", tensor=decode),

@@ -16,7 +16,7 @@ from llmdgen.spec.servers import Role
 NAME = "wide-ep"
 RANK = 30
 MOST_NODES = 32
-FEWEST_BATCHED_TOKENS, MOST_BATCHED_TOKENS = 512, 8192
+FEWEST_BATCHED_TOKENS, MOST_BATCHED_TOKENS = 128, 8192
 
 
 def shapes(situation: Situation) -> dict[RoleName, Shape]:
@@ -112,7 +112,7 @@ def _nodes(situation: Situation, role: RoleName) -> int:
         if weights_per_gpu(model, size, extra) * resident_ratio(model, situation.engine) <= room:
             break
         nodes *= 2
-    return nodes
+    return min(nodes << situation.doubled.get(role, 0), MOST_NODES)
 
 
 def _redundant(situation: Situation, role: RoleName, size: Size) -> int:

@@ -26,6 +26,7 @@ from llmdgen.planning.schedulable import own_tolerations, tolerations
 from llmdgen.planning.scheduler import scheduler
 from llmdgen.planning.sidecar import sidecar
 from llmdgen.planning.source import argument, uri, volume_size
+from llmdgen.planning.starting import bounds, started
 from llmdgen.scheduling.form import form
 from llmdgen.spec.model import Spec
 from llmdgen.spec.servers import Engine, Role
@@ -34,6 +35,11 @@ from llmdgen.spec.servers import Engine, Role
 def build(spec: Spec, instance_type: str) -> Plan:
     """The plan of a spec on one of its instance types. Raises SpecError with every finding that prevents one."""
     situation = _situation(spec, instance_type)
+    return started(situation, lambda tried: _attempt(tried, instance_type))
+
+
+def _attempt(situation: Situation, instance_type: str) -> Plan:
+    spec = situation.spec
     modules = [paths.get(name) for name in situation.paths]
     shapes = max(modules, key=lambda module: module.RANK).shapes(situation)
     asked = {name: role for name in ROLES if (role := getattr(spec.spec, name)) is not None}
@@ -94,7 +100,8 @@ def _plan(
         tolerations=tolerations(situation.platform, spec.spec.cluster),
         own_tolerations=own_tolerations(spec.spec.cluster),
         startup_minutes=folded.startup_minutes,
-        notes=folded.notes,
+        notes=(*folded.notes, *bounds(situation)),
+        most=situation.most,
         precise=situation.settings["precise-prefix-cache"],
         engine=situation.engine,
         platform=situation.platform,

@@ -152,7 +152,8 @@ class Pool(Struct, frozen=True, kw_only=True):
 
 class Plan(Struct, frozen=True, kw_only=True):
     """A deployment, decided. `target` names its output directory below rendered/<name>/; `own_tolerations` are the
-    spec's, which `tolerations` hold too; `notes` is what the paths want a reviewer to know."""
+    spec's, which `tolerations` hold too; `notes` is what the paths want a reviewer to know. `most` are bounds of vLLM
+    flags without which its own defaults would not start."""
 
     spec: Spec
     target: str
@@ -181,6 +182,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     own_tolerations: tuple[dict[str, Any], ...]
     startup_minutes: int
     notes: tuple[str, ...]
+    most: dict[str, int]
     precise: dict[str, Any]
     engine: dict[str, Any]
     platform: dict[str, Any]

@@ -9,8 +9,7 @@ from llmdgen.composition.fold import Folded
 from llmdgen.composition.names import RoleName
 from llmdgen.engine.argv import arguments
 from llmdgen.engine.flags import flag_table
-from llmdgen.engine.hybrid import hybrid_manager_off_by
-from llmdgen.engine.memory import Memory, memory
+from llmdgen.engine.memory import memory
 from llmdgen.engine.numbers import whole
 from llmdgen.engine.size import Size
 from llmdgen.facts.types import Instance
@@ -28,6 +27,7 @@ from llmdgen.spec.servers import Engine, Role
 
 # A pod without a size of its own takes at most this part of its share of the node: daemons and sidecars need some too.
 SHARE_OF_NODE = 0.9
+SEQUENCES, TOKENS = "max-num-seqs", "max-num-batched-tokens"
 EXPERT_PARALLEL = "enable-expert-parallel"
 READY_TIMEOUT = "VLLM_ENGINE_READY_TIMEOUT_S"
 # Flags that the chart writes, or that follow from it, and the key of `parallelism` that sets each.
@@ -96,7 +96,7 @@ def plan_role(
     name: RoleName, size: Size, shape: Shape, situation: Situation, folded: Folded, *, behind_sidecar: bool
 ) -> RolePlan:
     """Everything about one role. `behind_sidecar`: a routing sidecar takes its requests first."""
-    spec = situation.spec.spec
+    spec, model = situation.spec.spec, situation.model
     role = asked(situation.spec, name)
     place = node(situation.instances[name], situation)
     needed = folded.crosses_pods
@@ -146,7 +146,7 @@ def plan_role(
         env=env,
         volumes=(_shared_memory(shm), CACHES, *folded.volumes, weights(spec.model, situation.model)),
         node_selector=node_selector(place, spec.cluster, situation.platform, spec.platform),
-        memory_use=_memory(situation, name, size, flags),
+        memory_use=memory(model, place.instance, size, situation.engine, flags) if model is not None else None,
         block_size=block,
         flag_routes=routes,
         env_routes=env_routes,
@@ -194,6 +194,7 @@ def _flags(
     flags |= folded.args | folded.role_args.get(name, {})
     if spec.model.revision:
         flags["revision"] = spec.model.revision
+    flags |= {flag: min(flags.get(flag, most), most) for flag, most in situation.most.items()}
     flags |= rank_flags(name, size, situation, supervised=is_supervised(folded, size))
     flags.pop(EXPERT_PARALLEL, None)
     if size.expert:
@@ -206,6 +207,8 @@ def _flags(
         removed |= {flag for flag, value in asked.items() if value is None and flags.get(flag) is not None}
         flags |= asked
         routes |= {flag: (*route, flag) for flag in asked}
+    if situation.most and routes[SEQUENCES] == ("spec", "path"):
+        flags[SEQUENCES] = min(flags[SEQUENCES], whole(flags[TOKENS], flags[SEQUENCES]))
     return flags, routes, removed
 
 
@@ -264,22 +267,6 @@ def _resources(
     own_mib = max(1024, (to_bytes(memory_text) // MIB - shared_mib) // 4)
     shm = asked.shm or mib_text(min(to_bytes(shape.shm) // MIB, own_mib) + shared_mib)
     return asked.cpu or cpu_text(cpu), memory_text, shm
-
-
-def _memory(situation: Situation, name: RoleName, size: Size, flags: dict[str, Any]) -> Memory | None:
-    if situation.model is None:
-        return None
-    eplb = flags.get("eplb-config")
-    redundant = eplb.get("num_redundant_experts", 0) if flags.get("enable-eplb") and isinstance(eplb, dict) else 0
-    return memory(
-        situation.model,
-        situation.instances[name],
-        size,
-        situation.engine,
-        flags,
-        hybrid=hybrid_manager_off_by(flags, situation.engine) is None,
-        redundant_experts=whole(redundant, 0),
-    )
 
 
 def _default_block(situation: Situation) -> int:
