@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from llmdgen.engine.memory import margin
 from llmdgen.planning.model import Plan, RolePlan
 from llmdgen.quantities import GIB
 
@@ -63,7 +64,8 @@ def _role(plan: Plan, role: RolePlan) -> dict[str, Any]:
     if role.memory_use:
         use = role.memory_use
         found["kvCache"] = {
-            "estimate": True,
+            "estimate": plan.engine["memory"]["basis"],
+            "marginGib": margin(role.size, plan.engine) / GIB,
             "gibPerGpu": round(use.kv / GIB, 1),
             "bytesPerTokenAndGpu": use.kv_bytes_per_token,
             "tokensPerRank": use.kv_tokens,
