@@ -64,7 +64,7 @@ def _role(plan: Plan, role: RolePlan) -> dict[str, Any]:
     if role.memory_use:
         use = role.memory_use
         found["kvCache"] = {
-            "estimate": plan.engine["memory"]["basis"],
+            "estimate": True,
             "marginGib": margin(role.size, plan.engine) / GIB,
             "gibPerGpu": round(use.kv / GIB, 1),
             "bytesPerTokenAndGpu": use.kv_bytes_per_token,
