@@ -101,7 +101,7 @@ def one_request_fits_by_estimate(plan: Plan) -> Iterator[Draft]:
         if not use.starts and use.max_model_len <= best.tokens:
             left = f"{_gib(use.kv)} of KV cache are left on each {role.name} GPU of {role.node.instance.name}"
             needs = f"one request of {use.max_model_len} tokens needs {_gib(use.needed)}"
-            says = f"by estimate (+-{use.margin / GIB:g} GiB) {left}, {needs}"
+            says = f"by estimate, to {use.margin / GIB:g} GiB, {left}, {needs}"
             yield found(*_length(plan, role), says=says, fix=_shorter(plan, role, model, use))
 
 
@@ -236,13 +236,13 @@ def _shorter(plan: Plan, role: RolePlan, model: ModelFacts, use: Memory) -> str:
     """The context that surely fits, fewer sequences, or the tensor parallel size that holds the one asked for."""
     tokens = step_down(use.tokens_in(use.kv - use.margin))
     tensor = tensor_that_holds(plan, role, model, use.max_model_len)
-    fixes = [f"set max-model-len: {tokens}"] if tokens else []
+    fixes = [f"max-model-len: {tokens}"] if tokens else []
     fewer = memory_with(plan, role, max_num_seqs=FEWER)
     if fewer is not None and fewer.starts:
         fixes.append(f"max-num-seqs: {FEWER}")
     if tensor:
-        fixes.append(f"set {role.name}'s tensor: {tensor}")
-    return ", or ".join(fixes) or _more_memory(plan, role, model, use)
+        fixes.append(f"{role.name}'s tensor: {tensor}")
+    return f"set {', or '.join(fixes)}" if fixes else _more_memory(plan, role, model, use)
 
 
 def _more_memory(plan: Plan, role: RolePlan, model: ModelFacts, use: Memory) -> str:

@@ -123,5 +123,5 @@ def _text(path: str, model: str, instance_type: str, name: str, schema: str, pla
         known=model in catalogue.model_names(),
         size=plan.model_size if plan else ROOMY,
         roles=plan.roles if plan else (),
-        most=plan.most if plan else {},
+        most={flag: min(role.flags[flag] for role in plan.roles) for flag in plan.most} if plan else {},
     )

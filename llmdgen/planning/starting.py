@@ -12,8 +12,9 @@ from llmdgen.planning.model import Plan, RolePlan
 from llmdgen.planning.roles import SEQUENCES, TOKENS
 
 DOUBLINGS = 4  # from one GPU to all of a node
-# Most sequences and tokens of a step, by which the profile run grows; vLLM's own at first.
-STEPS = ((0, 0), (256, 2048), (128, 512))
+# Most sequences and tokens of a step, by which the profile run grows; vLLM's own at first. The last is so slow that a
+# shorter context goes before it.
+STEPS = ((0, 0), (256, 2048), (128, 512), (32, 128))
 USEFUL_CONTEXT = 32_768  # a shorter one is worth more GPUs
 CONTEXT_STEP = 1024
 # Who sets these has decided about GPU memory, and who quantises while loading knows more than the estimate.
@@ -32,7 +33,7 @@ def started(situation: Situation, attempt: Callable[[Situation], Plan]) -> Plan:
     for sequences, tokens in STEPS:
         most = {SEQUENCES: sequences, TOKENS: tokens} if sequences else {}
         for wider, plan in _doubled(structs.replace(situation, most=most), attempt):
-            if not _short(plan):
+            if not _short(plan) and (sequences, tokens) != STEPS[-1]:
                 return plan
             tried.append((wider, plan))
     if any(LENGTH in role.flags for role in first.roles):

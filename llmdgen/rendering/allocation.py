@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from llmdgen.engine.memory import margin
 from llmdgen.planning.model import Plan, RolePlan
 from llmdgen.quantities import GIB
 
@@ -64,6 +65,7 @@ def _role(plan: Plan, role: RolePlan) -> dict[str, Any]:
         use = role.memory_use
         found["kvCache"] = {
             "estimate": True,
+            "marginGib": margin(role.size, plan.engine) / GIB,
             "gibPerGpu": round(use.kv / GIB, 1),
             "bytesPerTokenAndGpu": use.kv_bytes_per_token,
             "tokensPerRank": use.kv_tokens,

@@ -129,7 +129,12 @@ def _kv_cache(plan: Plan) -> list[Block]:
     uses = [(role.name, role.memory_use) for role in plan.roles if role.memory_use]
     if not uses:
         return []
-    about = "Estimates, from the model's shape and vLLM's own formulas; vLLM prints the real figure when it starts."
+    settings = plan.engine["memory"]
+    about = markdown(
+        f"Estimates: {settings['basis']}. Allow {settings['margin_gib']:g} GiB either way on one GPU, "
+        f"{settings['margin_gib_several_gpus']:g} GiB where several serve together; vLLM prints the real figure at its "
+        "start."
+    )
     requests = filled_markdown("requests of {flag}", flag=code("--max-model-len"))
     head = ("role", "weights on a GPU", "KV cache on a GPU", "bytes a token", "tokens a rank", requests)
     return _section("KV cache", [Text(about)], _table(head, (_memory(name, use) for name, use in uses)))

@@ -27,7 +27,7 @@ def test_a_transfer_over_libfabric_needs_efa_on_the_instance() -> None:
 def test_a_role_that_switches_its_interfaces_off_is_told_its_share() -> None:
     at, _, fix = the("EFA001", PD, "p5.48xlarge", prefill={"efa": 0}, **SHORT)
     assert at == "spec.prefill.efa"
-    assert fix == "set efa: auto, which is 4 for each pod"
+    assert fix == "set efa: auto, which is 8 for each pod"
 
 
 def test_nodes_without_attached_interfaces_are_an_error_of_the_cluster() -> None:

@@ -46,7 +46,7 @@ def test_a_node_without_gpus_shares_nothing() -> None:
 
 def test_the_interfaces_that_are_attached_count_not_those_that_could_be() -> None:
     plan = plan_of("pd-disaggregation", GPT_OSS, cluster={"efaPerNode": 8})
-    assert [role.efa_per_pod for role in plan.roles] == [1, 4]
+    assert [role.efa_per_pod for role in plan.roles] == [2, 4]
 
 
 def test_the_spec_may_say_another_number() -> None:

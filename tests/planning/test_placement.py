@@ -85,7 +85,7 @@ def test_what_aws_does_not_state_limits_nothing() -> None:
 
 
 def test_prefill_and_decode_share_a_node_that_has_room_for_both() -> None:
-    plan = plan_of("pd-disaggregation", GPT_OSS)
+    plan = plan_of("pd-disaggregation", GPT_OSS, prefill={"replicas": 2})
     assert [(pool.nodes, pool.gpus_used, pool.efa_used) for pool in plan.pools] == [(1, 8, 32)]
 
 
