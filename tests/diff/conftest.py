@@ -25,7 +25,7 @@ PD: dict[str, Any] = {
         "instanceTypes": ["p5.48xlarge"],
         "model": {"name": "openai/gpt-oss-120b", "authSecretName": "llm-d-hf-token"},
         "gateway": {"provider": "istio", "loadBalancer": {"scheme": "internal"}},
-        "engine": {"args": {"max-model-len": 32000}},
+        "engine": {"args": {"max-model-len": 32000, "gpu-memory-utilization": 0.9}},
     },
 }
 

@@ -44,7 +44,7 @@ def test_noise_is_no_difference(case: str) -> None:
 REWRITTEN: dict[str, tuple[str, str, str]] = {
     "spelling of a flag": ("--block-size=128", "--block_size=128", "args[7]: --block-size=128 -> --block_size=128"),
     "a human number": ("=32000", "=32k", "args[10]: --max-model-len=32000 -> --max-model-len=32k"),
-    "a value behind its flag": ("- --seed=7", '- --seed\n            - "7"', "args[11]: --seed=7 -> --seed"),
+    "a value behind its flag": ("- --seed=7", '- --seed\n            - "7"', "args[12]: --seed=7 -> --seed"),
     "spaces in JSON": ('"kv_role":"kv_both"', '"kv_role": "kv_both"', "args[8]: "),
 }
 SEEDED = changed(PD, {"spec.decode.args.seed": 7})
@@ -69,8 +69,8 @@ def test_another_order_of_arguments_starts_the_pods_anew() -> None:
     two = changed(PD, {"spec.decode.args": {"seed": 7, "max-num-seqs": 64}})
     found = compared(one, two)
     assert lines(found) == [
-        "~ decode spec.containers[0].args[11]: --max-num-seqs=64 -> --seed=7",
-        "~ decode spec.containers[0].args[12]: --seed=7 -> --max-num-seqs=64",
+        "~ decode spec.containers[0].args[12]: --max-num-seqs=64 -> --seed=7",
+        "~ decode spec.containers[0].args[13]: --seed=7 -> --max-num-seqs=64",
     ]
     assert "=> interrupts: decode pods restart" in write(found)
 

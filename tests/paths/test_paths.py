@@ -44,7 +44,7 @@ def test_whole_model_servers_fill_a_node_at_the_size_that_the_spec_asks_for(
 
 
 def test_disaggregation_is_awss_own_recipe_on_one_node() -> None:
-    plan = plan_of("pd-disaggregation", GPT_OSS)
+    plan = plan_of("pd-disaggregation", GPT_OSS, "p5en.48xlarge")
     assert [(role.name, role.size.replicas, role.size.tensor, role.port) for role in plan.roles] == [
         ("prefill", 4, 1, 8000),
         ("decode", 1, 4, 8200),

@@ -17,7 +17,7 @@ P5, HEALTH = "p5.48xlarge", "sagemaker.amazonaws.com/node-health-status"
 @pytest.fixture
 def one_node() -> Plan:
     """4 prefill pods of 1 GPU and a decode pod of 4: one node, full."""
-    plan = plan_of("pd-disaggregation", GPT_OSS)
+    plan = plan_of("pd-disaggregation", GPT_OSS, prefill={"parallelism": {"tensor": 1}})
     assert [pool.nodes for pool in plan.pools] == [1]
     return plan
 
@@ -25,7 +25,7 @@ def one_node() -> Plan:
 @pytest.fixture
 def two_nodes() -> Plan:
     """2 decode pods more."""
-    plan = plan_of("pd-disaggregation", GPT_OSS, decode={"replicas": 3})
+    plan = plan_of("pd-disaggregation", GPT_OSS, prefill={"parallelism": {"tensor": 1}}, decode={"replicas": 3})
     assert [pool.nodes for pool in plan.pools] == [2]
     return plan
 
@@ -69,7 +69,7 @@ def test_a_taint_that_the_spec_tolerates_is_no_obstacle(ask: Ask) -> None:
 
 
 def test_hyperpod_counts_ml_nodes_that_are_healthy(ask: Ask) -> None:
-    plan = plan_of("pd-disaggregation", GPT_OSS, platform="hyperpod")
+    plan = plan_of("pd-disaggregation", GPT_OSS, platform="hyperpod", prefill={"parallelism": {"tensor": 1}})
     api = able(plan)
     assert api.answers[NODES][0]["metadata"]["labels"][HEALTH] == "Schedulable"
     assert verdicts(ask(plan, api))["PRE110"] == "ok"

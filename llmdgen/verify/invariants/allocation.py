@@ -182,7 +182,7 @@ def _cache(role: str, cache: dict[str, Any]) -> Iterator[Draft]:
         return
     place = ("roles", role, "kvCache")
     numbers = [cache.get(key) for key in ("gibPerGpu", "bytesPerTokenAndGpu", "tokensPerRank", "maxModelLen")]
-    if not all(isinstance(each, (int, float)) and each > 0 for each in numbers):
+    if not all(isinstance(each, (int, float)) and each >= 0 for each in numbers) or not all(numbers[1::2]):
         yield _wrong(*place, says="one of its sizes is missing, or no size")
         return
     size, token, tokens, length = (float(each or 0) for each in numbers)
