@@ -134,7 +134,7 @@ def test_other_logs_lie_within_the_margin(
     ],
 )
 def test_extrapolation_to_vllm_0_26(model: str, tensor: int, instance: str, expected: float) -> None:
-    """Nobody logged these: a second prediction, from the same source and by other hands, agrees."""
+    """Nobody logged these: what the formula said when it was tried, so that a change of it is seen."""
     engine = catalogue.release_toml(NEWEST, "engine.toml")
     use = memory(catalogue.model(model), catalogue.instance(instance), size(tensor), engine, {})
     assert use is not None
