@@ -197,9 +197,15 @@ def experts_divide(model: ModelFacts, ranks: int) -> bool:
 
 
 def resident_ratio(model: ModelFacts, engine: dict[str, Any]) -> float:
-    """GPU-resident weights over the checkpoint's size: as measured for the model, else the release's estimate for
-    mixtures of experts. Dense models load as they are."""
-    return model.resident_weights or (1.0 if model.experts is None else float(engine["resident_weights"]))
+    """GPU-resident weights over the checkpoint's size: as measured for the model, else the release's estimate of what
+    MLA's absorbed projections and the padding of 4-bit formats add. All else loads as large as it is."""
+    plain = model.mla is None and model.weight_dtype.upper().startswith(("BF16", "FP8"))
+    return model.resident_weights or (1.0 if plain else float(engine["resident_weights"]))
+
+
+def roomy_weights(model: ModelFacts, engine: dict[str, Any]) -> float:
+    """The same ratio with room to spare for every model, by which servers are sized."""
+    return model.resident_weights or float(engine["resident_weights"])
 
 
 def expert_bytes(model: ModelFacts) -> int:
@@ -220,7 +226,7 @@ def smallest_tensor(model: ModelFacts, instance: Instance, engine: dict[str, Any
     budget = (instance.gpu.memory_mib or 0) * MIB * engine["gpu_memory_utilization"]
     tensor = 1
     while tensor < gpus:
-        resident = model.weight_bytes / tensor * resident_ratio(model, engine)
+        resident = model.weight_bytes / tensor * roomy_weights(model, engine)
         if model.attention_heads % tensor == 0 and resident <= budget * weights_share:
             break
         tensor *= 2

@@ -71,10 +71,12 @@ def profiled(model: ModelFacts, gpu: Gpu, size: Size, engine: Mapping[str, Any],
 
 
 def _width(model: ModelFacts) -> float:
-    """The inner width of a token's way through a layer's MLP: that of the experts that it visits, else what the
-    parameters leave for it beside embeddings and attention."""
+    """The inner width of the widest MLP outside of routed experts, whose rows are the workspace's: of a dense layer,
+    which mixtures of experts make as wide as all that a token visits; else of the shared experts, or what a dense
+    model's parameters leave beside embeddings and attention."""
     if model.experts is not None:
-        return (model.experts.per_token + model.experts.shared) * model.experts.intermediate_size
+        visited = model.experts.shared + (model.experts.per_token if model.experts.dense_layers else 0)
+        return visited * model.experts.intermediate_size
     head_dim = model.head_dim or model.hidden_size // model.attention_heads
     layers = model.layers.full + model.layers.sliding + model.layers.linear
     attention = layers * model.hidden_size * head_dim * 2 * (model.attention_heads + model.kv_heads)

@@ -8,7 +8,7 @@ from llmdgen.composition.contribution import Contribution, EnvVar, Shape, Situat
 from llmdgen.composition.names import RoleName
 from llmdgen.composition.shapes import ROOMY
 from llmdgen.composition.transfer import nixl, transfer_args, transfer_environment, transfers_linear_state
-from llmdgen.engine.memory import resident_ratio, weights_per_gpu
+from llmdgen.engine.memory import roomy_weights, weights_per_gpu
 from llmdgen.engine.size import Size
 from llmdgen.quantities import MIB
 from llmdgen.spec.servers import Role
@@ -109,7 +109,7 @@ def _nodes(situation: Situation, role: RoleName) -> int:
     while nodes < MOST_NODES:
         size = Size(replicas=1, tensor=1, data=gpus * nodes, data_local=gpus, workers=nodes, expert=True)
         extra = _redundant(situation, role, size)
-        if weights_per_gpu(model, size, extra) * resident_ratio(model, situation.engine) <= room:
+        if weights_per_gpu(model, size, extra) * roomy_weights(model, situation.engine) <= room:
             break
         nodes *= 2
     return min(nodes << situation.doubled.get(role, 0), MOST_NODES)
