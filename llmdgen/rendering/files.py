@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from llmdgen.findings import Located
-from llmdgen.kube.argument_files import argument_files
+from llmdgen.kube.servers import argument_files
 from llmdgen.objects import objects
 from llmdgen.objects.chart import chart_files
 from llmdgen.objects.router import COMMENTS, router_values
