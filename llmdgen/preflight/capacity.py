@@ -197,8 +197,7 @@ def _fullest(group: Group) -> Need:
 
 @asks("PRE117", "nodes of an architecture without an image")
 def _architecture(question: Question, group: Group, made: Sequence[str]) -> Answer:
-    """A node pulls the image of its own CPU architecture, and llm-d's AWS image is not made for all. The node
-    itself says what it is.
+    """A node pulls the image of its own CPU architecture, and llm-d's AWS image is not made for all.
 
     Fails:  nodes that report arm64 with llm-d v0.5.1, whose image is amd64 only.
     Passes: nodes that report amd64.

@@ -120,8 +120,7 @@ def _gateway_class(question: Question, plan: Plan, cluster: Cluster) -> Answer:
 
 @asks("PRE130", "a namespace that takes no objects")
 def _namespace(question: Question, name: str, cluster: Cluster) -> Answer:
-    """`helmfile apply` makes a namespace that is absent. One that is being deleted refuses new objects until it is
-    gone.
+    """`helmfile apply` makes a namespace that is absent. One that is being deleted refuses new objects.
 
     Fails:  a namespace in phase Terminating.
     Passes: an Active one, or none.

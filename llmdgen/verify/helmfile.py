@@ -1,8 +1,7 @@
 """A rendered directory through helmfile and helm: the text of every release, as the cluster would get it.
 
 helm is run with a home of its own in a temporary directory, so that no repository, plugin, kubeconfig or helm setting
-of the user changes what is verified. Charts are fetched as helmfile.yaml names them, unless a directory of charts is
-given.
+of the user changes what is verified. Charts are fetched as helmfile.yaml names them, or taken from a directory.
 """
 
 from __future__ import annotations
@@ -32,8 +31,7 @@ _PASSED_ON = ("http_proxy", "https_proxy", "no_proxy", "all_proxy", "ssl_cert_fi
 
 
 class HelmRelease(Struct, frozen=True):
-    """A release as helmfile.yaml states it. `chart` is a path, an oci:// address or repository/name, `values` the files
-    of values by their paths."""
+    """A release as helmfile.yaml states it. `chart` is a path, an oci:// address or repository/name, `values` files."""
 
     name: str
     namespace: str

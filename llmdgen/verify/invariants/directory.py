@@ -48,8 +48,7 @@ def manifests_are_what_helm_makes(rendered: Rendered) -> Iterator[Draft]:
     """`render --manifests` writes the objects that helm makes of both charts, one a file, and tools that deploy
     rendered manifests take them from there. A directory whose manifests and charts differ deploys two things.
 
-    Fails:  replicas: 5 in the manifest of a Deployment whose file in chart/ says 4; a manifest of an object that is
-            gone.
+    Fails:  replicas: 5 in the manifest of a Deployment whose file in chart/ says 4; a manifest of no object.
     Passes: the manifests of the same render; no manifests at all.
     """
     written = {name for name in rendered.files if name.startswith(f"{MANIFESTS}/")}

@@ -18,8 +18,7 @@ _NVIDIA = "nvidia"
 
 @rule("VER030", "error", "a model server is in no pool")
 def every_model_server_is_in_a_pool(rendered: Rendered) -> Iterator[Draft]:
-    """The scheduler sees only the pods that the InferencePool selects: a model server outside costs its GPUs and serves
-    nothing.
+    """The scheduler sees only the pods that the InferencePool selects: a model server outside serves nothing.
 
     Fails:  a pool that selects llm-d.ai/deployment: x and pods with another value.
     Passes: every label of the pool's selector on every model server's pods.
@@ -33,8 +32,7 @@ def every_model_server_is_in_a_pool(rendered: Rendered) -> Iterator[Draft]:
 
 @rule("VER031", "error", "a pool selects pods that are not model servers")
 def pools_select_model_servers_only(rendered: Rendered) -> Iterator[Draft]:
-    """The scheduler scrapes and chooses every pod of the pool. A pod that does not speak vLLM's protocol there fails
-    requests.
+    """The scheduler scrapes and chooses every pod of the pool. A pod that does not run vLLM fails requests there.
 
     Fails:  a pool that selects inferencepool: x-router-epp, the label of the scheduler's own pods.
     Passes: a selector that only model servers match, and that is not empty.
@@ -42,9 +40,8 @@ def pools_select_model_servers_only(rendered: Rendered) -> Iterator[Draft]:
     for pool in rendered.pools:
         selector = pool_selector(pool.doc)
         if not selector:
-            yield found(
-                "spec", "selector", says="the selector is empty", fix="select the model servers' labels", of=pool
-            )
+            fix = "select the model servers' labels"
+            yield found("spec", "selector", says="the selector is empty", fix=fix, of=pool)
             continue
         for workload in rendered.workloads:
             if workload.vllm is None and workload.namespace == pool.namespace and selects(selector, workload.labels):
