@@ -92,10 +92,6 @@ class Rendered:
     def pools(self) -> tuple[Manifest, ...]:
         return tuple(self.of_kind("InferencePool", *POOL_GROUPS))
 
-    def allocation(self, role: str) -> dict[str, Any]:
-        """What allocation.yaml says of a role, empty where the directory has none."""
-        return mapping(mapping(self.stated.get("roles")).get(role))
-
     @cached_property
     def stated(self) -> dict[str, Any]:
         """allocation.yaml, empty where the directory has none or it is not YAML."""
