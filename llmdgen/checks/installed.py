@@ -14,7 +14,7 @@ from llmdgen.findings import Located, Route, Severity
 from llmdgen.kube.container import NIXL
 from llmdgen.kube.servers import arguments_of
 from llmdgen.objects import objects
-from llmdgen.objects.servers import servers_of
+from llmdgen.objects.chart import servers_of
 from llmdgen.planning.model import Plan, RolePlan
 from llmdgen.registry import Rule, declare, found
 from llmdgen.untyped import items, mapping

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from llmdgen.objects import objects
-from llmdgen.objects.servers import servers_of
+from llmdgen.objects.chart import servers_of
 from llmdgen.planning.model import Plan
 
 
