@@ -34,7 +34,7 @@ def load_all() -> None:
         "verify.run",
         "output.rules",
         "prerequisites.cluster",
-        "preflight.rules",
+        "preflight",
         "upgrade.rules",
     ):
         import_module(f"llmdgen.{module}")

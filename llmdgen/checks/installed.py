@@ -11,10 +11,10 @@ from typing import Any
 
 from llmdgen.engine.checks.connectors import EXTRA, with_children
 from llmdgen.findings import Located, Route, Severity
-from llmdgen.kube.argument_files import arguments_of
 from llmdgen.kube.container import NIXL
+from llmdgen.kube.servers import arguments_of
 from llmdgen.objects import objects
-from llmdgen.objects.servers import servers_of
+from llmdgen.objects.chart import servers_of
 from llmdgen.planning.model import Plan, RolePlan
 from llmdgen.registry import Rule, declare, found
 from llmdgen.untyped import items, mapping

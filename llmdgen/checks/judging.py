@@ -17,7 +17,7 @@ from llmdgen.checks.engine import planned_findings
 from llmdgen.findings import Finding, Located, Route, Severity
 from llmdgen.kube.servers import Servers
 from llmdgen.objects import objects
-from llmdgen.objects.servers import servers_of
+from llmdgen.objects.chart import servers_of
 from llmdgen.planning.model import Plan
 from llmdgen.registry import RULES, declare
 from llmdgen.spec.model import Spec

@@ -1,8 +1,7 @@
 """KV cache tiers below GPU memory: how large they are, and how vLLM and LMCache are told of them.
 
-OffloadingConnector takes `cpu_bytes_to_use` for all tensor parallel ranks of one engine together (vLLM
-v1/kv_offload/cpu.py divides by world size); a pod has one engine for each data parallel rank. LMCache takes gigabytes
-for each rank's own process.
+OffloadingConnector takes `cpu_bytes_to_use` for all tensor parallel ranks of an engine together (vLLM divides by world
+size in v1/kv_offload/cpu.py); a pod has an engine for each data parallel rank. LMCache takes gigabytes for each rank.
 """
 
 from __future__ import annotations

@@ -50,8 +50,7 @@ class Shape(Struct, frozen=True, kw_only=True):
 
 
 class EnvVar(Struct, frozen=True, kw_only=True):
-    """An environment variable: a value, a value for each role, a field of the pod (fieldPath), or the key of its own
-    name in a Secret."""
+    """An environment variable: a value, one for each role, a field of the pod, or the key of its name in a Secret."""
 
     name: str
     value: str | None = None
@@ -95,8 +94,7 @@ class Connector(Struct, frozen=True, kw_only=True):
 
 
 class Tier(Struct, frozen=True, kw_only=True):
-    """A KV cache tier below GPU memory, its `bytes` those of each pod, by role. `in_shm`: a tier in CPU memory that is
-    a file in /dev/shm."""
+    """A KV cache tier below GPU memory, its `bytes` those of each pod, by role. `in_shm`: a file in /dev/shm."""
 
     name: Literal["cpu", "disk", "storage"]
     connector: str

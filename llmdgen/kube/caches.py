@@ -16,8 +16,7 @@ LMCACHE_SIZE = "LMCACHE_MAX_LOCAL_CPU_SIZE"  # in GiB, of each rank's own proces
 
 
 class Cache(Struct, frozen=True):
-    """Bytes of all ranks of a pod together, and the place in the object that says so. `in_shm`: they are a file in
-    /dev/shm."""
+    """Bytes of all ranks of a pod together, and the place that says so. `in_shm`: they are a file in /dev/shm."""
 
     bytes: int
     place: Route

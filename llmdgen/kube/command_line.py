@@ -35,7 +35,7 @@ def served_arguments(
 
     `variables` are those of the container whose values are known.
     """
-    words = [_expand_kubernetes(word, variables) for word in (*command, *args)]
+    words = [expanded(word, variables) for word in (*command, *args)]
     if [word.rpartition("/")[2] for word in words[:1]] == ["vllm"] and words[1:2] == ["serve"]:
         return tuple(words[2:])
     if not command and "--served-model-name" in words and "--port" in words:
@@ -59,10 +59,7 @@ def unresolved(argument: str) -> str:
 
 def expanded(text: str, variables: Mapping[str, str]) -> str:
     """A value with its `$(NAME)` references filled in, as the kubelet does it."""
-    return _expand_kubernetes(text, variables)
 
-
-def _expand_kubernetes(text: str, variables: Mapping[str, str]) -> str:
     def value(match: re.Match[str]) -> str:
         return "$" if match.group(1) is None else variables.get(match.group(1), match.group(0))
 
@@ -70,11 +67,10 @@ def _expand_kubernetes(text: str, variables: Mapping[str, str]) -> str:
 
 
 def _script(script: str, positional: Sequence[str], variables: Mapping[str, str]) -> tuple[str, ...] | None:
-    text = script.replace("\\\n", " ")
-    match = _SERVE.search(_without_comments(text))
+    text = _without_comments(script.replace("\\\n", " "))
+    match = _SERVE.search(text)
     if match is None:
         return None
-    text = _without_comments(text)
     known = dict(variables)
     for assignment in _ASSIGNMENT.finditer(text, 0, match.start()):
         words = _words(text[assignment.end() :], (), known)

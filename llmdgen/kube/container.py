@@ -130,8 +130,7 @@ class Container:
         return self._parsed[1]
 
     def flag_at(self, flag: str, *inside: str | int) -> Route:
-        """The place of a flag, or of a key inside its JSON value: below the arguments by its name, because a script
-        has all of them in one text."""
+        """The place of a flag, or of a key inside its JSON value: by its name, as a script has all in one text."""
         return (*self.route, "args", f"--{flag}", *inside)
 
     def env_at(self, variable: str) -> Route:

@@ -1,4 +1,4 @@
-"""The model servers of a deployment, as rules look at them: in memory, or as helm prints them."""
+"""The model servers of a deployment, in memory or as helm prints them, and vllm/*.args: what each is started with."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ from functools import cached_property
 from llmdgen.facts.catalogue import UnknownFact, model
 from llmdgen.facts.types import ModelFacts, Release
 from llmdgen.findings import Route
+from llmdgen.kube.command_line import unresolved
 from llmdgen.kube.container import Container
 from llmdgen.kube.manifest import Manifest
 from llmdgen.kube.node import room_of
 from llmdgen.kube.room import Need
 from llmdgen.kube.workload import Workload, workloads
+
+ARGUMENTS = "vllm/"  # the folder of files with everything after `vllm serve`, one argument a line
 
 
 class Servers:
@@ -88,3 +91,28 @@ class Servers:
         """The place in the spec that decides about a place in an object; () where there is no spec, or it does not."""
         origin = self._origins.get(str(of))
         return origin(at) if origin else ()
+
+
+def argument_files(servers: Servers) -> dict[str, str]:
+    """The texts by the names of their files."""
+    return {
+        name: "".join(f"{argument}\n" for argument in arguments)
+        for workload in servers.model_servers
+        for name, arguments in arguments_of(workload)
+    }
+
+
+def arguments_of(workload: Workload) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The arguments of a role's pods by file: one file, or the first and the last pod of several."""
+    if workload.vllm is None:
+        return
+    if workload.size == 1:
+        yield f"{ARGUMENTS}{workload.role}.args", _written(workload.vllm.arguments())
+        return
+    for index in (0, workload.size - 1):
+        given = {"LWS_WORKER_INDEX": str(index), "LWS_GROUP_SIZE": str(workload.size)}
+        yield f"{ARGUMENTS}{workload.role}-node{index}.args", _written(workload.vllm.arguments(given))
+
+
+def _written(arguments: tuple[str, ...] | None) -> tuple[str, ...]:
+    return tuple(unresolved(each) for each in arguments or ())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from llmdgen.objects import objects
-from llmdgen.objects.servers import servers_of
+from llmdgen.objects.chart import servers_of
 from llmdgen.planning.model import Plan
 
 
@@ -43,20 +43,18 @@ def pulled(plan: Plan) -> tuple[Pulled, ...]:
 
 
 def _image(plan: Plan, reference: str, users: tuple[str, ...]) -> Pulled:
-    release = plan.release
     if _name(reference) == _name(plan.server.image):
         return Pulled(reference=reference, upstream=plan.server.image, used_by=users)
-    for name, upstream in release.images.items():
-        if _name(reference) == _name(upstream):
-            gone = release.withdrawn.get(name)
-            return Pulled(
-                reference=reference,
-                upstream=upstream,
-                used_by=users,
-                withdrawn=gone.says if gone else None,
-                rebuild=gone.rebuild if gone else None,
-            )
-    return Pulled(reference=reference, upstream=None, used_by=users)
+    images = plan.release.images
+    name = next((name for name, image in images.items() if _name(image) == _name(reference)), "")
+    gone = plan.release.withdrawn.get(name)
+    return Pulled(
+        reference=reference,
+        upstream=images.get(name),
+        used_by=users,
+        withdrawn=gone.says if gone else None,
+        rebuild=gone.rebuild if gone else None,
+    )
 
 
 def _name(image: str) -> str:

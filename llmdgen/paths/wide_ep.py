@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec.structs import replace
+
 from llmdgen.composition.contribution import Contribution, EnvVar, Shape, Situation
 from llmdgen.composition.names import RoleName
-from llmdgen.composition.shapes import ROOMY
+from llmdgen.composition.shapes import ROOMY, shape
 from llmdgen.composition.transfer import nixl, transfer_args, transfer_environment, transfers_linear_state
 from llmdgen.engine.memory import roomy_weights, weights_per_gpu
 from llmdgen.engine.size import Size
@@ -60,10 +62,8 @@ def _notes(situation: Situation, sizes: dict[RoleName, Size]) -> tuple[str, ...]
     minutes = situation.engine.get("timeouts", {}).get("handshake", 0) // 60
     if not minutes or all(size.workers == 1 for size in sizes.values()):
         return ()
-    return (
-        f"the engines of a replica give up where its nodes start more than {minutes} minutes apart: have the image on "
-        "all of them before",
-    )
+    says = f"the engines of a replica give up where its nodes start more than {minutes} minutes apart"
+    return (f"{says}: have the image on all of them before",)
 
 
 def redundant_experts(routed: int, expert_parallel: int, share: float) -> int:
@@ -84,18 +84,9 @@ def has_eplb(situation: Situation) -> bool:
 
 
 def _shape(situation: Situation, role: RoleName) -> Shape:
-    settings = situation.settings[NAME]["roles"][role]
-    instance = situation.instances[role]
-    return Shape(
-        replicas=settings["replicas"],
-        tensor=1,
-        data_local=max(1, instance.gpu.count),
-        workers=_nodes(situation, role),
-        expert=True,
-        cpu=settings["cpu"],
-        memory=settings["memory"],
-        shm=settings["shm"],
-    )
+    ranks = max(1, situation.instances[role].gpu.count)
+    whole = shape(situation, NAME, role, tensor=1)
+    return replace(whole, data_local=ranks, workers=_nodes(situation, role), expert=True)
 
 
 def _nodes(situation: Situation, role: RoleName) -> int:
@@ -122,9 +113,8 @@ def _redundant(situation: Situation, role: RoleName, size: Size) -> int:
     model = situation.model
     if model is None or model.experts is None or not size.expert or not has_eplb(situation):
         return 0
-    return redundant_experts(
-        model.experts.routed, size.expert_parallel, situation.settings[NAME]["redundant_experts_share"]
-    )
+    share = situation.settings[NAME]["redundant_experts_share"]
+    return redundant_experts(model.experts.routed, size.expert_parallel, share)
 
 
 def _switched_off(situation: Situation, role: RoleName) -> bool:

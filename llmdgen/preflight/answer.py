@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Concatenate, Literal, ParamSpec
+from typing import Concatenate, Generic, Literal, ParamSpec
 
 from msgspec import Struct
 
-from llmdgen.registry import Rule
+from llmdgen.registry import declare
 
 _P = ParamSpec("_P")
 Verdict = Literal["ok", "missing", "short", "unknown"]
@@ -49,9 +49,9 @@ class Forbidden(Exception):
 
 
 class Question(Struct, frozen=True):
-    """What is asked of the cluster, and what the plan needs. Its methods are the answers."""
+    """What is asked of the cluster, under a rule's code, and what the plan needs. Its methods are the answers."""
 
-    rule: Rule
+    code: str
     what: str
     needed: str
 
@@ -68,12 +68,32 @@ class Question(Struct, frozen=True):
         """The answer where RBAC refuses the question."""
         return self._answer("unknown", "forbidden", f"ask as a user who may {refused.verb} {refused.resource}")
 
-    def asked(self, judge: Callable[Concatenate[Question, _P], Answer], *about: _P.args, **named: _P.kwargs) -> Answer:
-        """What `judge` answers, or that RBAC refuses the question."""
-        try:
-            return judge(self, *about, **named)
-        except Forbidden as refused:
-            return self.unknown(refused)
-
     def _answer(self, verdict: Verdict, found: str, fix: str = "") -> Answer:
-        return Answer(code=self.rule.code, what=self.what, needed=self.needed, found=found, verdict=verdict, fix=fix)
+        return Answer(code=self.code, what=self.what, needed=self.needed, found=found, verdict=verdict, fix=fix)
+
+
+class Ask(Generic[_P]):
+    """A rule of the preflight. It is called with what is asked, what the plan needs, and what it has to look at."""
+
+    def __init__(self, code: str, judge: Callable[Concatenate[Question, _P], Answer]) -> None:
+        self._code, self._judge = code, judge
+
+    def question(self, what: str, needed: str) -> Question:
+        return Question(self._code, what, needed)
+
+    def __call__(self, what: str, needed: str, *about: _P.args, **named: _P.kwargs) -> Answer:
+        question = self.question(what, needed)
+        try:
+            return self._judge(question, *about, **named)
+        except Forbidden as refused:
+            return question.unknown(refused)
+
+
+def asks(code: str, title: str) -> Callable[[Callable[Concatenate[Question, _P], Answer]], Ask[_P]]:
+    """Declare a rule of the preflight. The function answers it, and its docstring says why it is asked."""
+
+    def register(judge: Callable[Concatenate[Question, _P], Answer]) -> Ask[_P]:
+        declare(code, "error", title, judge.__doc__ or "")
+        return Ask(code, judge)
+
+    return register

@@ -7,15 +7,13 @@ from collections.abc import Iterator, Sequence
 from msgspec import Struct
 
 from llmdgen.kube.container import image_name
-from llmdgen.kube.room import NOTHING, Need, largest, minus, placed, times, total
+from llmdgen.kube.room import NAMES, NOTHING, Need, largest, minus, placed, times, total
 from llmdgen.planning.model import Plan, Pool, RolePlan
 from llmdgen.planning.placement import need_of
-from llmdgen.preflight import rules
-from llmdgen.preflight.answer import Answer, Forbidden, Question
+from llmdgen.preflight.answer import Answer, Forbidden, Question, asks
 from llmdgen.preflight.cluster import Cluster, Object
 from llmdgen.preflight.node import LiveNode, live_node, taken
 from llmdgen.quantities import cpu_text, mib_text
-from llmdgen.registry import Rule
 
 SHOWN = 3  # nodes named in an answer
 # A device plugin's image, by its name, and chart: the charts' own, and those that platforms bring.
@@ -49,23 +47,31 @@ def answers(plan: Plan, cluster: Cluster) -> Iterator[Answer]:
         nodes = cluster.nodes()
     except Forbidden as refused:
         for pool in plan.pools:
-            yield _nodes_of(pool, _roles(plan, pool)[0].node.label).unknown(refused)
+            label = _roles(plan, pool)[0].node.label
+            yield _enough.question(f"nodes {label}", f"{pool.nodes} usable").unknown(refused)
         return
     groups = [_group(plan, pool, nodes) for pool in plan.pools]
     for group in groups:
-        yield _enough(plan, group, nodes)
+        yield _enough(f"nodes {group.label}", f"{group.pool.nodes} usable", plan, group, nodes)
         if group.usable:
-            yield from _offers(group)
-            yield _architecture(plan, group)
-            on = f"on all {len(group.usable)} usable nodes of {group.label}"
-            for rule, resource, plugin in (
-                (rules.GPU_PLUGIN, plan.platform["gpu_resource"], GPU_PLUGIN),
-                (rules.EFA_PLUGIN, plan.platform["efa_resource"], EFA_PLUGIN),
-            ):
-                if rule is rules.GPU_PLUGIN or _fullest(group).efa > 0:
-                    question = Question(rule, f"device plugin {resource}", on)
-                    yield _plugin(question, resource, plugin, group.usable, cluster)
+            yield from _of_usable(plan, group, cluster)
     yield from _rooms(plan, groups, cluster)
+
+
+def _of_usable(plan: Plan, group: Group, cluster: Cluster) -> Iterator[Answer]:
+    """What the usable nodes of a type have: resources, an architecture, device plugins."""
+    asked = _fullest(group)
+    for field, ask in _OFFERS.items():
+        wanted: int = getattr(asked, field)
+        if wanted:
+            yield ask(f"{NAMES[field]} of {group.label}", f"{_text(field, wanted)} on a node", group, wanted)
+    made = plan.server.architectures
+    yield _architecture(f"architecture of {group.label}", " or ".join(made), group, made)
+    on = f"on all {len(group.usable)} usable nodes of {group.label}"
+    gpu, efa = plan.platform["gpu_resource"], plan.platform["efa_resource"]
+    yield _gpu_plugin(f"device plugin {gpu}", on, gpu, group.usable, cluster)
+    if asked.efa:
+        yield _efa_plugin(f"device plugin {efa}", on, efa, group.usable, cluster)
 
 
 def _group(plan: Plan, pool: Pool, nodes: Sequence[Object]) -> Group:
@@ -83,12 +89,16 @@ def _roles(plan: Plan, pool: Pool) -> tuple[RolePlan, ...]:
     return tuple(role for role in plan.roles if role.name in pool.roles)
 
 
-def _nodes_of(pool: Pool, label: str) -> Question:
-    return Question(rules.NODES, f"nodes {label}", f"{pool.nodes} usable")
+@asks("PRE110", "too few usable nodes of an instance type")
+def _enough(question: Question, plan: Plan, group: Group, nodes: Sequence[Object]) -> Answer:
+    """Pods select nodes by the label node.kubernetes.io/instance-type (with ml. on HyperPod), on HyperPod by the
+    health label Schedulable, by the zone and by `cluster.nodeSelector`. A node counts when it carries all these
+    labels, is Ready, is not cordoned and has no taint that the pods do not tolerate. An autoscaler that makes nodes
+    on demand has none to show before the pods are there.
 
-
-def _enough(plan: Plan, group: Group, nodes: Sequence[Object]) -> Answer:
-    question = _nodes_of(group.pool, group.label)
+    Fails:  a plan for 2 nodes of p5.48xlarge where one of two is cordoned.
+    Passes: two Ready nodes.
+    """
     if not group.labelled:
         return question.missing("no such node", _no_node(plan, group, nodes))
     found = f"{len(group.usable)} of {len(group.labelled)} usable"
@@ -110,26 +120,72 @@ def _no_node(plan: Plan, group: Group, nodes: Sequence[Object]) -> str:
     return f"add nodes of {group.label}, or render for an instance type that the cluster has"
 
 
-def _offers(group: Group) -> Iterator[Answer]:
-    """What the poorest nodes that the plan would have to use offer of each resource."""
-    asked = _fullest(group)
-    count = min(group.pool.nodes, len(group.usable))
-    questions: tuple[tuple[Rule, str, str, str], ...] = (
-        (rules.GPUS, "GPUs", "gpus", "repair the node, or switch MIG or time slicing off"),
-        (rules.EFA, "EFA interfaces", "efa", "launch nodes with more interfaces, or set cluster.efaPerNode"),
-        (rules.CPU, "cpu", "cpu_millis", "set a smaller resources.cpu"),
-        (rules.MEMORY, "memory", "memory_mib", "set a smaller resources.memory"),
-        (rules.STORAGE, "ephemeral storage", "storage_mib", "give nodes a larger volume, or NVMe, for the kubelet"),
-    )
-    for rule, title, field, fix in questions:
-        wanted: int = getattr(asked, field)
-        if not wanted:
-            continue
-        offered = sorted((getattr(node.offers, field) for node in group.usable), reverse=True)
-        low, high = offered[-1], offered[0]
-        question = Question(rule, f"{title} of {group.label}", f"{_text(field, wanted)} on a node")
-        found = _text(field, high) if low == high else f"{_text(field, low)} to {_text(field, high)}"
-        yield question.ok(found) if offered[count - 1] >= wanted else question.short(found, fix)
+@asks("PRE111", "a node that offers fewer GPUs than planned")
+def _gpus(question: Question, group: Group, wanted: int) -> Answer:
+    """The plan packs pods by the GPUs of the instance type. A node with a failed GPU, or with MIG or time slicing,
+    offers another number as allocatable nvidia.com/gpu, and pods of the planned size stay Pending.
+
+    Fails:  p5.48xlarge nodes with 7 allocatable GPUs for pods that fill the node.
+    Passes: 8 allocatable GPUs.
+    """
+    return _offer(question, group, "gpus", wanted, "repair the node, or switch MIG or time slicing off")
+
+
+@asks("PRE112", "a node that offers fewer EFA interfaces than planned")
+def _efa(question: Question, group: Group, wanted: int) -> Answer:
+    """What a node can allocate of vpc.amazonaws.com/efa is what was attached when it was launched, at most the
+    maximum of its type. The plan counts on the maximum unless `cluster.efaPerNode` says otherwise.
+
+    Fails:  p5.48xlarge nodes launched with 16 interfaces for pods that need 32 on one node.
+    Passes: 32 interfaces; or `cluster: {efaPerNode: 16}`.
+    """
+    return _offer(question, group, "efa", wanted, "launch nodes with more interfaces, or set cluster.efaPerNode")
+
+
+@asks("PRE113", "a node that offers less cpu than planned")
+def _cpu(question: Question, group: Group, wanted: int) -> Answer:
+    """The kubelet keeps cpu for itself, and clusters differ in how much. Where a node offers less than the pods
+    planned for it ask for, some of them stay Pending.
+
+    Fails:  nodes that offer 180 cpu for pods that ask for 190.
+    Passes: nodes that offer 191 cpu; a smaller `resources.cpu`.
+    """
+    return _offer(question, group, "cpu_millis", wanted, "set a smaller resources.cpu")
+
+
+@asks("PRE114", "a node that offers less memory than planned")
+def _memory(question: Question, group: Group, wanted: int) -> Answer:
+    """The kubelet, huge pages and HyperPod's agents keep memory for themselves, and clusters differ in how much.
+    Where a node offers less than the pods planned for it ask for, some of them stay Pending.
+
+    Fails:  nodes that offer 1800Gi for pods that ask for 1900Gi.
+    Passes: a smaller `resources.memory`.
+    """
+    return _offer(question, group, "memory_mib", wanted, "set a smaller resources.memory")
+
+
+@asks("PRE118", "a node that offers less ephemeral storage than planned")
+def _storage(question: Question, group: Group, wanted: int) -> Answer:
+    """Weights that each pod downloads fill the volume of the kubelet, and its pods request that room. On EKS and
+    HyperPod this is the root or second EBS volume unless nodes put the kubelet on NVMe (nodeadm's localStorage RAID0,
+    Karpenter's instanceStorePolicy RAID0): without the request the kubelet would evict them half way.
+
+    Fails:  nodes with 80 GiB for pods that download 120Gi.
+    Passes: a larger volume; weights on a claim (`model.uri: pvc://...`).
+    """
+    return _offer(question, group, "storage_mib", wanted, "give nodes a larger volume, or NVMe, for the kubelet")
+
+
+_OFFERS = {"gpus": _gpus, "efa": _efa, "cpu_millis": _cpu, "memory_mib": _memory, "storage_mib": _storage}
+
+
+def _offer(question: Question, group: Group, field: str, wanted: int, fix: str) -> Answer:
+    """What the poorest nodes that the plan would have to use offer of a resource."""
+    offered = sorted((getattr(node.offers, field) for node in group.usable), reverse=True)
+    low, high = offered[-1], offered[0]
+    found = _text(field, high) if low == high else f"{_text(field, low)} to {_text(field, high)}"
+    enough = offered[min(group.pool.nodes, len(offered)) - 1] >= wanted
+    return question.ok(found) if enough else question.short(found, fix)
 
 
 def _fullest(group: Group) -> Need:
@@ -139,13 +195,41 @@ def _fullest(group: Group) -> Need:
     return largest(times(need_of(role), min(role.pods_per_node, role.pods)) for role in group.roles)
 
 
-def _architecture(plan: Plan, group: Group) -> Answer:
-    made = plan.server.architectures
+@asks("PRE117", "nodes of an architecture without an image")
+def _architecture(question: Question, group: Group, made: Sequence[str]) -> Answer:
+    """A node pulls the image of its own CPU architecture, and llm-d's AWS image is not made for all.
+
+    Fails:  nodes that report arm64 with llm-d v0.5.1, whose image is amd64 only.
+    Passes: nodes that report amd64.
+    """
     found = sorted({node.architecture for node in group.usable})
-    question = Question(rules.ARCHITECTURE, f"architecture of {group.label}", " or ".join(made))
     if all(each in made for each in found):
         return question.ok(", ".join(found))
     return question.missing(", ".join(found), f"use nodes of {question.needed}: the image is for no other")
+
+
+@asks("PRE120", "nodes that advertise no GPUs")
+def _gpu_plugin(question: Question, resource: str, nodes: Sequence[LiveNode], cluster: Cluster) -> Answer:
+    """Kubernetes knows of GPUs only through a device plugin on the node itself. Without one, allocatable has no
+    nvidia.com/gpu and every model server stays Pending. Usual causes are a plugin that is not installed, or whose
+    DaemonSet does not reach the node for its taints or node affinity.
+
+    Fails:  GPU nodes without nvidia.com/gpu among their allocatable resources.
+    Passes: the same with the NVIDIA device plugin, the GPU operator or EKS Auto Mode.
+    """
+    return _plugin(question, resource, GPU_PLUGIN, nodes, cluster)
+
+
+@asks("PRE121", "nodes that advertise no EFA interfaces")
+def _efa_plugin(question: Question, resource: str, nodes: Sequence[LiveNode], cluster: Cluster) -> Answer:
+    """Kubernetes knows of EFA interfaces only through the EFA device plugin on the node itself. The node affinity
+    of its chart lists plain EC2 names, so that it reaches no ml. node by default, nor nodes with the taint
+    nvidia.com/gpu. A node that was launched without EFA interfaces has none to advertise either.
+
+    Fails:  p5.48xlarge nodes without vpc.amazonaws.com/efa among their allocatable resources.
+    Passes: the same with the DaemonSet aws-efa-k8s-device-plugin on them.
+    """
+    return _plugin(question, resource, EFA_PLUGIN, nodes, cluster)
 
 
 def _plugin(
@@ -180,34 +264,48 @@ def _rooms(plan: Plan, groups: Sequence[Group], cluster: Cluster) -> Iterator[An
     """The room that is left on usable nodes, then in one zone where the plan needs one."""
     zoned = plan.one_zone and not plan.spec.spec.cluster.zone
     in_zone = f"all {sum(role.pods for role in plan.roles)} pods in one zone"
-    zone = Question(rules.ONE_ZONE, "availability zone", in_zone)
     try:
         used = _used(plan, cluster)
     except Forbidden as refused:
-        yield Question(rules.ROOM, "room for all pods", "beside running pods").unknown(refused)
+        yield _room.question("room for all pods", "beside running pods").unknown(refused)
         if zoned:
-            yield zone.unknown(refused)
+            yield _one_zone.question("availability zone", in_zone).unknown(refused)
         return
     for group in groups:
         if group.usable:
-            yield _room(group, used)
+            pods = sum(count for _, count in group.pods)
+            yield _room(f"room on {group.label}", f"{pods} pods", group, used)
     if zoned and all(group.usable for group in groups):
-        yield _one_zone(zone, plan, groups, used)
+        yield _one_zone("availability zone", in_zone, plan, groups, used)
 
 
-def _room(group: Group, used: dict[str, Need]) -> Answer:
+@asks("PRE115", "no room beside the pods that run already")
+def _room(question: Question, group: Group, used: dict[str, Need]) -> Answer:
+    """GPUs, interfaces, cpu and memory that running pods have requested are taken, whether they use them or not.
+    All pods of the plan must fit into what is left on the usable nodes. Pods of an earlier rollout of the same
+    deployment do not count, since the new ones take their place.
+
+    Fails:  two nodes of 8 GPUs with another deployment on one, for a plan of 16 GPUs.
+    Passes: the same after the other deployment is scaled down.
+    """
     pods = sum(count for _, count in group.pods)
     fitting = placed(group.pods, [_left(node, used) for node in group.usable])
     free = sum(max(0, _left(node, used).gpus) for node in group.usable)
-    question = Question(rules.ROOM, f"room on {group.label}", f"{pods} pods")
     found = f"{fitting} pods fit beside what runs, {free} GPUs free"
     if fitting == pods:
         return question.ok(found)
     return question.short(found, "add nodes, scale other deployments down, or lower replicas")
 
 
+@asks("PRE116", "no availability zone with room for all pods")
 def _one_zone(question: Question, plan: Plan, groups: Sequence[Group], used: dict[str, Need]) -> Answer:
-    """A zone counts as many pods as find room on its nodes of all types together."""
+    """EFA traffic does not leave an availability zone, so that pods which exchange KV cache or collectives are kept
+    in one. Enough nodes spread over two zones are not enough.
+
+    Fails:  a plan for 2 nodes with one node in us-east-1a and one in us-east-1b.
+    Passes: both in us-east-1a.
+    """
+    # A zone counts as many pods as find room on its nodes of all types together.
     # A pod with an affinity on the zone lands on no node without the label: such nodes are shown and do not count.
     zones = sorted({node.zone for group in groups for node in group.usable})
     fitting = {

@@ -139,9 +139,8 @@ class Cluster:
         if status == GONE:
             return _Gone(f"{self.title} no longer knows where the list of {resource} was", "try again")
         if status == 401:
-            return ClusterError(
-                f"{self.title} does not accept the credentials", "log in again, and try `kubectl auth whoami`"
-            )
+            fix = "log in again, and try `kubectl auth whoami`"
+            return ClusterError(f"{self.title} does not accept the credentials", fix)
         return ClusterError(f"{self.title} answers to {verb} {resource} with status {status}", "try again later")
 
 
@@ -203,16 +202,13 @@ def connect(context: str | None = None, kubeconfig: str | None = None) -> Cluste
             load(config_file=file, context=context, client_configuration=settings, persist_config=False)
     except (config.ConfigException, YAMLError, OSError, TypeError, ValueError, AttributeError) as error:
         where = f"context {context!r} of {file}" if context else file
-        raise ClusterError(
-            f"{where} leads to no cluster: {_reason(error)}",
-            "see `kubectl config get-contexts`, then give one with --context, or set KUBECONFIG",
-        ) from error
+        fix = "see `kubectl config get-contexts`, then give one with --context, or set KUBECONFIG"
+        raise ClusterError(f"{where} leads to no cluster: {_reason(error)}", fix) from error
     if heard and not settings.api_key and not settings.cert_file:
         # Without credentials the cluster would take us for anonymous, and refuse every question as if by RBAC.
-        raise ClusterError(
-            f"{context or 'the current context'} of {file} gives no credentials: {' '.join(heard[0].split())}",
-            "install the program that its exec names, such as aws, log in, and try `kubectl auth whoami`",
-        )
+        says = f"{context or 'the current context'} of {file} gives no credentials: {' '.join(heard[0].split())}"
+        fix = "install the program that its exec names, such as aws, log in, and try `kubectl auth whoami`"
+        raise ClusterError(says, fix)
     return Cluster(client.ApiClient(settings), f"the cluster at {settings.host}")
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from llmdgen.planning.model import Plan
-from llmdgen.preflight import rules
-from llmdgen.preflight.answer import Answer, Forbidden, Question
+from llmdgen.preflight.answer import Answer, Forbidden, Question, asks
 from llmdgen.preflight.cluster import Cluster, Object
 from llmdgen.prerequisites.facts import ServedKind, prerequisites
 
@@ -19,24 +18,22 @@ def answers(plan: Plan, cluster: Cluster) -> Iterator[Answer]:
     """Everything that is asked about single objects."""
     namespace = plan.names.namespace
     for kind in kinds(plan):
-        rule = rules.LOAD_BALANCER if kind.needed == "load_balancer" else rules.KIND
-        yield Question(rule, f"CRD {kind.name}", f"{kind.version} served").asked(_kind, kind, cluster)
-    gateway_class = Question(rules.GATEWAY_CLASS, f"GatewayClass {plan.gateway.settings['class']}", "Accepted")
-    yield gateway_class.asked(_gateway_class, plan, cluster)
-    yield Question(rules.NAMESPACE, f"namespace {namespace}", "Active or absent").asked(_namespace, namespace, cluster)
+        ask = _load_balancer if kind.needed == "load_balancer" else _kind
+        yield ask(f"CRD {kind.name}", f"{kind.version} served", kind, cluster)
+    yield _gateway_class(f"GatewayClass {plan.gateway.settings['class']}", "Accepted", plan, cluster)
+    yield _namespace(f"namespace {namespace}", "Active or absent", namespace, cluster)
     yield from _security(plan, cluster)
     secret = plan.spec.spec.model.auth_secret_name
     if secret is not None:
-        question = Question(rules.SECRET, f"Secret {namespace}/{secret}", f"key {TOKEN}")
-        yield question.asked(_token, namespace, secret, cluster)
+        yield _token(f"Secret {namespace}/{secret}", f"key {TOKEN}", namespace, secret, cluster)
     for name in plan.images.pull_secrets:
-        question = Question(rules.PULL_SECRET, f"Secret {namespace}/{name}", f"key {REGISTRY}")
-        yield question.asked(_pull_secret, namespace, name, cluster)
+        yield _pull_secret(f"Secret {namespace}/{name}", f"key {REGISTRY}", namespace, name, cluster)
     spread = sum(pool.nodes for pool in plan.pools) > 1
     for claim, modes in claims(plan).items():
         needed = f"Bound, {' or '.join(modes)}" if spread else "Bound"
-        question = Question(rules.CLAIM, f"PersistentVolumeClaim {namespace}/{claim}", needed)
-        yield question.asked(_claim, plan, claim, modes if spread else (), cluster)
+        yield _claim(
+            f"PersistentVolumeClaim {namespace}/{claim}", needed, plan, claim, modes if spread else (), cluster
+        )
 
 
 def kinds(plan: Plan) -> list[ServedKind]:
@@ -66,7 +63,30 @@ def claims(plan: Plan) -> dict[str, tuple[str, ...]]:
     return found
 
 
+@asks("PRE101", "a kind of object that the cluster does not serve")
 def _kind(question: Question, kind: ServedKind, cluster: Cluster) -> Answer:
+    """Both releases make objects of kinds that Kubernetes learns from CustomResourceDefinitions. Helm stops at the
+    first kind that the API server does not serve in the version that is written, so each one must be there before the
+    first `helmfile apply`, established, with that version served.
+
+    Fails:  a cluster without inferencepools.inference.networking.k8s.io, or with its v1alpha2 alone.
+    Passes: the same after the prerequisites of the platform and gateway provider are installed.
+    """
+    return _served(question, kind, cluster)
+
+
+@asks("PRE103", "no AWS Load Balancer Controller")
+def _load_balancer(question: Question, kind: ServedKind, cluster: Cluster) -> Answer:
+    """A Service with the annotations of a Network Load Balancer is left alone by everything but the AWS Load
+    Balancer Controller, which brings the kinds TargetGroupBinding and IngressClassParams of elbv2.k8s.aws.
+
+    Fails:  gateway.loadBalancer on a cluster without these kinds.
+    Passes: the same with the controller's chart installed; a gateway without a loadBalancer.
+    """
+    return _served(question, kind, cluster)
+
+
+def _served(question: Question, kind: ServedKind, cluster: Cluster) -> Answer:
     found = cluster.crd(kind.name)
     if found is None:
         fix = f"install {kind.of}; `llmdgen render` writes the cluster's prerequisites with --prerequisites"
@@ -82,7 +102,14 @@ def _kind(question: Question, kind: ServedKind, cluster: Cluster) -> Answer:
     return question.ok(f"{', '.join(served)} served")
 
 
+@asks("PRE102", "no controller for the GatewayClass")
 def _gateway_class(question: Question, plan: Plan, cluster: Cluster) -> Answer:
+    """A Gateway is only a wish until the controller of its GatewayClass acts on it. The class must exist and carry
+    the condition Accepted, which its controller sets; otherwise the Gateway never gets an address.
+
+    Fails:  gateway.provider: istio on a cluster where istiod is not installed.
+    Passes: `kubectl get gatewayclass istio` with ACCEPTED True.
+    """
     provider, found = plan.gateway.provider, cluster.gateway_class(str(plan.gateway.settings["class"]))
     if found is None:
         return question.missing("no such GatewayClass", f"install {provider}, which makes it")
@@ -91,7 +118,13 @@ def _gateway_class(question: Question, plan: Plan, cluster: Cluster) -> Answer:
     return question.missing("not Accepted", f"see whether the controller of {provider} runs: no other does")
 
 
+@asks("PRE130", "a namespace that takes no objects")
 def _namespace(question: Question, name: str, cluster: Cluster) -> Answer:
+    """`helmfile apply` makes a namespace that is absent. One that is being deleted refuses new objects.
+
+    Fails:  a namespace in phase Terminating.
+    Passes: an Active one, or none.
+    """
     found = cluster.namespace(name)
     if found is None:
         return question.ok("absent: helmfile apply makes it")
@@ -101,29 +134,44 @@ def _namespace(question: Question, name: str, cluster: Cluster) -> Answer:
 
 def _security(plan: Plan, cluster: Cluster) -> Iterator[Answer]:
     """Asked where the namespace says which pods it takes; one that is absent, or says nothing, takes all."""
-    namespace = plan.names.namespace
     try:
-        found = cluster.namespace(namespace)
+        found = cluster.namespace(plan.names.namespace)
     except Forbidden:
         return  # said by the question about the namespace itself
-    labels = ((found or {}).get("metadata") or {}).get("labels") or {}
-    level = labels.get(SECURITY_LABEL)
-    if level is None:
-        return
+    level = (((found or {}).get("metadata") or {}).get("labels") or {}).get(SECURITY_LABEL)
+    if level is not None:
+        yield _admits(f"pod security of {plan.names.namespace}", "takes the model servers", plan, str(level))
+
+
+@asks("PRE133", "a namespace that refuses the pods")
+def _admits(question: Question, plan: Plan, level: str) -> Answer:
+    """A namespace with the label pod-security.kubernetes.io/enforce takes only pods of that standard: baseline refuses
+    the capability IPC_LOCK, which EFA needs, and hostPath volumes, restricted also root, which that capability needs,
+    and every pod without a seccomp profile. The Deployment is made all the same, and its pods never appear.
+
+    Fails:  enforce: restricted; enforce: baseline for model servers with EFA.
+    Passes: no such label, or privileged; baseline for model servers without EFA and disk tier.
+    """
     has_efa = any(role.efa_per_pod for role in plan.roles)
     reasons = ["IPC_LOCK for EFA"] if has_efa else []
     reasons += ["a hostPath for the disk tier"] if any(tier.name == "disk" for tier in plan.tiers) else []
     if level == "restricted":
         reasons += ["root for EFA", "no seccomp profile"] if has_efa else ["no seccomp profile"]
-    question = Question(rules.SECURITY, f"pod security of {namespace}", "takes the model servers")
     if level == "privileged" or not reasons:
-        yield question.ok(str(level))
-        return
-    fix = f"kubectl label --overwrite namespace {namespace} {SECURITY_LABEL}=privileged"
-    yield question.missing(f"{level}, which refuses {', '.join(reasons)}", fix)
+        return question.ok(level)
+    fix = f"kubectl label --overwrite namespace {plan.names.namespace} {SECURITY_LABEL}=privileged"
+    return question.missing(f"{level}, which refuses {', '.join(reasons)}", fix)
 
 
+@asks("PRE131", "no Secret with the Hugging Face token")
 def _token(question: Question, namespace: str, name: str, cluster: Cluster) -> Answer:
+    """Model servers read the token from the key HF_TOKEN of the Secret that `model.authSecretName` names, in the
+    namespace of the deployment. Without it, containers stop with CreateContainerConfigError. Only the names of the
+    keys are looked at and shown, never a value.
+
+    Fails:  no such Secret; one whose key is called token; one whose HF_TOKEN is empty.
+    Passes: `kubectl create secret generic NAME --from-file=HF_TOKEN=/dev/stdin`.
+    """
     make = (
         f"kubectl create namespace {namespace}; kubectl -n {namespace} create secret generic {name} "
         f"--from-file={TOKEN}=/dev/stdin"
@@ -132,7 +180,15 @@ def _token(question: Question, namespace: str, name: str, cluster: Cluster) -> A
     return _secret(question, cluster.secret_keys(namespace, name), TOKEN, make, fix)
 
 
+@asks("PRE134", "no Secret to pull images with")
 def _pull_secret(question: Question, namespace: str, name: str, cluster: Cluster) -> Answer:
+    """The kubelet pulls model servers' images with the Secrets that `images.pullSecrets` names, in the namespace of the
+    deployment. One that is missing is no error to it: it pulls without, and a private registry refuses. Only the names
+    of the keys are looked at and shown, never a value.
+
+    Fails:  images.pullSecrets: [ecr] and no such Secret; one without the key .dockerconfigjson.
+    Passes: `kubectl create secret docker-registry ecr ...` in the namespace; no pullSecrets.
+    """
     make = f"kubectl -n {namespace} create secret docker-registry {name} --docker-server=... --docker-username=..."
     fix = f"make it anew, of the type that has the key {REGISTRY}"
     return _secret(question, cluster.secret_keys(namespace, name), REGISTRY, make, fix)
@@ -147,8 +203,15 @@ def _secret(question: Question, keys: dict[str, bool] | None, key: str, make: st
     return question.missing(f"an empty {key}" if key in keys else f"keys: {', '.join(sorted(keys)) or 'none'}", fix)
 
 
+@asks("PRE132", "a PersistentVolumeClaim that pods cannot mount")
 def _claim(question: Question, plan: Plan, name: str, enough: tuple[str, ...], cluster: Cluster) -> Answer:
-    """`enough` are the access modes of which one must be there, empty where any will do."""
+    """A model of pvc:// and a cache tier on shared storage come from claims that exist before the deployment. Each
+    must be Bound, and pods on several nodes need an access mode for many nodes.
+
+    Fails:  no such claim; one in phase Pending; ReadWriteOnce for pods on two nodes.
+    Passes: a Bound claim with ReadWriteMany, as FSx for Lustre and EFS give.
+    """
+    # `enough` are the access modes of which one must be there, empty where any will do.
     namespace = plan.names.namespace
     found = cluster.claim(namespace, name)
     if found is None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from llmdgen.findings import Located
-from llmdgen.kube.argument_files import argument_files
+from llmdgen.kube.servers import argument_files
 from llmdgen.objects import objects
-from llmdgen.objects.chart import chart_files
+from llmdgen.objects.chart import chart_files, servers_of
 from llmdgen.objects.router import COMMENTS, router_values
-from llmdgen.objects.servers import servers_of
 from llmdgen.planning.model import Plan
 from llmdgen.rendering.allocation import allocation
 from llmdgen.rendering.helmfile import helmfile

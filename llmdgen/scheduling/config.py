@@ -208,8 +208,7 @@ def _default(form: Form) -> str:
 
 
 def _listed(each: Reference, view: str, form: Form, tables: Tables, asked: Asked) -> Listed:
-    """A profile's plugin with its parameters: the producer that it reads, where that is not the default one, and its
-    own, by its name or its type."""
+    """A profile's plugin with its parameters: the producer that it reads, if not the default one, and its own."""
     parameters: dict[str, Any] = {}
     how = tables.consumed({"type": each.plugin}).get(PREFIXES)
     if how and form.views:

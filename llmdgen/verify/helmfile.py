@@ -1,8 +1,7 @@
 """A rendered directory through helmfile and helm: the text of every release, as the cluster would get it.
 
 helm is run with a home of its own in a temporary directory, so that no repository, plugin, kubeconfig or helm setting
-of the user changes what is verified. Charts are fetched as helmfile.yaml names them, unless a directory of charts is
-given.
+of the user changes what is verified. Charts are fetched as helmfile.yaml names them, or taken from a directory.
 """
 
 from __future__ import annotations
@@ -32,8 +31,7 @@ _PASSED_ON = ("http_proxy", "https_proxy", "no_proxy", "all_proxy", "ssl_cert_fi
 
 
 class HelmRelease(Struct, frozen=True):
-    """A release as helmfile.yaml states it. `chart` is a path, an oci:// address or repository/name, `values` the files
-    of values by their paths."""
+    """A release as helmfile.yaml states it. `chart` is a path, an oci:// address or repository/name, `values` files."""
 
     name: str
     namespace: str
@@ -96,8 +94,7 @@ def template(directory: Path, charts: Path | None = None, tools: Tools | None = 
     if not helmfile.is_file():
         raise VerifyError(f"{directory} has no {HELMFILE}", "name a directory that `llmdgen render` wrote")
     text = read_text(helmfile)
-    releases = read_releases(text)
-    refuse_programs(text, _state(text), HELMFILE)
+    releases = _harmless_releases(text)
     named = {name: directory / name for release in releases for name in release.values}
     # Where there is no Chart.yaml, helmfile would make a chart of the folder by other programs.
     used = [release.chart for release in releases if release.is_own or (charts is None and release.is_local)]
@@ -128,9 +125,8 @@ def read_text(file: Path) -> str:
         return file.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         says = error.strerror if isinstance(error, OSError) else "no UTF-8 text"
-        raise VerifyError(
-            f"{file} cannot be read: {says}", "restore the file, or render the directory again"
-        ) from error
+        fix = "restore the file, or render the directory again"
+        raise VerifyError(f"{file} cannot be read: {says}", fix) from error
 
 
 def template_files(files: Mapping[str, str], charts: Path | None, tools: Tools | None = None) -> list[ReleaseOutput]:
@@ -139,8 +135,7 @@ def template_files(files: Mapping[str, str], charts: Path | None, tools: Tools |
     Without `charts`, a chart that helmfile.yaml names by a relative path cannot be found and is a VerifyError.
     """
     text = files[HELMFILE]
-    releases = read_releases(text)
-    refuse_programs(text, _state(text), HELMFILE)
+    releases = _harmless_releases(text)
     if charts is not None:
         text = with_charts(text, charts)
     elif any(release.is_local and not release.is_own for release in releases):
@@ -179,10 +174,14 @@ def _same_version(release: HelmRelease, chart: Path) -> None:
     if there == _IN_SOURCES:
         return
     if wanted and not release.is_local and there.removeprefix("v") != wanted.removeprefix("v"):
-        raise VerifyError(
-            f"the chart {release.chart_name} at {chart} is {there}, {HELMFILE} installs {wanted}",
-            f"name a folder with {release.chart_name} {wanted}",
-        )
+        says = f"the chart {release.chart_name} at {chart} is {there}, {HELMFILE} installs {wanted}"
+        raise VerifyError(says, f"name a folder with {release.chart_name} {wanted}")
+
+
+def _harmless_releases(text: str) -> tuple[HelmRelease, ...]:
+    releases = read_releases(text)
+    refuse_programs(text, _state(text), HELMFILE)
+    return releases
 
 
 def _state(text: str) -> dict[str, Any]:
@@ -222,10 +221,8 @@ def _run(directory: Path, releases: tuple[HelmRelease, ...], tools: Tools) -> li
                 check=False,
             )
         except subprocess.TimeoutExpired as error:
-            raise VerifyError(
-                f"helmfile did not end within {TIMEOUT_SECONDS} s",
-                "see whether the charts can be reached, or name local ones with --charts",
-            ) from error
+            fix = "see whether the charts can be reached, or name local ones with --charts"
+            raise VerifyError(f"helmfile did not end within {TIMEOUT_SECONDS} s", fix) from error
         if answer.returncode:
             raise VerifyError(f"helmfile template fails: {_said(answer.stderr)}", "correct the values, or the charts")
         return [ReleaseOutput(release, _texts(output / release.name)) for release in releases]

@@ -53,9 +53,9 @@ def read(outputs: Iterable[ReleaseOutput]) -> tuple[tuple[Manifest, ...], list[F
                     problems.append(found)
                 elif found is not None:
                     key = (found.group, found.kind, found.namespace, found.name)
-                    if key in manifests:
-                        problems.append(_twice(manifests[key], found))
-                    manifests.setdefault(key, found)
+                    first = manifests.setdefault(key, found)
+                    if first is not found:
+                        problems.append(_twice(first, found))
     return tuple(manifests.values()), problems
 
 

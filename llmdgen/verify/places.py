@@ -72,8 +72,7 @@ def _position(root: Node | None, route: Route) -> tuple[int, int]:
 
 
 def _below(node: Node, key: str | int) -> tuple[Node, Node] | None:
-    """The key and the value below a node. An item of a list is found by its index, its name or its flag, and is its own
-    key."""
+    """The key and the value below a node. An item of a list, found by index, name or flag, is its own key."""
     if isinstance(node, MappingNode):
         return next(((each, value) for each, value in node.value if each.value == key), None)
     if isinstance(node, SequenceNode):

@@ -54,12 +54,17 @@ class Rendered:
             raise document
         return document
 
+    def settings(self, name: str) -> dict[str, Any]:
+        """A file of the directory that holds a mapping, empty where it is none."""
+        try:
+            return mapping(self.document(name))
+        except YAMLError:
+            return {}
+
     def find(self, kind: str, name: Any, namespace: str) -> Manifest | None:
         """The object of that kind and name in that namespace, None where there is none."""
-        for each in self.of_kind(kind):
-            if each.name == name and each.namespace == namespace:
-                return each
-        return None
+        named = (each for each in self.of_kind(kind) if each.name == name and each.namespace == namespace)
+        return next(named, None)
 
     @cached_property
     def servers(self) -> Servers:
@@ -87,25 +92,15 @@ class Rendered:
     def pools(self) -> tuple[Manifest, ...]:
         return tuple(self.of_kind("InferencePool", *POOL_GROUPS))
 
-    def allocation(self, role: str) -> dict[str, Any]:
-        """What allocation.yaml says of a role, empty where the directory has none."""
-        return mapping(mapping(self.stated.get("roles")).get(role))
-
     @cached_property
     def stated(self) -> dict[str, Any]:
         """allocation.yaml, empty where the directory has none or it is not YAML."""
-        try:
-            return mapping(self.document("allocation.yaml"))
-        except YAMLError:
-            return {}
+        return self.settings("allocation.yaml")
 
     def pools_of(self, workload: Workload) -> list[Manifest]:
         """The pools of the workload's namespace that select its pods."""
-        return [
-            pool
-            for pool in self.pools
-            if pool.namespace == workload.namespace and selects(pool_selector(pool.doc), workload.labels)
-        ]
+        here = (pool for pool in self.pools if pool.namespace == workload.namespace)
+        return [pool for pool in here if selects(pool_selector(pool.doc), workload.labels)]
 
 
 def pool_selector(pool: dict[str, Any]) -> dict[str, Any]:

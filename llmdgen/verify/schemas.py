@@ -85,9 +85,7 @@ def check(manifests: Iterable[Manifest], crds: Path | None) -> list[Finding]:
 
 
 def read_crds(folder: Path, kinds: Collection[str]) -> _SERVED:
-    """The schemas of the kinds asked for, in every version that a CRD file of the folder serves.
-
-    The keys are (apiVersion, kind).
+    """The schemas of the kinds asked for by (apiVersion, kind), in every version that a CRD file of the folder serves.
 
     Raises VerifyError where the folder has no CRD at all, or a file is not YAML.
     """
@@ -149,14 +147,12 @@ def strict(schema: dict[str, Any], is_root: bool = True) -> dict[str, Any]:
         if is_root:
             made["properties"] |= {"metadata": {"type": "object"}, "status": {}}
             made["properties"] |= {"apiVersion": {"type": "string"}, "kind": {"type": "string"}}
-        open_ended = schema.get("x-kubernetes-preserve-unknown-fields") or schema.get("additionalProperties")
-        if not open_ended:
+        if not (schema.get("x-kubernetes-preserve-unknown-fields") or schema.get("additionalProperties")):
             made["additionalProperties"] = False
     for key in ("items", "additionalProperties"):
         if isinstance(schema.get(key), dict):
             made[key] = strict(schema[key], False)
     if schema.get("x-kubernetes-int-or-string"):
-        made.pop("type", None)
         made["type"] = ["integer", "string"]
         made.pop("anyOf", None)
     if schema.get("nullable"):
@@ -165,13 +161,11 @@ def strict(schema: dict[str, Any], is_root: bool = True) -> dict[str, Any]:
             made["type"] = [made["type"], "null"]
         if isinstance(made.get("enum"), list):
             made["enum"] = [*made["enum"], None]
-    for key in ("exclusiveMinimum", "exclusiveMaximum"):
+    for key, inclusive in (("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")):
         if isinstance(made.get(key), bool):  # OpenAPI 3.0 marks the bound, JSON Schema states it
-            bound = made.pop("minimum" if key == "exclusiveMinimum" else "maximum", None)
-            if made.pop(key) and bound is not None:
-                made[key] = bound
-            elif bound is not None:
-                made["minimum" if key == "exclusiveMinimum" else "maximum"] = bound
+            is_exclusive, bound = made.pop(key), made.pop(inclusive, None)
+            if bound is not None:
+                made[key if is_exclusive else inclusive] = bound
     return made
 
 

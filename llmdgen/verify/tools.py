@@ -40,20 +40,16 @@ def find_tools(helm: str | None = None, helmfile: str | None = None) -> Tools:
     helm_version = _version(helm_path, "version", "--template", "{{.Version}}")
     helmfile_version = _version(helmfile_path, "--version")
     if helm_version[0] >= 4 and helmfile_version[0] == 0:
-        raise VerifyError(
-            f"helmfile {_dotted(helmfile_version)} does not drive helm {_dotted(helm_version)}",
-            "use helmfile 1.2 or later, or helm 3",
-        )
+        says = f"helmfile {_dotted(helmfile_version)} does not drive helm {_dotted(helm_version)}"
+        raise VerifyError(says, "use helmfile 1.2 or later, or helm 3")
     return Tools(helm_path, helmfile_path, helm_version, helmfile_version)
 
 
 def _locate(program: str, name: str) -> str:
     found = shutil.which(program)
     if found is None:
-        raise VerifyError(
-            f"{name} is not {'on PATH' if program == name else f'an executable file at {program}'}",
-            f"install {name} and put it on PATH, or name the program",
-        )
+        says = f"{name} is not {'on PATH' if program == name else f'an executable file at {program}'}"
+        raise VerifyError(says, f"install {name} and put it on PATH, or name the program")
     return str(Path(found).resolve())
 
 

@@ -14,7 +14,7 @@ from llmdgen.checks.engine import rendered_findings
 from llmdgen.findings import Finding
 from llmdgen.kube.servers import Servers
 from llmdgen.objects import objects
-from llmdgen.objects.servers import servers_of
+from llmdgen.objects.chart import servers_of
 from llmdgen.planning.model import Plan
 
 Docs = dict[str, dict[str, Any]]

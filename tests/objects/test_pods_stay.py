@@ -18,7 +18,7 @@ from msgspec import Struct
 from llmdgen import api
 from llmdgen.kube.servers import Servers
 from llmdgen.objects import objects
-from llmdgen.objects.servers import servers_of
+from llmdgen.objects.chart import servers_of
 from llmdgen.plain_yaml import load
 
 BEFORE = Path(__file__).parent / "before"

@@ -104,9 +104,10 @@ def _role(workload: Workload, stated: dict[str, Any]) -> Iterator[Draft]:
             says = f"it says {'nothing' if said is None else said}, {workload} has {_shown(key, value)}"
             yield _wrong("roles", workload.role, *key.split("."), says=says)
     pods, has_efa = stated.get("podsPerNode"), stated.get("efaPerNode")
-    if node is None or not isinstance(pods, int):
-        if node is not None:
-            yield _wrong("roles", workload.role, "podsPerNode", says="it says nothing")
+    if node is None:
+        return
+    if not isinstance(pods, int):
+        yield _wrong("roles", workload.role, "podsPerNode", says="it says nothing")
         return
     if not isinstance(has_efa, int) or has_efa > node.efa.interfaces:
         says = f"it says {has_efa}, {node.name} has {node.efa.interfaces}"
@@ -124,7 +125,7 @@ def _sums(stated: dict[str, Any], roles: dict[str, Any]) -> Iterator[Draft]:
     rows = [mapping(each) for each in items(stated.get("nodes"))]
     counted = dict.fromkeys(_TOTALS, 0)
     for role in map(mapping, roles.values()):
-        pods = _whole(role.get("replicas")) * _whole(role.get("podsPerReplica"))
+        pods = _pods(role)
         counted["pods"] += pods
         counted["gpus"] += pods * _whole(role.get("gpusPerPod"))
         counted["efa"] += pods * _whole(role.get("efaPerPod"))
@@ -150,7 +151,7 @@ def _sums(stated: dict[str, Any], roles: dict[str, Any]) -> Iterator[Draft]:
 def _rows(stated: dict[str, Any], roles: dict[str, Any]) -> Iterator[Draft]:
     """Numbers that follow from others of the file: a role's nodes, what the nodes of a row have, the KV cache."""
     for name, role in roles.items():
-        pods, each = _whole(at(role, "replicas")) * _whole(at(role, "podsPerReplica")), _whole(at(role, "podsPerNode"))
+        pods, each = _pods(mapping(role)), _whole(at(role, "podsPerNode"))
         if "nodes" in mapping(role) or stated.get("total"):
             wanted = -(-pods // each) if each else 0
             if not each:
@@ -215,6 +216,10 @@ def _shown(key: str, value: Any) -> str:
 def _mib(quantity: Any) -> int | None:
     size = bytes_or_none(quantity)
     return None if size is None else -(-size // MIB)
+
+
+def _pods(role: dict[str, Any]) -> int:
+    return _whole(role.get("replicas")) * _whole(role.get("podsPerReplica"))
 
 
 def _whole(value: Any) -> int:

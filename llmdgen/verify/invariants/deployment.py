@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
-from llmdgen.plain_yaml import YAMLError
 from llmdgen.registry import Draft, found, rule
-from llmdgen.untyped import at, items, mapping
+from llmdgen.untyped import at, maps
 from llmdgen.verify.rendered import Rendered
 
 _FILE = "helmfile.yaml"
@@ -44,8 +42,8 @@ def releases_can_be_installed(rendered: Rendered) -> Iterator[Draft]:
             a release that is not there; createNamespace: false.
     Passes: the chart's own address, every values file once, every need.
     """
-    listed = map(mapping, items(_state(rendered).get("repositories")))
-    repositories = {str(each.get("name")): str(each.get("url")) for each in listed}
+    state = rendered.settings(_FILE)
+    repositories = {str(each.get("name")): str(each.get("url")) for _, each in maps(state.get("repositories"))}
     wanted = {chart.name: chart.repository for chart in rendered.release.charts.values()}
     known = {name for each in rendered.releases for name in (each.name, f"{each.namespace}/{each.name}")}
     for release in rendered.releases:
@@ -67,11 +65,10 @@ def releases_can_be_installed(rendered: Rendered) -> Iterator[Draft]:
             if need not in known:
                 says = f"{release.name} needs {need}, which is not a release of this file"
                 yield found("releases", release.name, "needs", says=says, fix="name one that is", of=_FILE)
-    state = _state(rendered)
     if at(state, "helmDefaults", "createNamespace") is False:
         says = "helm would not make the namespace"
         yield found("helmDefaults", "createNamespace", says=says, fix="write true, or leave it out", of=_FILE)
-    for each in map(mapping, items(state.get("releases"))):
+    for _, each in maps(state.get("releases")):
         for key in ("createNamespace", "installed"):
             if each.get(key) is False:
                 says = f"{key} is false: `helmfile apply` alone does not deploy it"
@@ -80,14 +77,6 @@ def releases_can_be_installed(rendered: Rendered) -> Iterator[Draft]:
     for name in sorted(rendered.files):
         if name.startswith("values/") and name not in read:
             yield found(says="no release reads it", fix="name it under the values of its release", of=name)
-
-
-def _state(rendered: Rendered) -> dict[str, Any]:
-    """helmfile.yaml, empty where it cannot be read."""
-    try:
-        return mapping(rendered.document(_FILE))
-    except YAMLError:
-        return {}
 
 
 def _bare(address: str) -> str:

@@ -9,9 +9,8 @@ from typing import Any
 from llmdgen.checks._value_paths import dotted as spelled
 from llmdgen.checks._value_paths import is_below, read_paths, unread
 from llmdgen.facts.catalogue import release_toml
-from llmdgen.kube.argument_files import FOLDER as ARGUMENTS
-from llmdgen.kube.argument_files import arguments_of
 from llmdgen.kube.command_line import unresolved
+from llmdgen.kube.servers import ARGUMENTS, arguments_of
 from llmdgen.kube.workload import Workload
 from llmdgen.objects.chart import FOLDER as CHART
 from llmdgen.objects.chart import passed_on
@@ -49,8 +48,7 @@ def manifests_are_what_helm_makes(rendered: Rendered) -> Iterator[Draft]:
     """`render --manifests` writes the objects that helm makes of both charts, one a file, and tools that deploy
     rendered manifests take them from there. A directory whose manifests and charts differ deploys two things.
 
-    Fails:  replicas: 5 in the manifest of a Deployment whose file in chart/ says 4; a manifest of an object that is
-            gone.
+    Fails:  replicas: 5 in the manifest of a Deployment whose file in chart/ says 4; a manifest of no object.
     Passes: the manifests of the same render; no manifests at all.
     """
     written = {name for name in rendered.files if name.startswith(f"{MANIFESTS}/")}
@@ -145,11 +143,7 @@ def values_are_read(rendered: Rendered) -> Iterator[Draft]:
     advice = release_toml(rendered.release.name, "values.toml")["advice"].get("router", {})
     for release in rendered.releases:
         for file in release.values if release.chart_name == chart else ():
-            try:
-                values = rendered.document(file)
-            except YAMLError:
-                continue
-            for each in unread(values or {}, tree):
+            for each in unread(rendered.settings(file), tree):
                 path = spelled(each.route)
                 known = next((fix for top, fix in advice.items() if is_below(path, top)), None)
                 fix = known or did_you_mean(str(each.route[-1]), each.known) or "remove it"

@@ -51,8 +51,8 @@ def annotations_arrive(rendered: Rendered) -> Iterator[Draft]:
             says = "this gateway class does not copy them to the Service that it makes"
             fix = "set them in the object that spec.infrastructure.parametersRef names"
             yield found("metadata", "annotations", says=says, fix=fix, of=gateway)
-        if not is_istio and parameters is None and at(gateway.doc, "spec", "infrastructure", "parametersRef"):
-            reference = at(gateway.doc, "spec", "infrastructure", "parametersRef")
+        reference = at(gateway.doc, "spec", "infrastructure", "parametersRef")
+        if not is_istio and parameters is None and reference:
             says = f"there is no {reference.get('kind')} {reference.get('name')}"
             fix = "add it, or remove the reference"
             yield found("spec", "infrastructure", "parametersRef", says=says, fix=fix, of=gateway)
@@ -74,8 +74,7 @@ def annotated_services_are_load_balancers(rendered: Rendered) -> Iterator[Draft]
     """
     for gateway in rendered.of_kind("Gateway"):
         parameters = _parameters(rendered, gateway)
-        annotations = _load_balancer(at(gateway.doc, "metadata", "annotations"))
-        annotations |= _handed_on(parameters)
+        annotations = _load_balancer(at(gateway.doc, "metadata", "annotations")) | _handed_on(parameters)
         if not annotations:
             continue
         service = _service_spec(parameters)
@@ -86,14 +85,9 @@ def annotated_services_are_load_balancers(rendered: Rendered) -> Iterator[Draft]
             yield found(*place, says=says, fix="set the Service's type to LoadBalancer", of=at_fault)
         taken = annotations.get(f"{_AWS}type") in ("external", "nlb-ip")
         if not taken and service.get("loadBalancerClass") not in _CLASSES:
-            yield found(
-                "metadata",
-                "annotations",
-                says="neither aws-load-balancer-type: external nor loadBalancerClass service.k8s.aws/nlb is set, so "
-                "that the AWS Load Balancer Controller leaves the Service alone",
-                fix=f"set {_AWS}type to external",
-                of=gateway,
-            )
+            says = "neither aws-load-balancer-type: external nor loadBalancerClass service.k8s.aws/nlb is set, so "
+            says += "that the AWS Load Balancer Controller leaves the Service alone"
+            yield found("metadata", "annotations", says=says, fix=f"set {_AWS}type to external", of=gateway)
 
 
 @rule("VER047", "error", "an annotation's value is not a string")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from llmdgen.composition.names import model_label
 from llmdgen.kube.platform import gpu
 from llmdgen.kube.workload import ROLE_LABEL, Workload
 from llmdgen.registry import Draft, found, rule
-from llmdgen.untyped import at, items, mapping
+from llmdgen.untyped import at, mapping, maps
 from llmdgen.verify.rendered import Rendered, pool_selector, selects
 
 _MODEL, _VENDOR = "llm-d.ai/model", "llm-d.ai/accelerator-vendor"
@@ -17,8 +18,7 @@ _NVIDIA = "nvidia"
 
 @rule("VER030", "error", "a model server is in no pool")
 def every_model_server_is_in_a_pool(rendered: Rendered) -> Iterator[Draft]:
-    """The scheduler sees only the pods that the InferencePool selects: a model server outside costs its GPUs and serves
-    nothing.
+    """The scheduler sees only the pods that the InferencePool selects: a model server outside serves nothing.
 
     Fails:  a pool that selects llm-d.ai/deployment: x and pods with another value.
     Passes: every label of the pool's selector on every model server's pods.
@@ -32,8 +32,7 @@ def every_model_server_is_in_a_pool(rendered: Rendered) -> Iterator[Draft]:
 
 @rule("VER031", "error", "a pool selects pods that are not model servers")
 def pools_select_model_servers_only(rendered: Rendered) -> Iterator[Draft]:
-    """The scheduler scrapes and chooses every pod of the pool. A pod that does not speak vLLM's protocol there fails
-    requests.
+    """The scheduler scrapes and chooses every pod of the pool. A pod that does not run vLLM fails requests there.
 
     Fails:  a pool that selects inferencepool: x-router-epp, the label of the scheduler's own pods.
     Passes: a selector that only model servers match, and that is not empty.
@@ -41,9 +40,8 @@ def pools_select_model_servers_only(rendered: Rendered) -> Iterator[Draft]:
     for pool in rendered.pools:
         selector = pool_selector(pool.doc)
         if not selector:
-            yield found(
-                "spec", "selector", says="the selector is empty", fix="select the model servers' labels", of=pool
-            )
+            fix = "select the model servers' labels"
+            yield found("spec", "selector", says="the selector is empty", fix=fix, of=pool)
             continue
         for workload in rendered.workloads:
             if workload.vllm is None and workload.namespace == pool.namespace and selects(selector, workload.labels):
@@ -102,42 +100,40 @@ def monitors_find_their_targets(rendered: Rendered) -> Iterator[Draft]:
         watched = [each for each in rendered.workloads if selects(selector, each.labels)]
         if not watched:
             yield found("spec", "selector", says="it selects no pods", fix="select the labels of the role", of=monitor)
-        for index, endpoint in enumerate(items(at(monitor.doc, "spec", "podMetricsEndpoints"))):
-            name = mapping(endpoint).get("port")
-            path = mapping(endpoint).get("path", "/metrics")
+        for index, endpoint in maps(at(monitor.doc, "spec", "podMetricsEndpoints")):
+            place, path = ("spec", "podMetricsEndpoints", index), endpoint.get("path", "/metrics")
             if path != "/metrics" and any(each.vllm is not None for each in watched):
-                place = ("spec", "podMetricsEndpoints", index, "path")
-                yield found(*place, says=f"vLLM has no metrics at {path}", fix="scrape /metrics", of=monitor)
+                says = f"vLLM has no metrics at {path}"
+                yield found(*place, "path", says=says, fix="scrape /metrics", of=monitor)
             for workload in watched:
-                ports = [port.get("name") for each in workload.containers for port in each.list_of("ports")]
-                if name is not None and name not in ports:
-                    says = f"the pods of {workload} have no port called {name}"
-                    fix = f"name one of {', '.join(str(port) for port in ports if port) or 'their ports'}"
-                    yield found("spec", "podMetricsEndpoints", index, "port", says=says, fix=fix, of=monitor)
-                    continue
-                vllm = workload.vllm
-                declared = vllm.list_of("ports") if vllm else []
-                numbers = [each.get("containerPort") for each in declared if each.get("name") == name]
-                known = [each.get("containerPort") for each in declared]
-                if vllm is not None and numbers and vllm.port in known and not {*numbers} & {*vllm.served_ports}:
-                    place = ("spec", "podMetricsEndpoints", index, "port")
-                    says = f"port {name} is {numbers[0]}, vLLM has its metrics on {vllm.port}"
-                    yield found(*place, says=says, fix=f"name the port of {vllm.port}", of=monitor)
+                for says, fix in _wrong_port(workload, endpoint.get("port")):
+                    yield found(*place, "port", says=says, fix=fix, of=monitor)
     for monitor in rendered.of_kind("ServiceMonitor"):
         selector = mapping(at(monitor.doc, "spec", "selector", "matchLabels"))
-        services = [
-            each
-            for each in rendered.of_kind("Service")
-            if selects(selector, mapping(at(each.doc, "metadata", "labels")))
-        ]
+        every = rendered.of_kind("Service")
+        services = [each for each in every if selects(selector, mapping(at(each.doc, "metadata", "labels")))]
         if not services:
             yield found("spec", "selector", says="it selects no Service", fix="select the Service's labels", of=monitor)
-        for index, endpoint in enumerate(items(at(monitor.doc, "spec", "endpoints"))):
-            name = mapping(endpoint).get("port")
+        for index, endpoint in maps(at(monitor.doc, "spec", "endpoints")):
+            name = endpoint.get("port")
             for service in services:
-                if name not in [mapping(port).get("name") for port in items(at(service.doc, "spec", "ports"))]:
+                if name not in [port.get("name") for _, port in maps(at(service.doc, "spec", "ports"))]:
                     says = f"{service} has no port called {name}"
                     yield found("spec", "endpoints", index, "port", says=says, fix="name one of its ports", of=monitor)
+
+
+def _wrong_port(workload: Workload, name: Any) -> Iterator[tuple[str, str]]:
+    """Why the port of that name has no metrics of these pods, and what to name instead."""
+    ports = [port.get("name") for each in workload.containers for port in each.list_of("ports")]
+    vllm = workload.vllm
+    if name is not None and name not in ports:
+        known = ", ".join(str(port) for port in ports if port)
+        yield f"the pods of {workload} have no port called {name}", f"name one of {known or 'their ports'}"
+    elif vllm is not None:
+        declared = [(each.get("name"), each.get("containerPort")) for each in vllm.list_of("ports")]
+        numbers = [number for called, number in declared if called == name]
+        if numbers and vllm.port in [number for _, number in declared] and not {*numbers} & {*vllm.served_ports}:
+            yield f"port {name} is {numbers[0]}, vLLM has its metrics on {vllm.port}", f"name the port of {vllm.port}"
 
 
 @rule("VER035", "error", "a Service reaches no pods")
@@ -154,8 +150,8 @@ def services_reach_pods(rendered: Rendered) -> Iterator[Draft]:
             continue
         if not pods:
             yield found("spec", "selector", says="it selects no pods", fix="select the labels of its pods", of=service)
-        for index, port in enumerate(items(at(service.doc, "spec", "ports"))):
-            target = mapping(port).get("targetPort", mapping(port).get("port"))
+        for index, port in maps(at(service.doc, "spec", "ports")):
+            target = port.get("targetPort", port.get("port"))
             for workload in pods:
                 ports = [each for container in workload.containers for each in container.list_of("ports")]
                 known = {each.get("name") for each in ports} | {each.get("containerPort") for each in ports}
@@ -221,15 +217,12 @@ def _references(workload: Workload) -> Iterator[tuple[tuple[str | int, ...], str
     """The path, kind, name and optional mark of every object of the namespace that a pod cannot start without."""
     spec = workload.in_template("spec")
     yield (*spec, "serviceAccountName"), "ServiceAccount", str(workload.spec.get("serviceAccountName") or ""), False
-    for index, volume in enumerate(items(workload.spec.get("volumes"))):
-        source = mapping(at(volume, "configMap"))
-        yield (*spec, "volumes", index), "ConfigMap", str(source.get("name") or ""), source.get("optional") is True
+    sources = [((*spec, "volumes", index), each.get("configMap")) for index, each in maps(workload.spec.get("volumes"))]
     for container in workload.containers:
         for index, each in enumerate(container.list_of("envFrom")):
-            source = mapping(each.get("configMapRef"))
-            place = (*container.route, "envFrom", index)
-            yield place, "ConfigMap", str(source.get("name") or ""), source.get("optional") is True
+            sources.append(((*container.route, "envFrom", index), each.get("configMapRef")))
         for index, each in enumerate(container.list_of("env")):
-            source = mapping(at(each, "valueFrom", "configMapKeyRef"))
-            place = (*container.route, "env", index)
-            yield place, "ConfigMap", str(source.get("name") or ""), source.get("optional") is True
+            sources.append(((*container.route, "env", index), at(each, "valueFrom", "configMapKeyRef")))
+    for place, source in sources:
+        named = mapping(source)
+        yield place, "ConfigMap", str(named.get("name") or ""), named.get("optional") is True

@@ -16,10 +16,8 @@ from llmdgen.kube.workload import Workload
 from llmdgen.plain_yaml import YAMLError, load
 from llmdgen.registry import Draft, found, rule
 from llmdgen.scheduling.document import Endpoints, SchedulerConfig
-from llmdgen.untyped import at, items, mapping
+from llmdgen.untyped import at, maps
 from llmdgen.verify.rendered import Rendered
-
-_SERVING_ROLES = ("decode", "both")
 
 
 @rule("VER080", "error", "the scheduler's configuration is not there")
@@ -30,7 +28,7 @@ def configuration_is_there(rendered: Rendered) -> Iterator[Draft]:
     Passes: a configuration under the name that the flag has.
     """
     for manifest, _, file, source in _schedulers(rendered):
-        if source is None or not isinstance(at(source.doc, "data", _base(file)), str):
+        if source is None or _text(source, file) is None:
             says = f"no ConfigMap has the configuration {file}"
             yield found(says=says, fix="name the file in pluginsCustomConfig", of=manifest)
 
@@ -43,7 +41,7 @@ def somebody_decodes(rendered: Rendered) -> Iterator[Draft]:
     Passes: prefill and decode pods; decode pods alone.
     """
     roles = {each.role for each in rendered.model_servers}
-    if "prefill" in roles and not roles & {*_SERVING_ROLES}:
+    if "prefill" in roles and not roles & {"decode", "both"}:
         says = "there are prefill pods, and none that decode"
         yield found(says=says, fix="create the decode role", of="helmfile.yaml")
 
@@ -68,8 +66,8 @@ def scheduler_reads_vllms_metrics(rendered: Rendered) -> Iterator[Draft]:
 def scheduler_configs(rendered: Rendered) -> Iterator[SchedulerConfig]:
     """The configuration of each scheduler, and the model servers of its namespace."""
     for manifest, container, file, source in _schedulers(rendered):
-        text = at(source.doc, "data", _base(file)) if source is not None else None
-        if source is None or not isinstance(text, str):
+        text = _text(source, file) if source is not None else None
+        if source is None or text is None:
             continue
         where = ("data", _base(file))
         document, problem = _read(text)
@@ -93,7 +91,7 @@ def scheduler_configs(rendered: Rendered) -> Iterator[SchedulerConfig]:
 def _endpoints(rendered: Rendered, workload: Workload, vllm: Container) -> Endpoints:
     """A workload as the scheduler sees it."""
     events = vllm.flags.get("kv-events-config")
-    stated = mapping(rendered.allocation(workload.role).get("kvCache")).get("bytesPerTokenAndGpu")
+    stated = at(rendered.stated, "roles", workload.role, "kvCache", "bytesPerTokenAndGpu")
     return Endpoints(
         name=str(workload),
         role=workload.role,
@@ -107,13 +105,9 @@ def _endpoints(rendered: Rendered, workload: Workload, vllm: Container) -> Endpo
 
 
 def _ports(rendered: Rendered, namespace: str) -> tuple[int, ...]:
-    return tuple(
-        port
-        for pool in rendered.pools
-        if pool.namespace == namespace
-        for each in items(at(pool.doc, "spec", "targetPorts"))
-        if isinstance(port := at(each, "number"), int)
-    )
+    pools = (pool for pool in rendered.pools if pool.namespace == namespace)
+    numbers = (each.get("number") for pool in pools for _, each in maps(at(pool.doc, "spec", "targetPorts")))
+    return tuple(number for number in numbers if isinstance(number, int))
 
 
 def _schedulers(rendered: Rendered) -> Iterator[tuple[Manifest, Container, str, Manifest | None]]:
@@ -129,7 +123,7 @@ def _schedulers(rendered: Rendered) -> Iterator[tuple[Manifest, Container, str, 
 def _config_map(rendered: Rendered, workload: Workload, container: Container, file: str) -> Manifest | None:
     folder = file.rpartition("/")[0]
     mounts = {each.get("name") for each in container.list_of("volumeMounts") if each.get("mountPath") == folder}
-    for volume in map(mapping, items(workload.spec.get("volumes"))):
+    for _, volume in maps(workload.spec.get("volumes")):
         if volume.get("name") in mounts:
             return rendered.find("ConfigMap", at(volume, "configMap", "name"), workload.namespace)
     return None
@@ -137,6 +131,11 @@ def _config_map(rendered: Rendered, workload: Workload, container: Container, fi
 
 def _base(file: str) -> str:
     return file.rpartition("/")[2]
+
+
+def _text(source: Manifest, file: str) -> str | None:
+    text = at(source.doc, "data", _base(file))
+    return text if isinstance(text, str) else None
 
 
 def _read(text: str) -> tuple[dict[str, Any] | None, str]:

@@ -62,8 +62,7 @@ def numbers_are_written_out(rendered: Rendered) -> Iterator[Draft]:
 @rule("VER017", "error", "a secret is part of what is rendered")
 def no_secret_is_rendered(rendered: Rendered) -> Iterator[Draft]:
     """Rendered directories go to git. A token belongs in a Secret that the user makes in the cluster, and a pod refers
-    to it. The one Secret that a chart may render has no data: the token of the scheduler's service account, which the
-    cluster fills in.
+    to it. The one Secret that a chart may render has no data: that of the scheduler's token, which the cluster fills.
 
     Fails:  HF_TOKEN with a value in env; a Secret with data.
     Passes: HF_TOKEN with valueFrom.secretKeyRef.
@@ -84,9 +83,8 @@ def no_secret_is_rendered(rendered: Rendered) -> Iterator[Draft]:
     for manifest in rendered.manifests:
         for path, value in _scalars(manifest.doc):
             if isinstance(value, str) and _TOKEN.search(value):
-                yield found(
-                    *path, says="the text holds a token or a private key", fix="refer to a Secret instead", of=manifest
-                )
+                says = "the text holds a token or a private key"
+                yield found(*path, says=says, fix="refer to a Secret instead", of=manifest)
 
 
 @rule("VER018", "error", "an object lies in another namespace than its release")
