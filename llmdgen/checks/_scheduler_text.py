@@ -40,8 +40,7 @@ def scheduler_config(plan: Plan) -> SchedulerConfig:
 
 
 def effective(plan: Plan) -> tuple[dict[str, Any] | None, Route, bool]:
-    """The configuration, where it comes from, and whether a text of the spec holds it; None for a text that is not YAML
-    mapping."""
+    """The configuration (None for text that is not a YAML mapping), its place, and whether the spec's text holds it."""
     name = config_file(plan)
     text = mapping(epp_values(plan).get("pluginsCustomConfig")).get(name)
     if not isinstance(text, str):

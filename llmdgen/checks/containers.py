@@ -81,8 +81,7 @@ def probes_reach_a_port(servers: Servers) -> Iterator[Draft]:
 
 @rule("VER013", "error", "a volume mount has no volume")
 def mounts_have_volumes(servers: Servers) -> Iterator[Draft]:
-    """The API server refuses a pod template whose container mounts a volume that the pod does not have, and one whose
-    two mounts share a path.
+    """The API server refuses a container that mounts a volume which the pod does not have, or two at one path.
 
     Fails:  volumeMounts shm without a volume shm.
     Passes: every mount names a volume of the pod, every path is used once.
@@ -166,9 +165,8 @@ def _references(text: object) -> set[str]:
 
 @rule("POD001", "error", "a container that must not be root is root")
 def nobody_is_root_against_its_will(servers: Servers) -> Iterator[Draft]:
-    """The kubelet refuses to start a container with runAsNonRoot whose user is 0, as the routing sidecar's would be
-    where the whole pod is told to run as root: the pod never starts. Where vLLM alone has to be root, its container
-    says so.
+    """The kubelet does not start a container with runAsNonRoot whose user is 0, as the routing sidecar's would be where
+    the whole pod is told to run as root. Where vLLM alone has to be root, its container says so.
 
     Fails:  `{path: pd-disaggregation, decode: {pod: {securityContext: {runAsUser: 0}}}}`.
     Passes: `{path: pd-disaggregation, decode: {pod: {containers: [{name: vllm, securityContext: {runAsUser: 0}}]}}}`.

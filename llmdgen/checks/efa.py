@@ -62,8 +62,7 @@ def crossing_pods_have_interfaces(servers: Servers) -> Iterator[Draft]:
 
 @rule("EFA003", "error", "pods ask for more EFA interfaces than their node has")
 def interfaces_fit_the_node(servers: Servers) -> Iterator[Draft]:
-    """An interface belongs to one pod, and a node offers those that were attached to it at launch. A pod that asks for
-    more stays Pending for ever.
+    """An interface belongs to one pod, and a node offers those attached at launch. Who asks for more stays Pending.
 
     Fails:  `{path: pd-disaggregation, instanceTypes: [p4d.24xlarge], prefill: {efa: 8}}`, which has 4;
             `{path: pd-disaggregation, prefill: {efa: 32}, cluster: {efaPerNode: 16}}`.
@@ -156,13 +155,11 @@ def attached_interfaces_exist(plan: Plan) -> Iterator[Draft]:
 
 @rule("EFA016", "warning", "efaPerNode that only larger types of the spec can have")
 def attached_interfaces_fit_each_type(plan: Plan) -> Iterator[Draft]:
-    """`cluster.efaPerNode` holds for every instance type of the spec. A type that can have fewer is planned with
-    what it can have.
+    """`cluster.efaPerNode` holds for all types of the spec. One that can have fewer is planned with what it can have.
 
     Fails:  `{path: pd-disaggregation, instanceTypes: [p6-b200.48xlarge, p5.48xlarge], cluster: {efaPerNode: 32}}`, of
             which p6-b200.48xlarge has 8.
-    Passes: `{path: pd-disaggregation, instanceTypes: [p6-b200.48xlarge, p5.48xlarge]}`, which is what each type can
-            have.
+    Passes: `{path: pd-disaggregation, instanceTypes: [p6-b200.48xlarge, p5.48xlarge]}`, each with what it can have.
     """
     for instance, attached in _beyond(plan):
         if attached <= _most_of_any_type(plan):

@@ -54,8 +54,7 @@ def ends_share_the_attention_backend(servers: Servers) -> Iterator[Draft]:
 
 @rule("KVT002", "error", "prefill and decode with different KV cache layouts")
 def ends_share_the_layout(servers: Servers) -> Iterator[Draft]:
-    """The layout of KV blocks is part of NIXL's handshake. NIXL sets HND by itself; a variable that one role alone has
-    makes every handshake fail.
+    """NIXL's handshake compares the layout of KV blocks, which NIXL sets to HND. A variable at one end makes it fail.
 
     Fails:  `{path: pd-disaggregation, decode: {env: {VLLM_KV_CACHE_LAYOUT: NHD}}}`.
     Passes: `{path: pd-disaggregation}`, the variable in neither role; or alike in both.

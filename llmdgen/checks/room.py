@@ -63,11 +63,9 @@ def a_pod_fits_an_empty_node(servers: Servers) -> Iterator[Draft]:
 
 @rule("FIT002", "warning", "GPUs idle for want of cpu or memory")
 def cpu_and_memory_last_for_all_gpus(servers: Servers) -> Iterator[Draft]:
-    """Where the pods of a node use up its cpu or memory before its GPUs, the GPUs that are left stay idle and the pods
-    spread over more nodes.
+    """Where pods use up a node's cpu or memory before its GPUs, the GPUs that are left stay idle.
 
-    Fails:  `{decode: {replicas: 4, parallelism: {tensor: 2}, resources: {cpu: "64"}}}` on p5.48xlarge: 2 of them fit on
-            a node.
+    Fails:  `{decode: {replicas: 4, parallelism: {tensor: 2}, resources: {cpu: "64"}}}` on p5.48xlarge, which holds 2.
     Passes: `{decode: {replicas: 4, parallelism: {tensor: 2}, resources: {cpu: "47"}}}`.
     """
     for workload, vllm in servers.engines:

@@ -58,8 +58,7 @@ def configuration_has_a_future(config: SchedulerConfig) -> Iterator[Draft]:
 @rule("EPP017", "warning", "a part of the scheduler's configuration without the effect that it seems to have")
 def every_part_has_its_effect(config: SchedulerConfig) -> Iterator[Draft]:
     """Some values load and do something else: a block below a producer's least is raised to it, a capacity of 0 is the
-    default, a producer in a profile or that no plugin names does nothing, and a queue in the scheduler that nobody
-    asked for holds requests.
+    default, a producer in a profile or that no plugin names does nothing, and a queue that nobody reads holds requests.
 
     Fails:  blockSizeTokens: 16 or lruCapacityPerServer: 0 of approx-prefix-cache-producer; lruCapacityPerServer: 1e+06;
             pluginRef: approx-prefix-cache-producer; dataLayer {injectDefaults: false} without a metrics source.
@@ -125,10 +124,9 @@ def _metrics(config: SchedulerConfig) -> Iterator[Draft]:
 
 @rule("EPP018", "error", "data that a plugin of the scheduler reads and nothing makes")
 def every_datum_has_its_producer(config: SchedulerConfig) -> Iterator[Draft]:
-    """From llm-d v0.9.0 on producers make what scorers, filters and deciders read. A producer that is named and not
-    there stops the scheduler; one that is not named where others are is made anew with its defaults, and knows nothing
-    of the servers' caches. A precise producer hears no event without an entry of dataLayer.sources, and finds no block
-    with tokens that are estimates.
+    """From llm-d v0.9.0 on producers make what scorers, filters and deciders read. A producer that is named and missing
+    stops the scheduler; one that is not named where others are is made anew, and knows nothing of the servers' caches.
+    A precise producer hears no event without an entry of dataLayer.sources, and finds no block by estimated tokens.
 
     Fails:  prefixMatchInfoProducerName: nobody; no-hit-lru-scorer without that parameter beside producers of other
             names; precise-prefix-cache-producer without dataLayer.sources, or without a token-producer of its model.
