@@ -30,7 +30,7 @@ def scheduler_config(plan: Plan) -> SchedulerConfig:
         at=where,
         inside=inside,
         unread=tuple(_unread(plan, document, where)),
-        servers=tuple(_endpoints(plan, role, cpu.bytes[role.name] if cpu else 0) for role in plan.roles),
+        servers=tuple(_endpoints(role, cpu.bytes[role.name] if cpu else 0) for role in plan.roles),
         model=plan.spec.spec.model.name,
         pool_ports=plan.target_ports,
         hosts=(plan.names.scheduler_service, host, f"{host}.svc", f"{host}.svc.cluster.local"),
@@ -100,7 +100,7 @@ def _read(text: str) -> tuple[dict[str, Any] | None, str]:
     return None, f": it holds {'nothing' if document is None else 'no mapping'}"
 
 
-def _endpoints(plan: Plan, role: RolePlan, cpu_bytes: int) -> Endpoints:
+def _endpoints(role: RolePlan, cpu_bytes: int) -> Endpoints:
     """A role as the scheduler sees it."""
     events, memory = role.flags.get(EVENTS), role.memory_use
     return Endpoints(

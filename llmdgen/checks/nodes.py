@@ -24,12 +24,12 @@ def gpu_taint_is_tolerated(servers: Servers) -> Iterator[Draft]:
     Passes: key nvidia.com/gpu, operator Exists, effect NoSchedule or none.
     """
     for workload in servers.model_servers:
-        for taint in ({"key": gpu(), "value": value, "effect": "NoSchedule"} for value in ("true", "present")):
-            if not any(tolerates(each, taint) for _, each in maps(workload.spec.get("tolerations"))):
-                says = f"the pods do not tolerate {gpu()}:NoSchedule, whatever its value"
-                fix = f"tolerate {gpu()} with operator Exists"
-                yield workload.found(*workload.in_template("spec", "tolerations"), says=says, fix=fix)
-                break
+        given = [each for _, each in maps(workload.spec.get("tolerations"))]
+        taints = ({"key": gpu(), "value": value, "effect": "NoSchedule"} for value in ("true", "present"))
+        if not all(any(tolerates(each, taint) for each in given) for taint in taints):
+            says = f"the pods do not tolerate {gpu()}:NoSchedule, whatever its value"
+            fix = f"tolerate {gpu()} with operator Exists"
+            yield workload.found(*workload.in_template("spec", "tolerations"), says=says, fix=fix)
 
 
 @rule("K8S004", "error", "a toleration of nodes that are being replaced")
