@@ -56,8 +56,7 @@ def crossing_pods_have_interfaces(servers: Servers) -> Iterator[Draft]:
     for pod in without:
         if pod.room.efa:
             says = f"{pod.workload.role} talks to other pods over EFA, and each pod asks for 0 interfaces"
-            fix = f"set efa: auto, which is {pod.share} for each pod"
-            yield pod.workload.found(*pod.asks_at, says=says, fix=fix)
+            yield pod.workload.found(*pod.asks_at, says=says, fix=f"set efa: auto, which is {pod.share} for each pod")
 
 
 @rule("EFA003", "error", "pods ask for more EFA interfaces than their node has")
@@ -125,15 +124,11 @@ def interfaces_last_for_all_gpus(servers: Servers) -> Iterator[Draft]:
         if not fix and larger:
             pods = has.gpus // (larger * pod.vllm.ranks)
             fix = f"set tensor: {larger}, {pods} pods a node use all its GPUs"
-        yield pod.workload.found(
-            *pod.vllm.route,
-            "resources",
-            "limits",
-            gpu(),
-            says=f"{has.efa} EFA interfaces of {pod.node.name}, {pod.need.efa} for each {pod.workload.role} pod of "
-            f"{gpus} GPU, are used up by {per_node}: {has.gpus - per_node * gpus} of {has.gpus} GPUs stay idle",
-            fix=fix or "use an instance type with as many interfaces as GPUs, such as p6-b200.48xlarge",
-        )
+        each, idle = f"{pod.need.efa} for each {pod.workload.role} pod of {gpus} GPU", has.gpus - per_node * gpus
+        says = f"{has.efa} EFA interfaces of {pod.node.name}, {each}, are used up by {per_node}"
+        fix = fix or "use an instance type with as many interfaces as GPUs, such as p6-b200.48xlarge"
+        limits = (*pod.vllm.route, "resources", "limits")
+        yield pod.workload.found(*limits, gpu(), says=f"{says}: {idle} of {has.gpus} GPUs stay idle", fix=fix)
 
 
 @rule("EFA006", "error", "more EFA interfaces than the instance type can have")

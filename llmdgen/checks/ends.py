@@ -187,8 +187,7 @@ def ends_are_set_up_alike(servers: Servers) -> Iterator[Draft]:
         for key in sorted({*ours, *theirs} - {"kv_role", "engine_id", "kv_rank"}):
             if ours.get(key) != theirs.get(key):
                 says = f"NixlConnector's {key} is {ours.get(key)} here, {theirs.get(key)} at the other end"
-                fix = "write the same at both ends"
-                yield workload.found(*vllm.flag_at(TRANSFER_FLAG, key), says=says, fix=fix)
+                yield workload.found(*vllm.flag_at(TRANSFER_FLAG, key), says=says, fix="write the same at both ends")
 
 
 @rule("VER074", "error", "the other end cannot find a pod's side channel")

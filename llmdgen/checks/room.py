@@ -48,8 +48,7 @@ def a_pod_fits_an_empty_node(servers: Servers) -> Iterator[Draft]:
         if need.cpu_millis > has.cpu_millis:
             asks, offers = cpu_text(need.cpu_millis), cpu_text(has.cpu_millis)
             says = f"a {role} pod asks for {asks} cpu, {node.name} can allocate {offers}{kept}"
-            fix = f'set cpu: "{_cores(has.cpu_millis // pods)}" or less'
-            yield workload.found(*amounts, "cpu", says=says, fix=fix)
+            yield workload.found(*amounts, "cpu", says=says, fix=f'set cpu: "{_cores(has.cpu_millis // pods)}" or less')
         if need.memory_mib > has.memory_mib:
             asks, offers = mib_text(need.memory_mib), gib(has.memory_mib)
             says = f"a {role} pod asks for {asks} memory, {node.name} can allocate {offers}{kept}"

@@ -27,8 +27,7 @@ def configuration_has_a_future(config: SchedulerConfig) -> Iterator[Draft]:
     tables = config.tables
     version = config.doc.get("apiVersion")
     if version in tables.facts.get("old_api_versions", ()):
-        fix = f"write {tables.facts['api_version']}"
-        yield config.found("apiVersion", says=f"{version} is deprecated", fix=fix)
+        yield config.found("apiVersion", says=f"{version} is deprecated", fix=f"write {tables.facts['api_version']}")
     for key in tables.facts.get("deprecated_top_level", ()):
         if key in config.doc:
             says = f"{key} is deprecated"
@@ -182,8 +181,7 @@ def _fed(config: SchedulerConfig, index: int, each: dict[str, Any], source: str)
     feeding = [one for one in sources if one.get("pluginRef") in listed]
     if not any(extractor.get("pluginRef") == own for one in feeding for _, extractor in maps(one.get("extractors"))):
         says = f"nothing in dataLayer.sources feeds {own}, so that it never hears an event"
-        fix = f"add {source} with extractors: [{{pluginRef: {own}}}]"
-        yield config.found("plugins", index, says=says, fix=fix)
+        yield config.found("plugins", index, says=says, fix=f"add {source} with extractors: [{{pluginRef: {own}}}]")
     for need in next(view.needs for view in config.form.views.values() if view.source == source):
         if need == source or need not in config.tables.plugins:
             continue

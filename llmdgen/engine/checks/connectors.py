@@ -36,8 +36,7 @@ def connector_exists(role: RoleSettings) -> Iterator[Draft]:
         own = transfer.get("kv_connector_module_path")
         if isinstance(name, str) and name not in known and not own:
             says = f"vLLM {role.table.vllm} has no KV connector {shown(name)}"
-            fix = did_you_mean(name, known)
-            yield found(*role.at(FLAG, *inside, "kv_connector"), says=says, fix=fix)
+            yield found(*role.at(FLAG, *inside, "kv_connector"), says=says, fix=did_you_mean(name, known))
 
 
 @rule("VLLM006", "error", "a setting that a KV connector does not read")

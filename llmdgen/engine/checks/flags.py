@@ -57,8 +57,7 @@ def flag_has_a_future(role: RoleSettings) -> Iterator[Draft]:
         lifetime = history().get(name) if role.spec_sets(name) else None
         if lifetime is not None and lifetime.missing_from and role.table.get(name) is not None:
             says = f"--{name} is gone from vLLM {lifetime.missing_from}"
-            fix = "plan to do without it before the release changes"
-            yield found(*role.at(name), says=says, fix=fix, on_key=True)
+            yield found(*role.at(name), says=says, fix="plan to do without it before the release changes", on_key=True)
 
 
 @lru_cache(maxsize=256)  # each instance type asks the same, and the search for a name that is near takes milliseconds
