@@ -179,9 +179,7 @@ def nobody_is_root_against_its_will(servers: Servers) -> Iterator[Draft]:
             user = pod if own is None else own
             refuses = at(container.doc, "securityContext", "runAsNonRoot")
             if user == 0 and (strict if refuses is None else refuses) is True:
-                place = (*container.route, "securityContext", "runAsUser")
-                yield workload.found(
-                    *(workload.in_template("spec", "securityContext", "runAsUser") if own is None else place),
-                    says=f"container {container.name} is told to run as root and not to: the kubelet does not start it",
-                    fix="set runAsUser: 0 in the securityContext of the vllm container alone",
-                )
+                place = workload.in_template("spec") if own is None else container.route
+                says = f"container {container.name} is told to run as root and not to: the kubelet does not start it"
+                fix = "set runAsUser: 0 in the securityContext of the vllm container alone"
+                yield workload.found(*place, "securityContext", "runAsUser", says=says, fix=fix)

@@ -115,11 +115,8 @@ def the_api_is_not_open(plan: Plan) -> Iterator[Draft]:
     guarded = any(given.get(name, "").strip() for name in GUARDS)
     if not guarded and (not ranges or any(each in EVERYONE for each in ranges)):
         says = "anyone on the internet can use the model: the gateway has no authentication"
-        fix = (
-            "add the annotation load-balancer-source-ranges or aws-load-balancer-security-groups,"
-            " or use scheme: internal"
-        )
-        yield found(*AT, "scheme", says=says, fix=fix)
+        annotations = "load-balancer-source-ranges or aws-load-balancer-security-groups"
+        yield found(*AT, "scheme", says=says, fix=f"add the annotation {annotations}, or use scheme: internal")
 
 
 @rule("GW005", "warning", "source ranges that are ignored")
@@ -138,12 +135,8 @@ def ranges_and_groups_exclude_each_other(plan: Plan) -> Iterator[Draft]:
     for key in _asked(plan):
         name = _name(key, facts)
         if name in ("load-balancer-source-ranges", "aws-load-balancer-security-group-prefix-lists"):
-            yield _at(
-                key,
-                f"{name} is ignored where aws-load-balancer-security-groups is given",
-                "put the ranges into the rules of the security groups, and remove it",
-                on_key=True,
-            )
+            says = f"{name} is ignored where aws-load-balancer-security-groups is given"
+            yield _at(key, says, "put the ranges into the rules of the security groups, and remove it", on_key=True)
 
 
 @rule("GW006", "error", "annotations that do not go together")

@@ -154,12 +154,9 @@ def offloading_beside_nixl(servers: Servers) -> Iterator[Draft]:
     for workload, vllm in servers.engines:
         names = [each.get("kv_connector") for each in vllm.connectors]
         if NIXL in names and OFFLOADING in names:
-            yield workload.found(
-                *vllm.flag_at(FLAG, EXTRA),
-                says=f"vLLM {servers.release.vllm} allocates many times the size that OffloadingConnector is given"
-                " beside NixlConnector",
-                fix="set cache.cpu.connector: lmcache, or use a later release",
-            )
+            says = f"vLLM {servers.release.vllm} allocates many times the size that {OFFLOADING} is given beside {NIXL}"
+            fix = "set cache.cpu.connector: lmcache, or use a later release"
+            yield workload.found(*vllm.flag_at(FLAG, EXTRA), says=says, fix=fix)
             return
 
 

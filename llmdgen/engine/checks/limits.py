@@ -47,11 +47,9 @@ def batch_holds_a_sequence(role: RoleSettings) -> Iterator[Draft]:
     if batch is None and default is not None and (length or not in_one_step):
         default = max(default, length or 0) if in_one_step else default
         if sequences > default:
-            says = (
-                f"max-num-seqs {sequences} is more than the {default} tokens of a batch that vLLM takes by default here"
-            )
+            takes = f"the {default} tokens of a batch that vLLM takes by default here"
             fix = f"set it to {default} or less, or add max-num-batched-tokens: {sequences}"
-            yield found(*role.at("max-num-seqs"), says=says, fix=fix)
+            yield found(*role.at("max-num-seqs"), says=f"max-num-seqs {sequences} is more than {takes}", fix=fix)
     elif batch is not None:
         at = role.at("max-num-batched-tokens")
         if in_one_step and length and batch < length:
