@@ -182,11 +182,9 @@ def sliding_layers_are_full(plan: Plan) -> Iterator[Draft]:
         cause = WITHOUT_HYBRID[flag]
         layers = plan.model.layers
         times = (layers.full + layers.sliding) / max(1, layers.full)
-        says = (
-            f"{cause} {'make' if cause.endswith('s') else 'makes'} {layers.sliding} sliding-window layers of "
-            f"{plan.model.id} keep the whole context: "
-            f"{times:g} times the bytes a token, {roles[0][1].kv_bytes_per_token} on a {roles[0][0].name} GPU"
-        )
+        make = f"{cause} {'make' if cause.endswith('s') else 'makes'}"
+        more = f"{times:g} times the bytes a token, {roles[0][1].kv_bytes_per_token} on a {roles[0][0].name} GPU"
+        says = f"{make} {layers.sliding} sliding-window layers of {plan.model.id} keep the whole context: {more}"
         yield found(*MODEL, says=says, fix="nothing to do; the KV cache figures of the plan count it")
 
 
@@ -239,15 +237,10 @@ def _shorter(plan: Plan, role: RolePlan, model: ModelFacts, use: Memory) -> str:
         fixes.append(f"max-num-seqs: {FEWER}")
     if tensor:
         fixes.append(f"{role.name}'s tensor: {tensor}")
-    return f"set {', or '.join(fixes)}" if fixes else _more_memory(plan, role, model, use)
-
-
-def _more_memory(plan: Plan, role: RolePlan, model: ModelFacts, use: Memory) -> str:
-    """Instance types whose GPUs hold one request beside the weights, else checkpoints that leave more room."""
+    if fixes:
+        return f"set {', or '.join(fixes)}"
     types = types_with_room(plan, role, use, use.needed)
-    if types:
-        return f"use {one_of(types[:3])}"
-    return _smaller(model)
+    return f"use {one_of(types[:3])}" if types else _smaller(model)
 
 
 def _smaller(model: ModelFacts) -> str:
