@@ -48,11 +48,8 @@ def hyperpod_offers_the_type(plan: Plan) -> Iterator[Draft]:
         return
     for role, _ in by_type(list(plan.roles)):
         if role.node.instance.hyperpod is None:
-            yield found(
-                *hardware(plan, role),
-                says=f"HyperPod does not offer {role.node.instance.name}",
-                fix="use another instance type, or platform: eks",
-            )
+            says = f"HyperPod does not offer {role.node.instance.name}"
+            yield found(*hardware(plan, role), says=says, fix="use another instance type, or platform: eks")
 
 
 @rule("FIT005", "error", "hardware that is not a node with whole GPUs")
@@ -66,17 +63,12 @@ def nodes_have_whole_gpus(plan: Plan) -> Iterator[Draft]:
     for role, _ in by_type(list(plan.roles)):
         instance = role.node.instance
         if instance.kind != "instance":
-            yield found(
-                *hardware(plan, role),
-                says=f"{instance.name} is an UltraServer, a rack of nodes; pods run on its nodes",
-                fix="name the instance type of its nodes, p6e-gb200.36xlarge",
-            )
+            says = f"{instance.name} is an UltraServer, a rack of nodes; pods run on its nodes"
+            yield found(*hardware(plan, role), says=says, fix="name the instance type of its nodes, p6e-gb200.36xlarge")
         elif not instance.gpu.count:
-            yield found(
-                *hardware(plan, role),
-                says=f"{instance.name} has a fraction of a GPU, and its nodes offer no {plan.platform['gpu_resource']}",
-                fix="use an instance type with whole GPUs, such as g6.4xlarge or g6e.4xlarge",
-            )
+            says = f"{instance.name} has a fraction of a GPU, and its nodes offer no {plan.platform['gpu_resource']}"
+            fix = "use an instance type with whole GPUs, such as g6.4xlarge or g6e.4xlarge"
+            yield found(*hardware(plan, role), says=says, fix=fix)
 
 
 @rule("FIT008", "error", "a disk cache tier larger than the node's NVMe")
@@ -89,27 +81,17 @@ def disk_tier_fits(plan: Plan) -> Iterator[Draft]:
     for role, tier in _tiers(plan, "disk"):
         instance = role.node.instance
         if not instance.nvme_gb:
-            yield found(
-                "spec",
-                "cache",
-                "disk",
-                says=f"{instance.name} has no local NVMe",
-                fix="use cache.storage, or an instance type with NVMe such as p5.48xlarge",
-                on_key=True,
-            )
+            fix = "use cache.storage, or an instance type with NVMe such as p5.48xlarge"
+            yield found("spec", "cache", "disk", says=f"{instance.name} has no local NVMe", fix=fix, on_key=True)
             continue
         pods = min(role.pods, role.pods_per_node)
         if pods and tier.bytes[role.name] * pods > instance.nvme_gb * GB:
             most = instance.nvme_gb * GB // pods // GIB
-            yield found(
-                "spec",
-                "cache",
-                "disk",
-                "size",
-                says=f"{pods} {role.name} pods x {gib(tier.bytes[role.name] // MIB)} on one node are more than the "
-                f"{instance.nvme_gb} GB of NVMe of {instance.name}",
-                fix=f"set size: {most}Gi or less",
+            says = (
+                f"{pods} {role.name} pods x {gib(tier.bytes[role.name] // MIB)} on one node are more than the "
+                f"{instance.nvme_gb} GB of NVMe of {instance.name}"
             )
+            yield found("spec", "cache", "disk", "size", says=says, fix=f"set size: {most}Gi or less")
 
 
 @rule("FIT010", "warning", "more than half of the GPUs idle")
