@@ -1,4 +1,4 @@
-"""Where in a spec the checks of hardware and memory point."""
+"""Roles as the checks of hardware see them: what the spec asks for, who transfers, on which instance type."""
 
 from __future__ import annotations
 
