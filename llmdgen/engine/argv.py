@@ -16,7 +16,6 @@ from llmdgen.engine.flags import Flag, FlagTable
 from llmdgen.engine.numbers import human_int
 
 MODEL = "model"
-_OPTIMIZATION_LEVELS = ("0", "1", "2", "3")
 
 
 class ArgumentError(ValueError):
