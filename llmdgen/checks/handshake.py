@@ -1,4 +1,7 @@
-"""What vLLM's two ends compare before the first KV cache travels: where they differ, no transfer takes place."""
+"""What vLLM's two ends compare before the first KV cache travels, and OffloadingConnector where it does not work.
+
+The latter was read in vLLM's source or told by its users, and not seen on hardware here.
+"""
 
 from __future__ import annotations
 
