@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from llmdgen.checks.ends import both_ends
+from llmdgen.checks.ends import TRANSFER_FLAG, both_ends
 from llmdgen.engine.hybrid import NO_HYBRID
 from llmdgen.facts.catalogue import release_toml
 from llmdgen.kube.attention import FLAG as BACKEND
@@ -23,7 +23,6 @@ from llmdgen.untyped import mapping
 LAYOUT = "VLLM_KV_CACHE_LAYOUT"
 SPECULATION = "speculative-config"
 WITHOUT_DRAFT = ("ngram", "suffix")  # ways of speculating that have no model, and so no KV cache, of their own
-FLAG = "kv-transfer-config"
 CROSS_LAYERS = "enable_cross_layers_blocks"
 
 
@@ -137,7 +136,9 @@ def blocks_across_layers_run(servers: Servers) -> Iterator[Draft]:
         if runs == "FLASHINFER":
             common = everywhere(str(vllm.flags.get("kv-cache-dtype", "auto")), servers.model, servers.release.name)
             says = f"vLLM {servers.release.vllm} runs FLASHINFER on {node.name}, which stops at blocks across layers"
-            yield workload.found(*vllm.flag_at(FLAG), says=says, fix=f"set attention-backend: {common} in engine.args")
+            yield workload.found(
+                *vllm.flag_at(TRANSFER_FLAG), says=says, fix=f"set attention-backend: {common} in engine.args"
+            )
 
 
 @rule("KVT006", "error", "OffloadingConnector beside NIXL, which allocates many times its size")
@@ -159,7 +160,7 @@ def offloading_beside_nixl(servers: Servers) -> Iterator[Draft]:
         if NIXL in names and OFFLOADING in names:
             says = f"vLLM {servers.release.vllm} allocates many times the size that {OFFLOADING} is given beside {NIXL}"
             fix = "set cache.cpu.connector: lmcache, or use a later release"
-            yield workload.found(*vllm.flag_at(FLAG, EXTRA), says=says, fix=fix)
+            yield workload.found(*vllm.flag_at(TRANSFER_FLAG, EXTRA), says=says, fix=fix)
             return
 
 
