@@ -1,4 +1,4 @@
-"""Where in a spec the checks of hardware and memory point."""
+"""Roles as the checks of hardware see them: what the spec asks for, who transfers, on which instance type."""
 
 from __future__ import annotations
 
@@ -29,14 +29,9 @@ def runs_models(role: RolePlan) -> bool:
     return role.node.instance.kind == "instance" and role.node.gpus > 0
 
 
-def crossing(plan: Plan) -> list[RolePlan]:
-    """Roles whose pods send something to other pods over the fabric."""
-    return [role for role in plan.roles if role.efa_needed and runs_models(role)]
-
-
 def transferring(plan: Plan) -> list[RolePlan]:
     """Both ends of the KV transfer; none where the path has no prefill servers."""
-    return crossing(plan) if plan.disaggregated else []
+    return [role for role in plan.roles if plan.disaggregated and role.efa_needed and runs_models(role)]
 
 
 def by_type(roles: list[RolePlan]) -> Iterator[tuple[RolePlan, str]]:

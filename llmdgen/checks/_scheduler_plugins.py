@@ -180,14 +180,10 @@ def fits(value: Any, kind: str) -> bool:
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if kind in _LEAST:
         return number and value == value // 1 and _LEAST[kind] <= value <= (65535 if kind == "port" else value)
-    if kind == "share":
-        return number and 0 < value <= 1
-    if kind == "number":
-        return number
-    if kind == "boolean":
-        return isinstance(value, bool)
-    if kind == "list":
-        return isinstance(value, list)
+    if kind in ("share", "number"):
+        return number and (kind == "number" or 0 < value <= 1)
+    if kind in ("boolean", "list"):
+        return isinstance(value, bool if kind == "boolean" else list)
     if kind == "duration":
         return isinstance(value, str) and bool(re.fullmatch(_DURATION, value))
     return kind == "any" or isinstance(value, str)

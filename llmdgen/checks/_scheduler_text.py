@@ -30,7 +30,7 @@ def scheduler_config(plan: Plan) -> SchedulerConfig:
         at=where,
         inside=inside,
         unread=tuple(_unread(plan, document, where)),
-        servers=tuple(_endpoints(plan, role, cpu.bytes[role.name] if cpu else 0) for role in plan.roles),
+        servers=tuple(_endpoints(role, cpu.bytes[role.name] if cpu else 0) for role in plan.roles),
         model=plan.spec.spec.model.name,
         pool_ports=plan.target_ports,
         hosts=(plan.names.scheduler_service, host, f"{host}.svc", f"{host}.svc.cluster.local"),
@@ -40,8 +40,7 @@ def scheduler_config(plan: Plan) -> SchedulerConfig:
 
 
 def effective(plan: Plan) -> tuple[dict[str, Any] | None, Route, bool]:
-    """The configuration, where it comes from, and whether a text of the spec holds it; None for a text that is not YAML
-    mapping."""
+    """The configuration (None for text that is not a YAML mapping), its place, and whether the spec's text holds it."""
     name = config_file(plan)
     text = mapping(epp_values(plan).get("pluginsCustomConfig")).get(name)
     if not isinstance(text, str):
@@ -101,7 +100,7 @@ def _read(text: str) -> tuple[dict[str, Any] | None, str]:
     return None, f": it holds {'nothing' if document is None else 'no mapping'}"
 
 
-def _endpoints(plan: Plan, role: RolePlan, cpu_bytes: int) -> Endpoints:
+def _endpoints(role: RolePlan, cpu_bytes: int) -> Endpoints:
     """A role as the scheduler sees it."""
     events, memory = role.flags.get(EVENTS), role.memory_use
     return Endpoints(

@@ -81,8 +81,7 @@ def probes_reach_a_port(servers: Servers) -> Iterator[Draft]:
 
 @rule("VER013", "error", "a volume mount has no volume")
 def mounts_have_volumes(servers: Servers) -> Iterator[Draft]:
-    """The API server refuses a pod template whose container mounts a volume that the pod does not have, and one whose
-    two mounts share a path.
+    """The API server refuses a container that mounts a volume which the pod does not have, or two at one path.
 
     Fails:  volumeMounts shm without a volume shm.
     Passes: every mount names a volume of the pod, every path is used once.
@@ -166,9 +165,8 @@ def _references(text: object) -> set[str]:
 
 @rule("POD001", "error", "a container that must not be root is root")
 def nobody_is_root_against_its_will(servers: Servers) -> Iterator[Draft]:
-    """The kubelet refuses to start a container with runAsNonRoot whose user is 0, as the routing sidecar's would be
-    where the whole pod is told to run as root: the pod never starts. Where vLLM alone has to be root, its container
-    says so.
+    """The kubelet does not start a container with runAsNonRoot whose user is 0, as the routing sidecar's would be where
+    the whole pod is told to run as root. Where vLLM alone has to be root, its container says so.
 
     Fails:  `{path: pd-disaggregation, decode: {pod: {securityContext: {runAsUser: 0}}}}`.
     Passes: `{path: pd-disaggregation, decode: {pod: {containers: [{name: vllm, securityContext: {runAsUser: 0}}]}}}`.
@@ -181,9 +179,7 @@ def nobody_is_root_against_its_will(servers: Servers) -> Iterator[Draft]:
             user = pod if own is None else own
             refuses = at(container.doc, "securityContext", "runAsNonRoot")
             if user == 0 and (strict if refuses is None else refuses) is True:
-                place = (*container.route, "securityContext", "runAsUser")
-                yield workload.found(
-                    *(workload.in_template("spec", "securityContext", "runAsUser") if own is None else place),
-                    says=f"container {container.name} is told to run as root and not to: the kubelet does not start it",
-                    fix="set runAsUser: 0 in the securityContext of the vllm container alone",
-                )
+                place = workload.in_template("spec") if own is None else container.route
+                says = f"container {container.name} is told to run as root and not to: the kubelet does not start it"
+                fix = "set runAsUser: 0 in the securityContext of the vllm container alone"
+                yield workload.found(*place, "securityContext", "runAsUser", says=says, fix=fix)

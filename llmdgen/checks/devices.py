@@ -13,7 +13,6 @@ from llmdgen.quantities import to_bytes, to_millis
 from llmdgen.registry import Draft, rule
 from llmdgen.untyped import at, mapping
 
-_PLAIN = ("cpu", "memory", "ephemeral-storage")
 _KEYS = ("limits", "requests", "claims")
 _PLAIN = ("cpu", "memory", "ephemeral-storage")
 _EXTENDED = re.compile(r"hugepages-\w+|[a-z0-9.-]+/[A-Za-z0-9_.-]+")
@@ -36,11 +35,11 @@ def devices_are_requested_as_limited(servers: Servers) -> Iterator[Draft]:
             if limit is None or (request is not None and request != limit):
                 says = f"container {container.name} limits {name} to {limit} and requests {request}"
                 fix = "write the same amount in limits and requests"
-                yield workload.found(*container.route, "resources", "limits", name, says=says, fix=fix)
             elif not name.startswith("hugepages-") and not limit.isdigit():
-                says = f"{name} is {limit}, a device is whole"
-                fix = "ask for a whole number"
-                yield workload.found(*container.route, "resources", "limits", name, says=says, fix=fix)
+                says, fix = f"{name} is {limit}, a device is whole", "ask for a whole number"
+            else:
+                continue
+            yield workload.found(*container.route, "resources", "limits", name, says=says, fix=fix)
 
 
 def _resources(container: Container) -> list[str]:

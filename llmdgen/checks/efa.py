@@ -56,14 +56,12 @@ def crossing_pods_have_interfaces(servers: Servers) -> Iterator[Draft]:
     for pod in without:
         if pod.room.efa:
             says = f"{pod.workload.role} talks to other pods over EFA, and each pod asks for 0 interfaces"
-            fix = f"set efa: auto, which is {pod.share} for each pod"
-            yield pod.workload.found(*pod.asks_at, says=says, fix=fix)
+            yield pod.workload.found(*pod.asks_at, says=says, fix=f"set efa: auto, which is {pod.share} for each pod")
 
 
 @rule("EFA003", "error", "pods ask for more EFA interfaces than their node has")
 def interfaces_fit_the_node(servers: Servers) -> Iterator[Draft]:
-    """An interface belongs to one pod, and a node offers those that were attached to it at launch. A pod that asks for
-    more stays Pending for ever.
+    """An interface belongs to one pod, and a node offers those attached at launch. Who asks for more stays Pending.
 
     Fails:  `{path: pd-disaggregation, instanceTypes: [p4d.24xlarge], prefill: {efa: 8}}`, which has 4;
             `{path: pd-disaggregation, prefill: {efa: 32}, cluster: {efaPerNode: 16}}`.
@@ -126,15 +124,11 @@ def interfaces_last_for_all_gpus(servers: Servers) -> Iterator[Draft]:
         if not fix and larger:
             pods = has.gpus // (larger * pod.vllm.ranks)
             fix = f"set tensor: {larger}, {pods} pods a node use all its GPUs"
-        yield pod.workload.found(
-            *pod.vllm.route,
-            "resources",
-            "limits",
-            gpu(),
-            says=f"{has.efa} EFA interfaces of {pod.node.name}, {pod.need.efa} for each {pod.workload.role} pod of "
-            f"{gpus} GPU, are used up by {per_node}: {has.gpus - per_node * gpus} of {has.gpus} GPUs stay idle",
-            fix=fix or "use an instance type with as many interfaces as GPUs, such as p6-b200.48xlarge",
-        )
+        each, idle = f"{pod.need.efa} for each {pod.workload.role} pod of {gpus} GPU", has.gpus - per_node * gpus
+        says = f"{has.efa} EFA interfaces of {pod.node.name}, {each}, are used up by {per_node}"
+        fix = fix or "use an instance type with as many interfaces as GPUs, such as p6-b200.48xlarge"
+        limits = (*pod.vllm.route, "resources", "limits")
+        yield pod.workload.found(*limits, gpu(), says=f"{says}: {idle} of {has.gpus} GPUs stay idle", fix=fix)
 
 
 @rule("EFA006", "error", "more EFA interfaces than the instance type can have")
@@ -156,13 +150,11 @@ def attached_interfaces_exist(plan: Plan) -> Iterator[Draft]:
 
 @rule("EFA016", "warning", "efaPerNode that only larger types of the spec can have")
 def attached_interfaces_fit_each_type(plan: Plan) -> Iterator[Draft]:
-    """`cluster.efaPerNode` holds for every instance type of the spec. A type that can have fewer is planned with
-    what it can have.
+    """`cluster.efaPerNode` holds for all types of the spec. One that can have fewer is planned with what it can have.
 
     Fails:  `{path: pd-disaggregation, instanceTypes: [p6-b200.48xlarge, p5.48xlarge], cluster: {efaPerNode: 32}}`, of
             which p6-b200.48xlarge has 8.
-    Passes: `{path: pd-disaggregation, instanceTypes: [p6-b200.48xlarge, p5.48xlarge]}`, which is what each type can
-            have.
+    Passes: `{path: pd-disaggregation, instanceTypes: [p6-b200.48xlarge, p5.48xlarge]}`, each with what it can have.
     """
     for instance, attached in _beyond(plan):
         if attached <= _most_of_any_type(plan):

@@ -55,8 +55,7 @@ def ends_share_the_block_size(servers: Servers) -> Iterator[Draft]:
     """NIXL transfers whole KV blocks: both ends must cut the KV cache alike.
 
     Fails:  `{path: pd-disaggregation, prefill: {args: {block-size: 64}}}` beside decode's 128.
-    Passes: `{path: pd-disaggregation, engine: {args: {block-size: 64}}}`; `{path: pd-disaggregation}`, which is 128 for
-            both.
+    Passes: `{path: pd-disaggregation, engine: {args: {block-size: 64}}}`; `{path: pd-disaggregation}`, 128 for both.
     """
     settings = engine(servers.release.name)
     default = settings["mla_block_size" if servers.model is not None and servers.model.mla else "block_size"]
@@ -104,8 +103,7 @@ def ucx_does_not_drive_efa(servers: Servers) -> Iterator[Draft]:
 
 @rule("EFA015", "error", "prefill and decode with different KV cache types")
 def ends_share_the_kv_cache_type(servers: Servers) -> Iterator[Draft]:
-    """The NIXL connector compares a hash of vLLM version, model, data type and KV cache type at its first contact, and
-    refuses an end that differs.
+    """NIXL's connector compares a hash of vLLM version, model, data type and KV cache type, and refuses another.
 
     Fails:  `{path: pd-disaggregation, decode: {args: {kv-cache-dtype: fp8}}}` beside prefill's auto.
     Passes: `{path: pd-disaggregation, engine: {args: {kv-cache-dtype: fp8}}}`.
@@ -116,8 +114,7 @@ def ends_share_the_kv_cache_type(servers: Servers) -> Iterator[Draft]:
 @rule("EFA017", "error", "one end of the KV transfer has no NixlConnector")
 def ends_have_the_connector(servers: Servers) -> Iterator[Draft]:
     """Prefill writes KV blocks and decode reads them by the NixlConnector, on its own or inside a MultiConnector; the
-    routing sidecar speaks its protocol and no other connector's. With it at one end only, or at none, decode computes
-    every prompt again.
+    routing sidecar speaks no other connector's protocol. Without it at both ends decode computes every prompt again.
 
     Fails:  `{path: pd-disaggregation, prefill: {args: {kv-transfer-config: {kv_connector: OffloadingConnector, kv_role:
             kv_both, kv_connector_extra_config: {cpu_bytes_to_use: 1073741824}}}}}`;
@@ -148,8 +145,7 @@ def ends_have_the_connector(servers: Servers) -> Iterator[Draft]:
 @rule("EFA018", "error", "prefill and decode that serve different models or lengths")
 def ends_serve_the_same(servers: Servers) -> Iterator[Draft]:
     """The sidecar hands a request on as it came: prefill must know the model under decode's name and take every prompt
-    that decode takes, by the same weights, and the NIXL connector refuses an end whose layers, heads or attention
-    backend differ.
+    that decode takes, and NIXL refuses an end whose weights, layers, heads or attention backend differ.
 
     Fails:  `{path: pd-disaggregation, prefill: {args: {max-model-len: 8192}}, decode: {args: {max-model-len: 32000}}}`.
     Passes: `{path: pd-disaggregation, engine: {args: {max-model-len: 8192}}}`.
@@ -191,8 +187,7 @@ def ends_are_set_up_alike(servers: Servers) -> Iterator[Draft]:
         for key in sorted({*ours, *theirs} - {"kv_role", "engine_id", "kv_rank"}):
             if ours.get(key) != theirs.get(key):
                 says = f"NixlConnector's {key} is {ours.get(key)} here, {theirs.get(key)} at the other end"
-                fix = "write the same at both ends"
-                yield workload.found(*vllm.flag_at(TRANSFER_FLAG, key), says=says, fix=fix)
+                yield workload.found(*vllm.flag_at(TRANSFER_FLAG, key), says=says, fix="write the same at both ends")
 
 
 @rule("VER074", "error", "the other end cannot find a pod's side channel")

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 
 from llmdgen.checks._places import asked, by_type, resources, runs_models
 from llmdgen.checks.room import RANK_MIB, gib, gib_up
-from llmdgen.composition.contribution import Tier
 from llmdgen.objects.origin import hardware
-from llmdgen.planning.model import Plan, RolePlan
+from llmdgen.planning.model import Plan
 from llmdgen.quantities import GIB, MIB, to_bytes
 from llmdgen.registry import Draft, found, rule
 
@@ -27,13 +26,10 @@ def image_runs_on_the_node(plan: Plan) -> Iterator[Draft]:
         architecture = role.node.instance.architecture
         if architecture not in plan.server.architectures and role.node.instance.kind == "instance":
             offered = " and ".join(plan.server.architectures)
-            yield found(
-                *hardware(plan, role),
-                says=f"{role.node.instance.name} is {architecture}, the model server image of llm-d "
-                f"{plan.release.name} is "
-                f"{offered} only",
-                fix=f"use an {offered} instance type, such as p6-b200.48xlarge",
-            )
+            image = f"the model server image of llm-d {plan.release.name} is {offered} only"
+            says = f"{role.node.instance.name} is {architecture}, {image}"
+            fix = f"use an {offered} instance type, such as p6-b200.48xlarge"
+            yield found(*hardware(plan, role), says=says, fix=fix)
 
 
 @rule("FIT004", "error", "an instance type that HyperPod does not offer")
@@ -48,11 +44,8 @@ def hyperpod_offers_the_type(plan: Plan) -> Iterator[Draft]:
         return
     for role, _ in by_type(list(plan.roles)):
         if role.node.instance.hyperpod is None:
-            yield found(
-                *hardware(plan, role),
-                says=f"HyperPod does not offer {role.node.instance.name}",
-                fix="use another instance type, or platform: eks",
-            )
+            says = f"HyperPod does not offer {role.node.instance.name}"
+            yield found(*hardware(plan, role), says=says, fix="use another instance type, or platform: eks")
 
 
 @rule("FIT005", "error", "hardware that is not a node with whole GPUs")
@@ -66,17 +59,12 @@ def nodes_have_whole_gpus(plan: Plan) -> Iterator[Draft]:
     for role, _ in by_type(list(plan.roles)):
         instance = role.node.instance
         if instance.kind != "instance":
-            yield found(
-                *hardware(plan, role),
-                says=f"{instance.name} is an UltraServer, a rack of nodes; pods run on its nodes",
-                fix="name the instance type of its nodes, p6e-gb200.36xlarge",
-            )
+            says = f"{instance.name} is an UltraServer, a rack of nodes; pods run on its nodes"
+            yield found(*hardware(plan, role), says=says, fix="name the instance type of its nodes, p6e-gb200.36xlarge")
         elif not instance.gpu.count:
-            yield found(
-                *hardware(plan, role),
-                says=f"{instance.name} has a fraction of a GPU, and its nodes offer no {plan.platform['gpu_resource']}",
-                fix="use an instance type with whole GPUs, such as g6.4xlarge or g6e.4xlarge",
-            )
+            says = f"{instance.name} has a fraction of a GPU, and its nodes offer no {plan.platform['gpu_resource']}"
+            fix = "use an instance type with whole GPUs, such as g6.4xlarge or g6e.4xlarge"
+            yield found(*hardware(plan, role), says=says, fix=fix)
 
 
 @rule("FIT008", "error", "a disk cache tier larger than the node's NVMe")
@@ -86,30 +74,21 @@ def disk_tier_fits(plan: Plan) -> Iterator[Draft]:
     Fails:  `{path: tiered-prefix-cache, cache: {disk: {size: 10Ti}}}` with 4 pods on p5.48xlarge, which has 30.4 TB.
     Passes: `{path: tiered-prefix-cache, cache: {disk: {size: 6Ti}}}` there.
     """
-    for role, tier in _tiers(plan, "disk"):
+    disk = next((tier for tier in plan.tiers if tier.name == "disk"), None)
+    for role in plan.roles:
+        if disk is None or role.name not in disk.bytes or not runs_models(role):
+            continue
         instance = role.node.instance
         if not instance.nvme_gb:
-            yield found(
-                "spec",
-                "cache",
-                "disk",
-                says=f"{instance.name} has no local NVMe",
-                fix="use cache.storage, or an instance type with NVMe such as p5.48xlarge",
-                on_key=True,
-            )
+            fix = "use cache.storage, or an instance type with NVMe such as p5.48xlarge"
+            yield found("spec", "cache", "disk", says=f"{instance.name} has no local NVMe", fix=fix, on_key=True)
             continue
         pods = min(role.pods, role.pods_per_node)
-        if pods and tier.bytes[role.name] * pods > instance.nvme_gb * GB:
+        if pods and disk.bytes[role.name] * pods > instance.nvme_gb * GB:
             most = instance.nvme_gb * GB // pods // GIB
-            yield found(
-                "spec",
-                "cache",
-                "disk",
-                "size",
-                says=f"{pods} {role.name} pods x {gib(tier.bytes[role.name] // MIB)} on one node are more than the "
-                f"{instance.nvme_gb} GB of NVMe of {instance.name}",
-                fix=f"set size: {most}Gi or less",
-            )
+            asked_for = f"{pods} {role.name} pods x {gib(disk.bytes[role.name] // MIB)} on one node"
+            says = f"{asked_for} are more than the {instance.nvme_gb} GB of NVMe of {instance.name}"
+            yield found("spec", "cache", "disk", "size", says=says, fix=f"set size: {most}Gi or less")
 
 
 @rule("FIT010", "warning", "more than half of the GPUs idle")
@@ -126,17 +105,12 @@ def nodes_are_used(plan: Plan) -> Iterator[Draft]:
             continue
         role = roles[-1]
         more = (pool.gpus - pool.gpus_used) // role.size.gpus_per_pod
-        fits = (
-            min(more, role.pods_per_node * pool.nodes - role.pods)
-            if role.size.workers == 1 and role.limited_by == "GPUs"
-            else 0
-        )
-        raise_it = f"set replicas of {role.name} to {role.size.replicas + fits}, or " if fits > 0 else ""
-        yield found(
-            *(("spec", role.name, "replicas") if asked(plan, role).replicas else hardware(plan, role)),
-            says=f"the pods use {pool.gpus_used} of the {pool.gpus} GPUs of {pool.nodes} x {pool.instance}",
-            fix=f"{raise_it}use an instance type with fewer GPUs",
-        )
+        fits = min(more, role.pods_per_node * pool.nodes - role.pods)
+        by_gpus = role.size.workers == 1 and role.limited_by == "GPUs"
+        raise_it = f"set replicas of {role.name} to {role.size.replicas + fits}, or " if by_gpus and fits > 0 else ""
+        at = ("spec", role.name, "replicas") if asked(plan, role).replicas else hardware(plan, role)
+        says = f"the pods use {pool.gpus_used} of the {pool.gpus} GPUs of {pool.nodes} x {pool.instance}"
+        yield found(*at, says=says, fix=f"{raise_it}use an instance type with fewer GPUs")
 
 
 @rule("FIT014", "warning", "a model server without cpu or memory of its own")
@@ -157,10 +131,3 @@ def ranks_have_room(plan: Plan) -> Iterator[Draft]:
         if own.cpu and 100 <= role.cpu_millis < 1000 * ranks:
             says = f"{role.cpu} cpu is less than a core for each of {ranks} ranks"
             yield found("spec", role.name, "resources", "cpu", says=says, fix=f'set cpu: "{ranks}" or more')
-
-
-def _tiers(plan: Plan, name: str) -> Iterator[tuple[RolePlan, Tier]]:
-    for tier in plan.tiers:
-        for role in plan.roles:
-            if tier.name == name and role.name in tier.bytes and runs_models(role):
-                yield role, tier

@@ -26,9 +26,8 @@ ONLY_WITH_TLS = (
 
 @rule("GW001", "error", "an annotation that the load balancer controller does not read")
 def annotations_are_known(plan: Plan) -> Iterator[Draft]:
-    """The AWS Load Balancer Controller ignores annotations that it does not know, so that a mistyped one leaves a load
-    balancer that is reachable, or slow, or untagged, without an error. Annotations of other controllers, with a domain
-    of their own, are left alone.
+    """The AWS Load Balancer Controller ignores annotations that it does not know: a mistyped one leaves a load balancer
+    that is reachable, or slow, or untagged, without an error. Those of other controllers, with their domain, may stay.
 
     Fails:  `{gateway: {loadBalancer: {annotations:
             {service.beta.kubernetes.io/aws-load-balancer-target-group-attribute: a=b}}}}`; aws-load-balancer-name
@@ -60,8 +59,7 @@ def annotations_are_known(plan: Plan) -> Iterator[Draft]:
 
 @rule("GW002", "error", "an annotation's value that the load balancer cannot have")
 def annotation_values_fit(plan: Plan) -> Iterator[Draft]:
-    """The controller reports a wrong value only as an event on the Service, and the load balancer stays without an
-    address.
+    """The controller reports a wrong value only as an event on the Service; the load balancer stays without an address.
 
     Fails:  `{gateway: {loadBalancer: {annotations: {service.beta.kubernetes.io/load-balancer-source-ranges:
             10.0.0.1/8}}}}`; aws-load-balancer-name with 40 characters; deregistration_delay.timeout_seconds=7200; a
@@ -117,17 +115,13 @@ def the_api_is_not_open(plan: Plan) -> Iterator[Draft]:
     guarded = any(given.get(name, "").strip() for name in GUARDS)
     if not guarded and (not ranges or any(each in EVERYONE for each in ranges)):
         says = "anyone on the internet can use the model: the gateway has no authentication"
-        fix = (
-            "add the annotation load-balancer-source-ranges or aws-load-balancer-security-groups,"
-            " or use scheme: internal"
-        )
-        yield found(*AT, "scheme", says=says, fix=fix)
+        annotations = "load-balancer-source-ranges or aws-load-balancer-security-groups"
+        yield found(*AT, "scheme", says=says, fix=f"add the annotation {annotations}, or use scheme: internal")
 
 
 @rule("GW005", "warning", "source ranges that are ignored")
 def ranges_and_groups_exclude_each_other(plan: Plan) -> Iterator[Draft]:
-    """With security groups of your own the controller makes none, and so has no place for source ranges or prefix
-    lists: it ignores them.
+    """With security groups of your own the controller makes none, and ignores source ranges and prefix lists.
 
     Fails:  `{gateway: {loadBalancer: {annotations: {service.beta.kubernetes.io/load-balancer-source-ranges: 10.0.0.0/8,
             service.beta.kubernetes.io/aws-load-balancer-security-groups: sg-0123456789abcdef0}}}}`.
@@ -141,12 +135,8 @@ def ranges_and_groups_exclude_each_other(plan: Plan) -> Iterator[Draft]:
     for key in _asked(plan):
         name = _name(key, facts)
         if name in ("load-balancer-source-ranges", "aws-load-balancer-security-group-prefix-lists"):
-            yield _at(
-                key,
-                f"{name} is ignored where aws-load-balancer-security-groups is given",
-                "put the ranges into the rules of the security groups, and remove it",
-                on_key=True,
-            )
+            says = f"{name} is ignored where aws-load-balancer-security-groups is given"
+            yield _at(key, says, "put the ranges into the rules of the security groups, and remove it", on_key=True)
 
 
 @rule("GW006", "error", "annotations that do not go together")

@@ -1,11 +1,14 @@
-"""What vLLM's two ends compare before the first KV cache travels: where they differ, no transfer takes place."""
+"""What vLLM's two ends compare before the first KV cache travels, and OffloadingConnector where it does not work.
+
+The latter was read in vLLM's source or told by its users, and not seen on hardware here.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
-from llmdgen.checks.ends import both_ends
+from llmdgen.checks.ends import TRANSFER_FLAG, both_ends
 from llmdgen.engine.hybrid import NO_HYBRID
 from llmdgen.facts.catalogue import release_toml
 from llmdgen.kube.attention import FLAG as BACKEND
@@ -20,7 +23,6 @@ from llmdgen.untyped import mapping
 LAYOUT = "VLLM_KV_CACHE_LAYOUT"
 SPECULATION = "speculative-config"
 WITHOUT_DRAFT = ("ngram", "suffix")  # ways of speculating that have no model, and so no KV cache, of their own
-FLAG = "kv-transfer-config"
 CROSS_LAYERS = "enable_cross_layers_blocks"
 
 
@@ -54,8 +56,7 @@ def ends_share_the_attention_backend(servers: Servers) -> Iterator[Draft]:
 
 @rule("KVT002", "error", "prefill and decode with different KV cache layouts")
 def ends_share_the_layout(servers: Servers) -> Iterator[Draft]:
-    """The layout of KV blocks is part of NIXL's handshake. NIXL sets HND by itself; a variable that one role alone has
-    makes every handshake fail.
+    """NIXL's handshake compares the layout of KV blocks, which NIXL sets to HND. A variable at one end makes it fail.
 
     Fails:  `{path: pd-disaggregation, decode: {env: {VLLM_KV_CACHE_LAYOUT: NHD}}}`.
     Passes: `{path: pd-disaggregation}`, the variable in neither role; or alike in both.
@@ -135,7 +136,9 @@ def blocks_across_layers_run(servers: Servers) -> Iterator[Draft]:
         if runs == "FLASHINFER":
             common = everywhere(str(vllm.flags.get("kv-cache-dtype", "auto")), servers.model, servers.release.name)
             says = f"vLLM {servers.release.vllm} runs FLASHINFER on {node.name}, which stops at blocks across layers"
-            yield workload.found(*vllm.flag_at(FLAG), says=says, fix=f"set attention-backend: {common} in engine.args")
+            yield workload.found(
+                *vllm.flag_at(TRANSFER_FLAG), says=says, fix=f"set attention-backend: {common} in engine.args"
+            )
 
 
 @rule("KVT006", "error", "OffloadingConnector beside NIXL, which allocates many times its size")
@@ -155,12 +158,9 @@ def offloading_beside_nixl(servers: Servers) -> Iterator[Draft]:
     for workload, vllm in servers.engines:
         names = [each.get("kv_connector") for each in vllm.connectors]
         if NIXL in names and OFFLOADING in names:
-            yield workload.found(
-                *vllm.flag_at(FLAG, EXTRA),
-                says=f"vLLM {servers.release.vllm} allocates many times the size that OffloadingConnector is given"
-                " beside NixlConnector",
-                fix="set cache.cpu.connector: lmcache, or use a later release",
-            )
+            says = f"vLLM {servers.release.vllm} allocates many times the size that {OFFLOADING} is given beside {NIXL}"
+            fix = "set cache.cpu.connector: lmcache, or use a later release"
+            yield workload.found(*vllm.flag_at(TRANSFER_FLAG, EXTRA), says=says, fix=fix)
             return
 
 

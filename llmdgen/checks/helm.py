@@ -15,7 +15,7 @@ from llmdgen.findings import Route
 from llmdgen.planning.model import Plan
 from llmdgen.registry import Draft, found, rule
 from llmdgen.suggest import did_you_mean, one_of
-from llmdgen.untyped import mapping
+from llmdgen.untyped import at, mapping
 
 CHART = "router"
 ONE_OF = "one of "
@@ -103,7 +103,8 @@ def values_have_the_type_that_is_read(plan: Plan) -> Iterator[Draft]:
     switches = _written(plan)["switches"]["names"]
     for route, value in leaves(_values(plan)):
         path = dotted(route)
-        is_switch = route[-1] in switches and _is_leaf(path, tree)
+        # Read as it is, so that it is the chart's own and not a part of some Kubernetes object.
+        is_switch = route[-1] in switches and at(tree, *path.replace("[]", ".[]").split(".")) == {}
         if is_switch and isinstance(value, str | int) and not isinstance(value, bool):
             yield _at(route, f"{path} is {value!r}, not true or false", "write true or false, without quotes")
 
@@ -238,12 +239,3 @@ def _meant(route: Route, known: tuple[str, ...], depended_on: dict[str, str]) ->
         if near == f"did you mean {name}?" and path in depended_on:
             return f"{near} {depended_on[path]}"
     return did_you_mean(str(route[-1]), known) or "remove it"
-
-
-def _is_leaf(path: str, tree: dict[str, Any]) -> bool:
-    """Whether the chart reads exactly this path, so that it is its own and not a part of some Kubernetes object."""
-    for part in path.replace("[]", ".[]").split("."):
-        if part not in tree:
-            return False
-        tree = tree[part]
-    return not tree

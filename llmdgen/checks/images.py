@@ -23,8 +23,7 @@ PIN = "give the image a version's tag, or @sha256: and a digest"
 
 @rule("IMG001", "error", "a model server image that the release does not have")
 def variants_are_known(plan: Plan) -> Iterator[Draft]:
-    """The model server's image is one of the release's variants by its name, or a reference of the spec's own, with the
-    registry that it comes from.
+    """The model server's image is one of the release's variants by name, or a reference with its registry.
 
     Fails:  `{images: {modelServer: llm-d-cuda}}`.
     Passes: `{images: {modelServer: llm-d-aws}}`; `{images: {modelServer: "registry.example.com/llm-d-aws:v0.9.0"}}`.
@@ -134,8 +133,7 @@ def used(plan: Plan) -> set[str]:
 
 @rule("IMG003", "warning", "pull secrets that the scheduler does not get")
 def scheduler_has_its_pull_secret(plan: Plan) -> Iterator[Draft]:
-    """No router chart has a place for the scheduler's pull secrets: its pod pulls with what the node may pull, or with
-    those of its ServiceAccount.
+    """No router chart takes pull secrets: the scheduler's pod pulls as its node may, or by those of its ServiceAccount.
 
     Fails:  `{images: {pullSecrets: [registry]}}`.
     Passes: `{images: {registry: 111122223333.dkr.ecr.us-east-1.amazonaws.com/llm-d}}`, from which the nodes' role may

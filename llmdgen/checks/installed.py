@@ -1,7 +1,6 @@
 """What the vLLM and the NIXL that are installed beside llmdgen say of a plan: `llmdgen validate --engine`.
 
-These rules run on request alone, for importing vLLM takes seconds; every other check speaks of the release's versions
-and needs neither.
+These rules run on request alone, for importing vLLM takes seconds. No other check needs an installed vLLM.
 """
 
 from __future__ import annotations

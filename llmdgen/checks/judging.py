@@ -1,7 +1,7 @@
 """Everything that the rules say of a plan: of what it decides, its objects, its scheduler, and what vLLM makes of them.
 
 The same rules look at objects in memory and at what helm prints. Here their findings are moved to the places of the
-spec that decide about what they found.
+spec that decide about what they found. Over all plans of a spec it says which suppressions nothing needs.
 """
 
 from __future__ import annotations

@@ -108,8 +108,7 @@ def _no_such_label(plan: Plan, key: str, value: str, at: tuple[str, ...]) -> Ite
     elif key == "topology.kubernetes.io/region" and plan.spec.spec.cluster.zone:
         zone = plan.spec.spec.cluster.zone
         if not zone.startswith(value):
-            says = f"the zone {zone} is not in {value}"
-            yield found(*at, says=says, fix="remove it: the zone decides")
+            yield found(*at, says=f"the zone {zone} is not in {value}", fix="remove it: the zone decides")
     else:
         for role in plan.roles:
             fits = _of_the_instance(key, value, role.node.instance)

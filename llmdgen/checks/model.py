@@ -41,8 +41,7 @@ def weights_fit(plan: Plan) -> Iterator[Draft]:
     """vLLM loads the weights before anything else and stops with "CUDA out of memory" where they do not fit. The rule
     counts in favour of the spec: weights as large as measured or as their file, the estimate's error on its side.
 
-    Fails:  `{model: {name: openai/gpt-oss-120b}, instanceTypes: [g6e.48xlarge], decode: {parallelism: {tensor: 1}}}`:
-            61 GiB on GPUs of 45 GiB.
+    Fails:  `{model: {name: openai/gpt-oss-120b}, instanceTypes: [g6e.48xlarge], decode: {parallelism: {tensor: 1}}}`.
     Passes: `{model: {name: openai/gpt-oss-120b}, instanceTypes: [g6e.48xlarge], decode: {parallelism: {tensor: 4}}}`.
     """
     for role, model, use in loaded(plan):
@@ -110,8 +109,7 @@ def architecture_is_known(plan: Plan) -> Iterator[Draft]:
     """vLLM knows models by their architecture. One that its registry does not hold is refused at start, after the image
     was pulled. The release's list is read from vLLM's own registry.
 
-    Fails:  `{model: {name: Qwen/Qwen3.5-397B-A17B}, release: v0.5.1, instanceTypes: [p6-b200.48xlarge]}`, whose vLLM is
-            0.15.1.
+    Fails:  `{model: {name: Qwen/Qwen3.5-397B-A17B}, release: v0.5.1, instanceTypes: [p6-b200.48xlarge]}`: vLLM 0.15.1.
     Passes: `{release: v0.5.1}` with Qwen/Qwen3-32B.
     """
     if plan.model is not None and plan.model.architecture not in architectures(plan.release.name):
@@ -153,8 +151,7 @@ def model_is_known(plan: Plan) -> Iterator[Draft]:
     and the path's defaults for parallelism are those of a small model.
 
     Fails:  `{model: {name: example/unknown-70b, size: 160Gi}}`.
-    Passes: the same with config: ./config.json; `{model: {name: meta-llama/Llama-3.1-8B-Instruct}}`, which the facts
-            know.
+    Passes: the same with config: ./config.json; `{model: {name: meta-llama/Llama-3.1-8B-Instruct}}`, which is known.
     """
     if plan.model is None:
         says = f"{plan.spec.spec.model.name} is not in the model facts: GPU memory and head counts are unchecked"
@@ -185,11 +182,9 @@ def sliding_layers_are_full(plan: Plan) -> Iterator[Draft]:
         cause = WITHOUT_HYBRID[flag]
         layers = plan.model.layers
         times = (layers.full + layers.sliding) / max(1, layers.full)
-        says = (
-            f"{cause} {'make' if cause.endswith('s') else 'makes'} {layers.sliding} sliding-window layers of "
-            f"{plan.model.id} keep the whole context: "
-            f"{times:g} times the bytes a token, {roles[0][1].kv_bytes_per_token} on a {roles[0][0].name} GPU"
-        )
+        make = f"{cause} {'make' if cause.endswith('s') else 'makes'}"
+        more = f"{times:g} times the bytes a token, {roles[0][1].kv_bytes_per_token} on a {roles[0][0].name} GPU"
+        says = f"{make} {layers.sliding} sliding-window layers of {plan.model.id} keep the whole context: {more}"
         yield found(*MODEL, says=says, fix="nothing to do; the KV cache figures of the plan count it")
 
 
@@ -242,15 +237,10 @@ def _shorter(plan: Plan, role: RolePlan, model: ModelFacts, use: Memory) -> str:
         fixes.append(f"max-num-seqs: {FEWER}")
     if tensor:
         fixes.append(f"{role.name}'s tensor: {tensor}")
-    return f"set {', or '.join(fixes)}" if fixes else _more_memory(plan, role, model, use)
-
-
-def _more_memory(plan: Plan, role: RolePlan, model: ModelFacts, use: Memory) -> str:
-    """Instance types whose GPUs hold one request beside the weights, else checkpoints that leave more room."""
+    if fixes:
+        return f"set {', or '.join(fixes)}"
     types = types_with_room(plan, role, use, use.needed)
-    if types:
-        return f"use {one_of(types[:3])}"
-    return _smaller(model)
+    return f"use {one_of(types[:3])}" if types else _smaller(model)
 
 
 def _smaller(model: ModelFacts) -> str:

@@ -25,8 +25,7 @@ def weights_are_quantised_so(plan: Plan) -> Iterator[Draft]:
 
     Fails:  `{engine: {args: {quantization: awq}}}` for Qwen/Qwen3-32B, whose weights are BF16;
             `{model: {name: openai/gpt-oss-120b}, engine: {args: {quantization: fp8}}}`, whose experts are MXFP4.
-    Passes: `{engine: {args: {quantization: fp8}}}` for Qwen/Qwen3-32B; a quantised checkpoint of the model, without the
-            flag.
+    Passes: `{engine: {args: {quantization: fp8}}}` for Qwen/Qwen3-32B; a quantised checkpoint without the flag.
     """
     if plan.model is None:
         return

@@ -24,12 +24,12 @@ def gpu_taint_is_tolerated(servers: Servers) -> Iterator[Draft]:
     Passes: key nvidia.com/gpu, operator Exists, effect NoSchedule or none.
     """
     for workload in servers.model_servers:
-        for taint in ({"key": gpu(), "value": value, "effect": "NoSchedule"} for value in ("true", "present")):
-            if not any(tolerates(each, taint) for _, each in maps(workload.spec.get("tolerations"))):
-                says = f"the pods do not tolerate {gpu()}:NoSchedule, whatever its value"
-                fix = f"tolerate {gpu()} with operator Exists"
-                yield workload.found(*workload.in_template("spec", "tolerations"), says=says, fix=fix)
-                break
+        given = [each for _, each in maps(workload.spec.get("tolerations"))]
+        taints = ({"key": gpu(), "value": value, "effect": "NoSchedule"} for value in ("true", "present"))
+        if not all(any(tolerates(each, taint) for each in given) for taint in taints):
+            says = f"the pods do not tolerate {gpu()}:NoSchedule, whatever its value"
+            fix = f"tolerate {gpu()} with operator Exists"
+            yield workload.found(*workload.in_template("spec", "tolerations"), says=says, fix=fix)
 
 
 @rule("K8S004", "error", "a toleration of nodes that are being replaced")
@@ -51,8 +51,7 @@ def unhealthy_nodes_are_not_tolerated(servers: Servers) -> Iterator[Draft]:
                 yield workload.found(*place, "key", says=says, fix="remove it")
             elif not each.get("key") and on_hyperpod(workload) and each.get("effect") != "PreferNoSchedule":
                 says = "it tolerates every taint, that of unhealthy HyperPod nodes included"
-                fix = "name the taint that the nodes really have"
-                yield workload.found(*place, says=says, fix=fix)
+                yield workload.found(*place, says=says, fix="name the taint that the nodes really have")
 
 
 @rule("K8S008", "warning", "a toleration that does less or more than it seems")
@@ -72,8 +71,7 @@ def tolerations_mean_something(servers: Servers) -> Iterator[Draft]:
                 yield workload.found(*place, says=says, fix="add operator: Exists, or the taint's value")
             elif not key and not on_hyperpod(workload):  # there it is K8S004's
                 says = "it tolerates every taint, also of nodes that are unreachable or being drained"
-                fix = "name the taint that the nodes really have"
-                yield workload.found(*place, says=says, fix=fix)
+                yield workload.found(*place, says=says, fix="name the taint that the nodes really have")
 
 
 @rule("VER067", "error", "a model server can land on any node")

@@ -19,8 +19,7 @@ WORTH_IT = 1.5  # times the KV cache, below which another division is not worth 
 @rule("PAR001", "warning", "experts cut into slices over several pods")
 def experts_are_whole_across_pods(plan: Plan) -> Iterator[Draft]:
     """Without expert parallelism vLLM cuts every expert into slices over all ranks of the replica, data parallel ones
-    too, so that each layer waits for a reduction across the network. With it each rank keeps whole experts and only the
-    tokens travel.
+    too, and each layer waits for a reduction across the network. With it ranks keep whole experts, and tokens travel.
 
     Fails:  `{path: wide-ep, decode: {parallelism: {data: 16, expert: false}}}`.
     Passes: `{path: wide-ep, decode: {parallelism: {data: 16}}}`.
@@ -138,8 +137,7 @@ def experts_are_cut_at_blocks(plan: Plan) -> Iterator[Draft]:
 
 @rule("MOD018", "error", "expert load balancing that the model does not have")
 def eplb_is_supported(plan: Plan) -> Iterator[Draft]:
-    """EPLB moves experts between ranks, which vLLM implements for some architectures and quantisations only. For others
-    it stops at start.
+    """EPLB moves experts between ranks. vLLM has it for some architectures and quantisations, and stops at others.
 
     Fails:  `{path: wide-ep, model: {name: openai/gpt-oss-120b}, engine: {args: {enable-eplb: true}}}`.
     Passes: `{path: wide-ep}` with deepseek-ai/DeepSeek-R1-0528, where it is on without being asked for.

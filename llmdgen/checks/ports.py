@@ -137,9 +137,8 @@ def _wrong(release: str, flags: dict[str, str], transfers: bool) -> Iterator[tup
 
 @rule("VER026", "error", "nobody asks whether vLLM is ready, or at an address that it does not have")
 def probes_ask_vllm(servers: Servers) -> Iterator[Draft]:
-    """vLLM needs minutes to load a model. Without a readiness probe it gets requests before it listens; with a liveness
-    probe and no startup probe it is killed while it loads; a path that it does not serve is a 404, which is never
-    ready.
+    """vLLM loads for minutes. Without a readiness probe it gets requests before it listens; with a liveness probe
+    and no startup probe it is killed while it loads; a path that it does not serve is a 404, which is never ready.
 
     Fails:  no readinessProbe; a livenessProbe without a startupProbe; httpGet.path: /healthz.
     Passes: startupProbe and readinessProbe on /v1/models, livenessProbe on /health.

@@ -48,8 +48,7 @@ def a_pod_fits_an_empty_node(servers: Servers) -> Iterator[Draft]:
         if need.cpu_millis > has.cpu_millis:
             asks, offers = cpu_text(need.cpu_millis), cpu_text(has.cpu_millis)
             says = f"a {role} pod asks for {asks} cpu, {node.name} can allocate {offers}{kept}"
-            fix = f'set cpu: "{_cores(has.cpu_millis // pods)}" or less'
-            yield workload.found(*amounts, "cpu", says=says, fix=fix)
+            yield workload.found(*amounts, "cpu", says=says, fix=f'set cpu: "{_cores(has.cpu_millis // pods)}" or less')
         if need.memory_mib > has.memory_mib:
             asks, offers = mib_text(need.memory_mib), gib(has.memory_mib)
             says = f"a {role} pod asks for {asks} memory, {node.name} can allocate {offers}{kept}"
@@ -63,11 +62,9 @@ def a_pod_fits_an_empty_node(servers: Servers) -> Iterator[Draft]:
 
 @rule("FIT002", "warning", "GPUs idle for want of cpu or memory")
 def cpu_and_memory_last_for_all_gpus(servers: Servers) -> Iterator[Draft]:
-    """Where the pods of a node use up its cpu or memory before its GPUs, the GPUs that are left stay idle and the pods
-    spread over more nodes.
+    """Where pods use up a node's cpu or memory before its GPUs, the GPUs that are left stay idle.
 
-    Fails:  `{decode: {replicas: 4, parallelism: {tensor: 2}, resources: {cpu: "64"}}}` on p5.48xlarge: 2 of them fit on
-            a node.
+    Fails:  `{decode: {replicas: 4, parallelism: {tensor: 2}, resources: {cpu: "64"}}}` on p5.48xlarge, which holds 2.
     Passes: `{decode: {replicas: 4, parallelism: {tensor: 2}, resources: {cpu: "47"}}}`.
     """
     for workload, vllm in servers.engines:

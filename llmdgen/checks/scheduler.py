@@ -15,8 +15,7 @@ from llmdgen.suggest import did_you_mean
 
 @rule("EPP001", "error", "a weight for a scorer that the plan does not have")
 def weights_name_scorers(plan: Plan) -> Iterator[Draft]:
-    """scheduler.weights changes the weight of scorers that the paths bring; it adds none. A weight under another name
-    would change nothing.
+    """scheduler.weights changes scorers that the paths bring; it adds none. Another name would change nothing.
 
     Fails:  `{scheduler: {weights: {prefix-scorer: 3}}}`;
             `{path: wide-ep, release: v0.6.0, scheduler: {weights: {queue-scorer: 2}}}`, which has none.
@@ -67,8 +66,7 @@ def decider_has_a_choice(plan: Plan) -> Iterator[Draft]:
 
 @rule("EPP006", "error", "a model name that KV events cannot carry")
 def topics_have_two_signs(plan: Plan) -> Iterator[Draft]:
-    """The scheduler takes the topic of a KV event apart at its two @: kv@<pod>@<model>. A third one, in the model's
-    name, and it drops every event.
+    """The scheduler takes an event's topic apart at its two @: kv@<pod>@<model>. With a third it drops every event.
 
     Fails:  `{path: precise-prefix-cache, model: {name: "Qwen/Qwen3-32B@v2", uri: hf://Qwen/Qwen3-32B, size: 80Gi}}`.
     Passes: `{path: precise-prefix-cache, model: {name: Qwen/Qwen3-32B-v2, uri: hf://Qwen/Qwen3-32B, size: 80Gi}}`.
@@ -93,9 +91,8 @@ def something_scores(plan: Plan) -> Iterator[Draft]:
 
 @rule("EPP012", "error", "prefill servers that no prompt reaches")
 def some_prompts_are_disaggregated(plan: Plan) -> Iterator[Draft]:
-    """prefix-based-pd-decider asks a prefill server only for a prompt with that many tokens that are not cached yet. A
-    number that no prompt can have, because vLLM refuses longer ones, leaves every prompt to decode and the prefill
-    GPUs idle.
+    """prefix-based-pd-decider asks a prefill server only for a prompt with that many tokens that are not cached. One
+    above vLLM's longest prompt leaves every prompt to decode and the prefill GPUs idle.
 
     Fails:  `{path: pd-disaggregation, engine: {args: {max-model-len: 32000}}, scheduler: {nonCachedTokens: 64000}}`.
     Passes: `{path: pd-disaggregation, engine: {args: {max-model-len: 32000}}, scheduler: {nonCachedTokens: 512}}`.

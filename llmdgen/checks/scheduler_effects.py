@@ -27,8 +27,7 @@ def configuration_has_a_future(config: SchedulerConfig) -> Iterator[Draft]:
     tables = config.tables
     version = config.doc.get("apiVersion")
     if version in tables.facts.get("old_api_versions", ()):
-        fix = f"write {tables.facts['api_version']}"
-        yield config.found("apiVersion", says=f"{version} is deprecated", fix=fix)
+        yield config.found("apiVersion", says=f"{version} is deprecated", fix=f"write {tables.facts['api_version']}")
     for key in tables.facts.get("deprecated_top_level", ()):
         if key in config.doc:
             says = f"{key} is deprecated"
@@ -58,8 +57,7 @@ def configuration_has_a_future(config: SchedulerConfig) -> Iterator[Draft]:
 @rule("EPP017", "warning", "a part of the scheduler's configuration without the effect that it seems to have")
 def every_part_has_its_effect(config: SchedulerConfig) -> Iterator[Draft]:
     """Some values load and do something else: a block below a producer's least is raised to it, a capacity of 0 is the
-    default, a producer in a profile or that no plugin names does nothing, and a queue in the scheduler that nobody
-    asked for holds requests.
+    default, a producer in a profile or that no plugin names does nothing, and a queue that nobody reads holds requests.
 
     Fails:  blockSizeTokens: 16 or lruCapacityPerServer: 0 of approx-prefix-cache-producer; lruCapacityPerServer: 1e+06;
             pluginRef: approx-prefix-cache-producer; dataLayer {injectDefaults: false} without a metrics source.
@@ -125,10 +123,9 @@ def _metrics(config: SchedulerConfig) -> Iterator[Draft]:
 
 @rule("EPP018", "error", "data that a plugin of the scheduler reads and nothing makes")
 def every_datum_has_its_producer(config: SchedulerConfig) -> Iterator[Draft]:
-    """From llm-d v0.9.0 on producers make what scorers, filters and deciders read. A producer that is named and not
-    there stops the scheduler; one that is not named where others are is made anew with its defaults, and knows nothing
-    of the servers' caches. A precise producer hears no event without an entry of dataLayer.sources, and finds no block
-    with tokens that are estimates.
+    """From llm-d v0.9.0 on producers make what scorers, filters and deciders read. A producer that is named and missing
+    stops the scheduler; one that is not named where others are is made anew, and knows nothing of the servers' caches.
+    A precise producer hears no event without an entry of dataLayer.sources, and finds no block by estimated tokens.
 
     Fails:  prefixMatchInfoProducerName: nobody; no-hit-lru-scorer without that parameter beside producers of other
             names; precise-prefix-cache-producer without dataLayer.sources, or without a token-producer of its model.
@@ -184,8 +181,7 @@ def _fed(config: SchedulerConfig, index: int, each: dict[str, Any], source: str)
     feeding = [one for one in sources if one.get("pluginRef") in listed]
     if not any(extractor.get("pluginRef") == own for one in feeding for _, extractor in maps(one.get("extractors"))):
         says = f"nothing in dataLayer.sources feeds {own}, so that it never hears an event"
-        fix = f"add {source} with extractors: [{{pluginRef: {own}}}]"
-        yield config.found("plugins", index, says=says, fix=fix)
+        yield config.found("plugins", index, says=says, fix=f"add {source} with extractors: [{{pluginRef: {own}}}]")
     for need in next(view.needs for view in config.form.views.values() if view.source == source):
         if need == source or need not in config.tables.plugins:
             continue

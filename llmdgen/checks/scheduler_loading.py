@@ -126,8 +126,7 @@ def _deciders(config: SchedulerConfig) -> Iterator[Draft]:
         facts = config.tables.of(decider)
         if not parameters_of(decider).get("nonCachedTokens"):
             if says := facts.get("at_zero"):
-                fix = f"use {split.always.type}, or a number above 0"
-                yield config.found("plugins", index, says=says, fix=fix)
+                yield config.found("plugins", index, says=says, fix=f"use {split.always.type}, or a number above 0")
             continue
         for gate in split.by_prefix_gates:
             if gate not in gates:
@@ -166,8 +165,7 @@ def _profiles(config: SchedulerConfig) -> Iterator[Draft]:
     called = [str(profile.get("name")) for profile in config.profiles]
     for name in sorted({name for name in called if called.count(name) > 1}):
         second = called.index(name, called.index(name) + 1)
-        says = f"two profiles are called {name}"
-        yield config.found("schedulingProfiles", second, "name", says=says, fix="keep one")
+        yield config.found("schedulingProfiles", second, "name", says=f"two profiles are called {name}", fix="keep one")
 
 
 def _references(config: SchedulerConfig, number: int, profile: dict[str, Any]) -> Iterator[Draft]:

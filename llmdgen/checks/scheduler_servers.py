@@ -25,8 +25,7 @@ TOLERANCE = 1.05
 @rule("EPP005", "error", "scheduler and vLLM hash KV blocks differently")
 def block_hashes_agree(config: SchedulerConfig) -> Iterator[Draft]:
     """Precise prefix routing hashes each prompt itself and looks the hashes up among the blocks that vLLM reports. With
-    another block size, or where the scheduler's seed counts, another PYTHONHASHSEED, none is ever found, and routing
-    falls back to the other scorers.
+    another block size, or another PYTHONHASHSEED where the scheduler's seed counts, none is ever found.
 
     Fails:  prefill {args: {block-size: 64}} and decode {args: {block-size: 128}}; env {PYTHONHASHSEED: "0"} with llm-d
             v0.6.0.
@@ -76,8 +75,7 @@ def events_reach_the_scheduler(config: SchedulerConfig) -> Iterator[Draft]:
 @rule("EPP010", "error", "a scheduler configuration that does not hear the model servers")
 def configuration_hears_events(config: SchedulerConfig) -> Iterator[Draft]:
     """With precise-prefix-cache every vLLM reports its KV blocks, over one port and in one direction, and prompts
-    become tokens in one place. A configuration that listens elsewhere has an empty index of cached blocks, without an
-    error.
+    become tokens in one place. A configuration that listens elsewhere has an empty index of blocks, without an error.
 
     Fails:  kvEventsConfig {topicFilter: kv-events@}; zmqEndpoint "tcp://*:5558"; discoverPods: true with llm-d v0.6.0,
             which makes the scheduler connect to the servers; podDiscoveryConfig without socketPort with v0.9.0, whose
@@ -136,9 +134,8 @@ def configuration_knows_the_caches(config: SchedulerConfig) -> Iterator[Draft]:
 @rule("EPP015", "error", "prefixes counted in other blocks than vLLM's")
 def configuration_counts_in_blocks(config: SchedulerConfig) -> Iterator[Draft]:
     """Whoever guesses what servers hold cuts prompts into blocks and remembers as many as a server has. vLLM caches
-    whole blocks: with another size the scheduler expects prefixes where there are none. A capacity that a server does
-    not have sends requests to servers that dropped their blocks long ago; two that tune themselves to the GPU's cache
-    count it twice.
+    whole blocks: with another size the scheduler expects prefixes where there are none. With too large a capacity it
+    sends requests to servers that dropped their blocks long ago; two that tune themselves count one cache twice.
 
     Fails:  prefix-cache-scorer {autoTune: false, blockSizeTokens: 64} beside --block-size 128; two of them that tune
             themselves; a lruCapacityPerServer of twice the CPU cache.

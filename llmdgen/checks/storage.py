@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from llmdgen.facts.types import ModelServer
-from llmdgen.kube.container import Container, image_name
+from llmdgen.kube.container import image_name
 from llmdgen.kube.servers import Servers
 from llmdgen.kube.workload import SHARED_MEMORY, limit_of, mounted_at
 from llmdgen.quantities import GIB, bytes_or_none
@@ -42,7 +41,8 @@ def caches_lie_on_volumes(servers: Servers) -> Iterator[Draft]:
     Passes: an emptyDir mounted at, or above, each directory that these variables name.
     """
     for workload, vllm in servers.engines:
-        image = _variant(servers, vllm)
+        variants = servers.release.model_servers.values()
+        image = next((each for each in variants if image_name(each.image) == image_name(vllm.image)), None)
         if image is None:
             continue
         for name in image.caches:
@@ -75,9 +75,3 @@ def weights_fit_the_volume(servers: Servers) -> Iterator[Draft]:
         place = workload.in_template("spec", "volumes", items(workload.spec.get("volumes")).index(volume))
         says = f"the weights of {model.id} are {model.weight_bytes / GIB:.1f} GiB, the volume is {asked}"
         yield workload.found(*place, says=says, fix=f"remove size, or set size: {enough}Gi")
-
-
-def _variant(servers: Servers, vllm: Container) -> ModelServer | None:
-    """The release's model server image that a container runs, from whichever registry; None for another one."""
-    variants = servers.release.model_servers.values()
-    return next((each for each in variants if image_name(each.image) == image_name(vllm.image)), None)

@@ -67,8 +67,7 @@ def shared_blocks_have_one_name(plan: Plan) -> Iterator[Draft]:
     Otherwise every pod stores everything again, and finds its own alone.
 
     Fails:  `{path: tiered-prefix-cache, cache: {storage: {claim: kv}}, engine: {env: {PYTHONHASHSEED: random}}}`.
-    Passes: `{path: tiered-prefix-cache, cache: {storage: {claim: kv}}}`, for the path sets the seed; one value in
-            engine.env.
+    Passes: `{path: tiered-prefix-cache, cache: {storage: {claim: kv}}}`, where the path sets one seed for all.
     """
     if not any(tier.name == "storage" for tier in plan.tiers):
         return
@@ -116,8 +115,7 @@ def prefix_caching_stays_on(plan: Plan) -> Iterator[Draft]:
 
 @rule("SPEC022", "error", "a suppression that silences nothing")
 def suppressions_name_warnings(plan: Plan) -> Iterator[Draft]:
-    """suppress silences warnings and notes. An error stays one, whatever the reason, and a code that no rule has
-    silences nothing.
+    """suppress silences warnings and notes. An error stays one, and a code that no rule has silences nothing.
 
     Fails:  `{suppress: [{code: GW044, reason: it is a private network}]}`.
     Passes: `{gateway: {loadBalancer: {scheme: internet-facing}}, suppress: [{code: GW004, reason: the security group

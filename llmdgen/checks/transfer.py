@@ -65,9 +65,8 @@ def ends_interoperate(plan: Plan) -> Iterator[Draft]:
 
 @rule("EFA009", "warning", "EFA may not reach GPU memory")
 def interfaces_reach_gpu_memory(plan: Plan) -> Iterator[Draft]:
-    """With GPUDirect RDMA the transfer reads GPU memory directly. AWS does not state it for G6, G6e, G7 and
-    g7e.8xlarge, and p5.4xlarge has none: the KV cache then goes through host memory, or the transfer fails at its first
-    request.
+    """With GPUDirect RDMA the transfer reads GPU memory directly. AWS does not state it for G6, G6e, G7, g7e.8xlarge,
+    and p5.4xlarge has none: KV caches then go through host memory, or the transfer fails at its first request.
 
     Fails:  `{path: pd-disaggregation, instanceTypes: [g6e.48xlarge]}`.
     Passes: `{path: pd-disaggregation}` on p5.48xlarge; `{path: pd-disaggregation, instanceTypes: [g7e.48xlarge]}`.
@@ -83,8 +82,7 @@ def interfaces_reach_gpu_memory(plan: Plan) -> Iterator[Draft]:
 
 @rule("EFA011", "warning", "a block size that slows LIBFABRIC down")
 def blocks_are_large(plan: Plan) -> Iterator[Draft]:
-    """LIBFABRIC posts a descriptor for each block, and posting them blocks vLLM's worker. 128 tokens a block is the
-    size to keep.
+    """LIBFABRIC posts a descriptor for each block, which blocks vLLM's worker meanwhile. Keep to 128 tokens a block.
 
     Fails:  `{path: pd-disaggregation, engine: {args: {block-size: 16}}}`.
     Passes: `{path: pd-disaggregation}`, which is 128.

@@ -1,8 +1,7 @@
 """Typed settings of a spec as vLLM's arguments, and arguments back as settings.
 
-`arguments` writes one argument a line of a pod's `args`. `parse` reads that back, flags in two words (`--port`, `8000`)
-and every other spelling that vLLM's own parser takes, so that rendered directories of any origin can be compared by
-meaning.
+`arguments` writes one argument a line of a pod's `args`. `parse` reads that back, and every other spelling that vLLM's
+own parser takes, so that rendered directories of any origin can be compared by meaning.
 """
 
 from __future__ import annotations
@@ -17,7 +16,6 @@ from llmdgen.engine.flags import Flag, FlagTable
 from llmdgen.engine.numbers import human_int
 
 MODEL = "model"
-_OPTIMIZATION_LEVELS = ("0", "1", "2", "3")
 
 
 class ArgumentError(ValueError):

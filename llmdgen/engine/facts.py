@@ -51,8 +51,7 @@ class LmCache(Struct, frozen=True, kw_only=True):
 
 
 class Pair(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A key of a JSON flag that needs another: `key`, of `value` where one is given, needs `needs`, one of `of` where
-    some are given."""
+    """A key of a JSON flag that needs another: `key` (of `value`, if given) needs `needs` (one of `of`, if given)."""
 
     flag: str
     key: str

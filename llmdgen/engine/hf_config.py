@@ -101,7 +101,7 @@ def _facts(config: HuggingFaceConfig, name: str, path: Path) -> ModelFacts:
     quantization = config.quantization_config or {}
     method = str(quantization.get("quant_method", "")).lower()
     block = quantization.get("weight_block_size")
-    parameters = _parameters(config, experts)
+    parameters, of_mtp = _parameters(config, experts)
     mla = None
     if config.kv_lora_rank:
         mla = Mla(kv_lora_rank=config.kv_lora_rank, qk_rope_head_dim=config.qk_rope_head_dim or 0)
@@ -120,7 +120,7 @@ def _facts(config: HuggingFaceConfig, name: str, path: Path) -> ModelFacts:
         experts=experts,
         fp8_block=block[0] if isinstance(block, list) and block and isinstance(block[0], int) else None,
         mtp_layers=config.mtp_layers,
-        mtp_bytes=int(_mtp_parameters(config, experts) * WIDTHS.get(method, 2.0)),
+        mtp_bytes=int(of_mtp * WIDTHS.get(method, 2.0)),
         max_position_embeddings=_positions(config),
         vocab_size=config.vocab_size,
         sources=(path.name,),
@@ -148,28 +148,16 @@ def _layers(config: HuggingFaceConfig) -> Layers:
     )
 
 
-def _attention(config: HuggingFaceConfig) -> int:
-    """Parameters of a layer's attention."""
+def _parameters(config: HuggingFaceConfig, experts: Experts | None) -> tuple[int, int]:
+    """Parameters by the shapes, to a few percent: of the model, and of its layers for multi-token prediction, which are
+    like its last. Norms, biases and routers are left out."""
     head_dim = config.head_dim or config.hidden_size // config.attention_heads
-    kv_heads = config.kv_heads or config.attention_heads
-    return config.hidden_size * head_dim * (2 * config.attention_heads + 2 * kv_heads)
-
-
-def _mtp_parameters(config: HuggingFaceConfig, experts: Experts | None) -> int:
-    """Parameters of the layers for multi-token prediction, which are like the model's last."""
-    dense = 3 * config.hidden_size * config.intermediate_size
+    heads = 2 * config.attention_heads + 2 * (config.kv_heads or config.attention_heads)
+    attention = config.hidden_size * head_dim * heads
+    dense, dense_layers = 3 * config.hidden_size * config.intermediate_size, config.layers
+    last = dense
     if experts is not None:
-        dense = 3 * config.hidden_size * experts.intermediate_size * (experts.routed + experts.shared)
-    return (config.mtp_layers or 0) * (_attention(config) + dense)
-
-
-def _parameters(config: HuggingFaceConfig, experts: Experts | None) -> int:
-    """Parameters by the shapes, to a few percent: norms, biases and routers are left out."""
-    attention = _attention(config)
-    dense = 3 * config.hidden_size * config.intermediate_size
-    total = 2 * config.vocab_size * config.hidden_size + config.layers * attention
-    if experts is None:
-        return total + config.layers * dense
-    one = 3 * config.hidden_size * experts.intermediate_size
-    moe_layers = config.layers - experts.dense_layers
-    return total + experts.dense_layers * dense + moe_layers * one * (experts.routed + experts.shared)
+        dense_layers = experts.dense_layers
+        last = 3 * config.hidden_size * experts.intermediate_size * (experts.routed + experts.shared)
+    layers = config.layers * attention + dense_layers * dense + (config.layers - dense_layers) * last
+    return 2 * config.vocab_size * config.hidden_size + layers, (config.mtp_layers or 0) * (attention + last)

@@ -10,8 +10,7 @@ _BINARY = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
 
 def human_int(text: str) -> int:
-    """A number as vLLM's human_readable_int reads it: 32k is 32,000 and 32K is 32,768. Raises ValueError, also for
-    fractions of a binary unit."""
+    """A number as vLLM reads it: 32k is 32,000, 32K is 32,768. Raises ValueError, also for half a binary unit."""
     match = _HUMAN.fullmatch(text.strip())
     if match is None:
         return int(text)
@@ -20,8 +19,7 @@ def human_int(text: str) -> int:
 
 
 def whole(value: object, default: int) -> int:
-    """A whole number, as a number or as text that vLLM reads; `default` for anything else. Whether the flag accepts the
-    value is checked elsewhere."""
+    """A whole number, or text that vLLM reads as one; `default` for anything else, which other checks refuse."""
     if isinstance(value, int | float):
         return int(value)
     try:

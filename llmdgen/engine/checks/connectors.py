@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from llmdgen.engine.checks.settings import RoleSettings, whole
-from llmdgen.engine.checks.values import MULTI, TRANSFER, Problem, children, field_problems, shown
+from llmdgen.engine.checks.values import MULTI, TRANSFER, children, field_problems, shown
 from llmdgen.engine.facts import Connector, connectors, engine, lmcache
 from llmdgen.engine.hybrid import NO_HYBRID, hybrid_manager_off_by
 from llmdgen.findings import Route
@@ -36,8 +36,7 @@ def connector_exists(role: RoleSettings) -> Iterator[Draft]:
         own = transfer.get("kv_connector_module_path")
         if isinstance(name, str) and name not in known and not own:
             says = f"vLLM {role.table.vllm} has no KV connector {shown(name)}"
-            fix = did_you_mean(name, known)
-            yield found(*role.at(FLAG, *inside, "kv_connector"), says=says, fix=fix)
+            yield found(*role.at(FLAG, *inside, "kv_connector"), says=says, fix=did_you_mean(name, known))
 
 
 @rule("VLLM006", "error", "a setting that a KV connector does not read")
@@ -139,8 +138,10 @@ def _extra(role: RoleSettings, name: str, rules: Connector, extra: Mapping[str, 
         elif key in rules.unread:
             yield found(*here, key, says=f"{name} does not read {key}", fix=rules.unread[key], on_key=True)
         elif key in rules.keys:
-            for problem in _value_problems(role, name, key, rules, value):
-                yield found(*here, *problem.inside, says=problem.says, fix=problem.fix)
+            letters = key == "backends" and isinstance(value, str)
+            for problem in field_problems(f"{name}: {key}", rules.keys[key], value, role.table, (key,)):
+                fix = f"write [{value.upper()}]: NIXL reads text letter by letter" if letters else problem.fix
+                yield found(*here, *problem.inside, says=problem.says, fix=fix)
         elif rules.prefix and key.startswith(rules.prefix):
             yield from _lmcache(role, key, rules.prefix, value, here)
         else:
@@ -152,13 +153,6 @@ def _extra(role: RoleSettings, name: str, rules: Connector, extra: Mapping[str, 
             yield found(*here, says=f"{name} does not start without {key}", fix=f"add {EXTRA}: {{{key}: ...}}")
     if name == OFFLOADING:
         yield from _offloading(role, extra, here)
-
-
-def _value_problems(role: RoleSettings, name: str, key: str, rules: Connector, value: Any) -> Iterator[Problem]:
-    for problem in field_problems(f"{name}: {key}", rules.keys[key], value, role.table, (key,)):
-        exact = key == "backends" and isinstance(value, str)
-        fix = f"write [{value.upper()}]: NIXL reads text letter by letter" if exact else problem.fix
-        yield Problem(kind=problem.kind, inside=problem.inside, says=problem.says, fix=fix)
 
 
 def _offloading(role: RoleSettings, extra: Mapping[str, Any], here: Route) -> Iterator[Draft]:

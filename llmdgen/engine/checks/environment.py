@@ -47,9 +47,8 @@ def variable_is_read(role: RoleSettings) -> Iterator[Draft]:
 
 @rule("VLLM009", "error", "an environment variable that overrides a flag")
 def variable_overrides_no_flag(role: RoleSettings) -> Iterator[Draft]:
-    """Where vLLM reads VLLM_ALL2ALL_BACKEND (up to 0.15), it overrides --all2all-backend, whatever the flag says. One
-    place must state the backend, and the flag is the one that is checked and shown. Later versions do not know the
-    variable (VLLM008).
+    """Where vLLM reads VLLM_ALL2ALL_BACKEND (up to 0.15), it overrides --all2all-backend, which is what is checked
+    and shown. Later versions do not know the variable (VLLM008).
 
     Fails:  env: {VLLM_ALL2ALL_BACKEND: naive}.
     Passes: args: {all2all-backend: naive}.

@@ -18,8 +18,7 @@ def flag_exists(role: RoleSettings) -> Iterator[Draft]:
     flag are refused too: vLLM takes a unique beginning for the flag itself, until a later version adds a second flag
     that begins so. Flags are written as vLLM documents them, without dashes and with hyphens.
 
-    Fails:  args: {max-num-seq: 256}, {max_num_seqs: 256}, {no-enable-prefix-caching: true}, and {moe-backend: triton},
-            which vLLM has from 0.17.1 only.
+    Fails:  args: {max-num-seq: 256}, {max_num_seqs: 256}, {no-enable-prefix-caching: true}, {moe-backend: triton}.
     Passes: args: {max-num-seqs: 256, enable-prefix-caching: false}.
     """
     for name in role.args:
@@ -50,8 +49,7 @@ def flag_is_the_specs_to_set(role: RoleSettings) -> Iterator[Draft]:
 
 @rule("VLLM020", "note", "a flag that a later vLLM drops")
 def flag_has_a_future(role: RoleSettings) -> Iterator[Draft]:
-    """The flag works with this release's vLLM; a later one refuses it, so the spec will have to change with the
-    release.
+    """This release's vLLM has the flag and a later one refuses it: the spec will have to change with the release.
 
     Noted:  args: {swap-space: 8}, which vLLM 0.19.1 has no more.
     """
@@ -59,8 +57,7 @@ def flag_has_a_future(role: RoleSettings) -> Iterator[Draft]:
         lifetime = history().get(name) if role.spec_sets(name) else None
         if lifetime is not None and lifetime.missing_from and role.table.get(name) is not None:
             says = f"--{name} is gone from vLLM {lifetime.missing_from}"
-            fix = "plan to do without it before the release changes"
-            yield found(*role.at(name), says=says, fix=fix, on_key=True)
+            yield found(*role.at(name), says=says, fix="plan to do without it before the release changes", on_key=True)
 
 
 @lru_cache(maxsize=256)  # each instance type asks the same, and the search for a name that is near takes milliseconds

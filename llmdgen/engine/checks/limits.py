@@ -40,35 +40,24 @@ def batch_holds_a_sequence(role: RoleSettings) -> Iterator[Draft]:
             args: {max-num-seqs: 4096} on g6e.48xlarge, where vLLM takes 2048 tokens a batch unless it is told.
     Passes: args: {max-num-batched-tokens: 8192, max-model-len: 32000}, prompts being split by default.
     """
-    batched = tokens(role.args.get("max-num-batched-tokens"))
-    if batched is None:
-        yield from _default_batch(role)
-        return
-    at = role.at("max-num-batched-tokens")
+    batch, sequences = tokens(role.args.get("max-num-batched-tokens")), whole(role.args.get("max-num-seqs")) or 0
     length = context_length(role.args.get("max-model-len")) or role.numbers.max_position_embeddings
-    if role.args.get("enable-chunked-prefill") is False and length and batched < length:
-        says = f"max-num-batched-tokens {batched} is less than max-model-len {length}, and chunked prefill is off"
-        yield found(*at, says=says, fix=f"raise it to {length}, or leave chunked prefill on")
-    sequences = whole(role.args.get("max-num-seqs"))
-    if sequences and batched < sequences:
-        says = f"max-num-batched-tokens {batched} is less than max-num-seqs {sequences}"
-        yield found(*at, says=says, fix=f"raise it to {sequences} or more")
-
-
-def _default_batch(role: RoleSettings) -> Iterator[Draft]:
-    """max-num-seqs against the batch that vLLM takes where max-num-batched-tokens is not set."""
-    sequences, batch = whole(role.args.get("max-num-seqs")), role.numbers.default_batch_tokens
-    length = context_length(role.args.get("max-model-len")) or role.numbers.max_position_embeddings
-    if not sequences or batch is None:
-        return
-    if role.args.get("enable-chunked-prefill") is False:
-        if length is None:
-            return
-        batch = max(batch, length)
-    if sequences > batch:
-        says = f"max-num-seqs {sequences} is more than the {batch} tokens of a batch that vLLM takes by default here"
-        fix = f"set it to {batch} or less, or add max-num-batched-tokens: {sequences}"
-        yield found(*role.at("max-num-seqs"), says=says, fix=fix)
+    in_one_step = role.args.get("enable-chunked-prefill") is False
+    default = role.numbers.default_batch_tokens
+    if batch is None and default is not None and (length or not in_one_step):
+        default = max(default, length or 0) if in_one_step else default
+        if sequences > default:
+            takes = f"the {default} tokens of a batch that vLLM takes by default here"
+            fix = f"set it to {default} or less, or add max-num-batched-tokens: {sequences}"
+            yield found(*role.at("max-num-seqs"), says=f"max-num-seqs {sequences} is more than {takes}", fix=fix)
+    elif batch is not None:
+        at = role.at("max-num-batched-tokens")
+        if in_one_step and length and batch < length:
+            says = f"max-num-batched-tokens {batch} is less than max-model-len {length}, and chunked prefill is off"
+            yield found(*at, says=says, fix=f"raise it to {length}, or leave chunked prefill on")
+        if sequences and batch < sequences:
+            says = f"max-num-batched-tokens {batch} is less than max-num-seqs {sequences}"
+            yield found(*at, says=says, fix=f"raise it to {sequences} or more")
 
 
 @rule("VLLM027", "error", "weights in more host memory than the pod has")
@@ -95,7 +84,8 @@ def offloading_fits_the_pod(role: RoleSettings) -> Iterator[Draft]:
     alone = not transfer and role.args.get("disable-hybrid-kv-cache-manager") is True
     native = role.args.get("kv-offloading-size") if alone else None
     if isinstance(native, int | float) and not isinstance(native, bool) and native * GIB * numbers.data_local > memory:
-        says = f"kv-offloading-size is {_each(native, numbers.data_local)}, the pod has {memory / GIB:.0f}Gi of memory"
+        each = f" for each of {numbers.data_local} data parallel ranks" if numbers.data_local > 1 else ""
+        says = f"kv-offloading-size is {native:.0f} GiB{each}, the pod has {memory / GIB:.0f}Gi of memory"
         fix = "lower it, or use spec.cache.cpu with tiered-prefix-cache, which sizes the pod for it"
         yield found(*role.at("kv-offloading-size"), says=says, fix=fix)
 
@@ -216,10 +206,6 @@ def block_size_is_kept(role: RoleSettings) -> Iterator[Draft]:
     if role.numbers.mla and size and size % 64:
         says = f"vLLM makes block size {size} 64 for this model's attention (MLA)"
         yield found(*role.at("block-size"), says=says, fix="write 64 or 128")
-
-
-def _each(gib: float, ranks: int) -> str:
-    return f"{gib:.0f} GiB for each of {ranks} data parallel ranks" if ranks > 1 else f"{gib:.0f} GiB"
 
 
 def tokens(value: Any) -> int | None:

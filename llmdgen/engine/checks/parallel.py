@@ -33,8 +33,7 @@ def dual_batch_needs_deepep(role: RoleSettings) -> Iterator[Draft]:
 @rule("VLLM014", "error", "an all2all backend that cannot run here")
 def backend_runs_on_efa(role: RoleSettings) -> Iterator[Draft]:
     """vLLM's parser takes every backend it has ever had. DeepEP needs NVSHMEM's IBGDA transport, which drives Mellanox
-    mlx5 adapters and no EFA; pplx-kernels are not in the release's image; MoRI is for AMD GPUs. NCCL over EFA carries
-    allgather_reducescatter.
+    mlx5 and no EFA; pplx-kernels are not in the image; MoRI is for AMD. allgather_reducescatter runs on NCCL over EFA.
 
     Fails:  args: {all2all-backend: deepep_low_latency}.
     Passes: args: {all2all-backend: allgather_reducescatter}.

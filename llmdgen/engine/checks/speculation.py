@@ -22,8 +22,7 @@ def speculation_starts(role: RoleSettings) -> Iterator[Draft]:
     tokens, those with a draft model need its name, ngram's shortest match is no longer than its longest, and scheduling
     that runs ahead (--async-scheduling) goes with EAGLE and multi-token prediction alone.
 
-    Fails:  speculative-config: {method: ngram}; {method: mtp}; {method: eagle3, num_speculative_tokens: 3} without a
-            model.
+    Fails:  speculative-config: {method: ngram}; {method: mtp}; {method: eagle3, num_speculative_tokens: 3}.
     Passes: speculative-config: {method: ngram, num_speculative_tokens: 3}.
     """
     config = mapping(role.args.get(FLAG))

@@ -29,8 +29,7 @@ def value_has_the_flags_type(role: RoleSettings) -> Iterator[Draft]:
 
 @rule("VLLM003", "error", "a value out of range")
 def value_is_in_range(role: RoleSettings) -> Iterator[Draft]:
-    """The value is of the right type, but vLLM refuses it: some at once, others (gpu-memory-utilization 1.5, -O5) only
-    when the engine starts.
+    """The type is right, but vLLM refuses the value: some at once, others (gpu-memory-utilization 1.5) when it starts.
 
     Fails:  args: {gpu-memory-utilization: 1.5}, {block-size: 48}, {optimization-level: 5}, {tool-call-parser: qwen3}.
     Passes: args: {gpu-memory-utilization: 0.95, block-size: 128, optimization-level: 3}.

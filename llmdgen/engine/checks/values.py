@@ -106,16 +106,10 @@ def field_problems(what: str, field: ConfigField, value: Any, table: FlagTable, 
     elif field.config and isinstance(value, Mapping):
         yield from config_problems(what, field.config, value, table, inside)
     elif field.type == "list" and isinstance(value, list | tuple):
+        held = ConfigField(type=field.items or "any", choices=field.choices)
         for index, item in enumerate(value):
-            at = (*inside, index)
-            wrong = _wrong_type(f"{what}[{index}]", field.items or "any", item, at, field.choices)
-            if wrong:
-                yield wrong
-            elif field.choices:
-                yield from _wrong_value(f"{what}[{index}]", field, item, at)
-            else:
-                yield from _unwritable(f"{what}[{index}]", item, at)
-    elif field.type in ("dict", "any"):
+            yield from field_problems(f"{what}[{index}]", held, item, table, (*inside, index))
+    elif field.type in ("dict", "any") and not field.choices:
         yield from _unwritable(what, value, inside)
         items = field.items or "any"
         for key, part in value.items() if isinstance(value, Mapping) and items != "any" else ():
