@@ -16,7 +16,7 @@ NEWEST = "v0.9.0"
 
 
 @pytest.mark.parametrize("instance", ["p5.48xlarge", "p4de.24xlarge", "p5.4xlarge"])
-@pytest.mark.parametrize("path", catalogue.release_toml(NEWEST, "paths.toml").keys() - {"sources"})
+@pytest.mark.parametrize("path", sorted(catalogue.release_toml(NEWEST, "paths.toml").keys() - {"sources"}))
 def test_defaults_for_gpus_of_80_gb_start_wherever_the_weights_fit(path: str, instance: str) -> None:
     for model in catalogue.model_names():
         try:
