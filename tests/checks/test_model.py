@@ -73,9 +73,9 @@ def test_a_request_that_fits_only_with_luck_is_a_warning() -> None:
     assert "by estimate, to 1 GiB, 8.2 GiB" in says
 
 
-def test_what_cannot_start_is_told_the_length_the_sequences_and_the_size_that_can() -> None:
+def test_what_may_not_start_is_told_the_length_the_sequences_and_the_size_that_can() -> None:
     """vLLM 0.15.1's profile run sorts a whole vocabulary for each of 1024 sequences."""
-    fix = the("MOD004", SCHEDULING, "p5.48xlarge", QWEN, **decode(1, 8))[2]
+    fix = the("MOD005", SCHEDULING, "p5.48xlarge", QWEN, **decode(1, 8))[2]
     assert fix == "set max-model-len: 28672, or max-num-seqs: 256, or decode's tensor: 2"
     for args in ({"max-model-len": 28672}, {"max-num-seqs": 256}):
         assert codes(SCHEDULING, "p5.48xlarge", QWEN, **decode(1, 8, **args)) == []
