@@ -24,7 +24,7 @@ def load(path: str | os.PathLike[str]) -> Spec:
 
 def targets(spec: Spec) -> tuple[str, ...]:
     """The instance types of a spec by their EC2 names, one output directory each."""
-    return tuple(name.removeprefix("ml.") for name in spec.spec.instance_types)
+    return tuple(name.removeprefix("ml.") for name in spec.asked.instance_types)
 
 
 def plan(spec: Spec, instance_type: str) -> Plan:
@@ -58,7 +58,7 @@ def judge(decided: Plan) -> tuple[tuple[Located, ...], tuple[Located, ...]]:
     spec = decided.spec
     found = [Located(finding, spec.locate(finding.at, finding.on_key)) for finding in findings(decided)]
     found.sort(key=lambda each: (each.place, each.finding.code))
-    codes = {each.code for each in spec.spec.suppress}
+    codes = {each.code for each in spec.asked.suppress}
     silenced = tuple(each for each in found if not each.is_error and each.finding.code in codes)
     return tuple(each for each in found if each.is_error or each.finding.code not in codes), silenced
 

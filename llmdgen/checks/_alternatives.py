@@ -58,7 +58,7 @@ def suited(plan: Plan) -> Iterator[Instance]:
     """The instance types that the plan's platform and images run on, those with the least GPU memory first."""
     from llmdgen.facts import catalogue
 
-    hyperpod = plan.spec.spec.platform == "hyperpod"
+    hyperpod = plan.spec.asked.platform == "hyperpod"
     rows = [catalogue.instance(name) for name in catalogue.instance_names()]
     for row in sorted(rows, key=lambda row: (usable(row.gpu) * row.gpu.count, row.name)):
         runs = row.kind == "instance" and row.gpu.count and row.architecture in plan.server.architectures

@@ -116,7 +116,7 @@ def types_that_hold(plan: Plan, model: ModelFacts) -> list[str]:
         return usable(row.gpu) * row.gpu.count
 
     rows = [catalogue.instance(name) for name in catalogue.instance_names()]
-    hyperpod = plan.spec.spec.platform == "hyperpod"
+    hyperpod = plan.spec.asked.platform == "hyperpod"
     suited = [
         row
         for row in rows

@@ -11,7 +11,7 @@ from llmdgen.spec.servers import Resources, Role
 
 def asked(plan: Plan, role: RolePlan) -> Role:
     """The role as the spec has it; its defaults where the spec does not mention it."""
-    return getattr(plan.spec.spec, role.name) or Role()
+    return getattr(plan.spec.asked, role.name) or Role()
 
 
 def resources(plan: Plan, role: RolePlan) -> Resources:

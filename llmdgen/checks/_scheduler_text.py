@@ -31,7 +31,7 @@ def scheduler_config(plan: Plan) -> SchedulerConfig:
         inside=inside,
         unread=tuple(_unread(plan, document, where)),
         servers=tuple(_endpoints(role, cpu.bytes[role.name] if cpu else 0) for role in plan.roles),
-        model=plan.spec.spec.model.name,
+        model=plan.spec.asked.model.name,
         pool_ports=plan.target_ports,
         hosts=(plan.names.scheduler_service, host, f"{host}.svc", f"{host}.svc.cluster.local"),
         tokenizer_socket=_socket(plan),
@@ -56,7 +56,7 @@ def override(plan: Plan) -> Route:
 
 def epp_values(plan: Plan) -> dict[str, Any]:
     """The spec's own values of the scheduler."""
-    return mapping(at(plan.spec.spec.values.router, *form(plan.release.name).values))
+    return mapping(at(plan.spec.asked.values.router, *form(plan.release.name).values))
 
 
 def config_file(plan: Plan) -> str:

@@ -165,7 +165,7 @@ def attached_interfaces_fit_each_type(plan: Plan) -> Iterator[Draft]:
 
 def _beyond(plan: Plan) -> Iterator[tuple[Instance, int]]:
     """The instance types of the plan that cannot have what efaPerNode says, each once."""
-    attached = plan.spec.spec.cluster.efa_per_node
+    attached = plan.spec.asked.cluster.efa_per_node
     instances = {role.node.instance.name: role.node.instance for role in plan.roles if planned(role)}
     for instance in instances.values():
         if attached is not None and attached > instance.efa.interfaces:
@@ -174,7 +174,7 @@ def _beyond(plan: Plan) -> Iterator[tuple[Instance, int]]:
 
 def _most_of_any_type(plan: Plan) -> int:
     """The most EFA interfaces that any instance type of the spec can have."""
-    names = {*plan.spec.spec.instance_types, *(role.node.instance.name for role in plan.roles)}
+    names = {*plan.spec.asked.instance_types, *(role.node.instance.name for role in plan.roles)}
     return max(catalogue.instance(name).efa.interfaces for name in names)
 
 
@@ -186,7 +186,7 @@ def one_zone(plan: Plan) -> Iterator[Draft]:
     Fails:  `{cluster: {zone: us-east-1a, nodeSelector: {topology.kubernetes.io/zone: us-east-1b}}}`.
     Passes: `{cluster: {zone: us-east-1a}}`.
     """
-    cluster, label = plan.spec.spec.cluster, plan.platform["zone_label"]
+    cluster, label = plan.spec.asked.cluster, plan.platform["zone_label"]
     other = cluster.node_selector.get(label)
     if cluster.zone and other and other != cluster.zone:
         says = f"the node selector names zone {other}, cluster.zone {cluster.zone}"

@@ -40,7 +40,7 @@ def hyperpod_offers_the_type(plan: Plan) -> Iterator[Draft]:
     Fails:  `{platform: hyperpod, instanceTypes: [g7.48xlarge]}`.
     Passes: `{platform: hyperpod, instanceTypes: [g7e.48xlarge]}`; `{instanceTypes: [g7.48xlarge]}` on EKS.
     """
-    if plan.spec.spec.platform != "hyperpod":
+    if plan.spec.asked.platform != "hyperpod":
         return
     for role, _ in by_type(list(plan.roles)):
         if role.node.instance.hyperpod is None:

@@ -107,7 +107,7 @@ def the_api_is_not_open(plan: Plan) -> Iterator[Draft]:
     Passes: `{gateway: {loadBalancer: {scheme: internet-facing, annotations:
             {service.beta.kubernetes.io/load-balancer-source-ranges: 203.0.113.0/24}}}}`.
     """
-    balancer = plan.spec.spec.gateway.load_balancer
+    balancer = plan.spec.asked.gateway.load_balancer
     if balancer is None or balancer.scheme != "internet-facing":
         return
     given = _by_name(plan)
@@ -154,7 +154,7 @@ def annotations_go_together(plan: Plan) -> Iterator[Draft]:
     Passes: `{gateway: {loadBalancer: {annotations:
             {service.beta.kubernetes.io/aws-load-balancer-listener-attributes.TCP-80: tcp.idle_timeout.seconds=600}}}}`.
     """
-    balancer = plan.spec.spec.gateway.load_balancer
+    balancer = plan.spec.asked.gateway.load_balancer
     if balancer is None:
         return
     facts, given = _facts(plan), _by_name(plan)
@@ -270,7 +270,7 @@ def _needs(plan: Plan, given: dict[str, str]) -> Iterator[tuple[str, str, str]]:
     if elsewhere and "aws-load-balancer-ssl-cert" in given:
         says = f"the gateway listens on {LISTENER_PORT} alone, so no port speaks TLS"
         yield "aws-load-balancer-ssl-ports", says, f'write "{LISTENER_PORT}", or remove it for TLS on every port'
-    zone = plan.spec.spec.cluster.zone
+    zone = plan.spec.asked.cluster.zone
     for arn in items(given.get("aws-load-balancer-ssl-cert", "")) if zone else ():
         pieces = arn.split(":")
         if len(pieces) > 5 and pieces[2] == "acm" and not (zone or "").startswith(pieces[3]):
@@ -311,7 +311,7 @@ def load_balancer_class_fits(plan: Plan) -> Iterator[Draft]:
         yield found(*AT, "class", says="kgateway has no place for it", fix="remove it, or set provider: istio")
     if wanted != AUTO_MODE:
         return
-    if plan.spec.spec.platform == "hyperpod":
+    if plan.spec.asked.platform == "hyperpod":
         says = f"{wanted} is EKS Auto Mode's, which has no HyperPod nodes"
         yield found(*AT, "class", says=says, fix="remove it, and install the AWS Load Balancer Controller")
     for key in _asked(plan):
@@ -320,7 +320,7 @@ def load_balancer_class_fits(plan: Plan) -> Iterator[Draft]:
 
 
 def _asked(plan: Plan) -> dict[str, str]:
-    balancer = plan.spec.spec.gateway.load_balancer
+    balancer = plan.spec.asked.gateway.load_balancer
     return balancer.annotations if balancer else {}
 
 

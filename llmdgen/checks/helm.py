@@ -219,7 +219,7 @@ def _written(plan: Plan) -> dict[str, Any]:
 
 
 def _values(plan: Plan) -> dict[str, Any]:
-    return plan.spec.spec.values.router
+    return plan.spec.asked.values.router
 
 
 def _facts(plan: Plan, section: str) -> Any:

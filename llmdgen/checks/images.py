@@ -28,7 +28,7 @@ def variants_are_known(plan: Plan) -> Iterator[Draft]:
     Fails:  `{images: {modelServer: llm-d-cuda}}`.
     Passes: `{images: {modelServer: llm-d-aws}}`; `{images: {modelServer: "registry.example.com/llm-d-aws:v0.9.0"}}`.
     """
-    asked = plan.spec.spec.images.model_server
+    asked = plan.spec.asked.images.model_server
     if asked is not None and asked not in plan.release.model_servers and "/" not in asked:
         variants = one_of(sorted(plan.release.model_servers))
         says = f"llm-d {plan.release.name} has no model server image {asked}"
@@ -43,7 +43,7 @@ def scheduler_is_pinned(plan: Plan) -> Iterator[Draft]:
     Fails:  `{images: {scheduler: "registry.example.com/epp:main"}}`.
     Passes: `{images: {scheduler: "registry.example.com/epp:v0.10.0"}}`, or @sha256: and a digest.
     """
-    asked = plan.spec.spec.images.scheduler
+    asked = plan.spec.asked.images.scheduler
     if asked is not None and not is_pinned(asked):
         yield found(*_AT, "scheduler", says=f"{asked} is not pinned", fix=PIN)
 
@@ -108,7 +108,7 @@ def images_are_served(plan: Plan) -> Iterator[Draft]:
     Passes: `{release: v0.5.1, images: {registry: registry.example.com/llm-d}}`, where copies or rebuilt images lie;
             `{release: v0.9.0}`, which is served.
     """
-    asked = plan.spec.spec.images
+    asked = plan.spec.asked.images
     own = {"scheduler": asked.scheduler, "routing_sidecar": asked.sidecar}
     if asked.registry is not None:
         return
@@ -139,7 +139,7 @@ def scheduler_has_its_pull_secret(plan: Plan) -> Iterator[Draft]:
     Passes: `{images: {registry: 111122223333.dkr.ecr.us-east-1.amazonaws.com/llm-d}}`, from which the nodes' role may
             pull; the finding suppressed, once the ServiceAccount has the secret.
     """
-    secrets = plan.spec.spec.images.pull_secrets
+    secrets = plan.spec.asked.images.pull_secrets
     if secrets:
         patch = f"kubectl -n {plan.names.namespace} patch serviceaccount {plan.names.scheduler_service}"
         names = ", ".join(f'{{"name": "{each}"}}' for each in secrets)

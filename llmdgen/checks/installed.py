@@ -59,7 +59,7 @@ def installed_findings(plan: Plan) -> tuple[Located, ...]:
     Suppressed warnings are left out. Raises `llmdgen.engine.installed.NoVllm` where there is no vLLM to ask.
     """
     spec = plan.spec
-    silenced = {each.code for each in spec.spec.suppress}
+    silenced = {each.code for each in spec.asked.suppress}
     return tuple(
         Located(rule.finding(found(*at, says=says, fix=fix)), spec.locate(at))
         for rule, at, says, fix in (*_arguments(plan), *_version(plan), *_backends(plan))

@@ -76,7 +76,7 @@ def needless(spec: Spec, silenced: Collection[str]) -> Iterator[Located]:
     Codes that no rule has, or whose rule is an error, are another rule's to name.
     """
     seen: set[str] = set()
-    for index, each in enumerate(spec.spec.suppress):
+    for index, each in enumerate(spec.asked.suppress):
         place = spec.locate(("spec", "suppress", index, "code"))
         known = RULES.get(each.code)
         is_needed = each.code in silenced and each.code not in seen

@@ -34,7 +34,7 @@ def quantities_are_sane(plan: Plan) -> Iterator[Draft]:
     Passes: `{decode: {resources: {memory: 64Gi, cpu: 1500m, shm: 16Gi}}}`.
     """
     for role in plan.roles:
-        asked = plan.spec.spec.prefill if role.name == "prefill" else plan.spec.spec.decode
+        asked = plan.spec.asked.prefill if role.name == "prefill" else plan.spec.asked.decode
         if asked is None:
             continue
         at, given = ("spec", role.name, "resources"), asked.resources
@@ -46,8 +46,8 @@ def quantities_are_sane(plan: Plan) -> Iterator[Draft]:
             yield found(*at, "cpu", says=says, fix="write cores, such as 16")
         yield from _size(given.memory, SMALLEST_MEMORY, *at, "memory")
         yield from _size(given.shm, SMALLEST_SHM, *at, "shm")
-    yield from _size(plan.spec.spec.model.size, SMALLEST_VOLUME, "spec", "model", "size")
-    cache = plan.spec.spec.cache
+    yield from _size(plan.spec.asked.model.size, SMALLEST_VOLUME, "spec", "model", "size")
+    cache = plan.spec.asked.cache
     for name, tier in (("cpu", cache.cpu), ("disk", cache.disk), ("storage", cache.storage)):
         yield from _size(tier.size if tier else None, SMALLEST_VOLUME, "spec", "cache", name, "size")
 
@@ -64,11 +64,11 @@ def selectors_agree(plan: Plan) -> Iterator[Draft]:
             `{cluster: {nodeSelector: {karpenter.k8s.aws/instance-family: p4d}}}` for p5.48xlarge.
     Passes: `{platform: hyperpod, cluster: {nodeSelector: {sagemaker.amazonaws.com/instance-group-name: inference}}}`.
     """
-    cluster, platform = plan.spec.spec.cluster, plan.platform
+    cluster, platform = plan.spec.asked.cluster, plan.platform
     for key, value in cluster.node_selector.items():
         at = ("spec", "cluster", "nodeSelector", key)
         yield from _no_such_label(plan, key, value, at)
-        healthy = platform[plan.spec.spec.platform]["node_selector"]
+        healthy = platform[plan.spec.asked.platform]["node_selector"]
         if key in (platform["instance_type_label"], OLD_INSTANCE_LABEL):
             fix = "remove it, and use instanceTypes, or instanceType of a role"
             yield found(*at, says="llmdgen selects the instance type of each role", fix=fix, on_key=True)
@@ -91,10 +91,10 @@ def _no_such_label(plan: Plan, key: str, value: str, at: tuple[str, ...]) -> Ite
     platform = plan.platform
     known, values = platform["node_labels"].get(domain), platform["node_label_values"].get(key)
     families = {role.node.instance.name.partition(".")[0] for role in plan.roles}
-    if domain == SAGEMAKER and plan.spec.spec.platform != "hyperpod":
+    if domain == SAGEMAKER and plan.spec.asked.platform != "hyperpod":
         says = "only nodes of HyperPod carry it"
         yield found(*at, says=says, fix="remove it, or set platform: hyperpod", on_key=True)
-    elif key == "eks.amazonaws.com/nodegroup" and plan.spec.spec.platform == "hyperpod":
+    elif key == "eks.amazonaws.com/nodegroup" and plan.spec.asked.platform == "hyperpod":
         fix = f"use {SAGEMAKER}/instance-group-name"
         yield found(*at, says="nodes of HyperPod belong to instance groups, not node groups", fix=fix, on_key=True)
     elif known is not None and name not in known:
@@ -105,8 +105,8 @@ def _no_such_label(plan: Plan, key: str, value: str, at: tuple[str, ...]) -> Ite
     elif key in FAMILY_LABELS and families != {value}:
         says = f"llmdgen plans for {' and '.join(sorted(families))}, and this selects {value}"
         yield found(*at, says=says, fix="remove it, and use instanceTypes, or instanceType of a role")
-    elif key == "topology.kubernetes.io/region" and plan.spec.spec.cluster.zone:
-        zone = plan.spec.spec.cluster.zone
+    elif key == "topology.kubernetes.io/region" and plan.spec.asked.cluster.zone:
+        zone = plan.spec.asked.cluster.zone
         if not zone.startswith(value):
             yield found(*at, says=f"the zone {zone} is not in {value}", fix="remove it: the zone decides")
     else:
@@ -149,10 +149,10 @@ def host_paths_are_safe(plan: Plan) -> Iterator[Draft]:
     Passes: `{path: tiered-prefix-cache, cache: {disk: {path: /mnt/k8s-disks/0/kv}}}`, where EKS and Karpenter mount the
             node's NVMe.
     """
-    disk = plan.spec.spec.cache.disk
+    disk = plan.spec.asked.cache.disk
     if disk is None or disk.path is None:
         return
-    nvme = plan.platform[plan.spec.spec.platform]["nvme_path"]
+    nvme = plan.platform[plan.spec.asked.platform]["nvme_path"]
     parts = [part for part in disk.path.split("/") if part not in ("", ".")]
     path = "/" + "/".join(parts)
     inside = next((each for each in (*SYSTEM, *SYSTEM_STATE) if path == each or path.startswith(each + "/")), None)

@@ -154,8 +154,8 @@ def model_is_known(plan: Plan) -> Iterator[Draft]:
     Passes: the same with config: ./config.json; `{model: {name: meta-llama/Llama-3.1-8B-Instruct}}`, which is known.
     """
     if plan.model is None:
-        says = f"{plan.spec.spec.model.name} is not in the model facts: GPU memory and head counts are unchecked"
-        fix = _known(plan.spec.spec.model.name) + "store the model's config.json beside the spec and set model.config"
+        says = f"{plan.spec.asked.model.name} is not in the model facts: GPU memory and head counts are unchecked"
+        fix = _known(plan.spec.asked.model.name) + "store the model's config.json beside the spec and set model.config"
         yield found(*MODEL, says=says, fix=fix)
 
 
@@ -198,7 +198,7 @@ def cpu_tier_is_worth_it(plan: Plan) -> Iterator[Draft]:
             p5.48xlarge, whose GPUs hold 78 GiB.
     Passes: `{path: tiered-prefix-cache, cache: {cpu: {size: 100Gi}}, decode: {parallelism: {tensor: 2}}}`.
     """
-    asked = plan.spec.spec.cache.cpu
+    asked = plan.spec.asked.cache.cpu
     if asked is None or asked.size is None or any(tier.name != "cpu" for tier in plan.tiers):
         return
     reuses = "prefill" if plan.disaggregated else "decode"

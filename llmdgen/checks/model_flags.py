@@ -94,7 +94,7 @@ def revision_is_read(plan: Plan) -> Iterator[Draft]:
     Fails:  `{model: {uri: pvc://models/gpt-oss-120b, revision: b5c939de8f754692c1647ca79fbf85e8c1e70f8a}}`.
     Passes: `{model: {revision: b5c939de8f754692c1647ca79fbf85e8c1e70f8a}}`.
     """
-    if plan.spec.spec.model.revision and plan.model_uri.startswith("pvc://"):
+    if plan.spec.asked.model.revision and plan.model_uri.startswith("pvc://"):
         says = "the claim holds one revision, and nothing reads this"
         yield found("spec", "model", "revision", says=says, fix="remove it, or download by uri: hf://<org>/<name>")
 
@@ -109,7 +109,7 @@ def kv_format_is_the_attentions(plan: Plan) -> Iterator[Draft]:
     """
     model = plan.model
     # A config.json is not read for sparse attention.
-    if model is None or (model.mla is not None and (model.mla.indexer_bytes or plan.spec.spec.model.config)):
+    if model is None or (model.mla is not None and (model.mla.indexer_bytes or plan.spec.asked.model.config)):
         return
     for role in plan.roles:
         if role.flags.get("kv-cache-dtype") == SPARSE_DTYPE:

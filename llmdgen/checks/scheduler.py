@@ -22,7 +22,7 @@ def weights_name_scorers(plan: Plan) -> Iterator[Draft]:
     Passes: `{release: v0.6.0, scheduler: {weights: {prefix-cache-scorer: 3}}}`.
     """
     names = list(dict.fromkeys(scorer.name for scorer in plan.scheduler.scorers))
-    for name in plan.spec.spec.scheduler.weights:
+    for name in plan.spec.asked.scheduler.weights:
         if name not in names:
             has = f"{' with '.join(plan.paths)} has {' and '.join(names) or 'no scorers'}"
             says, fix = f"there is no scorer {name}: {has}", did_you_mean(name, names) or "remove it"
@@ -37,7 +37,7 @@ def weights_are_positive(plan: Plan) -> Iterator[Draft]:
     Fails:  `{release: v0.6.0, scheduler: {weights: {queue-scorer: -1}}}`.
     Passes: `{release: v0.6.0, scheduler: {weights: {queue-scorer: 2.5}}}`.
     """
-    for name, weight in plan.spec.spec.scheduler.weights.items():
+    for name, weight in plan.spec.asked.scheduler.weights.items():
         if not isfinite(weight) or weight < 0:
             says = f"the weight of {name} is {weight:g}"
             yield found(*AT, "weights", name, says=says, fix="write a number above 0, such as 1 or 2.5")
@@ -53,7 +53,7 @@ def decider_has_a_choice(plan: Plan) -> Iterator[Draft]:
     Passes: `{path: pd-disaggregation, scheduler: {nonCachedTokens: 16}}`;
             `{path: wide-ep, scheduler: {nonCachedTokens: 0}}`.
     """
-    tokens = plan.spec.spec.scheduler.non_cached_tokens
+    tokens = plan.spec.asked.scheduler.non_cached_tokens
     if tokens is None:
         return
     path = " with ".join(plan.paths)
@@ -71,7 +71,7 @@ def topics_have_two_signs(plan: Plan) -> Iterator[Draft]:
     Fails:  `{path: precise-prefix-cache, model: {name: "Qwen/Qwen3-32B@v2", uri: hf://Qwen/Qwen3-32B, size: 80Gi}}`.
     Passes: `{path: precise-prefix-cache, model: {name: Qwen/Qwen3-32B-v2, uri: hf://Qwen/Qwen3-32B, size: 80Gi}}`.
     """
-    if plan.scheduler.kv_events_port is not None and "@" in plan.spec.spec.model.name:
+    if plan.scheduler.kv_events_port is not None and "@" in plan.spec.asked.model.name:
         says = "the scheduler drops KV events of a model whose name holds an @"
         yield found("spec", "model", "name", says=says, fix="serve it under a name without @, and give its uri")
 
@@ -83,7 +83,7 @@ def something_scores(plan: Plan) -> Iterator[Draft]:
     Fails:  `{scheduler: {weights: {token-load-scorer: 0}}}`, the only one of inference-scheduling.
     Passes: `{scheduler: {weights: {token-load-scorer: 1}}}`.
     """
-    scorers, weights = plan.scheduler.scorers, plan.spec.spec.scheduler.weights
+    scorers, weights = plan.scheduler.scorers, plan.spec.asked.scheduler.weights
     if weights and scorers and not any(scorer.weight for scorer in scorers):
         says = "every scorer has weight 0, so that requests go to any server"
         yield found(*AT, "weights", says=says, fix="give one of them a weight above 0")
@@ -134,7 +134,7 @@ def own_files_are_read(plan: Plan) -> Iterator[Draft]:
             scheduler {weights: {queue-scorer: 2}} beside pluginsCustomConfig {plugins.yaml: ...}.
     Passes: pluginsConfigFile: my-plugins.yaml beside it, with the weights in it.
     """
-    asked = plan.spec.spec.scheduler
+    asked = plan.spec.asked.scheduler
     given = {"weights": bool(asked.weights), "nonCachedTokens": asked.non_cached_tokens is not None}
     for field in (name for name, set_ in given.items() if set_ and effective(plan)[2]):
         says = f"the configuration in spec.values replaces the one that {field} would change"

@@ -123,7 +123,7 @@ def suppressions_name_warnings(plan: Plan) -> Iterator[Draft]:
     """
     from llmdgen.checks import load_all
 
-    for index, each in enumerate(plan.spec.spec.suppress):
+    for index, each in enumerate(plan.spec.asked.suppress):
         if each.code not in RULES:
             load_all()
         at = ("spec", "suppress", index, "code")

@@ -21,7 +21,7 @@ def transfer_over_tcp(plan: Plan) -> Iterator[Draft]:
     Passes: `{path: pd-disaggregation, transfer: {backend: LIBFABRIC}}` on instance types with EFA.
     """
     slow = [role for role in transferring(plan) if not role.efa_per_pod]
-    if slow and plan.spec.spec.transfer.backend == "UCX":
+    if slow and plan.spec.asked.transfer.backend == "UCX":
         types = " and ".join(dict.fromkeys(role.node.instance.name for role in slow))
         says = f"without EFA on {types} KV caches go over TCP, about a hundred times slower"
         fix = "use instance types with EFA and backend: LIBFABRIC, or inference-scheduling, which transfers nothing"
@@ -87,7 +87,7 @@ def blocks_are_large(plan: Plan) -> Iterator[Draft]:
     Fails:  `{path: pd-disaggregation, engine: {args: {block-size: 16}}}`.
     Passes: `{path: pd-disaggregation}`, which is 128.
     """
-    if plan.spec.spec.transfer.backend != "LIBFABRIC":
+    if plan.spec.asked.transfer.backend != "LIBFABRIC":
         return
     wanted = plan.engine["transfer_block_size"]
     for route, role in {flag(role, "block-size"): role for role in transferring(plan)}.items():

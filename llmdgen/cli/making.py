@@ -60,7 +60,7 @@ def make(spec: Spec, instance_types: Iterable[str], settings: Settings) -> tuple
             manifests, found = _manifests(plan, files, settings.charts)
             files |= manifests
             findings += found
-        facts = facts_digest(plan.release.name, spec.spec.model.name)
+        facts = facts_digest(plan.release.name, spec.asked.model.name)
         targets[plan.target] = Rendered(tool=VERSION, spec=spec_digest(spec), facts=facts, files=files)
     if any(found.is_error for found in findings):
         return None, findings
@@ -126,7 +126,7 @@ def missing_charts(charts: str | None, specs: Iterable[Spec]) -> list[Located]:
         return []
     from llmdgen.facts.catalogue import release
 
-    folders = sorted({release(spec.spec.release).charts["router"].name for spec in specs})
+    folders = sorted({release(spec.asked.release).charts["router"].name for spec in specs})
     return [
         refusal(rules.NO_CHARTS, charts, f"there is no {folder}/Chart.yaml", "unpack the chart there")
         for folder in folders

@@ -61,7 +61,7 @@ def command(
     for spec, names in zip(read, options.chosen(read, instance_types), strict=True):
         done = work.plan(spec, names)
         findings += done.findings
-        reasons = {each.code: each.reason for each in spec.spec.suppress}
+        reasons = {each.code: each.reason for each in spec.asked.suppress}
         silenced += [(each, reasons[each.finding.code]) for each in done.silenced]
         plans += done.plans
     unasked = ""

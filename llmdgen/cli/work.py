@@ -92,7 +92,7 @@ def plan(spec: Spec, instance_types: Iterable[str]) -> Work:
         plans.append(decided)
         findings += found
         warnings[decided.target] = tuple(each for each in found if not each.is_error)
-    if spec.spec.suppress and len(plans) == len(targets(spec)):
+    if spec.asked.suppress and len(plans) == len(targets(spec)):
         from llmdgen.checks.judging import needless
 
         findings += needless(spec, {each.finding.code for each in silenced})

@@ -22,7 +22,7 @@ _PATH = "tiered-prefix-cache"
 
 def tiers(situation: Situation, sizes: dict[RoleName, Size]) -> tuple[Tier, ...]:
     """The tiers that the spec asks for, fastest first; CPU memory alone where it names none."""
-    cache, settings = situation.spec.spec.cache, situation.settings[_PATH]
+    cache, settings = situation.spec.asked.cache, situation.settings[_PATH]
     connector = _connector(situation)
     below: str = LMCACHE if connector == LMCACHE else settings["below_memory"]
     asked = cache.cpu.size if cache.cpu else None
@@ -71,7 +71,7 @@ def is_tiering(kept: tuple[Tier, ...]) -> bool:
 
 def _connector(situation: Situation) -> str:
     """The connector of CPU memory: the spec's, else what has the tiers below, else vLLM's own."""
-    cache = situation.spec.spec.cache
+    cache = situation.spec.asked.cache
     if cache.cpu and cache.cpu.connector:
         return {"lmcache": LMCACHE, "offloading": OFFLOADING}[cache.cpu.connector]
     if cache.disk is not None or cache.storage is not None:
@@ -105,7 +105,7 @@ def lmcache_environment(
 
 def volumes(situation: Situation) -> tuple[Volume, ...]:
     """The node's NVMe and the shared claim: in each a directory of the deployment's own."""
-    cache, settings, own = situation.spec.spec.cache, situation.settings[_PATH], situation.spec.name
+    cache, settings, own = situation.spec.asked.cache, situation.settings[_PATH], situation.spec.name
     found = []
     if cache.disk:
         host = {"hostPath": {"path": disk_path(situation), "type": "DirectoryOrCreate"}}
@@ -120,8 +120,8 @@ def volumes(situation: Situation) -> tuple[Volume, ...]:
 
 def disk_path(situation: Situation) -> str:
     """The directory on the node's NVMe: the spec's, else where the platform mounts it."""
-    asked = situation.spec.spec.cache.disk
-    path: str = situation.platform[situation.spec.spec.platform]["nvme_path"]
+    asked = situation.spec.asked.cache.disk
+    path: str = situation.platform[situation.spec.asked.platform]["nvme_path"]
     return (asked.path if asked is not None else None) or f"{path}/kv"
 
 
@@ -148,7 +148,7 @@ def _share(situation: Situation, role: RoleName, sizes: dict[RoleName, Size]) ->
 def _cpu_share(situation: Situation, role: RoleName, sizes: dict[RoleName, Size]) -> int:
     instance = situation.instances[role]
     node = instance.memory_gib * GIB
-    if situation.spec.spec.platform == "hyperpod" and instance.hyperpod_allocatable:
+    if situation.spec.asked.platform == "hyperpod" and instance.hyperpod_allocatable:
         node = instance.hyperpod_allocatable.memory_mib * MIB
     elif instance.allocatable:
         node = instance.allocatable.memory_mib * MIB
@@ -160,7 +160,7 @@ def _cpu_share(situation: Situation, role: RoleName, sizes: dict[RoleName, Size]
 
 def _pins_powers_of_two(situation: Situation) -> bool:
     """Whether each rank's memory is rounded up to a power of two when it is pinned. A file in /dev/shm is not."""
-    cache = situation.spec.spec.cache
+    cache = situation.spec.asked.cache
     pins: bool = situation.engine.get("offloading", {}).get("pins_powers_of_two", False)
     return pins and cache.disk is None and cache.storage is None and _connector(situation) == OFFLOADING
 

@@ -53,9 +53,9 @@ def labels(spec: Spec) -> dict[str, str]:
     """Labels of every model server. They become the Deployment's selector, which Kubernetes never lets change."""
     return {
         "llm-d.ai/inference-serving": "true",
-        "llm-d.ai/guide": spec.spec.path,
+        "llm-d.ai/guide": spec.asked.path,
         "llm-d.ai/deployment": spec.name,
-        "llm-d.ai/model": model_label(spec.spec.model.name),
+        "llm-d.ai/model": model_label(spec.asked.model.name),
         "llm-d.ai/accelerator-variant": "gpu",
         "llm-d.ai/accelerator-vendor": "nvidia",
     }

@@ -29,7 +29,7 @@ def full_node(instance: Instance, gpus: int) -> int:
 
 def whole_model_servers(situation: Situation, path: str) -> dict[RoleName, Shape]:
     """Decode servers that each hold the whole model, as many as fill a node at the parallelism of the spec."""
-    asked = situation.spec.spec.decode.parallelism
+    asked = situation.spec.asked.decode.parallelism
     tensor = asked.tensor or roomy_tensor(situation, "decode")
     ranks = asked.data or (asked.data_local or 1) * (asked.workers or 1)
     replicas = full_node(situation.instances["decode"], tensor * ranks)

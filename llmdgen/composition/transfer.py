@@ -11,7 +11,7 @@ SIDE_CHANNEL = EnvVar(name="VLLM_NIXL_SIDE_CHANNEL_HOST", field="status.podIP")
 
 def nixl(situation: Situation) -> Connector:
     """The NixlConnector. Without `backends` NIXL falls back to TCP and says nothing, about a hundred times slower."""
-    transfer = situation.spec.spec.transfer
+    transfer = situation.spec.asked.transfer
     extra: dict[str, Any] = {"backends": [transfer.backend]}
     if transfer.cross_layers_blocks:
         extra["enable_cross_layers_blocks"] = "True"

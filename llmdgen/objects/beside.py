@@ -32,7 +32,7 @@ def pod_monitor(plan: Plan, role: RolePlan) -> Object:
         "podMetricsEndpoints": [{"port": port, "path": METRICS_PATH, "interval": INTERVAL} for port in ports],
     }
     doc = document(plan, "monitoring.coreos.com/v1", "PodMonitor", plan.names.workload[role.name], spec=spec)
-    doc["metadata"]["labels"] = plan.spec.spec.monitoring.labels | doc["metadata"]["labels"]
+    doc["metadata"]["labels"] = plan.spec.asked.monitoring.labels | doc["metadata"]["labels"]
     origin: dict[Route, Route] = {("metadata", "labels"): ("spec", "monitoring", "labels")}
     return Object(file=f"{role.name}-monitor.yaml", doc=doc, origin=origin)
 

@@ -35,9 +35,9 @@ def origins(plan: Plan, role: RolePlan, spec: dict[str, Any]) -> dict[Route, Rou
         ("tolerations",): ("spec", "cluster", "tolerations"),
         ("affinity",): ("spec", "cluster", "zone"),
     }
-    if plan.spec.spec.cluster.zone:
+    if plan.spec.asked.cluster.zone:
         found["nodeSelector", plan.platform["zone_label"]] = ("spec", "cluster", "zone")
-    own_labels = plan.spec.spec.cluster.node_selector
+    own_labels = plan.spec.asked.cluster.node_selector
     found |= {("nodeSelector", key): ("spec", "cluster", "nodeSelector", key) for key in own_labels}
     for index, toleration in enumerate(spec["tolerations"]):
         if toleration in plan.own_tolerations:
@@ -63,7 +63,7 @@ def hardware(plan: Plan, role: RolePlan) -> Route:
     own: Route = ("spec", role.name, "instanceType")
     if own in plan.spec.places:
         return own
-    for index, name in enumerate(plan.spec.spec.instance_types):
+    for index, name in enumerate(plan.spec.asked.instance_types):
         if name.removeprefix("ml.") == plan.instance_type.removeprefix("ml."):
             return ("spec", "instanceTypes", index)
     return ("spec", "instanceTypes")

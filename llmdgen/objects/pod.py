@@ -15,7 +15,7 @@ ACTIVE_PORTS = "llm-d.ai/active-ports"  # by which the scheduler knows a pod tha
 def pod_template(plan: Plan, role: RolePlan, spec: dict[str, Any]) -> dict[str, Any]:
     """The pod template of a role, with its PodSpec."""
     about: dict[str, Any] = {"labels": pod_labels(plan, role.name)}
-    annotations = dict(plan.platform[plan.spec.spec.platform]["pod_annotations"])
+    annotations = dict(plan.platform[plan.spec.asked.platform]["pod_annotations"])
     if role.ranks < len(plan.target_ports):
         annotations[ACTIVE_PORTS] = ",".join(map(str, plan.target_ports[: role.ranks]))
     if annotations:
@@ -30,7 +30,7 @@ def pod_spec(plan: Plan, role: RolePlan) -> dict[str, Any]:
         "nodeSelector": role.node_selector,
         "tolerations": [dict(each) for each in plan.tolerations],
     }
-    if plan.one_zone and not plan.spec.spec.cluster.zone:
+    if plan.one_zone and not plan.spec.asked.cluster.zone:
         found["affinity"] = _same_zone(plan)
     if plan.images.pull_secrets:
         found["imagePullSecrets"] = [{"name": name} for name in plan.images.pull_secrets]
@@ -52,7 +52,7 @@ def comments(plan: Plan, role: RolePlan) -> dict[Route, str]:
         ),
         (*container, "startupProbe"): "Weights take long to arrive and to load; until then only this probe runs.",
     }
-    if plan.one_zone and not plan.spec.spec.cluster.zone:
+    if plan.one_zone and not plan.spec.asked.cluster.zone:
         found[("affinity",)] = "EFA does not leave an availability zone, so every pod of this deployment is in one."
     if role.efa_per_pod:
         text = "EFA registers memory that must not be swapped, and only root's capabilities take effect."

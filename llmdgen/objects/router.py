@@ -31,7 +31,7 @@ COMMENTS: dict[Route, str] = {
 
 def router_values(plan: Plan) -> dict[str, Any]:
     """The values of the release's router chart, the spec's own `values.router` over them."""
-    return overridden(_CHARTS[plan.release.charts["router"].name](plan), plan.spec.spec.values.router)
+    return overridden(_CHARTS[plan.release.charts["router"].name](plan), plan.spec.asked.values.router)
 
 
 def overridden(values: dict[str, Any], override: dict[str, Any]) -> dict[str, Any]:
@@ -128,7 +128,7 @@ def _provider(plan: Plan) -> dict[str, Any]:
 
 def _tokenizer(plan: Plan) -> dict[str, Any]:
     """The scheduler's sidecar that tokenizes, its token for the Hugging Face Hub, and the volumes of both."""
-    precise, secret = plan.precise, plan.spec.spec.model.auth_secret_name
+    precise, secret = plan.precise, plan.spec.asked.model.auth_secret_name
     tokenizers, socket = precise["tokenizers_dir"], {"name": "tokenizer-uds", "mountPath": precise["socket_dir"]}
     token = [{"name": "HF_TOKEN", "valueFrom": {"secretKeyRef": {"name": secret, "key": "HF_TOKEN"}}}] if secret else []
     sidecar: dict[str, Any] = {

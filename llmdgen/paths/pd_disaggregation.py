@@ -16,7 +16,7 @@ RANK = 20
 
 def shapes(situation: Situation) -> dict[RoleName, Shape]:
     """Many small prefill servers and a large decode server, as in AWS's own recipe (4 x TP1 and 1 x TP4)."""
-    asked = situation.spec.spec.prefill
+    asked = situation.spec.asked.prefill
     asked_for = asked.parallelism.tensor if asked else None
     prefill = asked_for or tight_tensor(situation, "prefill")
     wider = situation.settings[NAME]["decode_tensor_over_prefill"]
@@ -31,7 +31,7 @@ def shapes(situation: Situation) -> dict[RoleName, Shape]:
 def contribute(situation: Situation, sizes: dict[RoleName, Size]) -> Contribution:
     """NIXL on both ends, the side channel on the pod's own address, and a decider in the scheduler."""
     settings = situation.settings[NAME]
-    asked = situation.spec.spec.scheduler.non_cached_tokens
+    asked = situation.spec.asked.scheduler.non_cached_tokens
     args = {flag: value for flag, value in settings["args"].items() if flag != "block-size"}
     return Contribution(
         path=NAME,

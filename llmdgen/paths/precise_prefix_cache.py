@@ -33,7 +33,7 @@ def contribute(situation: Situation, sizes: dict[RoleName, Size]) -> Contributio
         "scheduler_host": f"{situation.names.scheduler_service}.{spec.namespace}.svc.cluster.local",
         "port": ports["kv_events"],
         "service_port": ports["service"],
-        "model": spec.spec.model.name,
+        "model": spec.asked.model.name,
     }
     args = {flag: value for flag, value in settings["args"].items() if flag != "block-size"}
     args["kv-events-config"] = {

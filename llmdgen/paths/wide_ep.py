@@ -29,7 +29,7 @@ def shapes(situation: Situation) -> dict[RoleName, Shape]:
     """
     roles: tuple[RoleName, ...] = ("prefill", "decode")
     model = situation.model
-    asked = situation.spec.spec.prefill is not None or "pd-disaggregation" in situation.paths
+    asked = situation.spec.asked.prefill is not None or "pd-disaggregation" in situation.paths
     if model is not None and model.layers.linear and not asked and not transfers_linear_state(situation):
         roles = ("decode",)
     return {role: _shape(situation, role) for role in roles}
@@ -48,7 +48,7 @@ def contribute(situation: Situation, sizes: dict[RoleName, Size]) -> Contributio
         + (transfer_environment(situation) if disaggregated else ()),
         connectors=(nixl(situation),) if disaggregated else (),
         block_size=settings["args"]["block-size"],
-        non_cached_tokens=situation.spec.spec.scheduler.non_cached_tokens or 0 if disaggregated else None,
+        non_cached_tokens=situation.spec.asked.scheduler.non_cached_tokens or 0 if disaggregated else None,
         prefiller_sampling=disaggregated,
         supervised=settings.get("load_balancing") == "supervisor",
         crosses_pods=disaggregated or any(size.workers > 1 for size in sizes.values()),
@@ -118,8 +118,8 @@ def _redundant(situation: Situation, role: RoleName, size: Size) -> int:
 
 
 def _switched_off(situation: Situation, role: RoleName) -> bool:
-    own: Role | None = getattr(situation.spec.spec, role)
-    asked = (own.args if own is not None else {}, situation.spec.spec.engine.args)
+    own: Role | None = getattr(situation.spec.asked, role)
+    asked = (own.args if own is not None else {}, situation.spec.asked.engine.args)
     return next((args["enable-eplb"] is False for args in asked if "enable-eplb" in args), False)
 
 

@@ -42,9 +42,9 @@ def _attempt(situation: Situation, instance_type: str) -> Plan:
     spec = situation.spec
     modules = [paths.get(name) for name in situation.paths]
     shapes = max(modules, key=lambda module: module.RANK).shapes(situation)
-    asked = {name: role for name in ROLES if (role := getattr(spec.spec, name)) is not None}
+    asked = {name: role for name in ROLES if (role := getattr(spec.asked, name)) is not None}
     _stop(spec, list(problems.roles(situation, tuple(shapes), tuple(asked))))
-    sizes = {name: settle(shape, asked.get(name, Role()), spec.spec.engine) for name, shape in shapes.items()}
+    sizes = {name: settle(shape, asked.get(name, Role()), spec.asked.engine) for name, shape in shapes.items()}
     _stop(spec, list(problems.sizes(sizes)))
     settled = _settled(spec)
     folded, conflicts = fold([module.contribute(situation, sizes) for module in modules], settled)
@@ -55,7 +55,7 @@ def _attempt(situation: Situation, instance_type: str) -> Plan:
 def target(spec: Spec, instance_type: str) -> str:
     """The output directory of an instance type: its EC2 name, or <prefill>_<decode> where the roles' types differ."""
     types = {name: _instance_name(spec, name, instance_type) for name in ROLES}
-    if spec.spec.prefill is None or types["prefill"] == types["decode"]:
+    if spec.asked.prefill is None or types["prefill"] == types["decode"]:
         return types["decode"]
     return f"{types['prefill']}_{types['decode']}"
 
@@ -79,9 +79,9 @@ def _plan(
         instance_type=instance_type,
         release=situation.release,
         model=situation.model,
-        model_uri=uri(spec.spec.model),
-        model_argument=argument(spec.spec.model),
-        model_size=volume_size(spec.spec.model, situation.model),
+        model_uri=uri(spec.asked.model),
+        model_argument=argument(spec.asked.model),
+        model_size=volume_size(spec.asked.model, situation.model),
         paths=situation.paths,
         titles=tuple(_title(situation, name) for name in situation.paths),
         names=situation.names,
@@ -90,15 +90,15 @@ def _plan(
         pools=pools(roles),
         connectors=folded.connectors,
         tiers=folded.tiers,
-        images=images(spec.spec.images, situation.release),
+        images=images(spec.asked.images, situation.release),
         server=situation.server,
         sidecar=sidecar(situation.engine, roles, sampling=folded.prefiller_sampling) if disaggregated else None,
         by_script=_needs_script(sizes, folded),
         one_zone=folded.crosses_pods,
         scheduler=scheduler(situation, folded, roles),
-        gateway=gateway(spec.spec.gateway, _provider(spec)),
-        tolerations=tolerations(situation.platform, spec.spec.cluster),
-        own_tolerations=own_tolerations(spec.spec.cluster),
+        gateway=gateway(spec.asked.gateway, _provider(spec)),
+        tolerations=tolerations(situation.platform, spec.asked.cluster),
+        own_tolerations=own_tolerations(spec.asked.cluster),
         startup_minutes=folded.startup_minutes,
         notes=(*folded.notes, *bounds(situation)),
         most=situation.most,
@@ -125,17 +125,17 @@ def _title(situation: Situation, path: str) -> str:
 
 
 def _situation(spec: Spec, instance_type: str) -> Situation:
-    release = catalogue.release(spec.spec.release)
+    release = catalogue.release(spec.asked.release)
     return Situation(
         spec=spec,
         release=release,
         model=_model(spec),
         instances={name: _instance(spec, name, instance_type) for name in ROLES},
-        paths=tuple(dict.fromkeys((spec.spec.path, *spec.spec.with_))),
+        paths=tuple(dict.fromkeys((spec.asked.path, *spec.asked.with_))),
         settings=catalogue.release_toml(release.name, "paths.toml"),
         engine=catalogue.release_toml(release.name, "engine.toml"),
         platform=catalogue.table("platforms.toml"),
-        server=model_server(spec.spec.images, release),
+        server=model_server(spec.asked.images, release),
         names=names(spec, _provider(spec)),
         scheduler=form(release.name),
     )
@@ -143,12 +143,12 @@ def _situation(spec: Spec, instance_type: str) -> Situation:
 
 def _provider(spec: Spec) -> dict[str, Any]:
     """What the release's gateways.toml says of the spec's gateway provider."""
-    settings: dict[str, Any] = catalogue.release_toml(spec.spec.release, "gateways.toml")[spec.spec.gateway.provider]
+    settings: dict[str, Any] = catalogue.release_toml(spec.asked.release, "gateways.toml")[spec.asked.gateway.provider]
     return settings
 
 
 def _instance_name(spec: Spec, role: RoleName, instance_type: str) -> str:
-    own: Role | None = getattr(spec.spec, role)
+    own: Role | None = getattr(spec.asked, role)
     name = own.instance_type if own is not None and own.instance_type else instance_type
     return name.removeprefix(catalogue.HYPERPOD_PREFIX)
 
@@ -160,7 +160,7 @@ def _instance(spec: Spec, role: RoleName, instance_type: str) -> Instance:
 def _model(spec: Spec) -> ModelFacts | None:
     """The model's facts: from the config.json that the spec names, else the catalogue's about the repository of the
     weights, else its about the name."""
-    model = spec.spec.model
+    model = spec.asked.model
     if model.config is not None:
         from pathlib import Path
 
@@ -180,7 +180,11 @@ def _model(spec: Spec) -> ModelFacts | None:
 
 
 def _settled(spec: Spec) -> set[str]:
-    own: list[Engine | Role] = [spec.spec.engine, spec.spec.decode, *([spec.spec.prefill] if spec.spec.prefill else [])]
+    own: list[Engine | Role] = [
+        spec.asked.engine,
+        spec.asked.decode,
+        *([spec.asked.prefill] if spec.asked.prefill else []),
+    ]
     return {name for part in own for name in (*part.args, *part.env)}
 
 

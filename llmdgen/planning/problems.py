@@ -98,7 +98,7 @@ def unusable_config(says: str) -> Finding:
 
 def roles(situation: Situation, present: tuple[RoleName, ...], asked: tuple[RoleName, ...]) -> Iterator[Finding]:
     """Findings on roles, paths and model that no plan can be made around."""
-    spec = situation.spec.spec
+    spec = situation.spec.asked
     path = " with ".join((spec.path, *spec.with_))
     for role in asked:
         if role not in present:

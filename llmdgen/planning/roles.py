@@ -73,13 +73,13 @@ def settle(shape: Shape, role: Role, engine: Engine) -> Size:
 
 def asked(spec: Spec, name: RoleName) -> Role:
     """What the spec says of a role; nothing, where it does not name it."""
-    role: Role | None = getattr(spec.spec, name)
+    role: Role | None = getattr(spec.asked, name)
     return role or Role()
 
 
 def node(instance: Instance, situation: Situation) -> Node:
     """What a node of this type offers on the platform. Where AWS states nothing, the limit is None."""
-    spec = situation.spec.spec
+    spec = situation.spec.asked
     room = instance.hyperpod_allocatable if spec.platform == "hyperpod" else instance.allocatable
     attached = spec.cluster.efa_per_node
     return Node(
@@ -96,7 +96,7 @@ def plan_role(
     name: RoleName, size: Size, shape: Shape, situation: Situation, folded: Folded, *, behind_sidecar: bool
 ) -> RolePlan:
     """Everything about one role. `behind_sidecar`: a routing sidecar takes its requests first."""
-    spec, model = situation.spec.spec, situation.model
+    spec, model = situation.spec.asked, situation.model
     role = asked(situation.spec, name)
     place = node(situation.instances[name], situation)
     needed = folded.crosses_pods
@@ -184,7 +184,7 @@ def _flags(
     name: RoleName, size: Size, role: Role, situation: Situation, folded: Folded
 ) -> tuple[dict[str, Any], dict[str, Route], set[str]]:
     """The role's flags, the path's first, where each of them comes from, and which of them the spec removes by null."""
-    spec = situation.spec.spec
+    spec = situation.spec.asked
     flags: dict[str, Any] = {}
     if folded.block_size:
         flags["block-size"] = folded.block_size
@@ -223,7 +223,7 @@ def _env(
     startup: int,
 ) -> tuple[tuple[EnvVar, ...], dict[str, Route]]:
     """The container's environment, and where in the spec each variable is decided. The spec's own wins."""
-    spec = situation.spec.spec
+    spec = situation.spec.asked
     found = {name: EnvVar(name=name, value=value) for name, value in situation.server.environment.items()}
     caches = situation.server.caches.items()
     found |= {name: EnvVar(name=name, value=f"{CACHES.mount_path}/{folder}") for name, folder in caches}

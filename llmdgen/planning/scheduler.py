@@ -22,7 +22,7 @@ DIGEST_LENGTH = 16
 def scheduler(situation: Situation, folded: Folded, roles: tuple[RolePlan, ...]) -> SchedulerPlan:
     """The EndpointPickerConfig and what belongs to it."""
     form, release = situation.scheduler, tables(situation.release.name)
-    asked = situation.spec.spec.scheduler
+    asked = situation.spec.asked.scheduler
     built = build(
         form,
         release,
@@ -78,7 +78,7 @@ def _numbers(situation: Situation, folded: Folded, roles: tuple[RolePlan, ...], 
         "peak_prefill": peak or (form.prefill_throughput.default if form.prefill_throughput else OMITTED),
         "non_cached_tokens": folded.non_cached_tokens,
         "hash_seed": engine["hash_seed"],
-        "model": situation.spec.spec.model.name,
+        "model": situation.spec.asked.model.name,
         "kv_events_port": ports["kv_events"],
         "render_url": f"http://{render_service(situation)}:{ports['service']}",
         "tokenizer_socket": f"{situation.settings['precise-prefix-cache'].get('socket_dir', '')}/tokenizer-uds.socket",
@@ -121,7 +121,7 @@ def _cpu_blocks(tier: Tier, roles: tuple[RolePlan, ...], block: int) -> int:
 
 def _peak(throughput: Throughput, situation: Situation, roles: tuple[RolePlan, ...]) -> int | None:
     """The measured prefill throughput of the servers that compute prompts, None where nobody measured it."""
-    role, model = roles[0], situation.spec.spec.model.name
+    role, model = roles[0], situation.spec.asked.model.name
     for row in throughput.measured:
         if (row.model, row.tensor) == (model, role.size.tensor) and row.gpu in role.node.instance.gpu.model.split():
             return row.tokens
@@ -135,6 +135,6 @@ def _notes(form: Form, built: Built, situation: Situation, roles: tuple[RolePlan
     if throughput is None or not uses or _peak(throughput, situation, roles) is not None:
         return ()
     return (
-        f"prefill throughput of {situation.spec.spec.model.name} on {roles[0].node.instance.gpu.model} was not "
+        f"prefill throughput of {situation.spec.asked.model.name} on {roles[0].node.instance.gpu.model} was not "
         f"measured: the scheduler assumes {throughput.default} tokens a second of a server",
     )

@@ -262,7 +262,7 @@ def _daemon_set(cluster: Cluster, image: str) -> str | None:
 
 def _rooms(plan: Plan, groups: Sequence[Group], cluster: Cluster) -> Iterator[Answer]:
     """The room that is left on usable nodes, then in one zone where the plan needs one."""
-    zoned = plan.one_zone and not plan.spec.spec.cluster.zone
+    zoned = plan.one_zone and not plan.spec.asked.cluster.zone
     in_zone = f"all {sum(role.pods for role in plan.roles)} pods in one zone"
     try:
         used = _used(plan, cluster)

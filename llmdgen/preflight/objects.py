@@ -23,7 +23,7 @@ def answers(plan: Plan, cluster: Cluster) -> Iterator[Answer]:
     yield _gateway_class(f"GatewayClass {plan.gateway.settings['class']}", "Accepted", plan, cluster)
     yield _namespace(f"namespace {namespace}", "Active or absent", namespace, cluster)
     yield from _security(plan, cluster)
-    secret = plan.spec.spec.model.auth_secret_name
+    secret = plan.spec.asked.model.auth_secret_name
     if secret is not None:
         yield _token(f"Secret {namespace}/{secret}", f"key {TOKEN}", namespace, secret, cluster)
     for name in plan.images.pull_secrets:
@@ -57,7 +57,7 @@ def claims(plan: Plan) -> dict[str, tuple[str, ...]]:
     cache tier on shared storage written."""
     scheme, _, rest = plan.model_uri.partition("://")
     found: dict[str, tuple[str, ...]] = {rest.partition("/")[0]: READABLE} if scheme.startswith("pvc") else {}
-    storage = plan.spec.spec.cache.storage
+    storage = plan.spec.asked.cache.storage
     if storage is not None and any(tier.name == "storage" for tier in plan.tiers):
         found[storage.claim] = WRITABLE
     return found

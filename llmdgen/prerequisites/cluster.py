@@ -100,13 +100,13 @@ def clusters(specs: Iterable[tuple[Spec, Asked]]) -> tuple[Cluster, ...]:
     """
     groups: dict[tuple[str, str], list[tuple[Spec, Asked]]] = {}
     for spec, asked in specs:
-        groups.setdefault((spec.spec.platform, spec.spec.gateway.provider), []).append((spec, asked))
+        groups.setdefault((spec.asked.platform, spec.asked.gateway.provider), []).append((spec, asked))
     return tuple(_cluster(*zip(*groups[key], strict=True)) for key in sorted(groups))
 
 
 def _cluster(specs: Sequence[Spec], asked: Sequence[Asked]) -> Cluster:
     _one_release(specs)
-    first = specs[0].spec
+    first = specs[0].asked
     labels, release = catalogue.table("platforms.toml"), catalogue.release(first.release)
     return Cluster(
         platform=first.platform,
@@ -122,27 +122,28 @@ def _cluster(specs: Sequence[Spec], asked: Sequence[Asked]) -> Cluster:
 
 def _one_release(specs: Sequence[Spec]) -> None:
     first = specs[0]
+    on = f"{first.name} on the same cluster is of {first.asked.release}"
     others = [
         Located(
             TWO_RELEASES.finding(
                 found(
                     "spec",
                     "release",
-                    says=f"llm-d {spec.spec.release}, but {first.name} on the same cluster is of {first.spec.release}",
+                    says=f"llm-d {spec.asked.release}, but {on}",
                     fix="render the prerequisites of each release apart",
                 )
             ),
             spec.locate(("spec", "release")),
         )
         for spec in specs
-        if spec.spec.release != first.spec.release
+        if spec.asked.release != first.asked.release
     ]
     if others:
         raise SpecError(others)
 
 
 def _needs(plan: Plan) -> list[Need]:
-    found: list[Need] = ["gpu", "efa", plan.spec.spec.gateway.provider]
+    found: list[Need] = ["gpu", "efa", plan.spec.asked.gateway.provider]
     if plan.multinode:
         found.append("multinode")
     if plan.gateway.needs_controller:

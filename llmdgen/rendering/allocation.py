@@ -34,12 +34,12 @@ def allocation(plan: Plan) -> dict[str, Any]:
             "efa": sum(pool.efa_used for pool in plan.pools),
         },
     }
-    silenced = [{"code": each.code, "reason": each.reason} for each in plan.spec.spec.suppress]
+    silenced = [{"code": each.code, "reason": each.reason} for each in plan.spec.asked.suppress]
     return {**found, "suppressed": silenced} if silenced else found
 
 
 def _role(plan: Plan, role: RolePlan) -> dict[str, Any]:
-    asked = getattr(plan.spec.spec, role.name)
+    asked = getattr(plan.spec.asked, role.name)
     by_hand = asked is not None and asked.efa != "auto"
     found: dict[str, Any] = {
         "instanceType": role.node.instance.name,

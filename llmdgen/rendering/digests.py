@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def spec_digest(spec: Spec) -> str:
     """sha256 over what a spec says; comments, order and layout do not count."""
-    said = {"metadata": spec.metadata, "spec": spec.spec}
+    said = {"metadata": spec.metadata, "spec": spec.asked}
     return sha256(msgspec.json.encode(said, order="sorted")).hexdigest()
 
 

@@ -32,7 +32,7 @@ def summary(plan: Plan, findings: tuple[Located, ...]) -> str:
     blocks += _section("Notable", [*map(_bullet, _notable(plan)), *map(_note, notes)])
     warnings = [each.finding for each in findings if each.finding.severity is Severity.WARNING]
     blocks += _section("Warnings", list(map(_warning, warnings)))
-    blocks += _section("Suppressed findings", list(map(_suppressed, plan.spec.spec.suppress)))
+    blocks += _section("Suppressed findings", list(map(_suppressed, plan.spec.asked.suppress)))
     blocks += _section("Before the first apply", [filled_markdown("1. {step}", step=step) for step in _before(plan)])
     blocks += _section("Apply", _shell(_apply(plan)))
     blocks += _section("First request", _shell(_request(plan)))
@@ -69,7 +69,7 @@ def _shell(lines: list[Text]) -> Block:
 
 def _about(plan: Plan) -> list[Block]:
     """The title, what is deployed where, and the picture."""
-    spec = plan.spec.spec
+    spec = plan.spec.asked
     deployed = filled_markdown(
         "llm-d {release} · {titles} · {platform} · namespace {namespace}",
         release=plan.release.name,
@@ -175,7 +175,7 @@ def _notable(plan: Plan) -> list[Text]:
         order = ", then ".join(connector.name for connector in plan.connectors)
         found.append(Text(f"{code('MultiConnector')} asks {markdown(order)}."))
     if plan.one_zone:
-        zone = plan.spec.spec.cluster.zone
+        zone = plan.spec.asked.cluster.zone
         where = f"zone {zone}" if zone else "the zone of the first pod (pod affinity)"
         found.append(markdown(f"EFA does not leave an availability zone: every pod runs in {where}."))
     for role in plan.roles:
@@ -203,7 +203,7 @@ def _scorers(plan: Plan) -> str:
 
 def _before(plan: Plan) -> list[Text]:
     """What the cluster needs and this directory does not bring."""
-    namespace, secret = plan.names.namespace, plan.spec.spec.model.auth_secret_name
+    namespace, secret = plan.names.namespace, plan.spec.asked.model.auth_secret_name
     found = [
         markdown(
             "The cluster prerequisites: Gateway API and inference extension CRDs, "
@@ -228,7 +228,7 @@ def _before(plan: Plan) -> list[Text]:
 
 def _storage(plan: Plan) -> list[str]:
     """Room for the weights and the cache tiers that the cluster has to have."""
-    cache, namespace = plan.spec.spec.cache, plan.names.namespace
+    cache, namespace = plan.spec.asked.cache, plan.names.namespace
     found = []
     if plan.model_uri.startswith("pvc"):
         claim = plan.model_uri.partition("://")[2].partition("/")[0]
@@ -256,7 +256,7 @@ def _request(plan: Plan) -> list[Text]:
     namespace, service = plan.names.namespace, plan.names.gateway_service
     body = msgspec.json.encode(
         {
-            "model": plan.spec.spec.model.name,
+            "model": plan.spec.asked.model.name,
             "messages": [{"role": "user", "content": FIRST_MESSAGE}],
             "max_tokens": MOST_TOKENS,
         }
@@ -264,7 +264,7 @@ def _request(plan: Plan) -> list[Text]:
     if plan.gateway.service_type == "LoadBalancer":
         path = "'{.status.loadBalancer.ingress[0].hostname}'"
         address = [f"address=$(kubectl -n {namespace} get service {service} -o jsonpath={path})"]
-        if plan.spec.spec.gateway.load_balancer and plan.spec.spec.gateway.load_balancer.scheme == "internal":
+        if plan.spec.asked.gateway.load_balancer and plan.spec.asked.gateway.load_balancer.scheme == "internal":
             address.insert(0, "# The load balancer is internal: run this inside the VPC.")
     else:
         address = [f"kubectl -n {namespace} port-forward service/{service} 8080:80 &", "address=localhost:8080"]

@@ -82,10 +82,10 @@ def topology(plan: Plan) -> str:
     more = sum(pool.nodes for pool in plan.pools) - len(nodes)
     columns = min(COLUMNS, max(1, len(nodes)))
     hardware = plan.target.replace("_", " and ")  # of prefill and of decode, where they differ
-    title = f"{plan.spec.name}: {plan.spec.spec.model.name} on {hardware}"
+    title = f"{plan.spec.name}: {plan.spec.asked.model.name} on {hardware}"
     legend, legend_end = _legend(plan, nodes)
     bottom = TOP + rows * (height + GAP) + (24 if more else 0)
-    zone = plan.spec.spec.cluster.zone or ""
+    zone = plan.spec.asked.cluster.zone or ""
     drawn = [*legend, *(_drawn(node, index, width, height, zone) for index, node in enumerate(nodes))]
     if more:
         says = f"and {more} more node{'s' * (more > 1)}"

@@ -81,8 +81,8 @@ def effect(upgraded: Upgraded, release: str, check: Check) -> Effect:
         after += checked.plans
         found += checked.findings
         ways += [way(drafts, new)] if checked.plans else []
-        if old.spec.release != release:
-            found += [each for plan in checked.plans for each in changed_defaults(plan, old.spec.release)]
+        if old.asked.release != release:
+            found += [each for plan in checked.plans for each in changed_defaults(plan, old.asked.release)]
         # What is left to a person is in the new text too, and the checks find it there: it is said once.
         errors = [(each.place, (each.finding.at, each.finding.on_key)) for each in said if each.is_error]
         twice |= {new.locate(*at) for place, at in errors if place == old.locate(*at)}

@@ -39,7 +39,7 @@ def drop_weights(editor: Editor, spec: Spec, release: str) -> Iterator[Located]:
         )
     except SpecError:
         return
-    why = {name: says for step in _between(spec.spec.release, release) for name, says in step.weights.items()}
+    why = {name: says for step in _between(spec.asked.release, release) for name, says in step.weights.items()}
     for name in [name for name in weights if name in before - after]:
         route = (*_WEIGHTS, name)
         reason = why.get(name) or f"{' and '.join(sorted(after)) or 'nothing'} takes its place"
@@ -58,7 +58,7 @@ def own_images(spec: Spec, release: str) -> Iterator[Located]:
         reference = at(spec.said, "spec", "images", field)
         if not isinstance(reference, str) or "/" not in reference:  # a variant by its name
             continue
-        before, after = _images(spec.spec.release, kind), _images(release, kind)
+        before, after = _images(spec.asked.release, kind), _images(release, kind)
         if _last(reference) not in after:
             route = ("spec", "images", field)
             says = f"spec.images.{field} is {reference}, and {release} has {' or '.join(after)}"

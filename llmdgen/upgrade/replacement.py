@@ -42,7 +42,7 @@ def way(before: Sequence[Plan], new: Spec) -> Way | None:
     """The way for a spec whose plans were these, None where the new release needs none."""
     if not before:
         return None
-    old, release = before[0], new.spec.release
+    old, release = before[0], new.asked.release
     found = replacement(old.release.name, release)
     if found is None:
         return None

@@ -53,8 +53,8 @@ def upgrade(text: str, path: str, release: str) -> Upgraded:
     moved: dict[tuple[int, Route], Place] = {}
     numbers = [number for number, (_, is_spec) in enumerate(parts) if is_spec]
     for spec, number in zip(specs, numbers, strict=True):
-        if spec.spec.release != release:
-            since.append(spec.spec.release)
+        if spec.asked.release != release:
+            since.append(spec.asked.release)
             editor = Editor(texts[number], line_break)
             findings += _document(editor, spec, release)
             moved |= {(spec.index, new): spec.locate(old, True) for new, old in editor.moved.items()}
@@ -72,7 +72,7 @@ def upgrade(text: str, path: str, release: str) -> Upgraded:
 
 def _document(editor: Editor, spec: Spec, release: str) -> Iterator[Located]:
     """Upgrade one document; what is to say about it."""
-    current = spec.spec.release
+    current = spec.asked.release
     way, place = steps(current, release), spec.locate(_RELEASE)
     if way is None:
         says = f"no upgrade from {current} to {release} is known"

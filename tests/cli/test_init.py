@@ -27,7 +27,7 @@ def test_what_it_writes_as_a_number_is_what_the_path_would_choose(llmdgen: Llmdg
     Path("start.yaml").write_text(text)
     Path("bare.yaml").write_text(re.sub(r"^  (prefill|decode):\n(    .*\n)+", "", text, flags=re.MULTILINE))
     start, bare = api.load("start.yaml"), api.load("bare.yaml")
-    assert bare.spec.prefill is None
+    assert bare.asked.prefill is None
     (instance_type,) = api.targets(start)
     sizes = [[role.size for role in api.draft(spec, instance_type).roles] for spec in (start, bare)]
     assert sizes[0] == sizes[1]
@@ -53,7 +53,7 @@ def test_the_model_and_the_nodes_may_be_given(llmdgen: Llmdgen) -> None:
     answer = llmdgen("init", "inference-scheduling", "--model", "Qwen/Qwen3-32B", "--instance-type", "ml.p5en.48xlarge")
     Path("start.yaml").write_text(answer.out)
     loaded = api.load("start.yaml")
-    assert (loaded.spec.model.name, loaded.spec.instance_types) == ("Qwen/Qwen3-32B", ("ml.p5en.48xlarge",))
+    assert (loaded.asked.model.name, loaded.asked.instance_types) == ("Qwen/Qwen3-32B", ("ml.p5en.48xlarge",))
 
 
 def test_the_start_is_for_the_default_release(llmdgen: Llmdgen) -> None:

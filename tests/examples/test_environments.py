@@ -70,7 +70,7 @@ def test_each_environment_has_the_nodes_that_the_readme_says() -> None:
 
 
 def test_production_is_on_hyperpod_behind_a_load_balancer_and_staging_is_not() -> None:
-    specs = {name: load(f"{FOLDER}/{name}.yaml").spec for name in SPECS}
+    specs = {name: load(f"{FOLDER}/{name}.yaml").asked for name in SPECS}
     assert {name: spec.platform for name, spec in specs.items()} == {
         "staging": "eks",
         "production": "hyperpod",

@@ -17,7 +17,7 @@ READY = [
     pytest.param(spec, instance, id=f"{spec.name} on {instance}")
     for file in sorted(FOLDER.glob("*.yaml"))
     for spec in load_all(file)
-    for instance in spec.spec.instance_types
+    for instance in spec.asked.instance_types
 ]
 
 
@@ -35,7 +35,7 @@ def test_a_ready_spec_fills_whole_nodes(spec: Spec, instance: str) -> None:
 
 
 def test_every_path_has_a_ready_spec() -> None:
-    found = {spec.spec.path for file in FOLDER.glob("*.yaml") for spec in load_all(file)}
+    found = {spec.asked.path for file in FOLDER.glob("*.yaml") for spec in load_all(file)}
     assert found == set(catalogue.path_names())
 
 

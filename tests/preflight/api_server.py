@@ -142,7 +142,7 @@ def able(plan: Plan) -> Api:
     api.answers[f"{CLASSES}/{name}"] = {"status": {"conditions": [{"type": "Accepted", "status": "True"}]}}
     here = f"{NAMESPACES}/{plan.names.namespace}"
     api.answers[here] = {"status": {"phase": "Active"}}
-    secret = plan.spec.spec.model.auth_secret_name
+    secret = plan.spec.asked.model.auth_secret_name
     if secret is not None:
         api.answers[f"{here}/secrets/{secret}"] = {"data": {"HF_TOKEN": "aGZfc2VjcmV0"}}
     for claim in claims(plan):

@@ -203,7 +203,7 @@ def test_the_order_of_the_specs_changes_nothing() -> None:
 
 def test_two_releases_on_one_cluster_are_refused_where_the_spec_says_its_release() -> None:
     other = wide()
-    other = structs.replace(other, spec=structs.replace(other.spec, release="v0.6.0"))
+    other = structs.replace(other, asked=structs.replace(other.asked, release="v0.6.0"))
     with pytest.raises(SpecError, match=r"^wide\.yaml:.* error PRE001: llm-d v0\.6\.0, but chat .* is of v0\.5\.1"):
         render([scheduling(), other])
 

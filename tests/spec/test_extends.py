@@ -63,8 +63,8 @@ def refusal(path: str) -> list[str]:
 def test_a_spec_says_what_it_has_and_its_base_the_rest(write: Write) -> None:
     write(base=BASE, production=OVER)
     spec = load("production.yaml")
-    assert (spec.name, spec.path, spec.spec.path) == ("production", "production.yaml", "pd-disaggregation")
-    assert (spec.spec.decode.replicas, spec.spec.decode.parallelism.tensor) == (2, 4)
+    assert (spec.name, spec.path, spec.asked.path) == ("production", "production.yaml", "pd-disaggregation")
+    assert (spec.asked.decode.replicas, spec.asked.decode.parallelism.tensor) == (2, 4)
 
 
 def test_a_value_of_the_base_stands_in_the_base_and_names_the_spec(write: Write) -> None:
@@ -89,7 +89,7 @@ def test_a_check_points_to_the_file_whose_value_is_at_fault(write: Write) -> Non
 def test_a_chain_of_bases_is_merged_from_its_end(write: Write) -> None:
     staging = OVER.replace("production", "staging").replace("replicas: 2", "replicas: 1\n    efa: 8")
     write(base=BASE, staging=staging, production=OVER.replace("base.yaml", "staging.yaml"))
-    decode = load("production.yaml").spec.decode
+    decode = load("production.yaml").asked.decode
     assert (decode.replicas, decode.efa, decode.parallelism.tensor) == (2, 8, 4)
 
 
@@ -113,14 +113,14 @@ def test_the_digest_is_that_of_the_same_spec_in_one_file(write: Write) -> None:
 
 def test_null_deletes_a_flag_of_the_base_so_that_the_path_chooses_again(write: Write) -> None:
     write(base=BASE, production=f"{OVER}  prefill: {{replicas: null, args: {{max-num-seqs: null}}}}\n")
-    prefill = load("production.yaml").spec.prefill
+    prefill = load("production.yaml").asked.prefill
     assert prefill is not None
     assert (prefill.replicas, prefill.args) == (None, {})
 
 
 def test_what_a_spec_replaces_or_deletes_need_not_be_right_in_the_base(write: Write) -> None:
     write(base=f"{BASE}  scheduler: {{replica: 1}}\n", production=f"{OVER}  scheduler: {{replica: null}}\n")
-    assert load("production.yaml").spec.scheduler.replicas == 1
+    assert load("production.yaml").asked.scheduler.replicas == 1
 
 
 def test_a_name_is_asked_of_the_spec_and_not_of_its_base(write: Write) -> None:
@@ -186,21 +186,21 @@ def test_a_base_is_parsed_once_and_anew_when_it_changes(write: Write, monkeypatc
     write(base=f"{BASE}# of this test alone\n")
     for number in range(50):
         write(**{f"spec{number}": OVER.replace("production", f"production-{number}")})
-        assert load(f"spec{number}.yaml").spec.decode.parallelism.tensor == 4
+        assert load(f"spec{number}.yaml").asked.decode.parallelism.tensor == 4
     assert parsed.count("base.yaml") == 1
     write(base=BASE.replace("tensor: 4", "tensor: 8"))
-    assert load("spec7.yaml").spec.decode.parallelism.tensor == 8
+    assert load("spec7.yaml").asked.decode.parallelism.tensor == 8
     assert parsed.count("base.yaml") == 2
 
 
 def test_what_is_done_with_one_spec_does_not_reach_the_next(write: Write) -> None:
     write(base=f"{BASE}  values: {{router: {{decode: {{extraConfig: {{a: [1]}}}}}}}}\n", production=OVER)
     first = load("production.yaml")
-    first.spec.values.router["decode"]["extraConfig"]["a"].append(2)
+    first.asked.values.router["decode"]["extraConfig"]["a"].append(2)
     first.said["spec"]["model"]["name"] = "other"
     again = load("production.yaml")
-    assert again.spec.values.router == {"decode": {"extraConfig": {"a": [1]}}}
-    assert again.spec.model.name == "openai/gpt-oss-120b"
+    assert again.asked.values.router == {"decode": {"extraConfig": {"a": [1]}}}
+    assert again.asked.model.name == "openai/gpt-oss-120b"
 
 
 def test_a_place_inside_a_text_block_is_that_of_the_file_with_the_block(write: Write) -> None:
@@ -254,7 +254,7 @@ def test_files_that_extend_each_other_through_a_link_are_told(write: Write, tmp_
 
 def test_a_text_without_a_file_extends_what_stands_beside_its_name(write: Write) -> None:
     write(base=BASE)
-    assert parse(OVER, "nowhere.yaml")[0].spec.path == "pd-disaggregation"
+    assert parse(OVER, "nowhere.yaml")[0].asked.path == "pd-disaggregation"
 
 
 FULL_SPEC: dict[str, Any] = FULL["spec"]

@@ -88,7 +88,7 @@ def _bare(line: str) -> str:
 
 
 def _meaning(done: Upgraded) -> list[Any]:
-    return [(spec.metadata, spec.spec) for spec in parse(done.new, done.path)]
+    return [(spec.metadata, spec.asked) for spec in parse(done.new, done.path)]
 
 
 @by_layout

@@ -20,6 +20,6 @@ CASES = sorted(file.parent.name for file in GOLDEN.glob("v[0-9]*/spec.yaml"))
 def test_a_releases_chart_takes_what_is_rendered_for_it(case: str, tmp_path: Path, helm_tools: Tools) -> None:
     spec = api.load(GOLDEN / case / "spec.yaml")
     directory = write(files(api.draft(spec, api.targets(spec)[0])), tmp_path)
-    release = spec.spec.release
+    release = spec.asked.release
     problems = verify(directory, real_charts(release), crds_of(release), helm_tools)
     assert [str(each) for each in problems if each.is_error] == []
