@@ -19,7 +19,7 @@ import msgspec
 
 _PLAIN = re.compile(r"(--|\./)?[A-Za-z/_][A-Za-z0-9_./@+=-]*(:[A-Za-z0-9_./@+=-]+)*|[0-9]+([KMGTP]i|m|s)")
 # What JSON lets stand and YAML does not: controls, line ends of other alphabets, byte order marks.
-_UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+_UNPRINTABLE = "[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]"
 # Lines that a literal block holds as they stand: ASCII, no tabs, the first one neither empty nor indented.
 _LITERAL = re.compile(r"[!-~][ -~]*(\n[ -~]*)*\n[ -~]*[!-~][ -~]*\n?")
 _COLLECTIONS = (dict, list, tuple)
@@ -53,7 +53,9 @@ def _scalar(text: str) -> Text:
 
 
 def _json(value: Any) -> Text:
-    return Text(_UNPRINTABLE.sub(_escaped, msgspec.json.encode(value).decode()))
+    text = msgspec.json.encode(value).decode()
+    # The pattern takes longer to compile than most renders have to write.
+    return Text(text if text.isascii() and text.isprintable() else re.sub(_UNPRINTABLE, _escaped, text))
 
 
 def block(value: Any, indent: int = 0) -> Text:

@@ -1,7 +1,5 @@
 """What a release's vLLM and its surroundings read: environment variables, connectors, settings that are taken."""
 
-from __future__ import annotations
-
 from functools import cache
 from typing import Any, Literal
 

@@ -4,8 +4,6 @@ That file is generated from vLLM's own parser (`scripts/vllm_tables.py`). Flags 
 dashes and with hyphens: `max-num-seqs`.
 """
 
-from __future__ import annotations
-
 from functools import cache
 from typing import Any, Literal
 

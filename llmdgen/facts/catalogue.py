@@ -106,6 +106,7 @@ def program_flags(name: str, program: Literal["scheduler", "sidecar"]) -> dict[s
     return {flag: _fact(row, ProgramFlag, file) for flag, row in _toml(file)["flags"].items()}
 
 
+@cache
 def table(file: str) -> dict[str, Any]:
     """A table that no release owns, such as platforms.toml."""
     return _toml(fact(file))

@@ -3,8 +3,6 @@
 Memory is in the unit that the field's name says; nothing here is computed from anything else.
 """
 
-from __future__ import annotations
-
 from typing import Any, Literal
 
 from msgspec import Struct

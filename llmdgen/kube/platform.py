@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from llmdgen.facts.catalogue import table
@@ -32,6 +33,7 @@ def zone_label() -> str:
     return _word("zone_label")
 
 
+@cache
 def _word(key: str) -> str:
     word: str = platform()[key]
     return word

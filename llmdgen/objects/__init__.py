@@ -10,7 +10,17 @@ from llmdgen.planning.model import Plan
 
 
 def objects(plan: Plan) -> tuple[Object, ...]:
-    """Every object of a deployment but the router's, which its own chart makes."""
+    """Every object of a deployment but the router's, which its own chart makes.
+
+    Those of the last plan are kept: a plan is judged, and then written.
+    """
+    if _kept and _kept[-1][0] is plan:
+        return _kept[-1][1]
+    _kept[:] = [(plan, _made(plan))]
+    return _kept[-1][1]
+
+
+def _made(plan: Plan) -> tuple[Object, ...]:
     rendering = plan.scheduler.render_service
     return (
         parameters(plan),
@@ -20,3 +30,6 @@ def objects(plan: Plan) -> tuple[Object, ...]:
         *([render_service(plan, rendering)] if rendering else []),
         *(make(plan, role) for role in plan.roles for make in (workload, pod_monitor, disruption_budget)),
     )
+
+
+_kept: list[tuple[Plan, tuple[Object, ...]]] = []

@@ -5,8 +5,6 @@ is named. All of that is data. Parameters may hold the names of numbers in brace
 `"{block_size}"` alone becomes the number, inside a longer text its digits.
 """
 
-from __future__ import annotations
-
 from typing import Any, Literal
 
 import msgspec

@@ -38,10 +38,9 @@ MOST_FINDINGS = 100
 
 # What an editor does not show: control characters, separators that only some readers take for line breaks, and the
 # marks that reorder text on the screen (https://trojansource.codes).
-INVISIBLE = re.compile(
-    "[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ufffe\uffff]"
-)
-_IN_SCALARS = re.compile(f"{INVISIBLE.pattern}|[\u00a0\ud800-\udfff]")
+# Patterns of so many characters take longer to compile than a spec to read, so the plain texts pass without.
+_INVISIBLE = "[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ufffe\uffff]"
+_IN_SCALARS = f"{_INVISIBLE}|[\u00a0\ud800-\udfff]"
 
 
 class Parsed(Struct, frozen=True):
@@ -105,7 +104,7 @@ class _Reader:
             raise _Stop
 
     def look_for_invisible(self, text: str) -> None:
-        found = INVISIBLE.search(text)
+        found = None if _is_shown(text) else re.search(_INVISIBLE, text)
         if found:
             place = Place(self.path, *position_of(text, found.start()))
             self.report("SPEC018", f"invisible character U+{ord(found[0]):04X}", "delete it", place)
@@ -235,12 +234,15 @@ class _Reader:
 
     def _visible(self, event: ScalarEvent) -> str:
         """The text of a scalar, ? for each character that nobody sees."""
-        unseen = _IN_SCALARS.search(event.value)
+        text: str = event.value
+        if _is_shown(text):
+            return text
+        unseen = re.search(_IN_SCALARS, text)
         if unseen:
             says = f"the text holds the invisible character U+{ord(unseen[0]):04X}"
             fix = "replace it with an ordinary space" if unseen[0] == "\u00a0" else "delete it"
             self.report("SPEC018", says, fix, self._place())
-        return _IN_SCALARS.sub("?", event.value)
+        return re.sub(_IN_SCALARS, "?", text)
 
     def _refuse_properties(self, event: Any) -> None:
         if event.anchor is not None:
@@ -260,3 +262,8 @@ def _is_text(key: str) -> bool:
         return isinstance(resolve(key), str)
     except NotANumber:
         return False
+
+
+def _is_shown(text: str) -> bool:
+    """Whether a text is ASCII that an editor shows, in lines."""
+    return text.isascii() and text.replace("\n", "").isprintable()
