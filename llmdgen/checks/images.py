@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from llmdgen.facts.types import Withdrawn
 from llmdgen.kube.container import image_name
 from llmdgen.kube.servers import Servers
 from llmdgen.planning.images import repository
@@ -108,18 +109,22 @@ def images_are_served(plan: Plan) -> Iterator[Draft]:
     Passes: `{release: v0.5.1, images: {registry: registry.example.com/llm-d}}`, where copies or rebuilt images lie;
             `{release: v0.9.0}`, which is served.
     """
-    asked = plan.spec.asked.images
-    own = {"scheduler": asked.scheduler, "routing_sidecar": asked.sidecar}
-    if asked.registry is not None:
-        return
-    for name, gone in plan.release.withdrawn.items():
-        if own.get(name) is not None or name not in used(plan):
-            continue
+    for gone in withdrawn(plan):
         reported = f"reported {gone.date}" if gone.date else "by one report"
         copy = f"; a copy is {gone.survives}" if gone.survives else ""
         rebuilt = f"; build it from {gone.rebuild}" if gone.rebuild else ""
         fix = f"set images.registry to a registry that has it{copy}{rebuilt}; `llmdgen images` lists them all"
         yield found("spec", "release", says=f"{gone.says} ({reported})", fix=fix)
+
+
+def withdrawn(plan: Plan) -> list[Withdrawn]:
+    """What the deployment would pull and its registry no longer serves."""
+    asked = plan.spec.asked.images
+    own = {"scheduler": asked.scheduler, "routing_sidecar": asked.sidecar}
+    if asked.registry is not None:
+        return []
+    gone = plan.release.withdrawn.items()
+    return [each for name, each in gone if own.get(name) is None and name in used(plan)]
 
 
 def used(plan: Plan) -> set[str]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from llmdgen.checks.images import withdrawn
+from llmdgen.facts.types import Withdrawn
 from llmdgen.planning.model import Plan
 from llmdgen.preflight.answer import Answer, Forbidden, Question, asks
 from llmdgen.preflight.cluster import Cluster, Object
@@ -28,6 +30,8 @@ def answers(plan: Plan, cluster: Cluster) -> Iterator[Answer]:
         yield _token(f"Secret {namespace}/{secret}", f"key {TOKEN}", namespace, secret, cluster)
     for name in plan.images.pull_secrets:
         yield _pull_secret(f"Secret {namespace}/{name}", f"key {REGISTRY}", namespace, name, cluster)
+    for gone in withdrawn(plan):
+        yield _image("image", "served by its registry", gone)
     spread = sum(pool.nodes for pool in plan.pools) > 1
     for claim, modes in claims(plan).items():
         needed = f"Bound, {' or '.join(modes)}" if spread else "Bound"
@@ -141,6 +145,17 @@ def _security(plan: Plan, cluster: Cluster) -> Iterator[Answer]:
     level = (((found or {}).get("metadata") or {}).get("labels") or {}).get(SECURITY_LABEL)
     if level is not None:
         yield _admits(f"pod security of {plan.names.namespace}", "takes the model servers", plan, str(level))
+
+
+@asks("PRE135", "an image that its registry no longer serves")
+def _image(question: Question, gone: Withdrawn) -> Answer:
+    """Nodes of a cluster that runs the release may still have an image that upstream withdrew; a new node cannot pull
+    it, and its pods never start. No cluster shows what a registry holds: the release's facts say what is gone.
+
+    Fails:  llm-d v0.5.1 with upstream's own images.
+    Passes: the same with `images.registry`; llm-d v0.9.0.
+    """
+    return question.missing(gone.says, "set images.registry to a registry that has it: llmdgen images lists them all")
 
 
 @asks("PRE133", "a namespace that refuses the pods")

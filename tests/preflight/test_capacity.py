@@ -9,7 +9,8 @@ import pytest
 from llmdgen.planning.model import Plan
 from tests.preflight.api_server import DAEMON_SETS, NODES, PODS, Api, able, node, pod
 from tests.preflight.conftest import Ask
-from tests.specs import GPT_OSS, plan_of
+from tests.preflight.plans import plan_of
+from tests.specs import GPT_OSS
 
 P5, HEALTH = "p5.48xlarge", "sagemaker.amazonaws.com/node-health-status"
 

@@ -16,7 +16,8 @@ from llmdgen.checks import load_all
 from llmdgen.cli.main import main
 from llmdgen.registry import RULES
 from tests.preflight.api_server import CLASSES, NODES, Api, able, kubeconfig, serving
-from tests.specs import GPT_OSS, plan_of, spec_text
+from tests.preflight.plans import MIRRORED, plan_of
+from tests.specs import GPT_OSS, spec_text
 
 P5 = "p5.48xlarge"
 
@@ -33,7 +34,7 @@ class Session(Struct):
 def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
     pytest.importorskip("kubernetes", reason="preflight asks through the kubernetes package")
     spec = tmp_path / "demo.yaml"
-    spec.write_text(spec_text("pd-disaggregation", GPT_OSS, (P5,)))
+    spec.write_text(spec_text("pd-disaggregation", GPT_OSS, (P5,), images=MIRRORED))
     api = able(plan_of("pd-disaggregation", GPT_OSS))
     with serving(api) as address:
         config = kubeconfig(tmp_path, address)
@@ -65,7 +66,7 @@ def test_what_may_not_be_asked_is_unknown_and_exits_0(session: Session, capsys: 
 
 
 def test_json_holds_every_answer_of_every_instance_type(session: Session, capsys: pytest.CaptureFixture[str]) -> None:
-    session.spec.write_text(spec_text("pd-disaggregation", GPT_OSS, (P5, "p5en.48xlarge")))
+    session.spec.write_text(spec_text("pd-disaggregation", GPT_OSS, (P5, "p5en.48xlarge"), images=MIRRORED))
     assert main(["preflight", str(session.spec), "--format", "json"]) == 1
     found = json.loads(capsys.readouterr().out)
     assert [(each["target"], each["ok"]) for each in found] == [(P5, True), ("p5en.48xlarge", False)]
@@ -123,7 +124,7 @@ def test_without_the_client_the_error_says_how_to_install_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spec = tmp_path / "demo.yaml"
-    spec.write_text(spec_text("pd-disaggregation", GPT_OSS, (P5,)))
+    spec.write_text(spec_text("pd-disaggregation", GPT_OSS, (P5,), images=MIRRORED))
     monkeypatch.setitem(sys.modules, "kubernetes", None)
     assert main(["preflight", str(spec)]) == 1
     gc.enable()
@@ -203,5 +204,5 @@ def test_a_wrong_spec_asks_no_cluster(session: Session, capsys: pytest.CaptureFi
 def test_every_code_that_is_answered_can_be_explained() -> None:
     load_all()
     codes = [code for code in RULES if code.startswith("PRE1")]
-    assert len(codes) == 19
+    assert len(codes) == 20
     assert all("Fails:" in RULES[code].explanation and "Passes:" in RULES[code].explanation for code in codes)

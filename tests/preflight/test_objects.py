@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
+from tests import specs
 from tests.preflight.api_server import CLASSES, CRDS, NAMESPACES, STORAGE_CLASSES, able, crd
 from tests.preflight.conftest import Ask
-from tests.specs import DEEPSEEK, GPT_OSS, plan_of
+from tests.preflight.plans import plan_of
+from tests.specs import DEEPSEEK, GPT_OSS
 
 WITH_TOKEN: dict[str, Any] = {"model": {"authSecretName": "token"}}
 SECRET = f"{NAMESPACES}/llm-d-demo/secrets/token"
@@ -65,7 +67,7 @@ def test_a_model_without_a_secret_asks_for_none(ask: Ask) -> None:
     ],
 )
 def test_a_secret_to_pull_images_with_must_be_there(ask: Ask, secret: Any, found: str, verdict: str) -> None:
-    plan = plan_of("inference-scheduling", images={"pullSecrets": ["ecr"]})
+    plan = plan_of("inference-scheduling", images={"pullSecrets": ["ecr"], "registry": "registry.example.com/llm-d"})
     api = able(plan)
     api.answers[f"{NAMESPACES}/llm-d-demo/secrets/ecr"] = secret
     (answer,) = ask(plan, api)["PRE134"]
@@ -241,3 +243,13 @@ def test_a_storage_tier_that_pods_of_many_nodes_cannot_write_is_short(ask: Ask) 
     api.answers[f"{NAMESPACES}/llm-d-demo/persistentvolumeclaims/kv"] = {"spec": {}, "status": bound}
     (answer,) = ask(plan, api)["PRE132"]
     assert (answer.needed, answer.verdict) == ("Bound, ReadWriteMany", "short")
+
+
+def test_what_upstream_withdrew_is_said_before_a_node_tries_to_pull_it(ask: Ask) -> None:
+    plan = specs.plan_of("pd-disaggregation", GPT_OSS)
+    said = [each for found in ask(plan, able(plan)).values() for each in found if each.code == "PRE135"]
+    assert [each.found.split()[0] for each in said] == [
+        "ghcr.io/llm-d/llm-d-inference-scheduler",
+        "ghcr.io/llm-d/llm-d-routing-sidecar",
+    ]
+    assert all("images.registry" in each.fix for each in said)
