@@ -69,7 +69,7 @@ def claims(plan: Plan) -> dict[str, tuple[str, ...]]:
 
 @asks("PRE101", "a kind of object that the cluster does not serve")
 def _kind(question: Question, kind: ServedKind, cluster: Cluster) -> Answer:
-    """Both releases make objects of kinds that Kubernetes learns from CustomResourceDefinitions. Helm stops at the
+    """Every release makes objects of kinds that Kubernetes learns from CustomResourceDefinitions. Helm stops at the
     first kind that the API server does not serve in the version that is written, so each one must be there before the
     first `helmfile apply`, established, with that version served.
 
