@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct, structs
 
+from llmdgen.checks._alternatives import suited
 from llmdgen.checks._places import runs_models
 from llmdgen.engine.memory import (
     Memory,
@@ -23,7 +24,7 @@ from llmdgen.engine.memory import (
 from llmdgen.engine.numbers import decimal, whole
 from llmdgen.engine.profile import usable
 from llmdgen.engine.size import Size
-from llmdgen.facts.types import Instance, ModelFacts
+from llmdgen.facts.types import ModelFacts
 from llmdgen.planning.model import Plan, RolePlan
 from llmdgen.quantities import GIB
 
@@ -108,24 +109,9 @@ def fits_heads(model: ModelFacts, tensor: int) -> bool:
 
 def types_that_hold(plan: Plan, model: ModelFacts) -> list[str]:
     """The instance types, smallest memory first, whose GPUs of one node hold the weights with a quarter left over."""
-    from llmdgen.facts import catalogue
-
-    ratio = resident_ratio(model, plan.engine)
-
-    def room(row: Instance) -> int:
-        return usable(row.gpu) * row.gpu.count
-
-    rows = [catalogue.instance(name) for name in catalogue.instance_names()]
-    hyperpod = plan.spec.asked.platform == "hyperpod"
-    suited = [
-        row
-        for row in rows
-        if row.kind == "instance"
-        and row.architecture in plan.server.architectures
-        and (row.hyperpod or not hyperpod)
-        and room(row) * plan.engine["gpu_memory_utilization"] * _WEIGHTS >= model.weight_bytes * ratio
-    ]
-    return [row.name for row in sorted(suited, key=lambda row: (room(row), row.name))]
+    share = plan.engine["gpu_memory_utilization"] * _WEIGHTS
+    weights = model.weight_bytes * resident_ratio(model, plan.engine)
+    return [row.name for row in suited(plan) if usable(row.gpu) * row.gpu.count * share >= weights]
 
 
 def step_down(tokens: int) -> int:

@@ -7,11 +7,11 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from llmdgen.spec.fields import ROLES
 from llmdgen.spec.model import Spec
 
 MODEL_LABEL_LENGTH = 63
 RoleName = Literal["prefill", "decode"]
-ROLES: tuple[RoleName, ...] = ("prefill", "decode")  # in the order of a request
 
 
 class Names(Struct, frozen=True, kw_only=True):

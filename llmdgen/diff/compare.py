@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from llmdgen.diff.state import ROLES, Key, Part, State, Value, leaves
+from llmdgen.diff.state import Key, Part, State, Value, leaves
+from llmdgen.spec.fields import ROLES
 
 
 class Change(Struct, frozen=True):

@@ -8,8 +8,9 @@ from typing import Any
 from msgspec import Struct
 
 from llmdgen.diff.router import FILE
-from llmdgen.diff.state import FAILURE_MODE, ROLES, Facts, named, taken
+from llmdgen.diff.state import FAILURE_MODE, Facts, named, taken
 from llmdgen.facts.catalogue import release, release_names
+from llmdgen.spec.fields import ROLES
 from llmdgen.untyped import at, items, mapping, maps
 
 SERVERS = "servers"

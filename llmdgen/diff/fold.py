@@ -10,8 +10,9 @@ from msgspec import Struct, structs
 from llmdgen.diff.compare import Change, changes, described
 from llmdgen.diff.reading import Files, state
 from llmdgen.diff.rules import consequences
-from llmdgen.diff.state import ROLES, State
+from llmdgen.diff.state import State
 from llmdgen.diff.step import WEIGHTS, Consequence, Step
+from llmdgen.spec.fields import ROLES
 
 T = TypeVar("T")
 TargetName = tuple[str, str]

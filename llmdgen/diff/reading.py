@@ -9,12 +9,13 @@ from llmdgen.diff.objects import chart_facts, manifests, object_part, parameters
 from llmdgen.diff.router import FILE as ROUTER_VALUES
 from llmdgen.diff.router import router_parts
 from llmdgen.diff.servers import server_parts
-from llmdgen.diff.state import ROLES, Key, Part, State
+from llmdgen.diff.state import Key, Part, State
 from llmdgen.diff.yaml import load
 from llmdgen.facts.catalogue import release_names
 from llmdgen.kube.manifest import Manifest
 from llmdgen.kube.workload import Workload, workloads
 from llmdgen.objects.chart import FOLDER
+from llmdgen.spec.fields import ROLES
 
 HELMFILE, ALLOCATION, CHART = "helmfile.yaml", "allocation.yaml", f"{FOLDER}/Chart.yaml"
 # A directory with these is a target.

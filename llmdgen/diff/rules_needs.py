@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from llmdgen.diff.state import ROLES, State, leaves
+from llmdgen.diff.state import State, leaves
 from llmdgen.diff.step import CLAIM, INSTANCE_LABEL, SHARED_CACHE, Consequence, Step
+from llmdgen.spec.fields import ROLES
 
 _SECRET = re.compile(r"\.secretKeyRef\.name$|\.secretRef\.name$|\.secret\.secretName$|imagePullSecrets\[\d+\]\.name$")
 

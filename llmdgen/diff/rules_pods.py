@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from llmdgen.diff.servers import GROUPS
-from llmdgen.diff.state import ROLES, State
+from llmdgen.diff.state import State
 from llmdgen.diff.step import INSTANCE_LABEL, Consequence, Step
+from llmdgen.spec.fields import ROLES
 
 _STRATEGIES = {GROUPS: "spec.rolloutStrategy.rollingUpdateConfiguration", "Deployment": "spec.strategy.rollingUpdate"}
 # A Deployment starts up to a quarter more pods and removes up to a quarter; a LeaderWorkerSet replaces one by one.

@@ -8,11 +8,10 @@ from typing import Any
 from msgspec import Struct
 
 from llmdgen.diff.yaml import compact
+from llmdgen.spec.fields import ROLES
 
 Scalar = str | int | float | bool | None
 Value = Scalar | tuple[Scalar, ...]
-
-ROLES = ("prefill", "decode")
 
 # What a fact is about, in the order in which people ask.
 SUBJECTS = ("deployment", "model", *ROLES, "sidecar", "scheduler", "pool", "gateway", "route", "charts", "capacity")

@@ -8,6 +8,8 @@ from llmdgen.objects.object import Object
 from llmdgen.objects.workload import workload
 from llmdgen.planning.model import Plan
 
+_kept: list[tuple[Plan, tuple[Object, ...]]] = []
+
 
 def objects(plan: Plan) -> tuple[Object, ...]:
     """Every object of a deployment but the router's, which its own chart makes.
@@ -30,6 +32,3 @@ def _made(plan: Plan) -> tuple[Object, ...]:
         *([render_service(plan, rendering)] if rendering else []),
         *(make(plan, role) for role in plan.roles for make in (workload, pod_monitor, disruption_budget)),
     )
-
-
-_kept: list[tuple[Plan, tuple[Object, ...]]] = []

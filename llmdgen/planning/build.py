@@ -11,7 +11,7 @@ from typing import Any
 from llmdgen import paths
 from llmdgen.composition.contribution import Shape, Situation
 from llmdgen.composition.fold import Folded, fold
-from llmdgen.composition.names import ROLES, RoleName, labels, names
+from llmdgen.composition.names import RoleName, labels, names
 from llmdgen.engine.size import Size
 from llmdgen.facts import catalogue
 from llmdgen.facts.types import Instance, ModelFacts
@@ -28,6 +28,7 @@ from llmdgen.planning.sidecar import sidecar
 from llmdgen.planning.source import argument, uri, volume_size
 from llmdgen.planning.starting import bounds, started
 from llmdgen.scheduling.form import form
+from llmdgen.spec.fields import ROLES
 from llmdgen.spec.model import Spec
 from llmdgen.spec.servers import Engine, Role
 

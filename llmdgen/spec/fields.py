@@ -4,7 +4,7 @@ None of the modules of these types has `from __future__ import annotations`: msg
 anew, and a render has a tenth of a second.
 """
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
@@ -18,6 +18,8 @@ ABSOLUTE_PATH = r"^/[-A-Za-z0-9._/]+$"
 FINDING_CODE = r"^[A-Z][A-Z0-9]{1,4}[0-9]{3}$"
 COMMIT = r"^[0-9a-f]{40}$"
 REGISTRY = r"^[a-z0-9][a-z0-9.-]*(:[0-9]+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*$"
+
+ROLES: tuple[Literal["prefill", "decode"], ...] = ("prefill", "decode")  # in the order of a request
 
 Count = Annotated[int, Meta(ge=1)]
 Cpu = Annotated[str, Meta(pattern=CPU, max_length=32)]

@@ -13,13 +13,12 @@ from llmdgen.facts import catalogue
 from llmdgen.findings import Finding, Route
 from llmdgen.spec import pod, texts, uri
 from llmdgen.spec.errors import error
+from llmdgen.spec.fields import ROLES
 from llmdgen.spec.model import DEFAULT_RELEASE
 from llmdgen.spec.retired import retired_values
 from llmdgen.spec.words import quoted
 from llmdgen.suggest import did_you_mean, one_of
 from llmdgen.untyped import at, items, mapping
-
-ROLES = ("prefill", "decode")
 
 LONGEST_NAME = 40 - len("-router")  # the router charts cut longer names of their release
 

@@ -10,10 +10,10 @@ from typing import Any
 
 from llmdgen.findings import Finding
 from llmdgen.spec.errors import error
+from llmdgen.spec.fields import ROLES
 from llmdgen.spec.words import dotted
 from llmdgen.untyped import mapping
 
-ROLES = ("prefill", "decode")
 _CODES = {"unknown": "SPEC005", "type": "SPEC007", "twice": "SPEC014"}
 
 

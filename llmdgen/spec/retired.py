@@ -7,12 +7,12 @@ from typing import Any
 
 from llmdgen.findings import Finding, Route
 from llmdgen.spec.errors import error
+from llmdgen.spec.fields import ROLES
 from llmdgen.spec.words import dotted, quoted
 from llmdgen.untyped import mapping
 
 AT = ("spec", "values")
 CHARTS = ("infra", "gaie", "ms")
-ROLES = ("prefill", "decode")
 OTHERWISE = "otherwise"
 
 

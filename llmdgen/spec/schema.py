@@ -17,10 +17,10 @@ from llmdgen.facts.types import Release
 from llmdgen.resources import SCHEMAS
 from llmdgen.spec import suggestions
 from llmdgen.spec.descriptions import Description, descriptions
-from llmdgen.spec.fields import Base
+from llmdgen.spec.fields import ROLES, Base
 from llmdgen.spec.kinds import article
 from llmdgen.spec.model import Document
-from llmdgen.spec.names import LONGEST_NAME, ROLES
+from llmdgen.spec.names import LONGEST_NAME
 from llmdgen.spec.texts import ENV_NAME, FLAG_NAME
 
 FILE = "wellitpath.v1alpha1.json"

@@ -9,13 +9,13 @@ from msgspec import UNSET
 
 from llmdgen.facts.upgrades import Moves
 from llmdgen.findings import Located, Route
+from llmdgen.spec.fields import ROLES
 from llmdgen.spec.model import Spec
 from llmdgen.upgrade.cases import Case, cases, type_of
 from llmdgen.upgrade.edits import CannotEdit, Editor
 from llmdgen.upgrade.rules import BY_HAND, CHANGES, noted
 from llmdgen.upgrade.tree import scalar
 
-_ROLES = ("prefill", "decode")
 _FLAG_DEPTH = len(("spec", "engine", "args", "all2all-backend"))
 _RELEASE: Route = ("spec", "release")
 _PATH: Route = ("spec", "path")
@@ -118,7 +118,7 @@ def _refuse_overridden(editor: Editor, case: Case, wanted: dict[Route, Any]) -> 
     section = str(case.route[1])
     for route, value in wanted.items():
         flag, is_key = str(route[3]), len(route) > _FLAG_DEPTH
-        for other in _ROLES if section == "engine" else ("engine",):
+        for other in ROLES if section == "engine" else ("engine",):
             there = editor.get(("spec", other, "args", flag))
             if there is None or (not is_key and there == value):
                 continue
