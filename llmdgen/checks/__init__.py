@@ -17,12 +17,6 @@ def load_plan_checks() -> None:
             import_module(f"llmdgen.checks.{file.removesuffix('.py')}")
 
 
-def load_scheduler_checks() -> None:
-    """Import those over a scheduler's configuration alone."""
-    for name in ("scheduler_effects", "scheduler_loading", "scheduler_servers"):
-        import_module(f"llmdgen.checks.{name}")
-
-
 def load_all() -> None:
     """Import everything that declares a rule, for `llmdgen explain` and the documentation."""
     load_plan_checks()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from llmdgen import plain_yaml, registry
-from llmdgen.checks import load_scheduler_checks
+from llmdgen.checks import load_plan_checks
 from llmdgen.checks._scheduler_text import scheduler_config
 from llmdgen.findings import Finding
 from llmdgen.scheduling.document import Endpoints, SchedulerConfig
@@ -86,7 +86,7 @@ def servers(*roles: str, block: int = 64, events: dict[str, Any] | None = None) 
 
 
 def judged(text: str, found: tuple[Endpoints, ...] = (), **more: Any) -> list[Finding]:
-    load_scheduler_checks()
+    load_plan_checks()
     document = plain_yaml.load(text)
     return list(registry.run(SchedulerConfig(release="v0.9.0", document=document, servers=found, **more)))
 
@@ -300,7 +300,7 @@ def test_what_loads_and_routes_has_no_finding(file: Path) -> None:
 def test_a_text_of_a_spec_is_judged_like_the_one_that_the_paths_make() -> None:
     values = {"router": {"router": {"epp": {"pluginsCustomConfig": {"plugins.yaml": SPLIT}}}}}
     own = scheduler_config(plan_of("pd-disaggregation", GPT_OSS, release="v0.9.0", values=values))
-    load_scheduler_checks()
+    load_plan_checks()
     codes = [(each.code, each.at[-2:]) for each in registry.run(own)]
     # Its blocks are of 64 tokens, vLLM's of 128, and 5000 of them are more than a prefill server holds.
     assert codes == [("EPP011", ("parameters", "lruCapacityPerServer")), ("EPP015", ("parameters", "blockSizeTokens"))]
