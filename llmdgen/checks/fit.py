@@ -6,10 +6,13 @@ from collections.abc import Iterator
 
 from llmdgen.checks._places import asked, by_type, resources, runs_models
 from llmdgen.checks.room import RANK_MIB, gib, gib_up
+from llmdgen.facts.catalogue import table
 from llmdgen.objects.origin import hardware
 from llmdgen.planning.model import Plan
 from llmdgen.quantities import GIB, MIB, to_bytes
 from llmdgen.registry import Draft, found, rule
+from llmdgen.spec.texts import region_of
+from llmdgen.suggest import one_of
 
 GB = 10**9
 
@@ -46,6 +49,26 @@ def hyperpod_offers_the_type(plan: Plan) -> Iterator[Draft]:
         if role.node.instance.hyperpod is None:
             says = f"HyperPod does not offer {role.node.instance.name}"
             yield found(*hardware(plan, role), says=says, fix="use another instance type, or platform: eks")
+
+
+@rule("FIT016", "warning", "an instance type without a price in the zone's region")
+def region_offers_the_type(plan: Plan) -> Iterator[Draft]:
+    """Not every region has every instance type, and pods that select a zone there stay Pending. The table is AWS's
+    price list of a day, which changes often and does not know of Capacity Blocks and reservations.
+
+    Fails:  `{instanceTypes: [p6-b200.48xlarge], cluster: {zone: eu-central-1a}}`.
+    Passes: `{instanceTypes: [p6-b200.48xlarge], cluster: {zone: us-west-2a}}`; the same without a zone.
+    """
+    zone_label, regions = plan.platform["zone_label"], table("regions.toml")
+    for role, _ in by_type(list(plan.roles)):
+        zone, offered = role.node_selector.get(zone_label, ""), regions["offered"].get(role.node.label, ())
+        region = region_of(zone)
+        if offered and region and region not in offered:
+            own = ("spec", "cluster", "zone")
+            at = own if plan.spec.asked.cluster.zone else (*own[:2], "nodeSelector", zone_label)
+            says = f"{role.node.label} had no on-demand price in {region} on {regions['date']}"
+            fix = f"use a zone of {one_of(offered)}, or suppress FIT016 where you have capacity there"
+            yield found(*at, says=says, fix=fix)
 
 
 @rule("FIT005", "error", "hardware that is not a node with whole GPUs")

@@ -75,18 +75,22 @@ def availability_zone(zone: str, at: Route) -> Iterator[Finding]:
     yield error("SPEC015", says, fix, at)
 
 
+def region_of(zone: str) -> str:
+    """The region of an availability zone or local zone, empty where the text is neither."""
+    return zone[: match.end()] if (match := re.match(_REGION, zone)) else ""
+
+
 def _region(zone: str, at: Route) -> Iterator[Finding]:
     """A region that AWS does not have, where it is almost one that it has; others may be newer than the facts."""
     from llmdgen.facts.catalogue import table
     from llmdgen.suggest import nearest
 
-    match = re.match(_REGION, zone)
-    regions = table("platforms.toml")["regions"]["names"]
-    if match and match[0] not in regions:
-        close = nearest(match[0], regions, limit=1)
-        if close or not re.match(_LIKE_A_REGION, match[0]):
+    region, regions = region_of(zone), table("platforms.toml")["regions"]["names"]
+    if region not in regions:
+        close = nearest(region, regions, limit=1)
+        if close or not re.match(_LIKE_A_REGION, region):
             says = f"{quoted(zone)} is in no region of AWS"
-            fix = f"did you mean {close[0]}{zone[match.end() :]}?" if close else "write a zone as us-east-1a"
+            fix = f"did you mean {close[0]}{zone.removeprefix(region)}?" if close else "write a zone as us-east-1a"
             yield error("SPEC015", says, fix, at)
 
 

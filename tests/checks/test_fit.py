@@ -229,3 +229,40 @@ def test_ranks_that_each_fill_a_node_do_not_fit_together() -> None:
 def test_sizes_in_fixes_are_whole_gibibytes_from_one_on() -> None:
     assert [gib(mib) for mib in (1023, 1024, 2047)] == ["1023Mi", "1Gi", "1Gi"]
     assert [gib_up(mib) for mib in (1024, 1025)] == ["1Gi", "2Gi"]
+
+
+@pytest.mark.parametrize(
+    ("instance", "zone", "platform"),
+    [
+        ("p6-b200.48xlarge", "eu-central-1a", "eks"),
+        ("p5e.48xlarge", "us-west-2a", "eks"),
+        ("p6-b200.48xlarge", "eu-north-1b", "hyperpod"),  # which EC2 offers there, and HyperPod does not
+        ("g6e.48xlarge", "sa-east-1c", "eks"),
+    ],
+)
+def test_a_zone_whose_region_lacks_the_type_is_a_warning_that_names_where_it_is(
+    instance: str, zone: str, platform: str
+) -> None:
+    at, says, fix = the("FIT016", SCHEDULING, instance, QWEN, platform=platform, cluster={"zone": zone})
+    assert at == "spec.cluster.zone"
+    assert f"no on-demand price in {zone[:-1]} on 20" in says
+    mended = {"zone": f"{re.findall(r'[a-z-]+-[0-9]', fix)[0]}a"}
+    assert "FIT016" not in codes(SCHEDULING, instance, QWEN, platform=platform, cluster=mended)
+
+
+@pytest.mark.parametrize(
+    ("instance", "cluster"),
+    [
+        ("p6-b200.48xlarge", {"zone": "us-west-2a"}),
+        ("p6-b200.48xlarge", {}),
+        ("p6-b200.48xlarge", {"zone": "us-east-1-dfw-2a"}),
+    ],
+)
+def test_a_region_that_has_the_type_is_not_worth_a_word(instance: str, cluster: dict[str, str]) -> None:
+    assert "FIT016" not in codes(SCHEDULING, instance, QWEN, cluster=cluster)
+
+
+def test_a_zone_among_the_node_labels_is_judged_too() -> None:
+    label = "topology.kubernetes.io/zone"
+    found = the("FIT016", SCHEDULING, "p5e.48xlarge", QWEN, cluster={"nodeSelector": {label: "eu-west-1a"}})
+    assert found[0] == f"spec.cluster.nodeSelector.{label}"
