@@ -1,8 +1,7 @@
 """YAML of rendered files and of what helm prints, read as Kubernetes reads it.
 
-PyYAML on libyaml takes a fifteenth of ruamel.yaml's time, which reads the specs because it keeps their places and their
-comments. Kubernetes reads YAML 1.1 booleans (`yes`, `off`), but leaves dates and times as strings, takes 1e3 for a
-number, and so does this reader. A key that stands twice is an error.
+Kubernetes reads YAML 1.1 booleans (`yes`, `off`), but leaves dates and times as strings, takes 1e3 for a number, and so
+does this reader. A key that stands twice is an error.
 """
 
 from __future__ import annotations

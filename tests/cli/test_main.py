@@ -29,7 +29,7 @@ NEVER_IN_A_RENDER = {
     "jinja2",
     "difflib",
     "json",
-    "yaml",
+    "ruamel.yaml",
     "subprocess",
 }
 NEVER_IN_HELP = NEVER_IN_A_RENDER | {"msgspec", "ruamel", "tomli", "hashlib"}
