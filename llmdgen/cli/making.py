@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from llmdgen.prerequisites import Asked
 
 CLUSTER = "cluster"  # rendered/cluster/ holds prerequisites
+USERS_OWN = ("cluster.yaml", "switches.yaml")  # which people write there, as its README.md says
 
 
 class Settings(Struct, frozen=True, kw_only=True):

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from llmdgen.cli.making import Made
+from llmdgen.cli.making import CLUSTER, USERS_OWN, Made
 from llmdgen.cli.terminal import complain, count, say
 from llmdgen.findings import Located
 from llmdgen.output.rules import OutputError, unwritten
-from llmdgen.output.tree import Writing, commit, prepare
+from llmdgen.output.tree import Writing, commit, prepare, removal
 
 if TYPE_CHECKING:
     from llmdgen.output.check import Difference
@@ -36,10 +36,10 @@ class Outcome(Struct, frozen=True, kw_only=True):
             say(line)
 
 
-def written(out: str, made: Made) -> Outcome:
-    """Write what was made of a spec, all or nothing."""
+def written(out: str, made: Made, is_alone: bool) -> Outcome:
+    """Write what was made of a spec, all or nothing; where nobody else writes, also remove what killed renders left."""
     with _refusals(out, made.name) as refused:
-        return _committed(prepare(out, made.name, made.targets, made.whole), _size(made))
+        return _committed(prepare(out, made.name, made.targets, made.whole, is_alone), _size(made))
     return Outcome(findings=tuple(refused))
 
 
@@ -48,7 +48,8 @@ def compared(out: str, made: Made, again: str) -> Outcome:
     from llmdgen.output.check import compare
 
     with _refusals(out, made.name) as refused:
-        differences = compare(out, made.name, made.targets, again, made.whole)
+        own = USERS_OWN if made.name == CLUSTER else ()
+        differences = compare(out, made.name, made.targets, again, made.whole, own)
         says = [_shown(found) for found in differences] or [f"{out}/{made.name}: {_size(made)}: up to date"]
         return Outcome(says=tuple(says), differs=len(differences))
     return Outcome(findings=tuple(refused))
@@ -56,8 +57,6 @@ def compared(out: str, made: Made, again: str) -> Outcome:
 
 def removed(out: str, name: str) -> Outcome:
     """Remove a directory that no spec is of any more."""
-    from llmdgen.output.leftover import removal
-
     with _refusals(out, name) as refused:
         return _committed(removal(out, name), f"no spec is called {name}")
     return Outcome(findings=tuple(refused))
@@ -65,7 +64,7 @@ def removed(out: str, name: str) -> Outcome:
 
 def orphaned(out: str, name: str, again: str) -> Outcome:
     """The same as a difference."""
-    from llmdgen.output.leftover import leftover
+    from llmdgen.output.check import leftover
 
     return Outcome(says=(_shown(leftover(out, name, again)),), differs=1)
 

@@ -14,9 +14,10 @@ from llmdgen.cli import making, options, outcome, status, work
 from llmdgen.cli.making import Made
 from llmdgen.cli.outcome import Outcome
 from llmdgen.cli.processes import results
-from llmdgen.cli.terminal import count, report, say
+from llmdgen.cli.terminal import complain, count, report, say
 from llmdgen.findings import Located
-from llmdgen.output.undisturbed import alone
+from llmdgen.output.disk import alone
+from llmdgen.output.tree import leftovers
 from llmdgen.spec.model import Spec
 
 
@@ -61,7 +62,10 @@ def command(
     again = join(["llmdgen", *(word for word in click.get_current_context().obj if word != "--check")])
 
     def finished(made: Made) -> Outcome:
-        return outcome.compared(out, made, again) if only_check else outcome.written(out, made)
+        return outcome.compared(out, made, again) if only_check else outcome.written(out, made, is_alone)
+
+    def waits() -> None:
+        complain(f"{out}: another llmdgen writes there; this one waits for it")
 
     def rendered(spec: Spec, names: tuple[str, ...]) -> Outcome:
         made, found = making.make(spec, names, settings)
@@ -70,15 +74,13 @@ def command(
 
     steps = [(spec, names) for spec, names in zip(read, asked, strict=True) if names]
     others: list[str] = []
-    with nullcontext() if only_check else alone(out):
+    with nullcontext(False) if only_check else alone(out, waits) as is_alone:
         outcomes = list(_progress(results(lambda number: rendered(*steps[number]), len(steps)), len(steps)))
         if prerequisites and not _are_wrong([*findings, *_found(outcomes)]):
             known = {spec.name: each.asked for (spec, _), each in zip(steps, outcomes, strict=True) if each.asked}
             cluster, found = making.make_prerequisites(read, known, prune)
             outcomes.append(finished(cluster) if cluster else Outcome(findings=tuple(found)))
         if (prune or only_check) and not _are_wrong([*findings, *_found(outcomes)]):
-            from llmdgen.output.leftover import leftovers
-
             others = leftovers(out, {making.CLUSTER, *(spec.name for spec in read)})
         for other in others if prune else ():
             outcomes.append(outcome.orphaned(out, other, again) if only_check else outcome.removed(out, other))

@@ -110,13 +110,10 @@ def _text(file: str) -> str:
 
 def _write(upgraded: Upgraded) -> list[Located]:
     """Write the new text; why it could not be written."""
-    from llmdgen.output.replace import Irreplaceable, replace
+    from llmdgen.output.disk import replace
 
-    try:
-        replace(upgraded.path, upgraded.new.encode())
-    except Irreplaceable as error:
-        return [_unwritable(upgraded.path, str(error))]
-    return []
+    why_not = replace(upgraded.path, upgraded.new.encode())
+    return [_unwritable(upgraded.path, why_not)] if why_not else []
 
 
 def _unwritable(file: str, reason: str) -> Located:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from enum import StrEnum
 from shlex import quote
 
 from msgspec import Struct, structs
 
+from llmdgen.output.disk import Standing
 from llmdgen.output.lock import LOCK_NAME, Entry, Lock, digest, dump
-from llmdgen.output.tree import Rendered, merged, read_file, read_lock, wanted
+from llmdgen.output.tree import Rendered, merged, read_lock, wanted
 
 MOST_LINES = 100  # of the diff of a file
 MOST_LINES_OF_ONE = 20  # where only one side has it
@@ -40,34 +42,66 @@ class Difference(Struct, frozen=True):
     mend: str
 
 
-def compare(out: str, name: str, rendered: dict[str, Rendered], command: str, whole: bool = True) -> list[Difference]:
-    """Every difference below <out>/<name>/, by path; `command` is the render that mends most of them.
+def compare(
+    out: str,
+    name: str,
+    rendered: dict[str, Rendered],
+    command: str,
+    whole: bool = True,
+    of_the_user: Collection[str] = (),
+) -> list[Difference]:
+    """Every difference below <out>/<name>/, by path; `command` is the render that mends most of them, `of_the_user` are
+    names of files that people put into a target.
 
     Raises OutputError where the lock cannot be used or something other than a regular file is in the way.
     """
-    root = os.path.join(out, name)
-    old = read_lock(root)
+    there = Standing(os.path.join(out, name))
+    old = read_lock(there)
     new = merged(old, rendered, whole)
     owned, files = old.owned(), wanted(rendered)
+    ours = files.keys() | new.owned().keys()
     has_manifests = any(map(_is_manifest, files))
+    left = set(there.left)
     found = []
-    for path in sorted(files.keys() | (owned.keys() - new.owned().keys())):
-        there, given, target = read_file(out, name, path), files.get(path), path.partition("/")[0]
-        if there == given:
+    for path in sorted((files.keys() | owned.keys() | there.paths) - (new.owned().keys() - files.keys()) - {LOCK_NAME}):
+        full = os.path.join(there.root, path)
+        if path not in ours and path not in owned:
+            if path.partition("/")[2] not in of_the_user:
+                found.append(_unknown(full, command if path in left else ""))
+            continue
+        before, given, target = there.read(path), files.get(path), path.partition("/")[0]
+        if before == given:
             continue
         why = _why(old.targets.get(target), rendered[target]) if given is not None else ""
-        each = _difference(os.path.join(root, path), there, given, owned.get(path), why, command)
+        seal = owned.get(path)
+        if before is not None and seal and digest(before) != seal and there.is_staged(path, seal):
+            seal, why = digest(before), "a render was broken off before it wrote it"
+        each = _difference(full, before, given, seal, why, command)
         if given is None and _is_manifest(path) and not has_manifests:
             says = "it was rendered with --manifests, and this call is without"
             each = structs.replace(each, says=says, mend=f"add --manifests to this call, or remove it: {command}")
         found.append(each)
-    if not old.targets and any(each.kind is Kind.FOREIGN for each in found):
-        return _without_lock(root, found, command)
-    return found or _lock_alone(root, old, new, command)
+    if not old.targets and any(each.kind is Kind.FOREIGN and each.diff for each in found):
+        return _without_lock(there.root, found, command)
+    return found or _lock_alone(there.root, old, new, command)
+
+
+def leftover(out: str, name: str, command: str) -> Difference:
+    """A whole directory that no spec gives any more, without the text of every file."""
+    mend = f"`helmfile destroy` in its directories where it is deployed, then {command}"
+    return Difference(Kind.ORPHANED, os.path.join(out, name), f"no spec is called {name}", "", mend)
+
+
+def _unknown(path: str, command: str) -> Difference:
+    """A file that no render put in its place: whatever deploys the directory could apply it."""
+    if command:
+        return Difference(Kind.ORPHANED, path, "a render that was broken off left it", "", command)
+    says = "no render wrote it, and what deploys the directory may apply it"
+    return Difference(Kind.FOREIGN, path, says, "", f"keep it elsewhere, or rm {quote(path)}")
 
 
 def _is_manifest(path: str) -> bool:
-    return path.split("/")[1] == MANIFESTS
+    return path.split("/")[1:2] == [MANIFESTS]
 
 
 def _difference(
@@ -106,7 +140,10 @@ def _without_lock(root: str, found: list[Difference], command: str) -> list[Diff
     foreign = "it differs, and no lock says who wrote it"
     return [
         Difference(Kind.MISSING, path, says, "", mend),
-        *(structs.replace(each, says=foreign, mend=mend) if each.kind is Kind.FOREIGN else each for each in found),
+        *(
+            structs.replace(each, says=foreign, mend=mend) if each.kind is Kind.FOREIGN and each.diff else each
+            for each in found
+        ),
     ]
 
 

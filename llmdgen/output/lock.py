@@ -15,6 +15,7 @@ from msgspec import Struct
 LOCK_NAME = "llmdgen.lock"
 LONGEST_NAME = 255  # bytes, of every file system we write to
 _UNKNOWN_FIELD = re.compile(r"unknown field `([^`]+)`")
+_TOOL = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+_-]{0,63}")  # it is printed
 _HEX = frozenset("0123456789abcdef")
 
 
@@ -80,9 +81,10 @@ def parse(data: bytes) -> Lock:
                 raise LockError(f"{path!r} is not a path below {target}")
             if not _is_seal(seal):
                 raise LockError(f"the sha256 of {target}/{path} is not one")
-        for seal in (entry.spec, entry.facts):
-            if not _is_seal(seal):
-                raise LockError(f"a digest of {target} is not a sha256")
+        if not _TOOL.fullmatch(entry.tool):
+            raise LockError(f"the version that wrote {target} is not one")
+        if not (_is_seal(entry.spec) and _is_seal(entry.facts)):
+            raise LockError(f"a digest of {target} is not a sha256")
     return lock
 
 

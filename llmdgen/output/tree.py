@@ -7,18 +7,16 @@ so that a refusal, of this spec or of another in the same call, leaves the disk 
 from __future__ import annotations
 
 import os
-import stat
+from collections.abc import Collection
 from contextlib import suppress
 
 from msgspec import Struct
 
 from llmdgen.findings import Located
 from llmdgen.output import rules
+from llmdgen.output.disk import Standing, make_directory, stage, without_signals
 from llmdgen.output.lock import LOCK_NAME, Entry, Lock, LockError, digest, dump, is_safe_path, parse
 from llmdgen.output.rules import OutputError, refusal
-from llmdgen.output.undisturbed import make_directory, without_signals
-
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
 
 class Rendered(Struct, frozen=True, kw_only=True):
@@ -30,11 +28,12 @@ class Rendered(Struct, frozen=True, kw_only=True):
     files: dict[str, str]
 
 
-class Writing(Struct, frozen=True, kw_only=True):
+class Writing(Struct, frozen=True):
     """What `commit` will do below `root`, each path relative to it.
 
     `replaces` holds the bytes to write, the lock first; `edited` are those among them that somebody changed by hand
     since the last render; `kept` are files that we no longer make and that somebody changed: they stay, as theirs.
+    `left` is what killed renders left behind.
     """
 
     root: str
@@ -42,6 +41,7 @@ class Writing(Struct, frozen=True, kw_only=True):
     removes: tuple[str, ...]
     edited: tuple[str, ...]
     kept: tuple[str, ...]
+    left: tuple[str, ...]
     unchanged: int
 
     @property
@@ -50,37 +50,14 @@ class Writing(Struct, frozen=True, kw_only=True):
         return len(self.replaces) - (LOCK_NAME in self.replaces)
 
 
-def read_lock(root: str) -> Lock:
+def read_lock(there: Standing) -> Lock:
     """The lock of a rendered directory, an empty one where there is none. Raises OutputError."""
-    path = os.path.join(root, LOCK_NAME)
-    data = read_file(*os.path.split(root), LOCK_NAME)
+    data = there.read(LOCK_NAME)
     try:
         return Lock() if data is None else parse(data)
     except LockError as error:
+        path = os.path.join(there.root, LOCK_NAME)
         raise OutputError([refusal(rules.BAD_LOCK, path, str(error), error.fix)]) from error
-
-
-def read_file(out: str, name: str, path: str) -> bytes | None:
-    """The bytes of a file below <out>/<name>/, None where there is none; no link below <out> is followed.
-
-    Raises OutputError where something else than a file, or than the directories that lead to it, stands there.
-    """
-    here = out
-    parts = [name, *path.split("/")]
-    for depth, part in enumerate(parts, start=1):
-        here = os.path.join(here, part)
-        try:
-            mode = os.lstat(here).st_mode
-        except FileNotFoundError:
-            return None
-        is_file = depth == len(parts)
-        if not (stat.S_ISREG(mode) if is_file else stat.S_ISDIR(mode)):
-            says = f"is not a {'regular file' if is_file else 'directory'}"
-            if stat.S_ISLNK(mode):
-                says = "is a symbolic link, which llmdgen does not follow"
-            raise OutputError([refusal(rules.NOT_A_DIRECTORY, here, says, "move it away")])
-    with open(here, "rb") as file:
-        return file.read()
 
 
 def merged(lock: Lock, rendered: dict[str, Rendered], whole: bool) -> Lock:
@@ -97,10 +74,12 @@ def wanted(rendered: dict[str, Rendered]) -> dict[str, bytes]:
     return {f"{target}/{path}": text.encode() for target, made in rendered.items() for path, text in made.files.items()}
 
 
-def prepare(out: str, name: str, rendered: dict[str, Rendered], whole: bool = True) -> Writing:
-    """Decide what has to be written for a spec. Raises OutputError with every reason not to."""
+def prepare(out: str, name: str, rendered: dict[str, Rendered], whole: bool = True, is_alone: bool = False) -> Writing:
+    """Decide what has to be written for a spec; where no other process writes there (`is_alone`), what killed ones left
+    is removed. Raises OutputError with every reason not to."""
     root = os.path.join(out, name)
-    old = read_lock(root)
+    there = Standing(root)
+    old = read_lock(there)
     new = merged(old, rendered, whole)
     owned, files = old.owned(), wanted(rendered)
     replaces: dict[str, bytes] = {}
@@ -110,31 +89,55 @@ def prepare(out: str, name: str, rendered: dict[str, Rendered], whole: bool = Tr
         if not is_safe_path(path):
             raise ValueError(f"{path!r} would leave {root}")
         try:
-            there = read_file(out, name, path)
+            before = there.read(path)
         except OutputError as error:
             refused += error.findings
             continue
-        if there == data:
+        if before == data:
             continue
-        if there is not None and path != LOCK_NAME:
+        if before is not None and path != LOCK_NAME:
             if path not in owned:
                 fix = "move it away, or name another directory with -o"
                 says = "llmdgen did not write this file and will not replace it"
                 refused.append(refusal(rules.NOT_OURS, os.path.join(root, path), says, fix))
-            elif digest(there) != owned[path]:
+            elif digest(before) != owned[path] and not there.is_staged(path, owned[path]):
                 edited.append(path)
         replaces[path] = data
     if refused:
         raise OutputError(refused)
-    removes, kept = orphans(out, name, {path: owned[path] for path in owned.keys() - new.owned().keys()})
+    removes, kept = _orphans(there, {path: owned[path] for path in owned.keys() - new.owned().keys()})
     return Writing(
         root=root,
         replaces=replaces,
         removes=removes,
         edited=tuple(edited),
         kept=kept,
+        left=tuple(there.left) if is_alone else (),
         unchanged=len(files) - len(files.keys() & replaces.keys()),
     )
+
+
+def removal(out: str, name: str) -> Writing:
+    """What takes a directory away that no spec is of, the lock last; files that somebody changed stay, and so does what
+    llmdgen never wrote. Raises OutputError."""
+    there = Standing(os.path.join(out, name))
+    removes, kept = _orphans(there, read_lock(there).owned())
+    return Writing(there.root, {}, (*removes, LOCK_NAME), (), kept, tuple(there.left), 0)
+
+
+def leftovers(out: str, names: Collection[str]) -> list[str]:
+    """The directories of <out>/ that a lock makes ours, and that none of the names is of."""
+    try:
+        entries = sorted(os.scandir(out), key=lambda entry: entry.name)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return [
+        entry.name
+        for entry in entries
+        if entry.name not in names
+        and entry.is_dir(follow_symlinks=False)
+        and os.path.lexists(os.path.join(entry.path, LOCK_NAME))
+    ]
 
 
 def commit(writing: Writing) -> None:
@@ -154,18 +157,20 @@ def commit(writing: Writing) -> None:
             if folder not in ready:
                 made += make_directory(folder)
                 ready.add(folder)
-            staged[final] = _staged(final)
-            stage(final, data)
+            staged[final] = stage(final, data)
         with without_signals():
             begun = True
             for path in writing.removes:
                 _remove(writing.root, path)
-            if LOCK_NAME in writing.removes:
-                with suppress(OSError):
-                    os.rmdir(writing.root)
             for final in list(staged):
                 os.replace(staged[final], final)
                 del staged[final]
+            for path in writing.left:
+                with suppress(FileNotFoundError):
+                    _remove(writing.root, path)
+            if LOCK_NAME in writing.removes:
+                with suppress(OSError):
+                    os.rmdir(writing.root)
     finally:
         for left_over in staged.values():
             with suppress(FileNotFoundError):
@@ -175,42 +180,20 @@ def commit(writing: Writing) -> None:
                 os.rmdir(directory)
 
 
-def orphans(out: str, name: str, owned: dict[str, str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _orphans(there: Standing, owned: dict[str, str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Files that we own and no longer make: those to remove, and those that somebody has changed or replaced."""
     removes: list[str] = []
     kept: list[str] = []
     for path, seal in sorted(owned.items()):
         try:
-            there = read_file(out, name, path)
+            data = there.read(path)
         except OutputError:
             kept.append(path)
             continue
-        if there is not None:
-            (removes if digest(there) == seal else kept).append(path)
+        if data is not None:
+            is_ours = digest(data) == seal or there.is_staged(path, seal)
+            (removes if is_ours else kept).append(path)
     return tuple(removes), tuple(kept)
-
-
-def stage(final: str, data: bytes) -> str:
-    """Write bytes beside the file they will become, never through something that stands there; the name they have."""
-    staged = _staged(final)
-    try:
-        descriptor = os.open(staged, _NEW, 0o666)
-    except FileExistsError:  # a render that was killed left it
-        os.unlink(staged)
-        descriptor = os.open(staged, _NEW, 0o666)
-    try:
-        with open(descriptor, "wb") as file:
-            file.write(data)
-    except OSError as error:
-        os.unlink(staged)
-        error.filename = error.filename or final  # a full disk is told by the write, which knows no name
-        raise
-    return staged
-
-
-def _staged(final: str) -> str:
-    folder, name = os.path.split(final)
-    return os.path.join(folder, f".{name}.llmdgen-new")
 
 
 def _remove(root: str, path: str) -> None:

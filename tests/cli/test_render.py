@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
@@ -341,3 +343,19 @@ def test_prune_takes_the_clusters_of_other_platforms_too(llmdgen: Llmdgen, spec:
     assert llmdgen("render", "--prerequisites", "--prune", "chat.yaml").code == 0
     assert not Path("rendered/cluster/hyperpod-istio").exists()
     assert Path("rendered/cluster/eks-istio").is_dir()
+
+
+def test_two_renders_at_once_both_succeed_and_the_tree_is_whole(llmdgen: Llmdgen, spec: Path) -> None:
+    from llmdgen.output.disk import alone
+
+    command = [sys.executable, "-m", "llmdgen", "render", "--prune", "--prerequisites", "chat.yaml"]
+    with alone("rendered"):
+        running = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+        for each in running:
+            assert each.stderr is not None
+            assert each.stderr.readline() == "rendered: another llmdgen writes there; this one waits for it\n"
+    assert [each.wait() for each in running] == [0, 0]
+    for each in running:
+        assert each.stderr is not None
+        each.stderr.close()
+    assert llmdgen("render", "--check", "--prune", "--prerequisites", "chat.yaml").code == 0

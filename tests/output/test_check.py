@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from llmdgen.output.check import Difference, Kind, compare
-from llmdgen.output.lock import LOCK_NAME
+from llmdgen.output.lock import LOCK_NAME, digest
 from llmdgen.output.rules import OutputError
 from llmdgen.output.tree import Rendered, commit, prepare
 
@@ -163,3 +163,62 @@ def test_manifests_are_missed_by_a_call_without_them(out: Path) -> None:
     assert found.mend == f"add --manifests to this call, or remove it: {COMMAND}"
     orphan, new = differences(out, rendered({**files, "manifests/2-pod.yaml": "kind: Pod\n"}))
     assert (orphan.mend, new.kind) == (COMMAND, Kind.MISSING)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "kustomization.yaml",
+        "manifests/9-clusterrolebinding-x.yaml",
+        "chart/templates/x.yaml",
+        "chart/templates/.hidden",
+        "values/more/x.yaml",
+        "p6/helmfile.yaml",
+    ],
+)
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_file_that_no_lock_knows_is_named_wherever_it_lies(out: Path, name: str, whole: bool) -> None:
+    file = out / "chat" / (name if name.startswith("p6/") else f"p5/{name}")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("kind: ClusterRoleBinding\n")
+    (found,) = differences(out, rendered({"a.yaml": "a: 1\n", "b.yaml": "b: 1\n"}), whole)
+    assert (found.kind, found.path) == (Kind.FOREIGN, str(file))
+    assert found.says == "no render wrote it, and what deploys the directory may apply it"
+    assert found.mend == f"keep it elsewhere, or rm {file}"
+
+
+def test_a_link_that_no_lock_knows_is_named_and_not_followed(out: Path) -> None:
+    (out / "chat/p5/c.yaml").symlink_to("/etc/passwd")
+    (out / "chat/p5/templates").symlink_to("/etc")
+    found = differences(out, rendered({"a.yaml": "a: 1\n", "b.yaml": "b: 1\n"}))
+    assert [(each.kind, each.path) for each in found] == [
+        (Kind.FOREIGN, f"{out}/chat/p5/c.yaml"),
+        (Kind.FOREIGN, f"{out}/chat/p5/templates"),
+    ]
+
+
+def test_a_hostile_lock_that_names_the_stranger_does_not_hide_it(out: Path) -> None:
+    (out / "chat/p5/c.yaml").write_text("c: 1\n")
+    lock = out / "chat" / LOCK_NAME
+    seal = digest(b"c: 1\n")
+    lock.write_text(lock.read_text().replace('"files": {', f'"files": {{"c.yaml": "{seal}",'))
+    found = only(out, rendered({"a.yaml": "a: 1\n", "b.yaml": "b: 1\n"}))
+    assert (found.kind, found.path) == (Kind.ORPHANED, f"{out}/chat/p5/c.yaml")
+
+
+def test_files_that_people_write_beside_the_prerequisites_are_theirs(out: Path) -> None:
+    (out / "chat/p5/cluster.yaml").write_text("clusterName: x\n")
+    made = {"p5": rendered({"a.yaml": "a: 1\n", "b.yaml": "b: 1\n"})}
+    assert compare(str(out), "chat", made, COMMAND, True, ("cluster.yaml",)) == []
+
+
+def test_what_a_broken_off_render_left_is_named_and_nobody_is_blamed(out: Path) -> None:
+    folder, after = out / "chat/p5", rendered({"a.yaml": "a: 2\n", "b.yaml": "b: 1\n"}, spec="1")
+    broken = out / "elsewhere"
+    commit(prepare(str(broken), "chat", {"p5": after}))
+    (broken / "chat" / LOCK_NAME).rename(out / "chat" / LOCK_NAME)  # the lock takes its place before the files do
+    staged = folder / ".a.yaml.4711.llmdgen-new"
+    staged.write_text("a: 2\n")
+    left, stale = differences(out, after)
+    assert (left.kind, left.path, left.mend) == (Kind.ORPHANED, str(staged), COMMAND)
+    assert (stale.kind, stale.says) == (Kind.STALE, "a render was broken off before it wrote it")

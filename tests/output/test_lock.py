@@ -12,7 +12,11 @@ NAMES = st.text(min_size=1, max_size=12).filter(is_safe_name)
 PATHS = st.lists(NAMES, min_size=1, max_size=3).map("/".join)
 SEALS = st.binary(max_size=4).map(digest)
 ENTRIES = st.builds(
-    Entry, tool=st.text(max_size=8), spec=SEALS, facts=SEALS, files=st.dictionaries(PATHS, SEALS, max_size=4)
+    Entry,
+    tool=st.from_regex(r"[0-9]\.[0-9]{1,2}(\.dev1)?", fullmatch=True),
+    spec=SEALS,
+    facts=SEALS,
+    files=st.dictionaries(PATHS, SEALS, max_size=4),
 )
 LOCKS = st.builds(Lock, targets=st.dictionaries(NAMES, ENTRIES, max_size=3))
 
@@ -20,6 +24,13 @@ LOCKS = st.builds(Lock, targets=st.dictionaries(NAMES, ENTRIES, max_size=3))
 @given(LOCKS)
 def test_a_lock_comes_back_as_it_was_written(lock: Lock) -> None:
     assert parse(dump(lock).encode()) == lock
+
+
+@pytest.mark.parametrize("tool", ["", "1.0\n::error::x", "::error title=x::y", "1.0 ", "\x1b[2J", "v" * 65])
+def test_a_version_that_a_terminal_or_a_pipeline_would_obey_is_refused(tool: str) -> None:
+    lock = Lock(targets={"p5": Entry(tool=tool, spec=digest(b""), facts=digest(b""), files={})})
+    with pytest.raises(LockError, match="the version that wrote p5 is not one"):
+        parse(dump(lock).encode())
 
 
 @given(LOCKS)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from llmdgen.output import tree
+from llmdgen.output.disk import Standing
 from llmdgen.output.lock import LOCK_NAME, Entry, Lock, digest, dump
 from llmdgen.output.rules import OutputError
 from llmdgen.output.tree import Rendered, commit, prepare
@@ -113,7 +114,7 @@ def test_a_render_of_one_target_leaves_the_others(tmp_path: Path) -> None:
     write(tmp_path, {"p5": rendered(a_yaml="a\n", b_yaml="b\n"), "p6": rendered(a_yaml="a\n")})
     write(tmp_path, {"p5": rendered(a_yaml="A\n")}, whole=False)
     assert files_below(tmp_path / "chat").keys() == {LOCK_NAME, "p5/a.yaml", "p6/a.yaml"}
-    assert tree.read_lock(str(tmp_path / "chat")).targets.keys() == {"p5", "p6"}
+    assert tree.read_lock(Standing(str(tmp_path / "chat"))).targets.keys() == {"p5", "p6"}
     assert write(tmp_path, {"p6": rendered(a_yaml="a\n")}).removes == ("p5/a.yaml",)
 
 
