@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from llmdgen.preflight.answer import Answer
 
 
-@click.command(epilog="Exit codes: 0 the cluster can run it; 1 it cannot, or cannot be asked; 64 wrong usage.")
+@click.command(
+    epilog="Exit codes: 0 the cluster can run it; 1 it cannot, or gives no answers; 2 unknown, since the user may not "
+    "read everything; 64 wrong usage."
+)
 @options.SPEC_FILE
 @click.option("--context", metavar="C", help="The context of the kubeconfig. Default: its current one.")
 @options.instance_types()
@@ -25,10 +28,11 @@ def command(spec: str, context: str | None, instance_types: tuple[str, ...], for
     plans = work.sound_plans([spec], instance_types)
     from llmdgen.preflight import preflight
     from llmdgen.preflight.answer import ClusterError
-    from llmdgen.preflight.cluster import connect
+    from llmdgen.preflight.cluster import Cluster
+    from llmdgen.preflight.connection import connect
 
     try:
-        cluster = connect(context, os.environ.get("KUBECONFIG"))
+        cluster = Cluster(connect(context, os.environ.get("KUBECONFIG")))
         answered = [(plan, preflight(plan, cluster)) for plan in plans]
     except ClusterError as error:
         complain(f"llmdgen: error: {error}")
@@ -37,17 +41,22 @@ def command(spec: str, context: str | None, instance_types: tuple[str, ...], for
         _print_json(answered)
     else:
         say("\n\n".join(_table(plan, answers) for plan, answers in answered))
-    return status.ERROR if any(answer.is_wrong for _, answers in answered for answer in answers) else status.OK
+    verdicts = {answer.verdict for _, answers in answered for answer in answers}
+    if verdicts <= {"ok"}:
+        return status.OK
+    return status.UNKNOWN if verdicts <= {"ok", "unknown"} else status.ERROR
 
 
 def _print_json(answered: list[tuple[Plan, list[Answer]]]) -> None:
+    from llmdgen.preflight import conclusion
     from llmdgen.report.document import document
 
     found = [
         {
             "name": plan.spec.name,
             "target": plan.target,
-            "ok": not any(answer.is_wrong for answer in answers),
+            "ok": all(answer.verdict == "ok" for answer in answers),
+            "conclusion": conclusion(answers),
             "answers": answers,
         }
         for plan, answers in answered
@@ -56,11 +65,13 @@ def _print_json(answered: list[tuple[Plan, list[Answer]]]) -> None:
 
 
 def _table(plan: Plan, answers: list[Answer]) -> str:
-    """A line for each question; what is wrong says below the table what helps."""
+    """A line for each question; below the table, what helps where something is wrong, and what all say together."""
+    from llmdgen.preflight import conclusion
+
     rows = columns(
         ((each.verdict, each.code, each.what, each.needed, each.found) for each in answers),
         ("VERDICT", "CODE", "WHAT", "NEEDED", "FOUND"),
     )
     fixes = "\n".join(f"{each.code} {each.what}: {each.fix}" for each in answers if each.fix)
     title = f"{plan.spec.name} on {plan.target}"
-    return f"{title}\n\n{rows}" + (f"\n\n{fixes}" if fixes else "")
+    return "\n\n".join(part for part in (title, rows, fixes, conclusion(answers)) if part)

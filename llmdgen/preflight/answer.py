@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Concatenate, Generic, Literal, ParamSpec
+from typing import Concatenate, Literal, ParamSpec
 
 from msgspec import Struct
 
 from llmdgen.registry import declare
 
 _P = ParamSpec("_P")
+LONGEST = 300  # characters of what was found: a label can be anything
 Verdict = Literal["ok", "missing", "short", "unknown"]
 
 
@@ -41,11 +42,7 @@ class ClusterError(Exception):
 
 
 class Forbidden(Exception):
-    """The user may not read that. `verb` and `resource` are as RBAC names them."""
-
-    def __init__(self, verb: str, resource: str) -> None:
-        self.verb, self.resource = verb, resource
-        super().__init__(f"may not {verb} {resource}")
+    """The user may not read that: `get nodes`, as RBAC names it."""
 
 
 class Question(Struct, frozen=True):
@@ -56,44 +53,37 @@ class Question(Struct, frozen=True):
     needed: str
 
     def ok(self, found: str) -> Answer:
-        return self._answer("ok", found)
+        return self.answer("ok", found)
 
     def missing(self, found: str, fix: str) -> Answer:
-        return self._answer("missing", found, fix)
+        return self.answer("missing", found, fix)
 
     def short(self, found: str, fix: str) -> Answer:
-        return self._answer("short", found, fix)
+        return self.answer("short", found, fix)
 
-    def unknown(self, refused: Forbidden) -> Answer:
-        """The answer where RBAC refuses the question."""
-        return self._answer("unknown", "forbidden", f"ask as a user who may {refused.verb} {refused.resource}")
-
-    def _answer(self, verdict: Verdict, found: str, fix: str = "") -> Answer:
+    def answer(self, verdict: Verdict, found: str, fix: str = "") -> Answer:
+        found = found if len(found) <= LONGEST else f"{found[:LONGEST]}..."
         return Answer(code=self.code, what=self.what, needed=self.needed, found=found, verdict=verdict, fix=fix)
 
 
-class Ask(Generic[_P]):
-    """A rule of the preflight. It is called with what is asked, what the plan needs, and what it has to look at."""
+def asks(
+    code: str, title: str
+) -> Callable[[Callable[Concatenate[Question, _P], Answer]], Callable[Concatenate[str, str, _P], Answer]]:
+    """Declare a rule of the preflight. The function answers a question, and its docstring says why that is asked; it is
+    called with what is asked, what the plan needs, and what it has to look at."""
 
-    def __init__(self, code: str, judge: Callable[Concatenate[Question, _P], Answer]) -> None:
-        self._code, self._judge = code, judge
-
-    def question(self, what: str, needed: str) -> Question:
-        return Question(self._code, what, needed)
-
-    def __call__(self, what: str, needed: str, *about: _P.args, **named: _P.kwargs) -> Answer:
-        question = self.question(what, needed)
-        try:
-            return self._judge(question, *about, **named)
-        except Forbidden as refused:
-            return question.unknown(refused)
-
-
-def asks(code: str, title: str) -> Callable[[Callable[Concatenate[Question, _P], Answer]], Ask[_P]]:
-    """Declare a rule of the preflight. The function answers it, and its docstring says why it is asked."""
-
-    def register(judge: Callable[Concatenate[Question, _P], Answer]) -> Ask[_P]:
+    def register(
+        judge: Callable[Concatenate[Question, _P], Answer],
+    ) -> Callable[Concatenate[str, str, _P], Answer]:
         declare(code, "error", title, judge.__doc__ or "")
-        return Ask(code, judge)
+
+        def ask(what: str, needed: str, /, *about: _P.args, **named: _P.kwargs) -> Answer:
+            question = Question(code, what, needed)
+            try:
+                return judge(question, *about, **named)
+            except Forbidden as refused:
+                return question.answer("unknown", "forbidden", f"ask as a user who may {refused}")
+
+        return ask
 
     return register

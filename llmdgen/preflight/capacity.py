@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 from msgspec import Struct
 
 from llmdgen.kube.container import image_name
+from llmdgen.kube.platform import efa, gpu, instance_type_label
 from llmdgen.kube.room import NAMES, NOTHING, Need, largest, minus, placed, times, total
 from llmdgen.planning.model import Plan, Pool, RolePlan
 from llmdgen.planning.placement import need_of
 from llmdgen.preflight.answer import Answer, Forbidden, Question, asks
-from llmdgen.preflight.cluster import Cluster, Object
+from llmdgen.preflight.cluster import Cluster
 from llmdgen.preflight.node import LiveNode, live_node, taken
 from llmdgen.quantities import cpu_text, mib_text
 
@@ -43,19 +44,21 @@ class Group(Struct, frozen=True, kw_only=True):
 
 def answers(plan: Plan, cluster: Cluster) -> Iterator[Answer]:
     """Everything that is asked about the nodes of a plan."""
+    for pool in plan.pools:
+        label = _roles(plan, pool)[0].node.label
+        yield _enough(f"nodes {label}", f"{pool.nodes} usable", plan, pool, cluster)
     try:
-        nodes = cluster.nodes()
-    except Forbidden as refused:
-        for pool in plan.pools:
-            label = _roles(plan, pool)[0].node.label
-            yield _enough.question(f"nodes {label}", f"{pool.nodes} usable").unknown(refused)
-        return
-    groups = [_group(plan, pool, nodes) for pool in plan.pools]
+        groups = [_group(plan, pool, cluster) for pool in plan.pools]
+    except Forbidden:
+        return  # said by each answer so far
     for group in groups:
-        yield _enough(f"nodes {group.label}", f"{group.pool.nodes} usable", plan, group, nodes)
         if group.usable:
             yield from _of_usable(plan, group, cluster)
-    yield from _rooms(plan, groups, cluster)
+            pods = sum(count for _, count in group.pods)
+            yield _room(f"room on {group.label}", f"{pods} pods", plan, group, cluster)
+    if plan.one_zone and not plan.spec.asked.cluster.zone and all(group.usable for group in groups):
+        needed = f"all {sum(role.pods for role in plan.roles)} pods in one zone"
+        yield _one_zone("availability zone", needed, plan, groups, cluster)
 
 
 def _of_usable(plan: Plan, group: Group, cluster: Cluster) -> Iterator[Answer]:
@@ -68,19 +71,17 @@ def _of_usable(plan: Plan, group: Group, cluster: Cluster) -> Iterator[Answer]:
     made = plan.server.architectures
     yield _architecture(f"architecture of {group.label}", " or ".join(made), group, made)
     on = f"on all {len(group.usable)} usable nodes of {group.label}"
-    gpu, efa = plan.platform["gpu_resource"], plan.platform["efa_resource"]
-    yield _gpu_plugin(f"device plugin {gpu}", on, gpu, group.usable, cluster)
+    yield _gpu_plugin(f"device plugin {gpu()}", on, group.usable, cluster)
     if asked.efa:
-        yield _efa_plugin(f"device plugin {efa}", on, efa, group.usable, cluster)
+        yield _efa_plugin(f"device plugin {efa()}", on, group.usable, cluster)
 
 
-def _group(plan: Plan, pool: Pool, nodes: Sequence[Object]) -> Group:
+def _group(plan: Plan, pool: Pool, cluster: Cluster) -> Group:
     roles = _roles(plan, pool)
-    key, label = plan.platform["instance_type_label"], roles[0].node.label
     labelled = tuple(
-        live_node(node, roles[0].node_selector, plan.tolerations, plan.platform)
-        for node in nodes
-        if (node["metadata"].get("labels") or {}).get(key) == label
+        live_node(node, roles[0].node_selector, plan.tolerations)
+        for node in cluster.nodes
+        if node.labels.get(instance_type_label()) == roles[0].node.label
     )
     return Group(pool=pool, roles=roles, labelled=labelled)
 
@@ -90,7 +91,7 @@ def _roles(plan: Plan, pool: Pool) -> tuple[RolePlan, ...]:
 
 
 @asks("PRE110", "too few usable nodes of an instance type")
-def _enough(question: Question, plan: Plan, group: Group, nodes: Sequence[Object]) -> Answer:
+def _enough(question: Question, plan: Plan, pool: Pool, cluster: Cluster) -> Answer:
     """Pods select nodes by the label node.kubernetes.io/instance-type (with ml. on HyperPod), on HyperPod by the
     health label Schedulable, by the zone and by `cluster.nodeSelector`. A node counts when it carries all these
     labels, is Ready, is not cordoned and has no taint that the pods do not tolerate. An autoscaler that makes nodes
@@ -99,8 +100,15 @@ def _enough(question: Question, plan: Plan, group: Group, nodes: Sequence[Object
     Fails:  a plan for 2 nodes of p5.48xlarge where one of two is cordoned.
     Passes: two Ready nodes.
     """
+    group = _group(plan, pool, cluster)
     if not group.labelled:
-        return question.missing("no such node", _no_node(plan, group, nodes))
+        # The other platform may have its nodes there.
+        bare = group.label.removeprefix("ml.")
+        other = bare if group.label != bare else f"ml.{bare}"
+        fix = f"add nodes of {group.label}, or render for an instance type that the cluster has"
+        if any(node.labels.get(instance_type_label()) == other for node in cluster.nodes):
+            fix = f"nodes of {other} are there: set platform: {'eks' if other == bare else 'hyperpod'}"
+        return question.missing("no such node", fix)
     found = f"{len(group.usable)} of {len(group.labelled)} usable"
     kept = [f"{node.name}: {node.obstacle}" for node in group.labelled if node.obstacle]
     if kept:
@@ -109,15 +117,6 @@ def _enough(question: Question, plan: Plan, group: Group, nodes: Sequence[Object
         return question.ok(found)
     lacking = group.pool.nodes - len(group.usable)
     return question.short(found, f"make {lacking} more of the nodes usable, add nodes, or lower replicas")
-
-
-def _no_node(plan: Plan, group: Group, nodes: Sequence[Object]) -> str:
-    """What helps where no node has the label: the other platform, where its nodes are there."""
-    key, bare = plan.platform["instance_type_label"], group.label.removeprefix("ml.")
-    other = bare if group.label != bare else f"ml.{bare}"
-    if any((node["metadata"].get("labels") or {}).get(key) == other for node in nodes):
-        return f"nodes of {other} are there: set platform: {'eks' if other == bare else 'hyperpod'}"
-    return f"add nodes of {group.label}, or render for an instance type that the cluster has"
 
 
 @asks("PRE111", "a node that offers fewer GPUs than planned")
@@ -209,7 +208,7 @@ def _architecture(question: Question, group: Group, made: Sequence[str]) -> Answ
 
 
 @asks("PRE120", "nodes that advertise no GPUs")
-def _gpu_plugin(question: Question, resource: str, nodes: Sequence[LiveNode], cluster: Cluster) -> Answer:
+def _gpu_plugin(question: Question, nodes: Sequence[LiveNode], cluster: Cluster) -> Answer:
     """Kubernetes knows of GPUs only through a device plugin on the node itself. Without one, allocatable has no
     nvidia.com/gpu and every model server stays Pending. Usual causes are a plugin that is not installed, or whose
     DaemonSet does not reach the node for its taints or node affinity.
@@ -217,11 +216,11 @@ def _gpu_plugin(question: Question, resource: str, nodes: Sequence[LiveNode], cl
     Fails:  GPU nodes without nvidia.com/gpu among their allocatable resources.
     Passes: the same with the NVIDIA device plugin, the GPU operator or EKS Auto Mode.
     """
-    return _plugin(question, resource, GPU_PLUGIN, nodes, cluster)
+    return _plugin(question, gpu(), GPU_PLUGIN, nodes, cluster)
 
 
 @asks("PRE121", "nodes that advertise no EFA interfaces")
-def _efa_plugin(question: Question, resource: str, nodes: Sequence[LiveNode], cluster: Cluster) -> Answer:
+def _efa_plugin(question: Question, nodes: Sequence[LiveNode], cluster: Cluster) -> Answer:
     """Kubernetes knows of EFA interfaces only through the EFA device plugin on the node itself. The node affinity
     of its chart lists plain EC2 names, so that it reaches no ml. node by default, nor nodes with the taint
     nvidia.com/gpu. A node that was launched without EFA interfaces has none to advertise either.
@@ -229,7 +228,7 @@ def _efa_plugin(question: Question, resource: str, nodes: Sequence[LiveNode], cl
     Fails:  p5.48xlarge nodes without vpc.amazonaws.com/efa among their allocatable resources.
     Passes: the same with the DaemonSet aws-efa-k8s-device-plugin on them.
     """
-    return _plugin(question, resource, EFA_PLUGIN, nodes, cluster)
+    return _plugin(question, efa(), EFA_PLUGIN, nodes, cluster)
 
 
 def _plugin(
@@ -253,34 +252,15 @@ def _plugin(
 
 def _daemon_set(cluster: Cluster, image: str) -> str | None:
     """The DaemonSet that runs an image with that name, as namespace/name. NVIDIA's name is the end of EFA's own."""
-    for each in cluster.daemon_sets():
-        for container in each["spec"]["template"]["spec"]["containers"]:
-            if image_name(container.get("image", "")) == image:
-                return f"{each['metadata']['namespace']}/{each['metadata']['name']}"
+    for each in cluster.daemon_sets:
+        pods = each.spec.template.spec
+        if pods is not None and any(image_name(container.image) == image for container in pods.containers):
+            return f"{each.metadata.namespace}/{each.metadata.name}"
     return None
 
 
-def _rooms(plan: Plan, groups: Sequence[Group], cluster: Cluster) -> Iterator[Answer]:
-    """The room that is left on usable nodes, then in one zone where the plan needs one."""
-    zoned = plan.one_zone and not plan.spec.asked.cluster.zone
-    in_zone = f"all {sum(role.pods for role in plan.roles)} pods in one zone"
-    try:
-        used = _used(plan, cluster)
-    except Forbidden as refused:
-        yield _room.question("room for all pods", "beside running pods").unknown(refused)
-        if zoned:
-            yield _one_zone.question("availability zone", in_zone).unknown(refused)
-        return
-    for group in groups:
-        if group.usable:
-            pods = sum(count for _, count in group.pods)
-            yield _room(f"room on {group.label}", f"{pods} pods", group, used)
-    if zoned and all(group.usable for group in groups):
-        yield _one_zone("availability zone", in_zone, plan, groups, used)
-
-
 @asks("PRE115", "no room beside the pods that run already")
-def _room(question: Question, group: Group, used: dict[str, Need]) -> Answer:
+def _room(question: Question, plan: Plan, group: Group, cluster: Cluster) -> Answer:
     """GPUs, interfaces, cpu and memory that running pods have requested are taken, whether they use them or not.
     All pods of the plan must fit into what is left on the usable nodes. Pods of an earlier rollout of the same
     deployment do not count, since the new ones take their place.
@@ -288,17 +268,17 @@ def _room(question: Question, group: Group, used: dict[str, Need]) -> Answer:
     Fails:  two nodes of 8 GPUs with another deployment on one, for a plan of 16 GPUs.
     Passes: the same after the other deployment is scaled down.
     """
-    pods = sum(count for _, count in group.pods)
-    fitting = placed(group.pods, [_left(node, used) for node in group.usable])
-    free = sum(max(0, _left(node, used).gpus) for node in group.usable)
-    found = f"{fitting} pods fit beside what runs, {free} GPUs free"
-    if fitting == pods:
+    used = _used(plan, cluster)
+    left = [minus(node.offers, used.get(node.name, NOTHING)) for node in group.usable]
+    fitting = placed(group.pods, left)
+    found = f"{fitting} pods fit beside what runs, {sum(max(0, room.gpus) for room in left)} GPUs free"
+    if fitting == sum(count for _, count in group.pods):
         return question.ok(found)
     return question.short(found, "add nodes, scale other deployments down, or lower replicas")
 
 
 @asks("PRE116", "no availability zone with room for all pods")
-def _one_zone(question: Question, plan: Plan, groups: Sequence[Group], used: dict[str, Need]) -> Answer:
+def _one_zone(question: Question, plan: Plan, groups: Sequence[Group], cluster: Cluster) -> Answer:
     """EFA traffic does not leave an availability zone, so that pods which exchange KV cache or collectives are kept
     in one. Enough nodes spread over two zones are not enough.
 
@@ -307,15 +287,14 @@ def _one_zone(question: Question, plan: Plan, groups: Sequence[Group], used: dic
     """
     # A zone counts as many pods as find room on its nodes of all types together.
     # A pod with an affinity on the zone lands on no node without the label: such nodes are shown and do not count.
-    zones = sorted({node.zone for group in groups for node in group.usable})
-    fitting = {
-        zone: sum(
-            placed(group.pods, [_left(node, used) for node in group.usable if node.zone == zone]) for group in groups
-        )
-        for zone in zones
-    }
+    used = _used(plan, cluster)
+    fitting = dict.fromkeys(sorted({node.zone for group in groups for node in group.usable}), 0)
+    for group in groups:
+        for zone in fitting:
+            nodes = [node for node in group.usable if node.zone == zone]
+            fitting[zone] += placed(group.pods, [minus(node.offers, used.get(node.name, NOTHING)) for node in nodes])
     pods = sum(role.pods for role in plan.roles)
-    found = ", ".join(f"{zone or 'no zone label'} {fitting[zone]}" for zone in zones)
+    found = ", ".join(f"{zone or 'no zone label'} {count}" for zone, count in fitting.items())
     if max((count for zone, count in fitting.items() if zone), default=0) == pods:
         return question.ok(found)
     return question.short(found, "have enough nodes in one zone: EFA does not leave it")
@@ -325,18 +304,13 @@ def _used(plan: Plan, cluster: Cluster) -> dict[str, Need]:
     """What running pods take of each node, by the node's name, pods of this very deployment left out."""
     own = tuple(f"{name}-" for name in plan.names.workload.values())
     used: dict[str, Need] = {}
-    for pod in cluster.pods():
-        node = pod["spec"].get("nodeName")
-        ended = (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
-        meta = pod["metadata"]
-        ours = meta["namespace"] == plan.names.namespace and meta["name"].startswith(own)
+    for pod in cluster.pods:
+        node, meta = pod.spec.node_name, pod.metadata
+        ended = pod.status.phase in ("Succeeded", "Failed")
+        ours = meta.namespace == plan.names.namespace and meta.name.startswith(own)
         if node and not ended and not ours:
-            used[node] = total((used.get(node, NOTHING), taken(pod, plan.platform)))
+            used[node] = total((used.get(node, NOTHING), taken(pod)))
     return used
-
-
-def _left(node: LiveNode, used: dict[str, Need]) -> Need:
-    return minus(node.offers, used.get(node.name, NOTHING))
 
 
 def _text(field: str, amount: int) -> str:

@@ -8,7 +8,7 @@ from llmdgen.checks.images import withdrawn
 from llmdgen.facts.types import Withdrawn
 from llmdgen.planning.model import Plan
 from llmdgen.preflight.answer import Answer, Forbidden, Question, asks
-from llmdgen.preflight.cluster import Cluster, Object
+from llmdgen.preflight.cluster import Cluster
 from llmdgen.prerequisites.facts import ServedKind, prerequisites
 
 TOKEN, REGISTRY = "HF_TOKEN", ".dockerconfigjson"
@@ -95,13 +95,13 @@ def _served(question: Question, kind: ServedKind, cluster: Cluster) -> Answer:
     if found is None:
         fix = f"install {kind.of}; `llmdgen render` writes the cluster's prerequisites with --prerequisites"
         return question.missing("no such CRD", fix)
-    served = [each["name"] for each in (found.get("spec") or {}).get("versions") or [] if each.get("served")]
+    served = [each.name for each in found.spec.versions if each.served]
     if kind.version not in served:
         fix = f"install the release of {kind.of} that serves {kind.version}"
         return question.missing(f"{', '.join(served) or 'no version'} served", fix)
-    if _leaving(found):
+    if found.is_leaving:
         return question.missing("being deleted", f"wait until it is gone, then install {kind.of}")
-    if _condition(found, "Established") == "False":
+    if found.condition("Established") == "False":
         return question.missing("not established", f"see `kubectl describe crd {kind.name}`")
     return question.ok(f"{', '.join(served)} served")
 
@@ -117,7 +117,7 @@ def _gateway_class(question: Question, plan: Plan, cluster: Cluster) -> Answer:
     provider, found = plan.gateway.provider, cluster.gateway_class(str(plan.gateway.settings["class"]))
     if found is None:
         return question.missing("no such GatewayClass", f"install {provider}, which makes it")
-    if _condition(found, "Accepted") == "True":
+    if found.condition("Accepted") == "True":
         return question.ok("Accepted")
     return question.missing("not Accepted", f"see whether the controller of {provider} runs: no other does")
 
@@ -132,7 +132,7 @@ def _namespace(question: Question, name: str, cluster: Cluster) -> Answer:
     found = cluster.namespace(name)
     if found is None:
         return question.ok("absent: helmfile apply makes it")
-    phase = str((found.get("status") or {}).get("phase", "Active"))
+    phase = found.status.phase or "Active"
     return question.ok(phase) if phase == "Active" else question.missing(phase, "wait until it is gone")
 
 
@@ -142,9 +142,9 @@ def _security(plan: Plan, cluster: Cluster) -> Iterator[Answer]:
         found = cluster.namespace(plan.names.namespace)
     except Forbidden:
         return  # said by the question about the namespace itself
-    level = (((found or {}).get("metadata") or {}).get("labels") or {}).get(SECURITY_LABEL)
-    if level is not None:
-        yield _admits(f"pod security of {plan.names.namespace}", "takes the model servers", plan, str(level))
+    if found is not None and SECURITY_LABEL in found.labels:
+        level = found.labels[SECURITY_LABEL]
+        yield _admits(f"pod security of {plan.names.namespace}", "takes the model servers", plan, level)
 
 
 @asks("PRE135", "an image that its registry no longer serves")
@@ -231,18 +231,17 @@ def _claim(question: Question, plan: Plan, name: str, enough: tuple[str, ...], c
     found = cluster.claim(namespace, name)
     if found is None:
         return question.missing("no such claim", f"make the claim in {namespace} before the deployment")
-    phase = str((found.get("status") or {}).get("phase", "Pending"))
-    modes = (found.get("status") or {}).get("accessModes") or found["spec"].get("accessModes") or []
+    phase, kind = found.status.phase or "Pending", found.spec.storage_class_name
+    modes = found.status.access_modes or found.spec.access_modes
     says = f"{phase}, {', '.join(modes)}"
-    if _leaving(found):
+    if found.is_leaving:
         return question.missing(f"{says}, being deleted", "make the claim again once it is gone")
-    kind = str((found.get("spec") or {}).get("storageClassName") or "")
     if phase == "Pending" and kind:
         storage = cluster.storage_class(kind)
         if storage is None:
             fix = f"make the StorageClass {kind}, or a claim of another"
             return question.missing(f"{says}, no StorageClass {kind}", fix)
-        if storage.get("volumeBindingMode") == "WaitForFirstConsumer":
+        if storage.volume_binding_mode == "WaitForFirstConsumer":
             says, phase = f"{says}: bound with its first pod", "Bound"
     if phase != "Bound":
         return question.missing(says, f"see `kubectl -n {namespace} describe pvc {name}`")
@@ -250,13 +249,3 @@ def _claim(question: Question, plan: Plan, name: str, enough: tuple[str, ...], c
     if alone or (enough and not any(mode in enough for mode in modes)):
         return question.short(says, "use a claim with ReadWriteMany, on FSx for Lustre or EFS")
     return question.ok(says)
-
-
-def _leaving(thing: Object) -> bool:
-    """Whether an object waits to be deleted: it takes nothing new."""
-    return bool((thing.get("metadata") or {}).get("deletionTimestamp"))
-
-
-def _condition(thing: Object, kind: str) -> str | None:
-    conditions = (thing.get("status") or {}).get("conditions") or []
-    return next((each.get("status") for each in conditions if each.get("type") == kind), None)

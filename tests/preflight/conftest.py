@@ -10,7 +10,8 @@ import pytest
 from llmdgen.planning.model import Plan
 from llmdgen.preflight import preflight
 from llmdgen.preflight.answer import Answer
-from llmdgen.preflight.cluster import connect
+from llmdgen.preflight.cluster import Cluster
+from llmdgen.preflight.connection import connect
 from tests.preflight.api_server import Api, kubeconfig, serving
 
 Ask = Callable[[Plan, Api], dict[str, list[Answer]]]
@@ -23,7 +24,7 @@ def ask(tmp_path: Path) -> Ask:
 
     def run(plan: Plan, api: Api) -> dict[str, list[Answer]]:
         with serving(api) as address:
-            answers = preflight(plan, connect(None, str(kubeconfig(tmp_path, address))))
+            answers = preflight(plan, Cluster(connect(None, str(kubeconfig(tmp_path, address)))))
         found: dict[str, list[Answer]] = {}
         for each in answers:
             found.setdefault(each.code, []).append(each)

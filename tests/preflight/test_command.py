@@ -50,7 +50,8 @@ def test_the_table_has_a_line_for_each_question_and_exits_0(
     lines = capsys.readouterr().out.splitlines()
     assert lines[:3] == [f"demo on {P5}", "", lines[2]]
     assert lines[2].split() == ["VERDICT", "CODE", "WHAT", "NEEDED", "FOUND"]
-    assert all(line.startswith("ok ") for line in lines[3:])
+    assert all(line.startswith("ok ") for line in lines[3:-2])
+    assert lines[-1] == f"the cluster can run it: {len(lines) - 5} questions, {len(lines) - 5} times yes"
 
 
 def test_what_is_missing_exits_1_and_says_what_helps(session: Session, capsys: pytest.CaptureFixture[str]) -> None:
@@ -59,9 +60,9 @@ def test_what_is_missing_exits_1_and_says_what_helps(session: Session, capsys: p
     assert "PRE102 GatewayClass istio: install istio, which makes it" in capsys.readouterr().out
 
 
-def test_what_may_not_be_asked_is_unknown_and_exits_0(session: Session, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_may_not_be_asked_is_unknown_and_exits_2(session: Session, capsys: pytest.CaptureFixture[str]) -> None:
     session.api.answers[NODES] = 403
-    assert main(["preflight", str(session.spec)]) == 0
+    assert main(["preflight", str(session.spec)]) == 2
     assert "unknown  PRE110" in capsys.readouterr().out
 
 
@@ -90,7 +91,7 @@ def test_a_cluster_that_refuses_everything_is_one_error(
 def test_an_address_that_speaks_no_json_is_one_error(session: Session, capsys: pytest.CaptureFixture[str]) -> None:
     session.api.answers[NODES] = "<html>log in</html>"
     assert main(["preflight", str(session.spec)]) == 1
-    assert "with something other than JSON" in capsys.readouterr().err
+    assert "with nothing that Kubernetes would write: JSON is malformed" in capsys.readouterr().err
 
 
 def test_a_context_that_is_not_there_is_an_error(session: Session, capsys: pytest.CaptureFixture[str]) -> None:
