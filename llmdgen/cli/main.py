@@ -22,6 +22,7 @@ COMMANDS = {
     "validate": ("validate", "Run every check on specs and write nothing."),
     "plan": ("plan", "Show topology, placement and capacity of a spec."),
     "images": ("images", "Name every image and chart that specs pull, or the commands that copy them."),
+    "nodes": ("nodes", "Print the planned nodes for a simulated cluster, to rehearse an apply."),
     "init": ("init", "Print a commented spec to start from."),
     "explain": ("explain", "Explain a diagnostic, a flag, a variable, a plugin, an instance type or a model."),
     "list": ("listing", "List paths, instance types, models or releases."),

@@ -15,13 +15,19 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from llmdgen import api
+from llmdgen.facts import catalogue
+from llmdgen.prerequisites.facts import prerequisites
+from llmdgen.spec.model import DEFAULT_RELEASE
+
 from .conftest import CI, ROOT
 
 WORKFLOWS = sorted(ROOT.glob(".github/workflows/*.yml"))
 EXAMPLE = ROOT / "examples/github/llmdgen.yml"
+REHEARSAL = ROOT / "examples/github/rehearse.yml"
 REUSABLE = ROOT / ".github/workflows/llmdgen.yml"
 ACTION = ROOT / "action.yml"
-ALL = [*WORKFLOWS, EXAMPLE, ACTION]
+ALL = [*WORKFLOWS, EXAMPLE, REHEARSAL, ACTION]
 
 
 def tool(name: str) -> str:
@@ -46,7 +52,7 @@ def steps(path: Path) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(
     ("schema", "path"),
     [
-        *(("github-workflows", path) for path in (*WORKFLOWS, EXAMPLE)),
+        *(("github-workflows", path) for path in (*WORKFLOWS, EXAMPLE, REHEARSAL)),
         ("github-actions", ACTION),
         ("gitlab-ci", ROOT / "examples/gitlab/.gitlab-ci.yml"),
     ],
@@ -65,7 +71,7 @@ def actionlint(*paths: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_actionlint_finds_nothing() -> None:
-    done = actionlint(*WORKFLOWS, EXAMPLE)
+    done = actionlint(*WORKFLOWS, EXAMPLE, REHEARSAL)
     assert done.returncode == 0, done.stdout
 
 
@@ -170,11 +176,31 @@ def test_an_apply_waits_for_the_environment_and_for_the_diff_and_is_alone() -> N
 
 
 def test_no_workflow_runs_on_pull_request_target() -> None:
-    assert [path.name for path in (*WORKFLOWS, EXAMPLE) if "pull_request_target" in path.read_text("utf-8")] == []
+    assert [
+        path.name for path in (*WORKFLOWS, EXAMPLE, REHEARSAL) if "pull_request_target" in path.read_text("utf-8")
+    ] == []
 
 
 def test_no_checkout_leaves_its_token_behind() -> None:
-    for path in WORKFLOWS:
+    for path in (*WORKFLOWS, REHEARSAL):
         for step in steps(path):
             if step.get("uses", "").startswith("actions/checkout@"):
                 assert step["with"]["persist-credentials"] is False
+
+
+def test_the_rehearsal_has_the_versions_of_the_prerequisites() -> None:
+    """And the names of the spec that it rehearses."""
+    pins = prerequisites(catalogue.release(DEFAULT_RELEASE)).pins
+    environment = document(REHEARSAL)["env"]
+    plan = api.draft(api.load(ROOT / environment["SPEC"]), environment["TARGET"].rpartition("/")[2])
+    assert environment == {
+        "SPEC": "paths/pd-disaggregation.yaml",
+        "TARGET": f"rendered/{plan.spec.name}/{plan.target}",
+        "NAMESPACE": plan.names.namespace,
+        "KWOK": environment["KWOK"],
+        "GATEWAY_API": pins["gateway_api"]["crds"],
+        "INFERENCE_EXTENSION": pins["inference_extension"]["crds"],
+        "PROMETHEUS_OPERATOR": pins["prometheus_operator"]["crds"],
+        "ISTIO": pins["istio"]["version"],
+        "LWS": pins["lws"]["version"],
+    }
