@@ -4,6 +4,7 @@
 #   make wheel    dist/*.whl                                      make lock    the lock files, from pyproject.toml
 #   make docs     schemas/, docs/{commands,diagnostics,spec}.md    make site    the documentation, in site/
 #   make bench    what a render costs, beside its limits
+#   make cluster-test    helmfile apply on a control plane of this machine: Go builds it, once (make cluster-tools)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
@@ -23,10 +24,10 @@ SPECS := $(sort $(wildcard paths/*.yaml))
 LOCKED := PIP_CONFIG_FILE=/dev/null PIP_FIND_LINKS= $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras \
 	--resolver=backtracking --no-annotate --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
-.PHONY: help render check test lint bench lock site-tools workflow-tools site docs wheel tools oracle run dev clean
+.PHONY: help render check test cluster-test cluster-tools lint bench lock site-tools workflow-tools site docs wheel tools oracle run dev clean
 
 help:
-	@sed -n '2,6s/^# *//p' Makefile
+	@sed -n '2,7s/^# *//p' Makefile
 
 render: run
 	@$(BIN)/llmdgen render --prerequisites $(SPECS)
@@ -39,7 +40,14 @@ test: dev
 	@$(MAKE) --no-print-directory oracle || echo "make test: vLLM's own parser cannot be fetched here; the tests that ask it skip"
 	@$(MAKE) --no-print-directory site-tools || echo "make test: mkdocs cannot be fetched here; the tests of the site skip"
 	@$(MAKE) --no-print-directory workflow-tools || echo "make test: actionlint cannot be fetched here; the tests that run it skip"
-	@$(BIN)/python -m pytest -n 2 --dist worksteal
+	@command -v go >/dev/null || [ -n "$$KUBEBUILDER_ASSETS" ] || \
+		echo "make test: neither Go nor KUBEBUILDER_ASSETS is here; the rehearsal on a control plane is left out"
+	@$(BIN)/python -m pytest -n 2 --dist worksteal --ignore=tests/cluster
+
+# The rendered tree and more on etcd, kube-apiserver, kube-scheduler and controllers, with simulated nodes.
+cluster-test: dev
+	@$(MAKE) --no-print-directory cluster-tools || echo "make cluster-test: the control plane cannot be built here; its tests skip"
+	@$(BIN)/python -m pytest -x tests/cluster
 
 lint: dev
 	$(BIN)/ruff check .
@@ -81,6 +89,10 @@ oracle: $(ORACLE)/.done
 $(ORACLE)/.done: scripts/fetch_vllm.py $(wildcard llmdgen/facts/data/releases/*/release.toml) | run
 	@$(BIN)/python scripts/fetch_vllm.py $(ORACLE)
 	@touch $@
+
+# The programs of that control plane, helm and helmfile, from the Go modules that tests/cluster/go pins.
+cluster-tools: run
+	@$(BIN)/python scripts/build_cluster_tools.py
 
 site-tools: $(STAMPS)/docs
 workflow-tools: $(STAMPS)/workflows

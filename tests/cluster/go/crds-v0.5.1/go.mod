@@ -1,0 +1,11 @@
+module llmdgen/tests/cluster/crds
+
+go 1.26.0
+
+require (
+	github.com/prometheus-operator/prometheus-operator v0.89.0
+	istio.io/api v1.28.1
+	sigs.k8s.io/gateway-api v1.4.0
+	sigs.k8s.io/gateway-api-inference-extension v1.3.1
+	sigs.k8s.io/lws v0.7.0
+)

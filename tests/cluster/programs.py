@@ -1,0 +1,61 @@
+"""The programs of a control plane: where they are on this machine, and what each is built from.
+
+Each folder of `go/` is a Go module that pins what it builds, with checksums. `make cluster-tools` builds them into
+.cache/cluster; a program in the folder that KUBEBUILDER_ASSETS names comes first, as in projects of controllers.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+HERE = Path(__file__).parent
+REPOSITORY = HERE.parent.parent
+MODULES = HERE / "go"
+CACHE = REPOSITORY / ".cache" / "cluster"
+
+# The package that is built, by the program's name; a program is built in the module of its group.
+PROGRAMS = {
+    "control-plane": {
+        "etcd": "go.etcd.io/etcd/server/v3",
+        "kube-apiserver": "k8s.io/kubernetes/cmd/kube-apiserver",
+        "kube-controller-manager": "k8s.io/kubernetes/cmd/kube-controller-manager",
+        "kube-scheduler": "k8s.io/kubernetes/cmd/kube-scheduler",
+        "kwok": "sigs.k8s.io/kwok/cmd/kwok",
+        "lws": "sigs.k8s.io/lws/cmd",
+    },
+    "helm": {"helm": "helm.sh/helm/v3/cmd/helm", "helmfile": "github.com/helmfile/helmfile"},
+}
+CRDS = "crds-"  # a module of this prefix and a release's name holds the CustomResourceDefinitions of that release
+# The folder of each module that has them, and the files in it; others of a cluster are in kinds.py.
+CRD_FILES = {
+    "github.com/prometheus-operator/prometheus-operator": "example/prometheus-operator-crd/*monitors.yaml",
+    "istio.io/api": "kubernetes/customresourcedefinitions.gen.yaml",
+    "sigs.k8s.io/gateway-api": "config/crd/standard/gateway.networking.k8s.io_*.yaml",
+    "sigs.k8s.io/gateway-api-inference-extension": "config/crd/bases/*.yaml",
+    "sigs.k8s.io/lws": "config/crd/bases/*.yaml",
+}
+
+
+def program(name: str) -> Path | None:
+    """The program of that name, None where this machine has none."""
+    named = os.environ.get("KUBEBUILDER_ASSETS")
+    for folder in (Path(named) if named else None, CACHE / "bin"):
+        if folder is not None and os.access(folder / name, os.X_OK):
+            return folder / name
+    return None
+
+
+def missing() -> list[str]:
+    """What a rehearsal needs and this machine does not have."""
+    wanted = [name for programs in PROGRAMS.values() for name in programs]
+    lacking = [name for name in wanted if program(name) is None]
+    if not any(CACHE.glob(f"{CRDS}*/*.yaml")):
+        lacking.append("CustomResourceDefinitions")
+    return lacking + [name for name in ("openssl",) if shutil.which(name) is None]
+
+
+def crds_of(release: str) -> Path:
+    """The folder with the CustomResourceDefinitions that a release's prerequisites pin."""
+    return CACHE / f"{CRDS}{release}"
