@@ -37,9 +37,7 @@ def test_the_pods_of_a_plan_find_room_on_its_nodes_and_not_on_one_fewer(plan: Pl
     for pool in plan.pools:
         roles = [role for role in plan.roles if role.name in pool.roles]
         live = [
-            live_node(
-                {**node, "status": {**node["status"], **READY}}, roles[0].node_selector, plan.tolerations, plan.platform
-            )
+            live_node({**node, "status": {**node["status"], **READY}}, roles[0].node_selector, plan.tolerations)
             for node in made
         ]
         usable = [node for node in live if not node.obstacle]
