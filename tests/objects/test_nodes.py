@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from llmdgen.facts import catalogue
@@ -11,6 +12,7 @@ from llmdgen.objects.nodes import ZONE, nodes
 from llmdgen.planning.model import Plan
 from llmdgen.planning.placement import need_of
 from llmdgen.preflight.node import live_node
+from llmdgen.preflight.parts import Thing
 from tests.specs import DEEPSEEK, GPT_OSS, plan_of
 
 READY = {"conditions": [{"type": "Ready", "status": "True"}]}
@@ -36,10 +38,8 @@ def test_the_pods_of_a_plan_find_room_on_its_nodes_and_not_on_one_fewer(plan: Pl
     assert len(made) == sum(pool.nodes for pool in plan.pools)
     for pool in plan.pools:
         roles = [role for role in plan.roles if role.name in pool.roles]
-        live = [
-            live_node({**node, "status": {**node["status"], **READY}}, roles[0].node_selector, plan.tolerations)
-            for node in made
-        ]
+        things = [msgspec.convert({**node, "status": {**node["status"], **READY}}, Thing) for node in made]
+        live = [live_node(each, roles[0].node_selector, plan.tolerations) for each in things]
         usable = [node for node in live if not node.obstacle]
         assert len(usable) == pool.nodes
         assert total(node.offers for node in usable).gpus == pool.gpus
