@@ -32,7 +32,7 @@ def types_with_room(plan: Plan, role: RolePlan, use: Memory, kv: int) -> list[st
         reaches = row.efa.rdma or not role.efa_per_pod
         return reaches and row.gpu.count >= role.size.gpus_per_pod and budget - use.weights - use.activations >= kv
 
-    return [row.name for row in suited(plan) if has_room(row)]
+    return [row.name for row in suited(plan) if row.name != role.node.instance.name and has_room(row)]
 
 
 def types_to_spread_over(plan: Plan, role: RolePlan, model: ModelFacts) -> list[str]:
@@ -46,12 +46,11 @@ def types_to_spread_over(plan: Plan, role: RolePlan, model: ModelFacts) -> list[
         size = structs.replace(size, data=_MOST_NODES * size.data_local)
         return weights_per_gpu(model, size) * resident_ratio(model, plan.engine) + spare < budget * _WEIGHTS
 
-    return [row.name for row in suited(plan) if spreads(row, role.size.tensor) and holds(row)]
+    def spreads(row: Instance) -> bool:
+        """Servers of several nodes run well on it: several ranks in a node, and EFA that reaches GPU memory."""
+        return row.gpu.count >= 2 * role.size.tensor and row.efa.rdma and bool(row.efa.gpudirect)
 
-
-def spreads(row: Instance, tensor: int = 1) -> bool:
-    """Whether servers of several nodes run well on it: several ranks in a node, and EFA that reaches GPU memory."""
-    return row.gpu.count >= 2 * tensor and row.efa.rdma and bool(row.efa.gpudirect)
+    return [row.name for row in suited(plan) if spreads(row) and holds(row)]
 
 
 def suited(plan: Plan) -> Iterator[Instance]:

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from msgspec import Struct, structs
 
 from llmdgen.checks._alternatives import suited
-from llmdgen.checks._places import runs_models
 from llmdgen.engine.memory import (
     Memory,
     as_loaded,
@@ -49,7 +48,7 @@ def loaded(plan: Plan) -> Iterator[tuple[RolePlan, ModelFacts, Memory]]:
         share = role.flags.get("gpu-memory-utilization", 1)
         if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share <= 1:
             continue
-        if plan.model is not None and role.memory_use is not None and runs_models(role):
+        if plan.model is not None and role.memory_use is not None:
             yield role, as_loaded(plan.model, role.flags), role.memory_use
 
 

@@ -24,14 +24,9 @@ def flag(role: RolePlan, name: str) -> Route:
     return role.flag_routes.get(name, ("spec", role.name, "args"))
 
 
-def runs_models(role: RolePlan) -> bool:
-    """Whether the role's hardware is a node with whole GPUs. Where it is not, nothing else about it is worth saying."""
-    return role.node.instance.kind == "instance" and role.node.gpus > 0
-
-
 def transferring(plan: Plan) -> list[RolePlan]:
     """Both ends of the KV transfer; none where the path has no prefill servers."""
-    return [role for role in plan.roles if plan.disaggregated and role.efa_needed and runs_models(role)]
+    return [role for role in plan.roles if plan.disaggregated and role.efa_needed]
 
 
 def by_type(roles: list[RolePlan]) -> Iterator[tuple[RolePlan, str]]:

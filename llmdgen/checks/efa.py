@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from llmdgen.checks._places import runs_models as planned
 from llmdgen.checks.ends import UCX, backends, both_ends
 from llmdgen.engine.checks.values import shown
 from llmdgen.facts import catalogue
@@ -166,7 +165,7 @@ def attached_interfaces_fit_each_type(plan: Plan) -> Iterator[Draft]:
 def _beyond(plan: Plan) -> Iterator[tuple[Instance, int]]:
     """The instance types of the plan that cannot have what efaPerNode says, each once."""
     attached = plan.spec.asked.cluster.efa_per_node
-    instances = {role.node.instance.name: role.node.instance for role in plan.roles if planned(role)}
+    instances = {role.node.instance.name: role.node.instance for role in plan.roles}
     for instance in instances.values():
         if attached is not None and attached > instance.efa.interfaces:
             yield instance, attached

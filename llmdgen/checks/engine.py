@@ -67,10 +67,6 @@ def _of_plan(plan: Plan, role: RolePlan, servers: Servers, workload: Workload, v
         flag_routes={**at, **role.flag_routes},
         env_routes={name: servers.spec_route(workload.manifest, vllm.env_at(name)) for name in vllm.names},
         place=patched if "pod" in patched else ("spec", "path"),
-        numbers=structs.replace(
-            found.numbers,
-            wider_nodes=_wider_nodes(plan, role) if found.numbers.gpus == 1 and workload.size > 1 else (),
-        ),
     )
 
 
@@ -100,12 +96,3 @@ def _numbers(servers: Servers, workload: Workload, vllm: Container) -> Numbers:
         default_batch_tokens=default_batch(node.gpu, engine)[0] if node is not None and node.gpu.memory_mib else None,
         mla=model is not None and model.mla is not None,
     )
-
-
-def _wider_nodes(plan: Plan, role: RolePlan) -> tuple[str, ...]:
-    """Instance types that the role could spread over where one GPU a node is too few."""
-    from llmdgen.checks._alternatives import spreads, suited, types_to_spread_over
-
-    if plan.model is not None:
-        return tuple(types_to_spread_over(plan, role, plan.model)[:3])
-    return tuple(row.name for row in suited(plan) if spreads(row))[:3]

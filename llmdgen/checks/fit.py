@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from llmdgen.checks._places import asked, by_type, resources, runs_models
+from llmdgen.checks._places import asked, by_type, resources
 from llmdgen.checks.room import RANK_MIB, gib, gib_up
 from llmdgen.facts.catalogue import table
 from llmdgen.objects.origin import hardware
@@ -27,7 +27,7 @@ def image_runs_on_the_node(plan: Plan) -> Iterator[Draft]:
     """
     for role, _ in by_type(list(plan.roles)):
         architecture = role.node.instance.architecture
-        if architecture not in plan.server.architectures and role.node.instance.kind == "instance":
+        if architecture not in plan.server.architectures:
             offered = " and ".join(plan.server.architectures)
             image = f"the model server image of llm-d {plan.release.name} is {offered} only"
             says = f"{role.node.instance.name} is {architecture}, {image}"
@@ -71,25 +71,6 @@ def region_offers_the_type(plan: Plan) -> Iterator[Draft]:
             yield found(*at, says=says, fix=fix)
 
 
-@rule("FIT005", "error", "hardware that is not a node with whole GPUs")
-def nodes_have_whole_gpus(plan: Plan) -> Iterator[Draft]:
-    """The device plugin offers whole GPUs. G6f and Gr6f have a fraction of one and advertise none; an UltraServer is a
-    rack of nodes, not a node.
-
-    Fails:  `{instanceTypes: [g6f.4xlarge]}`.
-    Passes: `{instanceTypes: [g6.48xlarge]}`, `{instanceTypes: [p6-b200.48xlarge]}`.
-    """
-    for role, _ in by_type(list(plan.roles)):
-        instance = role.node.instance
-        if instance.kind != "instance":
-            says = f"{instance.name} is an UltraServer, a rack of nodes; pods run on its nodes"
-            yield found(*hardware(plan, role), says=says, fix="name the instance type of its nodes, p6e-gb200.36xlarge")
-        elif not instance.gpu.count:
-            says = f"{instance.name} has a fraction of a GPU, and its nodes offer no {plan.platform['gpu_resource']}"
-            fix = "use an instance type with whole GPUs, such as g6.4xlarge or g6e.4xlarge"
-            yield found(*hardware(plan, role), says=says, fix=fix)
-
-
 @rule("FIT008", "error", "a disk cache tier larger than the node's NVMe")
 def disk_tier_fits(plan: Plan) -> Iterator[Draft]:
     """All pods of a node share its NVMe, and each may fill its part. A full disk makes the kubelet evict pods.
@@ -99,7 +80,7 @@ def disk_tier_fits(plan: Plan) -> Iterator[Draft]:
     """
     disk = next((tier for tier in plan.tiers if tier.name == "disk"), None)
     for role in plan.roles:
-        if disk is None or role.name not in disk.bytes or not runs_models(role):
+        if disk is None or role.name not in disk.bytes:
             continue
         instance = role.node.instance
         if not instance.nvme_gb:

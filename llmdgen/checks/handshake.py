@@ -50,7 +50,8 @@ def ends_share_the_attention_backend(servers: Servers) -> Iterator[Draft]:
     workload, vllm = ends["prefill"]
     common = everywhere(str(vllm.flags.get("kv-cache-dtype", "auto")), servers.model, servers.release.name)
     says = f"prefill runs {named['prefill']}, decode {named['decode']}, and vLLM refuses the transfer between them"
-    fix = f"put both roles on one GPU generation, or set attention-backend: {common} in engine.args"
+    fix = "put both roles on one GPU generation"
+    fix += f", or set attention-backend: {common} in engine.args" if common else ""
     yield workload.found(*(vllm.flag_at(BACKEND) if BACKEND in vllm.flags else node_at(workload)), says=says, fix=fix)
 
 

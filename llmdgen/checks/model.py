@@ -239,7 +239,7 @@ def _shorter(plan: Plan, role: RolePlan, model: ModelFacts, use: Memory) -> str:
         fixes.append(f"{role.name}'s tensor: {tensor}")
     if fixes:
         return f"set {', or '.join(fixes)}"
-    types = types_with_room(plan, role, use, use.needed)
+    types = types_with_room(plan, role, use, use.needed + use.margin)
     return f"use {one_of(types[:3])}" if types else _smaller(model)
 
 

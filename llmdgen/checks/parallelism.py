@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from msgspec import structs
 
 from llmdgen.checks._gpu_memory import fits_heads, loaded
-from llmdgen.checks._places import flag, runs_models
+from llmdgen.checks._places import flag
 from llmdgen.engine.memory import experts_divide, resident_ratio, weights_per_gpu
 from llmdgen.objects.origin import size
 from llmdgen.planning.model import Plan
@@ -62,7 +62,7 @@ def ends_divide_each_other(plan: Plan) -> Iterator[Draft]:
     Fails:  `{path: pd-disaggregation, prefill: {parallelism: {tensor: 2}}, decode: {parallelism: {tensor: 3}}}`.
     Passes: `{path: pd-disaggregation, prefill: {parallelism: {tensor: 1}}, decode: {parallelism: {tensor: 4}}}`.
     """
-    ends = {role.name: role for role in plan.roles if runs_models(role)}
+    ends = {role.name: role for role in plan.roles}
     if not plan.disaggregated or len(ends) < 2:
         return
     prefill, decode = ends["prefill"], ends["decode"]

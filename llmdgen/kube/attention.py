@@ -19,9 +19,16 @@ def capability(node: Instance) -> str | None:
 
 def kind(model: ModelFacts, cache_dtype: str, backends: dict[str, Any]) -> str:
     """The row of the release's [attention] table that a model is in."""
+    if is_sparse(model) and "sparse_mla" in backends:
+        return "sparse_mla"
     base = "mla" if model.mla is not None else "sinks" if model.architecture.startswith("GptOss") else "gqa"
     fp8 = f"{base}_fp8_kv"
     return fp8 if fp8 in backends and cache_dtype.startswith("fp8") else base
+
+
+def is_sparse(model: ModelFacts) -> bool:
+    """Whether the model's attention reads chosen tokens alone, as GLM-5's does, which few backends can."""
+    return model.mla is not None and model.mla.indexer_bytes > 0
 
 
 def chosen(vllm: Container) -> str | None:
@@ -42,10 +49,10 @@ def backend(vllm: Container, node: Instance, model: ModelFacts | None, release: 
     return found
 
 
-def everywhere(cache_dtype: str, model: ModelFacts | None, release: str) -> str:
-    """The backend that GPUs of every generation can run the model with."""
+def everywhere(cache_dtype: str, model: ModelFacts | None, release: str) -> str | None:
+    """The backend that GPUs of every generation can run the model with, None where there is none."""
     backends = release_toml(release, "engine.toml")["attention"]
-    name: str = backends["everywhere"][kind(model, cache_dtype, backends) if model is not None else "gqa"]
+    name: str | None = backends["everywhere"].get(kind(model, cache_dtype, backends) if model is not None else "gqa")
     return name
 
 

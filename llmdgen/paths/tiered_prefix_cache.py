@@ -54,7 +54,7 @@ def contribute(situation: Situation, sizes: dict[RoleName, Size]) -> Contributio
         cleans_shm=is_tiering(kept),
         tiers=kept,
         # The scheduler counts blocks of the tier; of MLA models vLLM makes 64 tokens on some GPUs and 16 on others.
-        block_size=situation.engine["mla_block_size"] if situation.model and situation.model.mla else None,
+        block_size=situation.engine["mla_block_size_of_all"] if situation.model and situation.model.mla else None,
         scheduling=situation.scheduler.paths[NAME],
         startup_minutes=settings["startup_minutes"],
         notes=_notes(kept),

@@ -46,7 +46,7 @@ def _attempt(situation: Situation, instance_type: str) -> Plan:
     asked = {name: role for name in ROLES if (role := getattr(spec.asked, name)) is not None}
     _stop(spec, list(problems.roles(situation, tuple(shapes), tuple(asked))))
     sizes = {name: settle(shape, asked.get(name, Role()), spec.asked.engine) for name, shape in shapes.items()}
-    _stop(spec, list(problems.sizes(sizes)))
+    _stop(spec, list(problems.sizes(situation, sizes)))
     settled = _settled(spec)
     folded, conflicts = fold([module.contribute(situation, sizes) for module in modules], settled)
     _stop(spec, [*conflicts, *problems.composition(folded, sizes)])

@@ -9,6 +9,7 @@ from llmdgen.composition.contribution import Situation
 from llmdgen.composition.fold import Folded
 from llmdgen.composition.names import RoleName
 from llmdgen.engine.size import Size
+from llmdgen.facts.catalogue import HYPERPOD_PREFIX
 from llmdgen.findings import Finding, Route
 from llmdgen.registry import Rule, declare, found
 
@@ -65,6 +66,29 @@ EXPERTS = declare(
     Passes: wide-ep with deepseek-ai/DeepSeek-R1-0528.
     """,
 )
+HARDWARE = declare(
+    "FIT005",
+    "error",
+    "hardware that is not a node with whole GPUs",
+    """The device plugin offers whole GPUs. G6f and Gr6f have a fraction of one and advertise none; an UltraServer is a
+    rack of nodes, not a node.
+
+    Fails:  `{instanceTypes: [g6f.4xlarge]}`.
+    Passes: `{instanceTypes: [g6.48xlarge]}`, `{instanceTypes: [p6-b200.48xlarge]}`.
+    """,
+)
+ONE_RANK = declare(
+    "PATH009",
+    "error",
+    "a server of several pods with one rank in each",
+    """Each pod of a server that spans several nodes answers for its own data parallel ranks, and vLLM wants at least
+    two of them there: under --data-parallel-hybrid-lb, as llm-d v0.5.1 and v0.6.0 have it, and under the supervisor of
+    v0.9.0. A node of one GPU has room for one.
+
+    Fails:  `{path: wide-ep, instanceTypes: [p5.4xlarge]}`; `{path: wide-ep, decode: {parallelism: {tensor: 8}}}`.
+    Passes: `{path: wide-ep, instanceTypes: [p5en.48xlarge]}`.
+    """,
+)
 NO_SIZE = declare(
     "MOD001",
     "error",
@@ -100,6 +124,7 @@ def roles(situation: Situation, present: tuple[RoleName, ...], asked: tuple[Role
     """Findings on roles, paths and model that no plan can be made around."""
     spec = situation.spec.asked
     path = " with ".join((spec.path, *spec.with_))
+    yield from _hardware(situation, present)
     for role in asked:
         if role not in present:
             yield _one(
@@ -145,9 +170,47 @@ def roles(situation: Situation, present: tuple[RoleName, ...], asked: tuple[Role
         )
 
 
-def sizes(settled: dict[RoleName, Size]) -> Iterator[Finding]:
-    """Findings on parallelism whose parts contradict each other."""
+def _hardware(situation: Situation, present: tuple[RoleName, ...]) -> Iterator[Finding]:
+    """Instance types that offer no whole GPU, each once."""
+    types = {situation.instances[role].name: role for role in reversed(present)}
+    for role in types.values():
+        instance = situation.instances[role]
+        at = _type_of(situation, role)
+        if instance.kind != "instance":
+            says = f"{instance.name} is an UltraServer, a rack of nodes; pods run on its nodes"
+            yield _one(HARDWARE, at, says=says, fix="name the instance type of its nodes, p6e-gb200.36xlarge")
+        elif not instance.gpu.count:
+            says = (
+                f"{instance.name} has a fraction of a GPU, and its nodes offer no {situation.platform['gpu_resource']}"
+            )
+            fix = "use an instance type with whole GPUs, such as g6.4xlarge or g6e.4xlarge"
+            yield _one(HARDWARE, at, says=says, fix=fix)
+
+
+def _type_of(situation: Situation, role: RoleName) -> Route:
+    """The place that gives a role its instance type: its own, or the entry of spec.instanceTypes."""
+    own: Route = ("spec", role, "instanceType")
+    if own in situation.spec.places:
+        return own
+    names = [name.removeprefix(HYPERPOD_PREFIX) for name in situation.spec.asked.instance_types]
+    name = situation.instances[role].name
+    return ("spec", "instanceTypes", *([names.index(name)] if name in names else []))
+
+
+def sizes(situation: Situation, settled: dict[RoleName, Size]) -> Iterator[Finding]:
+    """Findings on parallelism whose parts contradict each other, or what vLLM can do."""
     for role, size in settled.items():
+        gpus = situation.instances[role].gpu.count
+        if "wide-ep" in situation.paths and size.workers > 1 and size.data_local < 2:
+            at: Route = ("spec", role, "parallelism")
+            fix = "set dataLocal to 2 or more"
+            if gpus < 2:
+                at, fix = _type_of(situation, role), "use an instance type with several GPUs, such as p5en.48xlarge"
+            elif size.tensor * 2 > gpus:
+                fix = f"set tensor to {gpus // 2} or less"
+            says = f"{role} spreads over {size.workers} pods with 1 rank in each, and vLLM wants several"
+            why = f": {situation.instances[role].name} has 1 GPU" if gpus < 2 else ""
+            yield _one(ONE_RANK, at, says=says + why, fix=fix)
         if size.data != size.data_local * size.workers:
             yield _one(
                 UNEVEN,

@@ -37,7 +37,7 @@ def test_nodes_without_attached_interfaces_are_an_error_of_the_cluster() -> None
 
 
 def test_a_server_of_several_pods_needs_efa_whatever_the_backend() -> None:
-    found = codes("wide-ep", "g6.4xlarge", DEEPSEEK, transfer={"backend": "UCX"})
+    found = codes("wide-ep", "p5.48xlarge", DEEPSEEK, transfer={"backend": "UCX"}, decode={"efa": 0})
     assert "EFA001" in found
 
 

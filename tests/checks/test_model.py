@@ -144,15 +144,3 @@ def test_checkpoints_of_one_model_are_known_by_its_name() -> None:
 
     assert smaller_checkpoints(catalogue.model("zai-org/GLM-5")) == ["zai-org/GLM-5-FP8", "nvidia/GLM-5-NVFP4"]
     assert smaller_checkpoints(catalogue.model("openai/gpt-oss-20b")) == []
-
-
-def test_wide_ep_on_nodes_of_one_gpu_names_types_with_several() -> None:
-    text = f"""apiVersion: llmdgen.dev/v1alpha1
-kind: WellLitPath
-metadata: {{name: test}}
-spec: {{path: wide-ep, instanceTypes: [p5.4xlarge], model: {{name: {DEEPSEEK}}}}}
-"""
-    found = api.check(plan_of(text, "p5.4xlarge"))
-    (fix,) = {each.finding.fix for each in found if each.finding.code == "VLLM012"}
-    assert fix.startswith("use an instance type with several GPUs and EFA: ")
-    assert codes("wide-ep", fix.rpartition(" ")[2], DEEPSEEK) == []

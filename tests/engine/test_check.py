@@ -217,7 +217,6 @@ def test_the_backend_that_really_runs_decides_about_dual_batches(table: FlagTabl
         ({"hf-overrides": {"rope_parameters": {"type": "yarn", "factor": 4.0}}}, Numbers(), "VLLM032"),
         ({"hf-overrides": {"text_config": {"rope_parameters": {"rope_type": "linear"}}}}, Numbers(), "VLLM032"),
         ({"hf-overrides": {"rope_scaling": YARN}}, Numbers(), "VLLM033"),
-        ({"block-size": 16}, Numbers(mla=True), "VLLM022"),
         ({"max-cudagraph-capture-size": 0}, Numbers(), "VLLM021"),
         ({"max-cudagraph-capture-size": 24, "cudagraph-capture-sizes": [8, 16]}, Numbers(), "VLLM021"),
         ({"quantization": "fbgemm_fp8"}, Numbers(), "VLLM021"),
@@ -306,7 +305,6 @@ def test_settings_that_the_model_or_the_node_refuses_are_found(
             {"max-model-len": 131072, "hf-overrides": {"rope_parameters": YARN}},
             Numbers(max_position_embeddings=40960),
         ),
-        ({"block-size": 128}, Numbers(mla=True)),
         ({"block-size": 16}, Numbers()),
         ({"kv-offloading-size": 10, "disable-hybrid-kv-cache-manager": True}, Numbers()),
         (

@@ -193,21 +193,6 @@ def _pairs(role: RoleSettings) -> Iterator[Draft]:
             yield found(*role.at(pair.flag, pair.key), says=says, fix=fix, on_key=True)
 
 
-@rule("VLLM022", "warning", "a block size that vLLM changes")
-def block_size_is_kept(role: RoleSettings) -> Iterator[Draft]:
-    """Attention with a compressed KV vector (MLA: DeepSeek, Kimi) has blocks of 64 tokens or multiples of it: vLLM
-    makes any other size 64 without an error. Whoever counts blocks, such as the scheduler's prefix scorer, must count
-    by the size that vLLM really uses.
-
-    Warned: args: {block-size: 16} for DeepSeek-R1.
-    Passes: args: {block-size: 128} or 64 there.
-    """
-    size = whole(role.args.get("block-size"))
-    if role.numbers.mla and size and size % 64:
-        says = f"vLLM makes block size {size} 64 for this model's attention (MLA)"
-        yield found(*role.at("block-size"), says=says, fix="write 64 or 128")
-
-
 def tokens(value: Any) -> int | None:
     """A number of tokens as vLLM reads it, 32k included; None where it is none."""
     if isinstance(value, str):

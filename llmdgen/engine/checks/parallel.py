@@ -121,13 +121,7 @@ def _load_balancing(role: RoleSettings) -> Iterator[Draft]:
         # The chart writes --data-parallel-size-local only above 1, and vLLM wants it written.
         says = f"hybrid load balancing needs several ranks in a pod, here are {local}"
         at = role.flag_routes.get("tensor-parallel-size", role.at("data-parallel-hybrid-lb"))
-        fix = "set parallelism.dataLocal to 2 or more"
-        if numbers.gpus and numbers.tensor > numbers.gpus // 2 > 0:
-            fix = f"set parallelism.tensor to {numbers.gpus // 2} or less, and dataLocal to 2 or more"
-        elif numbers.gpus == 1:
-            such = f": {one_of(numbers.wider_nodes)}" if numbers.wider_nodes else ""
-            fix = f"use an instance type with several GPUs and EFA{such}"
-        yield found(*at, says=says, fix=fix)
+        yield found(*at, says=says, fix="set parallelism.dataLocal to 2 or more")
     elif external and numbers.data < 2:
         says = "external load balancing needs a data parallel size above 1"
         yield found(*role.at("data-parallel-external-lb"), says=says, fix="set parallelism.data")

@@ -17,8 +17,7 @@ class Numbers(Struct, frozen=True, kw_only=True):
 
     `gpus` and `host_memory_bytes` are the node's, `pod_memory_bytes` the container's limit, `routed_experts` the
     model's in a layer, 0 for a dense model, `max_position_embeddings` the longest context its config.json allows,
-    `wider_nodes` instance types with several GPUs where the node has one and that is too few, `default_batch_tokens`
-    the max-num-batched-tokens that vLLM takes on the node's GPUs where it is not told.
+    `default_batch_tokens` the max-num-batched-tokens that vLLM takes on the node's GPUs where it is not told.
     """
 
     tensor: int = 1
@@ -35,7 +34,6 @@ class Numbers(Struct, frozen=True, kw_only=True):
     max_position_embeddings: int | None = None
     default_batch_tokens: int | None = None
     mla: bool = False
-    wider_nodes: tuple[str, ...] = ()
 
 
 class RoleSettings(Struct, frozen=True, kw_only=True):
