@@ -82,7 +82,7 @@ def _upgrade(file: str, release: str, dry_run: bool, form: str) -> bool:
     effect = look(upgraded, release, work.plan)
     unwritten = [] if effect.is_wrong or dry_run else _write(upgraded)
     is_wrong = effect.is_wrong or bool(unwritten)
-    findings = (*unwritten, *effect.findings(is_written=not is_wrong and not dry_run))
+    findings = (*unwritten, *(effect.at_old if is_wrong or dry_run else effect.at_new))
     title = f"{file}: from {' and '.join(upgraded.since)} to {release}"
     if is_wrong:
         title += f": nothing written, {count(sum(each.is_error for each in findings), 'error')}"

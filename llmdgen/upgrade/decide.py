@@ -12,9 +12,9 @@ from llmdgen.findings import Located, Route
 from llmdgen.spec.fields import ROLES
 from llmdgen.spec.model import Spec
 from llmdgen.upgrade.cases import Case, cases, type_of
-from llmdgen.upgrade.edits import CannotEdit, Editor
+from llmdgen.upgrade.edits import Editor
+from llmdgen.upgrade.layout import CannotEdit, scalar
 from llmdgen.upgrade.rules import BY_HAND, CHANGES, noted
-from llmdgen.upgrade.tree import scalar
 
 _FLAG_DEPTH = len(("spec", "engine", "args", "all2all-backend"))
 _RELEASE: Route = ("spec", "release")
@@ -34,7 +34,6 @@ def take_step(editor: Editor, spec: Spec, release: str, step: Moves) -> Iterator
     for case in tuple(cases(editor.data, release, step)):
         try:
             _settle(editor, case, release)
-            editor.check()
         except CannotEdit as error:
             fix = f"change it by hand: {in_words(case)}"
             yield noted(BY_HAND, spec, case.route, f"{case.name} cannot be changed here: {error}", fix, True)
@@ -54,7 +53,6 @@ def set_release(editor: Editor, spec: Spec, release: str) -> Iterator[Located]:
     """Name the release, behind the path where it was not named."""
     try:
         editor.put(_RELEASE, release, after=_PATH)
-        editor.check()
     except CannotEdit as error:
         says = f"spec.release cannot be set here: {error}"
         yield noted(BY_HAND, spec, _RELEASE, says, f"write release: {release} under spec by hand")
@@ -82,7 +80,6 @@ def _settle(editor: Editor, case: Case, release: str) -> None:
         editor.remove(case.route)
     else:
         editor.move(case.route, case.target, value)
-        editor.moved[case.target] = editor.moved.pop(case.route, case.route)
     for route, new in also.items():
         if not editor.has(route):
             editor.put(route, new, before=case.target)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 from msgspec import Struct
@@ -11,7 +11,7 @@ from llmdgen.api import draft, targets
 from llmdgen.diff.fold import Difference, difference
 from llmdgen.diff.problem import DiffError
 from llmdgen.diff.sources import plans_side
-from llmdgen.findings import Located, Place, SpecError
+from llmdgen.findings import Located, Route, SpecError
 from llmdgen.planning.model import Plan
 from llmdgen.spec.load import parse
 from llmdgen.spec.model import Spec
@@ -19,7 +19,6 @@ from llmdgen.upgrade.notes import changed_defaults
 from llmdgen.upgrade.replacement import Way, way
 from llmdgen.upgrade.rules import BY_HAND
 from llmdgen.upgrade.run import Upgraded
-from llmdgen.upgrade.show import carried
 
 
 class Checked(Protocol):
@@ -36,65 +35,64 @@ Check = Callable[[Spec, Iterable[str]], Checked]
 
 
 class Effect(Struct, frozen=True, kw_only=True):
-    """What changes in the deployment, None where that cannot be said, and every finding, at the lines of the old text
-    or of the new one. `sources` leads from a place in the new text to the one where its value stood in the old; `ways`
-    are those of deployments that are replaced."""
+    """What changes in the deployment, None where that cannot be said, the `ways` to deployments that are replaced, and
+    every finding twice, in the order of its lines: at those of the old text and at those of the new one."""
 
-    upgraded: Upgraded
     difference: Difference | None = None
     ways: tuple[Way, ...] = ()
     at_old: tuple[Located, ...] = ()
     at_new: tuple[Located, ...] = ()
-    sources: dict[Place, Place] = {}
 
     @property
     def is_wrong(self) -> bool:
-        return any(each.is_error for each in (*self.at_old, *self.at_new))
-
-    def findings(self, is_written: bool) -> tuple[Located, ...]:
-        """Every finding at the lines of the file as it is, in their order."""
-        path, old, new = self.upgraded.path, self.upgraded.old, self.upgraded.new
-        if is_written:
-            found = [*carried(self.at_old, path, old, new), *self.at_new]
-        else:
-            found = [*self.at_old, *carried(self.at_new, path, new, old, self.sources)]
-        return tuple(sorted(dict.fromkeys(found), key=lambda each: (each.place, each.finding.code)))
+        return any(each.is_error for each in self.at_old)
 
 
 def effect(upgraded: Upgraded, release: str, check: Check) -> Effect:
     """Plan and check the new text, and compare its plans with those of the old."""
     said = upgraded.findings
     if any(each.is_error and each.finding.code != BY_HAND.code for each in said):
-        return Effect(upgraded=upgraded, at_old=said)
+        return Effect(at_old=said)
     try:
         specs = parse(upgraded.new, upgraded.path)
     except SpecError as error:
-        return Effect(upgraded=upgraded, at_old=said, at_new=error.findings)
+        return Effect(at_old=(*said, *error.findings))
     before: list[Plan] = []
     after: list[Plan] = []
-    found: list[Located] = []
+    at_old: list[Located] = []
+    at_new: list[Located] = []
     ways: list[Way | None] = []
-    twice: set[Place] = set()
-    for old, new in zip(upgraded.specs, specs, strict=True):
-        checked, drafts = check(new, targets(new)), _drafts(old)
+    for document, new in zip(upgraded.documents, specs, strict=True):
+        old, checked = document.spec, check(new, targets(new))
+        drafts = _drafts(old)
         before += drafts
         after += checked.plans
-        found += checked.findings
         ways += [way(drafts, new)] if checked.plans else []
+        # What is left to a person is in the new text too, and the checks find it there: it is said once.
+        left = {each.finding.at for each in document.findings if each.is_error}
+        found = [each for each in checked.findings if each.finding.at not in left]
         if old.asked.release != release:
             found += [each for plan in checked.plans for each in changed_defaults(plan, old.asked.release)]
-        # What is left to a person is in the new text too, and the checks find it there: it is said once.
-        errors = [(each.place, (each.finding.at, each.finding.on_key)) for each in said if each.is_error]
-        twice |= {new.locate(*at) for place, at in errors if place == old.locate(*at)}
-    moved = upgraded.moved.items()
+        at_old += [*document.findings, *_moved(found, old, document.moved)]
+        at_new += [*_moved(document.findings, new, {was: now for now, was in document.moved.items()}), *found]
     return Effect(
-        upgraded=upgraded,
         difference=None if upgraded.is_refused else _difference(before, after, upgraded.path),
         ways=() if upgraded.is_refused else tuple(each for each in ways if each is not None),
-        at_old=said,
-        at_new=tuple(each for each in dict.fromkeys(found) if each.place not in twice),
-        sources={specs[index].locate(at, key): place for (index, at), place in moved for key in (True, False)},
+        at_old=_in_order(at_old),
+        at_new=_in_order(at_new),
     )
+
+
+def _moved(findings: Iterable[Located], spec: Spec, moved: dict[Route, Route]) -> Iterator[Located]:
+    """Findings at the places of another text of the spec, in which some values stand elsewhere."""
+    for finding in (each.finding for each in findings):
+        at = finding.at
+        begins = next((at[:depth] for depth in range(len(at), 0, -1) if at[:depth] in moved), ())
+        yield Located(finding, spec.locate((*moved.get(begins, ()), *at[len(begins) :]), finding.on_key))
+
+
+def _in_order(findings: Iterable[Located]) -> tuple[Located, ...]:
+    return tuple(sorted(dict.fromkeys(findings), key=lambda each: (each.place, each.finding.code)))
 
 
 def _difference(before: list[Plan], after: list[Plan], path: str) -> Difference | None:

@@ -14,9 +14,9 @@ from llmdgen.planning.model import Plan
 from llmdgen.spec.load import parse
 from llmdgen.spec.model import Spec
 from llmdgen.untyped import at
-from llmdgen.upgrade.edits import CannotEdit, Editor
+from llmdgen.upgrade.edits import Editor
+from llmdgen.upgrade.layout import CannotEdit, scalar
 from llmdgen.upgrade.rules import BY_HAND, CHANGES, noted
-from llmdgen.upgrade.tree import scalar
 
 _PATH: Route = ("spec", "path")
 _WEIGHTS: Route = ("spec", "scheduler", "weights")
@@ -46,7 +46,6 @@ def drop_weights(editor: Editor, spec: Spec, release: str) -> Iterator[Located]:
         says, fix, rule = f"is gone, for {release} has no such scorer here: {reason}", "", CHANGES
         try:
             editor.remove(route)
-            editor.check()
         except CannotEdit as error:
             says, fix, rule = f"cannot be removed here: {error}", "remove it", BY_HAND
         yield noted(rule, spec, route, f"the weight of {name} {says}", fix, True)

@@ -8,7 +8,7 @@ from itertools import pairwise
 from msgspec import Struct
 
 from llmdgen.facts.upgrades import moves, steps
-from llmdgen.findings import Located, Place, Route
+from llmdgen.findings import Located, Route
 from llmdgen.spec.load import parse
 from llmdgen.spec.model import Spec
 from llmdgen.upgrade.cases import cases
@@ -21,20 +21,29 @@ _BYTE_ORDER_MARK = "\ufeff"
 _RELEASE: Route = ("spec", "release")
 
 
+class Document(Struct, frozen=True):
+    """A document as it was, what is said of its upgrade, and where values stood that stand elsewhere in the new one."""
+
+    spec: Spec
+    findings: tuple[Located, ...] = ()
+    moved: dict[Route, Route] = {}
+
+
 class Upgraded(Struct, frozen=True, kw_only=True):
     """A file before and after. `findings` are about the file as it was; where one is an error, `new` is no use.
 
-    `since` are the releases that its documents came from, those apart that were there already. `moved` leads from a
-    document's number and a route in it to the place in the old text where the value stood.
+    `since` are the releases that its documents came from, those apart that were there already.
     """
 
     path: str
     old: str
     new: str
     since: tuple[str, ...]
-    specs: tuple[Spec, ...]
-    moved: dict[tuple[int, Route], Place]
-    findings: tuple[Located, ...]
+    documents: tuple[Document, ...]
+
+    @property
+    def findings(self) -> tuple[Located, ...]:
+        return tuple(found for each in self.documents for found in each.findings)
 
     @property
     def is_refused(self) -> bool:
@@ -47,27 +56,18 @@ def upgrade(text: str, path: str, release: str) -> Upgraded:
     mark = _BYTE_ORDER_MARK if text.startswith(_BYTE_ORDER_MARK) else ""
     parts = _documents(text.removeprefix(mark))
     line_break = next((each for each in ("\r\n", "\n", "\r") if each in text), "\n")
-    findings: list[Located] = []
-    since: list[str] = []
     texts = [part for part, _ in parts]
-    moved: dict[tuple[int, Route], Place] = {}
     numbers = [number for number, (_, is_spec) in enumerate(parts) if is_spec]
+    documents = []
     for spec, number in zip(specs, numbers, strict=True):
-        if spec.asked.release != release:
-            since.append(spec.asked.release)
-            editor = Editor(texts[number], line_break)
-            findings += _document(editor, spec, release)
-            moved |= {(spec.index, new): spec.locate(old, True) for new, old in editor.moved.items()}
-            texts[number] = editor.text
-    return Upgraded(
-        path=path,
-        old=text,
-        new=mark + "".join(texts),
-        since=tuple(dict.fromkeys(since)),
-        specs=tuple(specs),
-        moved=moved,
-        findings=tuple(findings),
-    )
+        if spec.asked.release == release:
+            documents.append(Document(spec))
+            continue
+        editor = Editor(texts[number], line_break)
+        documents.append(Document(spec, tuple(_document(editor, spec, release)), editor.moved))
+        texts[number] = editor.text
+    since = tuple(dict.fromkeys(spec.asked.release for spec in specs if spec.asked.release != release))
+    return Upgraded(path=path, old=text, new=mark + "".join(texts), since=since, documents=tuple(documents))
 
 
 def _document(editor: Editor, spec: Spec, release: str) -> Iterator[Located]:

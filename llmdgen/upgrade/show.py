@@ -1,17 +1,15 @@
-"""An upgrade for people: the edits as a unified diff, and findings at the lines of the file as it is."""
+"""An upgrade for people: the edits as a unified diff, and the whole of it as Markdown."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from difflib import SequenceMatcher, unified_diff
-
-from msgspec import structs
+import re
+from collections.abc import Sequence
+from difflib import unified_diff
 
 from llmdgen.diff.fold import Difference
 from llmdgen.diff.markdown import fence, write
-from llmdgen.findings import Located, Place
+from llmdgen.findings import Located
 from llmdgen.upgrade import replacement
-from llmdgen.upgrade.merge import lines_of
 from llmdgen.upgrade.replacement import Way
 
 _RED, _GREEN, _CYAN, _BOLD, _PLAIN = "\x1b[31m", "\x1b[32m", "\x1b[36m", "\x1b[1m", "\x1b[0m"
@@ -22,34 +20,12 @@ _NO_BREAK = "\\ No newline at end of file"
 def edits(path: str, old: str, new: str, colour: bool = False) -> str:
     """The unified diff of a file, line breaks as a terminal shows them; `colour` writes ANSI sequences."""
     lines = []
-    for line in unified_diff(lines_of(old), lines_of(new), path, path, lineterm=""):
+    for line in unified_diff(_lines(old), _lines(new), path, path, lineterm=""):
         body = line.rstrip("\r\n")
         lines.append(_tinted(body) if colour else body)
         if body == line and lines[2:] and not line.startswith("@@"):
             lines.append(_NO_BREAK)
     return "".join(f"{line}\n" for line in lines)
-
-
-def carried(
-    findings: Iterable[Located], path: str, old: str, new: str, moved: Mapping[Place, Place] | None = None
-) -> list[Located]:
-    """Findings about one text of a file at the places where their lines stand in another. A line that is not there any
-    more is the one at its place; `moved` says of single places where they are."""
-    lines: dict[int, tuple[int, bool]] = {}
-    before, after = lines_of(old), lines_of(new)
-    for tag, start, end, there, there_end in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
-        last = min(max(there, there_end - 1), len(after) - 1)
-        lines |= {start + by + 1: (min(there + by, last) + 1, tag == "equal") for by in range(end - start)}
-    shown = []
-    for each in findings:
-        place = each.place
-        if moved and place in moved:
-            place = moved[place]
-        elif place.path == path and place.line in lines:
-            line, is_same = lines[place.line]
-            place = structs.replace(place, line=line, column=place.column if is_same else 1)
-        shown.append(Located(each.finding, place))
-    return shown
 
 
 def markdown(
@@ -66,6 +42,11 @@ def markdown(
     if findings:
         parts.append("\n".join(f"- {_code(str(each))}" for each in findings))
     return "\n\n".join(parts) + "\n"
+
+
+def _lines(text: str) -> list[str]:
+    """Lines with their breaks, as YAML breaks them."""
+    return re.findall(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+", text)
 
 
 def _code(text: str) -> str:
