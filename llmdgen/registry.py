@@ -2,8 +2,9 @@
 
 A rule is a generator over one thing, decorated with its code. The type of its only parameter says what that thing is:
 a `Plan`, the `RoleSettings` of one role's vLLM, the `Servers` and the `SchedulerConfig` of a plan or of what helm
-prints, the whole of a `Rendered` directory. Its docstring is its documentation: `llmdgen explain CODE` and
-docs/diagnostics.md print it as it stands, so it says why the rule holds and shows what fails and what passes.
+prints, one `Workload`, `Container` or `Engine` of the servers, the whole of a `Rendered` directory. Its docstring is
+its documentation: `llmdgen explain CODE` and docs/diagnostics.md print it as it stands, so it says why the rule holds
+and shows what fails and what passes.
 
 Where a step notices a mistake while it does its work (reading a file, composing paths, asking a cluster), the code is
 declared beside it and the step makes the finding.
@@ -12,7 +13,7 @@ declared beside it and the step makes the finding.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from msgspec import Struct
@@ -93,12 +94,14 @@ def found(*at: str | int, says: str, fix: str, on_key: bool = False, of: object 
     return Draft(at, says, fix, on_key, str(of))
 
 
-def run(subject: object) -> Iterator[Finding]:
-    """Every finding of every rule that looks at things of this type, in the order of the codes."""
-    for each in sorted(_LOOKING_AT.get(type(subject).__name__, ()), key=lambda each: each.code):
-        if each.check is not None:
-            for draft in islice(each.check(subject), MOST_OF_A_RULE):
-                yield each.finding(draft)
+def run(whole: object) -> Iterator[Finding]:
+    """Every finding of every rule that looks at things of this type or at its `parts`, in the order of the codes."""
+    subjects: dict[str, Iterable[object]] = {type(whole).__name__: (whole,), **getattr(whole, "parts", {})}
+    rules = (each for name in subjects for each in _LOOKING_AT.get(name, ()))
+    for rule in sorted(rules, key=lambda rule: rule.code):
+        if rule.check is not None:
+            drafts = chain.from_iterable(map(rule.check, subjects[rule.subject]))
+            yield from map(rule.finding, islice(drafts, MOST_OF_A_RULE))
 
 
 def _subject(check: Check | None) -> str:

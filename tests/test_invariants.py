@@ -15,8 +15,7 @@ from llmdgen import api
 from llmdgen.facts import catalogue
 from llmdgen.findings import Located, SpecError
 from llmdgen.kube.room import Need
-from llmdgen.planning.model import Plan, RolePlan
-from llmdgen.planning.placement import need_of
+from llmdgen.planning.model import Plan
 from llmdgen.spec.load import parse
 
 RELEASES = catalogue.release_names()
@@ -74,21 +73,16 @@ everywhere = pytest.mark.parametrize("instance", catalogue.instance_names())
 def assert_fits(plan: Plan) -> None:
     """The pods of a full node are within what the node offers, and the nodes of each pool are enough for all pods."""
     for role in plan.roles:
-        need, room = need_of(role), capacity(role)
+        need, room = role.need, role.node.room
         assert role.pods_per_node >= 1
         assert all(role.pods_per_node * asks <= has for asks, has in zip(amounts(need), amounts(room), strict=True))
         assert role.nodes * role.pods_per_node >= role.pods
     for pool in plan.pools:
         sharing = [role for role in plan.roles if role.name in pool.roles]
-        room = capacity(sharing[0])
-        total = [sum(role.pods * amounts(need_of(role))[index] for role in sharing) for index in range(4)]
+        room = sharing[0].node.room
+        total = [sum(role.pods * amounts(role.need)[index] for role in sharing) for index in range(4)]
         assert all(asks <= pool.nodes * has for asks, has in zip(total, amounts(room), strict=True))
         assert pool.nodes <= sum(role.nodes for role in sharing)
-
-
-def capacity(role: RolePlan) -> Need:
-    node, unlimited = role.node, 1 << 60
-    return Need(node.gpus, node.efa, node.cpu_millis or unlimited, node.memory_mib or unlimited)
 
 
 def amounts(need: Need) -> tuple[int, int, int, int]:

@@ -32,7 +32,7 @@ BY_OBJECTS = {
     "VER": "004 010 011 012 013 020 022 023 024 026 027 028 036 037 038 050 051 052 053 056 059 060 061 066 067 068 "
     "073 074 076 091 095 096 097 103 105 106 107 108",
 }
-JUDGED = ("Plan", "Servers")
+JUDGED = ("Plan", "Servers", "Workload", "ModelServer", "Container", "Engine")
 EXAMPLE = re.compile(r"`(\{[^{].*?\})`")
 
 

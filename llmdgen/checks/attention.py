@@ -26,14 +26,14 @@ def sparse_attention_has_a_backend(servers: Servers) -> Iterator[Draft]:
     model, backends = servers.model, engine(servers.release.name)["attention"].get("sparse_mla", {})
     if model is None or not is_sparse(model):
         return
-    for workload, vllm in servers.engines:
-        node = node_of(workload)
+    for vllm in servers.engines:
+        node = node_of(vllm.workload)
         number = capability(node) if node is not None else None
         if node is not None and number and number.partition(".")[0] not in backends and backends and not chosen(vllm):
             gpu = node.gpu.model.removeprefix("NVIDIA ")
             says = f"vLLM {servers.release.vllm} has no attention backend for {model.id} on {node.name} ({gpu})"
             fix = f"use an instance type with GPUs of {one_of(GPUS[each] for each in backends)}"
-            yield workload.found(*node_at(workload), says=says, fix=fix)
+            yield vllm.workload.found(*node_at(vllm.workload), says=says, fix=fix)
 
 
 @rule("VLLM022", "warning", "a block size that the attention backend does not take")
@@ -49,12 +49,11 @@ def block_size_is_kept(servers: Servers) -> Iterator[Draft]:
     facts = engine(servers.release.name)
     if servers.model is None or servers.model.mla is None:
         return
-    for workload, vllm in servers.engines:
-        node, size = node_of(workload), whole(vllm.flags.get("block-size"), 0)
-        runs = backend(vllm, node, servers.model, servers.release.name) if node is not None else None
+    for vllm in servers.engines:
+        size, runs = whole(vllm.flags.get("block-size"), 0), backend(vllm, servers.model)
         unit = facts["attention"].get("block_size", {}).get(runs, facts["mla_block_size"])
         if size and size % unit:
             says = f"{runs}, vLLM's choice for this attention (MLA), has no blocks of {size} tokens"
             if "block_size" not in facts["attention"]:
                 says = f"vLLM makes blocks of {unit} tokens, not of {size}, for this attention (MLA)"
-            yield workload.found(*vllm.flag_at("block-size"), says=says, fix="write 64 or 128")
+            yield vllm.workload.found(*vllm.flag_at("block-size"), says=says, fix="write 64 or 128")

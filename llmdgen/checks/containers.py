@@ -6,8 +6,8 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-from llmdgen.kube.container import PROBES
-from llmdgen.kube.servers import Servers
+from llmdgen.kube.servers import Engine
+from llmdgen.kube.workload import PROBES, Container, Workload
 from llmdgen.registry import Draft, rule
 from llmdgen.untyped import at, items, mapping
 
@@ -19,143 +19,136 @@ _OF_THE_IMAGE = ("/", "/bin", "/dev", "/etc", "/lib", "/lib64", "/opt", "/proc",
 
 
 @rule("VER010", "error", "an environment variable stands twice in a container")
-def environment_names_are_unique(servers: Servers) -> Iterator[Draft]:
+def environment_names_are_unique(container: Container) -> Iterator[Draft]:
     """Server-side apply refuses a list of variables with two of one name; client-side apply keeps one of them.
 
     Fails:  HF_HOME twice in the env of one container.
     Passes: every name once.
     """
-    for workload, container in servers.containers:
-        counts = Counter(str(each.get("name")) for each in container.list_of("env"))
-        for name in (name for name, count in counts.items() if count > 1):
-            says = f"container {container.name} has {name} {counts[name]} times"
-            yield workload.found(*container.route, "env", says=says, fix=f"keep one {name}")
+    counts = Counter(str(each.get("name")) for each in container.list_of("env"))
+    for name in (name for name, count in counts.items() if count > 1):
+        says = f"container {container.name} has {name} {counts[name]} times"
+        yield container.found("env", says=says, fix=f"keep one {name}")
 
 
 @rule("VER011", "error", "two ports of a pod have one number or name")
-def ports_are_unique(servers: Servers) -> Iterator[Draft]:
+def ports_are_unique(workload: Workload) -> Iterator[Draft]:
     """All containers of a pod share one network address: two that listen on one port fight for it, and a port's name
     leads probes and monitors to one place only.
 
     Fails:  the routing sidecar and vLLM both on containerPort 8000.
     Passes: sidecar 8000, vLLM 8200.
     """
-    for workload in servers.workloads:
-        numbers: dict[tuple[object, object], str] = {}
-        names: dict[str, str] = {}
-        for container in workload.containers:
-            for index, port in enumerate(container.list_of("ports")):
-                number = (port.get("containerPort"), port.get("protocol") or "TCP")
-                name = port.get("name")
-                place = (*container.route, "ports", index)
-                if number in numbers:
-                    says = f"port {number[0]} of container {container.name} is also {numbers[number]}'s"
-                    yield workload.found(*place, says=says, fix="give each container of the pod a port of its own")
-                if isinstance(name, str) and name in names:
-                    says = f"port name {name} of container {container.name} is also {names[name]}'s"
-                    yield workload.found(*place, says=says, fix="name the ports apart")
-                numbers.setdefault(number, container.name)
-                if isinstance(name, str):
-                    names.setdefault(name, container.name)
+    numbers: dict[tuple[object, object], str] = {}
+    names: dict[str, str] = {}
+    for container in workload.containers:
+        for index, port in enumerate(container.list_of("ports")):
+            number = (port.get("containerPort"), port.get("protocol") or "TCP")
+            name = port.get("name")
+            place = (*container.route, "ports", index)
+            if number in numbers:
+                says = f"port {number[0]} of container {container.name} is also {numbers[number]}'s"
+                yield workload.found(*place, says=says, fix="give each container of the pod a port of its own")
+            if isinstance(name, str) and name in names:
+                says = f"port name {name} of container {container.name} is also {names[name]}'s"
+                yield workload.found(*place, says=says, fix="name the ports apart")
+            numbers.setdefault(number, container.name)
+            if isinstance(name, str):
+                names.setdefault(name, container.name)
 
 
 @rule("VER012", "error", "a probe asks a port that the container does not have")
-def probes_reach_a_port(servers: Servers) -> Iterator[Draft]:
+def probes_reach_a_port(container: Container) -> Iterator[Draft]:
     """A probe that names a port which its container does not declare never succeeds, so that the pod never gets ready
     or is killed again and again. A number that it does not declare is most often a typing error of the same kind.
 
     Fails:  `readinessProbe.httpGet.port: vllm` in a container whose port is called http.
     Passes: the probe names a port of the same container.
     """
-    for workload, container in servers.containers:
-        ports = container.list_of("ports")
-        known = {each.get("name") for each in ports} | {each.get("containerPort") for each in ports}
-        for probe in PROBES:
-            for kind in ("httpGet", "tcpSocket", "grpc"):
-                port = at(container.doc, probe, kind, "port")
-                if port is not None and port not in known:
-                    says = f"container {container.name} has no port {port}"
-                    fix = f"use one of {', '.join(sorted(str(each) for each in known if each)) or 'its ports'}"
-                    yield workload.found(*container.route, probe, kind, "port", says=says, fix=fix)
+    ports = container.list_of("ports")
+    known = {each.get("name") for each in ports} | {each.get("containerPort") for each in ports}
+    for probe in PROBES:
+        for kind in ("httpGet", "tcpSocket", "grpc"):
+            port = at(container.doc, probe, kind, "port")
+            if port is not None and port not in known:
+                says = f"container {container.name} has no port {port}"
+                fix = f"use one of {', '.join(sorted(str(each) for each in known if each)) or 'its ports'}"
+                yield container.found(probe, kind, "port", says=says, fix=fix)
 
 
 @rule("VER013", "error", "a volume mount has no volume")
-def mounts_have_volumes(servers: Servers) -> Iterator[Draft]:
+def mounts_have_volumes(workload: Workload) -> Iterator[Draft]:
     """The API server refuses a container that mounts a volume which the pod does not have, or two at one path.
 
     Fails:  volumeMounts shm without a volume shm.
     Passes: every mount names a volume of the pod, every path is used once.
     """
-    for workload in servers.workloads:
-        volumes = {mapping(each).get("name") for each in items(workload.spec.get("volumes"))}
-        for container in workload.containers:
-            paths: set[object] = set()
-            for index, mount in enumerate(container.list_of("volumeMounts")):
-                place = (*container.route, "volumeMounts", index)
-                if mount.get("name") not in volumes:
-                    says = f"container {container.name} mounts {mount.get('name')}, which is not a volume of the pod"
-                    yield workload.found(*place, says=says, fix=f"add the volume {mount.get('name')} to the pod")
-                if mount.get("mountPath") in paths:
-                    says = f"container {container.name} mounts two volumes at {mount.get('mountPath')}"
-                    yield workload.found(*place, says=says, fix="mount each volume at a path of its own")
-                paths.add(mount.get("mountPath"))
+    volumes = {mapping(each).get("name") for each in items(workload.spec.get("volumes"))}
+    for container in workload.containers:
+        paths: set[object] = set()
+        for index, mount in enumerate(container.list_of("volumeMounts")):
+            place = (*container.route, "volumeMounts", index)
+            if mount.get("name") not in volumes:
+                says = f"container {container.name} mounts {mount.get('name')}, which is not a volume of the pod"
+                yield workload.found(*place, says=says, fix=f"add the volume {mount.get('name')} to the pod")
+            if mount.get("mountPath") in paths:
+                says = f"container {container.name} mounts two volumes at {mount.get('mountPath')}"
+                yield workload.found(*place, says=says, fix="mount each volume at a path of its own")
+            paths.add(mount.get("mountPath"))
 
 
 @rule("VER103", "error", "a volume hides what the image needs")
-def volumes_hide_nothing(servers: Servers) -> Iterator[Draft]:
+def volumes_hide_nothing(container: Container) -> Iterator[Draft]:
     """A volume covers what the image has at its path. An empty one at / or /usr leaves nothing to start, and the
     container ends before its first line of output.
 
     Fails:  mountPath: / for a volume in memory.
     Passes: /dev/shm, /model-cache, /.cache.
     """
-    for workload, container in servers.containers:
-        for index, mount in enumerate(container.list_of("volumeMounts")):
-            path = str(mount.get("mountPath") or "")
-            if path and (path.rstrip("/") or "/") in _OF_THE_IMAGE:
-                place = (*container.route, "volumeMounts", index, "mountPath")
-                says = f"{mount.get('name')} would cover the image's own {path}"
-                yield workload.found(*place, says=says, fix="mount it at a directory of its own")
+    for index, mount in enumerate(container.list_of("volumeMounts")):
+        path = str(mount.get("mountPath") or "")
+        if path and (path.rstrip("/") or "/") in _OF_THE_IMAGE:
+            place = (*container.route, "volumeMounts", index, "mountPath")
+            says = f"{mount.get('name')} would cover the image's own {path}"
+            yield container.workload.found(*place, says=says, fix="mount it at a directory of its own")
 
 
 @rule("VER106", "error", "an environment variable has no name that Kubernetes takes")
-def variables_have_names(servers: Servers) -> Iterator[Draft]:
+def variables_have_names(container: Container) -> Iterator[Draft]:
     """The API server refuses a container whose variable has no name, or one with = or a space in it.
 
     Fails:  `- name: ""` in env; `- name: FI_PROVIDER=efa`.
     Passes: FI_PROVIDER.
     """
-    for workload, container in servers.containers:
-        for index, name in enumerate(container.names):
-            if not _VARIABLE.fullmatch(name) or name == "None":
-                place = (*container.route, "env", index, "name")
-                says = f"it is {name!r}" if name not in ("", "None") else "it has none"
-                yield workload.found(*place, says=says, fix="write letters, digits and _ only")
+    for index, name in enumerate(container.names):
+        if not _VARIABLE.fullmatch(name) or name == "None":
+            place = (*container.route, "env", index, "name")
+            says = f"it is {name!r}" if name not in ("", "None") else "it has none"
+            yield container.workload.found(*place, says=says, fix="write letters, digits and _ only")
 
 
 @rule("K8S005", "warning", "a reference to a variable that is not defined there")
-def references_are_defined(servers: Servers) -> Iterator[Draft]:
+def references_are_defined(vllm: Engine) -> Iterator[Draft]:
     """Kubernetes replaces $(NAME) in a variable only by one that stands before it, and in an argument by any of the
     container. Where there is none, the text stays as it is, and vLLM reads a literal $(NAME). $$(NAME) is meant so.
 
     Fails:  `{decode: {env: {CACHE_DIR: /cache/$(POD_UID)}}}`.
     Passes: `{decode: {env: {CACHE_DIR: /cache/shared}}}`; $(POD_IP) where a path defines it.
     """
-    for workload, vllm in servers.engines:
-        before: set[str] = set()
-        for variable in vllm.list_of("env"):
-            name = str(variable.get("name"))
-            for missing in sorted(_references(variable.get("value")) - before):
-                says = f"{name} refers to $({missing}), which is not defined before it"
-                fix = f"write $$({missing}) for the text itself, or define {missing}"
-                yield workload.found(*vllm.env_at(name), says=says, fix=fix)
-            before.add(name)
-        for inside, text in vllm.texts():
-            for missing in sorted(_references(text) - before) if inside[0] == "args" else ():
-                what = text.partition("=")[0][:60]
-                says = f"{what} refers to $({missing}), which no variable of the container is called"
-                fix = f"define {missing} in env, or write $$({missing}) for the text itself"
-                yield workload.found(*vllm.route, *inside, says=says, fix=fix)
+    before: set[str] = set()
+    for variable in vllm.list_of("env"):
+        name = str(variable.get("name"))
+        for missing in sorted(_references(variable.get("value")) - before):
+            says = f"{name} refers to $({missing}), which is not defined before it"
+            fix = f"write $$({missing}) for the text itself, or define {missing}"
+            yield vllm.found("env", name, says=says, fix=fix)
+        before.add(name)
+    for inside, text in vllm.texts():
+        for missing in sorted(_references(text) - before) if inside[0] == "args" else ():
+            what = text.partition("=")[0][:60]
+            says = f"{what} refers to $({missing}), which no variable of the container is called"
+            fix = f"define {missing} in env, or write $$({missing}) for the text itself"
+            yield vllm.found(*inside, says=says, fix=fix)
 
 
 def _references(text: object) -> set[str]:
@@ -164,22 +157,21 @@ def _references(text: object) -> set[str]:
 
 
 @rule("POD001", "error", "a container that must not be root is root")
-def nobody_is_root_against_its_will(servers: Servers) -> Iterator[Draft]:
+def nobody_is_root_against_its_will(workload: Workload) -> Iterator[Draft]:
     """The kubelet does not start a container with runAsNonRoot whose user is 0, as the routing sidecar's would be where
     the whole pod is told to run as root. Where vLLM alone has to be root, its container says so.
 
     Fails:  `{path: pd-disaggregation, decode: {pod: {securityContext: {runAsUser: 0}}}}`.
     Passes: `{path: pd-disaggregation, decode: {pod: {containers: [{name: vllm, securityContext: {runAsUser: 0}}]}}}`.
     """
-    for workload in servers.workloads:
-        pod = at(workload.spec, "securityContext", "runAsUser")
-        strict = at(workload.spec, "securityContext", "runAsNonRoot")
-        for container in workload.containers:
-            own = at(container.doc, "securityContext", "runAsUser")
-            user = pod if own is None else own
-            refuses = at(container.doc, "securityContext", "runAsNonRoot")
-            if user == 0 and (strict if refuses is None else refuses) is True:
-                place = workload.in_template("spec") if own is None else container.route
-                says = f"container {container.name} is told to run as root and not to: the kubelet does not start it"
-                fix = "set runAsUser: 0 in the securityContext of the vllm container alone"
-                yield workload.found(*place, "securityContext", "runAsUser", says=says, fix=fix)
+    pod = at(workload.spec, "securityContext", "runAsUser")
+    strict = at(workload.spec, "securityContext", "runAsNonRoot")
+    for container in workload.containers:
+        own = at(container.doc, "securityContext", "runAsUser")
+        user = pod if own is None else own
+        refuses = at(container.doc, "securityContext", "runAsNonRoot")
+        if user == 0 and (strict if refuses is None else refuses) is True:
+            place = workload.in_template("spec") if own is None else container.route
+            says = f"container {container.name} is told to run as root and not to: the kubelet does not start it"
+            fix = "set runAsUser: 0 in the securityContext of the vllm container alone"
+            yield workload.found(*place, "securityContext", "runAsUser", says=says, fix=fix)

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from llmdgen.kube.container import Container
-from llmdgen.kube.platform import efa, gpu
-from llmdgen.kube.servers import Servers
+from llmdgen.kube.node import efa, gpu
+from llmdgen.kube.servers import Engine, ModelServer
+from llmdgen.kube.workload import Container
 from llmdgen.quantities import to_bytes, to_millis
 from llmdgen.registry import Draft, rule
 from llmdgen.untyped import at, mapping
@@ -19,27 +19,26 @@ _EXTENDED = re.compile(r"hugepages-\w+|[a-z0-9.-]+/[A-Za-z0-9_.-]+")
 
 
 @rule("VER060", "error", "a device or huge pages are requested otherwise than limited")
-def devices_are_requested_as_limited(servers: Servers) -> Iterator[Draft]:
+def devices_are_requested_as_limited(container: Container) -> Iterator[Draft]:
     """Extended resources cannot be overcommitted: the API server refuses a pod whose request differs from the limit,
     and one that asks for part of a device. Huge pages follow the same rule.
 
     Fails:  limits vpc.amazonaws.com/efa 4, requests vpc.amazonaws.com/efa 1.
     Passes: 4 and 4.
     """
-    for workload, container in servers.containers:
-        for name in _resources(container):
-            if name in _PLAIN:
-                continue
-            limit, request = container.quantity(name), container.quantity(name, "requests")
-            # A limit without a request is a request too, but not the other way round.
-            if limit is None or (request is not None and request != limit):
-                says = f"container {container.name} limits {name} to {limit} and requests {request}"
-                fix = "write the same amount in limits and requests"
-            elif not name.startswith("hugepages-") and not limit.isdigit():
-                says, fix = f"{name} is {limit}, a device is whole", "ask for a whole number"
-            else:
-                continue
-            yield workload.found(*container.route, "resources", "limits", name, says=says, fix=fix)
+    for name in _resources(container):
+        if name in _PLAIN:
+            continue
+        limit, request = container.quantity(name), container.quantity(name, "requests")
+        # A limit without a request is a request too, but not the other way round.
+        if limit is None or (request is not None and request != limit):
+            says = f"container {container.name} limits {name} to {limit} and requests {request}"
+            fix = "write the same amount in limits and requests"
+        elif not name.startswith("hugepages-") and not limit.isdigit():
+            says, fix = f"{name} is {limit}, a device is whole", "ask for a whole number"
+        else:
+            continue
+        yield container.found("resources", "limits", name, says=says, fix=fix)
 
 
 def _resources(container: Container) -> list[str]:
@@ -49,96 +48,88 @@ def _resources(container: Container) -> list[str]:
 
 
 @rule("VER061", "warning", "a model server's cpu or memory is limited otherwise than requested")
-def model_servers_get_what_they_use(servers: Servers) -> Iterator[Draft]:
+def model_servers_get_what_they_use(vllm: Engine) -> Iterator[Draft]:
     """With requests equal to limits for every resource the pod is of class Guaranteed: it is the last to be evicted,
     and its node has what it may use. A model server that is evicted loads its weights again for minutes.
 
     Fails:  limits memory 512Gi without a memory request of the same size.
     Passes: cpu and memory equal on both sides.
     """
-    for workload, vllm in servers.engines:
-        for name in ("cpu", "memory"):
-            limit, request = vllm.quantity(name), vllm.quantity(name, "requests")
-            if limit is None or (request is not None and request != limit):
-                says = f"{name} is limited to {limit} and requested as {request}"
-                fix = f"write the same {name} in limits and requests"
-                yield workload.found(*vllm.route, "resources", "limits", name, says=says, fix=fix)
+    for name in ("cpu", "memory"):
+        limit, request = vllm.quantity(name), vllm.quantity(name, "requests")
+        if limit is None or (request is not None and request != limit):
+            says = f"{name} is limited to {limit} and requested as {request}"
+            fix = f"write the same {name} in limits and requests"
+            yield vllm.found("resources", "limits", name, says=says, fix=fix)
 
 
 @rule("VER066", "error", "vLLM uses another number of GPUs than the pod gets")
-def gpus_match_the_parallelism(servers: Servers) -> Iterator[Draft]:
+def gpus_match_the_parallelism(vllm: Engine) -> Iterator[Draft]:
     """Tensor parallel size times the pod's data parallel ranks is what vLLM uses: with fewer GPUs it does not start,
     with more the rest is idle and paid for.
 
     Fails:  --tensor-parallel-size 4 in a pod with nvidia.com/gpu 2.
     Passes: --tensor-parallel-size 4, nvidia.com/gpu 4.
     """
-    for workload, vllm in servers.engines:
-        if vllm.gpus != vllm.count(gpu()):
-            says = f"vLLM uses {vllm.gpus} GPUs, the container gets {vllm.count(gpu())}"
-            fix = "make parallelism and nvidia.com/gpu agree"
-            yield workload.found(*vllm.route, "resources", "limits", gpu(), says=says, fix=fix)
+    if vllm.gpus != vllm.count(gpu()):
+        says = f"vLLM uses {vllm.gpus} GPUs, the container gets {vllm.count(gpu())}"
+        yield vllm.found("resources", "limits", gpu(), says=says, fix="make parallelism and nvidia.com/gpu agree")
 
 
 @rule("VER068", "error", "a pod asks for a device that no node on AWS has")
-def devices_exist(servers: Servers) -> Iterator[Draft]:
+def devices_exist(container: Container) -> Iterator[Draft]:
     """The guides ask for rdma/ib, which is InfiniBand's. No device plugin of EKS offers it, and the pod stays Pending.
 
     Fails:  rdma/ib: 1.
     Passes: vpc.amazonaws.com/efa: 4.
     """
-    for workload, container in servers.containers:
-        for name in _resources(container):
-            if "/" in name and name not in (gpu(), efa()):
-                says = f"container {container.name} asks for {name}"
-                fix = f"ask for {efa()} instead" if name.startswith("rdma/") else f"use {gpu()} and {efa()} only"
-                yield workload.found(*container.route, "resources", "limits", name, says=says, fix=fix)
+    for name in _resources(container):
+        if "/" in name and name not in (gpu(), efa()):
+            says = f"container {container.name} asks for {name}"
+            fix = f"ask for {efa()} instead" if name.startswith("rdma/") else f"use {gpu()} and {efa()} only"
+            yield container.found("resources", "limits", name, says=says, fix=fix)
 
 
 @rule("VER107", "warning", "a device is limited, and its request left to the API server")
-def devices_are_requested(servers: Servers) -> Iterator[Draft]:
+def devices_are_requested(workload: ModelServer) -> Iterator[Draft]:
     """The API server fills in a request that is missing with the limit. Quotas, dashboards and tools that read
     manifests before it does see a pod that asks for none.
 
     Fails:  vpc.amazonaws.com/efa under limits alone.
     Passes: the same number under limits and requests.
     """
-    for workload in servers.model_servers:
-        for container in workload.containers:
-            for resource in (gpu(), efa()):
-                limit, request = container.quantity(resource), container.quantity(resource, "requests")
-                if limit not in (None, "0") and request is None:
-                    place = (*container.route, "resources", "requests")
-                    says = f"{resource} is limited to {limit} and not requested"
-                    yield workload.found(*place, says=says, fix=f"write {resource}: {limit} there too")
+    for container in workload.containers:
+        for resource in (gpu(), efa()):
+            limit, request = container.quantity(resource), container.quantity(resource, "requests")
+            if limit not in (None, "0") and request is None:
+                place = (*container.route, "resources", "requests")
+                says = f"{resource} is limited to {limit} and not requested"
+                yield workload.found(*place, says=says, fix=f"write {resource}: {limit} there too")
 
 
 @rule("VER073", "error", "a pod with EFA may not lock memory")
-def efa_pods_lock_memory(servers: Servers) -> Iterator[Draft]:
+def efa_pods_lock_memory(vllm: Engine) -> Iterator[Draft]:
     """EFA registers memory for remote access and so pins it. Without the capability IPC_LOCK the registration of
     gigabytes of KV cache fails at start.
 
     Fails:  vpc.amazonaws.com/efa: 4 without securityContext.capabilities.add: [IPC_LOCK].
     Passes: with it.
     """
-    for workload, vllm in servers.engines:
-        if vllm.count(efa()) and not {"IPC_LOCK", "ALL"} & {*vllm.capabilities()}:
-            says = f"container {vllm.name} has EFA interfaces and not the capability IPC_LOCK"
-            fix = "add IPC_LOCK to securityContext.capabilities.add"
-            yield workload.found(*vllm.route, "securityContext", says=says, fix=fix)
+    if vllm.count(efa()) and not {"IPC_LOCK", "ALL"} & {*vllm.capabilities()}:
+        says = f"container {vllm.name} has EFA interfaces and not the capability IPC_LOCK"
+        yield vllm.found("securityContext", says=says, fix="add IPC_LOCK to securityContext.capabilities.add")
 
 
 @rule("VER108", "error", "a container's resources are none that Kubernetes takes")
-def resources_are_taken(servers: Servers) -> Iterator[Draft]:
+def resources_are_taken(container: Container) -> Iterator[Draft]:
     """The API server refuses a resource without a domain that it does not know, and a request above the limit.
 
     Fails:  `cpus: "16"` under limits; requests of 8 cpu under a limit of 4; `limit:` instead of limits.
     Passes: cpu, memory, ephemeral-storage, and names with a domain.
     """
-    for workload, container in servers.containers:
-        place = (*container.route, "resources")
-        for path, says, fix in wrong_amounts(container.doc.get("resources")):
-            yield workload.found(*place, *path, says=says, fix=fix)
+    place = (*container.route, "resources")
+    for path, says, fix in wrong_amounts(container.doc.get("resources")):
+        yield container.workload.found(*place, *path, says=says, fix=fix)
 
 
 def wrong_amounts(resources: Any) -> Iterator[tuple[tuple[str, ...], str, str]]:

@@ -4,20 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from msgspec import Struct
-
 from llmdgen.checks.ends import UCX, backends, both_ends
+from llmdgen.checks.room import LIMITS
 from llmdgen.engine.checks.values import shown
 from llmdgen.facts import catalogue
 from llmdgen.facts.types import Instance
-from llmdgen.findings import Route
-from llmdgen.kube.container import Container
-from llmdgen.kube.node import demand, node_at, node_of, runs_models
-from llmdgen.kube.platform import efa, gpu, platform
-from llmdgen.kube.room import NAMES, Need, fitting
-from llmdgen.kube.servers import Servers
-from llmdgen.kube.workload import Workload
-from llmdgen.planning.efa import share
+from llmdgen.kube.node import Placed, efa, gpu, node_at, node_of, placed, platform, runs_models
+from llmdgen.kube.room import NAMES, efa_share, fitting
+from llmdgen.kube.servers import Engine, Servers
 from llmdgen.planning.model import Plan
 from llmdgen.registry import Draft, found, rule
 from llmdgen.suggest import one_of
@@ -37,25 +31,24 @@ def crossing_pods_have_interfaces(servers: Servers) -> Iterator[Draft]:
     Passes: `{path: pd-disaggregation, instanceTypes: [g6e.8xlarge], model: {name: meta-llama/Llama-3.1-8B-Instruct}}`;
             the same without `efa`, which gives each pod its share: `{path: pd-disaggregation}`.
     """
-    crossing = [each for each in _pods(servers) if each.crosses and not each.need.efa]
-    without = [each for each in crossing if each.spans or not each.over_tcp]
+    without = [each for each in _crossing(servers) if not each.need.efa and (_spans(each) or not _over_tcp(each))]
     for name in dict.fromkeys(each.node.name for each in without):
         sharing = [each for each in without if each.node.name == name]
-        pod, names = sharing[0], " and ".join(each.workload.role for each in sharing)
-        most = pod.node.efa.interfaces
-        why = f"pods of {names} " + ("form one server" if pod.spans else "exchange KV caches over LIBFABRIC")
+        pod, names = sharing[0], " and ".join(each.role for each in sharing)
+        most, workload = pod.node.efa.interfaces, pod.vllm.workload
+        why = f"pods of {names} " + ("form one server" if _spans(pod) else "exchange KV caches over LIBFABRIC")
         if not most:
-            slow = "" if pod.spans else ", or set transfer.backend: UCX for a slow transfer over TCP"
+            slow = "" if _spans(pod) else ", or set transfer.backend: UCX for a slow transfer over TCP"
             says, fix = f"{why}, and {name} has no EFA", _with_efa(pod) + slow
-            yield pod.workload.found(*node_at(pod.workload), says=says, fix=fix)
+            yield workload.found(*node_at(workload), says=says, fix=fix)
         elif not pod.room.efa:
             says = f"{why}, and {name} nodes have no EFA interface attached"
             fix = f"attach up to {most} to {name} and set efaPerNode to that number"
-            yield pod.workload.found(*node_at(pod.workload, "efa"), says=says, fix=fix)
+            yield workload.found(*node_at(workload, "efa"), says=says, fix=fix)
     for pod in without:
         if pod.room.efa:
-            says = f"{pod.workload.role} talks to other pods over EFA, and each pod asks for 0 interfaces"
-            yield pod.workload.found(*pod.asks_at, says=says, fix=f"set efa: auto, which is {pod.share} for each pod")
+            says = f"{pod.role} talks to other pods over EFA, and each pod asks for 0 interfaces"
+            yield pod.vllm.found(*LIMITS, efa(), says=says, fix=f"set efa: auto, which is {pod.efa_share} for each pod")
 
 
 @rule("EFA003", "error", "pods ask for more EFA interfaces than their node has")
@@ -69,9 +62,9 @@ def interfaces_fit_the_node(servers: Servers) -> Iterator[Draft]:
     """
     for pod in _pods(servers):
         if pod.need.efa > pod.room.efa and pod.need.gpus <= pod.room.gpus:
-            says = f"a {pod.workload.role} pod asks for {pod.need.efa} EFA interfaces, {_node(pod)}"
-            fix = f"set efa: {pod.share}" if pod.room.efa else "set efa: 0, or use an instance type with EFA"
-            yield pod.workload.found(*pod.asks_at, says=says, fix=fix)
+            says = f"a {pod.role} pod asks for {pod.need.efa} EFA interfaces, {_node(pod)}"
+            fix = f"set efa: {pod.efa_share}" if pod.room.efa else "set efa: 0, or use an instance type with EFA"
+            yield pod.vllm.found(*LIMITS, efa(), says=says, fix=fix)
 
 
 @rule("EFA007", "warning", "EFA interfaces that differ from the pod's share")
@@ -85,12 +78,13 @@ def interfaces_are_the_share(servers: Servers) -> Iterator[Draft]:
     Passes: `{path: pd-disaggregation, prefill: {efa: auto}}`;
             `{path: pd-disaggregation, prefill: {efa: 4, parallelism: {tensor: 1}}}`.
     """
+    crossing = _crossing(servers)
     for pod in _pods(servers):
-        role, asked, gpus = pod.workload.role, pod.need.efa, pod.need.gpus
-        usual = pod.share if pod.crosses else 0
+        role, asked, gpus = pod.role, pod.need.efa, pod.need.gpus
+        usual = pod.efa_share if pod in crossing else 0
         if asked == usual or not asked or asked > pod.room.efa:
             continue
-        if not pod.crosses:
+        if pod not in crossing:
             says, fix = f"a {role} pod asks for {asked} EFA interfaces, and nothing crosses pods here", "remove efa"
         else:
             rule_ = f"{pod.room.efa} interfaces / {pod.room.gpus} GPUs x {gpus} of the pod"
@@ -100,7 +94,7 @@ def interfaces_are_the_share(servers: Servers) -> Iterator[Draft]:
             if asked == gpus:
                 says += "; one for each GPU is not the rule here"
             fix = f"set efa: {usual}, or efa: auto"
-        yield pod.workload.found(*pod.asks_at, says=says, fix=fix)
+        yield pod.vllm.found(*LIMITS, efa(), says=says, fix=fix)
 
 
 @rule("EFA008", "warning", "GPUs idle for want of EFA interfaces")
@@ -116,18 +110,17 @@ def interfaces_last_for_all_gpus(servers: Servers) -> Iterator[Draft]:
     for pod in _pods(servers):
         per_node, scarce = fitting(pod.need, pod.room)
         gpus, has = pod.need.gpus, pod.room
-        if not per_node or scarce != NAMES["efa"] or pod.workload.replicas * pod.workload.size < per_node:
+        if not per_node or scarce != NAMES["efa"] or pod.vllm.workload.replicas * pod.vllm.workload.size < per_node:
             continue
         larger = _tensor_that_fills(servers, pod)
-        fix = "set efa: auto" if pod.need.efa > pod.share else ""
+        fix = "set efa: auto" if pod.need.efa > pod.efa_share else ""
         if not fix and larger:
             pods = has.gpus // (larger * pod.vllm.ranks)
             fix = f"set tensor: {larger}, {pods} pods a node use all its GPUs"
-        each, idle = f"{pod.need.efa} for each {pod.workload.role} pod of {gpus} GPU", has.gpus - per_node * gpus
+        each, idle = f"{pod.need.efa} for each {pod.role} pod of {gpus} GPU", has.gpus - per_node * gpus
         says = f"{has.efa} EFA interfaces of {pod.node.name}, {each}, are used up by {per_node}"
         fix = fix or "use an instance type with as many interfaces as GPUs, such as p6-b200.48xlarge"
-        limits = (*pod.vllm.route, "resources", "limits")
-        yield pod.workload.found(*limits, gpu(), says=f"{says}: {idle} of {has.gpus} GPUs stay idle", fix=fix)
+        yield pod.vllm.found(*LIMITS, gpu(), says=f"{says}: {idle} of {has.gpus} GPUs stay idle", fix=fix)
 
 
 @rule("EFA006", "error", "more EFA interfaces than the instance type can have")
@@ -193,52 +186,27 @@ def one_zone(plan: Plan) -> Iterator[Draft]:
         yield found("spec", "cluster", "nodeSelector", label, says=says, fix=fix)
 
 
-class _Pod(Struct, frozen=True, kw_only=True):
-    """A model server's pod beside the node that it selects; `is_end`: prefill and decode are servers of their own."""
-
-    workload: Workload
-    vllm: Container
-    node: Instance
-    room: Need
-    need: Need
-    is_end: bool
-
-    @property
-    def spans(self) -> bool:
-        """Whether one server spreads over several pods."""
-        return self.workload.size > 1
-
-    @property
-    def crosses(self) -> bool:
-        """Whether it sends something to other pods over the fabric."""
-        return self.spans or self.is_end or self.vllm.nixl is not None
-
-    @property
-    def over_tcp(self) -> bool:
-        """Whether its KV caches travel over TCP on purpose."""
-        return UCX in backends(self.vllm.nixl)
-
-    @property
-    def share(self) -> int:
-        """The pod's share of the interfaces of its node."""
-        return share(self.room.efa, self.room.gpus, self.need.gpus)
-
-    @property
-    def asks_at(self) -> Route:
-        """Where the pod asks for interfaces."""
-        return (*self.vllm.route, "resources", "limits", efa())
+def _pods(servers: Servers) -> list[Placed]:
+    return [pod for pod in placed(servers.engines) if not pod.vllm.workload.is_leader]
 
 
-def _pods(servers: Servers) -> Iterator[_Pod]:
-    """Pods whose node is known and runs model servers."""
+def _crossing(servers: Servers) -> list[Placed]:
+    """Pods that send something to others over the fabric."""
     ends = both_ends(servers)
-    for workload, vllm in servers.engines:
-        node, room, is_end = node_of(workload), servers.room(workload), workload.role in ends
-        if node is not None and room is not None and runs_models(workload) and not workload.is_leader:
-            yield _Pod(workload=workload, vllm=vllm, node=node, room=room, need=demand(workload), is_end=is_end)
+    return [pod for pod in _pods(servers) if _spans(pod) or pod.role in ends or pod.vllm.nixl is not None]
 
 
-def _node(pod: _Pod) -> str:
+def _spans(pod: Placed) -> bool:
+    """Whether one server spreads over several pods."""
+    return pod.vllm.workload.size > 1
+
+
+def _over_tcp(pod: Placed) -> bool:
+    """Whether its KV caches travel over TCP on purpose."""
+    return UCX in backends(pod.vllm.nixl)
+
+
+def _node(pod: Placed) -> str:
     """What the pod's nodes have, and how many it may ask for."""
     most = pod.node.efa.interfaces
     if pod.room.efa == most:
@@ -246,7 +214,7 @@ def _node(pod: _Pod) -> str:
     return f"{pod.room.efa} of the {most} of {pod.node.name} are attached"
 
 
-def _with_efa(pod: _Pod) -> str:
+def _with_efa(pod: Placed) -> str:
     """The smallest types of the same family that have EFA, else what has it."""
     siblings = f"{pod.node.name.partition('.')[0]}."
     rows = [catalogue.instance(name) for name in catalogue.instance_names() if name.startswith(siblings)]
@@ -254,21 +222,21 @@ def _with_efa(pod: _Pod) -> str:
     return f"use {' or '.join(suited[:2])}" if suited else "use p5.48xlarge, p5en.48xlarge or p6-b200.48xlarge"
 
 
-def _tensor_that_fills(servers: Servers, pod: _Pod) -> int | None:
+def _tensor_that_fills(servers: Servers, pod: Placed) -> int | None:
     """The smallest larger tensor parallel size with which the interfaces last for all GPUs of a node."""
     has, ranks, tensor = pod.room, pod.vllm.ranks, pod.vllm.size("tensor-parallel-size", 1) * 2
     heads = servers.model.attention_heads if servers.model else 0
     while tensor * ranks <= has.gpus:
         gpus = tensor * ranks
         pods = has.gpus // gpus
-        if heads % tensor == 0 and pods * gpus == has.gpus and pods * share(has.efa, has.gpus, gpus) <= has.efa:
+        if heads % tensor == 0 and pods * gpus == has.gpus and pods * efa_share(has.efa, has.gpus, gpus) <= has.efa:
             return tensor
         tensor *= 2
     return None
 
 
 @rule("EFA019", "error", "an environment variable that keeps traffic off EFA")
-def variables_leave_efa_on(servers: Servers) -> Iterator[Draft]:
+def variables_leave_efa_on(vllm: Engine) -> Iterator[Draft]:
     """libfabric, NCCL and NVSHMEM choose their transport by variables. With another one than EFA, or with the loopback
     interface between pods, they go over TCP without a word, or never connect.
 
@@ -278,28 +246,27 @@ def variables_leave_efa_on(servers: Servers) -> Iterator[Draft]:
             needed: `{path: wide-ep}`.
     """
     wanted = platform()["efa_variables"]
-    for workload, vllm in servers.engines:
-        node = node_of(workload)
-        if not vllm.count(efa()) or not runs_models(workload):
-            continue
-        rdma = node is None or node.efa.rdma
-        for name, value in vllm.variables.items():
-            says = ""
-            if name == DEVICE_RDMA and node is not None and not rdma:
-                if value.lower() not in SWITCHED_OFF and node.efa.interfaces:
-                    says, fix = f"EFA of {node.name} has no RDMA, and {name}={value} aborts there", "remove it"
-            elif name in wanted["values"] and value not in wanted["values"][name]:
-                says = f"{name} {shown(value)} keeps traffic between pods off EFA"
-                fix = f"remove it, or write {one_of(wanted['values'][name])}"
-            elif name in wanted["interfaces"] and value.removeprefix("=").split(",") == ["lo"]:
-                says = f"{name} {shown(value)} is the loopback interface, which reaches no other pod"
-                fix = "remove it, or write ^lo,docker,veth"
-            if says:
-                yield workload.found(*vllm.env_at(name), says=says, fix=fix)
+    node = node_of(vllm.workload)
+    if not vllm.count(efa()) or not runs_models(vllm.workload):
+        return
+    rdma = node is None or node.efa.rdma
+    for name, value in vllm.variables.items():
+        says = ""
+        if name == DEVICE_RDMA and node is not None and not rdma:
+            if value.lower() not in SWITCHED_OFF and node.efa.interfaces:
+                says, fix = f"EFA of {node.name} has no RDMA, and {name}={value} aborts there", "remove it"
+        elif name in wanted["values"] and value not in wanted["values"][name]:
+            says = f"{name} {shown(value)} keeps traffic between pods off EFA"
+            fix = f"remove it, or write {one_of(wanted['values'][name])}"
+        elif name in wanted["interfaces"] and value.removeprefix("=").split(",") == ["lo"]:
+            says = f"{name} {shown(value)} is the loopback interface, which reaches no other pod"
+            fix = "remove it, or write ^lo,docker,veth"
+        if says:
+            yield vllm.found("env", name, says=says, fix=fix)
 
 
 @rule("EFA020", "warning", "an environment variable that aws-ofi-nccl sets better itself")
-def variables_are_not_tuned_by_hand(servers: Servers) -> Iterator[Draft]:
+def variables_are_not_tuned_by_hand(vllm: Engine) -> Iterator[Draft]:
     """aws-ofi-nccl and libfabric choose NCCL's protocol, buffers and fork safety for each platform. A value from an
     older recipe overrules that, and is slower or fails on a newer instance type.
 
@@ -307,10 +274,9 @@ def variables_are_not_tuned_by_hand(servers: Servers) -> Iterator[Draft]:
             `{path: pd-disaggregation, engine: {env: {FI_EFA_FORK_SAFE: "1"}}}`.
     Passes: `{path: pd-disaggregation}`, none of them.
     """
-    for workload, vllm in servers.engines:
-        if not vllm.count(efa()):
-            continue
-        for name in vllm.names:
-            if name in platform()["efa_variables"]["tuning"]:
-                says = f"{name} overrules what aws-ofi-nccl and libfabric choose for the instance type"
-                yield workload.found(*vllm.env_at(name), says=says, fix="remove it", on_key=True)
+    if not vllm.count(efa()):
+        return
+    for name in vllm.names:
+        if name in platform()["efa_variables"]["tuning"]:
+            says = f"{name} overrules what aws-ofi-nccl and libfabric choose for the instance type"
+            yield vllm.found("env", name, says=says, fix="remove it", on_key=True)

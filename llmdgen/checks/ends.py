@@ -10,11 +10,9 @@ from llmdgen.engine.facts import connectors, engine
 from llmdgen.engine.flags import flag_table
 from llmdgen.engine.numbers import whole
 from llmdgen.findings import Route
-from llmdgen.kube.container import NIXL, Container
-from llmdgen.kube.node import runs_models
-from llmdgen.kube.platform import efa
+from llmdgen.kube.node import efa, runs_models
 from llmdgen.kube.servers import Servers
-from llmdgen.kube.workload import Workload
+from llmdgen.kube.workload import NIXL, Container
 from llmdgen.registry import Draft, rule
 from llmdgen.suggest import one_of
 from llmdgen.untyped import mapping
@@ -26,22 +24,21 @@ SHARED_FLAGS = ("served-model-name", "max-model-len", "revision", "hf-overrides"
 BACKEND = ("spec", "transfer", "backend")
 _ENDS = ("prefill", "decode")
 _TRANSPORT = ("FI_", "UCX_", "NIXL_", "NCCL_", "NVSHMEM_")
-_End = tuple[Workload, Container]
 
 
-def both_ends(servers: Servers) -> dict[str, _End]:
+def both_ends(servers: Servers) -> dict[str, Container]:
     """The ends of the KV transfer by role; none where there are no prefill servers, or no decode servers."""
-    found = {
-        workload.role: (workload, vllm)
-        for workload, vllm in servers.engines
-        if workload.role in _ENDS and not workload.is_leader and runs_models(workload)
+    found: dict[str, Container] = {
+        vllm.workload.role: vllm
+        for vllm in servers.engines
+        if vllm.workload.role in _ENDS and not vllm.workload.is_leader and runs_models(vllm.workload)
     }
     return found if len(found) == len(_ENDS) else {}
 
 
-def transferring(servers: Servers) -> Iterator[_End]:
+def transferring(servers: Servers) -> Iterator[Container]:
     """The model servers with a NixlConnector."""
-    return ((workload, vllm) for workload, vllm in servers.engines if vllm.nixl is not None)
+    return (vllm for vllm in servers.engines if vllm.nixl is not None)
 
 
 def backends(nixl: dict[str, object] | None) -> list[object]:
@@ -60,7 +57,7 @@ def ends_share_the_block_size(servers: Servers) -> Iterator[Draft]:
     settings = engine(servers.release.name)
     default = settings["mla_block_size" if servers.model is not None and servers.model.mla else "block_size"]
     ends = both_ends(servers)
-    sizes = {role: whole(vllm.flags.get("block-size"), 0) or default for role, (_, vllm) in ends.items()}
+    sizes = {role: whole(vllm.flags.get("block-size"), 0) or default for role, vllm in ends.items()}
     if len(set(sizes.values())) > 1:
         says = f"prefill has blocks of {sizes['prefill']} tokens, decode of {sizes['decode']}"
         fix = f"set block-size: {settings['transfer_block_size']} in engine.args and remove it from the roles"
@@ -78,10 +75,10 @@ def ucx_does_not_drive_efa(servers: Servers) -> Iterator[Draft]:
     Passes: `{path: pd-disaggregation, transfer: {backend: LIBFABRIC}}`.
     """
     known = connectors(servers.release.name)[NIXL].keys["backends"].choices
-    ends = [(workload, vllm) for workload, vllm in transferring(servers) if runs_models(workload)]
-    everywhere = all(vllm.count(efa()) for _, vllm in ends)
+    ends = [vllm for vllm in transferring(servers) if runs_models(vllm.workload)]
+    everywhere = all(vllm.count(efa()) for vllm in ends)
     said: set[Route] = set()
-    for workload, vllm in ends:
+    for vllm in ends:
         for inside, each in vllm.placed_connectors if vllm.count(efa()) else ():
             named = backends(each)
             # Text instead of a list, and names that NIXL does not have, are VLLM006's.
@@ -90,15 +87,15 @@ def ucx_does_not_drive_efa(servers: Servers) -> Iterator[Draft]:
             if not isinstance(mapping(each.get(EXTRA)).get("backends", []), list):
                 continue
             place = vllm.flag_at(TRANSFER_FLAG, *inside, EXTRA, "backends")
-            route = servers.spec_route(workload.manifest, place)
+            route = servers.spec_route(vllm.workload.manifest, place)
             if route and route in said:
                 continue
             said.add(route)
             what = f"names {one_of(map(str, named))}" if named else "names no backends, so that NIXL takes UCX"
-            pods = f"the {vllm.count(efa())} EFA interfaces of {workload.role} pods"
+            pods = f"the {vllm.count(efa())} EFA interfaces of {vllm.workload.role} pods"
             fix = "set backend: LIBFABRIC" if route == BACKEND else f"add {EXTRA}: {{backends: [LIBFABRIC]}}"
             fix = fix if everywhere else f"put both roles on types with EFA and {fix}"
-            yield workload.found(*place, says=f"{EXTRA} {what}, which does not drive {pods}", fix=fix)
+            yield vllm.workload.found(*place, says=f"{EXTRA} {what}, which does not drive {pods}", fix=fix)
 
 
 @rule("EFA015", "error", "prefill and decode with different KV cache types")
@@ -125,13 +122,13 @@ def ends_have_the_connector(servers: Servers) -> Iterator[Draft]:
     """
     known = flag_table(servers.release.name).connectors
     said: set[Route] = set()
-    for role, (workload, vllm) in both_ends(servers).items():
+    for role, vllm in both_ends(servers).items():
         names = [str(each.get("kv_connector")) for each in vllm.connectors]
         # A misspelt name is VLLM005's, and a module that llmdgen does not know may do anything.
         strange = any(name not in known for name in names)
         own = any(each.get("kv_connector_module_path") for each in vllm.connectors[:1])
         place = vllm.flag_at(TRANSFER_FLAG, *(("kv_connector",) if names else ()))
-        route = servers.spec_route(workload.manifest, place)
+        route = servers.spec_route(vllm.workload.manifest, place)
         if NIXL in names or strange or own or (route and route in said):
             continue
         said.add(route)
@@ -139,7 +136,7 @@ def ends_have_the_connector(servers: Servers) -> Iterator[Draft]:
         if names:
             fix += f", or name {NIXL} and this one inside a {MULTI}"
         says = f"{role} has {one_of(names) if names else 'no KV connector'}, and the transfer needs {NIXL}"
-        yield workload.found(*place, says=says, fix=fix)
+        yield vllm.workload.found(*place, says=says, fix=fix)
 
 
 @rule("EFA018", "error", "prefill and decode that serve different models or lengths")
@@ -159,7 +156,7 @@ def _differ(
     """The flags in which the ends differ; `text` is a value as the message has it."""
     ends = both_ends(servers)
     for name in flags if ends else ():
-        prefill, decode = (ends[each][1].flags.get(name, default) for each in _ENDS)
+        prefill, decode = (ends[each].flags.get(name, default) for each in _ENDS)
         if repr(prefill) != repr(decode):
             says = f"{name} is {text(prefill)} for prefill and {text(decode)} for decode"
             yield _apart(servers, ends, name, says=says, fix=f"set {name} in engine.args and remove it from the roles")
@@ -174,20 +171,20 @@ def ends_are_set_up_alike(servers: Servers) -> Iterator[Draft]:
     Passes: the same FI_, UCX_, NIXL_, NCCL_ and NVSHMEM_ variables, the same NixlConnector, in prefill and decode.
     """
     ends = list(transferring(servers))
-    if len({workload.role for workload, _ in ends}) < 2:
+    if len({vllm.workload.role for vllm in ends}) < 2:
         return
-    (_, first), *others = ends
-    for workload, vllm in others:
+    first, *others = ends
+    for vllm in others:
         names = {name for each in (first, vllm) for name in each.names if name.startswith(_TRANSPORT)}
         for name in sorted(names):
             if first.sets(name) != vllm.sets(name):
                 says = f"{name} is {vllm.sets(name)} here, {first.sets(name)} at the other end"
-                yield workload.found(*vllm.env_at(name), says=says, fix=f"set {name} alike at both ends")
+                yield vllm.found("env", name, says=says, fix=f"set {name} alike at both ends")
         ours, theirs = dict(vllm.nixl or {}), dict(first.nixl or {})
         for key in sorted({*ours, *theirs} - {"kv_role", "engine_id", "kv_rank"}):
             if ours.get(key) != theirs.get(key):
                 says = f"NixlConnector's {key} is {ours.get(key)} here, {theirs.get(key)} at the other end"
-                yield workload.found(*vllm.flag_at(TRANSFER_FLAG, key), says=says, fix="write the same at both ends")
+                yield vllm.found("args", f"--{TRANSFER_FLAG}", key, says=says, fix="write the same at both ends")
 
 
 @rule("VER074", "error", "the other end cannot find a pod's side channel")
@@ -198,18 +195,18 @@ def side_channel_is_the_pods_address(servers: Servers) -> Iterator[Draft]:
     Fails:  the variable missing, or a literal address.
     Passes: valueFrom.fieldRef.fieldPath: status.podIP.
     """
-    for workload, vllm in transferring(servers):
+    for vllm in transferring(servers):
         if vllm.field_of(SIDE_CHANNEL) != "status.podIP":
             says = f"{SIDE_CHANNEL} of container {vllm.name} is not the pod's address"
-            yield workload.found(*vllm.env_at(SIDE_CHANNEL), says=says, fix=f"take {SIDE_CHANNEL} from status.podIP")
+            yield vllm.found("env", SIDE_CHANNEL, says=says, fix=f"take {SIDE_CHANNEL} from status.podIP")
 
 
-def _apart(servers: Servers, ends: dict[str, _End], flag: str, *, says: str, fix: str) -> Draft:
+def _apart(servers: Servers, ends: dict[str, Container], flag: str, *, says: str, fix: str) -> Draft:
     """A finding about a flag in which the ends differ, at the end whose own arguments in the spec set it."""
     own = []
-    for role, (workload, vllm) in ends.items():
-        route = servers.spec_route(workload.manifest, vllm.flag_at(flag))
+    for role, vllm in ends.items():
+        route = servers.spec_route(vllm.workload.manifest, vllm.flag_at(flag))
         if route[:2] == ("spec", role) and (route[-1:] == (flag,) or "pod" in route):
-            own.append((workload, vllm))
-    workload, vllm = (own or list(ends.values()))[0]
-    return workload.found(*vllm.flag_at(flag), says=says, fix=fix)
+            own.append(vllm)
+    vllm = (own or list(ends.values()))[0]
+    return vllm.workload.found(*vllm.flag_at(flag), says=says, fix=fix)

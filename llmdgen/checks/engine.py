@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from msgspec import structs
@@ -13,11 +14,10 @@ from llmdgen.engine.check import Numbers, RoleSettings, check_role
 from llmdgen.engine.flags import flag_table
 from llmdgen.engine.profile import default_batch
 from llmdgen.findings import Finding
-from llmdgen.kube.container import Container
-from llmdgen.kube.node import node_of
+from llmdgen.kube.node import node_of, room_of
 from llmdgen.kube.room import UNLIMITED
 from llmdgen.kube.servers import Servers
-from llmdgen.kube.workload import Workload
+from llmdgen.kube.workload import Container
 from llmdgen.planning.model import Plan, RolePlan
 from llmdgen.quantities import MIB, bytes_or_none
 
@@ -25,47 +25,46 @@ from llmdgen.quantities import MIB, bytes_or_none
 def planned_findings(plan: Plan, servers: Servers) -> Iterator[Finding]:
     """What vLLM would say of the objects of a plan, at the places of the spec; what two roles share, once."""
     found: dict[Finding, None] = {}
-    for workload, vllm in servers.engines:
+    for vllm in servers.engines:
         for role in plan.roles:
-            if role.name == workload.role:
-                found |= dict.fromkeys(check_role(_of_plan(plan, role, servers, workload, vllm)))
+            if role.name == vllm.workload.role:
+                found |= dict.fromkeys(check_role(_of_plan(plan, role, servers, vllm)))
     yield from found
 
 
 def rendered_findings(servers: Servers) -> Iterator[Finding]:
     """What vLLM would say of objects of which no plan is known, at their own places."""
-    for workload, vllm in servers.engines:
-        for finding in check_role(_settings(servers, workload, vllm)):
-            yield structs.replace(finding, of=str(workload.manifest))
+    for vllm in servers.engines:
+        for finding in check_role(_settings(servers, vllm)):
+            yield structs.replace(finding, of=str(vllm.workload.manifest))
 
 
-def _settings(servers: Servers, workload: Workload, vllm: Container) -> RoleSettings:
-    release = servers.release.name
+def _settings(servers: Servers, vllm: Container) -> RoleSettings:
     return RoleSettings(
         args=vllm.flags,
         env={name: vllm.variables.get(name) for name in vllm.names},
-        release=release,
-        table=flag_table(release),
+        release=vllm.release,
+        table=flag_table(vllm.release),
         refused=vllm.refused,
         flag_routes={flag: vllm.flag_at(flag) for flag in vllm.flags},
         env_routes={name: (*vllm.env_at(name), "value") for name in vllm.names},
         place=(*vllm.route, "args"),
-        numbers=_numbers(servers, workload, vllm),
+        numbers=_numbers(servers, vllm),
     )
 
 
-def _of_plan(plan: Plan, role: RolePlan, servers: Servers, workload: Workload, vllm: Container) -> RoleSettings:
+def _of_plan(plan: Plan, role: RolePlan, servers: Servers, vllm: Container) -> RoleSettings:
     """The same with the values of the spec as it types them, and the places where it decides about them."""
-    found = _settings(servers, workload, vllm)
+    found = _settings(servers, vllm)
     typed = _typed(plan, role, vllm)
     others = {flag: value for flag, value in found.args.items() if flag not in typed}
-    patched = servers.spec_route(workload.manifest, (*vllm.route, "args"))
-    at = {flag: servers.spec_route(workload.manifest, vllm.flag_at(flag)) for flag in others}
+    place = partial(servers.spec_route, vllm.workload.manifest)
+    patched = place((*vllm.route, "args"))
     return structs.replace(
         found,
         args={**others, **typed},
-        flag_routes={**at, **role.flag_routes},
-        env_routes={name: servers.spec_route(workload.manifest, vllm.env_at(name)) for name in vllm.names},
+        flag_routes={flag: place(vllm.flag_at(flag)) for flag in others} | role.flag_routes,
+        env_routes={name: place(vllm.env_at(name)) for name in vllm.names},
         place=patched if "pod" in patched else ("spec", "path"),
     )
 
@@ -76,9 +75,10 @@ def _typed(plan: Plan, role: RolePlan, vllm: Container) -> dict[str, Any]:
     return {flag: value for flag, value in role.flags.items() if given.issuperset(arguments({flag: value}, table))}
 
 
-def _numbers(servers: Servers, workload: Workload, vllm: Container) -> Numbers:
-    model, room, node = servers.model, servers.room(workload), node_of(workload)
-    engine: Mapping[str, Any] = facts.engine(servers.release.name)
+def _numbers(servers: Servers, vllm: Container) -> Numbers:
+    workload, model = vllm.workload, servers.model
+    room, node = room_of(workload), node_of(workload)
+    engine: Mapping[str, Any] = facts.engine(vllm.release)
     memory, data = room.memory_mib if room is not None else UNLIMITED, vllm.size("data-parallel-size", 1)
     return Numbers(
         tensor=vllm.size("tensor-parallel-size", 1),

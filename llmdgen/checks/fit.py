@@ -128,10 +128,10 @@ def ranks_have_room(plan: Plan) -> Iterator[Draft]:
     for role in plan.roles:
         own, ranks = resources(plan, role), role.size.gpus_per_pod
         least = RANK_MIB * ranks
-        if own.memory and GIB // MIB <= role.memory_mib < least:
+        if own.memory and GIB // MIB <= role.need.memory_mib < least:
             says = f"{role.memory} of memory is little for {ranks} ranks of about {gib(RANK_MIB)} each"
             fix = f"set memory: {gib_up(least + to_bytes(role.shm) // MIB)} or more"
             yield found("spec", role.name, "resources", "memory", says=says, fix=fix)
-        if own.cpu and 100 <= role.cpu_millis < 1000 * ranks:
+        if own.cpu and 100 <= role.need.cpu_millis < 1000 * ranks:
             says = f"{role.cpu} cpu is less than a core for each of {ranks} ranks"
             yield found("spec", role.name, "resources", "cpu", says=says, fix=f'set cpu: "{ranks}" or more')

@@ -5,23 +5,54 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from msgspec import Struct
+
 from llmdgen.checks._annotations import items, pairs, wrong
 from llmdgen.facts.catalogue import table
+from llmdgen.planning.gateway import PORT
 from llmdgen.planning.model import AUTO_MODE, Plan
 from llmdgen.registry import Draft, found, rule
-from llmdgen.suggest import did_you_mean
+from llmdgen.suggest import did_you_mean, one_of
 
 AT = ("spec", "gateway", "loadBalancer")
-LISTENER_PORT = "80"
 ISTIO_STATUS_PORT = "15021"  # Istio's Service for a Gateway has it beside the listeners
+CERTIFICATE, TLS_PORTS = "aws-load-balancer-ssl-cert", "aws-load-balancer-ssl-ports"
 LISTENER_ATTRIBUTES = "aws-load-balancer-listener-attributes"
-GUARDS = ("aws-load-balancer-security-groups", "aws-load-balancer-security-group-prefix-lists")
+RANGES, GROUPS = "load-balancer-source-ranges", "aws-load-balancer-security-groups"
+PREFIX_LISTS = "aws-load-balancer-security-group-prefix-lists"
 EVERYONE = ("0.0.0.0/0", "::/0")
-ONLY_WITH_TLS = (
-    "aws-load-balancer-ssl-ports",
-    "aws-load-balancer-ssl-negotiation-policy",
-    "aws-load-balancer-alpn-policy",
-)
+
+
+class _Annotation(Struct, frozen=True):
+    """An annotation of the spec. `name` is what follows the controller's prefix, without the `suffix` that names a
+    listener or port, and `entry` what the facts say of it; all are empty for one without the prefix."""
+
+    key: str
+    value: str
+    name: str = ""
+    suffix: str = ""
+    entry: dict[str, Any] = {}
+
+    def found(self, says: str, fix: str, on_key: bool = False) -> Draft:
+        return found(*AT, "annotations", self.key, says=says, fix=fix, on_key=on_key)
+
+
+def _annotations(plan: Plan) -> Iterator[_Annotation]:
+    """Those of the spec; the facts are read only where there are some."""
+    balancer = plan.spec.asked.gateway.load_balancer
+    for key, value in balancer.annotations.items() if balancer else ():
+        facts = table("nlb.toml")
+        if key.startswith(facts["prefix"]):
+            name, _, suffix = key.removeprefix(facts["prefix"]).partition(".")
+            yield _Annotation(key, value, name, suffix, facts["annotations"].get(name, {}))
+        else:
+            yield _Annotation(key, value)
+
+
+def _given(plan: Plan) -> dict[str, str]:
+    """The annotations of the Service, llmdgen's own among them, by what follows the controller's prefix."""
+    given, prefix = plan.gateway.annotations, table("nlb.toml")["prefix"] if plan.gateway.annotations else ""
+    return {key.removeprefix(prefix): value for key, value in given.items() if key.startswith(prefix)}
 
 
 @rule("GW001", "error", "an annotation that the load balancer controller does not read")
@@ -35,26 +66,22 @@ def annotations_are_known(plan: Plan) -> Iterator[Draft]:
     Passes: `{gateway: {loadBalancer: {annotations:
             {service.beta.kubernetes.io/aws-load-balancer-target-group-attributes: preserve_client_ip.enabled=true}}}}`.
     """
-    facts = _facts(plan)
-    for key in _asked(plan):
-        name = _name(key, facts)
-        if name is not None:
-            if name.partition(".")[0] not in facts["annotations"]:
-                fix = facts["instead"].get(name) or did_you_mean(name, facts["annotations"], listed_up_to=0)
-                yield _at(key, f"the load balancer controller does not read {name}", fix or "remove it", on_key=True)
-            continue
-        domain, _, bare = key.rpartition("/")
-        foreign = f"{domain}/" in facts["foreign_prefixes"]
-        known = bare.partition(".")[0] in facts["annotations"]
-        if foreign:
-            close = did_you_mean(f"aws-load-balancer-{bare}", facts["annotations"], listed_up_to=0)
-            says = f"{key} is for an Ingress, and llm-d's gateway is a Service"
-            yield _at(key, says, close or "use the annotation of a Service", on_key=True)
-        elif known or bare.startswith("aws-load-balancer-") or not domain:
-            near = bare if known else did_you_mean(bare, facts["annotations"], listed_up_to=0) or "remove it"
-            says = f"{key} lacks the prefix {facts['prefix']}" if not domain else f"{domain}/ is not the prefix"
-            fix = f"write {facts['prefix']}{bare}" if known else near
-            yield _at(key, says, fix, on_key=True)
+    for each in _annotations(plan):
+        facts = table("nlb.toml")
+        known, prefix = facts["annotations"], facts["prefix"]
+        domain, _, bare = each.key.rpartition("/")
+        name = bare.partition(".")[0]
+        if each.name:
+            if each.name not in known:
+                fix = facts["instead"].get(bare) or did_you_mean(bare, known, listed_up_to=0) or "remove it"
+                yield each.found(f"the load balancer controller does not read {bare}", fix, on_key=True)
+        elif f"{domain}/" in facts["foreign_prefixes"]:
+            fix = did_you_mean(f"aws-load-balancer-{bare}", known, listed_up_to=0) or "use the annotation of a Service"
+            yield each.found(f"{each.key} is for an Ingress, and llm-d's gateway is a Service", fix, on_key=True)
+        elif name in known or bare.startswith("aws-load-balancer-") or not domain:
+            near = did_you_mean(bare, known, listed_up_to=0) or "remove it"
+            says = f"{each.key} lacks the prefix {prefix}" if not domain else f"{domain}/ is not the prefix"
+            yield each.found(says, f"write {prefix}{bare}" if name in known else near, on_key=True)
 
 
 @rule("GW002", "error", "an annotation's value that the load balancer cannot have")
@@ -67,18 +94,15 @@ def annotation_values_fit(plan: Plan) -> Iterator[Draft]:
     Passes: `{gateway: {loadBalancer: {annotations: {service.beta.kubernetes.io/load-balancer-source-ranges:
             10.0.0.0/8}}}}`.
     """
-    facts = _facts(plan)
-    for key, value in _asked(plan).items():
-        name, _, suffix = (_name(key, facts) or "").partition(".")
-        entry = facts["annotations"].get(name)
-        if entry is None:
-            continue
-        for says, fix in wrong(value, entry, facts):
-            yield _at(key, f"{name}: {says}", fix)
-        if suffix and "suffix" not in entry:
-            yield _at(key, f"{name} takes no .{suffix}", f"write {facts['prefix']}{name}", on_key=True)
-        elif not suffix and "needs" in entry:
-            yield _at(key, f"{name} is read for one listener", f"write {name}.{entry['needs']}", on_key=True)
+    for each in _annotations(plan):
+        for says, fix in wrong(each.value, each.entry, table("nlb.toml")) if each.entry else ():
+            yield each.found(f"{each.name}: {says}", fix)
+        if each.suffix and each.entry and "suffix" not in each.entry:
+            key = each.key.removesuffix(f".{each.suffix}")
+            yield each.found(f"{each.name} takes no .{each.suffix}", f"write {key}", on_key=True)
+        elif not each.suffix and "needs" in each.entry:
+            fix = f"write {each.name}.{each.entry['needs']}"
+            yield each.found(f"{each.name} is read for one listener", fix, on_key=True)
 
 
 @rule("GW003", "error", "an annotation that the spec has a field for")
@@ -90,12 +114,10 @@ def annotations_leave_the_fields_alone(plan: Plan) -> Iterator[Draft]:
             {service.beta.kubernetes.io/aws-load-balancer-scheme: internet-facing}}}}`.
     Passes: `{gateway: {loadBalancer: {scheme: internet-facing}}}`.
     """
-    facts = _facts(plan)
-    for key in _asked(plan):
-        name = _name(key, facts)
-        field = facts["annotations"].get(name or "", {}).get("field")
+    for each in _annotations(plan):
+        field = each.entry.get("field")
         if field:
-            yield _at(key, f"{name} is what spec.{field} sets", f"remove it, and set {field}", on_key=True)
+            yield each.found(f"{each.name} is what spec.{field} sets", f"remove it, and set {field}", on_key=True)
 
 
 @rule("GW004", "warning", "a model API that the whole internet reaches")
@@ -110,13 +132,13 @@ def the_api_is_not_open(plan: Plan) -> Iterator[Draft]:
     balancer = plan.spec.asked.gateway.load_balancer
     if balancer is None or balancer.scheme != "internet-facing":
         return
-    given = _by_name(plan)
-    ranges = items(given.get("load-balancer-source-ranges", ""))
-    guarded = any(given.get(name, "").strip() for name in GUARDS)
+    given = _given(plan)
+    ranges = items(given.get(RANGES, ""))
+    guarded = any(given.get(name, "").strip() for name in (GROUPS, PREFIX_LISTS))
     if not guarded and (not ranges or any(each in EVERYONE for each in ranges)):
         says = "anyone on the internet can use the model: the gateway has no authentication"
-        annotations = "load-balancer-source-ranges or aws-load-balancer-security-groups"
-        yield found(*AT, "scheme", says=says, fix=f"add the annotation {annotations}, or use scheme: internal")
+        fix = f"add the annotation {RANGES} or {GROUPS}, or use scheme: internal"
+        yield found(*AT, "scheme", says=says, fix=fix)
 
 
 @rule("GW005", "warning", "source ranges that are ignored")
@@ -129,14 +151,10 @@ def ranges_and_groups_exclude_each_other(plan: Plan) -> Iterator[Draft]:
             {service.beta.kubernetes.io/load-balancer-source-ranges: 10.0.0.0/8}}}}`; ranges as inbound rules of the
             security groups.
     """
-    facts = _facts(plan)
-    if not _by_name(plan).get("aws-load-balancer-security-groups", "").strip():
-        return
-    for key in _asked(plan):
-        name = _name(key, facts)
-        if name in ("load-balancer-source-ranges", "aws-load-balancer-security-group-prefix-lists"):
-            says = f"{name} is ignored where aws-load-balancer-security-groups is given"
-            yield _at(key, says, "put the ranges into the rules of the security groups, and remove it", on_key=True)
+    for each in _annotations(plan) if _given(plan).get(GROUPS, "").strip() else ():
+        if each.name in (RANGES, PREFIX_LISTS):
+            says = f"{each.name} is ignored where {GROUPS} is given"
+            yield each.found(says, "put the ranges into the rules of the security groups, and remove it", on_key=True)
 
 
 @rule("GW006", "error", "annotations that do not go together")
@@ -154,36 +172,57 @@ def annotations_go_together(plan: Plan) -> Iterator[Draft]:
     Passes: `{gateway: {loadBalancer: {annotations:
             {service.beta.kubernetes.io/aws-load-balancer-listener-attributes.TCP-80: tcp.idle_timeout.seconds=600}}}}`.
     """
-    balancer = plan.spec.asked.gateway.load_balancer
-    if balancer is None:
-        return
-    facts, given = _facts(plan), _by_name(plan)
+    given = _given(plan)
     subnets = items(given.get("aws-load-balancer-subnets", ""))
-    dualstack = given.get("aws-load-balancer-ip-address-type") == "dualstack"
-    fits = {
-        "aws-load-balancer-eip-allocations": (balancer.scheme == "internet-facing", "an internet-facing load balancer"),
-        "aws-load-balancer-private-ipv4-addresses": (balancer.scheme == "internal", "an internal load balancer"),
-        "aws-load-balancer-ipv6-addresses": (dualstack, "aws-load-balancer-ip-address-type: dualstack"),
-    }
-    wanting = {name: (says, fix) for name, says, fix in _needs(plan, given)}
-    for key, value in _asked(plan).items():
-        name = _name(key, facts) or ""
-        base, _, suffix = name.partition(".")
-        if base in wanting:
-            yield _at(key, *wanting[base])
-        if base in fits:
-            yes, what = fits[base]
-            if not yes:
-                yield _at(key, f"{base} is only for {what}", "remove it", on_key=True)
-            elif subnets and len(items(value)) != len(subnets):
-                says = f"{base} has {len(items(value))} items for {len(subnets)} subnets"
-                yield _at(key, says, "give one for each subnet")
-        if base in ONLY_WITH_TLS and "aws-load-balancer-ssl-cert" not in given:
-            yield _at(key, f"{base} does nothing without a certificate", "add aws-load-balancer-ssl-cert", on_key=True)
-        kind = facts["annotations"].get(base, {}).get("suffix")
-        of_istio = plan.gateway.provider == "istio" and suffix.rpartition("-")[2] == ISTIO_STATUS_PORT
-        if kind and suffix and not of_istio:
-            yield from _listener(key, base, suffix, kind, given)
+    for each in _annotations(plan):
+        off = each.entry.get("kind") == "boolean" and each.value.lower() in ("false", "f", "0")
+        for other, values in each.entry.get("beside", {}).items() if not off else ():
+            if other not in given or (values and given[other].lower() not in values):
+                wanted = f"{other}: {one_of(values)}" if values else other
+                says, fix = f"{each.name} does nothing without {wanted}", f"add {wanted}, or remove it"
+                yield each.found(says, fix, on_key=True)
+        if "each_subnet" in each.entry and subnets and len(items(each.value)) != len(subnets):
+            says = f"{each.name} has {len(items(each.value))} items for {len(subnets)} subnets"
+            yield each.found(says, "give one for each subnet")
+        attributes = dict(pairs(each.value)) if each.name == "aws-load-balancer-attributes" else {}
+        if attributes.get("access_logs.s3.enabled") == "true" and not attributes.get("access_logs.s3.bucket"):
+            yield each.found("access logs need a bucket", "add access_logs.s3.bucket=<bucket>")
+        if each.name in (CERTIFICATE, TLS_PORTS) and CERTIFICATE in given:
+            yield from _encrypted(plan, each)
+        of_istio = plan.gateway.provider == "istio" and each.suffix.rpartition("-")[2] == ISTIO_STATUS_PORT
+        if "suffix" in each.entry and each.suffix and not of_istio:
+            yield from _listener(each, given)
+
+
+def _encrypted(plan: Plan, each: _Annotation) -> Iterator[Draft]:
+    """TLS on a port that the gateway has, by a certificate of the cluster's region."""
+    parts, zone = items(each.value), plan.spec.asked.cluster.zone
+    if each.name == TLS_PORTS:
+        if parts and all(part.isdigit() and part != str(PORT) for part in parts):
+            says = f"the gateway listens on {PORT} alone, so no port speaks TLS"
+            yield each.found(says, f'write "{PORT}", or remove it for TLS on every port')
+        return
+    for pieces in (arn.split(":") for arn in parts):
+        if zone and len(pieces) > 5 and pieces[2] == "acm" and not zone.startswith(pieces[3]):
+            says = f"the certificate is in {pieces[3]}, the cluster in the region of {zone}"
+            yield each.found(says, "import or request one in that region")
+
+
+def _listener(each: _Annotation, given: dict[str, str]) -> Iterator[Draft]:
+    """A listener is named by protocol and port, a target group by its port; the gateway has one of each.
+
+    With a certificate the listener is one for TLS, unless ssl-ports leaves its port out.
+    """
+    encrypted, by_port = CERTIFICATE in given, TLS_PORTS in given
+    protocol = "TLS-" if encrypted and not by_port else "TCP-"
+    expected = f"{'' if each.entry['suffix'] == 'port' else protocol}{PORT}"
+    either = (expected, f"TLS-{PORT}") if encrypted and by_port else (expected,)
+    if each.name == LISTENER_ATTRIBUTES and encrypted and not by_port:
+        says = "a TLS listener closes connections after 350 idle seconds, which nothing changes"
+        yield each.found(says, "remove it, or end TLS behind the load balancer", on_key=True)
+    elif each.suffix not in either:
+        says = f"the gateway has no listener {each.suffix}, so nothing reads this"
+        yield each.found(says, f"write {each.name}.{expected}", on_key=True)
 
 
 @rule("GW007", "warning", "a load balancer attribute that the facts do not hold")
@@ -196,12 +235,12 @@ def attributes_are_known(plan: Plan) -> Iterator[Draft]:
     Passes: `{gateway: {loadBalancer: {annotations: {service.beta.kubernetes.io/aws-load-balancer-attributes:
             load_balancing.cross_zone.enabled=true}}}}`.
     """
-    for key, name, of in _attributes(plan):
-        known = _facts(plan)["attributes"].get(of, {})
-        strange = known and name not in known and not _of_an_application(plan, name, of)
+    for each, name, of in _attributes(plan):
+        known = table("nlb.toml")["attributes"].get(of, {})
+        strange = known and name not in known and not _of_an_application(name, of)
         if strange and not did_you_mean(name, known, listed_up_to=0):
             says = f"{name} is not among the {of.replace('_', ' ')} attributes of a Network Load Balancer"
-            yield _at(key, says, "check it against the Elastic Load Balancing API reference")
+            yield each.found(says, "check it against the Elastic Load Balancing API reference")
 
 
 @rule("GW008", "error", "an attribute of an Application Load Balancer")
@@ -213,23 +252,22 @@ def attributes_are_of_a_network_load_balancer(plan: Plan) -> Iterator[Draft]:
     Passes: `{gateway: {loadBalancer: {annotations:
             {service.beta.kubernetes.io/aws-load-balancer-listener-attributes.TCP-80: tcp.idle_timeout.seconds=600}}}}`.
     """
-    instead = "use aws-load-balancer-listener-attributes.TCP-80: tcp.idle_timeout.seconds=<seconds>"
-    for key, name, of in _attributes(plan):
-        if _of_an_application(plan, name, of):
+    instead = f"use {LISTENER_ATTRIBUTES}.TCP-{PORT}: tcp.idle_timeout.seconds=<seconds>"
+    for each, name, of in _attributes(plan):
+        if _of_an_application(name, of):
             fix = instead if name.startswith("idle_timeout") else "remove it"
-            yield _at(key, f"a Network Load Balancer has no {name}", fix)
+            yield each.found(f"a Network Load Balancer has no {name}", fix)
 
 
-def _attributes(plan: Plan) -> Iterator[tuple[str, str, str]]:
+def _attributes(plan: Plan) -> Iterator[tuple[_Annotation, str, str]]:
     """The attributes that annotations set: the annotation, the attribute, and what the attribute is of."""
-    facts = _facts(plan)
-    for key, value in _asked(plan).items():
-        of = facts["annotations"].get((_name(key, facts) or "").partition(".")[0], {}).get("of")
-        yield from ((key, name, of) for name, _ in (pairs(value) if of else ()))
+    for each in _annotations(plan):
+        if of := each.entry.get("of"):
+            yield from ((each, name, of) for name, _ in pairs(each.value))
 
 
-def _of_an_application(plan: Plan, name: str, of: str) -> bool:
-    return name.startswith(tuple(_facts(plan)["of_an_application"].get(of, ())))
+def _of_an_application(name: str, of: str) -> bool:
+    return name.startswith(tuple(table("nlb.toml")["of_an_application"].get(of, ())))
 
 
 @rule("GW009", "warning", "PROXY protocol that the gateway has to be told of")
@@ -243,56 +281,13 @@ def the_gateway_speaks_proxy_protocol(plan: Plan) -> Iterator[Draft]:
     Passes: the annotation left out: `{gateway: {loadBalancer: {scheme: internal}}}`; or the finding suppressed, its
             reason being the object that configures the gateway.
     """
-    facts = _facts(plan)
-    for key, value in _asked(plan).items():
-        name = (_name(key, facts) or "").partition(".")[0]
-        attribute = name == "aws-load-balancer-target-group-attributes" and ("proxy_protocol_v2.enabled", "true")
-        if name == "aws-load-balancer-proxy-protocol" or (attribute and attribute in pairs(value)):
+    for each in _annotations(plan):
+        asked = ("proxy_protocol_v2.enabled", "true") in pairs(each.value)
+        by_attribute = each.name == "aws-load-balancer-target-group-attributes" and asked
+        if each.name == "aws-load-balancer-proxy-protocol" or by_attribute:
             says = "the gateway does not expect PROXY protocol, and answers every request with an error"
             fix = "remove it, or configure the gateway for it and suppress this with the reason"
-            yield _at(key, says, fix, on_key=True)
-
-
-def _needs(plan: Plan, given: dict[str, str]) -> Iterator[tuple[str, str, str]]:
-    """Annotations that another one, or the spec, makes useless or wrong: name, reason, fix."""
-    protocol = given.get("aws-load-balancer-healthcheck-protocol", "tcp").lower()
-    for name in ("aws-load-balancer-healthcheck-path", "aws-load-balancer-healthcheck-success-codes"):
-        if name in given and protocol == "tcp":
-            yield name, f"{name} is read for HTTP health checks, and these are TCP", "add healthcheck-protocol: http"
-    attributes = dict(pairs(given.get("aws-load-balancer-attributes", "")))
-    if attributes.get("access_logs.s3.enabled") == "true" and not attributes.get("access_logs.s3.bucket"):
-        yield "aws-load-balancer-attributes", "access logs need a bucket", "add access_logs.s3.bucket=<bucket>"
-    bucket, enabled = "aws-load-balancer-access-log-s3-bucket-name", "aws-load-balancer-access-log-enabled"
-    if given.get(enabled, "").lower() in ("true", "t", "1") and bucket not in given:
-        yield enabled, "access logs need a bucket", f"add {bucket}"
-    ports = items(given.get("aws-load-balancer-ssl-ports", ""))
-    elsewhere = ports and not any(each in (LISTENER_PORT, "*") or not each.isdigit() for each in ports)
-    if elsewhere and "aws-load-balancer-ssl-cert" in given:
-        says = f"the gateway listens on {LISTENER_PORT} alone, so no port speaks TLS"
-        yield "aws-load-balancer-ssl-ports", says, f'write "{LISTENER_PORT}", or remove it for TLS on every port'
-    zone = plan.spec.asked.cluster.zone
-    for arn in items(given.get("aws-load-balancer-ssl-cert", "")) if zone else ():
-        pieces = arn.split(":")
-        if len(pieces) > 5 and pieces[2] == "acm" and not (zone or "").startswith(pieces[3]):
-            says = f"the certificate is in {pieces[3]}, the cluster in the region of {zone}"
-            yield "aws-load-balancer-ssl-cert", says, "import or request one in that region"
-
-
-def _listener(key: str, base: str, suffix: str, kind: str, given: dict[str, str]) -> Iterator[Draft]:
-    """A listener is named by protocol and port, a target group by its port; the gateway has one of each.
-
-    With a certificate the listener is one for TLS, unless ssl-ports leaves its port out.
-    """
-    encrypted = "aws-load-balancer-ssl-cert" in given
-    by_port = "aws-load-balancer-ssl-ports" in given
-    expected = LISTENER_PORT if kind == "port" else f"{'TLS' if encrypted and not by_port else 'TCP'}-{LISTENER_PORT}"
-    either = (expected, f"TLS-{LISTENER_PORT}") if encrypted and by_port else (expected,)
-    if base == LISTENER_ATTRIBUTES and encrypted and not by_port:
-        says = "a TLS listener closes connections after 350 idle seconds, which nothing changes"
-        yield _at(key, says, "remove it, or end TLS behind the load balancer", on_key=True)
-    elif suffix not in either:
-        says = f"the gateway has no listener {suffix}, so nothing reads this"
-        yield _at(key, says, f"write {base}.{expected}", on_key=True)
+            yield each.found(says, fix, on_key=True)
 
 
 @rule("GW010", "error", "a load balancer class that does not fit the gateway")
@@ -305,41 +300,11 @@ def load_balancer_class_fits(plan: Plan) -> Iterator[Draft]:
     Passes: `{gateway: {loadBalancer: {class: eks.amazonaws.com/nlb}}}`.
     """
     wanted = plan.gateway.balancer_class
-    if wanted is None:
-        return
-    if plan.gateway.provider == "kgateway":
+    if wanted is not None and plan.gateway.provider == "kgateway":
         yield found(*AT, "class", says="kgateway has no place for it", fix="remove it, or set provider: istio")
-    if wanted != AUTO_MODE:
-        return
-    if plan.spec.asked.platform == "hyperpod":
+    if wanted == AUTO_MODE and plan.spec.asked.platform == "hyperpod":
         says = f"{wanted} is EKS Auto Mode's, which has no HyperPod nodes"
         yield found(*AT, "class", says=says, fix="remove it, and install the AWS Load Balancer Controller")
-    for key in _asked(plan):
-        if (_name(key, _facts(plan)) or "").startswith(LISTENER_ATTRIBUTES):
-            yield _at(key, "EKS Auto Mode does not read listener attributes", "remove it", on_key=True)
-
-
-def _asked(plan: Plan) -> dict[str, str]:
-    balancer = plan.spec.asked.gateway.load_balancer
-    return balancer.annotations if balancer else {}
-
-
-def _facts(plan: Plan) -> dict[str, Any]:
-    """The controller's annotations, which are only read from disk where the spec has some."""
-    return table("nlb.toml") if _asked(plan) else {}
-
-
-def _by_name(plan: Plan) -> dict[str, str]:
-    """The controller's annotations by what follows their prefix."""
-    facts = _facts(plan)
-    return {name: value for key, value in _asked(plan).items() if (name := _name(key, facts)) is not None}
-
-
-def _name(key: str, facts: dict[str, Any]) -> str | None:
-    """What follows the controller's prefix, None for a key without it."""
-    prefix: str = facts["prefix"]
-    return key[len(prefix) :] if key.startswith(prefix) else None
-
-
-def _at(key: str, says: str, fix: str, on_key: bool = False) -> Draft:
-    return found(*AT, "annotations", key, says=says, fix=fix, on_key=on_key)
+    for each in _annotations(plan) if wanted == AUTO_MODE else ():
+        if each.name == LISTENER_ATTRIBUTES:
+            yield each.found("EKS Auto Mode does not read listener attributes", "remove it", on_key=True)

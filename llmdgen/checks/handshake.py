@@ -12,11 +12,11 @@ from llmdgen.checks.ends import TRANSFER_FLAG, both_ends
 from llmdgen.engine.hybrid import NO_HYBRID
 from llmdgen.facts.catalogue import release_toml
 from llmdgen.kube.attention import FLAG as BACKEND
-from llmdgen.kube.attention import backend, capability, everywhere
+from llmdgen.kube.attention import backend, cache_dtype, capability, everywhere
 from llmdgen.kube.caches import EXTRA, OFFLOADING
-from llmdgen.kube.container import NIXL, Container
 from llmdgen.kube.node import node_at, node_of
 from llmdgen.kube.servers import Servers
+from llmdgen.kube.workload import NIXL, Container
 from llmdgen.registry import Draft, rule
 from llmdgen.untyped import mapping
 
@@ -39,20 +39,18 @@ def ends_share_the_attention_backend(servers: Servers) -> Iterator[Draft]:
             TRITON_ATTN}}}`.
     """
     ends = both_ends(servers)
-    if any(vllm.nixl is None for _, vllm in ends.values()):
+    if any(vllm.nixl is None for vllm in ends.values()):
         return
-    named = {}
-    for role, (workload, vllm) in ends.items():
-        node = node_of(workload)
-        named[role] = backend(vllm, node, servers.model, servers.release.name) if node is not None else None
+    named = {role: backend(vllm, servers.model) for role, vllm in ends.items()}
     if len({*named.values()}) < 2 or None in named.values():
         return
-    workload, vllm = ends["prefill"]
-    common = everywhere(str(vllm.flags.get("kv-cache-dtype", "auto")), servers.model, servers.release.name)
+    vllm = ends["prefill"]
+    common = everywhere(cache_dtype(vllm), servers.model, vllm.release)
     says = f"prefill runs {named['prefill']}, decode {named['decode']}, and vLLM refuses the transfer between them"
     fix = "put both roles on one GPU generation"
     fix += f", or set attention-backend: {common} in engine.args" if common else ""
-    yield workload.found(*(vllm.flag_at(BACKEND) if BACKEND in vllm.flags else node_at(workload)), says=says, fix=fix)
+    place = vllm.flag_at(BACKEND) if BACKEND in vllm.flags else node_at(vllm.workload)
+    yield vllm.workload.found(*place, says=says, fix=fix)
 
 
 @rule("KVT002", "error", "prefill and decode with different KV cache layouts")
@@ -92,19 +90,19 @@ def ends_share_the_hybrid_manager(servers: Servers) -> Iterator[Draft]:
 def _differ(servers: Servers, name: str, read: Any) -> Iterator[Draft]:
     """A finding where the ends differ in a flag or variable, at the end that sets it."""
     ends = both_ends(servers)
-    if any(vllm.nixl is None for _, vllm in ends.values()):
+    if any(vllm.nixl is None for vllm in ends.values()):
         return
-    values = {role: read(vllm) for role, (_, vllm) in ends.items()}
+    values = {role: read(vllm) for role, vllm in ends.items()}
     if len({repr(value) for value in values.values()}) < 2:
         return
     role = next(each for each in ("decode", "prefill") if values[each])
-    workload, vllm = ends[role]
+    vllm = ends[role]
     place = vllm.env_at(name) if name == LAYOUT else vllm.flag_at(name)
     says = f"{role} alone sets {name}, and vLLM refuses the transfer between ends that differ in it"
     if all(values.values()):
         says = f"{name} is {values['prefill']} in prefill and {values['decode']} in decode"
     where = "engine.env" if name == LAYOUT else "engine.args"
-    yield workload.found(*place, says=says, fix=f"set it for both roles, in {where}, or for none")
+    yield vllm.workload.found(*place, says=says, fix=f"set it for both roles, in {where}, or for none")
 
 
 def _draft(vllm: Container) -> str | None:
@@ -128,16 +126,16 @@ def blocks_across_layers_run(servers: Servers) -> Iterator[Draft]:
     """
     facts = mapping(release_toml(servers.release.name, "engine.toml").get("offloading"))
     asserting = facts.get("asserts_contiguous", ())
-    for workload, vllm in servers.engines:
-        node = node_of(workload)
+    for vllm in servers.engines:
+        node = node_of(vllm.workload)
         number = capability(node) if node is not None else None
         if node is None or number is None or number.partition(".")[0] not in asserting or not _across_layers(vllm):
             continue
-        runs = backend(vllm, node, servers.model, servers.release.name)
+        runs = backend(vllm, servers.model)
         if runs == "FLASHINFER":
-            common = everywhere(str(vllm.flags.get("kv-cache-dtype", "auto")), servers.model, servers.release.name)
+            common = everywhere(cache_dtype(vllm), servers.model, vllm.release)
             says = f"vLLM {servers.release.vllm} runs FLASHINFER on {node.name}, which stops at blocks across layers"
-            yield workload.found(
+            yield vllm.workload.found(
                 *vllm.flag_at(TRANSFER_FLAG), says=says, fix=f"set attention-backend: {common} in engine.args"
             )
 
@@ -156,12 +154,12 @@ def offloading_beside_nixl(servers: Servers) -> Iterator[Draft]:
     facts = mapping(release_toml(servers.release.name, "engine.toml").get("offloading"))
     if not facts.get("breaks_beside_nixl") or servers.model is None or servers.model.mla is not None:
         return
-    for workload, vllm in servers.engines:
+    for vllm in servers.engines:
         names = [each.get("kv_connector") for each in vllm.connectors]
         if NIXL in names and OFFLOADING in names:
             says = f"vLLM {servers.release.vllm} allocates many times the size that {OFFLOADING} is given beside {NIXL}"
             fix = "set cache.cpu.connector: lmcache, or use a later release"
-            yield workload.found(*vllm.flag_at(TRANSFER_FLAG, EXTRA), says=says, fix=fix)
+            yield vllm.workload.found(*vllm.flag_at(TRANSFER_FLAG, EXTRA), says=says, fix=fix)
             return
 
 

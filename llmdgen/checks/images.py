@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 
 from llmdgen.facts.types import Withdrawn
-from llmdgen.kube.container import image_name
 from llmdgen.kube.servers import Servers
+from llmdgen.kube.workload import Container, image_name
 from llmdgen.planning.images import repository
 from llmdgen.planning.model import Plan
 from llmdgen.registry import Draft, found, rule
@@ -50,17 +50,16 @@ def scheduler_is_pinned(plan: Plan) -> Iterator[Draft]:
 
 
 @rule("VER050", "error", "an image is not pinned")
-def images_are_pinned(servers: Servers) -> Iterator[Draft]:
+def images_are_pinned(container: Container) -> Iterator[Draft]:
     """An image without a tag, or with one that moves, is another image tomorrow: pods of one Deployment then run
     different vLLM versions, and what was verified is not what runs.
 
     Fails:  ghcr.io/llm-d/llm-d-aws:latest, ghcr.io/llm-d/llm-d-aws; /llm-d-aws:v0.5.1, which no registry can hold.
     Passes: ghcr.io/llm-d/llm-d-aws:v0.5.1, or a digest.
     """
-    for workload, container in servers.containers:
-        if not is_pinned(container.image):
-            says = f"{container.image or 'no image'} of container {container.name} is not pinned"
-            yield workload.found(*container.route, "image", says=says, fix=PIN)
+    if not is_pinned(container.image):
+        says = f"{container.image or 'no image'} of container {container.name} is not pinned"
+        yield container.found("image", says=says, fix=PIN)
 
 
 @rule("VER051", "error", "an image is not the release's")
@@ -74,7 +73,7 @@ def images_are_the_releases(servers: Servers) -> Iterator[Draft]:
     """
     variants = [each.image for each in servers.release.model_servers.values()]
     sidecars = [servers.release.images["routing_sidecar"]]
-    for workload, container in servers.containers:
+    for container in servers.containers:
         known = variants if container.serves else sidecars if container.is_routing_sidecar else []
         wanted = next((each for each in known if image_name(each) == image_name(container.image)), None)
         foreign = known and wanted is None and _organisation(container.image) in map(_organisation, known)
@@ -82,7 +81,7 @@ def images_are_the_releases(servers: Servers) -> Iterator[Draft]:
         other = wanted and "@" not in container.image and not _last(container.image).startswith(_last(wanted))
         if is_pinned(container.image) and (foreign or other):  # else VER050 says it
             says = f"{container.image} of container {container.name} is not of {servers.release.name}"
-            yield workload.found(*container.route, "image", says=says, fix=f"use {wanted or one_of(known)}")
+            yield container.found("image", says=says, fix=f"use {wanted or one_of(known)}")
 
 
 def is_pinned(image: str) -> bool:

@@ -10,8 +10,8 @@ from typing import Any
 
 from llmdgen.engine.checks.connectors import EXTRA, with_children
 from llmdgen.findings import Located, Route, Severity
-from llmdgen.kube.container import NIXL
 from llmdgen.kube.servers import arguments_of
+from llmdgen.kube.workload import NIXL
 from llmdgen.objects import objects
 from llmdgen.objects.chart import servers_of
 from llmdgen.planning.model import Plan, RolePlan

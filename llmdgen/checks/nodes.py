@@ -5,9 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from llmdgen.kube.node import instance_types, known, on_hyperpod, tolerates
-from llmdgen.kube.platform import efa, gpu, instance_type_label, platform, zone_label
-from llmdgen.kube.servers import Servers
+from llmdgen.kube.node import (
+    efa,
+    gpu,
+    instance_type_label,
+    instance_types,
+    known,
+    on_hyperpod,
+    platform,
+    tolerates,
+    zone_label,
+)
+from llmdgen.kube.servers import ModelServer, Servers
 from llmdgen.kube.workload import Workload
 from llmdgen.registry import Draft, rule
 from llmdgen.untyped import at, items, mapping, maps
@@ -16,24 +25,23 @@ _EQUAL = "Equal"
 
 
 @rule("VER056", "warning", "a model server does not tolerate its nodes' taint")
-def gpu_taint_is_tolerated(servers: Servers) -> Iterator[Draft]:
+def gpu_taint_is_tolerated(workload: ModelServer) -> Iterator[Draft]:
     """GPU nodes usually carry the taint nvidia.com/gpu:NoSchedule, which keeps other pods away. Where they do, a pod
     without the toleration stays Pending for ever; where they do not, it does no harm.
 
     Fails:  no tolerations, or one for another key or effect.
     Passes: key nvidia.com/gpu, operator Exists, effect NoSchedule or none.
     """
-    for workload in servers.model_servers:
-        given = [each for _, each in maps(workload.spec.get("tolerations"))]
-        taints = ({"key": gpu(), "value": value, "effect": "NoSchedule"} for value in ("true", "present"))
-        if not all(any(tolerates(each, taint) for each in given) for taint in taints):
-            says = f"the pods do not tolerate {gpu()}:NoSchedule, whatever its value"
-            fix = f"tolerate {gpu()} with operator Exists"
-            yield workload.found(*workload.in_template("spec", "tolerations"), says=says, fix=fix)
+    given = [each for _, each in maps(workload.spec.get("tolerations"))]
+    taints = ({"key": gpu(), "value": value, "effect": "NoSchedule"} for value in ("true", "present"))
+    if not all(any(tolerates(each, taint) for each in given) for taint in taints):
+        says = f"the pods do not tolerate {gpu()}:NoSchedule, whatever its value"
+        fix = f"tolerate {gpu()} with operator Exists"
+        yield workload.found(*workload.in_template("spec", "tolerations"), says=says, fix=fix)
 
 
 @rule("K8S004", "error", "a toleration of nodes that are being replaced")
-def unhealthy_nodes_are_not_tolerated(servers: Servers) -> Iterator[Draft]:
+def unhealthy_nodes_are_not_tolerated(workload: ModelServer) -> Iterator[Draft]:
     """HyperPod taints nodes that fail its health checks and replaces or reboots them. A pod that tolerates the taint,
     or every taint, is put on such a node, and a model server that waits there has its GPUs fail under it.
 
@@ -43,39 +51,37 @@ def unhealthy_nodes_are_not_tolerated(servers: Servers) -> Iterator[Draft]:
             NoSchedule}]}}`.
     """
     taint = platform()["hyperpod"]["health_taint"]
-    for workload in servers.model_servers:
-        for index, each in maps(workload.spec.get("tolerations")):
-            place = workload.in_template("spec", "tolerations", index)
-            if each.get("key") == taint:
-                says = "it lets pods onto nodes that HyperPod found unhealthy"
-                yield workload.found(*place, "key", says=says, fix="remove it")
-            elif not each.get("key") and on_hyperpod(workload) and each.get("effect") != "PreferNoSchedule":
-                says = "it tolerates every taint, that of unhealthy HyperPod nodes included"
-                yield workload.found(*place, says=says, fix="name the taint that the nodes really have")
+    for index, each in maps(workload.spec.get("tolerations")):
+        place = workload.in_template("spec", "tolerations", index)
+        if each.get("key") == taint:
+            says = "it lets pods onto nodes that HyperPod found unhealthy"
+            yield workload.found(*place, "key", says=says, fix="remove it")
+        elif not each.get("key") and on_hyperpod(workload) and each.get("effect") != "PreferNoSchedule":
+            says = "it tolerates every taint, that of unhealthy HyperPod nodes included"
+            yield workload.found(*place, says=says, fix="name the taint that the nodes really have")
 
 
 @rule("K8S008", "warning", "a toleration that does less or more than it seems")
-def tolerations_mean_something(servers: Servers) -> Iterator[Draft]:
+def tolerations_mean_something(workload: ModelServer) -> Iterator[Draft]:
     """Operator Equal, the default, without a value tolerates only a taint whose value is empty. A toleration without a
     key tolerates every taint, those of nodes that are full, unreachable or being drained included.
 
     Fails:  `{cluster: {tolerations: [{key: dedicated}]}}`; `{cluster: {tolerations: [{operator: Exists}]}}` on EKS.
     Passes: `{cluster: {tolerations: [{key: dedicated, operator: Exists}]}}`.
     """
-    for workload in servers.model_servers:
-        for index, each in maps(workload.spec.get("tolerations")):
-            place = workload.in_template("spec", "tolerations", index)
-            key = each.get("key")
-            if key and each.get("operator", _EQUAL) == _EQUAL and not each.get("value"):
-                says = f"it tolerates {key} only where the taint has no value"
-                yield workload.found(*place, says=says, fix="add operator: Exists, or the taint's value")
-            elif not key and not on_hyperpod(workload):  # there it is K8S004's
-                says = "it tolerates every taint, also of nodes that are unreachable or being drained"
-                yield workload.found(*place, says=says, fix="name the taint that the nodes really have")
+    for index, each in maps(workload.spec.get("tolerations")):
+        place = workload.in_template("spec", "tolerations", index)
+        key = each.get("key")
+        if key and each.get("operator", _EQUAL) == _EQUAL and not each.get("value"):
+            says = f"it tolerates {key} only where the taint has no value"
+            yield workload.found(*place, says=says, fix="add operator: Exists, or the taint's value")
+        elif not key and not on_hyperpod(workload):  # there it is K8S004's
+            says = "it tolerates every taint, also of nodes that are unreachable or being drained"
+            yield workload.found(*place, says=says, fix="name the taint that the nodes really have")
 
 
 @rule("VER067", "error", "a model server can land on any node")
-def model_servers_select_their_node(servers: Servers) -> Iterator[Draft]:
+def model_servers_select_their_node(workload: ModelServer) -> Iterator[Draft]:
     """What was checked holds for one instance type: the pods must select it, by a name that exists, and as the platform
     writes it (HyperPod's ml. names are labels of HyperPod's nodes only).
 
@@ -83,15 +89,14 @@ def model_servers_select_their_node(servers: Servers) -> Iterator[Draft]:
     Passes: node.kubernetes.io/instance-type: p5.48xlarge.
     """
     label = instance_type_label()
-    for workload in servers.model_servers:
-        place = workload.in_template("spec", "nodeSelector")
-        names = instance_types(workload)
-        if not names:
-            yield workload.found(*place, says=f"the pods select no {label}", fix=f"select {label}")
-        for name in names:
-            if known(name) is None:
-                says = f"there is no instance type {name}"
-                yield workload.found(*place, label, says=says, fix="see llmdgen list instances")
+    place = workload.in_template("spec", "nodeSelector")
+    names = instance_types(workload)
+    if not names:
+        yield workload.found(*place, says=f"the pods select no {label}", fix=f"select {label}")
+    for name in names:
+        if known(name) is None:
+            says = f"there is no instance type {name}"
+            yield workload.found(*place, label, says=says, fix="see llmdgen list instances")
 
 
 @rule("VER076", "error", "the two ends of the KV transfer may land in different zones")
@@ -103,7 +108,7 @@ def ends_share_a_zone(servers: Servers) -> Iterator[Draft]:
     Passes: nodeSelector topology.kubernetes.io/zone: us-east-1a in both, or a required affinity to the deployment's
             pods and no others: the scheduler's pod may be in any zone.
     """
-    ends = [workload for workload, vllm in servers.engines if vllm.nixl is not None and vllm.count(efa())]
+    ends = [vllm.workload for vllm in servers.engines if vllm.nixl is not None and vllm.count(efa())]
     zones = {str(workload.node_selector.get(zone_label())) for workload in ends}
     if len(ends) < 2 or (len(zones) == 1 and zones != {"None"}):
         return

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from llmdgen.kube.servers import Servers
+from llmdgen.kube.servers import Engine, Servers
+from llmdgen.kube.workload import Workload
 from llmdgen.registry import Draft, found, rule
 from llmdgen.untyped import at, items, mapping
 
@@ -31,55 +32,52 @@ _REPEATABLE = frozenset({"--middleware", "--lora-modules", "--override-generatio
 
 
 @rule("VER036", "error", "a word that Kubernetes does not know")
-def words_are_known(servers: Servers) -> Iterator[Draft]:
+def words_are_known(workload: Workload) -> Iterator[Draft]:
     """Some fields take one of a few words. The published schema calls them strings, and only the API server refuses
     another one, so that `helmfile apply` fails half way.
 
     Fails:  `effect: NoScheduled`, `operator: Exist`, `medium: memory`, `imagePullPolicy: Sometimes`.
     Passes: NoSchedule, Exists, Memory, IfNotPresent.
     """
-    for workload in servers.workloads:
-        for path, value, known in _words(workload.spec, workload.in_template("spec"), ""):
-            if value not in known:
-                fix = f"write one of {', '.join(each for each in known if each)}"
-                yield workload.found(*path, says=f"it is {value!r}", fix=fix)
+    for path, value, known in _words(workload.spec, workload.in_template("spec"), ""):
+        if value not in known:
+            fix = f"write one of {', '.join(each for each in known if each)}"
+            yield workload.found(*path, says=f"it is {value!r}", fix=fix)
 
 
 @rule("VER037", "error", "two parts of a pod have one name, or one has none")
-def parts_have_names(servers: Servers) -> Iterator[Draft]:
+def parts_have_names(workload: Workload) -> Iterator[Draft]:
     """The API server refuses a pod template with two containers or two volumes of one name.
 
     Fails:  two volumes shm.
     Passes: every container and every volume under a name of its own.
     """
-    for workload in servers.workloads:
-        parts: dict[str, list[Any]] = {
-            "volumes": [mapping(each).get("name") for each in items(workload.spec.get("volumes"))],
-            "containers": [each.name for each in workload.containers],
-        }
-        for what, names in parts.items():
-            for name, count in Counter(names).items():
-                if count > 1 or not name:
-                    says = f"{count} of its {what} are called {name}" if name else f"one of its {what} has no name"
-                    place = workload.in_template("spec", what)
-                    yield workload.found(*place, says=says, fix="give each a name of its own")
+    parts: dict[str, list[Any]] = {
+        "volumes": [mapping(each).get("name") for each in items(workload.spec.get("volumes"))],
+        "containers": [each.name for each in workload.containers],
+    }
+    for what, names in parts.items():
+        for name, count in Counter(names).items():
+            if count > 1 or not name:
+                says = f"{count} of its {what} are called {name}" if name else f"one of its {what} has no name"
+                place = workload.in_template("spec", what)
+                yield workload.found(*place, says=says, fix="give each a name of its own")
 
 
 @rule("VER038", "warning", "a volume that no container mounts")
-def volumes_are_mounted(servers: Servers) -> Iterator[Draft]:
+def volumes_are_mounted(workload: Workload) -> Iterator[Draft]:
     """A volume is there for a path that some container writes to or reads. Without the mount the container uses its own
     file system instead: slower, small, gone with the container, and for a user other than root often not writable.
 
     Fails:  a volume triton-cache, and no volumeMounts with that name.
     Passes: every volume is mounted somewhere in its pod.
     """
-    for workload in servers.workloads:
-        mounted = {mount.get("name") for each in workload.containers for mount in each.list_of("volumeMounts")}
-        for index, volume in enumerate(map(mapping, items(workload.spec.get("volumes")))):
-            if volume.get("name") not in mounted:
-                says = f"no container mounts {volume.get('name')}"
-                fix = "mount it, or remove it"
-                yield workload.found(*workload.in_template("spec", "volumes", index), says=says, fix=fix)
+    mounted = {mount.get("name") for each in workload.containers for mount in each.list_of("volumeMounts")}
+    for index, volume in enumerate(map(mapping, items(workload.spec.get("volumes")))):
+        if volume.get("name") not in mounted:
+            says = f"no container mounts {volume.get('name')}"
+            fix = "mount it, or remove it"
+            yield workload.found(*workload.in_template("spec", "volumes", index), says=says, fix=fix)
 
 
 @rule("VER105", "error", "nobody is there to answer")
@@ -128,17 +126,16 @@ def roles_run_vllm(servers: Servers) -> Iterator[Draft]:
 
 
 @rule("VER091", "error", "a flag stands twice")
-def flags_are_given_once(servers: Servers) -> Iterator[Draft]:
+def flags_are_given_once(vllm: Engine) -> Iterator[Draft]:
     """vLLM keeps the last of two equal flags. llmdgen already writes --port, --served-model-name and the parallel
     sizes, so that a second one means that two places disagree.
 
     Fails:  --tensor-parallel-size 2 from `parallelism` and --tensor-parallel-size=4 from `args`.
     Passes: every flag once.
     """
-    for workload, vllm in servers.engines:
-        given = [each for each in vllm.arguments() or () if each.startswith("-")]
-        spelled = [each.partition("=")[0].replace("_", "-") for each in given]
-        for flag, count in Counter(spelled).items():
-            if count > 1 and flag not in _REPEATABLE:
-                says = f"{flag} stands {count} times"
-                yield workload.found(*vllm.flag_at(flag.lstrip("-")), says=says, fix=f"set {flag} once")
+    given = [each for each in vllm.arguments() or () if each.startswith("-")]
+    spelled = [each.partition("=")[0].replace("_", "-") for each in given]
+    for flag, count in Counter(spelled).items():
+        if count > 1 and flag not in _REPEATABLE:
+            says = f"{flag} stands {count} times"
+            yield vllm.workload.found(*vllm.flag_at(flag.lstrip("-")), says=says, fix=f"set {flag} once")

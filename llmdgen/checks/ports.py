@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from llmdgen.engine.facts import engine
 from llmdgen.facts.catalogue import program_flags
-from llmdgen.kube.container import PROBES
-from llmdgen.kube.servers import Servers
+from llmdgen.kube.servers import Engine, Servers
+from llmdgen.kube.workload import PROBES
 from llmdgen.registry import Draft, rule
 from llmdgen.suggest import did_you_mean, one_of
 from llmdgen.untyped import at, mapping
@@ -20,53 +20,51 @@ _PERIOD, _FAILURES = 10, 3  # Kubernetes' defaults
 
 
 @rule("VER020", "error", "vLLM does not listen on the port that its container declares")
-def vllm_listens_on_its_container_port(servers: Servers) -> Iterator[Draft]:
+def vllm_listens_on_its_container_port(vllm: Engine) -> Iterator[Draft]:
     """Where the flag and the container's ports disagree, probes and metrics ask a port on which nobody listens.
 
     Fails:  --port 8200 in a container with containerPort 8000, or a probe that asks 8000.
     Passes: --port 8200, containerPort 8200 named vllm, probes on vllm.
     """
-    for workload, vllm in servers.engines:
-        ports = vllm.list_of("ports")
-        declared = [each.get("containerPort") for each in ports]
-        for port in {*vllm.served_ports, vllm.probed_port} - set(declared):
-            says = f"vLLM listens on {port}, the container declares {', '.join(map(str, declared)) or 'none'}"
-            yield workload.found(*vllm.route, "ports", says=says, fix=f"declare containerPort {port}")
-        for index, each in enumerate(ports):
-            if each.get("containerPort") == vllm.port and each.get("protocol", "TCP") != "TCP":
-                says = f"port {vllm.port} is declared {each['protocol']}, vLLM speaks HTTP over TCP"
-                yield workload.found(*vllm.route, "ports", index, "protocol", says=says, fix="write TCP")
-        by_name = {each.get("name"): each.get("containerPort") for each in ports}
-        for probe in PROBES:
-            asked = at(vllm.doc, probe, "httpGet", "port")
-            number = by_name.get(asked, asked)
-            if isinstance(number, int) and number != vllm.probed_port:
-                says = f"the probe asks port {number}, vLLM answers probes on {vllm.probed_port}"
-                yield workload.found(*vllm.route, probe, says=says, fix=f"let it ask {vllm.probed_port}")
+    ports = vllm.list_of("ports")
+    declared = [each.get("containerPort") for each in ports]
+    for port in {*vllm.served_ports, vllm.probed_port} - set(declared):
+        says = f"vLLM listens on {port}, the container declares {', '.join(map(str, declared)) or 'none'}"
+        yield vllm.found("ports", says=says, fix=f"declare containerPort {port}")
+    for index, each in enumerate(ports):
+        if each.get("containerPort") == vllm.port and each.get("protocol", "TCP") != "TCP":
+            says = f"port {vllm.port} is declared {each['protocol']}, vLLM speaks HTTP over TCP"
+            yield vllm.found("ports", index, "protocol", says=says, fix="write TCP")
+    by_name = {each.get("name"): each.get("containerPort") for each in ports}
+    for probe in PROBES:
+        asked = at(vllm.doc, probe, "httpGet", "port")
+        number = by_name.get(asked, asked)
+        if isinstance(number, int) and number != vllm.probed_port:
+            says = f"the probe asks port {number}, vLLM answers probes on {vllm.probed_port}"
+            yield vllm.found(probe, says=says, fix=f"let it ask {vllm.probed_port}")
 
 
 @rule("VER022", "error", "the routing sidecar forwards to a port on which vLLM does not listen")
-def decode_vllm_listens_where_the_sidecar_forwards(servers: Servers) -> Iterator[Draft]:
+def decode_vllm_listens_where_the_sidecar_forwards(vllm: Engine) -> Iterator[Draft]:
     """In a decode pod the sidecar holds the pool's ports and forwards to vLLM in the same pod: to one port, or with
     --data-parallel-size to so many that count up from it.
 
     Fails:  --vllm-port=8200 and a vLLM with --port 8000; a supervisor of 8 ranks behind one forwarded port.
     Passes: --vllm-port=8200 and --port 8200.
     """
-    flag = engine(servers.release.name)["sidecar"]["server_port_flag"]
-    known = program_flags(servers.release.name, "sidecar")
-    for workload, vllm in servers.engines:
-        sidecar = workload.sidecar
-        if sidecar is None:
-            continue
-        forwards = sidecar.sidecar_flags.get(flag, str(known[flag].default))
-        if forwards != str(vllm.port):
-            says = f"the sidecar forwards to {forwards}, vLLM listens on {vllm.port}"
-            yield workload.found(*sidecar.route, "args", says=says, fix=f"set --{flag} to vLLM's port")
-        servers_behind = sidecar.sidecar_flags.get(RANKS, "1")
-        if servers_behind != str(len(vllm.served_ports)):
-            says = f"the sidecar forwards to {servers_behind} ports, vLLM serves on {len(vllm.served_ports)}"
-            yield workload.found(*sidecar.flag_at(RANKS), says=says, fix=f"set --{RANKS}={len(vllm.served_ports)}")
+    flag = engine(vllm.release)["sidecar"]["server_port_flag"]
+    known = program_flags(vllm.release, "sidecar")
+    sidecar = vllm.workload.sidecar
+    if sidecar is None:
+        return
+    forwards = sidecar.sidecar_flags.get(flag, str(known[flag].default))
+    if forwards != str(vllm.port):
+        says = f"the sidecar forwards to {forwards}, vLLM listens on {vllm.port}"
+        yield vllm.workload.found(*sidecar.route, "args", says=says, fix=f"set --{flag} to vLLM's port")
+    servers_behind = sidecar.sidecar_flags.get(RANKS, "1")
+    if servers_behind != str(len(vllm.served_ports)):
+        says = f"the sidecar forwards to {servers_behind} ports, vLLM serves on {len(vllm.served_ports)}"
+        yield vllm.workload.found(*sidecar.flag_at(RANKS), says=says, fix=f"set --{RANKS}={len(vllm.served_ports)}")
 
 
 @rule("VER023", "error", "a disaggregated decode pod has no routing sidecar")
@@ -87,26 +85,25 @@ def decode_beside_prefill_has_a_sidecar(servers: Servers) -> Iterator[Draft]:
 
 
 @rule("VER028", "warning", "NIXL's side channel is not among the container's ports")
-def side_channel_is_declared(servers: Servers) -> Iterator[Draft]:
+def side_channel_is_declared(vllm: Engine) -> Iterator[Draft]:
     """The other end reads a pod's memory layout at VLLM_NIXL_SIDE_CHANNEL_PORT, 5600 unless set, plus the data parallel
     rank. Network policies and reviewers go by the ports that a container declares.
 
     Fails:  containerPort 5601 called nixl, and no variable that says so.
     Passes: containerPort 5600.
     """
-    default = engine(servers.release.name)["ports"]["nixl"]
-    for workload, vllm in servers.engines:
-        if vllm.nixl is None:
-            continue
-        port = vllm.variables.get("VLLM_NIXL_SIDE_CHANNEL_PORT", str(default))
-        declared = [str(each.get("containerPort")) for each in vllm.list_of("ports")]
-        if port.isdigit() and port not in declared:
-            says = f"the side channel is on {port}, the container declares {', '.join(declared) or 'nothing'}"
-            yield workload.found(*vllm.route, "ports", says=says, fix=f"declare containerPort {port}")
+    default = engine(vllm.release)["ports"]["nixl"]
+    if vllm.nixl is None:
+        return
+    port = vllm.variables.get("VLLM_NIXL_SIDE_CHANNEL_PORT", str(default))
+    declared = [str(each.get("containerPort")) for each in vllm.list_of("ports")]
+    if port.isdigit() and port not in declared:
+        says = f"the side channel is on {port}, the container declares {', '.join(declared) or 'nothing'}"
+        yield vllm.found("ports", says=says, fix=f"declare containerPort {port}")
 
 
 @rule("VER024", "error", "the routing sidecar is started with a flag that does not work here")
-def sidecar_flags_work(servers: Servers) -> Iterator[Draft]:
+def sidecar_flags_work(vllm: Engine) -> Iterator[Draft]:
     """The gateway speaks plain HTTP to the pool's port, so that a sidecar which serves TLS there, as it does without
     --secure-proxy=false, refuses every request. Its connector must be the protocol of vLLM's NixlConnector, and a flag
     or a word that it does not know ends it at start.
@@ -114,10 +111,9 @@ def sidecar_flags_work(servers: Servers) -> Iterator[Draft]:
     Fails:  --secure-proxy=true, or no such flag; --connector=lmcache beside a NixlConnector.
     Passes: --secure-proxy=false --connector=nixlv2.
     """
-    for workload, vllm in servers.engines:
-        if workload.sidecar is not None:
-            for flag, says, fix in _wrong(servers.release.name, workload.sidecar.sidecar_flags, vllm.nixl is not None):
-                yield workload.found(*workload.sidecar.flag_at(flag), says=says, fix=fix)
+    if vllm.workload.sidecar is not None:
+        for flag, says, fix in _wrong(vllm.release, vllm.workload.sidecar.sidecar_flags, vllm.nixl is not None):
+            yield vllm.workload.found(*vllm.workload.sidecar.flag_at(flag), says=says, fix=fix)
 
 
 def _wrong(release: str, flags: dict[str, str], transfers: bool) -> Iterator[tuple[str, str, str]]:
@@ -136,36 +132,34 @@ def _wrong(release: str, flags: dict[str, str], transfers: bool) -> Iterator[tup
 
 
 @rule("VER026", "error", "nobody asks whether vLLM is ready, or at an address that it does not have")
-def probes_ask_vllm(servers: Servers) -> Iterator[Draft]:
+def probes_ask_vllm(vllm: Engine) -> Iterator[Draft]:
     """vLLM loads for minutes. Without a readiness probe it gets requests before it listens; with a liveness probe
     and no startup probe it is killed while it loads; a path that it does not serve is a 404, which is never ready.
 
     Fails:  no readinessProbe; a livenessProbe without a startupProbe; httpGet.path: /healthz.
     Passes: startupProbe and readinessProbe on /v1/models, livenessProbe on /health.
     """
-    answered = engine(servers.release.name)["probes"]
-    for workload, vllm in servers.engines:
-        served = answered["supervisor_paths" if vllm.supervisor_port else "paths"]
-        probes = {probe: mapping(vllm.doc.get(probe)) for probe in PROBES}
-        if not probes["readinessProbe"]:
-            says = "there is no readiness probe"
-            yield workload.found(*vllm.route, "readinessProbe", says=says, fix="ask /v1/models")
-        if probes["livenessProbe"] and not probes["startupProbe"]:
-            says = "the liveness probe kills vLLM while it loads the model"
-            yield workload.found(*vllm.route, "startupProbe", says=says, fix="add one that waits for it")
-        for probe, asked in probes.items():
-            path = at(asked, "httpGet", "path")
-            if "httpGet" in asked and path not in served:
-                says = f"vLLM has no {path or '/'}"
-                place = (*vllm.route, probe, "httpGet", "path")
-                yield workload.found(*place, says=says, fix=f"ask {' or '.join(served)}")
-            elif asked and not {"httpGet", "tcpSocket", "exec", "grpc"} & set(asked):
-                says = "the probe asks nothing, and the API server refuses it"
-                yield workload.found(*vllm.route, probe, says=says, fix="give it httpGet")
+    answered = engine(vllm.release)["probes"]
+    served = answered["supervisor_paths" if vllm.supervisor_port else "paths"]
+    probes = {probe: mapping(vllm.doc.get(probe)) for probe in PROBES}
+    if not probes["readinessProbe"]:
+        yield vllm.found("readinessProbe", says="there is no readiness probe", fix="ask /v1/models")
+    if probes["livenessProbe"] and not probes["startupProbe"]:
+        says = "the liveness probe kills vLLM while it loads the model"
+        yield vllm.found("startupProbe", says=says, fix="add one that waits for it")
+    for probe, asked in probes.items():
+        path = at(asked, "httpGet", "path")
+        if "httpGet" in asked and path not in served:
+            says = f"vLLM has no {path or '/'}"
+            place = (*vllm.route, probe, "httpGet", "path")
+            yield vllm.workload.found(*place, says=says, fix=f"ask {' or '.join(served)}")
+        elif asked and not {"httpGet", "tcpSocket", "exec", "grpc"} & set(asked):
+            says = "the probe asks nothing, and the API server refuses it"
+            yield vllm.found(probe, says=says, fix="give it httpGet")
 
 
 @rule("VER027", "warning", "vLLM has little time to start")
-def startup_has_time(servers: Servers) -> Iterator[Draft]:
+def startup_has_time(vllm: Engine) -> Iterator[Draft]:
     """The startup probe's period times its failures, and its initial delay, are what vLLM has to fetch and load the
     model and to compile. Kubernetes' defaults, where one of them is left out, are half a minute. Then the container is
     killed and begins anew.
@@ -173,16 +167,14 @@ def startup_has_time(servers: Servers) -> Iterator[Draft]:
     Fails:  periodSeconds 30 without failureThreshold: 90 seconds.
     Passes: 120 failures of 30 seconds: an hour.
     """
-    for workload, vllm in servers.engines:
-        probe = mapping(vllm.doc.get("startupProbe"))
-        if not probe:
-            continue
-        seconds = _whole(probe.get("initialDelaySeconds"), 0) + _whole(probe.get("periodSeconds"), _PERIOD) * _whole(
-            probe.get("failureThreshold"), _FAILURES
-        )
-        if seconds < _LEAST_STARTUP_SECONDS:
-            says = f"vLLM is killed after {seconds} s"
-            yield workload.found(*vllm.route, "startupProbe", says=says, fix="raise failureThreshold")
+    probe = mapping(vllm.doc.get("startupProbe"))
+    if not probe:
+        return
+    seconds = _whole(probe.get("initialDelaySeconds"), 0) + _whole(probe.get("periodSeconds"), _PERIOD) * _whole(
+        probe.get("failureThreshold"), _FAILURES
+    )
+    if seconds < _LEAST_STARTUP_SECONDS:
+        yield vllm.found("startupProbe", says=f"vLLM is killed after {seconds} s", fix="raise failureThreshold")
 
 
 def _whole(value: object, default: int) -> int:

@@ -8,17 +8,28 @@ from msgspec import Struct
 
 from llmdgen.findings import Route
 from llmdgen.kube.caches import cpu_cache
-from llmdgen.kube.container import Container
-from llmdgen.kube.node import demand, hugepages_mib, instance_types, node_of, on_hyperpod, runs_models
-from llmdgen.kube.platform import gpu
-from llmdgen.kube.room import NAMES, UNLIMITED, fitting
-from llmdgen.kube.servers import Servers
-from llmdgen.kube.workload import SHARED_MEMORY, Workload, in_memory, limit_of, mounted_at
+from llmdgen.kube.node import (
+    Placed,
+    demand,
+    gpu,
+    hugepages_mib,
+    instance_types,
+    node_of,
+    on_hyperpod,
+    placed,
+    room_of,
+    runs_models,
+)
+from llmdgen.kube.room import UNLIMITED, fitting
+from llmdgen.kube.servers import Engine, Servers
+from llmdgen.kube.workload import SHARED_MEMORY, Container, limit_of, mounted_at
 from llmdgen.quantities import GIB, MIB, bytes_or_none, cpu_text, mib_text
 from llmdgen.registry import Draft, rule
+from llmdgen.untyped import at, maps
 
 # Host memory of each rank beside caches: CUDA context, NCCL and pinned staging buffers. An estimate.
 RANK_MIB = 4096
+LIMITS = ("resources", "limits")
 CPU_TIER = ("spec", "cache", "cpu", "size")
 
 
@@ -31,33 +42,30 @@ def a_pod_fits_an_empty_node(servers: Servers) -> Iterator[Draft]:
             `{decode: {resources: {cpu: "200"}}}` there, which offers 191.
     Passes: `{path: wide-ep, decode: {parallelism: {data: 16}}}`, two pods of 8 GPUs.
     """
-    for workload, vllm in servers.engines:
-        node, has, need = node_of(workload), servers.room(workload), demand(workload)
-        if node is None or has is None or not runs_models(workload):
-            continue
-        role, kept = workload.role, " on HyperPod" if on_hyperpod(workload) else ""
-        amounts = (*vllm.route, "resources", "limits")
+    for pod in placed(servers.engines):
+        vllm, node, has, need = pod.vllm, pod.node, pod.room, pod.need
+        role, kept = pod.role, " on HyperPod" if on_hyperpod(vllm.workload) else ""
         tensor = vllm.size("tensor-parallel-size", 1)
         if need.gpus > has.gpus:
             if tensor <= has.gpus:  # a larger one is VLLM018's
                 ranks = f"tensor {tensor} x {vllm.ranks} local data parallel ranks"
                 says = f"a {role} pod needs {need.gpus} GPUs ({ranks}), {node.name} has {has.gpus}"
-                yield workload.found(*amounts, gpu(), says=says, fix=_fewer_gpus(workload, vllm, has.gpus))
+                yield vllm.found(*LIMITS, gpu(), says=says, fix=_fewer_gpus(vllm, has.gpus))
             continue
         pods = has.gpus // need.gpus if need.gpus else 1
         if need.cpu_millis > has.cpu_millis:
             asks, offers = cpu_text(need.cpu_millis), cpu_text(has.cpu_millis)
             says = f"a {role} pod asks for {asks} cpu, {node.name} can allocate {offers}{kept}"
-            yield workload.found(*amounts, "cpu", says=says, fix=f'set cpu: "{_cores(has.cpu_millis // pods)}" or less')
+            yield vllm.found(*LIMITS, "cpu", says=says, fix=f'set cpu: "{_cores(has.cpu_millis // pods)}" or less')
         if need.memory_mib > has.memory_mib:
             asks, offers = mib_text(need.memory_mib), gib(has.memory_mib)
             says = f"a {role} pod asks for {asks} memory, {node.name} can allocate {offers}{kept}"
             fix = f"set memory: {gib(has.memory_mib // pods)} or less"
-            yield workload.found(*amounts, "memory", says=says, fix=fix)
-        pages = hugepages_mib(workload)
+            yield vllm.found(*LIMITS, "memory", says=says, fix=fix)
+        pages = hugepages_mib(vllm.workload)
         if pages > node.hugepages_mib:
             says = f"a {role} pod asks for {pages}Mi of huge pages, {node.name} has {node.hugepages_mib}Mi"
-            yield workload.found(*vllm.route, "resources", says=says, fix="ask for less, or for none")
+            yield vllm.found("resources", says=says, fix="ask for less, or for none")
 
 
 @rule("FIT002", "warning", "GPUs idle for want of cpu or memory")
@@ -67,30 +75,27 @@ def cpu_and_memory_last_for_all_gpus(servers: Servers) -> Iterator[Draft]:
     Fails:  `{decode: {replicas: 4, parallelism: {tensor: 2}, resources: {cpu: "64"}}}` on p5.48xlarge, which holds 2.
     Passes: `{decode: {replicas: 4, parallelism: {tensor: 2}, resources: {cpu: "47"}}}`.
     """
-    for workload, vllm in servers.engines:
-        node, has, need = node_of(workload), servers.room(workload), demand(workload)
-        if node is None or has is None or not need.gpus or not runs_models(workload):
-            continue
+    for pod in placed(servers.engines):
+        has, need = pod.room, pod.need
         per_node, scarce = fitting(need, has)
-        by_gpus = has.gpus // need.gpus
-        if not per_node or scarce not in (NAMES["cpu_millis"], NAMES["memory_mib"]) or not _uses_up(servers, workload):
+        if not need.gpus or not per_node or scarce not in ("cpu", "memory") or not _uses_up(servers, pod, per_node):
             continue
+        by_gpus = has.gpus // need.gpus
         asks = {"cpu": cpu_text(need.cpu_millis), "memory": mib_text(need.memory_mib)}[scarce]
         fixes = {"cpu": f'"{_cores(has.cpu_millis // by_gpus)}"', "memory": gib(has.memory_mib // by_gpus)}
-        pods = f"{per_node} {workload.role} pods fit on {node.name}"
+        pods = f"{per_node} {pod.role} pods fit on {pod.node.name}"
         says = f"with {asks} {scarce} each, {pods}, whose GPUs are enough for {by_gpus}"
-        fix = f"set {scarce}: {fixes[scarce]} or less"
-        yield workload.found(*vllm.route, "resources", "limits", scarce, says=says, fix=fix)
+        yield pod.vllm.found(*LIMITS, scarce, says=says, fix=f"set {scarce}: {fixes[scarce]} or less")
 
 
 @rule("FIT006", "error", "/dev/shm larger than the container's memory")
-def shared_memory_fits(servers: Servers) -> Iterator[Draft]:
+def shared_memory_fits(vllm: Engine) -> Iterator[Draft]:
     """/dev/shm is memory and counts against the container's limit. Filled beyond it, the container is killed.
 
     Fails:  `{decode: {resources: {memory: 16Gi, shm: 20Gi}}}`.
     Passes: `{decode: {resources: {memory: 64Gi, shm: 16Gi}}}`.
     """
-    for workload, index, size, memory in _in_memory(servers):
+    for index, size, memory in _in_memory(vllm):
         # Memory below 1Gi is a quantity without its unit, which is K8S002's.
         if memory < GIB or (size is not None and size < memory):
             continue
@@ -98,24 +103,24 @@ def shared_memory_fits(servers: Servers) -> Iterator[Draft]:
         larger = "" if size is None else f", or memory: {gib_up(4 * size // MIB)}"
         says = f"/dev/shm of {holds} does not fit into {mib_text(memory // MIB)} of memory, which it counts against"
         fix = f"set shm: {mib_text(max(1, memory // MIB // 4))}{larger}"
-        yield workload.found(*workload.in_template("spec", "volumes", index), says=says, fix=fix)
+        yield vllm.workload.found(*vllm.workload.in_template("spec", "volumes", index), says=says, fix=fix)
 
 
 @rule("FIT012", "warning", "/dev/shm of more than half of the container's memory")
-def shared_memory_leaves_room(servers: Servers) -> Iterator[Draft]:
+def shared_memory_leaves_room(vllm: Engine) -> Iterator[Draft]:
     """/dev/shm counts against the container's memory. Above half of it, a full /dev/shm leaves too little to the
     engine, whose weights pass through host memory while they load.
 
     Fails:  `{decode: {resources: {memory: 24Gi, shm: 20Gi}}}`.
     Passes: `{decode: {resources: {memory: 64Gi, shm: 16Gi}}}`.
     """
-    for workload, index, size, memory in _in_memory(servers):
-        cache = cpu_cache(workload.vllm) if workload.vllm else None
+    for index, size, memory in _in_memory(vllm):
+        cache = cpu_cache(vllm)
         held = cache.bytes if cache is not None and cache.in_shm else 0  # what the engine knows of
         if size is not None and (memory - held) / 2 < size - held < memory - held:
             says = f"/dev/shm may take {mib_text(size // MIB)} of the container's {mib_text(memory // MIB)}"
             fix = f"set memory: {gib_up(2 * size // MIB)}, or shm: {mib_text(max(1, memory // MIB // 4))}"
-            yield workload.found(*workload.in_template("spec", "volumes", index), says=says, fix=fix)
+            yield vllm.workload.found(*vllm.workload.in_template("spec", "volumes", index), says=says, fix=fix)
 
 
 @rule("FIT007", "error", "a CPU cache tier larger than its container")
@@ -127,16 +132,16 @@ def cpu_tier_fits(servers: Servers) -> Iterator[Draft]:
     Passes: `{path: tiered-prefix-cache, cache: {cpu: {size: 100Gi}}}` without resources, which makes room for it.
     """
     for tier in _tiers(servers):
-        workload, vllm, node = tier.workload, tier.vllm, node_of(tier.workload)
+        workload, node = tier.vllm.workload, node_of(tier.vllm.workload)
         if tier.cache + tier.shm <= tier.memory:
             continue
         wanted = tier.cache + tier.shm + tier.engine
-        raise_it = wanted <= tier.most
-        place = (*vllm.route, "resources", "limits", "memory") if raise_it else tier.place
         on = f" on {node.name}" if node is not None else ""
         says = f"{tier} do not fit into the {mib_text(tier.memory)} of a {workload.role} pod{on}"
-        fix = f"set memory: {gib_up(wanted)}" if raise_it else tier.smaller(servers)
-        yield workload.found(*place, says=says, fix=fix)
+        if wanted <= tier.most:
+            yield tier.vllm.found(*LIMITS, "memory", says=says, fix=f"set memory: {gib_up(wanted)}")
+        else:
+            yield workload.found(*tier.place, says=says, fix=tier.smaller(servers))
 
 
 @rule("FIT013", "warning", "a CPU cache tier that leaves the engine no memory")
@@ -151,16 +156,15 @@ def cpu_tier_leaves_room(servers: Servers) -> Iterator[Draft]:
     for tier in _tiers(servers):
         held = tier.cache + tier.shm
         if held <= tier.memory < held + tier.engine:
-            pod = f"the {mib_text(tier.memory)} of a {tier.workload.role} pod"
+            pod = f"the {mib_text(tier.memory)} of a {tier.vllm.workload.role} pod"
             says = f"{tier} leave {gib(tier.memory - held)} of {pod} to {tier.vllm.gpus} ranks"
-            yield tier.workload.found(*tier.place, says=says, fix=tier.smaller(servers))
+            yield tier.vllm.workload.found(*tier.place, says=says, fix=tier.smaller(servers))
 
 
 class _Tier(Struct, frozen=True, kw_only=True):
     """KV blocks in the memory of a pod, all in MiB. `engine` is what its ranks need beside them, `most` what the pod
     might have on its node, `place` where the size is given."""
 
-    workload: Workload
     vllm: Container
     place: Route
     cache: int
@@ -177,21 +181,20 @@ class _Tier(Struct, frozen=True, kw_only=True):
         mib = self.memory - self.shm - self.engine
         if mib < 1024:
             return "use an instance type with more memory"
-        if servers.spec_route(self.workload.manifest, self.place) in (CPU_TIER, ()):
+        if servers.spec_route(self.vllm.workload.manifest, self.place) in (CPU_TIER, ()):
             return f"set cache.cpu.size: {gib(mib)} or less"
         return f"let all ranks of a pod hold {gib(mib)} or less, or use spec.cache.cpu, which sizes the pod for it"
 
 
 def _tiers(servers: Servers) -> Iterator[_Tier]:
-    for workload, vllm in servers.engines:
+    for vllm in servers.engines:
         memory, cache = bytes_or_none(vllm.quantity("memory")), cpu_cache(vllm)
-        if memory is None or cache is None or not runs_models(workload):
+        if memory is None or cache is None or not runs_models(vllm.workload):
             continue
-        shared, has, need = mounted_at(workload, vllm, SHARED_MEMORY), servers.room(workload), demand(workload)
+        shared, has, need = mounted_at(vllm, SHARED_MEMORY), room_of(vllm.workload), demand(vllm.workload)
         pods = max(1, has.gpus // need.gpus) if has is not None and need.gpus else 1
         limit = (bytes_or_none(limit_of(shared)) or 0) if shared else 0
         yield _Tier(
-            workload=workload,
             vllm=vllm,
             place=cache.place,
             cache=cache.bytes // MIB,
@@ -202,32 +205,32 @@ def _tiers(servers: Servers) -> Iterator[_Tier]:
         )
 
 
-def _in_memory(servers: Servers) -> Iterator[tuple[Workload, int, int | None, int]]:
+def _in_memory(vllm: Container) -> Iterator[tuple[int, int | None, int]]:
     """Volumes in memory that vLLM mounts: the index of each, its limit and the container's memory, in bytes."""
-    for workload, vllm in servers.engines:
-        memory = bytes_or_none(vllm.quantity("memory"))
-        for index, _, size in in_memory(workload, vllm) if memory else ():
-            yield workload, index, size, memory or 0
+    memory = bytes_or_none(vllm.quantity("memory"))
+    mounted = {each.get("name") for each in vllm.list_of("volumeMounts")}
+    for index, volume in maps(vllm.workload.spec.get("volumes")) if memory else ():
+        if at(volume, "emptyDir", "medium") == "Memory" and volume.get("name") in mounted:
+            yield index, bytes_or_none(limit_of(volume)), memory or 0
 
 
-def _uses_up(servers: Servers, workload: Workload) -> bool:
+def _uses_up(servers: Servers, pod: Placed, per_node: int) -> bool:
     """Whether the pods fill a node, so that what is left of it could have held one more of them."""
-    has = servers.room(workload)
-    per_node = fitting(demand(workload), has)[0] if has is not None else 0
+    workload = pod.vllm.workload
     pods = workload.replicas * workload.size
     others = [each for each in servers.model_servers if each.manifest is not workload.manifest]
     shares = any(instance_types(each) == instance_types(workload) for each in others)
     return pods > per_node or (shares and pods == per_node)
 
 
-def _fewer_gpus(workload: Workload, vllm: Container, gpus: int) -> str:
+def _fewer_gpus(vllm: Container, gpus: int) -> str:
     """Parallelism that a node can hold; the rest on further nodes."""
     local = gpus // vllm.size("tensor-parallel-size", 1)
     data = vllm.size("data-parallel-size", 1)
-    if workload.manifest.kind == "LeaderWorkerSet":
-        return f"set dataLocal: {local}, which makes {-(-data // local)} pods of {data} ranks"
-    replicas = workload.replicas * -(-data // local)
-    return f"set dataLocal: {local} and data: {local}, and replicas: {replicas} for the same ranks"
+    pods = -(-data // local)
+    if vllm.workload.manifest.kind == "LeaderWorkerSet":
+        return f"set dataLocal: {local}, which makes {pods} pods of {data} ranks"
+    return f"set dataLocal: {local} and data: {local}, and replicas: {vllm.workload.replicas * pods} for the same ranks"
 
 
 def _cores(millis: int) -> str:

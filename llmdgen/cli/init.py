@@ -107,7 +107,7 @@ def starting_spec(path: str, model: str, instance_type: str, name: str, schema: 
 
 def _text(path: str, model: str, instance_type: str, name: str, schema: str, plan: Plan | None) -> str:
     """The spec; without a plan, without what only a plan knows."""
-    from llmdgen.rendering.environment import render
+    from llmdgen.rendering.encoding import render
     from llmdgen.spec.model import DEFAULT_RELEASE
 
     return render(

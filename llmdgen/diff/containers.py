@@ -10,7 +10,7 @@ from llmdgen.diff.spelling import canonical, size, variable
 from llmdgen.diff.state import Facts, leaves, named, taken
 from llmdgen.diff.yaml import compact
 from llmdgen.kube.command_line import beside_serving
-from llmdgen.kube.container import PROBES, Container
+from llmdgen.kube.workload import PROBES, Container
 from llmdgen.untyped import at, items, mapping, maps
 
 TRANSFER = "kv-transfer-config"

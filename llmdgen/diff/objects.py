@@ -11,6 +11,7 @@ from typing import Any
 from llmdgen.diff.problem import DiffError
 from llmdgen.diff.state import Facts, Key, Part, leaves, taken
 from llmdgen.diff.yaml import compact, documents, load
+from llmdgen.facts.catalogue import table
 from llmdgen.kube.manifest import CLUSTER_SCOPED, Manifest
 from llmdgen.objects.chart import FOLDER, as_printed, passed_on
 from llmdgen.untyped import at, mapping
@@ -23,7 +24,6 @@ IMMUTABLE = {
     "LeaderWorkerSet": ("leaderWorkerTemplate.subGroupPolicy",),
     "PersistentVolumeClaim": ("accessModes", "selector", "storageClassName", "volumeMode", "volumeName"),
 }
-_BALANCER = "annotation service.beta.kubernetes.io/aws-load-balancer-"
 # What the Gateway and its provider's parameters say where: the type of the Service, its annotations, the proxy itself.
 _KNOWN = {
     "Gateway": {"spec.gatewayClassName": ("provider", "class"), "metadata.annotations": ("annotation", "annotation")},
@@ -102,9 +102,10 @@ def object_part(manifest: Manifest, subject: str, label: str) -> Part:
 def _say_known(facts: Facts, kind: str, doc: dict[str, Any]) -> None:
     """What has a name of its own, taken out of an object."""
     _open(doc)
+    balancer = f"annotation {table('nlb.toml')['prefix']}aws-load-balancer-"
     for route, (topic, name) in _KNOWN.get(kind, {}).items():
         for path, value in leaves(taken(doc, *route.split(".")) or None):
-            called = f"{name} {path}".strip().replace(_BALANCER, "load balancer ").replace("proxy [0].", "proxy ")
+            called = f"{name} {path}".strip().replace(balancer, "load balancer ").replace("proxy [0].", "proxy ")
             facts.say("gateway", topic, called, value)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from llmdgen.diff.state import Value
 from llmdgen.diff.step import CLAIM, SHARED_CACHE, Consequence, Step
-from llmdgen.kube.container import NIXL
+from llmdgen.kube.workload import NIXL
 from llmdgen.spec.fields import ROLES
 
 # What LMCache makes its keys of: a stored block is found again only under the same.

@@ -12,8 +12,7 @@ from llmdgen.diff.containers import container_facts, served_names, sidecar_facts
 from llmdgen.diff.objects import say_immutable
 from llmdgen.diff.spelling import canonical, size, toleration
 from llmdgen.diff.state import Facts, Key, Part, leaves, named, taken, template_key
-from llmdgen.kube.container import Container
-from llmdgen.kube.workload import ROLE_LABEL, Workload
+from llmdgen.kube.workload import ROLE_LABEL, Container, Workload
 from llmdgen.untyped import at, items, mapping
 
 GROUPS = "LeaderWorkerSet"

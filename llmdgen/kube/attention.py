@@ -6,7 +6,8 @@ from typing import Any
 
 from llmdgen.facts.catalogue import gpu_fact, release_toml
 from llmdgen.facts.types import Instance, ModelFacts
-from llmdgen.kube.container import Container
+from llmdgen.kube.node import node_of
+from llmdgen.kube.workload import Container
 
 FLAG, VARIABLE = "attention-backend", "VLLM_ATTENTION_BACKEND"
 
@@ -37,16 +38,22 @@ def chosen(vllm: Container) -> str | None:
     return str(named).upper() if named else None
 
 
-def backend(vllm: Container, node: Instance, model: ModelFacts | None, release: str) -> str | None:
-    """The attention backend of a pod on that node; None where it cannot be said."""
+def backend(vllm: Container, model: ModelFacts | None) -> str | None:
+    """The attention backend of a pod on the node that it selects; None where it cannot be said."""
     named = chosen(vllm)
     if named is not None:
         return named
-    backends, number = release_toml(release, "engine.toml")["attention"], capability(node)
+    backends, node = release_toml(vllm.release, "engine.toml")["attention"], node_of(vllm.workload)
+    number = capability(node) if node is not None else None
     if model is None or number is None:
         return None
-    found: str | None = backends[kind(model, _cache_dtype(vllm), backends)].get(number.partition(".")[0])
+    found: str | None = backends[kind(model, cache_dtype(vllm), backends)].get(number.partition(".")[0])
     return found
+
+
+def cache_dtype(vllm: Container) -> str:
+    """The type of its KV cache."""
+    return str(vllm.flags.get("kv-cache-dtype", "auto"))
 
 
 def everywhere(cache_dtype: str, model: ModelFacts | None, release: str) -> str | None:
@@ -54,7 +61,3 @@ def everywhere(cache_dtype: str, model: ModelFacts | None, release: str) -> str 
     backends = release_toml(release, "engine.toml")["attention"]
     name: str | None = backends["everywhere"].get(kind(model, cache_dtype, backends) if model is not None else "gqa")
     return name
-
-
-def _cache_dtype(vllm: Container) -> str:
-    return str(vllm.flags.get("kv-cache-dtype", "auto"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from llmdgen.findings import Route
-from llmdgen.kube.container import Container
+from llmdgen.kube.workload import Container
 from llmdgen.quantities import GIB
 from llmdgen.untyped import at
 

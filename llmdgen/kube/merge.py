@@ -16,7 +16,7 @@ from typing import Any
 from msgspec import Struct
 
 from llmdgen.findings import Route
-from llmdgen.kube.pod_types import MAP, POD, ListMerge, item_type, kind_named
+from llmdgen.kube.typed import MAP, POD, ListMerge, item_type, kind_named
 from llmdgen.untyped import mapping
 
 PATCH = "$patch"

@@ -1,23 +1,54 @@
-"""The node that a pod template selects, what one of its pods asks of it, and which taints pods tolerate."""
+"""How nodes on AWS are labelled (platforms.toml), which one a pod template selects, and what its pods ask of it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
-from llmdgen.facts.catalogue import HYPERPOD_PREFIX, UnknownFact, instance
+from msgspec import Struct
+
+from llmdgen.facts.catalogue import HYPERPOD_PREFIX, UnknownFact, instance, table
 from llmdgen.facts.types import Instance
 from llmdgen.findings import Route
-from llmdgen.kube.container import Container
-from llmdgen.kube.platform import efa, gpu, instance_type_label
-from llmdgen.kube.room import UNLIMITED, Need
-from llmdgen.kube.workload import Workload
+from llmdgen.kube.room import UNLIMITED, Need, efa_share
+from llmdgen.kube.workload import Container, Workload
 from llmdgen.quantities import MIB, bytes_or_none, millis_or_none
 from llmdgen.untyped import at, items, mapping
 
 HUGEPAGES = "hugepages-2Mi"
 REPELLING = ("NoSchedule", "NoExecute")  # effects of taints
+
+
+def platform() -> dict[str, Any]:
+    """The facts about platforms."""
+    return table("platforms.toml")
+
+
+def gpu() -> str:
+    """The resource by which pods ask for GPUs."""
+    return _word("gpu_resource")
+
+
+def efa() -> str:
+    """The resource by which pods ask for EFA interfaces."""
+    return _word("efa_resource")
+
+
+def instance_type_label() -> str:
+    """The node label with the instance type, on HyperPod by its ml. name."""
+    return _word("instance_type_label")
+
+
+def zone_label() -> str:
+    """The node label with the availability zone."""
+    return _word("zone_label")
+
+
+@cache
+def _word(key: str) -> str:
+    word: str = platform()[key]
+    return word
 
 
 def instance_types(workload: Workload) -> list[str]:
@@ -69,20 +100,22 @@ def on_hyperpod(workload: Workload) -> bool:
     return any(name.startswith(HYPERPOD_PREFIX) for name in instance_types(workload))
 
 
-def room_of(workload: Workload, attached: int | None = None) -> Need | None:
-    """What pods may request on the node that the template selects; None where it is not one or not known.
-
-    `attached` are the EFA interfaces that it really has, where that is less than its type can have.
-    """
+def room_of(workload: Workload) -> Need | None:
+    """What pods may request on the node that the template selects; None where it is not one or not known."""
     node = node_of(workload)
-    if node is None:
-        return None
-    allocatable = (node.hyperpod_allocatable if on_hyperpod(workload) else None) or node.allocatable
+    return room_on(node, instance_types(workload)[0], workload.attached) if node is not None else None
+
+
+def room_on(node: Instance, label: str, attached: int | None = None) -> Need:
+    """What pods may request on an empty node, without limit where AWS states none. HyperPod's nodes, whose label has
+    the ml. name, keep more for themselves; `attached` EFA interfaces may be fewer than the type can have."""
+    has = node.hyperpod_allocatable if label.startswith(HYPERPOD_PREFIX) else node.allocatable
+    most = node.efa.interfaces
     return Need(
         node.gpu.count,
-        node.efa.interfaces if attached is None else min(attached, node.efa.interfaces),
-        allocatable.cpu_millis if allocatable else node.vcpus * 1000,
-        allocatable.memory_mib if allocatable else node.memory_gib * 1024,
+        most if attached is None else min(attached, most),
+        has.cpu_millis if has else UNLIMITED,
+        has.memory_mib if has else UNLIMITED,
         UNLIMITED,  # a launch template decides it
     )
 
@@ -101,6 +134,32 @@ def demand(workload: Workload) -> Need:
 
 def _asked(container: Container, resource: str) -> str | None:
     return container.quantity(resource, "requests") or container.quantity(resource)
+
+
+class Placed(Struct, frozen=True):
+    """A vLLM and the node that its pod selects, of a known type: what that can give, and what one pod needs of it."""
+
+    vllm: Container
+    node: Instance
+    room: Need
+    need: Need
+
+    @property
+    def role(self) -> str:
+        return self.vllm.workload.role
+
+    @property
+    def efa_share(self) -> int:
+        """The pod's share of the interfaces of its node."""
+        return efa_share(self.room.efa, self.room.gpus, self.need.gpus)
+
+
+def placed(engines: Iterable[Container]) -> Iterator[Placed]:
+    """Those of which the node is known and can run models."""
+    for vllm in engines:
+        node, room = node_of(vllm.workload), room_of(vllm.workload)
+        if node is not None and room is not None and runs_models(vllm.workload):
+            yield Placed(vllm, node, room, demand(vllm.workload))
 
 
 def hugepages_mib(workload: Workload) -> int:

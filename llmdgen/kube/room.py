@@ -106,3 +106,12 @@ def nodes_for(pods: Iterable[tuple[Need, int]], node: Need) -> int:
                 left.append((minus(node, need, count % each), 1))
         free = [(room, nodes) for room, nodes in left if nodes]
     return sum(nodes for _, nodes in free)
+
+
+def efa_share(attached: int, gpus_of_node: int, gpus_of_pod: int) -> int:
+    """A pod's EFA interfaces: (those of the node / its GPUs) x GPUs of the pod, rounded down, at least one where the
+    node has any. Where it has fewer than GPUs, small pods get one each for as long as there are any, and the placement
+    puts fewer pods on a node than it has GPUs for."""
+    if not attached or not gpus_of_node:
+        return 0
+    return max(1, attached * gpus_of_pod // gpus_of_node)

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
+from typing import NewType
 
 from llmdgen.facts.catalogue import UnknownFact, model
 from llmdgen.facts.types import ModelFacts, Release
 from llmdgen.findings import Route
 from llmdgen.kube.command_line import unresolved
-from llmdgen.kube.container import Container
 from llmdgen.kube.manifest import Manifest
-from llmdgen.kube.node import room_of
-from llmdgen.kube.room import Need
-from llmdgen.kube.workload import Workload, workloads
+from llmdgen.kube.workload import Container, Workload, workloads
 
 ARGUMENTS = "vllm/"  # the folder of files with everything after `vllm serve`, one argument a line
+Engine = NewType("Engine", Container)
+"""The container of a pod that runs vLLM."""
+ModelServer = NewType("ModelServer", Workload)
+"""A pod template with such a container."""
 
 
 class Servers:
@@ -48,37 +50,43 @@ class Servers:
     @cached_property
     def workloads(self) -> tuple[Workload, ...]:
         """Every pod template of every object."""
-        return tuple(workloads(self.manifests, self.release.name))
+        return tuple(workloads(self.manifests, self.release.name, self._attached))
 
     @property
-    def containers(self) -> Iterator[tuple[Workload, Container]]:
+    def containers(self) -> Iterator[Container]:
         """Every container of every pod template."""
-        return ((workload, each) for workload in self.workloads for each in workload.containers)
+        return (each for workload in self.workloads for each in workload.containers)
 
     @cached_property
-    def engines(self) -> tuple[tuple[Workload, Container], ...]:
-        """The pod templates that run vLLM, each with the container that does."""
-        return tuple((each, each.vllm) for each in self.workloads if each.vllm is not None)
+    def engines(self) -> tuple[Engine, ...]:
+        """The containers that run vLLM."""
+        return tuple(Engine(each.vllm) for each in self.workloads if each.vllm is not None)
 
-    @cached_property
-    def model_servers(self) -> tuple[Workload, ...]:
+    @property
+    def model_servers(self) -> tuple[ModelServer, ...]:
         """The pod templates that run vLLM."""
-        return tuple(workload for workload, _ in self.engines)
+        return tuple(ModelServer(vllm.workload) for vllm in self.engines)
+
+    @property
+    def parts(self) -> dict[str, Iterable[object]]:
+        """What rules over a part look at, by the name of its type."""
+        return {
+            "Workload": self.workloads,
+            "ModelServer": self.model_servers,
+            "Container": tuple(self.containers),
+            "Engine": self.engines,
+        }
 
     def role(self, name: str) -> Workload | None:
         """The model servers of a role, None where there are none."""
         return next((each for each in self.model_servers if each.role == name), None)
-
-    def room(self, workload: Workload) -> Need | None:
-        """What pods may request on an empty node of the type that the template selects, None where it is not known."""
-        return room_of(workload, self._attached.get(workload.role))
 
     @cached_property
     def model(self) -> ModelFacts | None:
         """The facts of the model that is served, None where there are none."""
         if self._facts is not None:
             return self._facts
-        for _, vllm in self.engines:
+        for vllm in self.engines:
             for flag in ("model", "served-model-name"):
                 named = vllm.flags.get(flag)
                 try:
@@ -110,8 +118,7 @@ def arguments_of(workload: Workload) -> Iterator[tuple[str, tuple[str, ...]]]:
         yield f"{ARGUMENTS}{workload.role}.args", _written(workload.vllm.arguments())
         return
     for index in (0, workload.size - 1):
-        given = {"LWS_WORKER_INDEX": str(index), "LWS_GROUP_SIZE": str(workload.size)}
-        yield f"{ARGUMENTS}{workload.role}-node{index}.args", _written(workload.vllm.arguments(given))
+        yield f"{ARGUMENTS}{workload.role}-node{index}.args", _written(workload.vllm.arguments_at(index))
 
 
 def _written(arguments: tuple[str, ...] | None) -> tuple[str, ...]:

@@ -1,20 +1,28 @@
-"""What does not fit a type of Kubernetes: unknown fields, values of another type, one item twice.
+"""The types that a PodSpec is made of, as Kubernetes' own schemas describe them (facts/data/kubernetes/pod.json), and
+what does not fit them: unknown fields, values of another type, one item twice.
 
-Only what is there is judged. What is missing may come from what the value is merged into.
+A type is a word: string, integer, number, boolean, quantity, int-or-string, object, or the name of a type with fields;
+[] before it makes a list of it, map[] a map with such values. Only what is there is judged: what is missing may come
+from what the value is merged into.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from llmdgen.findings import Route
-from llmdgen.kube.pod_types import LIST, MAP, Kind, ListMerge, item_type, kind_named
+from llmdgen.resources import read_fact
 from llmdgen.suggest import did_you_mean, one_of
 from llmdgen.untyped import mapping
 
+POD = "PodSpec"
+LIST = "[]"
+MAP = "map[]"
 UNKNOWN, TYPE, TWICE = "unknown", "type", "twice"
 
 _PLAIN: dict[str, tuple[tuple[type, ...], str]] = {
@@ -26,6 +34,44 @@ _PLAIN: dict[str, tuple[tuple[type, ...], str]] = {
     "int-or-string": ((int, str), "a whole number or text"),
     "object": ((dict,), "a mapping"),
 }
+
+
+class ListMerge(Struct, frozen=True):
+    """How a patch merges a list: by `key` where its items are maps; retainKeys lets an item keep only what is set."""
+
+    strategy: str
+    key: str | None = None
+
+    @property
+    def retains_keys(self) -> bool:
+        return "retainKeys" in self.strategy
+
+
+class Kind(Struct, frozen=True):
+    """A type with fields: field -> its type, those that are required, and the lists that are merged."""
+
+    fields: dict[str, str]
+    required: tuple[str, ...] = ()
+    merge: dict[str, ListMerge] = {}
+
+
+class _Table(Struct, frozen=True):
+    types: dict[str, Kind]
+
+
+def kind_named(name: str) -> Kind | None:
+    """The type of that name, None for a plain type, a list or a map."""
+    return _table().types.get(name)
+
+
+def item_type(kind: str) -> str:
+    """The type of a list's items or of a map's values."""
+    return kind.removeprefix(LIST) if kind.startswith(LIST) else kind.removeprefix(MAP)
+
+
+@cache
+def _table() -> _Table:
+    return msgspec.json.decode(read_fact("kubernetes", "pod.json"), type=_Table)
 
 
 class Misfit(Struct, frozen=True):

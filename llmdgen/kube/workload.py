@@ -1,17 +1,23 @@
-"""A pod template with what its pods are for, and its volumes, as rules look at them."""
+"""Pod templates and their containers as rules look at them: environment, ports, probes, mounts, resources, volumes, and
+the vLLM that a container runs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
-from llmdgen.kube.container import Container
+from llmdgen.engine.argv import ArgumentError, parse_what_is_taken
+from llmdgen.engine.flags import flag_table
+from llmdgen.findings import Route
+from llmdgen.kube.command_line import expanded, served_arguments
 from llmdgen.kube.manifest import Manifest
-from llmdgen.quantities import bytes_or_none
 from llmdgen.registry import Draft, found
 from llmdgen.untyped import at, items, mapping, maps
 
+NIXL = "NixlConnector"
+SUPERVISED, SUPERVISOR_PORT = "data-parallel-multi-port-external-lb", "data-parallel-supervisor-port"
+PROBES = ("startupProbe", "livenessProbe", "readinessProbe")
 ROLE_LABEL = "llm-d.ai/role"
 SHARED_MEMORY = "/dev/shm"
 _TEMPLATES: dict[str, tuple[tuple[str, ...], ...]] = {
@@ -28,17 +34,222 @@ _TEMPLATES: dict[str, tuple[tuple[str, ...], ...]] = {
 }
 
 
-class Workload:
-    """A pod template of an object. A LeaderWorkerSet with a leader template has two of them."""
+class Container:
+    """A container of a pod template. `route` leads from the object to it; `release` is the llm-d release's name."""
 
-    def __init__(self, manifest: Manifest, route: tuple[str, ...], release: str) -> None:
+    def __init__(self, doc: dict[str, Any], workload: Workload, route: Route) -> None:
+        self.doc = doc
+        self.workload = workload
+        self.route = route
+        self.release = workload.release
+
+    @property
+    def name(self) -> str:
+        return str(self.doc.get("name") or "")
+
+    @property
+    def image(self) -> str:
+        return str(self.doc.get("image") or "")
+
+    def found(self, *inside: str | int, says: str, fix: str, on_key: bool = False) -> Draft:
+        """A finding at a place in the container."""
+        return self.workload.found(*self.route, *inside, says=says, fix=fix, on_key=on_key)
+
+    @property
+    def is_routing_sidecar(self) -> bool:
+        return "routing-sidecar" in self.image or self.name == "routing-proxy"
+
+    def list_of(self, key: str) -> list[dict[str, Any]]:
+        """The mappings in a list of the container: env, ports, volumeMounts."""
+        return [each for _, each in maps(self.doc.get(key))]
+
+    @cached_property
+    def variables(self) -> dict[str, str]:
+        """The environment variables whose values are written down, references to earlier ones filled in."""
+        known: dict[str, str] = {}
+        for each in self.list_of("env"):
+            value = each.get("value")
+            if isinstance(value, str):
+                known[str(each.get("name"))] = expanded(value, known)
+            elif value is None and not each.get("valueFrom"):
+                known[str(each.get("name"))] = ""  # as the kubelet sets it
+        return known
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the environment variables, in their order."""
+        return tuple(str(each.get("name")) for each in self.list_of("env"))
+
+    def sets(self, variable: str) -> str | None:
+        """What the container sets a variable to: "" where it comes from elsewhere, None where it is unset."""
+        return self.variables.get(variable, "") if variable in self.names else None
+
+    def field_of(self, variable: str) -> str | None:
+        """The field of the pod that a variable takes its value from, such as status.podIP."""
+        sources = (each.get("valueFrom") for each in self.list_of("env") if each.get("name") == variable)
+        field = at(next(sources, None), "fieldRef")
+        return str(field.get("fieldPath")) if isinstance(field, dict) else None
+
+    def quantity(self, resource: str, side: str = "limits") -> str | None:
+        """The amount of a resource as text, from the limits or the requests."""
+        value = at(self.doc, "resources", side, resource)
+        return None if value is None else str(value)
+
+    def count(self, resource: str) -> int:
+        """How many of a device the container asks for, 0 where it asks for none."""
+        amount = self.quantity(resource) or self.quantity(resource, "requests") or "0"
+        return int(amount) if amount.isdigit() else 0
+
+    def capabilities(self) -> tuple[str, ...]:
+        if at(self.doc, "securityContext", "privileged") is True:
+            return ("ALL",)
+        return tuple(str(each) for each in items(at(self.doc, "securityContext", "capabilities", "add")))
+
+    def texts(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        """Every command word, argument and value of the environment, with its path inside the container."""
+        for key in ("command", "args"):
+            for index, each in enumerate(items(self.doc.get(key))):
+                yield (key, index), str(each)
+        for index, variable in enumerate(self.list_of("env")):
+            if "value" in variable:
+                yield ("env", index, "value"), str(variable["value"])
+
+    # --- vLLM
+
+    def arguments(self, variables: Mapping[str, str] | None = None) -> tuple[str, ...] | None:
+        """Everything after `vllm serve`, None where the container does not run it.
+
+        `variables` are further ones that the pod would have, such as a LeaderWorkerSet's LWS_WORKER_INDEX.
+        """
+        return self._served(variables) if variables else self._plain
+
+    def arguments_at(self, index: int) -> tuple[str, ...]:
+        """The same in the pod of that index of a group, empty where it does not run vLLM."""
+        size = str(self.workload.size)
+        return self.arguments({"LWS_WORKER_INDEX": str(index), "LWS_GROUP_SIZE": size}) or ()
+
+    @cached_property
+    def _plain(self) -> tuple[str, ...] | None:
+        return self._served({})
+
+    def _served(self, variables: Mapping[str, str]) -> tuple[str, ...] | None:
+        command = tuple(str(each) for each in self.doc.get("command") or ())
+        args = tuple(str(each) for each in self.doc.get("args") or ())
+        return served_arguments(command, args, {**self.variables, **variables})
+
+    @cached_property
+    def serves(self) -> bool:
+        return self.arguments() is not None
+
+    @cached_property
+    def _parsed(self) -> tuple[dict[str, Any], tuple[ArgumentError, ...]]:
+        arguments = self.arguments({"LWS_WORKER_INDEX": "0", "LWS_GROUP_SIZE": "1"}) or ()
+        return parse_what_is_taken(arguments, flag_table(self.release))
+
+    @property
+    def flags(self) -> dict[str, Any]:
+        """vLLM's flags without dashes and their typed values, those left out that its parser would refuse."""
+        return self._parsed[0]
+
+    @property
+    def refused(self) -> tuple[ArgumentError, ...]:
+        """What vLLM's parser would refuse of the arguments."""
+        return self._parsed[1]
+
+    def flag_at(self, flag: str, *inside: str | int) -> Route:
+        """The place of a flag, or of a key inside its JSON value: by its name, as a script has all in one text."""
+        return (*self.route, "args", f"--{flag}", *inside)
+
+    def env_at(self, variable: str) -> Route:
+        """The place of an environment variable, by its name."""
+        return (*self.route, "env", variable)
+
+    def size(self, flag: str, default: int) -> int:
+        """The value of a flag that holds a number."""
+        value = self.flags.get(flag, default)
+        if isinstance(value, str) and value.isdigit():
+            return int(value)
+        return value if isinstance(value, int) else default
+
+    @property
+    def port(self) -> int:
+        """Where vLLM listens."""
+        known = flag_table(self.release).get("port")
+        return self.size("port", known.default if known else 0)
+
+    @property
+    def served_ports(self) -> tuple[int, ...]:
+        """Where requests are answered: on one port, or on one for each data parallel rank below a supervisor."""
+        return tuple(range(self.port, self.port + (self.ranks if self.supervisor_port else 1)))
+
+    @property
+    def supervisor_port(self) -> int:
+        """Where the supervisor of data parallel ranks answers probes, 0 where there is none."""
+        return self.size(SUPERVISOR_PORT, 0) if self.flags.get(SUPERVISED) is True else 0
+
+    @property
+    def probed_port(self) -> int:
+        """Where probes are answered for all of the container."""
+        return self.supervisor_port or self.port
+
+    @property
+    def ranks(self) -> int:
+        """Data parallel ranks of this pod."""
+        return self.size("data-parallel-size-local", self.size("data-parallel-size", 1))
+
+    @property
+    def gpus(self) -> int:
+        """GPUs that the engine of this pod uses: tensor parallel size times the pod's data parallel ranks."""
+        return self.size("tensor-parallel-size", 1) * self.size("pipeline-parallel-size", 1) * self.ranks
+
+    @property
+    def connectors(self) -> list[dict[str, Any]]:
+        """The KV connectors of --kv-transfer-config, a MultiConnector's own included."""
+        return [each for _, each in self.placed_connectors]
+
+    @property
+    def placed_connectors(self) -> list[tuple[Route, dict[str, Any]]]:
+        """The same with the route of each inside the flag's value."""
+        config = mapping(self.flags.get("kv-transfer-config"))
+        inside: Route = ("kv_connector_extra_config", "connectors")
+        nested = maps(at(config, *inside))
+        return [((), config), *(((*inside, index), each) for index, each in nested)] if config else []
+
+    @property
+    def nixl(self) -> dict[str, Any] | None:
+        """The NixlConnector's configuration, None where the pod has none."""
+        return next((each for each in self.connectors if each.get("kv_connector") == NIXL), None)
+
+    @property
+    def sidecar_flags(self) -> dict[str, str]:
+        """A routing sidecar's flags, which are all written `--name=value` or `--name value`."""
+        flags: dict[str, str] = {}
+        words = [str(each) for each in self.doc.get("args") or ()]
+        for word, following in zip(words, [*words[1:], ""], strict=False):
+            if word.startswith("-"):
+                name, equals, value = word.lstrip("-").partition("=")
+                flags[name] = value if equals else following
+        return flags
+
+
+class Workload:
+    """A pod template of an object. A LeaderWorkerSet with a leader template has two of them.
+
+    `release` is the llm-d release whose vLLM it runs; `attached` are by role the EFA interfaces that a node really has,
+    where those may be fewer than its type can have.
+    """
+
+    def __init__(
+        self, manifest: Manifest, route: tuple[str, ...], release: str, attached: Mapping[str, int] | None = None
+    ) -> None:
         self.manifest = manifest
         self.route = route
         self.template = mapping(at(manifest.doc, *route))
         self.labels = mapping(at(self.template, "metadata", "labels"))
         self.annotations = mapping(at(self.template, "metadata", "annotations"))
         self.spec = mapping(self.template.get("spec"))
-        self._release = release
+        self.release = release
+        self.attached = (attached or {}).get(self.role)
 
     def __str__(self) -> str:
         return str(self.manifest)
@@ -76,7 +287,7 @@ class Workload:
     def containers(self) -> tuple[Container, ...]:
         """Every container, those that start first first."""
         return tuple(
-            Container(mapping(each), (*self.route, "spec", key, index), self._release)
+            Container(mapping(each), self, (*self.route, "spec", key, index))
             for key in ("initContainers", "containers")
             for index, each in enumerate(items(self.spec.get(key)))
         )
@@ -100,15 +311,17 @@ class Workload:
         return (*self.route, *path)
 
 
-def workloads(manifests: Iterable[Manifest], release: str) -> Iterator[Workload]:
-    """Every pod template of the objects; `release` is the llm-d release, whose vLLM they run."""
+def workloads(
+    manifests: Iterable[Manifest], release: str, attached: Mapping[str, int] | None = None
+) -> Iterator[Workload]:
+    """Every pod template of the objects."""
     for manifest in manifests:
         for route in _TEMPLATES.get(manifest.kind, ()):
             if isinstance(at(manifest.doc, *route), dict):
-                yield Workload(manifest, route, release)
+                yield Workload(manifest, route, release, attached)
 
 
-def mounted_at(workload: Workload, container: Container, path: str) -> dict[str, Any] | None:
+def mounted_at(container: Container, path: str) -> dict[str, Any] | None:
     """The volume on which a path of a container lies, None where it is the container's own file system."""
     best: dict[str, Any] | None = None
     for mount in container.list_of("volumeMounts"):
@@ -118,7 +331,8 @@ def mounted_at(workload: Workload, container: Container, path: str) -> dict[str,
             best = mount if longer else best
     if best is None:
         return None
-    return next((each for _, each in maps(workload.spec.get("volumes")) if each.get("name") == best.get("name")), None)
+    volumes = maps(container.workload.spec.get("volumes"))
+    return next((each for _, each in volumes if each.get("name") == best.get("name")), None)
 
 
 def limit_of(volume: dict[str, Any]) -> Any:
@@ -126,9 +340,6 @@ def limit_of(volume: dict[str, Any]) -> Any:
     return at(volume, "emptyDir", "sizeLimit")
 
 
-def in_memory(workload: Workload, container: Container) -> Iterator[tuple[int, dict[str, Any], int | None]]:
-    """The volumes in memory that a container mounts: the index of each, itself, and its limit in bytes, if any."""
-    mounted = {each.get("name") for each in container.list_of("volumeMounts")}
-    for index, volume in maps(workload.spec.get("volumes")):
-        if at(volume, "emptyDir", "medium") == "Memory" and volume.get("name") in mounted:
-            yield index, volume, bytes_or_none(limit_of(volume))
+def image_name(image: str) -> str:
+    """An image's name without registry, organisation, tag and digest: llm-d-aws."""
+    return image.rpartition("/")[2].partition("@")[0].partition(":")[0]

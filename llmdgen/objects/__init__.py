@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from llmdgen.objects.beside import disruption_budget, pod_monitor, render_service, service_account
 from llmdgen.objects.gateway import gateway, http_route, parameters
 from llmdgen.objects.object import Object
-from llmdgen.objects.workload import workload
+from llmdgen.objects.workload import disruption_budget, pod_monitor, render_service, service_account, workload
 from llmdgen.planning.model import Plan
 
 _kept: list[tuple[Plan, tuple[Object, ...]]] = []

@@ -156,7 +156,7 @@ def _sidecar(plan: Plan, role: RolePlan) -> dict[str, Any]:
         "image": plan.images.sidecar,
         "imagePullPolicy": PULL_POLICY,
         "restartPolicy": "Always",
-        "args": list(plan.sidecar.arguments),
+        "args": list(plan.sidecar),
         "ports": [port(rank_name(SIDECAR_PORT, rank), plan.target_ports[rank]) for rank in range(role.ranks)],
         "securityContext": {"allowPrivilegeEscalation": False, "runAsNonRoot": True},
     }

@@ -12,7 +12,6 @@ from typing import Any
 
 from llmdgen.kube.node import HUGEPAGES, REPELLING
 from llmdgen.planning.model import Plan, Pool
-from llmdgen.planning.placement import need_of
 from llmdgen.quantities import cpu_text, mib_text
 
 ZONE = "simulated-a"  # of a plan without cluster.zone: all nodes are in one, as EFA wants it
@@ -61,12 +60,12 @@ def _offers(plan: Plan, pool: Pool) -> dict[str, str]:
     instance = node.instance
     devices = {plan.platform["gpu_resource"]: node.gpus, plan.platform["efa_resource"]: node.efa}
     sizes = {
-        "memory": instance.memory_gib * 1024 if node.memory_mib is None else node.memory_mib,
-        "ephemeral-storage": sum(need_of(role).storage_mib * role.pods_per_node for role in roles),
+        "memory": min(node.room.memory_mib, instance.memory_gib * 1024),
+        "ephemeral-storage": sum(role.need.storage_mib * role.pods_per_node for role in roles),
         HUGEPAGES: instance.hugepages_mib,
     }
     return {
-        "cpu": cpu_text(instance.vcpus * 1000 if node.cpu_millis is None else node.cpu_millis),
+        "cpu": cpu_text(min(node.room.cpu_millis, instance.vcpus * 1000)),
         **{name: mib_text(size) for name, size in sizes.items() if size},
         **{name: str(count) for name, count in devices.items() if count},
         "pods": str(MOST_PODS),

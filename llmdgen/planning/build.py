@@ -19,12 +19,11 @@ from llmdgen.findings import Finding, Located, Severity, SpecError
 from llmdgen.planning import problems
 from llmdgen.planning.gateway import gateway
 from llmdgen.planning.images import images, model_server
+from llmdgen.planning.launch import sidecar_arguments
 from llmdgen.planning.model import Plan, RolePlan
-from llmdgen.planning.placement import pools
+from llmdgen.planning.placement import own_tolerations, pools, tolerations
 from llmdgen.planning.roles import plan_role, settle
-from llmdgen.planning.schedulable import own_tolerations, tolerations
 from llmdgen.planning.scheduler import scheduler
-from llmdgen.planning.sidecar import sidecar
 from llmdgen.planning.source import argument, uri, volume_size
 from llmdgen.planning.starting import bounds, started
 from llmdgen.scheduling.form import form
@@ -93,7 +92,7 @@ def _plan(
         tiers=folded.tiers,
         images=images(spec.asked.images, situation.release),
         server=situation.server,
-        sidecar=sidecar(situation.engine, roles, sampling=folded.prefiller_sampling) if disaggregated else None,
+        sidecar=_sidecar(situation, folded, roles) if disaggregated else None,
         by_script=_needs_script(sizes, folded),
         one_zone=folded.crosses_pods,
         scheduler=scheduler(situation, folded, roles),
@@ -107,6 +106,11 @@ def _plan(
         engine=situation.engine,
         platform=situation.platform,
     )
+
+
+def _sidecar(situation: Situation, folded: Folded, roles: tuple[RolePlan, ...]) -> tuple[str, ...]:
+    ranks = max(role.ranks for role in roles if role.name == "decode")
+    return sidecar_arguments(situation.engine, ranks, sampling=folded.prefiller_sampling)
 
 
 def _needs_script(sizes: dict[RoleName, Size], folded: Folded) -> bool:

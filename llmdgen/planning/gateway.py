@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from llmdgen.planning.lifecycle import seconds
+from llmdgen.facts.catalogue import table
+from llmdgen.planning.launch import seconds
 from llmdgen.planning.model import AUTO_MODE, GatewayPlan
 from llmdgen.spec.model import Gateway
 
 PORT = 80
-PREFIX = "service.beta.kubernetes.io/aws-load-balancer-"
 
 
 def gateway(asked: Gateway, settings: dict[str, Any]) -> GatewayPlan:
@@ -17,14 +17,13 @@ def gateway(asked: Gateway, settings: dict[str, Any]) -> GatewayPlan:
     balancer = asked.load_balancer
     annotations: dict[str, str] = {}
     if balancer is not None:
-        if balancer.class_ is None:
-            annotations[PREFIX + "type"] = "external"
-        annotations[PREFIX + "scheme"] = balancer.scheme
-        annotations[PREFIX + "nlb-target-type"] = balancer.target_type
+        own = {"type": "external"} if balancer.class_ is None else {}
+        own |= {"scheme": balancer.scheme, "nlb-target-type": balancer.target_type}
         if balancer.class_ != AUTO_MODE:
             # A Network Load Balancer cuts a quiet stream after 350 s without a word.
-            idle = f"tcp.idle_timeout.seconds={seconds(asked.idle_timeout)}"
-            annotations[f"{PREFIX}listener-attributes.TCP-{PORT}"] = idle
+            own[f"listener-attributes.TCP-{PORT}"] = f"tcp.idle_timeout.seconds={seconds(asked.idle_timeout)}"
+        prefix = table("nlb.toml")["prefix"]
+        annotations = {f"{prefix}aws-load-balancer-{name}": value for name, value in own.items()}
         annotations |= balancer.annotations
     return GatewayPlan(
         provider=asked.provider,

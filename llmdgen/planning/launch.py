@@ -1,12 +1,54 @@
-"""How vLLM is started: what stands first behind `vllm serve`, and what a replica of several pods adds."""
+"""How a model server and its routing sidecar are started, how long that may take, and how a server ends."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from msgspec import Struct
+
 from llmdgen.composition.contribution import Situation
 from llmdgen.composition.names import RoleName
 from llmdgen.engine.size import Size
+from llmdgen.spec.servers import Role
+
+DRAIN = "2m"
+SETTLE_SECONDS = 15  # until gateway and scheduler have seen that a pod ends, and for vLLM to end after its last answer
+_SECONDS = {"s": 1, "m": 60, "h": 3600}
+
+
+class Lifecycle(Struct, frozen=True, kw_only=True):
+    """Seconds: `startup` until probes give up, `pre_stop` before vLLM is asked to end, `shutdown` in which it then
+    finishes answers (None where this vLLM cannot), `grace` until the kubelet kills the pod."""
+
+    startup: int
+    pre_stop: int
+    shutdown: int | None
+    grace: int
+
+
+def lifecycle(
+    role: RoleName, asked: Role, startup_minutes: int, engine: dict[str, Any], flags: dict[str, Any]
+) -> Lifecycle:
+    """Where vLLM can finish answers by itself it is told how long; where it cannot, SIGTERM has to wait for them."""
+    startup = seconds(asked.startup) if asked.startup else startup_minutes * 60
+    drain = seconds(asked.drain or DRAIN)
+    facts = engine.get("shutdown")
+    if facts is None:
+        return Lifecycle(startup=startup, pre_stop=drain, shutdown=None, grace=drain + 2 * SETTLE_SECONDS)
+    if role == "prefill":
+        drain = max(drain, facts["prefill_at_least"])
+    own = flags.get(facts["flag"])
+    shutdown = own if isinstance(own, int) and not isinstance(own, bool) else drain
+    return Lifecycle(startup=startup, pre_stop=SETTLE_SECONDS, shutdown=shutdown, grace=shutdown + 2 * SETTLE_SECONDS)
+
+
+def seconds(duration: str) -> int:
+    """45m is 2700.
+
+    >>> seconds("45m"), seconds("120s")
+    (2700, 120)
+    """
+    return int(duration[:-1]) * _SECONDS[duration[-1]]
 
 
 def rank_flags(role: RoleName, size: Size, situation: Situation, *, supervised: bool) -> dict[str, Any]:
@@ -34,3 +76,16 @@ def head(model: str, served_name: str, port: int, size: Size) -> tuple[str, ...]
     if size.data_local > 1:
         found += ["--data-parallel-size-local", str(size.data_local)]
     return (*found, "--served-model-name", served_name)
+
+
+def sidecar_arguments(engine: dict[str, Any], ranks: int, *, sampling: bool) -> tuple[str, ...]:
+    """The routing sidecar listens where the pool sends requests and forwards to decode's own vLLM.
+
+    `engine` is the release's engine.toml, whose [sidecar] has the flags; `sampling`: it picks one of several prefill
+    servers itself.
+    """
+    ports, settings = engine["ports"], engine["sidecar"]
+    words = [f"--port={ports['service']}", f"--{settings['server_port_flag']}={ports['behind_sidecar']}"]
+    words += [f"--{name}={value}" for name, value in settings["flags"].items()]
+    words += [f"--data-parallel-size={ranks}"] * (ranks > 1)
+    return (*words, "--enable-prefiller-sampling") if sampling else tuple(words)

@@ -16,8 +16,8 @@ from llmdgen.engine.memory import Memory
 from llmdgen.engine.size import Size
 from llmdgen.facts.types import Instance, ModelFacts, ModelServer, Release
 from llmdgen.findings import Route
-from llmdgen.kube.room import UNLIMITED, Need
-from llmdgen.planning.lifecycle import Lifecycle
+from llmdgen.kube.room import Need
+from llmdgen.planning.launch import Lifecycle
 from llmdgen.scheduling.config import Scorer
 from llmdgen.spec.model import Spec
 
@@ -25,27 +25,26 @@ AUTO_MODE = "eks.amazonaws.com/nlb"  # the load balancer class of EKS Auto Mode
 
 
 class Node(Struct, frozen=True, kw_only=True):
-    """One node of a role's hardware: what pods may request on it, and its label. cpu in millicores, memory in MiB."""
+    """One node of a role's hardware, its label, and what pods may request on it while it is empty."""
 
     instance: Instance
     label: str
-    gpus: int
-    efa: int
-    cpu_millis: int | None
-    memory_mib: int | None
+    room: Need
 
     @property
-    def room(self) -> Need:
-        """What pods may request on an empty node of this type."""
-        cpu = UNLIMITED if self.cpu_millis is None else self.cpu_millis
-        memory = UNLIMITED if self.memory_mib is None else self.memory_mib
-        return Need(self.gpus, self.efa, cpu, memory, UNLIMITED)
+    def gpus(self) -> int:
+        return self.room.gpus
+
+    @property
+    def efa(self) -> int:
+        """EFA interfaces that are attached."""
+        return self.room.efa
 
 
 class RolePlan(Struct, frozen=True, kw_only=True):
     """One role: prefill or decode.
 
-    `storage` is the node's disk that a pod's download fills, None without one.
+    `need` is what one pod asks of its node, and `storage` its disk that the download fills, None without one.
     `pods_per_node` is how many of its pods fit on an empty node, `nodes` how many nodes they need alone;
     `efa_per_pod` is 0 where nothing crosses pods. vLLM serves on `ranks` ports from `port` on, and answers probes on
     `probed_port`, None where that is `port`. `head` is what stands first after `vllm serve` (model, port, sizes, served
@@ -63,8 +62,7 @@ class RolePlan(Struct, frozen=True, kw_only=True):
     cpu: str
     memory: str
     shm: str
-    cpu_millis: int
-    memory_mib: int
+    need: Need
     storage: str | None
     pods: int
     pods_per_node: int
@@ -95,12 +93,6 @@ class Images(Struct, frozen=True, kw_only=True):
     sidecar: str
     tokenizer: str | None
     pull_secrets: tuple[str, ...] = ()
-
-
-class SidecarPlan(Struct, frozen=True, kw_only=True):
-    """The routing sidecar of decode pods: what it is started with."""
-
-    arguments: tuple[str, ...]
 
 
 class SchedulerPlan(Struct, frozen=True, kw_only=True):
@@ -153,7 +145,7 @@ class Pool(Struct, frozen=True, kw_only=True):
 class Plan(Struct, frozen=True, kw_only=True):
     """A deployment, decided. `target` names its output directory below rendered/<name>/; `own_tolerations` are the
     spec's, which `tolerations` hold too; `notes` is what the paths want a reviewer to know. `most` are bounds of vLLM
-    flags without which its own defaults would not start."""
+    flags without which its own defaults would not start; `sidecar` is what decode's routing sidecar is started with."""
 
     spec: Spec
     target: str
@@ -173,7 +165,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     tiers: tuple[Tier, ...]
     images: Images
     server: ModelServer
-    sidecar: SidecarPlan | None
+    sidecar: tuple[str, ...] | None
     by_script: bool
     one_zone: bool
     scheduler: SchedulerPlan

@@ -14,12 +14,11 @@ from llmdgen.engine.numbers import whole
 from llmdgen.engine.size import Size
 from llmdgen.facts.types import Instance
 from llmdgen.findings import Route
-from llmdgen.kube.room import Need, fitting
-from llmdgen.planning.efa import share
-from llmdgen.planning.launch import head, rank_flags
-from llmdgen.planning.lifecycle import lifecycle
+from llmdgen.kube.node import room_on
+from llmdgen.kube.room import Need, efa_share, fitting
+from llmdgen.planning.launch import head, lifecycle, rank_flags
 from llmdgen.planning.model import Node, RolePlan
-from llmdgen.planning.schedulable import node_selector
+from llmdgen.planning.placement import node_selector
 from llmdgen.planning.source import argument, hub_environment, volume_size, weights
 from llmdgen.quantities import MIB, cpu_text, mib_text, to_bytes, to_millis
 from llmdgen.spec.model import Spec
@@ -78,18 +77,10 @@ def asked(spec: Spec, name: RoleName) -> Role:
 
 
 def node(instance: Instance, situation: Situation) -> Node:
-    """What a node of this type offers on the platform. Where AWS states nothing, the limit is None."""
+    """What a node of this type offers on the platform."""
     spec = situation.spec.asked
-    room = instance.hyperpod_allocatable if spec.platform == "hyperpod" else instance.allocatable
-    attached = spec.cluster.efa_per_node
-    return Node(
-        instance=instance,
-        label=situation.platform[spec.platform]["prefix"] + instance.name,
-        gpus=instance.gpu.count,
-        efa=instance.efa.interfaces if attached is None else min(attached, instance.efa.interfaces),
-        cpu_millis=room.cpu_millis if room else None,
-        memory_mib=room.memory_mib if room else None,
-    )
+    label = situation.platform[spec.platform]["prefix"] + instance.name
+    return Node(instance=instance, label=label, room=room_on(instance, label, spec.cluster.efa_per_node))
 
 
 def plan_role(
@@ -100,12 +91,13 @@ def plan_role(
     role = asked(situation.spec, name)
     place = node(situation.instances[name], situation)
     needed = folded.crosses_pods
-    per_share = share(place.efa, place.gpus, size.gpus_per_pod) if needed else 0
+    per_share = efa_share(place.efa, place.gpus, size.gpus_per_pod) if needed else 0
     interfaces = per_share if role.efa == "auto" else role.efa
     cpu, memory_text, shm = _resources(
         shape, role, place, size, folded.memory_mib.get(name, 0), folded.shm_mib.get(name, 0)
     )
-    need = Need(size.gpus_per_pod, interfaces, to_millis(cpu), -(-to_bytes(memory_text) // MIB))
+    storage = volume_size(spec.model, situation.model)
+    need = Need(size.gpus_per_pod, interfaces, to_millis(cpu), _mib(memory_text), _mib(storage or "0"))
     per_node, scarce = fitting(need, place.room)
     pods = size.replicas * size.workers
     flags, routes, removed = _flags(name, size, role, situation, folded)
@@ -129,9 +121,8 @@ def plan_role(
         cpu=cpu,
         memory=memory_text,
         shm=shm,
-        cpu_millis=need.cpu_millis,
-        memory_mib=need.memory_mib,
-        storage=volume_size(spec.model, situation.model),
+        need=need,
+        storage=storage,
         pods=pods,
         pods_per_node=per_node,
         nodes=-(-pods // per_node) if per_node else 0,
@@ -257,16 +248,17 @@ def _resources(
     """
     asked = role.resources
     part = size.gpus_per_pod / place.gpus * SHARE_OF_NODE if place.gpus else SHARE_OF_NODE
-    cpu = to_millis(shape.cpu)
-    if place.cpu_millis is not None:
-        cpu = min(cpu, max(1000, int(place.cpu_millis * part) // 1000 * 1000))
+    cpu = min(to_millis(shape.cpu), max(1000, int(place.room.cpu_millis * part) // 1000 * 1000))
     memory_mib = to_bytes(shape.memory) // MIB + cache_mib
-    if place.memory_mib is not None:
-        memory_mib = min(memory_mib, max(1024, int(place.memory_mib * part) // 1024 * 1024))
+    memory_mib = min(memory_mib, max(1024, int(place.room.memory_mib * part) // 1024 * 1024))
     memory_text = asked.memory or mib_text(memory_mib)
     own_mib = max(1024, (to_bytes(memory_text) // MIB - shared_mib) // 4)
     shm = asked.shm or mib_text(min(to_bytes(shape.shm) // MIB, own_mib) + shared_mib)
     return asked.cpu or cpu_text(cpu), memory_text, shm
+
+
+def _mib(quantity: str) -> int:
+    return -(-to_bytes(quantity) // MIB)
 
 
 def _default_block(situation: Situation) -> int:

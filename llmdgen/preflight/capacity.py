@@ -6,11 +6,10 @@ from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
-from llmdgen.kube.container import image_name
-from llmdgen.kube.platform import efa, gpu, instance_type_label
+from llmdgen.kube.node import efa, gpu, instance_type_label
 from llmdgen.kube.room import NAMES, NOTHING, Need, largest, minus, placed, times, total
+from llmdgen.kube.workload import image_name
 from llmdgen.planning.model import Plan, Pool, RolePlan
-from llmdgen.planning.placement import need_of
 from llmdgen.preflight.answer import Answer, Forbidden, Question, asks
 from llmdgen.preflight.cluster import Cluster
 from llmdgen.preflight.node import LiveNode, live_node, taken
@@ -39,7 +38,7 @@ class Group(Struct, frozen=True, kw_only=True):
 
     @property
     def pods(self) -> list[tuple[Need, int]]:
-        return [(need_of(role), role.pods) for role in self.roles]
+        return [(role.need, role.pods) for role in self.roles]
 
 
 def answers(plan: Plan, cluster: Cluster) -> Iterator[Answer]:
@@ -190,8 +189,8 @@ def _offer(question: Question, group: Group, field: str, wanted: int, fix: str) 
 def _fullest(group: Group) -> Need:
     """What the pods of the fullest node ask of it: all of them on a single node, else as many of one role as fit."""
     if group.pool.nodes == 1:
-        return total(times(need_of(role), role.pods) for role in group.roles)
-    return largest(times(need_of(role), min(role.pods_per_node, role.pods)) for role in group.roles)
+        return total(times(role.need, role.pods) for role in group.roles)
+    return largest(times(role.need, min(role.pods_per_node, role.pods)) for role in group.roles)
 
 
 @asks("PRE117", "nodes of an architecture without an image")

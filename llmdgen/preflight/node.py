@@ -11,8 +11,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from llmdgen.kube.node import repels
-from llmdgen.kube.platform import efa, gpu, zone_label
+from llmdgen.kube.node import efa, gpu, repels, zone_label
 from llmdgen.kube.room import NOTHING, Need, largest, total
 from llmdgen.preflight.answer import ClusterError
 from llmdgen.preflight.parts import Container, Quantities, Thing

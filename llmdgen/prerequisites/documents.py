@@ -8,7 +8,7 @@ from typing import Any
 from llmdgen.prerequisites.cluster import Cluster
 from llmdgen.prerequisites.facts import ClusterRelease, Prerequisites, prerequisites
 from llmdgen.prerequisites.readme import readme
-from llmdgen.rendering.environment import render as template
+from llmdgen.rendering.encoding import render as template
 
 FOLDER = "prerequisites"
 SERVICE_ACCOUNT = "aws-load-balancer-controller"

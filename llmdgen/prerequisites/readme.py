@@ -8,8 +8,7 @@ from msgspec import to_builtins
 
 from llmdgen.prerequisites.cluster import Cluster
 from llmdgen.prerequisites.facts import ClusterRelease, CustomResources, Hazard, Prerequisites
-from llmdgen.rendering.encoding import shell_word
-from llmdgen.rendering.environment import render
+from llmdgen.rendering.encoding import render, shell_word
 from llmdgen.yaml_text import Text
 
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from llmdgen.composition.contribution import Tier
 from llmdgen.objects.workload import deadline, rollout
-from llmdgen.planning.gateway import PREFIX
 from llmdgen.planning.model import Plan, RolePlan
 
 BOUNDED = "LMCacheConnectorV1"  # the connector whose disk tier keeps to a size
@@ -27,7 +26,8 @@ def keep_running(plan: Plan) -> Iterator[str]:
     yield _scheduler(plan)
     yield from map(_full, (tier for tier in plan.tiers if tier.name != "cpu"))
     if plan.gateway.service_type == "LoadBalancer":
-        idle = next((value for key, value in plan.gateway.annotations.items() if key.startswith(_LISTENER)), "")
+        given = plan.gateway.annotations.items()
+        idle = next((value for key, value in given if "/aws-load-balancer-listener-attributes" in key), "")
         if not idle:
             yield "Quiet streams: the load balancer of EKS Auto Mode cuts one that is silent for 350 s."
         else:
@@ -67,6 +67,3 @@ def _full(tier: Tier) -> str:
     if tier.name == "disk":
         return "Full disk tier: nothing is evicted while the engine runs; a pod empties its directory when it starts."
     return "Full storage tier: nothing evicts from the claim. Delete files by age, or the writes fail once it is full."
-
-
-_LISTENER = f"{PREFIX}listener-attributes"

@@ -7,9 +7,14 @@ can forget it: YAML gets YAML scalars, Markdown text without markup. What functi
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
+from llmdgen.resources import TEMPLATES
 from llmdgen.yaml_text import Text, as_yaml, block
+
+if TYPE_CHECKING:
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 Encoder = Callable[[Any], Text]
 
@@ -67,6 +72,29 @@ ENCODERS: dict[str, Encoder] = {"yaml": as_yaml, "md": markdown}
 FILTERS: dict[str, Callable[..., Text]] = {"block": block, "code": code, "comment": comment}
 
 
-def kind(template: str) -> str:
-    """What a template writes: yaml or md."""
-    return template.removesuffix(".j2").rpartition(".")[2]
+def render(template: str, **context: Any) -> str:
+    """The text of a template, by Jinja."""
+    return environment(template.removesuffix(".j2").rpartition(".")[2]).get_template(template).render(**context)
+
+
+@cache
+def environment(writes: str) -> ImmutableSandboxedEnvironment:
+    """The environment of templates that write yaml or md: sandboxed, strict about undefined names, and encoding."""
+    from jinja2 import FileSystemLoader, StrictUndefined, Undefined
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    encode = ENCODERS[writes]
+
+    def finalize(value: Any) -> str:
+        return str(value) if isinstance(value, Undefined) else encode(value)
+
+    made = ImmutableSandboxedEnvironment(
+        loader=FileSystemLoader(TEMPLATES),
+        undefined=StrictUndefined,
+        finalize=finalize,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    made.filters |= FILTERS
+    return made

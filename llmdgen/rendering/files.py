@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from llmdgen.findings import Located
+from typing import Any
+
+from llmdgen.findings import Located, Route
 from llmdgen.kube.servers import argument_files
 from llmdgen.objects import objects
 from llmdgen.objects.chart import chart_files, servers_of
 from llmdgen.objects.router import COMMENTS, router_values
+from llmdgen.objects.workload import deadline
 from llmdgen.planning.model import Plan
 from llmdgen.rendering.allocation import allocation
-from llmdgen.rendering.helmfile import helmfile
+from llmdgen.rendering.encoding import comment
 from llmdgen.rendering.summary import summary
 from llmdgen.rendering.topology import topology
 from llmdgen.yaml_text import dump, sections
+
+_IN_HELMFILE: dict[Route, str] = {
+    ("helmDefaults", "timeout"): "Seconds that `--wait` waits: model servers load their weights first.",
+    ("helmDefaults", "skipDeps"): "The charts directory holds their dependencies.",
+    ("releases", 0): "The InferencePool and its scheduler.",
+    ("releases", 1): "The Gateway, the route to the pool and the model servers.",
+}
 
 
 def files(plan: Plan, findings: tuple[Located, ...] = (), charts: str | None = None) -> dict[str, str]:
@@ -30,3 +40,34 @@ def files(plan: Plan, findings: tuple[Located, ...] = (), charts: str | None = N
         "values/router.yaml": f"# {about}\n" + sections(router_values(plan), COMMENTS),
         **argument_files(servers_of(plan, made)),
     }
+
+
+def helmfile(plan: Plan, charts: str | None) -> str:
+    """The file of a target; `charts` is the path from there to a directory of charts, None for the published ones."""
+    title = comment(f"{plan.spec.name} on {plan.target}: llm-d {plan.release.name}, {' + '.join(plan.paths)}.")
+    about = f"# {title}\n# Deploy with `helmfile apply` in this directory; SUMMARY.md says what that gives.\n"
+    return about + sections(_document(plan, charts), _IN_HELMFILE)
+
+
+def _document(plan: Plan, charts: str | None) -> dict[str, Any]:
+    names, chart = plan.names, plan.release.charts["router"]
+    document: dict[str, Any] = {}
+    if charts is not None:
+        source: dict[str, Any] = {"chart": f"{charts}/{chart.name}"}
+        defaults: dict[str, Any] = {"createNamespace": True, "skipDeps": True}
+    else:
+        published = chart.repository
+        if not published.startswith("oci://"):
+            document["repositories"] = [{"name": chart.name, "url": chart.repository}]
+            published = f"{chart.name}/{chart.name}"
+        source = {"chart": published, "version": chart.version}
+        defaults = {"createNamespace": True}
+    router = {"name": names.router, "namespace": names.namespace, **source, "values": ["values/router.yaml"]}
+    servers = {
+        "name": names.servers,
+        "namespace": names.namespace,
+        "chart": "./chart",
+        "needs": [f"{names.namespace}/{names.router}"],
+    }
+    defaults["timeout"] = max(deadline(role) for role in plan.roles)
+    return {**document, "helmDefaults": defaults, "releases": [router, servers]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from llmdgen.kube.room import fitting, minus
 from llmdgen.planning.model import Plan, RolePlan
 from llmdgen.rendering.encoding import filled_xml
 from llmdgen.yaml_text import Text
@@ -42,34 +43,27 @@ _NODE = """\
 
 
 class _Node:
-    """A node being filled: GPUs and EFA interfaces in use, and the pods in their order."""
+    """A node being filled: the pods on it in their order, each with its first GPU, and the room that is left."""
 
     def __init__(self, role: RolePlan) -> None:
         self.node = role.node
         self.pods: list[tuple[RolePlan, int, str]] = []
-        self.gpus = 0
-        self.efa = 0
-        self.cpu = 0
-        self.memory = 0
+        self.left = role.node.room
+
+    @property
+    def gpus(self) -> int:
+        return self.node.gpus - self.left.gpus
+
+    @property
+    def efa(self) -> int:
+        return self.node.efa - self.left.efa
 
     def takes(self, role: RolePlan) -> bool:
-        limits = (
-            (self.node.cpu_millis, self.cpu + role.cpu_millis),
-            (self.node.memory_mib, self.memory + role.memory_mib),
-        )
-        return (
-            self.node.instance.name == role.node.instance.name
-            and self.gpus + role.size.gpus_per_pod <= self.node.gpus
-            and self.efa + role.efa_per_pod <= self.node.efa
-            and all(limit is None or used <= limit for limit, used in limits)
-        )
+        return self.node.instance.name == role.node.instance.name and fitting(role.need, self.left)[0] > 0
 
     def add(self, role: RolePlan, label: str) -> None:
         self.pods.append((role, self.gpus, label))
-        self.gpus += role.size.gpus_per_pod
-        self.efa += role.efa_per_pod
-        self.cpu += role.cpu_millis
-        self.memory += role.memory_mib
+        self.left = minus(self.left, role.need)
 
 
 def topology(plan: Plan) -> str:

@@ -27,8 +27,7 @@ def misfits(spec: dict[str, Any]) -> Iterator[Finding]:
 
 def _of(pod: dict[str, Any], role: str) -> Iterator[Finding]:
     from llmdgen.kube.merge import BadPatch, merge
-    from llmdgen.kube.pod_types import POD
-    from llmdgen.kube.typed import TYPE
+    from llmdgen.kube.typed import POD, TYPE
     from llmdgen.kube.typed import misfits as of_kind
 
     at = ("spec", role, "pod")

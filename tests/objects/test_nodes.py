@@ -10,7 +10,6 @@ from llmdgen.kube.node import repels
 from llmdgen.kube.room import placed, total
 from llmdgen.objects.nodes import ZONE, nodes
 from llmdgen.planning.model import Plan
-from llmdgen.planning.placement import need_of
 from llmdgen.preflight.node import live_node
 from llmdgen.preflight.parts import Thing
 from tests.specs import DEEPSEEK, GPT_OSS, plan_of
@@ -44,7 +43,7 @@ def test_the_pods_of_a_plan_find_room_on_its_nodes_and_not_on_one_fewer(plan: Pl
         assert len(usable) == pool.nodes
         assert total(node.offers for node in usable).gpus == pool.gpus
         assert total(node.offers for node in usable).efa == pool.efa
-        pods = [(need_of(role), role.pods) for role in roles]
+        pods = [(role.need, role.pods) for role in roles]
         assert placed(pods, [node.offers for node in usable]) == sum(count for _, count in pods)
         assert placed(pods, [node.offers for node in usable[1:]]) < sum(count for _, count in pods)
 

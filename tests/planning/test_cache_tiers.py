@@ -40,7 +40,7 @@ def test_lmcache_is_told_the_gigabytes_of_one_ranks_process(tensor: int, data: i
 def test_the_container_has_the_memory_that_the_tier_takes() -> None:
     small = plan_of(PATH, decode={"parallelism": {"tensor": 2}}, cache={"cpu": {"size": "10Gi"}})
     large = plan_of(PATH, decode={"parallelism": {"tensor": 2}}, cache={"cpu": {"size": "110Gi"}})
-    assert role_of(large, "decode").memory_mib - role_of(small, "decode").memory_mib == 100 * 1024
+    assert role_of(large, "decode").need.memory_mib - role_of(small, "decode").need.memory_mib == 100 * 1024
 
 
 def test_disk_or_storage_choose_lmcache_and_keep_the_order_of_speed() -> None:
@@ -108,14 +108,14 @@ def test_files_have_no_limit_and_the_reviewer_is_told() -> None:
 def test_pinned_memory_is_rounded_up_to_powers_of_two_of_each_rank(size: str, data: int, held: int) -> None:
     shape = {"replicas": 1, "parallelism": {"tensor": 2, "data": data}}
     plan = plan_of(PATH, QWEN, release="v0.9.0", decode=shape, cache={"cpu": {"size": size}})
-    assert role_of(plan, "decode").memory_mib == (96 + held) * 1024
+    assert role_of(plan, "decode").need.memory_mib == (96 + held) * 1024
 
 
 @pytest.mark.parametrize("release", ["v0.6.0", "v0.9.0"])
 def test_a_tier_in_files_of_shared_memory_and_an_older_one_take_what_they_hold(release: str) -> None:
     cache = {"cpu": {"size": "100Gi"}, **({"disk": {}} if release == "v0.9.0" else {})}
     role = role_of(plan_of(PATH, QWEN, release=release, cache=cache), "decode")
-    assert role.memory_mib == ((96 if release == "v0.9.0" else 100) + 100) * 1024
+    assert role.need.memory_mib == ((96 if release == "v0.9.0" else 100) + 100) * 1024
     assert role.shm == ("120Gi" if release == "v0.9.0" else "20Gi")
 
 

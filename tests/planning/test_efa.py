@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from llmdgen.facts import catalogue
-from llmdgen.planning.efa import share
+from llmdgen.kube.room import efa_share as share
 from tests.specs import GPT_OSS, plan_of, role_of
 
 # Instance type, GPUs of the pod, interfaces: AWS's rule (interfaces / GPUs) x GPUs of the pod.

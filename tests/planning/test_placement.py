@@ -7,26 +7,12 @@ from functools import cache
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmdgen.facts.types import Gpu, Instance
-from llmdgen.kube.room import Need, fitting, nodes_for
-from llmdgen.planning.model import Node
+from llmdgen.facts.types import Efa, Gpu, Instance
+from llmdgen.kube.node import room_on
+from llmdgen.kube.room import UNLIMITED, Need, fitting, nodes_for
 from tests.specs import GPT_OSS, plan_of
 
-NODE = Node(
-    instance=Instance(
-        name="test.large",
-        architecture="amd64",
-        vcpus=8,
-        memory_gib=64,
-        gpu=Gpu(model="H100", count=8),
-        sources=("none",),
-    ),
-    label="test.large",
-    gpus=8,
-    efa=16,
-    cpu_millis=16000,
-    memory_mib=64,
-)
+NODE = Need(8, 16, 16000, 64, UNLIMITED)
 NEEDS = st.builds(
     Need,
     st.integers(min_value=1, max_value=8),
@@ -39,7 +25,7 @@ NEEDS = st.builds(
 @settings(max_examples=300)
 @given(st.lists(st.tuples(NEEDS, st.integers(min_value=1, max_value=2000)), min_size=1, max_size=2))
 def test_nodes_are_never_over_committed(pods: list[tuple[Need, int]]) -> None:
-    nodes = nodes_for(pods, NODE.room)
+    nodes = nodes_for(pods, NODE)
     for used, room in zip(_sums(pods), (NODE.gpus, NODE.efa, 16000, 64), strict=True):
         assert nodes >= -(-used // room)
 
@@ -55,19 +41,19 @@ def test_counted_nodes_are_those_of_first_fit_pod_by_pod(pods: list[tuple[Need, 
                 free.append(Need(8, 16, 16000, 64))
                 place = len(free) - 1
             free[place] = _less(free[place], need)
-    assert nodes_for(pods, NODE.room) == len(free)
+    assert nodes_for(pods, NODE) == len(free)
 
 
 @settings(max_examples=60)
 @given(st.lists(NEEDS, min_size=1, max_size=6))
 def test_small_cases_take_at_most_two_nodes_for_every_one_of_the_best(needs: list[Need]) -> None:
-    found, best = nodes_for([(need, 1) for need in needs], NODE.room), _fewest(tuple(needs))
+    found, best = nodes_for([(need, 1) for need in needs], NODE), _fewest(tuple(needs))
     assert best <= found <= 2 * best
 
 
 @given(NEEDS)
 def test_equal_pods_fill_a_node_up_to_its_scarcest_resource(need: Need) -> None:
-    count, scarce = fitting(need, NODE.room)
+    count, scarce = fitting(need, NODE)
     sums = {
         "GPUs": (need.gpus, 8),
         "EFA interfaces": (need.efa, 16),
@@ -80,8 +66,16 @@ def test_equal_pods_fill_a_node_up_to_its_scarcest_resource(need: Need) -> None:
 
 
 def test_what_aws_does_not_state_limits_nothing() -> None:
-    node = Node(instance=NODE.instance, label="x", gpus=8, efa=16, cpu_millis=None, memory_mib=None)
-    assert fitting(Need(1, 2, 10**9, 10**9), node.room) == (8, "GPUs")
+    instance = Instance(
+        name="x",
+        architecture="amd64",
+        vcpus=8,
+        memory_gib=64,
+        gpu=Gpu(model="H100", count=8),
+        efa=Efa(interfaces=16),
+        sources=("none",),
+    )
+    assert fitting(Need(1, 2, 10**9, 10**9), room_on(instance, "x")) == (8, "GPUs")
 
 
 def test_prefill_and_decode_share_a_node_that_has_room_for_both() -> None:

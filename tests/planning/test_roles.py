@@ -73,10 +73,8 @@ def test_a_vllm_flag_switches_expert_parallelism_too() -> None:
 def test_as_many_pods_fit_a_node_as_its_gpus_allow(instance: str, platform: str) -> None:
     for role in plan_of("tiered-prefix-cache", QWEN, instance, platform=platform).roles:
         assert role.pods_per_node == role.node.gpus // role.size.gpus_per_pod
-        assert role.node.memory_mib is not None
-        assert to_bytes(role.memory) // 2**20 * role.pods_per_node <= role.node.memory_mib
-        assert role.node.cpu_millis is not None
-        assert to_millis(role.cpu) * role.pods_per_node <= role.node.cpu_millis
+        assert to_bytes(role.memory) // 2**20 * role.pods_per_node <= role.node.room.memory_mib
+        assert to_millis(role.cpu) * role.pods_per_node <= role.node.room.cpu_millis
 
 
 def test_shared_memory_is_a_part_of_the_pods_memory() -> None:

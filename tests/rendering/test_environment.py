@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jinja2.exceptions import SecurityError
 
-from llmdgen.rendering.encoding import code, comment, markdown, shell_word, xml
-from llmdgen.rendering.environment import environment
+from llmdgen.rendering.encoding import code, comment, environment, markdown, shell_word, xml
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), max_size=40)
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from jinja2 import UndefinedError
 from ruamel.yaml import YAML
 
-from llmdgen.rendering.environment import environment
+from llmdgen.rendering.encoding import environment
 from llmdgen.yaml_text import as_yaml, block, dump
 
 # What YAML 1.1 or 1.2, Go's parser among them, takes for something other than a string, or for syntax.

@@ -369,5 +369,9 @@ def test_every_rule_has_a_fault_that_it_catches() -> None:
     elsewhere |= {"EFA008", "EFA015", "FIT007", "FIT012", "FIT013", "K8S004", "K8S005", "K8S008", "POD001"}
     elsewhere |= {f"KVT00{number}" for number in range(1, 7)}
     load_plan_checks()
-    known = {code for code, rule in RULES.items() if rule.subject in ("Rendered", "Servers")}
+    known = {
+        code
+        for code, rule in RULES.items()
+        if rule.subject in ("Rendered", "Servers", "Workload", "ModelServer", "Container", "Engine")
+    }
     assert known - {code for _, _, codes in [*PD, *WIDE, *SILENT] for code in codes} <= elsewhere

@@ -7,7 +7,7 @@ from typing import Any
 
 from llmdgen.facts.catalogue import HYPERPOD_PREFIX, UnknownFact, instance, path_names
 from llmdgen.kube.caches import offloaded
-from llmdgen.kube.node import demand, instance_types, node_of, room_of
+from llmdgen.kube.node import demand, instance_types, node_of, room_on
 from llmdgen.kube.room import fitting
 from llmdgen.kube.workload import SHARED_MEMORY, Workload, limit_of, mounted_at
 from llmdgen.quantities import GIB, MIB, bytes_or_none, to_bytes, to_millis
@@ -75,7 +75,7 @@ def _role(workload: Workload, stated: dict[str, Any]) -> Iterator[Draft]:
     need, vllm, node = demand(workload), workload.vllm, node_of(workload)
     if vllm is None:
         return
-    shared = mounted_at(workload, vllm, SHARED_MEMORY)
+    shared = mounted_at(vllm, SHARED_MEMORY)
     data = vllm.size("data-parallel-size", 1)
     tensor = vllm.size("tensor-parallel-size", 1)
     real: dict[str, Any] = {
@@ -112,8 +112,8 @@ def _role(workload: Workload, stated: dict[str, Any]) -> Iterator[Draft]:
     if not isinstance(has_efa, int) or has_efa > node.efa.interfaces:
         says = f"it says {has_efa}, {node.name} has {node.efa.interfaces}"
         yield _wrong("roles", workload.role, "efaPerNode", says=says)
-    room = room_of(workload, has_efa if isinstance(has_efa, int) else None)
-    fits, scarce = fitting(need, room) if room is not None else (pods, "")
+    room = room_on(node, instance_types(workload)[0], has_efa if isinstance(has_efa, int) else None)
+    fits, scarce = fitting(need, room)
     if pods > fits:
         says = f"it says {pods}, {node.name} has {scarce} for {fits}"
         yield _wrong("roles", workload.role, "podsPerNode", says=says)

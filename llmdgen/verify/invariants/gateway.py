@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from llmdgen.checks.devices import wrong_amounts
-from llmdgen.facts.catalogue import release_toml
+from llmdgen.facts.catalogue import release_toml, table
 from llmdgen.kube.manifest import Manifest
 from llmdgen.plain_yaml import YAMLError, load
 from llmdgen.planning.model import AUTO_MODE
@@ -14,9 +14,7 @@ from llmdgen.registry import Draft, found, rule
 from llmdgen.untyped import at, mapping, maps
 from llmdgen.verify.rendered import Rendered
 
-PREFIX = "service.beta.kubernetes.io/"
 _CLASSES = ("service.k8s.aws/nlb", AUTO_MODE)
-_AWS = f"{PREFIX}aws-load-balancer-"
 # Where each provider's parameters object holds the annotations and the type of the Service that it makes.
 _ANNOTATIONS: dict[str, tuple[str, ...]] = {
     "GatewayParameters": ("spec", "kube", "service", "extraAnnotations"),
@@ -83,11 +81,11 @@ def annotated_services_are_load_balancers(rendered: Rendered) -> Iterator[Draft]
         if service.get("type", "LoadBalancer") != "LoadBalancer":
             says = f"the Service is of type {service['type']}"
             yield found(*place, says=says, fix="set the Service's type to LoadBalancer", of=at_fault)
-        taken = annotations.get(f"{_AWS}type") in ("external", "nlb-ip")
-        if not taken and service.get("loadBalancerClass") not in _CLASSES:
+        kind = f"{table('nlb.toml')['prefix']}aws-load-balancer-type"
+        if annotations.get(kind) not in ("external", "nlb-ip") and service.get("loadBalancerClass") not in _CLASSES:
             says = "neither aws-load-balancer-type: external nor loadBalancerClass service.k8s.aws/nlb is set, so "
             says += "that the AWS Load Balancer Controller leaves the Service alone"
-            yield found("metadata", "annotations", says=says, fix=f"set {_AWS}type to external", of=gateway)
+            yield found("metadata", "annotations", says=says, fix=f"set {kind} to external", of=gateway)
 
 
 @rule("VER047", "error", "an annotation's value is not a string")
@@ -140,7 +138,8 @@ def _string_maps(manifest: Manifest, rendered: Rendered) -> Iterator[tuple[str, 
 
 
 def _load_balancer(annotations: Any) -> dict[str, Any]:
-    return {key: value for key, value in mapping(annotations).items() if str(key).startswith(PREFIX)}
+    prefix = table("nlb.toml")["prefix"]
+    return {key: value for key, value in mapping(annotations).items() if str(key).startswith(prefix)}
 
 
 def _parameters(rendered: Rendered, gateway: Manifest) -> Manifest | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from llmdgen.composition.names import model_label
-from llmdgen.kube.platform import gpu
+from llmdgen.kube.node import gpu
 from llmdgen.kube.workload import ROLE_LABEL, Workload
 from llmdgen.registry import Draft, found, rule
 from llmdgen.untyped import at, mapping, maps

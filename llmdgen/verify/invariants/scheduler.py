@@ -10,9 +10,8 @@ from typing import Any
 
 from llmdgen.facts.catalogue import release_toml
 from llmdgen.kube.caches import offloaded
-from llmdgen.kube.container import Container
 from llmdgen.kube.manifest import Manifest
-from llmdgen.kube.workload import Workload
+from llmdgen.kube.workload import Container, Workload
 from llmdgen.plain_yaml import YAMLError, load
 from llmdgen.registry import Draft, found, rule
 from llmdgen.scheduling.document import Endpoints, SchedulerConfig
