@@ -45,13 +45,13 @@ def test_the_drawing_is_of_one_instance_type(llmdgen: Llmdgen, spec: Path) -> No
 def test_yaml_is_the_spec_with_its_base_and_the_place_of_each_value(llmdgen: Llmdgen, spec: Path) -> None:
     over = "apiVersion: llmdgen.dev/v1alpha1\nkind: WellLitPath\nextends: chat.yaml\nmetadata: {name: eu}\n"
     spec.with_name("eu.yaml").write_text(
-        f"{over}spec: {{cluster: {{zone: eu-west-1a}}}}\n---\n{over.replace('eu', 'us')}"
+        f"{over}spec: {{cluster: {{zone: us-east-1a}}}}\n---\n{over.replace('eu', 'us')}"
     )
     answer = llmdgen("plan", "eu.yaml", "--format", "yaml")
     assert (answer.code, answer.err) == (0, "")
     first, second = answer.out.split("---\n")
     assert "    name: openai/gpt-oss-120b       # chat.yaml:9\n" in first
-    assert "    zone: eu-west-1a                # eu.yaml:5\n" in first
+    assert "    zone: us-east-1a                # eu.yaml:5\n" in first
     assert "  name: us" in second
 
 
