@@ -20,6 +20,7 @@ else:
 
 __all__ = ["MarkedYAMLError", "YAMLError", "load", "load_all", "reason"]
 
+MOST_VALUES = 200_000  # of one document, aliases counted as often as they are used
 _MERGE = "tag:yaml.org,2002:merge"
 
 
@@ -65,8 +66,16 @@ _Reader.add_implicit_resolver(
 
 
 def load(text: str) -> Any:
-    """The one document of a text. Raises YAMLError, for a duplicate key too."""
-    return yaml.load(text, _Reader)
+    """The one document of a text. Raises YAMLError, for a duplicate key and for aliases that multiply too."""
+    document = yaml.load(text, _Reader)
+    if "&" in text and "*" in text:
+        left, waiting = MOST_VALUES, [document]
+        while waiting:
+            value, left = waiting.pop(), left - 1
+            if not left:
+                raise YAMLError("its aliases unfold to more than any document holds")
+            waiting += value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return document
 
 
 def load_all(text: str) -> list[Any]:

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from llmdgen.prerequisites import Asked
 
 CLUSTER = "cluster"  # rendered/cluster/ holds prerequisites
-USERS_OWN = ("cluster.yaml", "switches.yaml")  # which people write there, as its README.md says
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -147,14 +146,14 @@ def _manifests(plan: Plan, files: dict[str, str], charts: str | None) -> tuple[d
     """The manifests that helm makes of a target's files, and what is wrong with them."""
     from pathlib import Path
 
-    from llmdgen.verify.helmfile import template_files
+    from llmdgen.verify.helmfile import template
     from llmdgen.verify.manifests import read, write_manifests
     from llmdgen.verify.run import UNRENDERED
-    from llmdgen.verify.tools import VerifyError
+    from llmdgen.verify.state import VerifyError
 
     place = Place(plan.spec.path)
     try:
-        outputs = template_files(files, None if charts is None else Path(charts))
+        outputs = template(files, None if charts is None else Path(charts))
     except VerifyError as error:
         return {}, [Located(Finding(UNRENDERED.code, Severity.ERROR, f"{plan.target}: {error.says}", error.fix), place)]
     manifests, wrong = read(outputs)

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from llmdgen.cli.making import CLUSTER, USERS_OWN, Made
+from llmdgen.cli.making import CLUSTER, Made
 from llmdgen.cli.terminal import complain, count, say
 from llmdgen.findings import Located
+from llmdgen.output.lock import USERS_OWN
 from llmdgen.output.rules import OutputError, unwritten
 from llmdgen.output.tree import Writing, commit, prepare, removal
 

@@ -16,27 +16,46 @@ HELMFILE = "helmfile.yaml"
 @click.argument("directories", nargs=-1, required=True, metavar="DIR...", type=click.Path(exists=True, file_okay=False))
 @options.charts("Charts for machines without a network, by their names.")
 @click.option(
+    "--fetch-charts",
+    metavar="DIR",
+    type=click.Path(file_okay=False),
+    help="The same, and helm pulls there first what is missing: the router's chart of each llm-d release.",
+)
+@click.option(
     "--crds",
     metavar="DIR",
     type=click.Path(exists=True, file_okay=False),
     help="CustomResourceDefinitions to check with.",
 )
-def command(directories: tuple[str, ...], charts: str | None, crds: str | None) -> int:
-    """Run helmfile and helm on rendered directories, or on all below DIR, and check the manifests they give."""
-    from llmdgen.verify.places import lines
-    from llmdgen.verify.run import verify
-    from llmdgen.verify.tools import VerifyError
+def command(directories: tuple[str, ...], charts: str | None, fetch_charts: str | None, crds: str | None) -> int:
+    """Run helmfile and helm on rendered directories, or on all below DIR, and check the manifests they give.
 
-    errors = 0
-    for directory in _rendered(directories):
+    Nothing of the directories is executed: what a render does not write is refused before helmfile is started.
+    """
+    from llmdgen.findings import in_directory
+    from llmdgen.verify.places import lines
+    from llmdgen.verify.run import fetch, verify
+    from llmdgen.verify.state import VerifyError
+
+    if charts and fetch_charts:
+        raise click.UsageError("--charts and --fetch-charts name the same directory: give one of them")
+    found, folder = _rendered(directories), fetch_charts or charts
+    errors, once = 0, set[str]()
+    for directory in found:
         try:
-            problems = verify(directory, Path(charts) if charts else None, Path(crds) if crds else None)
+            if fetch_charts:
+                fetch(directory, Path(fetch_charts))
+            problems = verify(directory, Path(folder) if folder else None, Path(crds) if crds else None)
         except VerifyError as error:
             complain(f"{directory}: error: {error}")
             errors += 1
             continue
-        for line in lines(directory, problems):
+        for line in lines(directory, [each for each in problems if each.of]):
             complain(line)
+        for line in (in_directory("llmdgen verify", each) for each in problems if not each.of):
+            if line not in once:
+                complain(line)
+            once.add(line)
         wrong = sum(each.is_error for each in problems)
         errors += wrong
         say(f"{directory}: {count(wrong, 'error')}, {len(problems) - wrong} further")

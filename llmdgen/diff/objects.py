@@ -3,15 +3,15 @@ object that no reader knows as facts under its kind and name."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
 from llmdgen.diff.problem import DiffError
 from llmdgen.diff.state import Facts, Key, Part, leaves, taken
-from llmdgen.diff.yaml import compact, documents, load
+from llmdgen.diff.yaml import compact, documents
 from llmdgen.facts.catalogue import table
+from llmdgen.kube.gateway import PARAMETERS, opened
 from llmdgen.kube.manifest import CLUSTER_SCOPED, Manifest
 from llmdgen.objects.chart import FOLDER, as_printed, passed_on
 from llmdgen.untyped import at, mapping
@@ -23,25 +23,6 @@ IMMUTABLE = {
     "Job": ("selector", "template"),
     "LeaderWorkerSet": ("leaderWorkerTemplate.subGroupPolicy",),
     "PersistentVolumeClaim": ("accessModes", "selector", "storageClassName", "volumeMode", "volumeName"),
-}
-# What the Gateway and its provider's parameters say where: the type of the Service, its annotations, the proxy itself.
-_KNOWN = {
-    "Gateway": {"spec.gatewayClassName": ("provider", "class"), "metadata.annotations": ("annotation", "annotation")},
-    "ConfigMap": {
-        "data.service.spec.type": ("service", "Service type"),
-        "data.service.metadata.annotations": ("annotation", "annotation"),
-        "data.deployment.spec.template.spec.containers": ("parameter", "proxy"),
-    },
-    "GatewayParameters": {
-        "spec.kube.service.type": ("service", "Service type"),
-        "spec.kube.service.extraAnnotations": ("annotation", "annotation"),
-        "spec.kube.envoyContainer": ("parameter", "proxy"),
-    },
-    "AgentgatewayParameters": {
-        "spec.service.spec.type": ("service", "Service type"),
-        "spec.service.metadata.annotations": ("annotation", "annotation"),
-        "spec": ("parameter", "proxy"),
-    },
 }
 
 
@@ -86,7 +67,7 @@ def chart_facts(files: Mapping[str, str]) -> Facts:
 
 def object_part(manifest: Manifest, subject: str, label: str) -> Part:
     """An object behind a label: what is known of a Gateway, that it is there, what of it may not change, the rest."""
-    doc, facts = deepcopy(manifest.doc), Facts()
+    doc, facts = deepcopy(opened(manifest.doc) if subject == "gateway" else manifest.doc), Facts()
     if subject == "gateway":
         _say_known(facts, manifest.kind, doc)
     facts.say(subject, "object", label, manifest.api_version, label)
@@ -101,19 +82,24 @@ def object_part(manifest: Manifest, subject: str, label: str) -> Part:
 
 def _say_known(facts: Facts, kind: str, doc: dict[str, Any]) -> None:
     """What has a name of its own, taken out of an object."""
-    _open(doc)
+    places = PARAMETERS.get(kind)
+    known: list[tuple[tuple[str, ...], str, str]] = []
+    if kind == "Gateway":
+        known = [
+            (("spec", "gatewayClassName"), "provider", "class"),
+            (("metadata", "annotations"), "annotation", "annotation"),
+        ]
+    elif places is not None:
+        known = [
+            ((*places.service, "type"), "service", "Service type"),
+            (places.annotations, "annotation", "annotation"),
+            (places.proxy, "parameter", "proxy"),
+        ]
     balancer = f"annotation {table('nlb.toml')['prefix']}aws-load-balancer-"
-    for route, (topic, name) in _KNOWN.get(kind, {}).items():
-        for path, value in leaves(taken(doc, *route.split(".")) or None):
+    for route, topic, name in known:
+        for path, value in leaves(taken(doc, *route) or None):
             called = f"{name} {path}".strip().replace(balancer, "load balancer ").replace("proxy [0].", "proxy ")
             facts.say("gateway", topic, called, value)
-
-
-def _open(doc: dict[str, Any]) -> None:
-    """Read the texts of a ConfigMap that are YAML mappings: their meaning is compared, and not their spelling."""
-    for key, text in mapping(doc.get("data")).items():
-        with suppress(DiffError):
-            doc["data"][key] = (isinstance(text, str) and deepcopy(load(text, key))) or text
 
 
 def say_immutable(facts: Facts, subject: str, kind: str, label: str, doc: dict[str, Any]) -> None:
@@ -123,10 +109,3 @@ def say_immutable(facts: Facts, subject: str, kind: str, label: str, doc: dict[s
         facts.say(
             subject, "immutable", f"{label} spec.{field}".strip(), None if value is None else compact(value), label
         )
-
-
-def parameters_of(gateway: Manifest, manifests: Iterable[Manifest]) -> Manifest | None:
-    """The object that a Gateway takes its parameters from, None where the chart has none."""
-    wanted = mapping(at(gateway.doc, "spec", "infrastructure", "parametersRef"))
-    named = (wanted.get("kind"), wanted.get("name"))
-    return next((each for each in manifests if (each.kind, each.name) == named), None)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from llmdgen.diff.deployment import allocation_facts, helmfile
-from llmdgen.diff.objects import chart_facts, manifests, object_part, parameters_of
+from llmdgen.diff.objects import chart_facts, manifests, object_part
 from llmdgen.diff.router import FILE as ROUTER_VALUES
 from llmdgen.diff.router import router_parts
 from llmdgen.diff.servers import server_parts
 from llmdgen.diff.state import Key, Part, State
 from llmdgen.diff.yaml import load
 from llmdgen.facts.catalogue import release_names
+from llmdgen.kube.gateway import parameters_of
 from llmdgen.kube.manifest import Manifest
 from llmdgen.kube.workload import Workload, workloads
 from llmdgen.objects.chart import FOLDER

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 LOCK_NAME = "llmdgen.lock"
+USERS_OWN = ("cluster.yaml", "switches.yaml")  # which people write beside prerequisites, as their README.md says
 LONGEST_NAME = 255  # bytes, of every file system we write to
 _UNKNOWN_FIELD = re.compile(r"unknown field `([^`]+)`")
 _TOOL = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+_-]{0,63}")  # it is printed

@@ -51,16 +51,11 @@ def helmfile(plan: Plan, charts: str | None) -> str:
 
 def _document(plan: Plan, charts: str | None) -> dict[str, Any]:
     names, chart = plan.names, plan.release.charts["router"]
-    document: dict[str, Any] = {}
     if charts is not None:
         source: dict[str, Any] = {"chart": f"{charts}/{chart.name}"}
         defaults: dict[str, Any] = {"createNamespace": True, "skipDeps": True}
     else:
-        published = chart.repository
-        if not published.startswith("oci://"):
-            document["repositories"] = [{"name": chart.name, "url": chart.repository}]
-            published = f"{chart.name}/{chart.name}"
-        source = {"chart": published, "version": chart.version}
+        source = {"chart": chart.repository, "version": chart.version}
         defaults = {"createNamespace": True}
     router = {"name": names.router, "namespace": names.namespace, **source, "values": ["values/router.yaml"]}
     servers = {
@@ -70,4 +65,4 @@ def _document(plan: Plan, charts: str | None) -> dict[str, Any]:
         "needs": [f"{names.namespace}/{names.router}"],
     }
     defaults["timeout"] = max(deadline(role) for role in plan.roles)
-    return {**document, "helmDefaults": defaults, "releases": [router, servers]}
+    return {"helmDefaults": defaults, "releases": [router, servers]}

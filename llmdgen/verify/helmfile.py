@@ -1,58 +1,44 @@
 """A rendered directory through helmfile and helm: the text of every release, as the cluster would get it.
 
-helm is run with a home of its own in a temporary directory, so that no repository, plugin, kubeconfig or helm setting
-of the user changes what is verified. Charts are fetched as helmfile.yaml names them, or taken from a directory.
+helmfile runs in a temporary directory that holds what was read and judged harmless, and nothing else of the rendered
+one. helm has a home of its own there, so that no repository, plugin, kubeconfig or helm setting of the user changes
+what is verified. The router's chart is fetched from where llm-d's releases have it, or taken from a directory.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from llmdgen.objects.chart import FOLDER
-from llmdgen.plain_yaml import YAMLError, load, reason
-from llmdgen.verify.harmless import refuse_programs
-from llmdgen.verify.tools import Tools, VerifyError, find_tools
-from llmdgen.yaml_text import dump
+from llmdgen.facts.catalogue import release, release_names
+from llmdgen.facts.types import Chart
+from llmdgen.objects.chart import FOLDER as CHART
+from llmdgen.verify.state import HELMFILE, HelmRelease, VerifyError, read_state, state_text
 
-HELMFILE = "helmfile.yaml"
 TIMEOUT_SECONDS = 180
 _IN_SOURCES = "0.0.0"  # what a chart says in its repository where a release sets the version, as inferencepool's
 _CHART_VERSION = re.compile(r"^version: *[\"']?([^\s\"'#]+)", re.MULTILINE)
+_VERSION = re.compile(r"(\d+)\.\d+\.\d+")
 # A proxy or a company's certificate authority is how a machine reaches the charts, not a setting that changes them.
 _PASSED_ON = ("http_proxy", "https_proxy", "no_proxy", "all_proxy", "ssl_cert_file", "ssl_cert_dir", "path")
 
 
-class HelmRelease(Struct, frozen=True):
-    """A release as helmfile.yaml states it. `chart` is a path, an oci:// address or repository/name, `values` files."""
+class ToolError(VerifyError):
+    """A program is missing or too old, whatever the directory."""
 
-    name: str
-    namespace: str
-    chart: str
-    version: str = ""
-    needs: tuple[str, ...] = ()
-    values: tuple[str, ...] = ()
 
-    @property
-    def chart_name(self) -> str:
-        return self.chart.rstrip("/").rpartition("/")[2]
+class Tools(Struct, frozen=True):
+    """The two programs, by their absolute paths."""
 
-    @property
-    def is_own(self) -> bool:
-        """Whether the chart is the one that lies beside helmfile.yaml."""
-        return self.chart == f"./{FOLDER}"
-
-    @property
-    def is_local(self) -> bool:
-        """Whether the chart is a path: absolute, or relative with a leading dot as helmfile wants it."""
-        return self.chart.startswith((".", "/"))
+    helm: str
+    helmfile: str
 
 
 class ReleaseOutput(Struct, frozen=True):
@@ -62,141 +48,46 @@ class ReleaseOutput(Struct, frozen=True):
     texts: tuple[str, ...]
 
 
-def read_releases(text: str) -> tuple[HelmRelease, ...]:
-    """The releases of a helmfile.yaml, in its order. Raises VerifyError where it is not plain YAML or has none."""
-    state = _state(text)
-    releases = state.get("releases")
-    if not isinstance(releases, list) or not releases:
-        raise VerifyError(f"{HELMFILE} has no releases", "render the directory again")
-    try:
-        return tuple(
-            HelmRelease(
-                str(each["name"]),
-                str(each.get("namespace") or "default"),
-                str(each["chart"]),
-                str(each.get("version") or ""),
-                tuple(str(need) for need in each.get("needs") or ()),
-                tuple(file for file in each.get("values") or () if isinstance(file, str)),
-            )
-            for each in releases
-        )
-    except (KeyError, TypeError, AttributeError) as error:
-        raise VerifyError(f"{HELMFILE}: a release has no name or chart", "render the directory again") from error
+def find_tools(helm: str = "helm", helmfile: str = "helmfile") -> Tools:
+    """The programs by name or path.
 
-
-def template(directory: Path, charts: Path | None = None, tools: Tools | None = None) -> list[ReleaseOutput]:
-    """What helmfile and helm make of a directory with helmfile.yaml and the values files that it names.
-
-    With `charts`, a directory that holds charts by their names, a temporary copy is run whose releases point there.
-    Raises VerifyError where a tool is missing or fails; the message holds what it printed.
+    Raises ToolError where one is missing or does not say its version, and where helm is version 4 and helmfile 0.x,
+    which calls it with flags that helm 4 no longer has.
     """
-    helmfile = directory / HELMFILE
-    if not helmfile.is_file():
-        raise VerifyError(f"{directory} has no {HELMFILE}", "name a directory that `llmdgen render` wrote")
-    text = read_text(helmfile)
-    releases = _harmless_releases(text)
-    named = {name: directory / name for release in releases for name in release.values}
-    # Where there is no Chart.yaml, helmfile would make a chart of the folder by other programs.
-    used = [release.chart for release in releases if release.is_own or (charts is None and release.is_local)]
-    named |= {f"{chart}/Chart.yaml": directory / chart / "Chart.yaml" for chart in used}
-    if any(release.is_own for release in releases):
-        named |= {file.relative_to(directory).as_posix(): file for file in chart_files(directory)}
-    for name, file in named.items():
-        if not file.is_file():
+    tools = Tools(_located(helm, "helm"), _located(helmfile, "helmfile"))
+    of_helm = _version([tools.helm, "version", "--template", "{{.Version}}"])
+    of_helmfile = _version([tools.helmfile, "--version"])
+    if int(of_helm[1]) >= 4 and of_helmfile[1] == "0":
+        raise ToolError(f"helmfile {of_helmfile[0]} does not drive helm {of_helm[0]}", "use helmfile 1.2, or helm 3")
+    return tools
+
+
+def template(
+    files: Mapping[str, str], charts: Path | None = None, tools: Tools | None = None, directory: Path | None = None
+) -> list[ReleaseOutput]:
+    """What helmfile and helm make of a directory's files, by their paths in it.
+
+    The router's chart is that of its name in `charts`, else the one that helmfile.yaml names, by a path in `directory`
+    or in the registry where an llm-d release has it. Raises VerifyError where a tool is missing or fails; the message
+    holds what it printed.
+    """
+    if HELMFILE not in files:
+        raise VerifyError(f"there is no {HELMFILE}", "name a directory that `llmdgen render` wrote")
+    state = read_state(files[HELMFILE])
+    needed = {
+        name for each in state.releases for name in (*each.values, *([f"{CHART}/Chart.yaml"] if each.is_own else []))
+    }
+    for name in needed:
+        if name not in files:
             raise VerifyError(f"{HELMFILE} names {name}, and there is no such file", "render the directory again")
-    if charts is None:
-        return _run(directory, releases, tools or find_tools())
-    files = {HELMFILE: text}
-    for name, file in named.items():
-        if not file.resolve().is_relative_to(directory.resolve()):
-            raise VerifyError(f"{name} lies outside of {directory}", "keep its files inside the directory")
-        files[name] = read_text(file)
-    return template_files(files, charts, tools)
-
-
-def chart_files(directory: Path) -> list[Path]:
-    """The files of the directory's own chart."""
-    return sorted(file for file in (directory / FOLDER).rglob("*") if file.is_file())
-
-
-def read_text(file: Path) -> str:
-    """The text of a file. Raises VerifyError where it cannot be read as one."""
-    try:
-        return file.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        says = error.strerror if isinstance(error, OSError) else "no UTF-8 text"
-        fix = "restore the file, or render the directory again"
-        raise VerifyError(f"{file} cannot be read: {says}", fix) from error
-
-
-def template_files(files: Mapping[str, str], charts: Path | None, tools: Tools | None = None) -> list[ReleaseOutput]:
-    """The same for files that are not on disk yet, by their paths in the directory.
-
-    Without `charts`, a chart that helmfile.yaml names by a relative path cannot be found and is a VerifyError.
-    """
-    text = files[HELMFILE]
-    releases = _harmless_releases(text)
-    if charts is not None:
-        text = with_charts(text, charts)
-    elif any(release.is_local and not release.is_own for release in releases):
-        raise VerifyError(f"{HELMFILE} names charts by a path", "say where the charts are with --charts")
-    with TemporaryDirectory(prefix="llmdgen-") as folder:
-        for name, content in files.items():
-            file = Path(folder, name)
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(text if name == HELMFILE else content, "utf-8")
-        return _run(Path(folder), read_releases(text), tools or find_tools())
-
-
-def with_charts(text: str, charts: Path) -> str:
-    """That helmfile.yaml with its charts, but for the one beside it, taken from the directory `charts` by their names.
-
-    Raises VerifyError where a chart is not there.
-    """
-    state = _state(text)
-    for release, each in zip(read_releases(text), state["releases"], strict=True):
-        if release.is_own:
-            continue
-        chart = charts.resolve() / release.chart_name
-        if not (chart / "Chart.yaml").is_file():
-            raise VerifyError(f"there is no chart {release.chart_name} in {charts}", f"put it at {chart}")
-        _same_version(release, chart)
-        each["chart"] = str(chart)
-        each.pop("version", None)
-    state.pop("repositories", None)
-    return dump(state)
-
-
-def _same_version(release: HelmRelease, chart: Path) -> None:
-    """Raises VerifyError where a chart on disk is of another version than the one that will be installed."""
-    match = _CHART_VERSION.search(read_text(chart / "Chart.yaml"))
-    there, wanted = (match.group(1) if match else _IN_SOURCES), release.version
-    if there == _IN_SOURCES:
-        return
-    if wanted and not release.is_local and there.removeprefix("v") != wanted.removeprefix("v"):
-        says = f"the chart {release.chart_name} at {chart} is {there}, {HELMFILE} installs {wanted}"
-        raise VerifyError(says, f"name a folder with {release.chart_name} {wanted}")
-
-
-def _harmless_releases(text: str) -> tuple[HelmRelease, ...]:
-    releases = read_releases(text)
-    refuse_programs(text, _state(text), HELMFILE)
-    return releases
-
-
-def _state(text: str) -> dict[str, Any]:
-    try:
-        state = load(text)
-    except (YAMLError, RecursionError) as error:
-        says = reason(error) if isinstance(error, YAMLError) else "it is nested too deeply"
-        raise VerifyError(f"{HELMFILE} is not plain YAML: {says}", "render the directory again") from error
-    if not isinstance(state, dict):
-        raise VerifyError(f"{HELMFILE} is not a mapping", "render the directory again")
-    return state
-
-
-def _run(directory: Path, releases: tuple[HelmRelease, ...], tools: Tools) -> list[ReleaseOutput]:
+    state = structs.replace(state, releases=tuple(_with_chart(each, charts, directory) for each in state.releases))
+    tools = tools or find_tools()
     with TemporaryDirectory(prefix="llmdgen-") as scratch:
+        place = Path(scratch, "directory")
+        for name, text in {**files, HELMFILE: state_text(state)}.items():
+            file = place / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text, "utf-8")
         output = Path(scratch, "output")
         command = [
             tools.helmfile,
@@ -207,25 +98,87 @@ def _run(directory: Path, releases: tuple[HelmRelease, ...], tools: Tools) -> li
             f"--output-dir={output}",
             "--output-dir-template={{ .OutputDir }}/{{ .Release.Name }}",
         ]
-        if all(release.is_local for release in releases):
+        if all(each.is_local for each in state.releases):
             command.append("--skip-deps")
-        try:
-            answer = subprocess.run(
-                command,
-                cwd=directory,
-                env=_environment(Path(scratch), tools),
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=TIMEOUT_SECONDS,
-                check=False,
-            )
-        except subprocess.TimeoutExpired as error:
-            fix = "see whether the charts can be reached, or name local ones with --charts"
-            raise VerifyError(f"helmfile did not end within {TIMEOUT_SECONDS} s", fix) from error
-        if answer.returncode:
-            raise VerifyError(f"helmfile template fails: {_said(answer.stderr)}", "correct the values, or the charts")
-        return [ReleaseOutput(release, _texts(output / release.name)) for release in releases]
+        _run(command, place, Path(scratch), tools)
+        return [ReleaseOutput(each, _texts(output / each.name)) for each in state.releases]
+
+
+def fetch_chart(chart: Chart, charts: Path, tools: Tools) -> None:
+    """Put a chart into a directory, below its name, where it is not there yet. Raises VerifyError where helm fails."""
+    if (charts / chart.name / "Chart.yaml").is_file():
+        return
+    charts.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix="llmdgen-") as scratch:
+        where = ["--version", chart.version, "--untar", f"--untardir={charts.resolve()}"]
+        _run([tools.helm, "pull", chart.repository, *where], charts, Path(scratch), tools)
+
+
+def _with_chart(of: HelmRelease, charts: Path | None, directory: Path | None) -> HelmRelease:
+    """The release with its chart by an absolute path, or by the address of one that an llm-d release has."""
+    if of.is_own:
+        return of
+    if charts is None and not of.is_local:
+        if of.chart not in (release(name).charts["router"].repository for name in release_names()):
+            says = f"{of.name} takes its chart from {of.chart}, where no llm-d release has one"
+            raise VerifyError(says, "use the release's chart, or name a directory of charts with --charts")
+        return of
+    if charts is None and directory is None:
+        raise VerifyError(f"{HELMFILE} names charts by a path", "say where the charts are with --charts")
+    chart = (charts / of.chart_name if charts else Path(directory or "", of.chart)).resolve()
+    try:
+        text = (chart / "Chart.yaml").read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise VerifyError(f"there is no chart {of.chart_name} in {chart.parent}", f"put it at {chart}") from error
+    match = _CHART_VERSION.search(text)
+    there = match.group(1) if match else _IN_SOURCES
+    if of.version and there not in (_IN_SOURCES, of.version, f"v{of.version}", of.version.removeprefix("v")):
+        says = f"the chart {of.chart_name} at {chart} is {there}, {HELMFILE} installs {of.version}"
+        raise VerifyError(says, f"name a folder with {of.chart_name} {of.version}")
+    return structs.replace(of, chart=str(chart), version="")
+
+
+def _located(program: str, name: str) -> str:
+    found = shutil.which(program)
+    if found is None:
+        says = f"{name} is not {'on PATH' if program == name else f'an executable file at {program}'}"
+        raise ToolError(says, f"install {name} and put it on PATH, or name the program")
+    return str(Path(found).resolve())
+
+
+def _version(command: Sequence[str]) -> re.Match[str]:
+    """The version that a program says, and the first number of it."""
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=30, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise ToolError(f"{command[0]} does not run: {error}", "install a working program") from error
+    match = _VERSION.search(answer.stdout)
+    if answer.returncode or match is None:
+        said = (answer.stderr or answer.stdout).strip()
+        raise ToolError(f"{command[0]} does not say its version: {said}", "install a working program")
+    return match
+
+
+def _run(command: list[str], directory: Path, scratch: Path, tools: Tools) -> None:
+    """Run a program where it sees nothing of the user's. Raises VerifyError where it fails."""
+    name = os.path.basename(command[0])
+    try:
+        answer = subprocess.run(
+            command,
+            cwd=directory,
+            env=_environment(scratch, tools),
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=TIMEOUT_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        fix = "see whether the charts can be reached, or name local ones with --charts"
+        raise VerifyError(f"{name} did not end within {TIMEOUT_SECONDS} s", fix) from error
+    if answer.returncode:
+        says = f"{name} fails: {_said(answer.stderr)}"
+        raise VerifyError(says, "correct the values, or see whether the charts can be reached")
 
 
 def _texts(folder: Path) -> tuple[str, ...]:

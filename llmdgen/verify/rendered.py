@@ -6,36 +6,40 @@ read from the manifests alone, so that a rule sees what the cluster would see an
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
+from llmdgen.facts.catalogue import release, release_names
 from llmdgen.facts.types import Release
 from llmdgen.kube.manifest import Manifest
 from llmdgen.kube.servers import Servers
 from llmdgen.kube.workload import Workload
 from llmdgen.plain_yaml import YAMLError, load
 from llmdgen.untyped import at, mapping
-from llmdgen.verify.helmfile import HelmRelease
+from llmdgen.verify.state import HELMFILE, HelmRelease, read_state
 
-POOL_GROUPS = ("inference.networking.k8s.io", "inference.networking.x-k8s.io")
+_POOL_GROUPS = ("inference.networking.k8s.io", "inference.networking.x-k8s.io")
+_STATED = re.compile(r"^release: [\"']?([^\s\"']+)", re.MULTILINE)
 
 
 class Rendered:
-    """A rendered directory: its objects, its own files by their paths, and the llm-d release that it deploys."""
+    """A rendered directory: its objects, its own files by their paths, and the llm-d release that it deploys.
 
-    def __init__(
-        self,
-        manifests: tuple[Manifest, ...],
-        files: Mapping[str, str],
-        releases: tuple[HelmRelease, ...],
-        release: Release,
-    ) -> None:
+    Raises VerifyError where its helmfile.yaml cannot be used.
+    """
+
+    def __init__(self, manifests: tuple[Manifest, ...], files: Mapping[str, str]) -> None:
         self.manifests = manifests
         self.files = files
-        self.releases = releases
-        self.release = release
+        self.state = read_state(files[HELMFILE])
+        self.release = _release_of(self.state.releases, files)
         self._documents: dict[str, Any] = {}
+
+    @property
+    def releases(self) -> tuple[HelmRelease, ...]:
+        return self.state.releases
 
     def document(self, name: str) -> Any:
         """A file of the directory as YAML, read once; None for an empty one and for one that is not there.
@@ -90,7 +94,7 @@ class Rendered:
 
     @cached_property
     def pools(self) -> tuple[Manifest, ...]:
-        return tuple(self.of_kind("InferencePool", *POOL_GROUPS))
+        return tuple(self.of_kind("InferencePool", *_POOL_GROUPS))
 
     @cached_property
     def stated(self) -> dict[str, Any]:
@@ -113,3 +117,16 @@ def pool_selector(pool: dict[str, Any]) -> dict[str, Any]:
 def selects(selector: Mapping[str, Any], labels: Mapping[str, Any]) -> bool:
     """Whether a selector that is not empty matches the labels."""
     return bool(selector) and all(labels.get(key) == value for key, value in selector.items())
+
+
+def _release_of(releases: tuple[HelmRelease, ...], files: Mapping[str, str]) -> Release:
+    """The llm-d release that allocation.yaml names, else the one whose charts helmfile.yaml has, else the newest."""
+    stated = _STATED.search(files.get("allocation.yaml", ""))
+    if stated and stated.group(1) in release_names():
+        return release(stated.group(1))
+    versions = {(each.chart_name, each.version.removeprefix("v")) for each in releases if each.version}
+    known = [release(name) for name in reversed(release_names())]
+    for each in known:
+        if versions and versions <= {(chart.name, chart.version.removeprefix("v")) for chart in each.charts.values()}:
+            return each
+    return known[0]

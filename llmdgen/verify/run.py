@@ -1,11 +1,10 @@
 """`llmdgen verify`: a rendered directory through helmfile and helm, then every schema and every rule.
 
-Pure but for the last two steps of the way: files are read, helmfile is run, and nothing is written.
+Files are read and judged harmless, then helmfile is run, and nothing is written.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,19 +12,21 @@ from llmdgen import registry
 from llmdgen.checks import load_plan_checks
 from llmdgen.checks.engine import rendered_findings
 from llmdgen.facts.catalogue import release, release_names
-from llmdgen.facts.types import Release
 from llmdgen.findings import Finding
-from llmdgen.kube.manifest import Manifest
+from llmdgen.objects.chart import FOLDER as CHART
+from llmdgen.plain_yaml import YAMLError, load
 from llmdgen.prerequisites.facts import prerequisites
 from llmdgen.registry import declare
-from llmdgen.verify import invariants, schemas, sealed
-from llmdgen.verify.helmfile import HELMFILE, HelmRelease, ReleaseOutput, read_releases, read_text, template
+from llmdgen.untyped import at, items
+from llmdgen.verify import invariants, schemas
+from llmdgen.verify.files import against_lock, read_files, strange
+from llmdgen.verify.helmfile import ToolError, Tools, fetch_chart, find_tools, template
 from llmdgen.verify.invariants.scheduler import scheduler_configs
 from llmdgen.verify.manifests import read
 from llmdgen.verify.rendered import Rendered
-from llmdgen.verify.tools import Tools, VerifyError
+from llmdgen.verify.state import HELMFILE, VerifyError
 
-__all__ = ["invariants", "judged", "read_files", "verify", "verify_manifests", "verify_outputs"]
+__all__ = ["invariants", "judged", "verify"]
 
 UNRENDERED = declare(
     "VER001",
@@ -49,46 +50,45 @@ PREREQUISITES = declare(
     Passes: a directory of a deployment.
     """,
 )
-_STATED = re.compile(r"^release: [\"']?([^\s\"']+)", re.MULTILINE)
-_FILES = ("helmfile.yaml", "allocation.yaml", "vllm/*.args", "values/*.yaml", "chart/**/*", "manifests/*.yaml")
 
 
 def verify(
     directory: Path, charts: Path | None = None, crds: Path | None = None, tools: Tools | None = None
 ) -> list[Finding]:
-    """Everything that is wrong with what the cluster would get from a rendered directory, in the order of the objects.
+    """Everything that is wrong with what the cluster would get from a rendered directory: errors first, then warnings,
+    then notes, each in the order of the codes.
 
     `charts` holds charts by their names for machines without a network, `crds` files of CustomResourceDefinitions.
-    A directory on which helmfile fails gives one problem; VerifyError is raised only where `crds` cannot be read.
+    A directory on which helmfile fails gives one problem; what is not about the directory, but about programs, packages
+    and schemas that are not here, is a finding `of` nothing. VerifyError is raised only where `crds` cannot be read.
     """
+    problems: list[Finding] = []
     try:
         files = read_files(directory)
-        if _is_prerequisites(files):
+        is_cluster = _is_prerequisites(files)
+        problems += against_lock(directory, files, is_cluster)
+        if is_cluster:
             says = "it holds a cluster's prerequisites, whose charts no rule knows"
-            note = PREREQUISITES.at(says=says, fix="see its README.md", of=HELMFILE)
-            return in_order([*sealed.check(directory), note])
-        outputs = template(directory, charts, tools)
+            problems.append(PREREQUISITES.at(says=says, fix="see its README.md", of=HELMFILE))
+            return in_order(problems)
+        strangers = list(strange(files))
+        problems += strangers
+        if any(each.of.startswith(f"{CHART}/") for each in strangers):
+            return in_order(problems)
+        outputs = template(files, charts, tools, directory)
     except VerifyError as error:
-        return [UNRENDERED.at(says=error.says, fix=error.fix, of=HELMFILE), *sealed.check(directory)]
-    return in_order([*sealed.check(directory), *verify_outputs(outputs, files, crds)])
+        of = "" if isinstance(error, ToolError) else HELMFILE
+        return in_order([UNRENDERED.at(says=error.says, fix=error.fix, of=of), *problems])
+    manifests, unreadable = read(outputs)
+    return in_order([*problems, *unreadable, *schemas.check(manifests, crds), *judged(Rendered(manifests, files))])
 
 
-def verify_outputs(outputs: list[ReleaseOutput], files: Mapping[str, str], crds: Path | None = None) -> list[Finding]:
-    """The same for what helmfile has printed already. `files` are the directory's own, by their paths in it."""
-    manifests, problems = read(outputs)
-    releases = read_releases(files[HELMFILE])
-    return problems + verify_manifests(manifests, releases, files, crds)
-
-
-def verify_manifests(
-    manifests: tuple[Manifest, ...],
-    releases: tuple[HelmRelease, ...],
-    files: Mapping[str, str],
-    crds: Path | None = None,
-) -> list[Finding]:
-    """Schemas and rules over objects: errors first, then warnings, then notes, each in the order of the codes."""
-    rendered = Rendered(manifests, files, releases, _release_of(releases, files))
-    return in_order([*schemas.check(manifests, crds), *judged(rendered)])
+def fetch(directory: Path, charts: Path) -> None:
+    """Put the router's chart that a rendered directory deploys into a directory of charts, from where the llm-d release
+    has it, whatever helmfile.yaml says. Raises VerifyError where helm cannot."""
+    files = read_files(directory)
+    if not _is_prerequisites(files) and HELMFILE in files:
+        fetch_chart(Rendered((), files).release.charts["router"], charts, find_tools())
 
 
 def judged(rendered: Rendered) -> list[Finding]:
@@ -109,37 +109,13 @@ def in_order(problems: list[Finding]) -> list[Finding]:
     return sorted(problems, key=lambda each: (weight[each.severity.value], each.code))
 
 
-def read_files(directory: Path) -> dict[str, str]:
-    """The files of a rendered directory that rules look at, by their paths in it, and the values files that its
-    helmfile.yaml names. Raises VerifyError where one cannot be read."""
-    files = {
-        file.relative_to(directory).as_posix(): read_text(file)
-        for pattern in _FILES
-        for file in sorted(directory.glob(pattern))
-        if file.is_file()
-    }
-    named = {name for each in read_releases(files[HELMFILE]) for name in each.values} if HELMFILE in files else set()
-    files |= {name: read_text(directory / name) for name in sorted(named - set(files)) if (directory / name).is_file()}
-    return files
-
-
 def _is_prerequisites(files: Mapping[str, str]) -> bool:
     """Whether every release is one of a cluster's prerequisites, and none a deployment's."""
     if HELMFILE not in files or "allocation.yaml" in files:
         return False
+    try:
+        releases = items(at(load(files[HELMFILE]), "releases"))
+    except (YAMLError, RecursionError):
+        return False
     known = {each.chart for name in release_names() for each in prerequisites(release(name)).releases}
-    return {each.chart_name for each in read_releases(files[HELMFILE])} <= known
-
-
-def _release_of(releases: tuple[HelmRelease, ...], files: Mapping[str, str]) -> Release:
-    """The llm-d release that allocation.yaml names, else the one whose charts helmfile.yaml has, else the newest."""
-    stated = _STATED.search(files.get("allocation.yaml", ""))
-    if stated and stated.group(1) in release_names():
-        return release(stated.group(1))
-    versions = {(each.chart_name, each.version.removeprefix("v")) for each in releases if each.version}
-    known = [release(name) for name in reversed(release_names())]
-    for each in known:
-        pins = {(chart.name, chart.version.removeprefix("v")) for chart in each.charts.values()}
-        if versions & pins == versions and versions:
-            return each
-    return known[0]
+    return bool(releases) and {str(at(each, "chart")).rpartition("/")[2] for each in releases} <= known

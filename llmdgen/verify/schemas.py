@@ -16,8 +16,7 @@ from typing import Any
 from llmdgen.findings import Finding
 from llmdgen.kube.manifest import Manifest
 from llmdgen.registry import Rule, declare
-from llmdgen.verify.helmfile import read_text
-from llmdgen.verify.tools import VerifyError
+from llmdgen.verify.state import VerifyError
 
 BUILT_IN = declare(
     "VER005",
@@ -48,7 +47,7 @@ UNCHECKED = declare(
     """The object was read, but nothing says what its fields may be: no CRD file for its kind was given with --crds, or
     the optional packages (llmdgen[verify]) are not installed.
 
-    Fails:  a GatewayParameters without kgateway's CRD among the files.
+    Fails:  a GatewayParameters without kgateway's CRD among the files. Said once, for all kinds and directories.
     Passes: an object whose schema was found.
     """,
 )
@@ -73,14 +72,20 @@ def check(manifests: Iterable[Manifest], crds: Path | None) -> list[Finding]:
             without.setdefault((manifest.api_version, manifest.kind), manifest)
         else:
             problems.extend(found)
-    fix = "give its CRD with --crds" if _installed() else "pip install kubernetes-validate jsonschema pyyaml"
+    unchecked = []
     for (version, kind), manifest in without.items():
         others = sorted({each for each, of_kind in served if of_kind == kind})
         if others and version.partition("/")[0] in {each.partition("/")[0] for each in others}:
             says = f"its CRD does not serve {version}"
             problems.append(CUSTOM.at("apiVersion", says=says, fix=f"use {', '.join(others)}", of=manifest))
         else:
-            problems.append(UNCHECKED.at(says=f"no schema of {version} {kind}", fix=fix, of=manifest))
+            unchecked.append(kind)
+    if not _installed():
+        says = "no object was held against its schema: that takes packages of llmdgen's extra `verify`"
+        problems.append(UNCHECKED.at(says=says, fix="pip install '.[verify]' in llmdgen's checkout"))
+    elif unchecked:
+        says = f"no schema is here of {', '.join(sorted(set(unchecked)))}"
+        problems.append(UNCHECKED.at(says=says, fix="give their CRDs with --crds; README.md says where they come from"))
     return problems
 
 
@@ -100,10 +105,18 @@ def read_crds(folder: Path, kinds: Collection[str]) -> _SERVED:
     return schemas
 
 
+def _text(file: Path) -> str:
+    try:
+        return file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        says = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise VerifyError(f"{file} cannot be read: {says}", "give a folder of CRD files") from error
+
+
 @cache
 def _kinds_of(folder: Path) -> dict[Path, frozenset[str]]:
     """The files of a folder that hold CRDs, with every kind that they name: read once, whatever is verified."""
-    texts = {file: read_text(file) for file in sorted(folder.rglob("*.y*ml")) if file.is_file()}
+    texts = {file: _text(file) for file in sorted(folder.rglob("*.y*ml")) if file.is_file()}
     return {file: frozenset(_KIND.findall(text)) for file, text in texts.items() if _CRD.search(text)}
 
 
@@ -112,7 +125,7 @@ def _crds(file: Path) -> _SERVED:
     import yaml
 
     try:
-        documents = list(yaml.load_all(read_text(file), getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+        documents = list(yaml.load_all(_text(file), getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
     except yaml.YAMLError as error:
         raise VerifyError(f"{file} is not YAML: {error}", "give a folder of CRD files") from error
     try:

@@ -16,11 +16,20 @@ def test_all_directories_below_the_one_given_are_verified(
     monkeypatch.setenv("PATH", "/nonexistent")
     answer = llmdgen("verify", "rendered")
     assert answer.code == 1
-    assert [line.partition(": ")[0] for line in answer.err.splitlines()] == [
-        "rendered/chat/p5.48xlarge/helmfile.yaml:1:1",
-        "rendered/chat/p5en.48xlarge/helmfile.yaml:1:1",
+    assert answer.out.splitlines() == [
+        "rendered/chat/p5.48xlarge: 1 error, 0 further",
+        "rendered/chat/p5en.48xlarge: 1 error, 0 further",
     ]
-    assert "error VER001: helm is not on PATH" in answer.err
+    assert answer.err.startswith(
+        "llmdgen verify: error VER001: helm is not on PATH (fix: install helm and put it on PATH"
+    )
+    assert answer.err.count("\n") == 1, "what is missing is said once"
+
+
+def test_charts_are_named_or_fetched_and_not_both(llmdgen: Llmdgen, spec: Path) -> None:
+    llmdgen("render", "chat.yaml")
+    answer = llmdgen("verify", "rendered", "--charts", ".", "--fetch-charts", "charts")
+    assert answer.code == 64
 
 
 def test_a_directory_that_nobody_rendered_is_wrong_usage(llmdgen: Llmdgen, spec: Path) -> None:

@@ -22,11 +22,11 @@ from llmdgen.kube.manifest import Manifest
 from llmdgen.objects.chart import as_printed
 from llmdgen.planning.model import Plan
 from llmdgen.rendering.files import files
-from llmdgen.verify.helmfile import HELMFILE, HelmRelease, ReleaseOutput, read_releases
+from llmdgen.verify.helmfile import ReleaseOutput, Tools, find_tools
 from llmdgen.verify.manifests import read
 from llmdgen.verify.rendered import Rendered
 from llmdgen.verify.run import judged
-from llmdgen.verify.tools import Tools, find_tools
+from llmdgen.verify.state import HELMFILE, HelmRelease, read_state
 from tests.tools import STAND_IN_CHARTS, real_charts_folder, tools_folder
 
 DATA = Path(__file__).parent / "data"
@@ -53,7 +53,7 @@ class Good:
 
     @cached_property
     def releases(self) -> tuple[HelmRelease, ...]:
-        return read_releases(self.files[HELMFILE])
+        return read_state(self.files[HELMFILE]).releases
 
     @cached_property
     def manifests(self) -> tuple[Manifest, ...]:
@@ -91,8 +91,7 @@ class Good:
 
     def judge(self, manifests: tuple[Manifest, ...], files: Mapping[str, str] | None = None) -> list[Finding]:
         """What the rules say of objects, with some of the directory's files replaced."""
-        there = {**self.files, **(files or {})}
-        return judged(Rendered(manifests, there, read_releases(there[HELMFILE]), self.plan.release))
+        return judged(Rendered(manifests, {**self.files, **(files or {})}))
 
     def codes(self, change: Callable[[Docs], object], files: dict[str, str] | None = None) -> set[str]:
         """The codes of what is found after a change."""

@@ -6,6 +6,7 @@ import pytest
 
 from llmdgen.objects.chart import passed_on
 from llmdgen.plain_yaml import load
+from llmdgen.verify.files import strange
 from llmdgen.verify.manifests import write_manifests
 from llmdgen.verify.rendered import Rendered
 from llmdgen.verify.run import judged
@@ -17,8 +18,8 @@ Problems = list[tuple[str, str, str]]
 
 
 def problems(good: Good, files: dict[str, str]) -> Problems:
-    rendered = Rendered(good.manifests, files, good.releases, good.plan.release)
-    return [(each.code, each.of, each.path) for each in judged(rendered)]
+    found = [*strange(files), *judged(Rendered(good.manifests, files))]
+    return [(each.code, each.of, each.path) for each in found]
 
 
 def test_a_directory_without_its_allocation_or_arguments_is_not_whole(pd: Good) -> None:
@@ -31,9 +32,14 @@ def test_a_values_file_that_is_no_mapping_is_caught(pd: Good, text: str) -> None
     assert problems(pd, pd.files | {"values/router.yaml": text}) == [("VER102", "values/router.yaml", "")]
 
 
-def test_manifests_of_the_same_render_are_right_beside_files_of_the_users_own(pd: Good) -> None:
-    own = {"manifests/kustomization.yaml": "resources: []\n"}
-    assert problems(pd, pd.files | write_manifests(pd.manifests) | own) == []
+def test_manifests_of_the_same_render_are_right(pd: Good) -> None:
+    assert problems(pd, pd.files | write_manifests(pd.manifests)) == []
+
+
+@pytest.mark.parametrize("name", ["kustomization.yaml", "9-clusterrolebinding-x.yaml", "more/x.yml", "x.json"])
+def test_manifests_that_no_release_makes_are_caught(pd: Good, name: str) -> None:
+    own = {f"manifests/{name}": "kind: ClusterRoleBinding\n"}
+    assert problems(pd, pd.files | write_manifests(pd.manifests) | own) == [("VER101", f"manifests/{name}", "")]
 
 
 def test_an_edited_manifest_is_caught_at_its_path(pd: Good) -> None:
@@ -108,6 +114,12 @@ def test_numbers_that_do_not_follow_from_each_other_are_caught(pd: Good, old: st
 @pytest.mark.parametrize(
     ("name", "text"),
     [
+        ("kustomization.yaml", "resources: []\n"),
+        ("helmfile.yaml.gotmpl", "{{ exec }}\n"),
+        ("helmfile.d/x.yaml", "releases: []\n"),
+        ("notes.md", "x\n"),
+        ("chart/Chart.yaml", "apiVersion: v2\nname: x\nversion: 0.0.0\ndependencies: [{name: y}]\n"),
+        ("chart/templates/.decode.yaml.1.llmdgen-new", "kind: Job\n"),
         ("chart/values.yaml", "a: 1\n"),
         ("chart/crds/x.yaml", "kind: CustomResourceDefinition\n"),
         ("chart/templates/_helpers.tpl", "{{ define }}\n"),
@@ -117,7 +129,7 @@ def test_numbers_that_do_not_follow_from_each_other_are_caught(pd: Good, old: st
         ("chart/templates/decode.yaml", "text: '{{ `{{` }}{{ fail `x` }}'\n"),
     ],
 )
-def test_a_local_chart_that_helm_does_more_with_than_pass_on_is_caught(pd: Good, name: str, text: str) -> None:
+def test_a_file_that_no_render_writes_or_that_helm_would_execute_is_caught(pd: Good, name: str, text: str) -> None:
     assert problems(pd, pd.files | {name: text}) == [("VER110", name, "")]
 
 

@@ -12,9 +12,8 @@ from llmdgen.objects import objects
 from llmdgen.planning.model import Plan
 from llmdgen.rendering.files import files
 from llmdgen.spec.load import parse
-from llmdgen.verify.helmfile import template_files
+from llmdgen.verify.helmfile import Tools, template
 from llmdgen.verify.manifests import read
-from llmdgen.verify.tools import Tools
 from tests.specs import DEEPSEEK, GPT_OSS, spec_text
 
 HOSTILE = (
@@ -57,7 +56,7 @@ def test_what_helm_prints_is_what_went_in(
     path: str, model: str, text: str, stand_in_charts: Path, helm_tools: Tools
 ) -> None:
     plan = hostile_plan(path, model, text)
-    printed, problems = read(template_files(files(plan), stand_in_charts, helm_tools))
+    printed, problems = read(template(files(plan), stand_in_charts, helm_tools))
     assert problems == []
     made = {str(each): each.doc for each in objects(plan)}
     assert {str(each): each.doc for each in printed if each.order == 2} == made

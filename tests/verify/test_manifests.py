@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from llmdgen.plain_yaml import load
-from llmdgen.verify.helmfile import HelmRelease, ReleaseOutput
+from llmdgen.verify.helmfile import ReleaseOutput
 from llmdgen.verify.manifests import read, write_manifests
+from llmdgen.verify.state import HelmRelease
 from tests.verify.conftest import Good
 
-RELEASE = HelmRelease("x-router", "ns", "x/chart")
+RELEASE = HelmRelease(name="x-router", namespace="ns", chart="oci://x/chart")
 
 
 def output(*documents: str) -> list[ReleaseOutput]:

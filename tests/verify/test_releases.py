@@ -8,8 +8,8 @@ import pytest
 
 from llmdgen import api
 from llmdgen.rendering.files import files
+from llmdgen.verify.helmfile import Tools
 from llmdgen.verify.run import verify
-from llmdgen.verify.tools import Tools
 from tests.verify.conftest import crds_of, real_charts, write
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"

@@ -10,9 +10,11 @@ from ruamel.yaml import YAML
 
 from llmdgen.findings import Finding, Route, Severity
 from llmdgen.registry import RULES
+from llmdgen.verify.files import read_files
+from llmdgen.verify.helmfile import Tools
 from llmdgen.verify.places import lines
-from llmdgen.verify.run import read_files, verify, verify_manifests
-from llmdgen.verify.tools import Tools
+from llmdgen.verify.rendered import Rendered
+from llmdgen.verify.run import in_order, judged, verify
 from tests.verify.conftest import Good
 from tests.verify.mutate import DECODE
 
@@ -77,16 +79,15 @@ def test_every_code_of_verification_explains_itself() -> None:
 
 def test_errors_come_first(pd: Good) -> None:
     manifests = tuple(each for each in pd.manifests if each.kind != "HTTPRoute")
-    severities = [each.severity.value for each in verify_manifests(manifests, pd.releases, pd.files)]
+    severities = [each.severity.value for each in in_order(judged(Rendered(manifests, pd.files)))]
     assert severities == sorted(severities)  # error, note, warning happen to be in the order of the alphabet
     assert severities[0] == "error"
 
 
-def test_only_the_files_that_rules_read_are_read(pd: Good, tmp_path: Path) -> None:
+def test_every_file_is_read(pd: Good, tmp_path: Path) -> None:
     directory = pd.write(tmp_path)
-    (directory / "notes.md").write_text("x\n")
-    unread = {"SUMMARY.md", "topology.svg"}
-    assert read_files(directory) == {name: text for name, text in pd.files.items() if name not in unread}
+    (directory / ".hidden").write_text("x\n")
+    assert read_files(directory) == {**pd.files, ".hidden": "x\n"}
 
 
 def test_prerequisites_of_a_cluster_are_judged_by_their_lock(tmp_path: Path) -> None:

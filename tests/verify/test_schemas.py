@@ -9,8 +9,9 @@ import pytest
 
 from llmdgen.kube.manifest import Manifest
 from llmdgen.plain_yaml import load
+from llmdgen.verify import schemas
 from llmdgen.verify.schemas import check, read_crds, strict
-from llmdgen.verify.tools import VerifyError
+from llmdgen.verify.state import VerifyError
 from llmdgen.yaml_text import dump
 from tests.verify.conftest import Good
 from tests.verify.mutate import DECODE, GATEWAY, POOL, ROUTE
@@ -70,11 +71,20 @@ def test_a_version_that_the_crd_does_not_serve_is_caught(pd: Good, crds: Path) -
     assert (problem.code, problem.path) == ("VER006", "apiVersion")
 
 
-def test_a_kind_without_schema_is_a_note(pd: Good) -> None:
-    notes = check(pd.manifests, None)
-    assert {each.code for each in notes} == {"VER007"}
-    assert {each.severity.value for each in notes} == {"note"}
-    assert [each.of for each in notes].count(POOL) == 1
+def test_kinds_without_schema_are_one_note(pd: Good) -> None:
+    (note,) = check(pd.manifests, None)
+    assert (note.code, note.severity.value, note.of) == ("VER007", "note", "")
+    assert (
+        note.says
+        == "no schema is here of DestinationRule, Gateway, HTTPRoute, InferencePool, PodMonitor, ServiceMonitor"
+    )
+
+
+def test_missing_packages_are_one_note(pd: Good, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schemas, "_installed", lambda: False)
+    (note,) = check(pd.manifests, None)
+    assert (note.code, note.of) == ("VER007", "")
+    assert note.fix == "pip install '.[verify]' in llmdgen's checkout"
 
 
 def test_a_folder_without_crds_is_an_error(tmp_path: Path) -> None:

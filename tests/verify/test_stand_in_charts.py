@@ -10,9 +10,8 @@ import pytest
 
 from llmdgen.kube.manifest import Manifest
 from llmdgen.plain_yaml import load
-from llmdgen.verify.helmfile import template_files
+from llmdgen.verify.helmfile import Tools, template
 from llmdgen.verify.manifests import read, write_manifests
-from llmdgen.verify.tools import Tools
 from tests.verify.conftest import CASES, DATA, Good, real_charts
 
 # Chart names, versions and the chart's own housekeeping: all else must be the same.
@@ -21,7 +20,7 @@ ONLY_IN_REAL = {"ClusterRole": ("rules",), "Role": ("rules",), "RoleBinding": ("
 
 
 def manifests(files: dict[str, str], charts: Path, tools: Tools) -> tuple[Manifest, ...]:
-    found, problems = read(template_files(files, charts, tools))
+    found, problems = read(template(files, charts, tools))
     assert problems == []
     return found
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from llmdgen.registry import Draft, found, rule
-from llmdgen.untyped import at, maps
 from llmdgen.verify.rendered import Rendered
 
 _FILE = "helmfile.yaml"
@@ -38,49 +37,35 @@ def releases_can_be_installed(rendered: Rendered) -> Iterator[Draft]:
     selects no model servers. What a release needs must be releases of this file, and what it is installed into must be
     there: helmfile makes the namespace, unless it is told not to.
 
-    Fails:  chart router/inferencepool without a repository called router; x-router without values/router.yaml; needs of
-            a release that is not there; createNamespace: false.
+    Fails:  a chart of another release's address; x-router without values/router.yaml; needs of a release that is not
+            there; createNamespace: false.
     Passes: the chart's own address, every values file once, every need.
     """
-    state = rendered.settings(_FILE)
-    repositories = {str(each.get("name")): str(each.get("url")) for _, each in maps(state.get("repositories"))}
     wanted = {chart.name: chart.repository for chart in rendered.release.charts.values()}
     known = {name for each in rendered.releases for name in (each.name, f"{each.namespace}/{each.name}")}
     for release in rendered.releases:
-        owner = release.chart.partition("/")[0]
-        if not release.is_local and "://" not in release.chart:
-            if owner not in repositories:
-                says = f"{release.name} takes {release.chart}, and no repository is called {owner}"
-                yield found("repositories", says=says, fix=f"add {wanted.get(release.chart_name) or 'it'}", of=_FILE)
-            elif _bare(repositories[owner]) != _bare(wanted.get(release.chart_name, repositories[owner])):
-                says = f"{owner} is {repositories[owner]}, {release.chart_name} is at {wanted[release.chart_name]}"
-                yield found("repositories", owner, "url", says=says, fix="use the release's repository", of=_FILE)
-        elif "://" in release.chart and _bare(release.chart) != _bare(wanted.get(release.chart_name, release.chart)):
-            says = f"{release.name} takes {release.chart}, the release's chart is {wanted[release.chart_name]}"
-            yield found("releases", release.name, "chart", says=says, fix="use the release's chart", of=_FILE)
+        place = ("releases", release.name)
+        published = wanted.get(release.chart_name, release.chart)
+        if not release.is_local and release.chart != published:
+            says = f"{release.name} takes {release.chart}, the release's chart is {published}"
+            yield found(*place, "chart", says=says, fix="use the release's chart", of=_FILE)
         if not release.values and release.chart_name in wanted:
-            says = f"{release.name} has no values"
-            yield found("releases", release.name, "values", says=says, fix="name its values file", of=_FILE)
+            yield found(*place, "values", says=f"{release.name} has no values", fix="name its values file", of=_FILE)
         for need in release.needs:
             if need not in known:
                 says = f"{release.name} needs {need}, which is not a release of this file"
-                yield found("releases", release.name, "needs", says=says, fix="name one that is", of=_FILE)
-    if at(state, "helmDefaults", "createNamespace") is False:
+                yield found(*place, "needs", says=says, fix="name one that is", of=_FILE)
+        for key, is_set in (("createNamespace", release.create_namespace), ("installed", release.installed)):
+            if not is_set:
+                says = f"{key} is false: `helmfile apply` alone does not deploy it"
+                yield found(*place, key, says=says, fix="leave it out", of=_FILE)
+    if not rendered.state.helm_defaults.create_namespace:
         says = "helm would not make the namespace"
         yield found("helmDefaults", "createNamespace", says=says, fix="write true, or leave it out", of=_FILE)
-    for _, each in maps(state.get("releases")):
-        for key in ("createNamespace", "installed"):
-            if each.get(key) is False:
-                says = f"{key} is false: `helmfile apply` alone does not deploy it"
-                yield found("releases", str(each.get("name")), key, says=says, fix="leave it out", of=_FILE)
     read = {name for each in rendered.releases for name in each.values}
     for name in sorted(rendered.files):
         if name.startswith("values/") and name not in read:
             yield found(says="no release reads it", fix="name it under the values of its release", of=name)
-
-
-def _bare(address: str) -> str:
-    return address.rstrip("/").removeprefix("oci://")
 
 
 @rule("VER099", "warning", "releases are not ordered by what they need")
@@ -92,18 +77,7 @@ def releases_are_ordered(rendered: Rendered) -> Iterator[Draft]:
     Passes: x-servers needs x-router.
     """
     for earlier, later in zip(rendered.releases, rendered.releases[1:], strict=False):
-        if earlier.name not in _needed(rendered, later.name):
+        if earlier.name not in (need.rpartition("/")[2] for need in later.needs):
             says = f"{later.name} does not need {earlier.name}"
             fix = f"add {earlier.namespace}/{earlier.name} to needs"
             yield found("releases", later.name, says=says, fix=fix, of=_FILE)
-
-
-def _needed(rendered: Rendered, name: str) -> set[str]:
-    """Everything that a release needs, and what that needs, by name."""
-    direct = {each.name: {need.rpartition("/")[2] for need in each.needs} for each in rendered.releases}
-    reached, waiting = set[str](), [name]
-    while waiting:
-        more = direct.get(waiting.pop(), set()) - reached
-        reached |= more
-        waiting += more
-    return reached

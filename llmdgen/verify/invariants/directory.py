@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,8 +11,6 @@ from llmdgen.facts.catalogue import release_toml
 from llmdgen.kube.command_line import unresolved
 from llmdgen.kube.servers import ARGUMENTS, arguments_of
 from llmdgen.kube.workload import Workload
-from llmdgen.objects.chart import FOLDER as CHART
-from llmdgen.objects.chart import passed_on
 from llmdgen.plain_yaml import YAMLError, reason
 from llmdgen.registry import Draft, found, rule
 from llmdgen.suggest import did_you_mean
@@ -24,9 +21,6 @@ from llmdgen.verify.rendered import Rendered
 
 Route = tuple[str | int, ...]
 _FIX = "render again"
-_OBJECT = re.compile(r"Chart\.yaml|templates/[a-z0-9][a-z0-9.-]*\.yaml")
-# What a render names its manifests. Anything else in the folder, such as a kustomization.yaml, is the user's own.
-_OURS = re.compile(r"[1-9][0-9]*-[a-z0-9.-]+\.yaml")
 
 
 @rule("VER100", "error", "a part of the rendered directory is missing")
@@ -48,7 +42,8 @@ def manifests_are_what_helm_makes(rendered: Rendered) -> Iterator[Draft]:
     """`render --manifests` writes the objects that helm makes of both charts, one a file, and tools that deploy
     rendered manifests take them from there. A directory whose manifests and charts differ deploys two things.
 
-    Fails:  replicas: 5 in the manifest of a Deployment whose file in chart/ says 4; a manifest of no object.
+    Fails:  replicas: 5 in the manifest of a Deployment whose file in chart/ says 4; a manifest of no object, a
+            kustomization.yaml.
     Passes: the manifests of the same render; no manifests at all.
     """
     written = {name for name in rendered.files if name.startswith(f"{MANIFESTS}/")}
@@ -67,27 +62,7 @@ def manifests_are_what_helm_makes(rendered: Rendered) -> Iterator[Draft]:
         for path, says in _differences(doc, manifest.doc):
             yield found(*path, says=f"{says} of {manifest}", fix=_FIX, of=name)
     for name in sorted(written - set(real)):
-        if _OURS.fullmatch(name.rpartition("/")[2]):
-            yield found(says="no release makes this object", fix=_FIX, of=name)
-
-
-@rule("VER110", "error", "Helm would do more with the local chart than pass it on")
-def the_local_chart_is_static(rendered: Rendered) -> Iterator[Draft]:
-    """The files of chart/templates are the objects that the cluster gets, and what a reviewer reads. An action in one
-    of them, or a file of another kind beside them, makes Helm apply what stands in no file. Two opening braces inside
-    a text are written as an action that prints them; that is the only one.
-
-    Fails:  image: {{ .Values.image }} in chart/templates/decode.yaml; chart/values.yaml; chart/crds/x.yaml.
-    Passes: "{{ `{{` }} role }}", which Helm prints as "{{ role }}".
-    """
-    for name, text in rendered.files.items():
-        if not name.startswith(f"{CHART}/"):
-            continue
-        if not _OBJECT.fullmatch(name.removeprefix(f"{CHART}/")):
-            says = "it is not an object of chart/templates"
-            yield found(says=says, fix="remove it, and say in the spec what it is for", of=name)
-        elif "{{" in text.replace(passed_on("{{"), ""):
-            yield found(says="it holds an action that Helm executes", fix=_FIX, of=name)
+        yield found(says="no release makes this object", fix="keep it elsewhere, or render again", of=name)
 
 
 @rule("VER102", "error", "a values file is not YAML mapping")

@@ -7,23 +7,15 @@ from typing import Any
 
 from llmdgen.checks.devices import wrong_amounts
 from llmdgen.facts.catalogue import release_toml, table
+from llmdgen.kube.gateway import opened, parameters_of, said
 from llmdgen.kube.manifest import Manifest
-from llmdgen.plain_yaml import YAMLError, load
 from llmdgen.planning.model import AUTO_MODE
 from llmdgen.registry import Draft, found, rule
 from llmdgen.untyped import at, mapping, maps
 from llmdgen.verify.rendered import Rendered
 
 _CLASSES = ("service.k8s.aws/nlb", AUTO_MODE)
-# Where each provider's parameters object holds the annotations and the type of the Service that it makes.
-_ANNOTATIONS: dict[str, tuple[str, ...]] = {
-    "GatewayParameters": ("spec", "kube", "service", "extraAnnotations"),
-    "AgentgatewayParameters": ("spec", "service", "metadata", "annotations"),
-}
-_SERVICE_SPEC: dict[str, tuple[str, ...]] = {
-    "GatewayParameters": ("spec", "kube", "service"),
-    "AgentgatewayParameters": ("spec", "service", "spec"),
-}
+_OVERLAY = "deployment"  # its key in Istio's ConfigMap
 
 
 @rule("VER045", "error", "load balancer annotations reach no Service")
@@ -44,22 +36,22 @@ def annotations_arrive(rendered: Rendered) -> Iterator[Draft]:
             says = "with these, Istio does not copy the Gateway's own annotations to the Service"
             fix = "move them to metadata.annotations"
             yield found("spec", "infrastructure", "annotations", says=says, fix=fix, of=gateway)
-        parameters = _parameters(rendered, gateway)
-        if not is_istio and annotated and not _handed_on(parameters) and not _load_balancer(infrastructure):
+        parameters = parameters_of(gateway, rendered.manifests)
+        handed_on = _load_balancer(said(parameters, "annotations")[1]) or _load_balancer(infrastructure)
+        if not is_istio and annotated and not handed_on:
             says = "this gateway class does not copy them to the Service that it makes"
             fix = "set them in the object that spec.infrastructure.parametersRef names"
             yield found("metadata", "annotations", says=says, fix=fix, of=gateway)
-        reference = at(gateway.doc, "spec", "infrastructure", "parametersRef")
-        if not is_istio and parameters is None and reference:
+        reference = mapping(at(gateway.doc, "spec", "infrastructure", "parametersRef"))
+        if reference and parameters is None:
             says = f"there is no {reference.get('kind')} {reference.get('name')}"
             fix = "add it, or remove the reference"
             yield found("spec", "infrastructure", "parametersRef", says=says, fix=fix, of=gateway)
-    for kind, route in _ANNOTATIONS.items():
-        for parameters in rendered.of_kind(kind):
-            own = _load_balancer(at(parameters.doc, "metadata", "annotations"))
-            if own and not _load_balancer(at(parameters.doc, *route)):
-                says = "annotations of the parameters object itself reach no Service"
-                yield found("metadata", "annotations", says=says, fix=f"move them to {'.'.join(route)}", of=parameters)
+    for parameters in rendered.manifests:
+        route, annotations = said(parameters, "annotations")
+        if route and _load_balancer(at(parameters.doc, "metadata", "annotations")) and not _load_balancer(annotations):
+            says = "annotations of the parameters object itself reach no Service"
+            yield found("metadata", "annotations", says=says, fix=f"move them to {'.'.join(route)}", of=parameters)
 
 
 @rule("VER046", "error", "a load balancer is annotated, but the Service is of another type")
@@ -71,16 +63,14 @@ def annotated_services_are_load_balancers(rendered: Rendered) -> Iterator[Draft]
     Passes: type LoadBalancer in that ConfigMap.
     """
     for gateway in rendered.of_kind("Gateway"):
-        parameters = _parameters(rendered, gateway)
-        annotations = _load_balancer(at(gateway.doc, "metadata", "annotations")) | _handed_on(parameters)
+        parameters = parameters_of(gateway, rendered.manifests)
+        annotations = _annotations(gateway, parameters)
         if not annotations:
             continue
-        service = _service_spec(parameters)
-        at_fault = parameters or gateway
-        place = _SERVICE_SPEC.get(at_fault.kind, ("data", "service") if parameters else ("spec",))
+        place, service = said(parameters, "service")
         if service.get("type", "LoadBalancer") != "LoadBalancer":
             says = f"the Service is of type {service['type']}"
-            yield found(*place, says=says, fix="set the Service's type to LoadBalancer", of=at_fault)
+            yield found(*place, says=says, fix="set the Service's type to LoadBalancer", of=parameters or gateway)
         kind = f"{table('nlb.toml')['prefix']}aws-load-balancer-type"
         if annotations.get(kind) not in ("external", "nlb-ip") and service.get("loadBalancerClass") not in _CLASSES:
             says = "neither aws-load-balancer-type: external nor loadBalancerClass service.k8s.aws/nlb is set, so "
@@ -117,10 +107,9 @@ def gateways_are_known(rendered: Rendered) -> Iterator[Draft]:
         if name not in known:
             place = ("spec", "gatewayClassName")
             yield found(*place, says=f"there is no class {name}", fix=f"use {', '.join(known)}", of=gateway)
-        parameters = _parameters(rendered, gateway)
-        annotations = _load_balancer(at(gateway.doc, "metadata", "annotations")) | _handed_on(parameters)
-        service = _service_spec(parameters)
-        if parameters is not None and parameters.kind in _ANNOTATIONS:  # VER045 says that these arrive nowhere
+        parameters = parameters_of(gateway, rendered.manifests)
+        annotations, service = _annotations(gateway, parameters), said(parameters, "service")[1]
+        if parameters is not None:  # VER045 says that these arrive nowhere
             annotations |= _load_balancer(at(parameters.doc, "metadata", "annotations"))
         if service.get("type") == "LoadBalancer" and not annotations and not service.get("loadBalancerClass"):
             says = "its Service is a LoadBalancer without annotations"
@@ -133,8 +122,7 @@ def _string_maps(manifest: Manifest, rendered: Rendered) -> Iterator[tuple[str, 
     for route in ((), *templates):
         yield (*route, "metadata", "annotations")
         yield (*route, "metadata", "labels")
-    if manifest.kind in _ANNOTATIONS:
-        yield _ANNOTATIONS[manifest.kind]
+    yield from filter(None, [said(manifest, "annotations")[0]])
 
 
 def _load_balancer(annotations: Any) -> dict[str, Any]:
@@ -142,32 +130,10 @@ def _load_balancer(annotations: Any) -> dict[str, Any]:
     return {key: value for key, value in mapping(annotations).items() if str(key).startswith(prefix)}
 
 
-def _parameters(rendered: Rendered, gateway: Manifest) -> Manifest | None:
-    reference = mapping(at(gateway.doc, "spec", "infrastructure", "parametersRef"))
-    return rendered.find(str(reference.get("kind")), reference.get("name"), gateway.namespace)
-
-
-def _handed_on(parameters: Manifest | None) -> dict[str, Any]:
-    """The load balancer annotations that a parameters object gives to the Service."""
-    if parameters is None or parameters.kind not in _ANNOTATIONS:
-        return {}
-    return _load_balancer(at(parameters.doc, *_ANNOTATIONS[parameters.kind]))
-
-
-def _service_spec(parameters: Manifest | None) -> dict[str, Any]:
-    """What the parameters say of the Service: its type, ports and class."""
-    if parameters is None:
-        return {}
-    if parameters.kind == "ConfigMap":
-        text = at(parameters.doc, "data", "service")
-        try:
-            return mapping(at(load(text), "spec")) if isinstance(text, str) else {}
-        except YAMLError:
-            return {}
-    return mapping(at(parameters.doc, *_SERVICE_SPEC.get(parameters.kind, ("spec",))))
-
-
-_OVERLAY = "deployment"  # its key in Istio's ConfigMap
+def _annotations(gateway: Manifest, parameters: Manifest | None) -> dict[str, Any]:
+    """The load balancer annotations of a Gateway, and those that its parameters give to the Service."""
+    own = _load_balancer(at(gateway.doc, "metadata", "annotations"))
+    return own | _load_balancer(said(parameters, "annotations")[1])
 
 
 @rule("VER111", "error", "Istio cannot lay this over the gateway's Deployment")
@@ -179,15 +145,10 @@ def overlay_is_taken(rendered: Rendered) -> Iterator[Draft]:
     Passes: cpu and memory, requests up to the limits.
     """
     for manifest in rendered.of_kind("ConfigMap"):
-        text = at(manifest.doc, "data", _OVERLAY)
-        if not isinstance(text, str):
-            continue
-        try:
-            spec = at(load(text), "spec", "template", "spec")
-        except YAMLError:
-            yield found("data", _OVERLAY, says="it is not YAML", fix="render again", of=manifest)
-            continue
-        for index, each in maps(at(spec, "containers")):
-            place = ("data", _OVERLAY, "spec", "template", "spec", "containers", index, "resources")
+        overlay = at(opened(manifest.doc), "data", _OVERLAY)
+        if overlay and isinstance(overlay, str):
+            yield found("data", _OVERLAY, says="it is not a YAML mapping", fix="render again", of=manifest)
+        place = ("data", _OVERLAY, "spec", "template", "spec", "containers")
+        for index, each in maps(at(overlay, *place[2:])):
             for path, says, fix in wrong_amounts(each.get("resources")):
-                yield found(*place, *path, says=says, fix=fix, of=manifest)
+                yield found(*place, index, "resources", *path, says=says, fix=fix, of=manifest)
