@@ -3,7 +3,8 @@
 helmfile executes hooks, post-renderers, other helm programs and, in templates, any command (`{{ exec }}`), for
 `template` as for `apply`, and fetches values and charts by whatever address stands there. `verify` also runs on the
 directory of a stranger's pull request. So a file is read into these types, what they do not know is refused, and
-helmfile gets what was read, written anew. They hold what a render writes, and what somebody may add who deploys otherwise.
+helmfile gets what was read, written anew. They hold what a render writes, and what somebody may add who deploys
+otherwise.
 """
 
 from __future__ import annotations

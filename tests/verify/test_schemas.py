@@ -74,10 +74,8 @@ def test_a_version_that_the_crd_does_not_serve_is_caught(pd: Good, crds: Path) -
 def test_kinds_without_schema_are_one_note(pd: Good) -> None:
     (note,) = check(pd.manifests, None)
     assert (note.code, note.severity.value, note.of) == ("VER007", "note", "")
-    assert (
-        note.says
-        == "no schema is here of DestinationRule, Gateway, HTTPRoute, InferencePool, PodMonitor, ServiceMonitor"
-    )
+    kinds = "DestinationRule, Gateway, HTTPRoute, InferencePool, PodMonitor, ServiceMonitor"
+    assert note.says == f"no schema is here of {kinds}"
 
 
 def test_missing_packages_are_one_note(pd: Good, monkeypatch: pytest.MonkeyPatch) -> None:
