@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
 import click
+import msgspec
 
 from llmdgen.cli import status
 from llmdgen.cli.terminal import complain, say
+from llmdgen.engine.facts import history, taken
+from llmdgen.engine.flags import Flag, flag_table
+from llmdgen.facts import catalogue
+from llmdgen.registry import RULES, Rule
+from llmdgen.scheduling.form import form
+from llmdgen.spec.model import DEFAULT_RELEASE
 
 OTHERWISE = "`llmdgen list` and docs/diagnostics.md show what can be explained"
+Rows = dict[str, object]
+"""What stands below the title of an explanation: names and values."""
+
+_GIB = 1 << 30
+_WIDTH = 116
 
 
 def _complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-    from llmdgen.cli.topics import names
-
     return [topic for topic in names() if topic.startswith(incomplete)]
 
 
@@ -29,7 +42,6 @@ def command(topic: str) -> int:
     (VLLM_LOGGING_LEVEL), a scheduler plugin (queue-scorer), a well-lit path (wide-ep), a release (v0.5.1), an
     instance type (p5.48xlarge) or a model (openai/gpt-oss-120b).
     """
-    from llmdgen.cli.topics import explain, names
     from llmdgen.suggest import did_you_mean
 
     text = explain(topic)
@@ -39,3 +51,279 @@ def command(topic: str) -> int:
         return status.ERROR
     say(text)
     return status.OK
+
+
+def names() -> list[str]:
+    """Everything that can be explained, by the name one would type."""
+    return list(dict.fromkeys(name for names_of, _ in KINDS for name in names_of()))
+
+
+def explain(topic: str) -> str | None:
+    """All that is known of a topic, None where nothing is. Case does not matter, nor dashes before a flag.
+
+    A name may be that of several things: tokenizer is a flag of vLLM and a plugin of the scheduler.
+    """
+    return "\n\n".join(text for _, explain_it in KINDS if (text := explain_it(topic)) is not None) or None
+
+
+def _text(title: str, rows: Rows, sources: Iterable[str], notes: Iterable[str] = ()) -> str:
+    width = max(len(name) for name in rows)
+    text = "\n".join([title, *(f"  {name.ljust(width)}  {value}" for name, value in rows.items())])
+    for heading, items in (("notes", tuple(notes)), ("sources", tuple(sources))):
+        if items:
+            text += f"\n{heading}:\n" + "\n".join(map(_item, items))
+    return text
+
+
+def _item(text: str) -> str:
+    from textwrap import TextWrapper
+
+    lines = TextWrapper(_WIDTH, initial_indent="  - ", subsequent_indent="    ", break_on_hyphens=False)
+    lines.break_long_words = False
+    return lines.fill(text)
+
+
+def _codes() -> list[str]:
+    return sorted({*_rules(), *map(_family, _rules())})
+
+
+def _rule(topic: str) -> str | None:
+    """A rule's own documentation, or the titles of a family's rules: those whose codes begin with the same letters."""
+    name = topic.upper()
+    if not (name[-3:].isdigit() or name.isalnum()):
+        return None  # no code, and not worth importing every rule for
+    rule = _rules().get(name)
+    if rule is not None:
+        return f"{rule.code} ({rule.severity.value}): {rule.title}\n\n{rule.explanation}"
+    family = [each for code, each in sorted(_rules().items()) if _family(code) == name]
+    return "\n".join(f"{each.code} ({each.severity.value}): {each.title}" for each in family) or None
+
+
+def _family(code: str) -> str:
+    return code[:-3]
+
+
+def _rules() -> dict[str, Rule]:
+    from llmdgen.checks import load_all
+
+    load_all()
+    return RULES
+
+
+def _instance(topic: str) -> str | None:
+    """An instance type with what pods can have of it; `ml.` before the name is taken as well."""
+    try:
+        found = catalogue.instance(topic.lower())
+    except catalogue.UnknownFact:
+        return None
+    efa = "none"
+    if found.efa.interfaces:
+        efa = f"{found.efa.interfaces} interfaces, generation {found.efa.generation or 'unknown'}"
+        efa += f", RDMA {_yes(found.efa.rdma)}, GPUDirect {_yes(found.efa.gpudirect)}"
+        efa += f", {found.efa.bandwidth_gbps} Gbit/s" if found.efa.bandwidth_gbps else ""
+    memory = f", {found.gpu.memory_mib / 1024:g} GiB each" if found.gpu.memory_mib else ""
+    rows: Rows = {
+        "GPUs": f"{found.gpu.count} x {found.gpu.model}{memory}",
+        "EFA": efa,
+        "CPU": f"{found.vcpus} vCPUs, {found.architecture}",
+        "memory": f"{found.memory_gib} GiB",
+        "local NVMe": f"{found.nvme_gb} GB" if found.nvme_gb else "none",
+        "HyperPod": found.hyperpod or "not offered",
+    }
+    for where, room in (("EKS", found.allocatable), ("HyperPod", found.hyperpod_allocatable)):
+        if room:
+            rows[f"for pods on {where}"] = f"{room.cpu_millis}m cpu, {room.memory_mib}Mi memory"
+    rows["confidence"] = found.confidence
+    return _text(found.name, rows, found.sources, found.notes + found.disagreements)
+
+
+def _yes(fact: bool | None) -> str:
+    return "unknown" if fact is None else "yes" if fact else "no"
+
+
+def _model(topic: str) -> str | None:
+    known = {name.lower(): name for name in catalogue.model_names()}
+    if topic.lower() not in known:
+        return None
+    found = catalogue.model(known[topic.lower()])
+    layers = {
+        "full attention": found.layers.full,
+        "sliding window": found.layers.sliding,
+        "linear": found.layers.linear,
+    }
+    rows: Rows = {
+        "architecture": found.architecture,
+        "parameters": f"{found.parameters / 1e9:.1f}B" if found.parameters else "unknown",
+        "weights": f"{found.weight_bytes / _GIB:.1f} GiB, {found.weight_dtype}",
+        "layers": ", ".join(f"{number} {kind}" for kind, number in layers.items() if number),
+        "attention": f"{found.attention_heads} heads, {found.kv_heads} KV heads" + (", MLA" if found.mla else ""),
+        "context": f"{found.max_position_embeddings} tokens",
+    }
+    if found.active_parameters:
+        rows["active"] = f"{found.active_parameters / 1e9:.1f}B parameters a token"
+    if found.experts:
+        rows["experts"] = f"{found.experts.routed}, {found.experts.per_token} a token, {found.experts.shared} shared"
+    return _text(found.id, rows, found.sources, found.notes)
+
+
+def _path(topic: str) -> str | None:
+    """What a well-lit path is, and what it sets where a spec says nothing."""
+    name = topic.lower()
+    if name not in catalogue.path_names():
+        return None
+    table = catalogue.release_toml(DEFAULT_RELEASE, "paths.toml")
+    found = table[name]
+    rows: Rows = {"is": found["about"], "roles": ", ".join(found.get("roles", ())) or "decode"}
+    if found.get("args"):
+        rows["flags"] = ", ".join(f"{flag}: {str(value).lower()}" for flag, value in found["args"].items())
+    scorers = form(DEFAULT_RELEASE).paths[name].scorers
+    if scorers:
+        rows["scorers"] = ", ".join(f"{scorer} {weight}" for scorer, weight in scorers.items())
+    return _text(name, {**rows, "more": "docs/paths"}, table["sources"])
+
+
+def _release(topic: str) -> str | None:
+    """Versions, charts and images that a release pins; `v` before its name may be left out."""
+    name = topic.lower() if topic.lower().startswith("v") else f"v{topic}"
+    if name not in catalogue.release_names():
+        return None
+    found = catalogue.release(name)
+    rows: Rows = {"date": found.date, "vLLM": found.vllm, "NIXL": found.nixl}
+    rows |= {f"{chart} chart": f"{pin.name} {pin.version}" for chart, pin in found.charts.items()}
+    return _text(f"llm-d {name}", {**rows, "architectures": ", ".join(found.architectures)}, found.sources)
+
+
+def _of_any_release(named: Callable[[str], Iterable[str]]) -> list[str]:
+    return sorted({name for release in catalogue.release_names() for name in named(release)})
+
+
+def _in_each_release(explain_in: Callable[[str, str], str | None], topic: str) -> str | None:
+    """What each release that has the thing says of it."""
+    found = (explain_in(topic, release) for release in catalogue.release_names())
+    return "\n\n".join(text for text in found if text is not None) or None
+
+
+def _plugins(release: str) -> dict[str, Any]:
+    return catalogue.release_toml(release, "plugins.toml")
+
+
+def _plugin(topic: str, release: str) -> str | None:
+    """A plugin of the release's scheduler, by the type that an EndpointPickerConfig names."""
+    name, table = topic.lower(), _plugins(release)
+    found = table["plugins"].get(name)
+    if found is None:
+        return None
+    types = catalogue.release_toml(release, "plugin-parameters.toml").get(name, {})
+    rows: Rows = {"kind": found["kind"]}
+    listed = [*types, *(each for each in found.get("parameters", ()) if not any(_below(path, each) for path in types))]
+    for number, each in enumerate(listed):
+        kind = f" ({types[each]})" if each in types else ""
+        refers = ", names a plugin" if each in found.get("refers", ()) else ""
+        default = found.get("defaults", {}).get(each) or found.get("profiles", {}).get(each)
+        text = f"{each}{kind}{refers}" + (f", default {default}" if default else "")
+        rows["parameters" if number == 0 else " " * number] = text
+    if not listed:
+        rows["parameters"] = "none"
+    if found.get("produces"):
+        rows["makes"] = ", ".join(found["produces"])
+    if found.get("consumes"):
+        read = found["consumes"].items()
+        rows["reads"] = ", ".join(f"{data} (of the producer in {how})" if how else data for data, how in read)
+    if found.get("deprecated_in"):
+        instead = f", use {found['use_instead']}" if "use_instead" in found else ""
+        rows["deprecated"] = f"since {found['deprecated_in']}{instead}"
+    if found.get("alpha"):
+        rows["experimental"] = "only with --allow-experimental-plugins"
+    return _text(f"{name} (scheduler of llm-d {release})", rows, table["sources"])
+
+
+def _below(path: str, name: str) -> bool:
+    return path == name or path.startswith((f"{name}.", f"{name}["))
+
+
+def _flag(topic: str) -> str | None:
+    """A vLLM flag of each release that has it; of one that none has, when vLLM had it."""
+    name = topic.lstrip("-").lower().replace("_", "-")
+    text = _in_each_release(_flag_in, topic)
+    if text is None and name in history().flags:
+        return _text(f"--{name}", {"releases": "no llm-d release here has it", **_versions(name)}, sources=())
+    return text
+
+
+def _flag_in(topic: str, release: str) -> str | None:
+    name, table = topic.lstrip("-").lower().replace("_", "-"), flag_table(release)
+    flag = table.get(name) or table.by_short(topic)
+    if flag is None and name.startswith("no-"):
+        switch = table.get(name.removeprefix("no-"))
+        flag = switch if switch is not None and switch.negative else None
+    if flag is None:
+        return None
+    rows = _flag_rows(flag, taken(release).names.get(flag.name, ())) | _versions(flag.name)
+    return _text(f"--{flag.name}", rows, [f"vLLM {table.vllm} of llm-d {release}: {table.source}"])
+
+
+def _flag_rows(flag: Flag, looked_up: Sequence[str]) -> Rows:
+    """What the parser says of a flag; `looked_up` are the names that vLLM accepts in it only when it starts."""
+    rows: Rows = {"type": flag.type + (f" ({flag.config})" if flag.config else "")}
+    if flag.short:
+        rows["short"] = flag.short
+    if flag.many:
+        rows["many"] = "several values after one flag" if flag.many == "values" else "the flag may be repeated"
+    if flag.negative:
+        rows["negative"] = f"--no-{flag.name}"
+    rows["default"] = msgspec.json.encode(flag.default).decode() if flag.default is not None else "vLLM decides"
+    choices = flag.choices or tuple(name for name in looked_up if name)
+    if choices or flag.usual:
+        rows["choices" if choices else "among others"] = ", ".join(map(str, choices or flag.usual))
+    limits = {">=": flag.at_least, ">": flag.more_than, "<=": flag.at_most, "<": flag.less_than}
+    if any(limit is not None for limit in limits.values()):
+        rows["range"] = ", ".join(f"{sign} {limit}" for sign, limit in limits.items() if limit is not None)
+    return rows
+
+
+def _versions(flag: str) -> Rows:
+    """Which of the vLLM versions that were compared have the flag."""
+    compared, seen = history().versions_compared, history().flags.get(flag)
+    if seen is None:
+        return {"vLLM": f"every version from {compared[0]} to {compared[-1]}"}
+    until = f", no longer in {seen.missing_from}" if seen.missing_from else ""
+    since = "in" if seen.first_seen == compared[0] else "first in"
+    return {"vLLM": f"{since} {seen.first_seen}{until} ({compared[0]} to {compared[-1]} compared)"}
+
+
+def _variables(release: str) -> dict[str, Any]:
+    table: dict[str, Any] = catalogue.release_json(release, "vllm-env.json")
+    return table
+
+
+def _variable(topic: str, release: str) -> str | None:
+    """An environment variable, and what the release's vLLM makes of its values."""
+    table = _variables(release)
+    found = table["variables"].get(topic.upper())
+    if found is None:
+        return None
+    kinds = {"int": "a whole number", "float": "a number", "choice": "one of several", "switch": "on or off"}
+    rows: Rows = {"type": kinds.get(found["kind"], "text")}
+    if "choices" in found:
+        rows["choices"] = ", ".join(map(str, found["choices"])) + (", in any case" if found.get("any_case") else "")
+    if "true" in found:
+        rows["on"] = ", ".join(found["true"])
+        if found.get("strict"):
+            rows["else"] = "off, or an error where it is not a number"
+    return _text(topic.upper(), rows, [f"vLLM {table['vllm']} of llm-d {release}: {table['source']}"])
+
+
+KINDS: tuple[tuple[Callable[[], Iterable[str]], Callable[[str], str | None]], ...] = (
+    (_codes, _rule),
+    (catalogue.instance_names, _instance),
+    (catalogue.model_names, _model),
+    (catalogue.path_names, _path),
+    (catalogue.release_names, _release),
+    (lambda: _of_any_release(lambda each: _plugins(each)["plugins"]), lambda topic: _in_each_release(_plugin, topic)),
+    (lambda: _of_any_release(lambda each: flag_table(each).flags), _flag),
+    (
+        lambda: _of_any_release(lambda each: _variables(each)["variables"]),
+        lambda topic: _in_each_release(_variable, topic),
+    ),
+)
+"""Of each kind what can be asked, and what there is to say of a topic: None where it is nothing of the kind."""

@@ -87,6 +87,13 @@ class Lifetime(Struct, frozen=True, kw_only=True):
     missing_from: str | None = None
 
 
+class History(Struct, frozen=True):
+    """The versions of vLLM that were compared, in order, and the flags, without dashes, that not all of them have."""
+
+    versions_compared: tuple[str, ...]
+    flags: dict[str, Lifetime]
+
+
 @cache
 def variables(release: str) -> dict[str, Variable]:
     """Every environment variable that the release's vLLM reads."""
@@ -123,14 +130,8 @@ def taken(release: str) -> Taken:
 
 
 @cache
-def history() -> dict[str, Lifetime]:
-    """Flags, without dashes, that not every vLLM since 0.15.1 has."""
+def history() -> History:
+    """Which of the compared versions of vLLM have which flags."""
     table = msgspec.json.decode(read_fact("vllm-flag-history.json"))
-    return {name.lstrip("-"): msgspec.convert(row, Lifetime) for name, row in table["flags"].items()}
-
-
-@cache
-def help_line(release: str, flag: str) -> str:
-    """vLLM's own description of a flag, "" where it has none."""
-    line = release_json(release, "vllm-help.json")["flags"].get(flag, "")
-    return str(line)
+    flags = {name.lstrip("-"): msgspec.convert(row, Lifetime) for name, row in table["flags"].items()}
+    return History(tuple(table["versions_compared"]), flags)

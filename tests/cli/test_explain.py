@@ -7,8 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from llmdgen.cli import topics
-from llmdgen.cli.topics import plugin
+from llmdgen.cli.explain import explain, names
 from llmdgen.facts import catalogue
 from llmdgen.registry import RULES
 from tests.cli.conftest import Llmdgen
@@ -25,7 +24,7 @@ def test_every_rule_can_be_explained(llmdgen: Llmdgen) -> None:
     llmdgen("explain", "OUT001")
     assert len(RULES) > 5
     for code, rule in RULES.items():
-        assert rule.explanation in str(topics.explain(code))
+        assert rule.explanation in str(explain(code))
 
 
 @pytest.mark.parametrize("flag", ["max-num-seqs", "--max-num-seqs", "max_num_seqs", "MAX-NUM-SEQS"])
@@ -68,9 +67,9 @@ def test_a_model_says_its_shape(llmdgen: Llmdgen) -> None:
 
 
 def test_everything_that_is_offered_can_be_explained() -> None:
-    names = topics.names()
-    assert len(names) == len(set(names))
-    assert [name for name in names if not topics.explain(name)] == []
+    known = names()
+    assert len(known) == len(set(known))
+    assert [name for name in known if not explain(name)] == []
 
 
 @pytest.mark.parametrize(
@@ -148,7 +147,7 @@ def test_an_answer_without_an_idea_says_where_to_look(llmdgen: Llmdgen, topic: s
 
 
 def test_a_plugin_says_what_it_makes_and_reads_and_whether_it_has_a_future() -> None:
-    assert "makes       PrefixCacheMatchInfo" in str(plugin.explain("approx-prefix-cache-producer"))
-    assert "of the producer in prefixMatchInfoProducerName" in str(plugin.explain("prefix-cache-scorer"))
-    assert "since v0.9.0, use disagg-profile-handler" in str(plugin.explain("disagg-headers-handler"))
-    assert "--allow-experimental-plugins" in str(plugin.explain("session-affinity-filter"))
+    assert "makes       PrefixCacheMatchInfo" in str(explain("approx-prefix-cache-producer"))
+    assert "of the producer in prefixMatchInfoProducerName" in str(explain("prefix-cache-scorer"))
+    assert "since v0.9.0, use disagg-profile-handler" in str(explain("disagg-headers-handler"))
+    assert "--allow-experimental-plugins" in str(explain("session-affinity-filter"))

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from llmdgen.engine.facts import help_line, history
+from llmdgen.engine.facts import history
 from llmdgen.engine.flags import FlagTable
 from llmdgen.facts import catalogue
-from tests.engine.cases import RELEASE
 
 
 def test_the_table_is_of_the_releases_vllm(table: FlagTable, release: str) -> None:
@@ -32,10 +31,5 @@ def test_nested_configurations_are_known(table: FlagTable) -> None:
 
 
 def test_the_history_tells_when_a_flag_came_and_went() -> None:
-    assert history()["moe-backend"].first_seen == "0.17.1"
-    assert history()["swap-space"].missing_from == "0.19.1"
-
-
-def test_a_flag_has_vllms_own_description() -> None:
-    assert help_line(RELEASE, "block-size").startswith("Size of a contiguous cache block")
-    assert help_line(RELEASE, "no-such-flag") == ""
+    assert history().flags["moe-backend"].first_seen == "0.17.1"
+    assert history().flags["swap-space"].missing_from == "0.19.1"

@@ -54,7 +54,7 @@ def flag_has_a_future(role: RoleSettings) -> Iterator[Draft]:
     Noted:  args: {swap-space: 8}, which vLLM 0.19.1 has no more.
     """
     for name in role.args:
-        lifetime = history().get(name) if role.spec_sets(name) else None
+        lifetime = history().flags.get(name) if role.spec_sets(name) else None
         if lifetime is not None and lifetime.missing_from and role.table.get(name) is not None:
             says = f"--{name} is gone from vLLM {lifetime.missing_from}"
             yield found(*role.at(name), says=says, fix="plan to do without it before the release changes", on_key=True)
@@ -80,7 +80,7 @@ def _unknown(name: str, release: str) -> tuple[str, str]:
     flag, dot, key = hyphened.partition(".")
     if dot and flag in table.flags:
         return f"{name} is a key inside --{flag}", f"write {flag}: {{{key}: ...}}"
-    lifetime = history().get(hyphened)
+    lifetime = history().flags.get(hyphened)
     if lifetime is not None:
         gone = lifetime.missing_from
         if gone and _number(gone) <= _number(table.vllm):
