@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from llmdgen.engine.checks.connectors import EXTRA
-from llmdgen.engine.checks.values import MULTI, shown
+from llmdgen.engine.checks.values import shown
+from llmdgen.engine.derived import EXTRA, MULTI
 from llmdgen.engine.facts import connectors, engine
 from llmdgen.engine.flags import flag_table
 from llmdgen.engine.numbers import whole

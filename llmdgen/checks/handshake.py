@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from llmdgen.checks.ends import TRANSFER_FLAG, both_ends
-from llmdgen.engine.hybrid import NO_HYBRID
+from llmdgen.engine.derived import NO_HYBRID
 from llmdgen.facts.catalogue import release_toml
 from llmdgen.kube.attention import FLAG as BACKEND
 from llmdgen.kube.attention import backend, cache_dtype, capability, everywhere

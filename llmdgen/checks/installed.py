@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from llmdgen.engine.checks.connectors import EXTRA, with_children
+from llmdgen.engine.derived import EXTRA, connectors_in
 from llmdgen.findings import Located, Route, Severity
 from llmdgen.kube.servers import arguments_of
 from llmdgen.kube.workload import NIXL
@@ -120,6 +120,6 @@ def _backends(plan: Plan) -> Iterator[_Said]:
 
 def _asked_backends(config: Any) -> Iterator[str]:
     """The NIXL backends of a --kv-transfer-config, those inside a MultiConnector included."""
-    for _, each in with_children(mapping(config)):
+    for _, each in connectors_in(config):
         if each.get("kv_connector") == NIXL:
             yield from (name for name in items(mapping(each.get(EXTRA)).get("backends")) if isinstance(name, str))

@@ -14,7 +14,7 @@ from llmdgen.checks._gpu_memory import (
     tensor_that_holds,
     types_that_hold,
 )
-from llmdgen.engine.hybrid import hybrid_manager_off_by
+from llmdgen.engine.derived import hybrid_manager_off_by
 from llmdgen.engine.memory import Memory, experts_divide
 from llmdgen.engine.numbers import whole
 from llmdgen.facts.catalogue import architectures, model_names

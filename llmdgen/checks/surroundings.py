@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from llmdgen.checks._places import flag
 from llmdgen.checks.efa import SWITCHED_OFF
 from llmdgen.checks.ends import TRANSFER_FLAG
-from llmdgen.engine.checks.connectors import with_children
-from llmdgen.engine.checks.values import MULTI
+from llmdgen.engine.derived import MULTI, connectors_in
 from llmdgen.engine.facts import taken
 from llmdgen.engine.flags import flag_table
 from llmdgen.facts.catalogue import table
@@ -172,7 +171,7 @@ def tiers_have_their_connector(plan: Plan) -> Iterator[Draft]:
     known = flag_table(plan.release.name).connectors
     for route, role in {flag(role, TRANSFER_FLAG): role for role in reversed(plan.roles)}.items():
         given = mapping(role.flags.get(TRANSFER_FLAG))
-        names = [str(each.get("kv_connector")) for _, each in with_children(given)] if given else []
+        names = [str(each.get("kv_connector")) for _, each in connectors_in(given)]
         # A misspelt name is VLLM005's, and a module of the user's is not known here.
         if any(name not in known for name in names) or given.get("kv_connector_module_path"):
             continue

@@ -9,11 +9,10 @@ import click
 
 from llmdgen.cli import options, status, work
 from llmdgen.cli.terminal import count, has_colour, report, say, visible
-from llmdgen.diff.fold import Difference
 from llmdgen.findings import Located, Place, SpecError
 
 if TYPE_CHECKING:
-    from llmdgen.upgrade.replacement import Way
+    from llmdgen.upgrade.effect import Effect
     from llmdgen.upgrade.run import Upgraded
 
 
@@ -68,6 +67,7 @@ def _known(release: str | None) -> str:
 
 def _upgrade(file: str, release: str, dry_run: bool, form: str) -> bool:
     """Upgrade one file, and whether that went well."""
+    from llmdgen.upgrade.effect import Effect
     from llmdgen.upgrade.effect import effect as look
     from llmdgen.upgrade.run import upgrade
 
@@ -77,7 +77,7 @@ def _upgrade(file: str, release: str, dry_run: bool, form: str) -> bool:
         report(error.findings)
         return False
     if not upgraded.since:
-        _print(f"{file}: {release} already", "", None, (), (), form)
+        _print(f"{file}: {release} already", "", Effect(), (), form)
         return True
     effect = look(upgraded, release, work.plan)
     unwritten = [] if effect.is_wrong or dry_run else _write(upgraded)
@@ -88,8 +88,12 @@ def _upgrade(file: str, release: str, dry_run: bool, form: str) -> bool:
         title += f": nothing written, {count(sum(each.is_error for each in findings), 'error')}"
     elif dry_run:
         title += ": nothing written, because of --dry-run"
-    diff = "" if upgraded.is_refused else _edits(upgraded, form)
-    _print(title, diff, effect.difference, effect.ways, findings, form)
+    diff = ""
+    if not upgraded.is_refused:
+        from llmdgen.upgrade.show import edits
+
+        diff = edits(visible(file), upgraded.old, upgraded.new, colour=form == "text" and has_colour())
+    _print(title, diff, effect, findings, form)
     report(findings, notes=True)
     return not is_wrong
 
@@ -123,35 +127,20 @@ def _unwritable(file: str, reason: str) -> Located:
     return said(NO_FILE, Place(file), (), f"the file cannot be replaced: {reason}", fix)
 
 
-def _edits(upgraded: Upgraded, form: str) -> str:
-    from llmdgen.upgrade.show import edits
-
-    colour = form == "text" and has_colour()
-    return edits(visible(upgraded.path), upgraded.old, upgraded.new, colour)
-
-
-def _print(
-    title: str,
-    diff: str,
-    difference: Difference | None,
-    ways: tuple[Way, ...],
-    findings: tuple[Located, ...],
-    form: str,
-) -> None:
+def _print(title: str, diff: str, effect: Effect, findings: tuple[Located, ...], form: str) -> None:
     if form == "markdown":
         from llmdgen.upgrade.show import markdown
 
-        click.echo(markdown(visible(title), diff, difference, ways, findings), nl=True)
+        click.echo(markdown(visible(title), diff, effect, findings))
         return
     if diff:
         click.echo(diff)
-    if difference is not None:
+    if effect.difference is not None:
         from llmdgen.diff.text import write
 
-        click.echo(write(difference, colour=has_colour()))
-    if ways:
+        click.echo(write(effect.difference, colour=has_colour()))
+    for way in effect.ways:
         from llmdgen.upgrade.replacement import text
 
-        for way in ways:
-            click.echo(text(way))
+        click.echo(text(way))
     say(title)

@@ -19,34 +19,42 @@ FieldType = Literal["bool", "int", "float", "str", "enum", "list", "dict", "any"
 Number = int | float
 
 
-class Flag(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One flag.
+class Value(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is known of a value: `choices` closes it, the four limits bound it, and `optional` allows null.
 
-    `type` is how vLLM reads its text: `human-int` takes 32k and 32K too, `json-or-text` takes an object or a word,
-    `enum` one of `choices` in capitals or not, `word` one of them with capitals or hyphens too.
-    `many` says that it takes several values: "values" after one flag, "append" by repeating the flag.
-    `choices` closes the values; `usual` are values that vLLM names for a flag that takes others too.
-    `config` names the configuration class that a JSON value fills (`FlagTable.configs`). Of other JSON values `holds`
-    says whether they are maps or lists, `items` what is in them, where vLLM states it.
+    `config` names the configuration class that a JSON object fills (`FlagTable.configs`); `items` is the type of a
+    list's elements or of a map's values, where vLLM states one.
     """
 
-    name: str
-    type: FlagType
     default: Any = None
     choices: tuple[str | int, ...] = ()
-    usual: tuple[str | int, ...] = ()
-    many: Literal["values", "append"] | None = None
-    short: str | None = None
-    negative: bool = False
-    bare: bool = False
     optional: bool = False
     at_least: Number | None = None
     more_than: Number | None = None
     at_most: Number | None = None
     less_than: Number | None = None
     config: str | None = None
-    holds: FieldType | None = None
     items: FieldType | None = None
+
+
+class Flag(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One flag.
+
+    `type` is how vLLM reads its text: `human-int` takes 32k and 32K too, `json-or-text` takes an object or a word,
+    `enum` one of `choices` in capitals or not, `word` one of them with capitals or hyphens too.
+    `many` says that it takes several values: "values" after one flag, "append" by repeating the flag.
+    `usual` are values that vLLM names for a flag that takes others too; `holds` says of JSON without a class whether it
+    is a map or a list.
+    """
+
+    name: str
+    type: FlagType
+    usual: tuple[str | int, ...] = ()
+    many: Literal["values", "append"] | None = None
+    short: str | None = None
+    negative: bool = False
+    bare: bool = False
+    holds: FieldType | None = None
     group: str = ""
 
     @property
@@ -61,20 +69,10 @@ class Flag(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return f"--{self.name}"
 
 
-class ConfigField(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A key of a JSON configuration. `optional` allows null; `config` names the class of a nested object;
-    `items` is the type of a list's elements or of a map's values, where vLLM states one."""
+class ConfigField(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A key of a JSON configuration."""
 
     type: FieldType
-    optional: bool = False
-    choices: tuple[str | int, ...] = ()
-    config: str | None = None
-    items: FieldType | None = None
-    at_least: Number | None = None
-    more_than: Number | None = None
-    at_most: Number | None = None
-    less_than: Number | None = None
-    default: Any = None
 
 
 class FlagTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import AliasChoices, AliasPath, BaseModel, ConfigDict, Field, ValidationError
 
-from llmdgen.engine.context import longest_context
+from llmdgen.engine.derived import longest_context
 from llmdgen.facts.types import Experts, Layers, Mla, ModelFacts
 
 TEXT = "text_config"

@@ -11,8 +11,7 @@ from typing import Any
 
 from msgspec import Struct, structs
 
-from llmdgen.engine.context import longest_context
-from llmdgen.engine.hybrid import hybrid_manager_off_by
+from llmdgen.engine.derived import hybrid_manager_off_by, longest_context
 from llmdgen.engine.numbers import decimal, whole
 from llmdgen.engine.profile import batch_of, profiled, several, usable
 from llmdgen.engine.size import Size

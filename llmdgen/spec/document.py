@@ -19,8 +19,7 @@ import yaml
 from msgspec import Struct
 
 from llmdgen.findings import Located, Place, Route
-from llmdgen.spec.errors import error_at
-from llmdgen.spec.places import Places, Position, position_of
+from llmdgen.spec.places import Places, Position, error_at, position_of
 from llmdgen.spec.scalars import NotANumber, resolve
 from llmdgen.spec.syntax import explain
 from llmdgen.spec.words import quoted

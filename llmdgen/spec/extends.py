@@ -12,21 +12,20 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from llmdgen.findings import Located, Route, SpecError
-from llmdgen.spec.bases import Tree, Unusable
+from llmdgen.findings import Finding, Located, Route, SpecError
 from llmdgen.spec.document import Parsed
-from llmdgen.spec.errors import error
 from llmdgen.spec.merge import Idle, merge
 from llmdgen.spec.model import API_VERSION, KIND
 from llmdgen.spec.names import LONGEST_NAME
-from llmdgen.spec.places import locate
-from llmdgen.spec.read import documents, text_of, without_secrets
+from llmdgen.spec.places import error, locate
+from llmdgen.spec.read import ENDINGS, documents, like, text_of, without_secrets
 from llmdgen.spec.structure import TOP_KEYS, foreign
 from llmdgen.spec.words import MAY_BE_A_BASE, described, dotted, quoted
 
 MOST_BASES = 8
 KEY = "extends"
 NAME: Route = ("metadata", "name")
+_RELATIVE = "write the path from this file to the base, such as ../bases/gpt-oss.yaml"
 
 
 def extended(spec: Parsed) -> tuple[Parsed | None, list[Located]]:
@@ -69,7 +68,7 @@ def _base(layers: list[Parsed], tree: Tree) -> tuple[Parsed | None, list[Located
     try:
         path = tree.base(said, by.path)
     except Unusable as unusable:
-        return None, [_found(unusable.code, unusable.says, unusable.fix, by)]
+        return None, [_placed(unusable.finding, by)]
     circle = _circle([layer.path for layer in layers], path)
     if circle:
         return None, [_found("SPEC025", circle, "let one of them stand without the others", by)]
@@ -89,7 +88,7 @@ def _base(layers: list[Parsed], tree: Tree) -> tuple[Parsed | None, list[Located
     (base,) = reading.documents
     stranger = foreign(base.data)
     if stranger:
-        return None, [*findings, Located(stranger, locate(path, base.places, stranger.at, stranger.on_key))]
+        return None, [*findings, _placed(stranger, base)]
     return base, findings
 
 
@@ -149,4 +148,81 @@ def _idle(null: Idle, layer: Parsed) -> Located:
 
 def _found(code: str, says: str, fix: str, layer: Parsed, at: Route = (KEY,), on_key: bool = False) -> Located:
     """A finding about a file of the chain, about what it extends unless another place is given."""
-    return Located(error(code, says, fix, at, on_key), locate(layer.path, layer.places, at, on_key))
+    return _placed(error(code, says, fix, at, on_key), layer)
+
+
+def _placed(finding: Finding, layer: Parsed) -> Located:
+    return Located(finding, locate(layer.path, layer.places, finding.at, finding.on_key))
+
+
+class Unusable(Exception):
+    """A path that leads to no base; `finding` says why."""
+
+    def __init__(self, code: str, says: str, fix: str) -> None:
+        super().__init__(says)
+        self.finding = error(code, says, fix, (KEY,))
+
+
+class Tree:
+    """The files that a spec may extend: those of its repository, or without one, of its own directory."""
+
+    def __init__(self, spec: str) -> None:
+        own = os.path.realpath(os.path.dirname(spec) or ".")
+        self.is_repository = True
+        self.root = own
+        while not os.path.lexists(os.path.join(self.root, ".git")):
+            above = os.path.dirname(self.root)
+            if above == self.root:
+                self.is_repository = False
+                self.root = own
+                break
+            self.root = above
+
+    def base(self, said: str, by: str) -> str:
+        """The file that `by` extends, named as `by` itself is. Raises Unusable."""
+        _refuse_form(said)
+        path = os.path.join(os.path.dirname(by), said)
+        real = os.path.realpath(path)
+        if not self._holds(real):
+            where, fix = "the repository", "put the base into the repository of the spec"
+            if not self.is_repository:
+                where = "the spec's directory, and no directory above that is a git repository"
+                fix = "put the base beside the spec or below it, or both into a git repository"
+            raise Unusable("SPEC023", f"{quoted(said)} is outside of {where}", fix)
+        if os.path.isdir(real):
+            raise Unusable("SPEC024", f"{quoted(said)} is a directory", "name the file in it")
+        if not os.path.lexists(real):
+            raise Unusable("SPEC024", f"there is no file {quoted(said)}", self._meant(said, by, path))
+        if not os.path.isfile(real):
+            raise Unusable("SPEC024", f"{quoted(said)} is not a regular file", "put a file there")
+        # A short name, unless .. behind a symbolic link makes it another file.
+        short = os.path.normpath(path)
+        return short if os.path.realpath(short) == real else path
+
+    def _holds(self, real: str) -> bool:
+        return real.startswith(self.root.rstrip(os.sep) + os.sep)
+
+    def _meant(self, said: str, by: str, path: str) -> str:
+        """The fix of a path that leads nowhere: a file of a similar name, or the same path from the repository."""
+        folder, _ = os.path.split(said)
+        from_root = os.path.realpath(os.path.join(self.root, said))
+        if self._holds(from_root) and os.path.isfile(from_root):
+            own = os.path.realpath(os.path.dirname(by) or ".")
+            return f"did you mean {quoted(os.path.relpath(from_root, own), bare=True)}? It starts from this file"
+        close = like(path, other_than=os.path.basename(by))
+        if close:
+            return f"did you mean {quoted(os.path.join(folder, close), bare=True)}?"
+        return "check the path, which starts from this file"
+
+
+def _refuse_form(said: str) -> None:
+    if "://" in said:
+        raise Unusable("SPEC023", f"{quoted(said)} is a URL, and nothing is read from the network", _RELATIVE)
+    if "\\" in said:
+        raise Unusable("SPEC023", f"{quoted(said)} holds a backslash", "write / between directories")
+    if said.startswith(("/", "~")) or re.match(r"[A-Za-z]:", said):
+        raise Unusable("SPEC023", f"{quoted(said)} is not relative to this file", _RELATIVE)
+    if said.endswith("/") or said.split("/")[-1] in (".", ".."):
+        raise Unusable("SPEC024", f"{quoted(said)} is a directory", "name the file in it")
+    if not said.endswith(ENDINGS):
+        raise Unusable("SPEC024", f"{quoted(said)} is not the name of a YAML file", "name a file that ends in .yaml")

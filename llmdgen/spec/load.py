@@ -9,9 +9,8 @@ from msgspec import structs
 
 from llmdgen.findings import Finding, Located, SpecError
 from llmdgen.spec.document import Parsed
-from llmdgen.spec.errors import error_at
 from llmdgen.spec.model import Document, Spec
-from llmdgen.spec.places import locate
+from llmdgen.spec.places import error_at, locate
 from llmdgen.spec.read import documents, text_of
 from llmdgen.spec.structure import build, foreign
 from llmdgen.spec.words import MAY_BE_A_BASE

@@ -11,18 +11,19 @@ from typing import Any
 
 from llmdgen.facts import catalogue
 from llmdgen.findings import Finding, Route
-from llmdgen.spec import pod, texts, uri
-from llmdgen.spec.errors import error
+from llmdgen.spec import texts, uri
 from llmdgen.spec.fields import ROLES
 from llmdgen.spec.model import DEFAULT_RELEASE
+from llmdgen.spec.places import error
 from llmdgen.spec.retired import retired_values
-from llmdgen.spec.words import quoted
+from llmdgen.spec.words import dotted, quoted
 from llmdgen.suggest import did_you_mean, one_of
 from llmdgen.untyped import at, items, mapping
 
 LONGEST_NAME = 40 - len("-router")  # the router charts cut longer names of their release
 
 LONGEST_INSTANCE_TYPE = 64
+_POD_CODES = {"unknown": "SPEC005", "type": "SPEC007", "twice": "SPEC014"}
 
 
 def misnamed(data: dict[str, Any]) -> Iterator[Finding]:
@@ -33,7 +34,7 @@ def misnamed(data: dict[str, Any]) -> Iterator[Finding]:
         if isinstance(text, str):
             yield from rule(text, route)
     spec = mapping(data.get("spec"))
-    for of_a_spec in (_paths, _provider, _instance_types, uri.without_uri, texts.misread, pod.misfits, retired_values):
+    for of_a_spec in (_paths, _provider, _instance_types, uri.without_uri, texts.misread, _pods, retired_values):
         yield from of_a_spec(spec)
 
 
@@ -118,6 +119,32 @@ def _model_name(name: str, route: Route) -> Iterator[Finding]:
     if name != name.strip() or name.startswith("-"):
         fix = f"write {quoted(name.strip().lstrip('-').strip(), bare=True)}"
         yield error("SPEC008", f"{quoted(name)} starts or ends with what no model's name has", fix, route)
+
+
+def _pods(spec: dict[str, Any]) -> Iterator[Finding]:
+    """Whether Kubernetes knows what `pod` of each role says; what it does to a pod is judged on the objects."""
+    for role in ROLES:
+        pod = mapping(mapping(spec.get(role)).get("pod"))
+        if pod:
+            yield from _pod(pod, role)
+
+
+def _pod(pod: dict[str, Any], role: str) -> Iterator[Finding]:
+    from llmdgen.kube.merge import BadPatch, merge
+    from llmdgen.kube.typed import POD, TYPE
+    from llmdgen.kube.typed import misfits as of_kind
+
+    at = ("spec", role, "pod")
+    fits = True
+    for each in of_kind(pod, POD):
+        fits = False
+        says = f"{dotted(each.route)} {each.says}" if each.what == TYPE else each.says
+        yield error(_POD_CODES[each.what], says, each.fix, (*at, *each.route), each.what == "unknown")
+    if fits:
+        try:
+            merge({}, pod)
+        except BadPatch as bad:
+            yield error("SPEC008", str(bad), bad.fix, (*at, *bad.route))
 
 
 _TEXTS: dict[Route, Callable[[str, Route], Iterator[Finding]]] = {

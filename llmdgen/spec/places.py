@@ -1,8 +1,8 @@
-"""Where a route stands: in which file, at which line and column."""
+"""Where a route stands, in which file, at which line and column; and findings there, all of them errors."""
 
 from __future__ import annotations
 
-from llmdgen.findings import Place, Route
+from llmdgen.findings import Finding, Located, Place, Route, Severity
 
 Position = tuple[int, int]
 """Line and column in a text, each counting from 1."""
@@ -24,3 +24,13 @@ def position_of(text: str, offset: int) -> Position:
     """Line and column, from 1, of an offset. A line ends with \\n, \\r\\n or \\r, as in YAML."""
     before = text[:offset].replace("\r\n", "\n").replace("\r", "\n")
     return before.count("\n") + 1, len(before) - before.rfind("\n")
+
+
+def error(code: str, says: str, fix: str, at: Route = (), on_key: bool = False) -> Finding:
+    """A finding about the value at a route, or about its key."""
+    return Finding(code, Severity.ERROR, says, fix, at, on_key)
+
+
+def error_at(place: Place, code: str, says: str, fix: str) -> Located:
+    """A finding about a place in a text that has no routes, or none yet."""
+    return Located(error(code, says, fix), place)

@@ -8,8 +8,7 @@ from functools import lru_cache
 
 from llmdgen.findings import Located, Place, SpecError
 from llmdgen.spec import document, secrets, text_blocks
-from llmdgen.spec.errors import error_at
-from llmdgen.spec.places import Position, position_of
+from llmdgen.spec.places import Position, error_at, position_of
 
 STANDARD_INPUT = "-"
 ENDINGS = (".yaml", ".yml")

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from llmdgen.findings import Finding, Route
-from llmdgen.spec.errors import error
 from llmdgen.spec.fields import ROLES
+from llmdgen.spec.places import error
 from llmdgen.spec.words import dotted, quoted
 from llmdgen.untyped import mapping
 

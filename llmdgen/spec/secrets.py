@@ -14,8 +14,7 @@ from typing import Any
 from msgspec import Struct
 
 from llmdgen.findings import Located, Place, Route
-from llmdgen.spec.errors import error_at
-from llmdgen.spec.places import Places, locate, position_of
+from llmdgen.spec.places import Places, error_at, locate, position_of
 
 MASK = "x"
 

@@ -14,8 +14,8 @@ from msgspec import inspect
 
 from llmdgen.findings import Finding, Route
 from llmdgen.spec import keys
-from llmdgen.spec.errors import error
 from llmdgen.spec.kinds import article, document_type, expected, fix_of_number, fix_of_pattern, fix_of_type, unwrapped
+from llmdgen.spec.places import error
 from llmdgen.spec.retired import is_retired
 from llmdgen.spec.words import described, dotted, quoted
 from llmdgen.suggest import did_you_mean, one_of

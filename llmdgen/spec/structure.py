@@ -9,9 +9,9 @@ import msgspec
 
 from llmdgen.findings import Finding
 from llmdgen.spec.document import MOST_FINDINGS, Parsed
-from llmdgen.spec.errors import error
 from llmdgen.spec.model import API_VERSION, KIND, Document
 from llmdgen.spec.names import misnamed
+from llmdgen.spec.places import error
 from llmdgen.spec.words import described, quoted
 
 TOP_KEYS = ("apiVersion", "kind", "extends", "metadata", "spec")

@@ -6,6 +6,7 @@ is for the checks. vLLM's names stand once in the schema, and each `args` and `e
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from llmdgen.engine.facts import taken
@@ -33,27 +34,36 @@ def definitions() -> dict[str, Any]:
 
 def flags() -> dict[str, Any]:
     """Each flag that a spec may set, of any release, as the newest release that has it describes it."""
-    known: dict[str, Any] = {}
-    having: dict[str, list[str]] = {}
-    for release in catalogue.release_names():
-        help_of = catalogue.release_json(release, "vllm-help.json")["flags"]
-        for name, flag in catalogue.release_json(release, "vllm-serve.json")["flags"].items():
-            if name not in taken(release).flags:
-                known[name] = _flag(flag, help_of.get(name, ""))
-                having.setdefault(name, []).append(release)
-    return {name: _only_some(known[name], having[name]) for name in sorted(known)}
+
+    def known(release: str) -> dict[str, Any]:
+        told = catalogue.release_json(release, "vllm-help.json")["flags"]
+        found = catalogue.release_json(release, "vllm-serve.json")["flags"].items()
+        ours = taken(release).flags
+        return {name: _flag(flag, told.get(name, "")) for name, flag in found if name not in ours}
+
+    return _of_any_release(known)
 
 
 def variables() -> dict[str, Any]:
     """Each variable that vLLM reads under a name of its own."""
-    known: dict[str, Any] = {}
-    having: dict[str, list[str]] = {}
-    for release in catalogue.release_names():
-        for name, variable in catalogue.release_json(release, "vllm-env.json")["variables"].items():
-            if name.startswith("VLLM_") and name not in taken(release).environment:
-                known[name] = _variable(variable)
-                having.setdefault(name, []).append(release)
-    return {name: _only_some(known[name], having[name]) for name in sorted(known)}
+
+    def known(release: str) -> dict[str, Any]:
+        found = catalogue.release_json(release, "vllm-env.json")["variables"].items()
+        ours = taken(release).environment
+        return {name: _variable(each) for name, each in found if name.startswith("VLLM_") and name not in ours}
+
+    return _of_any_release(known)
+
+
+def _of_any_release(known: Callable[[str], dict[str, Any]]) -> dict[str, Any]:
+    """What the newest release that has it says of each name, with the releases where it is not all of them."""
+    releases = {release: known(release) for release in catalogue.release_names()}
+    nodes = {name: node for each in releases.values() for name, node in each.items()}
+    for name, node in nodes.items():
+        having = [release for release, each in releases.items() if name in each]
+        if len(having) < len(releases):
+            node["description"] = f"{node['description'].rstrip('.')}. Only in llm-d {all_of(having)}."
+    return {name: nodes[name] for name in sorted(nodes)}
 
 
 def instance_types() -> list[dict[str, str]]:
@@ -126,13 +136,6 @@ def _variable(variable: dict[str, Any]) -> dict[str, Any]:
 
 def _node(says: str, kinds: list[str]) -> dict[str, Any]:
     return {"type": kinds, "description": says}
-
-
-def _only_some(node: dict[str, Any], releases: list[str]) -> dict[str, Any]:
-    """The node, with the releases named where it is not all of them."""
-    if len(releases) == len(catalogue.release_names()):
-        return node
-    return {**node, "description": f"{node['description'].rstrip('.')}. Only in llm-d {all_of(releases)}."}
 
 
 def _snippet(value: str, says: str) -> dict[str, str]:

@@ -6,11 +6,10 @@ import re
 from collections.abc import Sequence
 from difflib import unified_diff
 
-from llmdgen.diff.fold import Difference
 from llmdgen.diff.markdown import fence, write
 from llmdgen.findings import Located
 from llmdgen.upgrade import replacement
-from llmdgen.upgrade.replacement import Way
+from llmdgen.upgrade.effect import Effect
 
 _RED, _GREEN, _CYAN, _BOLD, _PLAIN = "\x1b[31m", "\x1b[32m", "\x1b[36m", "\x1b[1m", "\x1b[0m"
 _TINTS = {"---": _BOLD, "+++": _BOLD, "@@": _CYAN, "-": _RED, "+": _GREEN}
@@ -28,17 +27,15 @@ def edits(path: str, old: str, new: str, colour: bool = False) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def markdown(
-    title: str, diff: str, difference: Difference | None, ways: Sequence[Way], findings: Sequence[Located]
-) -> str:
+def markdown(title: str, diff: str, effect: Effect, findings: Sequence[Located]) -> str:
     """GitHub Markdown for one file: the edits, what they do to the deployment, how it is replaced, and the findings."""
     parts = [f"### {title}"]
     if diff:
         marks = fence(diff, 3)
         parts.append(f"{marks}diff\n{diff}{marks}")
-    if difference is not None:
-        parts.append(write(difference).rstrip("\n"))
-    parts += map(replacement.markdown, ways)
+    if effect.difference is not None:
+        parts.append(write(effect.difference).rstrip("\n"))
+    parts += map(replacement.markdown, effect.ways)
     if findings:
         parts.append("\n".join(f"- {_code(str(each))}" for each in findings))
     return "\n\n".join(parts) + "\n"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from llmdgen.engine.hybrid import hybrid_manager_off_by
+from llmdgen.engine.derived import hybrid_manager_off_by
 from llmdgen.engine.memory import (
     Memory,
     as_loaded,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from llmdgen.spec.bases import Tree, Unusable
+from llmdgen.spec.extends import Tree, Unusable
 
 
 @pytest.fixture
@@ -29,8 +29,9 @@ def base(said: str, by: str = "specs/production.yaml") -> str:
 def refusal(said: str, by: str = "specs/production.yaml") -> str:
     with pytest.raises(Unusable) as caught:
         base(said, by)
-    assert caught.value.fix
-    return f"{caught.value.code}: {caught.value.says} (fix: {caught.value.fix})"
+    found = caught.value.finding
+    assert found.fix
+    return f"{found.code}: {found.says} (fix: {found.fix})"
 
 
 @pytest.mark.parametrize(

@@ -6,16 +6,15 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from llmdgen.engine.checks.settings import RoleSettings, whole
-from llmdgen.engine.checks.values import MULTI, TRANSFER, children, field_problems, shown
+from llmdgen.engine.checks.values import TRANSFER, field_problems, shown
+from llmdgen.engine.derived import EXTRA, NO_HYBRID, connectors_in, hybrid_manager_off_by
 from llmdgen.engine.facts import Connector, connectors, engine, lmcache
-from llmdgen.engine.hybrid import NO_HYBRID, hybrid_manager_off_by
 from llmdgen.findings import Route
 from llmdgen.registry import Draft, found, rule
 from llmdgen.suggest import did_you_mean
 from llmdgen.untyped import mapping
 
 FLAG = "kv-transfer-config"
-EXTRA = "kv_connector_extra_config"
 OFFLOADING = "OffloadingConnector"
 CROSS_LAYERS = "enable_cross_layers_blocks"
 LEAST_BYTES = 10**6  # a block of the smallest model that anybody serves has more
@@ -31,7 +30,7 @@ def connector_exists(role: RoleSettings) -> Iterator[Draft]:
     Passes: kv-transfer-config: {kv_connector: NixlConnector, kv_role: kv_both}.
     """
     known = role.table.connectors
-    for inside, transfer in _transfers(role):
+    for inside, transfer in connectors_in(role.args.get(FLAG)):
         name = transfer.get("kv_connector")
         own = transfer.get("kv_connector_module_path")
         if isinstance(name, str) and name not in known and not own:
@@ -56,7 +55,7 @@ def connector_reads_its_settings(role: RoleSettings) -> Iterator[Draft]:
         similar = any(key not in role.table.configs[TRANSFER] for key in given)  # a misspelt key is VLLM004's
         if not similar:
             yield found(*role.at(FLAG), says=f"--{FLAG} names no kv_connector", fix="add kv_connector, or remove it")
-    for inside, transfer in _transfers(role):
+    for inside, transfer in connectors_in(role.args.get(FLAG)):
         name = transfer.get("kv_connector")
         if not isinstance(name, str) or transfer.get("kv_connector_module_path"):
             continue
@@ -112,21 +111,6 @@ def hybrid_manager_is_off(role: RoleSettings) -> Iterator[Draft]:
     if role.args.get(NO_HYBRID) is False and reason:
         says = f"--no-{NO_HYBRID} cannot be combined with this --{reason}"
         yield found(*role.at(NO_HYBRID), says=says, fix=f"remove {NO_HYBRID}")
-
-
-def _transfers(role: RoleSettings) -> Iterator[tuple[Route, Mapping[str, Any]]]:
-    """Every connector's settings and where they stand inside the flag: its own, then those inside a MultiConnector."""
-    transfer = mapping(role.args.get(FLAG))
-    if transfer:
-        yield from with_children(transfer)
-
-
-def with_children(transfer: Mapping[str, Any], inside: Route = ()) -> Iterator[tuple[Route, Mapping[str, Any]]]:
-    """A connector's settings, then those of every connector inside it, each with its route from the first."""
-    yield inside, transfer
-    if transfer.get("kv_connector") == MULTI:
-        for index, child in enumerate(children(transfer)):
-            yield from with_children(child, (*inside, EXTRA, "connectors", index))
 
 
 def _extra(role: RoleSettings, name: str, rules: Connector, extra: Mapping[str, Any], at: Route) -> Iterator[Draft]:

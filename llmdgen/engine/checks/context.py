@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from llmdgen.engine.checks.limits import context_length
 from llmdgen.engine.checks.settings import RoleSettings
-from llmdgen.engine.context import UNSCALED, longest_context, overriding
+from llmdgen.engine.derived import UNSCALED, longest_context, overriding
 from llmdgen.registry import Draft, found, rule
 from llmdgen.untyped import mapping
 

@@ -14,6 +14,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from llmdgen.engine.argv import word
+from llmdgen.engine.derived import EXTRA, children
 from llmdgen.engine.flags import ConfigField, Flag, FlagTable
 from llmdgen.engine.numbers import human_int
 from llmdgen.findings import Route
@@ -21,7 +22,6 @@ from llmdgen.suggest import did_you_mean
 
 TRANSFER = "KVTransferConfig"
 ADAPTER = ("name", "path", "base_model_name")
-MULTI = "MultiConnector"
 _TYPES: dict[str, tuple[str, Any]] = {
     "switch": ("true or false", bool),
     "bool": ("true or false", bool),
@@ -90,10 +90,9 @@ def config_problems(
             yield Problem(kind="key", inside=at, says=says, fix=fix)
             continue
         yield from field_problems(f"{what}: {key}", fields[key], part, table, at)
-    if name == TRANSFER and value.get("kv_connector") == MULTI:
-        for index, child in enumerate(children(value)):
-            at = (*inside, "kv_connector_extra_config", "connectors", index)
-            yield from config_problems(f"{what}: connectors[{index}]", TRANSFER, child, table, at)
+    for index, child in children(value) if name == TRANSFER else ():
+        at = (*inside, EXTRA, "connectors", index)
+        yield from config_problems(f"{what}: connectors[{index}]", TRANSFER, child, table, at)
 
 
 def field_problems(what: str, field: ConfigField, value: Any, table: FlagTable, inside: Route) -> Iterator[Problem]:
@@ -118,13 +117,6 @@ def field_problems(what: str, field: ConfigField, value: Any, table: FlagTable, 
                 yield wrong
     else:
         yield from _wrong_value(what, field, value, inside)
-
-
-def children(transfer: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
-    """The connectors inside a MultiConnector, as far as they are maps."""
-    extra = transfer.get("kv_connector_extra_config")
-    found = extra.get("connectors") if isinstance(extra, Mapping) else None
-    return tuple(child for child in found if isinstance(child, Mapping)) if isinstance(found, list | tuple) else ()
 
 
 def shown(value: Any) -> str:
