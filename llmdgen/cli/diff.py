@@ -19,13 +19,14 @@ from llmdgen.diff.git import DEFAULT_PATH
 def command(sides: tuple[str, ...], form: str) -> int:
     """Say what changed between OLD and NEW, and what that does to a deployment that runs.
 
-    Each side is a spec, a rendered directory, or a git revision, whose tree below PATH (default: rendered) is read.
-    A..B compares two revisions, A...B the second with the merge base of both, a revision alone with the directory PATH
-    as it is on disk. Comments and the order of keys are noise; where the cluster gets something else, that is said.
+    Each side is a spec, a rendered directory, or a git revision, whose tree below PATH (default: rendered) is read, or
+    whose specs where PATH is a YAML file, as REVISION:PATH says too. A..B compares two revisions, A...B the second with
+    the merge base of both, a revision alone with the directory PATH as it is on disk. Comments and the order of keys
+    are noise; where the cluster gets something else, that is said.
     A directory on the new side that is not what its spec gives by now is said to be stale.
     """
     from llmdgen.diff.fold import difference
-    from llmdgen.diff.problem import DiffError
+    from llmdgen.diff.yaml import DiffError
     from llmdgen.findings import SpecError
 
     try:
@@ -101,18 +102,13 @@ def _pair(old: str, new: str, path: str | None) -> tuple[Side, Side]:
     deployments there: the others are none of its business.
     """
     sides = _side(old, new, path, is_new=False), _side(new, old, path, is_new=True)
-    is_spec = [_is_file(name) and not os.path.isdir(name) for name in (old, new)]
-    if is_spec[0] == is_spec[1]:
+    specs = [_is_file(name) and not os.path.isdir(name) for name in (old, new)]
+    if specs[0] == specs[1]:
         return sides
-    names = {name for name, _ in sides[1 - is_spec[0]]}
-    if is_spec[0]:
-        return sides[0], _only(sides[1], names)
-    return _only(sides[0], names), sides[1]
-
-
-def _only(side: Side, names: set[str]) -> Side:
-    """The deployments of those names; all where there is none."""
-    return {key: files for key, files in side.items() if key[0] in names} or side
+    names = {name for name, _ in sides[specs.index(True)]}
+    own, all_of = sides[specs.index(True)], sides[specs.index(False)]
+    beside = {key: files for key, files in all_of.items() if key[0] in names} or all_of
+    return (own, beside) if specs[0] else (beside, own)
 
 
 def _side(name: str, other: str, path: str | None, is_new: bool) -> Side:
@@ -120,12 +116,16 @@ def _side(name: str, other: str, path: str | None, is_new: bool) -> Side:
         from llmdgen.diff.sources import directory_side
 
         return directory_side(name)
-    if _is_file(name):
+    revision, colon, file = name.partition(":")
+    in_revision = bool(colon) and _is_file(file) and not os.path.exists(name)
+    if _is_file(name) and not in_revision:
         from llmdgen.diff.sources import spec_side
 
         return spec_side(name, is_checked=is_new)
     from llmdgen.diff.git import revision_side
 
+    if in_revision:
+        return revision_side(revision, file, is_new=is_new)
     if path is None and os.path.isdir(other):
         return revision_side(name, os.path.relpath(other), DEFAULT_PATH)
-    return revision_side(name, path or DEFAULT_PATH)
+    return revision_side(name, path or DEFAULT_PATH, is_new=is_new)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from llmdgen.diff.state import Key, Part, State, Value, leaves
+from llmdgen.diff.state import Key, Part, State, Value, leaves, renamed, same
 from llmdgen.spec.fields import ROLES
 
 
@@ -71,7 +71,7 @@ def changes(old: State, new: State) -> tuple[Change, ...]:
             continue
         own = old_key.get(key, key)
         before, after = old.facts.get(own), new.facts.get(key)
-        if not _same(before, after) and (key == _NAMESPACE or not _same(called.value(before), after)):
+        if not same(before, after) and (key == _NAMESPACE or not same(renamed(before, called), after)):
             thing = new.facts.things.get(key) or called(old.facts.things.get(own, ""))
             found.append(Change((key.subject,), key.topic, key.name, before, after, thing))
             changed |= {own, key}
@@ -101,18 +101,13 @@ class _Renaming:
     def key(self, key: Key) -> Key:
         return Key(key.subject, key.topic, self(key.name))
 
-    def value(self, value: Value) -> Value:
-        if isinstance(value, tuple):
-            return tuple(self(each) if isinstance(each, str) else each for each in value)
-        return self(value) if isinstance(value, str) else value
-
 
 def _spelling(old: Part, new: Part, called: _Renaming) -> Iterator[Change]:
     """The same facts, written otherwise: the cluster gets another object all the same, and pods start anew."""
     before, after = dict(leaves(old.doc, is_exact=True)), dict(leaves(new.doc, is_exact=True))
     for path in {**before, **after}:
         one, other = before.get(path), after.get(path)
-        if not _same(called.value(one), other):
+        if not same(renamed(one, called), other):
             yield Change((new.key.subject,), new.key.topic, f"{new.key.name} {path}".strip(), one, other)
 
 
@@ -140,12 +135,3 @@ def described(state: State) -> str:
         f"gateway {gateway}{behind}" if gateway else "",
     )
     return ", ".join(part for part in parts if part)
-
-
-def _same(old: Value, new: Value) -> bool:
-    """Equal, and not only to Python, to which 1 is True; 1 and 1.0 are one number."""
-    if isinstance(old, bool) != isinstance(new, bool):
-        return False
-    if isinstance(old, tuple) and isinstance(new, tuple):
-        return len(old) == len(new) and all(map(_same, old, new))
-    return old == new

@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import Struct
 
 from llmdgen.diff.router import FILE
-from llmdgen.diff.state import FAILURE_MODE, Facts, named, taken
+from llmdgen.diff.state import Facts, named, taken
 from llmdgen.facts.catalogue import release, release_names
 from llmdgen.spec.fields import ROLES
 from llmdgen.untyped import at, items, mapping, maps
@@ -36,9 +36,9 @@ def helmfile(given: dict[str, Any]) -> Helmfile:
         repository, _, chart = str(each.pop("chart", "")).rpartition("/")
         is_local = repository.startswith((".", "/"))
         name = each.pop("name", None)
-        if FILE in map(str, items(each.get("values"))):
+        if not router_chart and FILE in map(str, items(each.get("values"))):
             what, router_chart = ROUTER, chart
-        elif is_local:
+        elif not servers and is_local:
             what, servers = SERVERS, str(name or "")
         else:
             what = f"{number}"
@@ -63,18 +63,12 @@ def tier_name(tier: str) -> str:
 
 
 def allocation_facts(tree: dict[str, Any]) -> Facts:
-    """allocation.yaml: what the deployment takes. Sizes that the objects state too are left to them.
-
-    What follows of its llm-d release, and no file of a target says, is a fact too: the version of vLLM, and what the
-    router's chart takes where the values are silent.
-    """
+    """allocation.yaml: what the deployment takes. Sizes that the objects state too are left to them."""
     facts = Facts()
     name = tree.get("release")
     facts.say("deployment", "release", "llm-d release", name)
     if name in release_names():
-        known = release(str(name))
-        facts.say("deployment", "release", "vLLM", known.vllm)
-        facts[FAILURE_MODE] = known.pool_failure_mode
+        facts.say("deployment", "release", "vLLM", release(str(name)).vllm)
     facts.say("deployment", "paths", "well-lit paths", tree.get("paths"))
     for role in ROLES:
         sizes = mapping(at(tree, "roles", role))

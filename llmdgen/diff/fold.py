@@ -99,7 +99,8 @@ def difference(old: Side, new: Side) -> Difference:
     for before, after in pairs:
         if dict(old[before]) == dict(new[after]):
             continue
-        step_old, step_new = state(*before, old[before]), state(*after, new[after])
+        has_manifests = not (old[before].is_in_memory or new[after].is_in_memory)
+        step_old, step_new = state(*before, old[before], has_manifests), state(*after, new[after], has_manifests)
         if changed := changes(step_old, step_new):
             grows(after, _size(step_old), _size(step_new))
             lines[after] = _fold_roles(changed)

@@ -1,16 +1,21 @@
-"""The rendered tree of a git revision, read from git's objects: nothing is checked out, and no hook or filter runs."""
+"""Rendered trees and specs of a git revision, read from git's objects: nothing is checked out, no hook is run."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+
+from msgspec import structs
 
 from llmdgen.diff.fold import Side
-from llmdgen.diff.problem import DiffError
-from llmdgen.diff.sources import FILE_BYTES, FILES, TOO_LARGE, decoded, targets_of, wanted
+from llmdgen.diff.sources import FILE_BYTES, FILES, TOO_LARGE, decoded, spec_side, targets_of, wanted
+from llmdgen.diff.yaml import DiffError
+from llmdgen.findings import Located, SpecError
+from llmdgen.spec.read import ENDINGS
 
 DEFAULT_PATH = "rendered"
 _REGULAR = ("100644", "100755")
+Objects = dict[str, list[str]]  # by path: mode, type, identity and size
 
 
 def split_range(text: str) -> tuple[str, str, bool] | None:
@@ -30,27 +35,22 @@ def range_sides(old: str, new: str, from_merge_base: bool, path: str) -> tuple[S
         if not base:
             raise DiffError(f"{old}...{new}", "the revisions have no common ancestor", f"compare with {old}..{new}")
         first, old = base, base[:12]
-    sides = _side(first, old, path), _side(second, new, path)
+    sides = _side(first, old, path, is_new=False), _side(second, new, path, is_new=True)
     if not any(sides):
-        error = _nothing_below(path, path)
-        raise DiffError(path, f"{error.says} in {old} or {new}", error.fix)
+        raise DiffError(path, f"no rendered target below it, and no spec, in {old} or {new}", _NAME_IT)
     return sides
 
 
-def revision_side(revision: str, *paths: str) -> Side:
+def revision_side(revision: str, *paths: str, is_new: bool = False) -> Side:
     """The targets of one revision, below the first of the paths that has any. Raises DiffError."""
     found = commit(revision)
     for path in paths:
-        if (len(paths) == 1 or _is_inside(path)) and (side := _side(found, revision, path)):
+        if side := _side(found, revision, path, is_new, may_fail=path != paths[-1]):
             return side
-    raise _nothing_below(f"{revision}:{paths[0]}", paths[0])
+    raise DiffError(f"{revision}:{paths[0]}", "no rendered target below it, and no spec", _NAME_IT)
 
 
-def _nothing_below(place: str, path: str) -> DiffError:
-    fix = "name its path after --"
-    if path.endswith((".yaml", ".yml")):
-        fix = "revisions are compared by what is rendered: name the rendered directory after --"
-    return DiffError(place, "no rendered target below it", fix)
+_NAME_IT = "name its path after --"
 
 
 def commit(revision: str) -> str:
@@ -81,52 +81,88 @@ def files_with(*patterns: str, beside: str) -> list[str]:
     return sorted(os.path.relpath(os.path.join(top, name)) for name in names)
 
 
-def _side(commit: str, revision: str, path: str) -> Side:
-    """The targets below a path, which is relative to the current directory as all paths of a command line are."""
-    if not _is_inside(path):
-        raise DiffError(path, "outside of the repository", "name a path inside the repository")
-    root = os.path.normpath(os.path.join(_prefix(), path))
-    inside = "" if root == "." else f"{root}/"
-    place = f"{revision}:{inside}"
-    objects: dict[str, str] = {}
-    below = ["--", f":(literal){root}"] if inside else []
-    for row in _git(["ls-tree", "-r", "-l", "-z", "--full-tree", commit, *below]).split(b"\0"):
-        facts, _, path_bytes = row.partition(b"\t")
-        name = path_bytes.decode("utf-8", "surrogateescape").removeprefix(inside)
-        if not facts or not wanted(name):
-            continue
-        mode, _, identity, size = facts.decode().split()
+def _side(commit: str, revision: str, path: str, is_new: bool, may_fail: bool = False) -> Side:
+    """The targets below a path, or of the specs in it where it is a YAML file. Paths are relative to the current
+    directory, as all of a command line are."""
+    if path.endswith(ENDINGS):
+        return _specs(commit, revision, path, is_new)
+    root = os.path.normpath(os.path.relpath(path))
+    place = f"{revision}:" if root == "." else f"{revision}:{root}/"
+    found = _texts(commit, root, place, wanted, may_fail)
+    return targets_of(found, path, place)
+
+
+def _specs(commit: str, revision: str, path: str, is_new: bool) -> Side:
+    """The targets of the specs in a file of a revision, empty where it has no such file. What they may extend, or read
+    of a model, is laid beside them for that time."""
+    from pathlib import Path
+    from tempfile import TemporaryDirectory
+
+    top = _git(["rev-parse", "--show-toplevel"]).decode().strip("\n")
+    file = os.path.relpath(os.path.abspath(path), os.path.realpath(top))
+
+    def read(objects: Objects, place: str) -> list[str]:
+        rendered = set(wanted(objects, place))
+        return [
+            name
+            for name, (mode, _, _, size) in objects.items()
+            if name.endswith((*ENDINGS, ".json")) and name not in rendered and not name.startswith("..")
+            if mode in _REGULAR and int(size) <= FILE_BYTES
+        ]
+
+    texts = _texts(commit, os.path.relpath(top), f"{revision}:", read)
+    if file not in texts:
+        return {}
+    with TemporaryDirectory() as folder:
+        for name, text in texts.items():
+            own = Path(folder, name)
+            own.parent.mkdir(parents=True, exist_ok=True)
+            own.write_text(text, "utf-8")
+        Path(folder, ".git").mkdir(exist_ok=True)  # a spec extends what its repository holds, and nothing above
+        try:
+            return spec_side(os.path.join(folder, file), is_checked=is_new)
+        except SpecError as error:
+            raise SpecError([_renamed(each, f"{folder}/", f"{revision}:") for each in error.findings]) from None
+
+
+def _renamed(found: Located, old: str, new: str) -> Located:
+    """A finding in a file that has another name to whoever reads it."""
+    finding, place = found.finding, found.place
+    return Located(
+        structs.replace(finding, says=finding.says.replace(old, new), fix=finding.fix.replace(old, new)),
+        structs.replace(place, path=place.path.replace(old, new), spec=place.spec.replace(old, new)),
+    )
+
+
+def _texts(
+    commit: str, root: str, place: str, chosen: Callable[[Objects, str], list[str]], may_fail: bool = False
+) -> dict[str, str]:
+    """The texts of the files chosen below a path of a commit, by their paths from there."""
+    objects: Objects = {}
+    command = ["ls-tree", "-r", "-l", "-z", commit, "--", f":(literal){root}"]
+    for row in _git(command, may_fail=may_fail).decode("utf-8", "surrogateescape").split("\0"):
+        facts, _, name = row.partition("\t")
+        if facts:
+            objects[os.path.relpath(name, root)] = facts.split()
+    names = chosen(objects, place)
+    if len(names) > FILES:
+        raise DiffError(place, f"more than {FILES} files", "name one rendered directory after --")
+    for name in names:
+        mode, _, _, size = objects[name]
         if mode not in _REGULAR:
             raise DiffError(f"{place}{name}", "a symbolic link or a submodule", "commit the file itself")
         if int(size) > FILE_BYTES:
             raise DiffError(f"{place}{name}", TOO_LARGE, "name one rendered directory after --")
-        objects[name] = identity
-        if len(objects) > FILES:
-            raise DiffError(place, f"more than {FILES} files", "name one rendered directory after --")
-    outer = ("", *root.split("/"))[-2:]
-    return targets_of(_contents(objects, place), (outer[0], outer[1]), place)
-
-
-def _prefix() -> str:
-    """The current directory below the root of its repository."""
-    return _git(["rev-parse", "--show-prefix"]).decode().strip("\n")
-
-
-def _is_inside(path: str) -> bool:
-    return not os.path.isabs(path) and not os.path.normpath(os.path.join(_prefix(), path)).startswith("..")
-
-
-def _contents(objects: dict[str, str], place: str) -> dict[str, str]:
-    """The texts of blobs by path, all from one git process."""
-    data = _git(["cat-file", "--batch"], "".join(f"{each}\n" for each in sorted(set(objects.values()))).encode())
+    identities = sorted({objects[name][2] for name in names})
+    data = _git(["cat-file", "--batch"], "".join(f"{each}\n" for each in identities).encode())
     blobs: dict[str, bytes] = {}
     at = 0
     while at < len(data):
         end = data.index(b"\n", at)
-        identity, _, size = data[at:end].decode().split()
-        blobs[identity] = data[end + 1 : end + 1 + int(size)]
-        at = end + 2 + int(size)
-    return {path: decoded(blobs[identity], f"{place}{path}") for path, identity in objects.items()}
+        identity, _, length = data[at:end].decode().split()
+        blobs[identity] = data[end + 1 : end + 1 + int(length)]
+        at = end + 2 + int(length)
+    return {name: decoded(blobs[objects[name][2]], f"{place}{name}") for name in names}
 
 
 def _git(arguments: Sequence[str], given: bytes = b"", may_fail: bool = False) -> bytes:

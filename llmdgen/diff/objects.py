@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
-from llmdgen.diff.problem import DiffError
 from llmdgen.diff.state import Facts, Key, Part, leaves, taken
-from llmdgen.diff.yaml import compact, documents
+from llmdgen.diff.yaml import DiffError, compact, documents
 from llmdgen.facts.catalogue import table
 from llmdgen.kube.gateway import PARAMETERS, opened
 from llmdgen.kube.manifest import CLUSTER_SCOPED, Manifest
@@ -49,20 +48,12 @@ def manifests(files: Mapping[str, str], place: str, release: str, namespace: str
             if not isinstance(kind, str) or not isinstance(name, str):
                 says = "a Kubernetes object with a kind and a metadata.name is expected here"
                 raise DiffError(f"{place}/{path}:1:1", says, "restore the file, or render it again")
-            own = "" if kind in CLUSTER_SCOPED else str(at(doc, "metadata", "namespace") or namespace)
+            given = at(doc, "metadata", "namespace")
+            own = "" if kind in CLUSTER_SCOPED else namespace if given is None else str(given)
             if own == namespace:  # the release's, whether an object says it or not
                 doc = {**doc, "metadata": {key: each for key, each in doc["metadata"].items() if key != "namespace"}}
             found.append(Manifest(release, 2, path, str(doc.get("apiVersion") or ""), kind, name, own, doc))
     return found
-
-
-def chart_facts(files: Mapping[str, str]) -> Facts:
-    """What the chart holds beside its objects, each file as one text."""
-    facts = Facts()
-    for path, text in files.items():
-        if path.startswith(f"{FOLDER}/") and path != f"{FOLDER}/Chart.yaml" and not is_manifest(path, text):
-            facts.say("charts", "value", path, text)
-    return facts
 
 
 def object_part(manifest: Manifest, subject: str, label: str) -> Part:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 
 from llmdgen.diff.deployment import allocation_facts, helmfile
-from llmdgen.diff.objects import chart_facts, manifests, object_part
+from llmdgen.diff.objects import is_manifest, manifests, object_part
 from llmdgen.diff.router import FILE as ROUTER_VALUES
 from llmdgen.diff.router import router_parts
 from llmdgen.diff.servers import server_parts
-from llmdgen.diff.state import Key, Part, State
+from llmdgen.diff.state import FAILURE_MODE, Key, Part, State
 from llmdgen.diff.yaml import load
-from llmdgen.facts.catalogue import release_names
+from llmdgen.facts.catalogue import release, release_names
 from llmdgen.kube.gateway import parameters_of
 from llmdgen.kube.manifest import Manifest
 from llmdgen.kube.workload import Workload, workloads
@@ -21,25 +22,25 @@ from llmdgen.spec.fields import ROLES
 HELMFILE, ALLOCATION, CHART = "helmfile.yaml", "allocation.yaml", f"{FOLDER}/Chart.yaml"
 # A directory with these is a target.
 NEEDED = (HELMFILE, ROUTER_VALUES, ALLOCATION, CHART)
-_VALUES = "values/"
+MANIFESTS = "manifests/"  # what helm makes of the rest, where somebody asked for it
 
 
-def is_read(path: str) -> bool:
-    """Whether a file of a target says anything about the deployment; SUMMARY.md, arguments and drawings repeat it."""
-    is_values = path.startswith(_VALUES) and path.endswith((".yaml", ".yml")) and path.count("/") == 1
-    return path in NEEDED or is_values or path.startswith(f"{FOLDER}/")
+def repeats(path: str) -> bool:
+    """Whether a file of a target only says again, for people, what the others say."""
+    return path in ("SUMMARY.md", "topology.svg") or (path.startswith("vllm/") and path.endswith(".args"))
 
 
 class Files(dict[str, str]):
-    """A target's files by their path below it, and `place`, where they stand in words of the caller."""
+    """A target's files by their path below it, and `place`, where they stand in words of the caller. What
+    `is_in_memory` was just rendered, without manifests."""
 
-    def __init__(self, files: Mapping[str, str], place: str) -> None:
-        self.place = place
+    def __init__(self, files: Mapping[str, str], place: str, is_in_memory: bool = False) -> None:
+        self.place, self.is_in_memory = place, is_in_memory
         super().__init__(files)
 
 
-def state(name: str, target: str, files: Files) -> State:
-    """The state of a target. Raises DiffError where a file cannot be read."""
+def state(name: str, target: str, files: Files, has_manifests: bool = True) -> State:
+    """The state of a target, with or without its manifests. Raises DiffError where a file cannot be read."""
 
     def tree(path: str) -> dict[str, object]:
         return load(files.get(path, ""), f"{files.place}/{path}")
@@ -48,32 +49,31 @@ def state(name: str, target: str, files: Files) -> State:
     facts = allocation_facts(allocation)
     facts.add(deployed.facts)
     facts.under("charts", "value", CHART, tree(CHART))
-    facts.add(chart_facts(files))
-    for path in files:
-        if path.startswith(_VALUES) and path != ROUTER_VALUES:
-            facts.under("deployment", "value", path, tree(path))
+    for path, text in files.items():
+        # Whatever applies the directory may apply these too, and Helm makes something of all that the chart holds.
+        is_known = path in NEEDED or repeats(path) or is_manifest(path, text)
+        if not is_known and (has_manifests or not path.startswith(MANIFESTS)):
+            facts.say("file", "value", path, text)
     found = manifests(files, files.place, deployed.servers, deployed.namespace)
     parts: dict[Key, Part] = {}
     for part in (
         *router_parts(tree(ROUTER_VALUES), deployed.router_chart, f"{files.place}/{ROUTER_VALUES}"),
         *_parts(found, str(allocation.get("release", ""))),
     ):
-        for key, value in part.facts.items():
-            # Models of two roles that are not the same one stay two.
-            is_another = key.topic == "model" and facts.get(key, value) != value
-            facts[key if not is_another else Key(key.subject, key.topic, f"{key.name} (2)")] = value
-        facts.things.update(part.facts.things)
+        facts.add(part.facts)
         parts.setdefault(part.key, part)
+    if (known := allocation.get("release")) in release_names():
+        facts.setdefault(FAILURE_MODE, release(str(known)).pool_failure_mode)  # as the chart has it
     return State(str(allocation.get("name") or name), target, facts, parts)
 
 
-def _parts(found: list[Manifest], release: str) -> list[Part]:
+def _parts(found: list[Manifest], name: str) -> list[Part]:
     """Model servers and Gateway by readers of their own, and every other object under its kind and name.
 
     The arguments of a release that is not known are read as those of the newest.
     """
     by_role: dict[str, Workload] = {}
-    for workload in workloads(found, release if release in release_names() else release_names()[-1]):
+    for workload in workloads(found, name if name in release_names() else release_names()[-1]):
         if workload.role in ROLES:
             by_role.setdefault(workload.role, workload)
     parts = [part for role in ROLES if role in by_role for part in server_parts(role, by_role[role])]
@@ -85,10 +85,12 @@ def _parts(found: list[Manifest], release: str) -> list[Part]:
             known.append(each)
     # What is called like the workload of a role is that role's.
     roles = {each.manifest.name: role for role, each in by_role.items()}
+    labels: Counter[tuple[str, str]] = Counter()
     for each in found:
         if not any(each is other for other in known):
             subject = roles.get(each.name, "route" if each.kind == "HTTPRoute" else "deployment")
-            parts.append(
-                object_part(each, subject, f"{each.kind} {each.name}" if subject == "deployment" else each.kind)
-            )
+            label = f"{each.kind} {each.name}" if subject == "deployment" else each.kind
+            labels[subject, label] += 1
+            number = labels[subject, label]  # the same object twice, or one of another namespace
+            parts.append(object_part(each, subject, label if number == 1 else f"{label} ({number})"))
     return parts

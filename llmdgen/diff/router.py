@@ -50,7 +50,11 @@ def router_parts(given: dict[str, Any], chart: str, place: str) -> list[Part]:
     for prefix, path in (("", "env"), ("tokenizer ", "tokenizer_env")):
         for name, source in named(items(take(path))).items():
             facts.say("scheduler", "env", f"{prefix}env {name}", variable(mapping(source)))
-    facts.say("pool", "port", "target ports", [port.get("number") for _, port in maps(take("target_ports"))])
+    ports = items(take("target_ports"))
+    if all(isinstance(port, dict) and set(port) == {"number"} for port in ports):
+        facts.say("pool", "port", "target ports", [port["number"] for port in ports])
+    else:
+        facts.under("pool", "port", "target ports", ports)
     facts.under("pool", "label", "selector", take("selector"))
     for path, value in leaves(tree):
         if path:

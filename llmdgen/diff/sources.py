@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
 from llmdgen.diff.fold import Side
-from llmdgen.diff.problem import DiffError
-from llmdgen.diff.reading import HELMFILE, NEEDED, Files, is_read
+from llmdgen.diff.reading import HELMFILE, NEEDED, Files, repeats
+from llmdgen.diff.yaml import DiffError
 from llmdgen.findings import SpecError
 
 if TYPE_CHECKING:
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 FILE_BYTES = 4 * 2**20  # of one file: far beyond anything that llmdgen writes
 FILES = 20_000  # of one side: a pull request must not decide how much a review reads
 TOO_LARGE = "larger than anything that llmdgen writes"
-_DEPTH = 6  # directories below the one that was named
+_DEPTH = 6  # directories between the one that was named and a target
+_DEEPEST = 50  # directories of any kind
 
 
 def spec_side(path: str, is_checked: bool = False) -> Side:
@@ -29,11 +30,6 @@ def spec_side(path: str, is_checked: bool = False) -> Side:
     from llmdgen.api import check, draft, targets
     from llmdgen.spec.load import load_all
 
-    revision, colon, file = path.partition(":")
-    if colon and not os.path.exists(path):
-        says = "a spec is read from disk, and revisions by what is rendered"
-        fix = f"write it beside: `git show {path} >{os.path.basename(file)}.old.yaml`, or compare {revision} itself"
-        raise DiffError(path, says, fix)
     plans = [draft(spec, instance_type) for spec in load_all(path) for instance_type in targets(spec)]
     errors = [found for plan in plans if is_checked for found in check(plan) if found.is_error]
     if errors:
@@ -45,54 +41,59 @@ def plans_side(plans: Iterable[Plan], path: str) -> Side:
     """The targets of plans, rendered in memory; `path` is where their specs come from."""
     from llmdgen.rendering.files import files
 
-    side: Side = {}
-    for plan in plans:
-        made = {name: text for name, text in files(plan).items() if is_read(name)}
-        side[plan.spec.name, plan.target] = Files(made, f"{path} on {plan.target}")
-    return side
+    return {
+        (plan.spec.name, plan.target): Files(files(plan), f"{path} on {plan.target}", is_in_memory=True)
+        for plan in plans
+    }
 
 
 def directory_side(path: str) -> Side:
     """The targets in or below a directory; no symbolic link below it is followed. Raises DiffError."""
-    found: dict[str, str] = {}
-    for file in _below(path, "", 0):
-        if len(found) == FILES:
-            raise DiffError(path, f"more than {FILES} files", "name one rendered directory")
-        found[file] = _text(os.path.join(path, file))
-    here = os.path.abspath(path)
-    side = targets_of(found, (os.path.basename(os.path.dirname(here)), os.path.basename(here)), path)
+    found = {file: _text(os.path.join(path, file)) for file in wanted(list(_below(path)), path)}
+    side = targets_of(found, path, path)
     if not side:
         says = "no rendered target here or below (a directory with helmfile.yaml and chart/Chart.yaml)"
         raise DiffError(path, says, "name a directory that `llmdgen render` wrote")
     return side
 
 
-def targets_of(files: dict[str, str], outer: tuple[str, str], place: str) -> Side:
-    """The targets among files by path; the last two directories name one, `outer` those above the paths' root."""
+def wanted(paths: Collection[str], place: str) -> list[str]:
+    """Those that are files of a target and say something of its deployment. Raises DiffError where they are many."""
+    found = [path for root, own in _by_root(paths).items() for path in own if not repeats(path.removeprefix(root))]
+    if len(found) > FILES:
+        raise DiffError(place, f"more than {FILES} files", "name one rendered directory")
+    return found
+
+
+def _by_root(paths: Collection[str]) -> dict[str, list[str]]:
+    """Paths by the target that they are in, the outermost. A target is a directory with a helmfile and something else
+    that a target has; the helmfile alone is of something else."""
+    known, by_root = set(paths), dict[str, list[str]]()
+    for path in paths:
+        folders = [path[: at + 1] for at, each in enumerate(path) if each == "/"]
+        for root in ("", *folders):
+            if f"{root}{HELMFILE}" in known and any(f"{root}{other}" in known for other in NEEDED[1:]):
+                by_root.setdefault(root, []).append(path)
+                break
+    return dict(sorted(by_root.items()))
+
+
+def targets_of(files: dict[str, str], top: str, place: str) -> Side:
+    """The targets among files by path. The last two directories name one, those of `top` above the paths' root
+    included; `place` is what messages call that root."""
     side: Side = {}
-    for helmfile in sorted(path for path in files if path.rpartition("/")[2] == HELMFILE):
-        root = helmfile.removesuffix(HELMFILE)
-        own = {path.removeprefix(root): text for path, text in files.items() if path.startswith(root)}
-        here = os.path.join(place, root).rstrip("/") if root and not place.endswith(":") else place + root.rstrip("/")
-        missing = [path for path in NEEDED if path not in own]
-        if len(missing) == len(NEEDED) - 1:
-            continue  # the helmfile of something else
-        if missing:
-            says = f"{missing[0]} is missing beside {HELMFILE}"
-            raise DiffError(here, says, "restore the file, or render it again")
-        parts = (*outer, *root.split("/")[:-1])
-        key = (parts[-2], parts[-1])
-        if key in side:
-            says = f"two rendered trees hold {'/'.join(key)}: {side[key].place} and {here}"
+    above = os.path.abspath(top).split(os.sep)
+    for root, paths in _by_root(files).items():
+        own = {path.removeprefix(root): files[path] for path in paths}
+        here = (place if place.endswith(":") or not root else f"{place.rstrip('/')}/") + root.rstrip("/")
+        if missing := [path for path in NEEDED if path not in own]:
+            raise DiffError(here, f"{missing[0]} is missing beside {HELMFILE}", "restore the file, or render it again")
+        name, target = [*above, *root.split("/")[:-1]][-2:]
+        if (name, target) in side:
+            says = f"two rendered trees hold {name}/{target}: {side[name, target].place} and {here}"
             raise DiffError(place, says, "name one of them")
-        side[key] = Files({path: text for path, text in own.items() if is_read(path)}, here)
+        side[name, target] = Files(own, here)
     return side
-
-
-def wanted(path: str) -> bool:
-    """Whether a path may be a file of a target, wherever the target is."""
-    parts = path.split("/")
-    return any(is_read("/".join(parts[depth:])) for depth in range(len(parts)))
 
 
 def decoded(data: bytes, place: str) -> str:
@@ -103,21 +104,23 @@ def decoded(data: bytes, place: str) -> str:
         raise DiffError(place, "this is not UTF-8 text", "restore the file, or render it again") from error
 
 
-def _below(top: str, folder: str, depth: int) -> Iterable[str]:
-    """The paths below a directory that may be files of a target."""
+def _below(top: str, folder: str = "", depth: int = _DEPTH, is_inside: bool = False) -> Iterable[str]:
+    """The paths of all files below a directory; outside of targets no hidden directories, and no deeper ones."""
     here = os.path.join(top, folder)
+    if folder.count("/") > _DEEPEST:
+        raise DiffError(here, f"deeper than {_DEEPEST} directories", "name one rendered directory")
     try:
         with os.scandir(here) as entries:
             found = sorted(entries, key=lambda entry: entry.name)
     except OSError as error:
         raise DiffError(here, f"cannot be read: {error.strerror}", "check the path and its permissions") from error
+    is_inside = is_inside or any(entry.name == HELMFILE for entry in found)
     for entry in found:
         path = f"{folder}/{entry.name}" if folder else entry.name
-        if entry.is_dir(follow_symlinks=False):
-            if depth < _DEPTH and not entry.name.startswith("."):
-                yield from _below(top, path, depth + 1)
-        elif wanted(path):
+        if not entry.is_dir(follow_symlinks=False):
             yield path
+        elif is_inside or (depth and not entry.name.startswith(".")):
+            yield from _below(top, path, depth - 1, is_inside)
 
 
 def _text(path: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
@@ -14,7 +15,19 @@ Scalar = str | int | float | bool | None
 Value = Scalar | tuple[Scalar, ...]
 
 # What a fact is about, in the order in which people ask.
-SUBJECTS = ("deployment", "model", *ROLES, "sidecar", "scheduler", "pool", "gateway", "route", "charts", "capacity")
+SUBJECTS = (
+    "deployment",
+    "model",
+    *ROLES,
+    "sidecar",
+    "scheduler",
+    "pool",
+    "gateway",
+    "route",
+    "charts",
+    "file",
+    "capacity",
+)
 
 # What kind of fact it is, in order; rules hang on these words.
 _OF_THE_WHOLE = ("release", "paths", "suppressed", "name", "namespace", "workload", "immutable", "label", "model")
@@ -57,10 +70,7 @@ class Facts(dict[Key, Value]):
             value = tuple(value)
         elif not isinstance(value, str | int | float | bool):
             value = compact(value)
-        key = Key(subject, topic, name)
-        self[key] = value
-        if thing:
-            self.things[key] = thing
+        self._put(Key(subject, topic, name), value, thing)
 
     def under(self, subject: str, topic: str, label: str, tree: Any, thing: str = "") -> None:
         """Every leaf of a tree by its path behind a label; nothing of an empty tree."""
@@ -70,8 +80,17 @@ class Facts(dict[Key, Value]):
 
     def add(self, other: Facts) -> None:
         """All facts of another reader."""
-        self.update(other)
-        self.things.update(other.things)
+        for key, value in other.items():
+            self._put(key, value, other.things.get(key, ""))
+
+    def _put(self, key: Key, value: Value, thing: str) -> None:
+        """No fact takes the place of another: what has the same name and says something else is a second one."""
+        first, number = key, 2
+        while not same(self.get(key, value), value):
+            key, number = Key(first.subject, first.topic, f"{first.name} ({number})"), number + 1
+        self[key] = value
+        if thing:
+            self.things[key] = thing
 
 
 class Part(Struct, frozen=True):
@@ -127,6 +146,22 @@ class State:
 def template_key(role: str) -> Key:
     """What the pod template of a role is called among the parts."""
     return Key(role, "pod", "")
+
+
+def same(old: Value, new: Value) -> bool:
+    """Equal, and not only to Python, to which 1 is True; 1 and 1.0 are one number."""
+    if isinstance(old, bool) != isinstance(new, bool):
+        return False
+    if isinstance(old, tuple) and isinstance(new, tuple):
+        return len(old) == len(new) and all(map(same, old, new))
+    return old == new
+
+
+def renamed(value: Value, rename: Callable[[str], str]) -> Value:
+    """A value with every text in it under another name."""
+    if isinstance(value, tuple):
+        return tuple(rename(each) if isinstance(each, str) else each for each in value)
+    return rename(value) if isinstance(value, str) else value
 
 
 def leaves(value: Any, path: str = "", is_exact: bool = False) -> list[tuple[str, Value]]:

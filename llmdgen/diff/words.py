@@ -9,7 +9,7 @@ from msgspec import structs
 from llmdgen.diff.compare import Change
 from llmdgen.diff.fold import Difference, Growth, Section, Size, Stale
 from llmdgen.diff.shown import GROUP, shown
-from llmdgen.diff.state import Value
+from llmdgen.diff.state import Value, renamed
 from llmdgen.diff.step import Consequence
 from llmdgen.diff.yaml import compact
 
@@ -103,22 +103,20 @@ def _general(section: Section) -> Section:
     """A section with `<name>` in place of the deployment's own name."""
     name = re.compile(rf"(?<![A-Za-z0-9.]){re.escape(section.name)}(?![A-Za-z0-9.])")
 
-    def without(value: Value) -> Value:
-        if isinstance(value, tuple):
-            return tuple(name.sub("<name>", each) if isinstance(each, str) else each for each in value)
-        return name.sub("<name>", value) if isinstance(value, str) else value
+    def without(text: str) -> str:
+        return name.sub("<name>", text)
 
-    lines = (
+    lines = [
         structs.replace(
             line,
-            old=without(line.old),
-            new=without(line.new),
-            name=name.sub("<name>", line.name),
-            thing=name.sub("<name>", line.thing),
+            old=renamed(line.old, without),
+            new=renamed(line.new, without),
+            name=without(line.name),
+            thing=without(line.thing),
         )
         for line in section.lines
-    )
-    follows = (structs.replace(each, says=name.sub("<name>", each.says)) for each in section.consequences)
+    ]
+    follows = [structs.replace(each, says=without(each.says)) for each in section.consequences]
     return Section("<name>", section.targets, tuple(lines), tuple(follows))
 
 

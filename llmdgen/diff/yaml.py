@@ -1,4 +1,5 @@
-"""YAML of a foreign tree: read safely, and its errors with file, line and column."""
+"""YAML of a foreign tree: read safely, and its errors with file, line and column, as of everything that cannot be
+compared."""
 
 from __future__ import annotations
 
@@ -8,11 +9,19 @@ from typing import Any
 import msgspec
 
 from llmdgen import plain_yaml
-from llmdgen.diff.problem import DiffError
 
 VALUES = 200_000  # leaves of one document, aliases counted as often as they are used
 DEPTH = 60
 _FIX = "restore the file, or render it again"
+
+
+class DiffError(Exception):
+    """One side cannot be read. `place` is a file, with line and column where they are known, or the side as it was
+    named; `fix` says what helps."""
+
+    def __init__(self, place: str, says: str, fix: str) -> None:
+        self.place, self.says, self.fix = place, says, fix
+        super().__init__(f"{place}: error: {says} (fix: {fix})")
 
 
 def load(text: str, place: str) -> dict[str, Any]:

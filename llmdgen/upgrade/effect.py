@@ -9,8 +9,8 @@ from msgspec import Struct
 
 from llmdgen.api import draft, targets
 from llmdgen.diff.fold import Difference, difference
-from llmdgen.diff.problem import DiffError
 from llmdgen.diff.sources import plans_side
+from llmdgen.diff.yaml import DiffError
 from llmdgen.findings import Located, Route, SpecError
 from llmdgen.planning.model import Plan
 from llmdgen.spec.load import parse

@@ -7,9 +7,9 @@ import pytest
 
 from llmdgen import plain_yaml
 from llmdgen.diff.fold import Difference, difference
-from llmdgen.diff.problem import DiffError
 from llmdgen.diff.reading import Files
 from llmdgen.diff.text import write
+from llmdgen.diff.yaml import DiffError
 
 from .conftest import PD, changed, compared, edited, side, with_files
 
@@ -214,12 +214,12 @@ def test_an_object_that_is_gone_is_said() -> None:
 
 @pytest.mark.parametrize("file", ["chart/values.yaml", "chart/templates/_helpers.tpl", "chart/templates/NOTES.txt"])
 def test_what_else_the_chart_holds_is_a_text(file: str) -> None:
-    assert lines(with_files({file: "a: 1\n"})) == [f"+ charts {file}: a: 1"]
+    assert lines(with_files({file: "a: 1\n"})) == [f"+ file {file}: a: 1"]
 
 
 def test_a_file_that_helm_would_fill_in_is_a_text() -> None:
     found = with_files({"chart/templates/more.yaml": "kind: {{ .Values.kind }}\n"})
-    assert lines(found) == ["+ charts chart/templates/more.yaml: kind: {{ .Values.kind }}"]
+    assert lines(found) == ["+ file chart/templates/more.yaml: kind: {{ .Values.kind }}"]
 
 
 def test_braces_that_the_chart_passes_on_are_what_helm_prints() -> None:

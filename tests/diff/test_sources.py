@@ -216,15 +216,50 @@ def test_a_spec_beside_a_tree_is_compared_with_its_own_deployments(llmdgen: Llmd
 
 
 @needs_git
-def test_a_spec_of_a_revision_is_said_not_to_be_read(repository: Llmdgen) -> None:
-    code, _, err = repository("diff", "main:a.yaml", spec_file("b.yaml", PD))
+def test_specs_of_revisions_are_read_with_what_they_extend(llmdgen: Llmdgen, monkeypatch: pytest.MonkeyPatch) -> None:
+    git("init", "-qb", "main")
+    for folder in ("paths", "bases"):
+        Path(folder).mkdir()
+    base = {key: value for key, value in PD.items() if key != "metadata"}
+    own = {**{key: PD[key] for key in ("apiVersion", "kind", "metadata")}, "extends": "../bases/all.yaml"}
+    spec_file("paths/chat.yaml", own)
+    spec_file("bases/all.yaml", base)
+    git("add", "-A")
+    git("commit", "-qm", "spec")
+    spec_file("bases/all.yaml", changed(base, MORE))
+    code, out, err = llmdgen("diff", "main:paths/chat.yaml", "paths/chat.yaml")
+    assert (code, err) == (2, "")
+    assert "  + decode --max-num-seqs: 64\n" in out
+    git("commit", "-qam", "base")
+    ranged = llmdgen("diff", "main~1..main", "--", "paths/chat.yaml")
+    assert (ranged[0], ranged[1]) == (2, out)
+    monkeypatch.chdir("paths")
+    assert llmdgen("diff", "main~1..main", "--", "chat.yaml") == ranged
+    assert llmdgen("diff", "main:chat.yaml", "chat.yaml")[0] == 0
+
+
+@needs_git
+def test_a_spec_that_one_revision_has_is_added_and_one_that_none_has_is_an_error(repository: Llmdgen) -> None:
+    spec_file("a.yaml", PD)
+    git("add", "-A")
+    git("commit", "-qm", "spec")
+    assert "+ chat on p5.48xlarge: added" in repository("diff", "HEAD~1..HEAD", "--", "a.yaml")[1]
+    code, _, err = repository("diff", "main:a.yaml", "a.yaml")
     assert (code, err.partition(" (fix: ")[0]) == (
         1,
-        "main:a.yaml: error: a spec is read from disk, and revisions by what is rendered",
+        "main:a.yaml: error: no rendered target below it, and no spec",
     )
-    code, _, err = repository("diff", "main..side", "--", "b.yaml")
-    assert code == 1
-    assert err.endswith("name the rendered directory after --)\n")
+
+
+@needs_git
+def test_a_spec_of_a_revision_that_is_wrong_is_an_error_at_its_line_there(repository: Llmdgen) -> None:
+    Path("a.yaml").write_text("apiVersion: llmdgen.dev/v1alpha1\nkind: WellLitPath\nextends: ../../../../etc/passwd\n")
+    git("add", "-A")
+    git("commit", "-qm", "spec")
+    code, out, err = repository("diff", "HEAD:a.yaml", "a.yaml")
+    assert (code, out) == (1, "")
+    assert "HEAD:a.yaml:3:10: error SPEC" in err
+    assert "/tmp" not in err
 
 
 def test_a_new_spec_that_no_render_would_pass_is_an_error(llmdgen: Llmdgen) -> None:
@@ -252,7 +287,8 @@ def test_a_tree_elsewhere_is_named_behind_two_dashes(llmdgen: Llmdgen) -> None:
     assert llmdgen("diff", "HEAD~1..HEAD", "--", "deploy/out")[0] == 2
     code, out, err = llmdgen("diff", "HEAD~1..HEAD")
     assert (code, out) == (1, "")
-    assert err == "rendered: error: no rendered target below it in HEAD~1 or HEAD (fix: name its path after --)\n"
+    says = "no rendered target below it, and no spec, in HEAD~1 or HEAD"
+    assert err == f"rendered: error: {says} (fix: name its path after --)\n"
 
 
 @needs_git
@@ -262,7 +298,7 @@ def test_paths_are_relative_to_the_directory_one_is_in(repository: Llmdgen, monk
     assert repository("diff", "main..side", "--", "chat/p5.48xlarge")[0] == 2
     code, _, err = repository("diff", "main..side", "--", "../..")
     assert code == 1
-    assert "outside of the repository" in err
+    assert "outside repository" in err
 
 
 @needs_git
@@ -396,3 +432,11 @@ def test_a_tree_of_more_files_than_a_review_should_read_is_refused(
     code, _, err = llmdgen("diff", "a", "a")
     assert code == 1
     assert "more than 5 files" in err
+
+
+def test_a_target_deeper_than_anything_is_refused(llmdgen: Llmdgen) -> None:
+    write_tree(Path("a"), PD)
+    Path("a/chat/p5.48xlarge", *"x" * 60).mkdir(parents=True)
+    code, _, err = llmdgen("diff", "a", "a")
+    assert code == 1
+    assert "deeper than 50 directories" in err

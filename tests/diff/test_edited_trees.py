@@ -1,0 +1,196 @@
+"""Trees that somebody edited, by hand or by program: whatever reaches the cluster and differs is said."""
+
+from __future__ import annotations
+
+import copy
+import random
+from collections.abc import Callable
+from json import dumps
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from llmdgen.diff import json, markdown, text
+from llmdgen.diff.fold import difference
+from llmdgen.diff.reading import Files
+from llmdgen.diff.yaml import DiffError
+
+from .conftest import PD, edited, side, with_files, write_tree
+from .test_meaning import PD9, WIDE
+from .test_noise import DECODE, lines
+
+HELMFILE = "helmfile.yaml"
+CHART = "oci://registry.k8s.io/gateway-api-inference-extension/charts/inferencepool"
+REPOSITORY = "repositories:\n  - name: gaie\n    url: registry.k8s.io/charts\n    oci: true\n"
+
+
+def with_repository(old: str, new: str) -> list[str]:
+    """The lines where a chart comes by an alias, and a text of the helmfile is another."""
+    ((key, files),) = side(PD).items()
+    aliased = REPOSITORY + files[HELMFILE].replace(CHART, "gaie/inferencepool")
+    assert old in aliased
+    before, after = ({key: Files({**files, HELMFILE: each}, "edited")} for each in (aliased, aliased.replace(old, new)))
+    return lines(difference(before, after))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            "url: registry.k8s.io/charts",
+            "url: evil.test/charts",
+            "~ charts repository gaie url: registry.k8s.io/charts",
+        ),
+        ("gaie/inferencepool", "other/inferencepool", "~ charts inferencepool from: gaie -> other"),
+        ("oci: true", "oci: true\n    skipTLSVerify: true", "+ charts repository gaie skipTLSVerify: true"),
+        ("oci: true", "oci: true\n    username: eve", "+ charts repository gaie username: eve"),
+        ("oci: true", "oci: true\n    passCredentials: true", "+ charts repository gaie passCredentials: true"),
+        ("oci: true", "oci: true\n    caFile: ca.pem", "+ charts repository gaie caFile: ca.pem"),
+        ("version: v1.3.1", "version: v1.3.1\n    skipTLSVerify: true", "+ deployment helmfile.yaml router skipTLS"),
+        (
+            "helmDefaults:",
+            "helmDefaults:\n  plainHttp: true",
+            "+ deployment helmfile.yaml helmDefaults.plainHttp: true",
+        ),
+        (
+            "helmDefaults:",
+            "hooks: [{events: [prepare]}]\nhelmDefaults:",
+            "+ deployment helmfile.yaml hooks[0].events: prepare",
+        ),
+    ],
+)
+def test_where_a_chart_comes_from_and_how_is_said(old: str, new: str, said: str) -> None:
+    assert any(line.startswith(said) for line in with_repository(old, new))
+
+
+def test_a_third_release_is_said_even_where_its_chart_has_a_known_name() -> None:
+    third = (
+        "\n  - name: more\n    namespace: llm-d-chat\n    chart: oci://evil.test/inferencepool\n    version: v1.3.1\n"
+    )
+    found = lines(edited(HELMFILE, "\n  # The Gateway", f"{third}  # The Gateway"))
+    assert "+ deployment release 2: more" in found
+    assert "+ charts inferencepool from (2): oci://evil.test" in found
+
+
+def test_an_argument_taken_from_the_objects_is_said_though_its_file_still_shows_it() -> None:
+    ((_, files),) = side(PD).items()
+    assert "--block-size=128" in files["vllm/decode.args"]
+    assert lines(edited(DECODE, "            - --block-size=128\n", "")) == ["- decode --block-size: 128"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "kustomization.yaml",
+        "manifests/evil.yaml",
+        "chart/templates/extra.yaml",
+        "chart/charts/evil.tgz",
+        "chart/crds/evil.yaml",
+        "values/more.yaml",
+        "values/.hidden/more.json",
+        ".argocd-source.yaml",
+        "vllm/decode.args.gotmpl",
+        "deeper/helmfile.yaml",
+    ],
+)
+def test_a_file_beside_the_known_ones_is_said(path: str, tmp_path: Path) -> None:
+    from llmdgen.diff.sources import directory_side
+
+    role = "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRoleBinding\nmetadata: {name: evil}\n"
+    before, after = (write_tree(tmp_path / name, PD) for name in ("old", "new"))
+    file = after / "chat/p5.48xlarge" / path
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(role)
+    (line,) = lines(difference(directory_side(str(before)), directory_side(str(after))))
+    assert path in line or "ClusterRoleBinding evil" in line
+
+
+def test_what_a_spec_gives_has_no_manifests_and_every_other_file() -> None:
+    ((key, files),) = side(PD).items()
+    tree = {key: Files({**files, "manifests/decode.yaml": "a: 1\n"}, "tree")}
+    rendered = {key: Files(files, "spec", is_in_memory=True)}
+    assert difference(tree, rendered).is_empty
+    assert lines(difference({key: Files({**files, "kustomization.yaml": "a: 1\n"}, "tree")}, rendered)) == [
+        "- file kustomization.yaml: a: 1"
+    ]
+
+
+def test_the_same_object_twice_is_said() -> None:
+    ((_, files),) = side(PD).items()
+    path = "chart/templates/service-account.yaml"
+    assert lines(with_files({path: f"{files[path]}---\n{files[path]}"})) == [
+        "+ deployment ServiceAccount chat (2): automountServiceAccountToken: false"
+    ]
+
+
+# --- edits by program
+
+WRONG: list[Any] = [None, True, 0, -1, 1.5, 10**30, "", "x", [], ["x"], [[]], {}, {"a": {"b": []}}, [{"a": 1}], [None]]
+
+
+def wrecked(rng: random.Random, docs: list[Any]) -> list[Any]:
+    """Documents with one thing changed in type, gone, twice, renamed or of another value."""
+    docs = copy.deepcopy(docs)
+    places: list[tuple[Any, Any]] = []
+
+    def walk(tree: Any) -> None:
+        for key in list(tree) if isinstance(tree, dict) else range(len(tree)):
+            places.append((tree, key))
+            if isinstance(tree[key], dict | list):
+                walk(tree[key])
+
+    walk(docs)
+    tree, key = rng.choice(places)
+    value = tree[key]
+    edit = rng.choice(("wrong", "gone", "twice", "renamed", "another"))
+    if edit == "wrong":
+        tree[key] = rng.choice(WRONG)
+    elif edit == "gone":
+        del tree[key]
+    elif edit == "twice" and isinstance(tree, list):
+        tree.insert(key, copy.deepcopy(value))
+    elif edit in ("twice", "renamed") and isinstance(tree, dict):
+        tree[rng.choice(["other", "name", 7])] = value if edit == "twice" else tree.pop(key)
+    elif isinstance(value, str):
+        tree[key] = value + rng.choice(["x", ": ", "\n"])
+    elif isinstance(value, int | float):
+        tree[key] = value + 1
+    else:
+        tree[key] = str(value)
+    return docs
+
+
+def means_the_same(old: Any, new: Any) -> bool:
+    """What Kubernetes and helmfile take for the same: no value, or the namespace that a release has anyway."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, dict):
+            kept = {str(key): plain(item) for key, item in value.items()}
+            return {key: item for key, item in kept.items() if item not in (None, "llm-d-chat", "{}", "[]", {}, [])}
+        return [plain(item) for item in value] if isinstance(value, list) else value
+
+    return dumps(plain(old), sort_keys=True) == dumps(plain(new), sort_keys=True)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_tree_wrecked_by_program_is_compared_or_refused_and_never_stumbled_over(seed: int) -> None:
+    rng = random.Random(seed)
+    writers: list[Callable[..., str]] = [text.write, markdown.write, json.write]
+    for _ in range(50):
+        ((key, files),) = side(rng.choice([PD, PD9, WIDE])).items()
+        path = rng.choice([path for path in files if path.endswith(".yaml")])
+        old = list(yaml.safe_load_all(files[path]))
+        new = wrecked(rng, old)
+        before = {key: Files(files, "before")}
+        after = {key: Files({**files, path: yaml.safe_dump_all(new, sort_keys=False)}, "after")}
+        for sides in ((before, after), (after, before)):
+            try:
+                found = difference(*sides)
+            except DiffError as error:
+                assert str(error).startswith("after/")  # noqa: PT017
+                continue
+            assert all(write(found) for write in writers)
+            is_noise = path in ("allocation.yaml", HELMFILE) or means_the_same(old, new)
+            assert not found.is_empty or is_noise, (path, old, new)
