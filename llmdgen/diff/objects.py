@@ -4,11 +4,11 @@ object that no reader knows as facts under its kind and name."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from copy import deepcopy
+from contextlib import suppress
 from typing import Any
 
 from llmdgen.diff.state import Facts, Key, Part, leaves, taken
-from llmdgen.diff.yaml import DiffError, compact, documents
+from llmdgen.diff.yaml import DiffError, compact, documents, plain
 from llmdgen.facts.catalogue import table
 from llmdgen.kube.gateway import PARAMETERS, opened
 from llmdgen.kube.manifest import CLUSTER_SCOPED, Manifest
@@ -58,8 +58,10 @@ def manifests(files: Mapping[str, str], place: str, release: str, namespace: str
 
 def object_part(manifest: Manifest, subject: str, label: str) -> Part:
     """An object behind a label: what is known of a Gateway, that it is there, what of it may not change, the rest."""
-    doc, facts = deepcopy(opened(manifest.doc) if subject == "gateway" else manifest.doc), Facts()
+    doc, facts = plain(manifest.doc), Facts()
     if subject == "gateway":
+        with suppress(ValueError):  # a text that multiplies once it is read stays a text
+            doc = plain(opened(doc))
         _say_known(facts, manifest.kind, doc)
     facts.say(subject, "object", label, manifest.api_version, label)
     if label.endswith(f" {manifest.name}"):

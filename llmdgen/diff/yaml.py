@@ -54,12 +54,18 @@ def documents(text: str, place: str) -> list[dict[str, Any]]:
 # Targets of one deployment share most of their files, and so do both sides.
 @lru_cache(maxsize=256)
 def _documents(text: str) -> list[Any]:
-    return [_plain(each, 0, [VALUES]) for each in plain_yaml.load_all(text) if each is not None]
+    return [plain(each) for each in plain_yaml.load_all(text) if each is not None]
+
+
+def plain(value: Any) -> Any:
+    """A copy of a value with text keys, and nothing in it but maps, lists and scalars of JSON.
+
+    Shared parts (aliases) are copied, so that a document which refers to itself ends at the depth limit and one that
+    multiplies at the count, both with a ValueError."""
+    return _plain(value, 0, [VALUES])
 
 
 def _plain(value: Any, depth: int, left: list[int]) -> Any:
-    """The value with text keys, and nothing in it but maps, lists and scalars of JSON. Shared parts (aliases) are
-    copied, so that a document which refers to itself ends at the depth limit and one that multiplies at the count."""
     left[0] -= 1
     if left[0] < 0 or depth > DEPTH:
         raise ValueError("this YAML is larger or deeper than any values file")

@@ -59,7 +59,7 @@ def opened(doc: dict[str, Any]) -> dict[str, Any]:
 def _opened(text: Any) -> Any:
     try:
         return mapping(load(text)) or text if isinstance(text, str) else text
-    except (YAMLError, RecursionError):
+    except (YAMLError, RecursionError, ValueError, OverflowError):
         return text
 
 

@@ -19,7 +19,7 @@ from llmdgen.diff.yaml import DiffError
 
 from .conftest import PD, edited, side, with_files, write_tree
 from .test_meaning import PD9, WIDE
-from .test_noise import DECODE, lines
+from .test_noise import DECODE, PARAMETERS, lines
 
 HELMFILE = "helmfile.yaml"
 CHART = "oci://registry.k8s.io/gateway-api-inference-extension/charts/inferencepool"
@@ -123,6 +123,26 @@ def test_the_same_object_twice_is_said() -> None:
     assert lines(with_files({path: f"{files[path]}---\n{files[path]}"})) == [
         "+ deployment ServiceAccount chat (2): automountServiceAccountToken: false"
     ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: " + "9" * 5000,
+        "a: 2026-99-99",
+        "&a [*a]",
+        "[" * 5000,
+        "a: &a [x, x]\nb: &b [*a, *a]\n"
+        + "".join(f"k{at}: &k{at} [{','.join([f'*k{at - 1}' if at else '*b'] * 9)}]\n" for at in range(9)),
+    ],
+    ids=["digits", "date", "itself", "deep", "bomb"],
+)
+def test_texts_of_a_config_map_that_mean_harm_are_texts(text: str) -> None:
+    ((_, files),) = side(PD).items()
+    doc = yaml.safe_load(files[PARAMETERS])
+    doc["data"]["deployment"] = text
+    found = with_files({PARAMETERS: yaml.safe_dump(doc)})
+    assert any(line.startswith("+ gateway parameters data.deployment") for line in lines(found))
 
 
 # --- edits by program
