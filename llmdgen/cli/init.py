@@ -22,7 +22,7 @@ ROOMY = "500Gi"  # of a model that the facts do not know
 
 
 @click.command(epilog="Exit codes: 0 done; 1 the model does not run so on those nodes, or FILE exists; 64 wrong usage.")
-@click.argument("path", metavar="PATH", type=click.Choice(catalogue.path_names()))
+@click.argument("path", metavar="[PATH]", required=False, type=click.Choice(catalogue.path_names()))
 @options.model("The model to serve, by its Hugging Face id.")
 @options.one_instance_type("The nodes, by their EC2 or ml. name.")
 @click.option(
@@ -33,9 +33,30 @@ ROOMY = "500Gi"  # of a model that the facts do not know
     type=click.Path(dir_okay=False),
     help="Write FILE, which must not exist yet. The deployment gets its name.",
 )
-def command(path: str, model: str | None, instance_type: str | None, file: str | None) -> int:
-    """Print a commented spec of the well-lit path PATH to start from."""
+@click.option(
+    "--from",
+    "source",
+    metavar="DIR",
+    type=click.Path(exists=True),
+    help="Read a deployment instead: values of llm-d's guides, or Deployments and LeaderWorkerSets; DIR or a file.",
+)
+def command(
+    path: str | None, model: str | None, instance_type: str | None, file: str | None, source: str | None
+) -> int:
+    """Print a commented spec of the well-lit path PATH to start from, or with --from one of what is deployed."""
     name = _name(file) if file else None
+    if source is not None:
+        from llmdgen.cli.adopting import adopted_spec
+
+        schema = _schema(file) if file else None
+        given = [
+            _text_of(option, text) if text else None
+            for option, text in (("--model", model), ("--instance-type", instance_type))
+        ]
+        adopted = adopted_spec(source, file, name, schema or SCHEMA, path, *given)
+        return status.ERROR if adopted is None else _written(adopted, file, schema)
+    if path is None:
+        raise click.UsageError(f"name a path, one of {', '.join(catalogue.path_names())}, or a deployment with --from")
     model = MODEL_OF_PATH.get(path, USUAL_MODEL) if model is None else _text_of("--model", model)
     instance_type = USUAL_NODES if instance_type is None else _text_of("--instance-type", instance_type)
     schema = _schema(file) if file else None
@@ -44,6 +65,11 @@ def command(path: str, model: str | None, instance_type: str | None, file: str |
     except SpecError as error:
         report(error.findings)
         return status.ERROR
+    return _written(text, file, schema)
+
+
+def _written(text: str, file: str | None, schema: str | None) -> int:
+    """Print the spec, or write the file, which must not exist."""
     if file is None:
         click.echo(text, nl=False)
         return status.OK

@@ -1,0 +1,255 @@
+"""Model servers as a part of a spec: size, resources, flags, environment, placement; and what has no place there."""
+
+from __future__ import annotations
+
+import re
+from copy import deepcopy
+from typing import Any
+
+from llmdgen.adopt.found import Found, Server, shortened
+from llmdgen.kube.command_line import beside_serving
+from llmdgen.kube.workload import SHARED_MEMORY, Container, mounted_at
+from llmdgen.untyped import at, items, mapping, maps
+
+GPU, EFA = "nvidia.com/gpu", "vpc.amazonaws.com/efa"
+INSTANCE, ZONE = "node.kubernetes.io/instance-type", "topology.kubernetes.io/zone"
+TRANSFER, EVENTS = "kv-transfer-config", "kv-events-config"
+# What llmdgen writes itself, from the size of a role and from where the weights are.
+_MADE_FLAGS = frozenset(
+    [
+        "model",
+        "served-model-name",
+        "port",
+        "host",
+        "tensor-parallel-size",
+        "enable-expert-parallel",
+        TRANSFER,
+        EVENTS,
+    ]
+)
+_MADE_PREFIX = "data-parallel-"
+_OWN = "llmdgen makes its own"
+_WHY = {
+    "image": "the release has images of its own; images.modelServer names another",
+    "livenessProbe": _OWN,
+    "readinessProbe": _OWN,
+    "ports": _OWN,
+    "securityContext": "EFA and the image decide it; decode.pod can say otherwise",
+    "serviceAccountName": _OWN,
+    "affinity": "llmdgen keeps pods that talk over EFA in one zone; decode.pod can say more",
+}
+_UNSAID = frozenset(
+    ["name", "imagePullPolicy", "restartPolicy", "enableServiceLinks", "command", "args", "env", "resources"]
+)
+_PASSED = ("priorityClassName", "schedulerName", "runtimeClassName")
+_FOR_INFINIBAND = ("NVSHMEM_", "UCX_", "NVIDIA_GDRCOPY")
+_SECONDS_AROUND_DRAIN = 30
+
+
+def role_spec(server: Server, found: Found) -> dict[str, Any]:
+    """What a spec says under `prefill` or `decode`."""
+    workload, vllm = server.workload, server.vllm
+    leave = _leaving(server, found)
+    flags = dict(vllm.flags)
+    said: dict[str, Any] = {"replicas": max(1, workload.replicas), "parallelism": _parallelism(flags, workload.size)}
+    for refused in vllm.refused:
+        leave(f"args {refused.flag or ''}".strip(), str(refused))
+    said["resources"] = _resources(server, vllm, leave)
+    if (count := vllm.count(EFA)) or vllm.quantity(EFA):
+        said["efa"] = count
+    if seconds := _startup(vllm.doc):
+        said["startup"] = f"{-(-seconds // 60)}m"
+    grace = workload.spec.get("terminationGracePeriodSeconds")
+    if isinstance(grace, int) and grace > _SECONDS_AROUND_DRAIN:
+        said["drain"] = f"{grace - _SECONDS_AROUND_DRAIN}s"
+    said["args"] = {
+        name: value for name, value in flags.items() if name not in _MADE_FLAGS and not name.startswith(_MADE_PREFIX)
+    }
+    said["env"] = _environment(vllm, leave)
+    pod = {key: workload.spec[key] for key in _PASSED if isinstance(workload.spec.get(key), str)}
+    said["pod"] = pod
+    _leave_the_rest(server, vllm, leave)
+    return {key: value for key, value in said.items() if value not in ({}, [], None)}
+
+
+def placement(server: Server, found: Found) -> dict[str, Any]:
+    """What a spec says of the nodes: `instance` and `zone`, further labels, tolerations, pull secrets."""
+    leave, spec = _leaving(server, found), server.workload.spec
+    selector = {str(key): str(value) for key, value in server.workload.node_selector.items()}
+    wanted = at(spec, "affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution", "nodeSelectorTerms")
+    for _, term in maps(wanted):
+        for _, each in maps(term.get("matchExpressions")):
+            values = items(each.get("values"))
+            if each.get("key") == INSTANCE and each.get("operator") == "In" and values:
+                selector.setdefault(INSTANCE, str(values[0]))
+                for other in values[1:]:
+                    leave("affinity", f"{other} beside {values[0]}: instanceTypes renders a directory for each")
+    tolerations = [each for _, each in maps(spec.get("tolerations"))]
+    return {
+        "instance": selector.pop(INSTANCE, ""),
+        "zone": selector.pop(ZONE, ""),
+        "nodeSelector": selector,
+        "tolerations": [each for each in tolerations if each.get("key") not in (GPU, EFA)],
+        "pullSecrets": [str(each["name"]) for _, each in maps(spec.get("imagePullSecrets")) if each.get("name")],
+    }
+
+
+def token_secret(vllm: Container) -> tuple[str, str]:
+    """The Secret and the key in it that the Hugging Face token comes from, empty where there is none."""
+    for each in vllm.list_of("env"):
+        secret = at(each, "valueFrom", "secretKeyRef")
+        if each.get("name") in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN") and isinstance(secret, dict):
+            return str(secret.get("name") or ""), str(secret.get("key") or "")
+    return "", ""
+
+
+def cache_tiers(server: Server, found: Found) -> dict[str, Any]:
+    """The KV cache tiers below GPU memory, by vLLM's OffloadingConnector or LMCache; empty without one."""
+    vllm, leave = server.vllm, _leaving(server, found)
+    tiers: dict[str, Any] = {}
+    for connector in vllm.connectors:
+        extra = mapping(connector.get("kv_connector_extra_config"))
+        name = connector.get("kv_connector")
+        if name == "OffloadingConnector":
+            held = extra.get("cpu_bytes_to_use")
+            tiers["cpu"] = {"connector": "offloading"} | ({"size": _gibibytes(held)} if isinstance(held, int) else {})
+            for _, tier in maps(extra.get("secondary_tiers")):
+                tiers |= _files_tier(server, str(tier.get("root_dir") or ""))
+        elif name == "LMCacheConnectorV1":
+            local = _number(vllm.variables.get("LMCACHE_MAX_LOCAL_CPU_SIZE"))
+            tiers["cpu"] = {"connector": "lmcache"} | ({"size": _gibibytes(int(local * 10**9))} if local else {})
+            if folder := vllm.variables.get("LMCACHE_LOCAL_DISK", "").removeprefix("file://"):
+                tiers |= _files_tier(server, folder)
+        elif name not in ("NixlConnector", "MultiConnector"):
+            leave(f"args --{TRANSFER}", f"llmdgen has no KV connector {name}")
+        elif name == "NixlConnector" and extra.get("backends") not in (None, ["LIBFABRIC"]):
+            leave(f"args --{TRANSFER}", f"backends {extra['backends']}: only LIBFABRIC drives EFA; transfer.backend")
+    return tiers
+
+
+def _leaving(server: Server, found: Found) -> Any:
+    def leave(key: str, why: str) -> None:
+        found.leave(server.file, key, why, server.role)
+
+    return leave
+
+
+def _parallelism(flags: dict[str, Any], workers: int) -> dict[str, Any]:
+    tensor, ranks = flags.get("tensor-parallel-size"), flags.get("data-parallel-size")
+    local = flags.get("data-parallel-size-local")
+    said: dict[str, Any] = {"tensor": tensor if isinstance(tensor, int) else 1}
+    if workers > 1 or isinstance(local, int):
+        local = local if isinstance(local, int) else 1
+        said |= {"data": local * workers, "dataLocal": local, "workers": workers}
+    elif isinstance(ranks, int) and ranks > 1:
+        said |= {"data": ranks, "dataLocal": ranks}
+    if flags.get("enable-expert-parallel") is True:
+        said["expert"] = True
+    return said
+
+
+def _resources(server: Server, vllm: Container, leave: Any) -> dict[str, str]:
+    said = {}
+    for name in ("cpu", "memory"):
+        if amount := vllm.quantity(name, "requests" if name == "cpu" else "limits") or vllm.quantity(name):
+            said[name] = amount
+    volume = mounted_at(vllm, SHARED_MEMORY)
+    if limit := at(volume, "emptyDir", "sizeLimit"):
+        said["shm"] = str(limit)
+    for name in {**mapping(at(vllm.doc, "resources", "limits")), **mapping(at(vllm.doc, "resources", "requests"))}:
+        if name == "ephemeral-storage":
+            leave(f"resources {name}", "it follows from model.size")
+        elif name.startswith("rdma/"):
+            leave(f"resources {name}", "EFA interfaces take the place of InfiniBand's")
+        elif name == GPU and vllm.count(GPU) not in (0, vllm.gpus):
+            leave(f"resources {name}", f"{vllm.count(GPU)} GPUs, and the engine uses {vllm.gpus}: these are asked for")
+        elif name not in (GPU, EFA, "cpu", "memory"):
+            leave(f"resources {name}", "a spec has no field for it; decode.pod can say it")
+    return said
+
+
+def _startup(container: dict[str, Any]) -> int:
+    """Seconds until the start-up probe gives up, 0 without one."""
+    probe = mapping(container.get("startupProbe"))
+    period, most = probe.get("periodSeconds"), probe.get("failureThreshold")
+    if not isinstance(period, int) or not isinstance(most, int):
+        return 0
+    return min(max(period * most, 0), 10**6)
+
+
+def _environment(vllm: Container, leave: Any) -> dict[str, str]:
+    """Variables with a value that means the same in another image, on other volumes."""
+    scripts = "\n".join(each for _, each in vllm.texts() if "\n" in each)
+    used = set(re.findall(r"\$[{(]*(\w+)", scripts))
+    said = {}
+    for each in vllm.list_of("env"):
+        name = str(each.get("name"))
+        value = vllm.variables.get(name, "")
+        if each.get("valueFrom") is not None:
+            if token_secret(vllm)[0] == "" or name not in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"):
+                leave(f"env {name}", "it comes from elsewhere; llmdgen sets what its paths need, decode.pod the rest")
+        elif name in used or re.search(rf"\$[({{]?{re.escape(name)}\b", scripts):
+            continue  # its value is in the flags by now
+        elif name.startswith(_FOR_INFINIBAND):
+            leave(f"env {name}", "it is for InfiniBand; EFA is driven by libfabric")
+        elif name.startswith("LMCACHE_"):
+            continue  # cache says it
+        elif value.startswith(("/", "file:/")):
+            leave(f"env {name}", f"{shortened(value)} is a path of another image or volume")
+        elif "$(" in value:
+            leave(f"env {name}", "it refers to a variable that is known only in the cluster")
+        else:
+            said[name] = value
+    return said
+
+
+def _leave_the_rest(server: Server, vllm: Container, leave: Any) -> None:
+    spec = deepcopy(server.workload.spec)
+    handled = ("containers", "initContainers", "volumes", "nodeSelector", "tolerations", "imagePullSecrets")
+    for key, value in spec.items():
+        if key in (*handled, *_PASSED, "terminationGracePeriodSeconds", *_UNSAID) or value in ({}, [], None, ""):
+            continue
+        leave(key, _WHY.get(key, "a spec has no field for it; decode.pod can say it"))
+    for container in server.workload.containers:
+        if container is vllm:
+            continue
+        why = "llmdgen makes the routing sidecar" if container.is_routing_sidecar else "decode.pod can add a container"
+        leave(f"container {container.name}", why)
+    for key, value in vllm.doc.items():
+        if key not in (*_UNSAID, "startupProbe", "volumeMounts") and value not in ({}, [], None, ""):
+            leave(key, _WHY.get(key, "a spec has no field for it; decode.pod can say it"))
+    kept = []
+    for _, volume in maps(spec.get("volumes")):
+        name = str(volume.get("name"))
+        if at(volume, "emptyDir") is not None:
+            kept.append(name)
+        else:
+            leave(f"volume {name}", "what is not the model's or a cache tier's is mounted by decode.pod")
+    mounted = mounted_at(vllm, SHARED_MEMORY)
+    if kept := [name for name in kept if name != at(mounted, "name")]:
+        leave(f"volumes {', '.join(kept)}", "llmdgen has its own volume for caches")
+    for script in (text for _, text in vllm.texts() if "\n" in text and "vllm serve" in text):
+        lines = [line for line in beside_serving(script).splitlines() if not re.match(r"[A-Z_]+=|--|'?[\"{]", line)]
+        if lines:
+            leave("args", f"the script's other lines are not run: {shortened('; '.join(lines))}")
+
+
+def _files_tier(server: Server, folder: str) -> dict[str, Any]:
+    """A tier of files: on a shared claim, or on the node's own disk."""
+    volume = mounted_at(server.vllm, folder.rstrip("/")) if folder else None
+    claim = at(volume, "persistentVolumeClaim", "claimName")
+    if isinstance(claim, str):
+        return {"storage": {"claim": claim}}
+    path = at(volume, "hostPath", "path")
+    return {"disk": {"path": path} if isinstance(path, str) else {}}
+
+
+def _gibibytes(held: int) -> str:
+    return f"{max(1, held // 2**30)}Gi"
+
+
+def _number(text: str | None) -> float:
+    try:
+        return min(max(float(text or 0), 0.0), 1e6)
+    except ValueError:
+        return 0.0
