@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 from llmdgen.checks._places import asked, by_type, resources
 from llmdgen.checks.room import RANK_MIB, gib, gib_up
+from llmdgen.composition.cache_tiers import LMCACHE
 from llmdgen.facts.catalogue import table
 from llmdgen.objects.origin import hardware
 from llmdgen.planning.model import Plan
-from llmdgen.quantities import GIB, MIB, to_bytes
+from llmdgen.quantities import GIB, MIB, to_bytes, to_millis
 from llmdgen.registry import Draft, found, rule
 from llmdgen.spec.texts import region_of
 from llmdgen.suggest import one_of
@@ -67,7 +68,8 @@ def region_offers_the_type(plan: Plan) -> Iterator[Draft]:
             own = ("spec", "cluster", "zone")
             at = own if plan.spec.asked.cluster.zone else (*own[:2], "nodeSelector", zone_label)
             says = f"{role.node.label} had no on-demand price in {region} on {regions['date']}"
-            fix = f"use a zone of {one_of(offered)}, or suppress FIT016 where you have capacity there"
+            near = sorted(offered, key=lambda each: (each[:2] != region[:2], each))[:3]
+            fix = f"use a zone of {one_of(near)}, or suppress FIT016 where you have capacity there"
             yield found(*at, says=says, fix=fix)
 
 
@@ -93,6 +95,21 @@ def disk_tier_fits(plan: Plan) -> Iterator[Draft]:
             asked_for = f"{pods} {role.name} pods x {gib(disk.bytes[role.name] // MIB)} on one node"
             says = f"{asked_for} are more than the {instance.nvme_gb} GB of NVMe of {instance.name}"
             yield found("spec", "cache", "disk", "size", says=says, fix=f"set size: {most}Gi or less")
+
+
+@rule("FIT018", "note", "a cache tier that nothing keeps to its size")
+def storage_tier_is_bounded(plan: Plan) -> Iterator[Draft]:
+    """LMCache writes chunks to shared storage and never removes one: its fs connector has neither a capacity nor an
+    eviction. The claim fills, and from then on writes fail. vLLM's own file tiers, of llm-d v0.9.0, are kept to their
+    size by the pods.
+
+    Fails:  `{path: tiered-prefix-cache, release: v0.6.0, cache: {storage: {claim: kv}}}`.
+    Passes: `{path: tiered-prefix-cache, cache: {storage: {claim: kv}}}` with v0.9.0.
+    """
+    for tier in plan.tiers:
+        if tier.name == "storage" and tier.connector == LMCACHE:
+            says = f"nothing evicts from the {tier.where}: LMCache {plan.release.lmcache} only writes there"
+            yield found("spec", "cache", "storage", says=says, fix="delete its oldest files by a CronJob", on_key=True)
 
 
 @rule("FIT010", "warning", "more than half of the GPUs idle")
@@ -128,10 +145,10 @@ def ranks_have_room(plan: Plan) -> Iterator[Draft]:
     for role in plan.roles:
         own, ranks = resources(plan, role), role.size.gpus_per_pod
         least = RANK_MIB * ranks
-        if own.memory and GIB // MIB <= role.need.memory_mib < least:
+        if own.memory and GIB <= to_bytes(role.memory) < least * MIB:
             says = f"{role.memory} of memory is little for {ranks} ranks of about {gib(RANK_MIB)} each"
             fix = f"set memory: {gib_up(least + to_bytes(role.shm) // MIB)} or more"
             yield found("spec", role.name, "resources", "memory", says=says, fix=fix)
-        if own.cpu and 100 <= role.need.cpu_millis < 1000 * ranks:
+        if own.cpu and 100 <= to_millis(role.cpu) < 1000 * ranks:
             says = f"{role.cpu} cpu is less than a core for each of {ranks} ranks"
             yield found("spec", role.name, "resources", "cpu", says=says, fix=f'set cpu: "{ranks}" or more')

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from llmdgen.facts.catalogue import instance, instance_names
 from llmdgen.facts.types import Instance
 from llmdgen.planning.model import Plan
-from llmdgen.quantities import GIB, MIB, to_bytes
+from llmdgen.quantities import GIB, MIB, to_bytes, to_millis
 from llmdgen.registry import Draft, found, rule
 from llmdgen.suggest import did_you_mean
 
@@ -41,8 +41,8 @@ def quantities_are_sane(plan: Plan) -> Iterator[Draft]:
         if given.cpu is not None and given.cpu[-1] not in "0123456789m":
             says = f"cpu {given.cpu} has the unit of a size"
             yield found(*at, "cpu", says=says, fix="write cores, such as 16 or 1500m")
-        elif role.need.cpu_millis < LEAST_CPU_MILLIS or role.need.cpu_millis > MOST_CPU_MILLIS:
-            says = f"cpu {role.cpu} is {role.need.cpu_millis / 1000:g} cores"
+        elif not LEAST_CPU_MILLIS <= to_millis(role.cpu) <= MOST_CPU_MILLIS:
+            says = f"cpu {role.cpu} is {to_millis(role.cpu) / 1000:g} cores"
             yield found(*at, "cpu", says=says, fix="write cores, such as 16")
         yield from _size(given.memory, SMALLEST_MEMORY, *at, "memory")
         yield from _size(given.shm, SMALLEST_SHM, *at, "shm")

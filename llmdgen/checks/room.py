@@ -29,6 +29,7 @@ from llmdgen.untyped import at, maps
 
 # Host memory of each rank beside caches: CUDA context, NCCL and pinned staging buffers. An estimate.
 RANK_MIB = 4096
+PROCESSES_MIB = 512  # /dev/shm of each rank of several in a pod; 256 were too few for NCCL (llm-d's wide-ep-lws)
 LIMITS = ("resources", "limits")
 CPU_TIER = ("spec", "cache", "cpu", "size")
 
@@ -120,6 +121,28 @@ def shared_memory_leaves_room(vllm: Engine) -> Iterator[Draft]:
         if size is not None and (memory - held) / 2 < size - held < memory - held:
             says = f"/dev/shm may take {mib_text(size // MIB)} of the container's {mib_text(memory // MIB)}"
             fix = f"set memory: {gib_up(2 * size // MIB)}, or shm: {mib_text(max(1, memory // MIB // 4))}"
+            yield vllm.workload.found(*vllm.workload.in_template("spec", "volumes", index), says=says, fix=fix)
+
+
+@rule("FIT017", "error", "/dev/shm that is too small")
+def shared_memory_suffices(vllm: Engine) -> Iterator[Draft]:
+    """vLLM's TieringOffloadingSpec fills a file in /dev/shm as large as its CPU tier when it starts, and dies where
+    that does not fit. Processes of several GPUs talk through /dev/shm as well: vLLM's ring buffer takes 160 MiB, NCCL's
+    segments come on top, and 2Gi were too few for 8 ranks.
+
+    Fails:  `{path: tiered-prefix-cache, cache: {cpu: {size: 64Gi}, storage: {claim: kv}}, decode: {resources: {shm:
+            20Gi}}}`; `{decode: {parallelism: {tensor: 8}, resources: {shm: 1Gi}}}`.
+    Passes: `{path: tiered-prefix-cache, cache: {cpu: {size: 64Gi}, storage: {claim: kv}}}`, which makes room for it.
+    """
+    cache = cpu_cache(vllm)
+    tier = cache.bytes if cache is not None and cache.in_shm else 0
+    least = tier + (PROCESSES_MIB * MIB * vllm.gpus if vllm.gpus > 1 else 0)
+    for index, size, _ in _in_memory(vllm):
+        if size is not None and size < least:
+            needs = [f"the CPU tier's file of {mib_text(tier // MIB)}"] if tier else []
+            needs += [f"{vllm.gpus} ranks of {PROCESSES_MIB}Mi"] if vllm.gpus > 1 else []
+            says = f"/dev/shm of {mib_text(size // MIB)} does not hold {' and '.join(needs)}"
+            fix = f"set shm: {gib_up(least // MIB)} or more, or leave it out"
             yield vllm.workload.found(*vllm.workload.in_template("spec", "volumes", index), says=says, fix=fix)
 
 

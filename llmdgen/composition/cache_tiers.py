@@ -103,18 +103,23 @@ def lmcache_environment(
     return tuple(found)
 
 
-def volumes(situation: Situation) -> tuple[Volume, ...]:
-    """The node's NVMe and the shared claim: in each a directory of the deployment's own."""
+def volumes(situation: Situation, kept: tuple[Tier, ...]) -> tuple[Volume, ...]:
+    """The node's NVMe and the shared claim: in each a directory of the deployment's own.
+
+    vLLM's file tiers have neither a capacity nor an eviction, and take a missing file for a block that they never had
+    (v1/kv_offload/tiering/fs): the pods delete what was written first.
+    """
     cache, settings, own = situation.spec.asked.cache, situation.settings[_PATH], situation.spec.name
+    keeps = {tier.name: tier.bytes for tier in kept if tier.connector == OFFLOADING}
     found = []
     if cache.disk:
         host = {"hostPath": {"path": disk_path(situation), "type": "DirectoryOrCreate"}}
-        mount = settings["disk_mount"]
-        found.append(Volume(name="kv-disk", mount_path=mount, source=host, own_directory=own, slots=True))
+        mount, most = settings["disk_mount"], keeps.get("disk", {})
+        found.append(Volume(name="kv-disk", mount_path=mount, source=host, own_directory=own, slots=True, keeps=most))
     if cache.storage:
         claim = {"persistentVolumeClaim": {"claimName": cache.storage.claim}}
-        mount = settings["storage_mount"]
-        found.append(Volume(name="kv-storage", mount_path=mount, source=claim, own_directory=own))
+        mount, most = settings["storage_mount"], keeps.get("storage", {})
+        found.append(Volume(name="kv-storage", mount_path=mount, source=claim, own_directory=own, keeps=most))
     return tuple(found)
 
 

@@ -71,7 +71,8 @@ class Volume(Struct, frozen=True, kw_only=True):
 
     `own_directory` is a directory inside the volume that the container mounts instead of its root, made for the image's
     user: host directories and shared claims need it, an emptyDir does not. `slots`: pods of one node share the volume,
-    and each takes a slot that no other holds, which vLLM finds at SLOT.
+    and each takes a slot that no other holds, which vLLM finds at SLOT. `keeps` are the bytes to which each role's pods
+    keep the files in it, where the engine itself does not.
     """
 
     name: str
@@ -79,6 +80,7 @@ class Volume(Struct, frozen=True, kw_only=True):
     source: dict[str, Any]
     own_directory: str | None = None
     slots: bool = False
+    keeps: dict[RoleName, int] = {}
     read_only: bool = False
 
 

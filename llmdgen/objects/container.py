@@ -158,5 +158,6 @@ def _sidecar(plan: Plan, role: RolePlan) -> dict[str, Any]:
         "restartPolicy": "Always",
         "args": list(plan.sidecar),
         "ports": [port(rank_name(SIDECAR_PORT, rank), plan.target_ports[rank]) for rank in range(role.ranks)],
+        "resources": {"requests": dict(plan.engine["sidecar"]["requests"])},
         "securityContext": {"allowPrivilegeEscalation": False, "runAsNonRoot": True},
     }

@@ -8,6 +8,18 @@ from llmdgen.composition.contribution import SLOT
 from llmdgen.planning.model import Plan, RolePlan
 
 _BY_SCRIPT = ["/bin/bash", "-c"]
+OWN_SECONDS, SHARED_SECONDS = 60, 600  # between two looks at the size of a tier
+_KEEP = """\
+# vLLM evicts no file of a tier: what was written first goes, so that bytes ($1) stay in a directory ($2).
+keep_to() {
+  while sleep "$3"; do
+    find "$2" -type f -printf '%T@ %s %p\\n' | sort -rn | while read -r _ size file; do
+      total=$((${total:-0} + size))
+      [ "$total" -le "$1" ] || rm -f "$file"
+    done || true
+  done
+}
+"""
 
 
 def command(plan: Plan, role: RolePlan) -> tuple[list[str], list[str]]:
@@ -28,6 +40,7 @@ def script(plan: Plan, role: RolePlan) -> str:
         "",
         *_library_path(plan),
         *_slot(role),
+        *_kept(role),
     ]
     if workers > 1:
         lines += [
@@ -63,6 +76,19 @@ def _slot(role: RolePlan) -> list[str]:
         f'ln -sfn "{volume.mount_path}/$held" {SLOT}',
         "",
     ]
+
+
+def _kept(role: RolePlan) -> list[str]:
+    """Keeps files that the engine never evicts to a size, until the container ends. What pods share is looked at less
+    often, because each of them looks."""
+    kept = [volume for volume in role.volumes if volume.keeps]
+    if not kept:
+        return []
+    starts = []
+    for volume in kept:
+        folder, seconds = (f"{SLOT}/", OWN_SECONDS) if volume.slots else (volume.mount_path, SHARED_SECONDS)
+        starts.append(f"keep_to {volume.keeps[role.name]} {folder} {seconds} &")
+    return [*_KEEP.splitlines(), *starts, ""]
 
 
 def _library_path(plan: Plan) -> list[str]:

@@ -26,10 +26,11 @@ def workload(plan: Plan, role: RolePlan) -> Object:
     template = pod_template(plan, role, merged.value)
     if plan.multinode:
         kind, version, route = "LeaderWorkerSet", "leaderworkerset.x-k8s.io/v1", _IN_GROUP
+        policy = {"restartPolicy": name} if (name := restart_policy(plan)) else {}
         spec: dict[str, Any] = {
             "replicas": role.size.replicas,
             "rolloutStrategy": {"type": "RollingUpdate", "rollingUpdateConfiguration": rollout(plan, role)},
-            "leaderWorkerTemplate": {"size": role.size.workers, "workerTemplate": template},
+            "leaderWorkerTemplate": {"size": role.size.workers, **policy, "workerTemplate": template},
         }
     else:
         kind, version, route = "Deployment", "apps/v1", _IN_DEPLOYMENT
@@ -47,8 +48,15 @@ def workload(plan: Plan, role: RolePlan) -> Object:
         file=f"{role.name}.yaml",
         doc=document(plan, version, kind, plan.names.workload[role.name], spec=spec),
         origin=own | {(*inside, *at): place for at, place in _origins(plan, role, merged).items()},
-        comments={(*inside, *at): text for at, text in comments(plan, role).items()},
+        comments={_RESTART: _AFTER_START} | {(*inside, *at): text for at, text in comments(plan, role).items()},
     )
+
+
+def restart_policy(plan: Plan) -> str | None:
+    """Whom a restarted pod takes with it, where the release's LeaderWorkerSet can tell a group that loads from one that
+    serves. Its default is the whole group, at any time."""
+    policy: str | None = plan.release.prerequisites["lws"].get("restart_policy")
+    return policy
 
 
 def deadline(role: RolePlan) -> int:
@@ -122,5 +130,7 @@ def render_service(plan: Plan, name: str) -> Object:
     return Object(file="render-service.yaml", doc=document(plan, "v1", "Service", name, spec=spec))
 
 
+_RESTART: Route = ("spec", "leaderWorkerTemplate", "restartPolicy")
+_AFTER_START = "A pod that restarts while its group still loads does not throw away what the others have loaded."
 _IN_DEPLOYMENT: Route = ("spec", "template")
 _IN_GROUP: Route = ("spec", "leaderWorkerTemplate", "workerTemplate")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import structs
 
-from llmdgen.composition.contribution import Contribution, EnvVar, Shape, Situation
+from llmdgen.composition.contribution import Contribution, Shape, Situation
 from llmdgen.composition.names import RoleName
 from llmdgen.composition.shapes import shape, tight_tensor
 from llmdgen.composition.transfer import nixl, transfer_args, transfer_environment
@@ -36,8 +36,7 @@ def contribute(situation: Situation, sizes: dict[RoleName, Size]) -> Contributio
     return Contribution(
         path=NAME,
         args=args | transfer_args(situation),
-        env=transfer_environment(situation)
-        + tuple(EnvVar(name=name, value=value) for name, value in settings.get("env", {}).items()),
+        env=transfer_environment(situation),
         connectors=(nixl(situation),),
         block_size=settings["args"]["block-size"],
         non_cached_tokens=settings["non_cached_tokens"] if asked is None else asked,

@@ -14,7 +14,7 @@ from llmdgen.composition.cache_tiers import (
     tiers,
     volumes,
 )
-from llmdgen.composition.contribution import Connector, Contribution, EnvVar, Shape, Situation, Tier
+from llmdgen.composition.contribution import Connector, Contribution, EnvVar, Shape, Situation
 from llmdgen.composition.names import RoleName
 from llmdgen.composition.shapes import whole_model_servers
 from llmdgen.engine.size import Size
@@ -47,7 +47,7 @@ def contribute(situation: Situation, sizes: dict[RoleName, Size]) -> Contributio
         args=settings["args"],
         role_args=_attention(situation, sizes, connector),
         env=env,
-        volumes=volumes(situation),
+        volumes=volumes(situation, kept),
         connectors=(connector,),
         memory_mib=held,
         shm_mib=held if is_tiering(kept) else {},
@@ -57,18 +57,6 @@ def contribute(situation: Situation, sizes: dict[RoleName, Size]) -> Contributio
         block_size=situation.engine["mla_block_size_of_all"] if situation.model and situation.model.mla else None,
         scheduling=situation.scheduler.paths[NAME],
         startup_minutes=settings["startup_minutes"],
-        notes=_notes(kept),
-    )
-
-
-def _notes(kept: tuple[Tier, ...]) -> tuple[str, ...]:
-    """vLLM's file tiers have neither a capacity nor an eviction (v1/kv_offload/tiering/fs)."""
-    files = " and ".join(tier.name for tier in kept[1:])
-    if not is_tiering(kept):
-        return ()
-    return (
-        f"nothing keeps vLLM's {files} tier to its size: delete its oldest files from time to time, which vLLM takes "
-        "for blocks that it never had",
     )
 
 

@@ -29,6 +29,7 @@ SHARE_OF_NODE = 0.9
 SEQUENCES, TOKENS = "max-num-seqs", "max-num-batched-tokens"
 EXPERT_PARALLEL = "enable-expert-parallel"
 READY_TIMEOUT = "VLLM_ENGINE_READY_TIMEOUT_S"
+KEEP_ALIVE = "VLLM_HTTP_TIMEOUT_KEEP_ALIVE"
 # Flags that the chart writes, or that follow from it, and the key of `parallelism` that sets each.
 SIZES = {
     "tensor-parallel-size": "tensor",
@@ -97,7 +98,9 @@ def plan_role(
         shape, role, place, size, folded.memory_mib.get(name, 0), folded.shm_mib.get(name, 0)
     )
     storage = volume_size(spec.model, situation.model)
-    need = Need(size.gpus_per_pod, interfaces, to_millis(cpu), _mib(memory_text), _mib(storage or "0"))
+    beside = situation.engine["sidecar"]["requests"] if behind_sidecar else {"cpu": "0", "memory": "0"}
+    millis, mib = to_millis(cpu) + to_millis(beside["cpu"]), _mib(memory_text) + _mib(beside["memory"])
+    need = Need(size.gpus_per_pod, interfaces, millis, mib, _mib(storage or "0"))
     per_node, scarce = fitting(need, place.room)
     pods = size.replicas * size.workers
     flags, routes, removed = _flags(name, size, role, situation, folded)
@@ -218,6 +221,8 @@ def _env(
     found = {name: EnvVar(name=name, value=value) for name, value in situation.server.environment.items()}
     caches = situation.server.caches.items()
     found |= {name: EnvVar(name=name, value=f"{CACHES.mount_path}/{folder}") for name, folder in caches}
+    # Who sends on a connection that vLLM is just closing gets an error; gateways and sidecars keep idle ones for long.
+    found[KEEP_ALIVE] = EnvVar(name=KEEP_ALIVE, value=str(situation.engine["timeouts"]["keep_alive_wanted"]))
     found |= {variable.name: variable.for_role(name) for variable in folded.env}
     found |= {variable.name: variable for variable in hub_environment(spec.model)}
     if interfaces:

@@ -6,7 +6,7 @@ from typing import Any
 
 from llmdgen.engine.memory import margin
 from llmdgen.planning.model import Plan, RolePlan
-from llmdgen.quantities import GIB
+from llmdgen.quantities import GIB, cpu_text, mib_text
 
 
 def allocation(plan: Plan) -> dict[str, Any]:
@@ -57,8 +57,8 @@ def _role(plan: Plan, role: RolePlan) -> dict[str, Any]:
         "efaPerPod": role.efa_per_pod,
         "efaPerNode": role.node.efa,
         "efaFrom": "override" if by_hand else "rule",
-        "cpuPerPod": role.cpu,
-        "memoryPerPod": role.memory,
+        "cpuPerPod": cpu_text(role.need.cpu_millis),
+        "memoryPerPod": mib_text(role.need.memory_mib),
         "shmPerPod": role.shm,
     }
     if role.memory_use:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from llmdgen.composition.contribution import Tier
-from llmdgen.objects.workload import deadline, rollout
+from llmdgen.objects.launch import OWN_SECONDS, SHARED_SECONDS
+from llmdgen.objects.workload import deadline, restart_policy, rollout
 from llmdgen.planning.model import Plan, RolePlan
 
 BOUNDED = "LMCacheConnectorV1"  # the connector whose disk tier keeps to a size
@@ -14,7 +15,7 @@ BOUNDED = "LMCacheConnectorV1"  # the connector whose disk tier keeps to a size
 def keep_running(plan: Plan) -> Iterator[str]:
     """One sentence or two for each thing that a person on call has to know, each true of what is rendered."""
     for role in plan.roles:
-        yield f"Lost node, {role.name}: {_lost(role)}"
+        yield f"Lost node, {role.name}: {_lost(plan, role)}"
         yield f"Rollout, {role.name}: {_rollout(plan, role)}"
     ends = ", ".join(f"{role.life.shutdown or role.life.pre_stop} s in {role.name}" for role in plan.roles)
     yield f"Drain: a pod that is asked to end goes on with its answers for at most {ends}; longer ones are cut."
@@ -35,9 +36,10 @@ def keep_running(plan: Plan) -> Iterator[str]:
             yield f"Quiet streams: the load balancer cuts one that is silent for {seconds} s (gateway.idleTimeout)."
 
 
-def _lost(role: RolePlan) -> str:
+def _lost(plan: Plan, role: RolePlan) -> str:
     if role.size.workers > 1:
-        return f"one lost pod restarts its whole group of {role.size.workers}, which loads the weights again."
+        loading = " While the group still loads, it alone starts anew." if restart_policy(plan) else ""
+        return f"one lost pod restarts its whole group of {role.size.workers}, which loads the weights again.{loading}"
     gone = min(role.pods, role.pods_per_node)
     which = "the pod" if role.pods == 1 else f"{gone} of {role.pods} pods"
     return f"{which} on it must start anew on a node of {role.node.label} with room, and stays Pending without one."
@@ -62,8 +64,9 @@ def _scheduler(plan: Plan) -> str:
 
 
 def _full(tier: Tier) -> str:
-    if tier.name == "disk" and tier.connector == BOUNDED:
-        return "Full disk tier: LMCache keeps to its size and evicts; a pod empties its directory when it starts."
+    if tier.connector != BOUNDED:
+        looks = f"{OWN_SECONDS if tier.name == 'disk' else SHARED_SECONDS} s"
+        return f"Full {tier.name} tier: each pod deletes every {looks} what was written first, until its size is kept."
     if tier.name == "disk":
-        return "Full disk tier: nothing is evicted while the engine runs; a pod empties its directory when it starts."
+        return "Full disk tier: LMCache keeps to its size and evicts; a pod empties its directory when it starts."
     return "Full storage tier: nothing evicts from the claim. Delete files by age, or the writes fail once it is full."

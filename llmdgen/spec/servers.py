@@ -104,7 +104,7 @@ class DiskCache(Base, frozen=True, kw_only=True):
     """Directory of the mounted NVMe. Default: kv below where the platform mounts it, /mnt/k8s-disks/0 on EKS and
     /opt/dlami/nvme on HyperPod. Example: /mnt/k8s-disks/0/kv"""
     size: Size | None = None
-    """Disk space for KV blocks of each pod, to which lmcache keeps; offloading fills what there is. Default: four
+    """Disk space for KV blocks of each pod, to which lmcache keeps itself, and the pod keeps offloading. Default: four
     fifths of the pod's share of the node's NVMe. Example: 2Ti"""
 
 
@@ -112,7 +112,8 @@ class StorageCache(Base, frozen=True, kw_only=True):
     claim: Subdomain
     """PersistentVolumeClaim on a shared file system (FSx for Lustre, EFS). Example: kv-cache"""
     size: Size | None = None
-    """Space for KV blocks that the plan reckons with on the claim; nothing keeps to it. Default: 1Ti. Example: 18Ti"""
+    """Space for KV blocks on the claim, to which the pods keep it; with lmcache nothing does. Default: 1Ti. Example:
+    18Ti"""
 
 
 class Cache(Base, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from llmdgen import api
 from llmdgen.checks.room import gib, gib_up
 from tests.checks.hardware import DEEPSEEK, QWEN, codes, findings, the
 from tests.specs import plan_of
@@ -263,3 +264,34 @@ def test_a_zone_among_the_node_labels_is_judged_too() -> None:
     label = "topology.kubernetes.io/zone"
     found = the("FIT016", SCHEDULING, "p5e.48xlarge", QWEN, cluster={"nodeSelector": {label: "eu-west-1a"}})
     assert found[0] == f"spec.cluster.nodeSelector.{label}"
+
+
+@pytest.mark.parametrize(
+    ("path", "sections", "fix"),
+    [
+        (SCHEDULING, {"decode": {"parallelism": {"tensor": 8}, "resources": {"shm": "2Gi"}}}, "set shm: 4Gi or more"),
+        (SCHEDULING, {"decode": {"parallelism": {"tensor": 2}, "resources": {"shm": "256Mi"}}}, "set shm: 1Gi or more"),
+        (
+            TIERED,
+            {"cache": {"cpu": {"size": "64Gi"}, "disk": {}}, "decode": {"resources": {"shm": "16Gi"}}},
+            "set shm: 65Gi or more",
+        ),
+    ],
+)
+def test_shared_memory_holds_the_tier_and_what_processes_say(path: str, sections: dict[str, Any], fix: str) -> None:
+    at, _, told = the("FIT017", path, "p5.48xlarge", QWEN, release="v0.9.0", **sections)
+    assert at == "spec.decode.resources.shm"
+    assert told.startswith(fix)
+    sections["decode"]["resources"]["shm"] = fix.split()[2]
+    assert "FIT017" not in codes(path, "p5.48xlarge", QWEN, release="v0.9.0", **sections)
+
+
+def test_one_gpu_needs_no_shared_memory_for_others() -> None:
+    asked = {"decode": {"parallelism": {"tensor": 1}, "resources": {"shm": "64Mi"}}}
+    assert "FIT017" not in codes(SCHEDULING, "p5.48xlarge", "meta-llama/Llama-3.1-8B-Instruct", **asked)
+
+
+@pytest.mark.parametrize(("release", "told"), [("v0.5.1", True), ("v0.6.0", True), ("v0.9.0", False)])
+def test_storage_that_nothing_evicts_from_is_told(release: str, told: bool) -> None:
+    plan = plan_of(TIERED, QWEN, "p5.48xlarge", release=release, cache={"storage": {"claim": "kv"}})
+    assert ["FIT018"] * told == [each.finding.code for each in api.check(plan) if each.finding.code == "FIT018"]

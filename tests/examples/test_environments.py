@@ -77,7 +77,7 @@ def test_production_is_on_hyperpod_behind_a_load_balancer_and_staging_is_not() -
         "production-eu": "hyperpod",
     }
     assert [name for name, spec in specs.items() if spec.gateway.load_balancer] == ["production", "production-eu"]
-    assert specs["production-eu"].cluster.zone == "eu-central-1a"
+    assert specs["production-eu"].cluster.zone == "eu-north-1a"
 
 
 def test_only_staging_has_debug_logs() -> None:

@@ -1,7 +1,8 @@
-"""The script that starts vLLM, run: it takes a free slot of the disk, and empties what was left there."""
+"""The script that starts vLLM, run: its slot of the disk is emptied, and files of tiers are kept to their size."""
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -55,3 +56,21 @@ def test_each_pod_takes_its_own_slot_and_a_dead_ones_is_emptied_and_used_again(t
             process.stdout.close()
         assert third.stdout is not None
         third.stdout.close()
+
+
+def test_what_was_written_first_goes_once_a_tier_is_full(tmp_path: Path) -> None:
+    cache = {"storage": {"claim": "kv", "size": "10Gi"}}
+    plan = plan_of("tiered-prefix-cache", release="v0.9.0", cache=cache, engine={"args": {"max-model-len": 16000}})
+    text = script(plan, role_of(plan, "decode"))
+    asked = f"keep_to {10 << 30} /mnt/kv-storage 600 &"
+    assert asked in text
+    for number in range(6):
+        block = tmp_path / f"folder {number % 2}" / f"{number}.bin"
+        block.parent.mkdir(exist_ok=True)
+        block.write_bytes(b"x" * 1000)
+        os.utime(block, (number, number))
+    function = text[text.index("keep_to() {") : text.index(asked)]
+    looks_once = 'sleep() { [ -z "${looked:-}" ] && looked=1; }'
+    command = f"set -euo pipefail\n{looks_once}\n{function}\nkeep_to 2500 '{tmp_path}' 1\n"
+    subprocess.run(["bash", "-c", command], check=True)
+    assert sorted(each.name for each in tmp_path.rglob("*.bin")) == ["4.bin", "5.bin"]

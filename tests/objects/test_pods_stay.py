@@ -50,7 +50,12 @@ INTENDED = (
     Intended("decode.spec.containers.vllm.args.--kv-events-config", "*//gaie-*-epp.*", "*//*-router-epp.*", NAMES),
     Intended(f"{SIDECAR}.ports", "*8000*", "*sidecar*8000*TCP*", WRITTEN),
     Intended(f"{SIDECAR}.env", "None", NOTHING, WRITTEN),
-    Intended(f"{SIDECAR}.resources", "{}", NOTHING, WRITTEN),
+    Intended(
+        f"{SIDECAR}.resources*",
+        "*",
+        "*'cpu': '100m', 'memory': '128Mi'*",
+        "a container that requests nothing is the first to be killed and the last to be run",
+    ),
     Intended(f"{SIDECAR}.args.--zap-encoder", NOTHING, "--zap-encoder=json", "the sidecar logs as the scheduler does"),
     Intended("*.spec.volumes.caches", NOTHING, "{'emptyDir': {}}", ONE_VOLUME),
     Intended(f"{VLLM}.volumeMounts.caches", NOTHING, "{'mountPath': '/caches'}", ONE_VOLUME),
@@ -87,7 +92,7 @@ INTENDED = (
         f"{VLLM}.env.VLLM_HTTP_TIMEOUT_KEEP_ALIVE",
         NOTHING,
         "*'120'*",
-        "the sidecar keeps connections for 90 seconds, and vLLM closed them after 5",
+        "sidecars and gateways keep connections for 90 seconds and more, and vLLM closed them after 5",
     ),
     Intended(
         f"{VLLM}.env.VLLM_ENGINE_READY_TIMEOUT_S",

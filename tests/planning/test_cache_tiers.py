@@ -95,11 +95,12 @@ def test_blocks_of_an_mla_model_are_as_large_as_the_scheduler_counts_them_on_eve
     assert "block-size" not in role_of(plan_of(PATH), "decode").flags
 
 
-def test_files_have_no_limit_and_the_reviewer_is_told() -> None:
-    told = plan_of(PATH, release="v0.9.0", cache={"disk": {}, "storage": {"claim": "kv"}}).notes
-    assert [note.partition(":")[0] for note in told] == ["nothing keeps vLLM's disk and storage tier to its size"]
-    assert plan_of(PATH, release="v0.9.0").notes == ()
-    assert plan_of(PATH, release="v0.5.1", cache={"disk": {}}).notes == ()
+def test_files_of_vllm_are_kept_to_their_size_and_lmcache_keeps_its_own() -> None:
+    sized = {"disk": {"size": "1Ti"}, "storage": {"claim": "kv", "size": "2Ti"}}
+    kept = [each for each in role_of(plan_of(PATH, release="v0.9.0", cache=sized), "decode").volumes if each.keeps]
+    assert {each.name: each.keeps["decode"] for each in kept} == {"kv-disk": 1 << 40, "kv-storage": 2 << 40}
+    lmcache = role_of(plan_of(PATH, release="v0.6.0", cache=sized), "decode")
+    assert not any(each.keeps for each in lmcache.volumes)
 
 
 @pytest.mark.parametrize(
