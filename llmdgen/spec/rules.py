@@ -247,7 +247,8 @@ _SECRETS = {
     """,
     "SEC004": """another service's token
 
-    GitHub, GitLab, Slack, OpenAI, Anthropic, NVIDIA and Google keys and JSON Web Tokens are known by their form.
+    Keys and tokens of GitHub, GitLab, Slack, OpenAI, Anthropic, NVIDIA, Groq, Google, npm, PyPI, Stripe, Docker and
+    age, and JSON Web Tokens, are known by their form.
 
     Fails:  # works with ghp_...
     Passes: a comment that names the Secret
@@ -259,8 +260,8 @@ _SECRETS = {
     """,
     "SEC006": """a value whose key says that it is a secret
 
-    A key that ends in password, api-key, secret-key, access-key, hf-token, auth-token or session-token holds a secret,
-    whatever the secret looks like.
+    A key that ends in password, _pwd, _pass, pgpass, api-key, secret-key, access-key, hf-token, auth-token or
+    session-token holds a secret, whatever the secret looks like; also inside a text, as in `export DB_PASSWORD=...`.
 
     Fails:  args: {api-key: changeme}
     Passes: no api-key, and authentication at the gateway

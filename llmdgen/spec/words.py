@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from llmdgen.spec.secrets import mask
+from llmdgen.secrets import mask
 
 LONGEST = 60
 MAY_BE_A_BASE = "; a base is not loaded itself, but the specs that extend it"

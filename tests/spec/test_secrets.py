@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,9 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmdgen.findings import SpecError
+from llmdgen.secrets import KINDS, mask, mask_value
 from llmdgen.spec.load import parse
-from llmdgen.spec.secrets import KINDS, find, mask
+from llmdgen.spec.secrets import find
 
+ROOT = Path(__file__).parents[2]
 LETTERS = "AbCdEfGhIjKlMnOpQrStUvWxYz0123456789"
 SAMPLES = {
     "SEC001": ["hf_" + LETTERS[:34], "api_org_" + LETTERS[:34]],
@@ -30,6 +33,14 @@ SAMPLES = {
         "nvapi-" + LETTERS,
         "AIza" + LETTERS[:35],
         "eyJ" + LETTERS + ".eyJ" + LETTERS + "." + LETTERS,
+        "glrt-" + LETTERS[:20],
+        "npm_" + LETTERS,
+        "pypi-" + "AgEIcHlwaS5vcmcC" + LETTERS,
+        "sk_live_" + LETTERS[:24],
+        "rk_test_" + LETTERS[:24],
+        "dckr_pat_" + LETTERS[:27],
+        "gsk_" + LETTERS + LETTERS[:16],
+        "AGE-SECRET-KEY-1" + LETTERS.upper() + LETTERS[:10].upper(),
     ],
 }
 EACH = [(code, secret) for code, secrets in SAMPLES.items() for secret in secrets]
@@ -73,6 +84,9 @@ def test_an_aws_secret_key_is_known_by_the_key_before_it() -> None:
         "reason: the password is kept in a Secret",
         "max-num-batched-tokens: 8192",
         "-----BEGIN CERTIFICATE-----",
+        "npm_config_registry_of_the_company_it_is",
+        "pypi-server-of-the-company-behind-the-proxy",
+        "url: https://user:$(PASSWORD)@cache",
     ],
 )
 def test_what_only_resembles_a_secret_is_none(text: str) -> None:
@@ -87,6 +101,12 @@ def test_what_only_resembles_a_secret_is_none(text: str) -> None:
         {"REDIS_PASSWORD": "changeme"},
         {"AWS_SESSION_TOKEN": "x y"},
         {"list": [{"name": "HF_TOKEN", "value": "anything"}]},
+        {"MYSQL_PWD": "anything"},
+        {"PGPASS": "anything"},
+        {"REDIS_PASS": "anything"},
+        {"command": ["sh", "-c", "export DB_PASSWORD=anything && serve"]},
+        {"args": ["--api-key=anything"]},
+        {"args": ["https://proxy/?user=a&api_key=anything&b=1"]},
     ],
 )
 def test_a_value_whose_key_says_that_it_is_secret_is_one(
@@ -104,6 +124,9 @@ def test_a_value_whose_key_says_that_it_is_secret_is_one(
         {"VLLM_API_KEY": ""},
         {"enable-auth-token": True},
         {"authSecretName": "llm-d-hf-token"},
+        {"PWD": "/home/chat"},
+        {"command": ["sh", "-c", "export DB_PASSWORD=$PASSWORD; PW={{x}}; API_KEY=$(cat /key)"]},
+        {"args": ["--max-num-batched-tokens=8192", "--tokenizer=org/tokenizer-2"]},
     ],
 )
 def test_a_reference_to_a_secret_is_none(value: dict[str, Any], report_of: Callable[[str, Any], str]) -> None:
@@ -139,7 +162,33 @@ def test_no_other_finding_of_the_file_repeats_a_secret(line: str, report: Callab
 
 
 def test_the_name_of_every_kind_is_said_without_its_value() -> None:
-    assert all(kind.name.startswith(("a ", "an ")) and kind.fix for kind in KINDS)
+    assert all(kind.name.startswith(("a ", "an ")) for kind in KINDS)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "+        - name: HF_TOKEN\n+          value: hunter2",
+        '{"name": "DB_PASSWORD", "value": "hunter2"}',
+        "-  --api-key=hunter2",
+        "  ~ decode --api-key: hunter2",
+        "env: {VLLM_API_KEY: 'hunter2'}",
+        "postgres://chat:hunter2$@db",
+    ],
+)
+def test_what_is_shown_of_a_text_has_no_value_of_a_key_that_names_a_secret(text: str) -> None:
+    shown = mask(text)
+    assert "hunter2" not in shown
+    assert len(shown) == len(text)
+    assert mask_value("HF_TOKEN", "from the vault") == "xxxx xxx xxxxx"
+    assert mask_value("MODEL", "from the vault") == "from the vault"
+
+
+def test_no_text_of_the_repository_is_taken_for_a_secret() -> None:
+    files = [file for folder in ("paths", "rendered", "examples", "templates") for file in (ROOT / folder).rglob("*")]
+    texts = [file.read_text("utf-8") for file in files if file.is_file()]
+    assert len(texts) > 100
+    assert [text for text in texts if mask(text) != text] == []
 
 
 @given(st.text(max_size=60), st.sampled_from([secret for _, secret in EACH]), st.text(max_size=60))
