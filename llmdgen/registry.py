@@ -54,9 +54,9 @@ class Rule(Struct, frozen=True):
 
         return cleandoc(self.text)
 
-    def at(self, *route: str | int, says: str, fix: str, of: object = "") -> Finding:
+    def at(self, *route: str | int, says: str, fix: str, on_key: bool = False, of: object = "") -> Finding:
         """A finding of this rule at a place."""
-        return self.finding(found(*route, says=says, fix=fix, of=of))
+        return self.finding(found(*route, says=says, fix=fix, on_key=on_key, of=of))
 
     def finding(self, draft: Draft) -> Finding:
         return Finding(self.code, self.severity, draft.says, draft.fix, draft.at, draft.on_key, draft.of)

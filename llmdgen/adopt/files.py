@@ -8,8 +8,7 @@ from typing import Any
 
 from llmdgen.adopt.found import Found, Server, UnusableSource, with_lists
 from llmdgen.adopt.modelservice import is_modelservice, read_values
-from llmdgen.kube.manifest import Manifest
-from llmdgen.kube.workload import workloads
+from llmdgen.kube.workload import Manifest, workloads
 from llmdgen.plain_yaml import YAMLError, load_all, reason
 from llmdgen.spec.fields import ROLES
 from llmdgen.spec.model import DEFAULT_RELEASE

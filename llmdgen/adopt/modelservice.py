@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from llmdgen.adopt.found import Found, Server, with_lists
-from llmdgen.kube.manifest import Manifest
-from llmdgen.kube.workload import ROLE_LABEL, workloads
+from llmdgen.kube.workload import ROLE_LABEL, Manifest, workloads
 from llmdgen.spec.fields import ROLES
 from llmdgen.spec.model import DEFAULT_RELEASE
 from llmdgen.untyped import at, mapping, maps

@@ -209,7 +209,7 @@ def _compared(spec: dict[str, Any], plan: Plan, found: Found) -> None:
                 found.leave("spec", key, f"{said[key]}: the path's {planned}{said[key][-1]} are no less", role.name)
                 del said[key]
     weights = mapping(at(spec, "scheduler", "weights"))
-    scorers = {each.name: float(each.weight) for each in plan.scheduler.scorers}
+    scorers = {name: float(weight) for name, weight in plan.scheduler.scorers.items()}
     for scorer in [*weights]:
         if scorer not in scorers:
             found.leave("spec", f"scheduler.weights.{scorer}", f"the path scores by {', '.join(scorers)}")

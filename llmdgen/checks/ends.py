@@ -1,4 +1,4 @@
-"""The two ends of the KV transfer, as they are started: one connector, one transport, one model, blocks that match."""
+"""The two ends of the KV transfer: hardware, one connector, one transport, one model, blocks that match."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from llmdgen.findings import Route
 from llmdgen.kube.node import efa, runs_models
 from llmdgen.kube.servers import Servers
 from llmdgen.kube.workload import NIXL, Container
-from llmdgen.registry import Draft, rule
+from llmdgen.objects.origin import hardware
+from llmdgen.planning.model import Plan, RolePlan
+from llmdgen.registry import Draft, found, rule
 from llmdgen.suggest import one_of
 from llmdgen.untyped import mapping
 
@@ -210,3 +212,132 @@ def _apart(servers: Servers, ends: dict[str, Container], flag: str, *, says: str
             own.append(vllm)
     vllm = (own or list(ends.values()))[0]
     return vllm.workload.found(*vllm.flag_at(flag), says=says, fix=fix)
+
+
+@rule("EFA002", "warning", "KV caches travel over TCP")
+def transfer_over_tcp(plan: Plan) -> Iterator[Draft]:
+    """UCX moves KV caches over TCP where pods have no EFA. That works, and is about a hundred times slower: prompts
+    wait for their KV cache longer than computing it again would take.
+
+    Fails:  `{path: pd-disaggregation, instanceTypes: [g6e.4xlarge], transfer: {backend: UCX}}`.
+    Passes: `{path: pd-disaggregation, transfer: {backend: LIBFABRIC}}` on instance types with EFA.
+    """
+    slow = [role for role in _planned(plan) if not role.efa_per_pod]
+    if slow and plan.spec.asked.transfer.backend == "UCX":
+        types = " and ".join(dict.fromkeys(role.node.instance.name for role in slow))
+        says = f"without EFA on {types} KV caches go over TCP, about a hundred times slower"
+        fix = "use instance types with EFA and backend: LIBFABRIC, or inference-scheduling, which transfers nothing"
+        yield found(*BACKEND, says=says, fix=fix)
+
+
+@rule("EFA004", "error", "KV transfer over EFA without RDMA")
+def transfer_has_rdma(plan: Plan) -> Iterator[Draft]:
+    """NIXL reads the other side's GPU memory. EFA of the G5 family has no RDMA: FI_EFA_USE_DEVICE_RDMA=1 aborts there,
+    and without it libfabric has nothing to read with.
+
+    Fails:  `{path: pd-disaggregation, instanceTypes: [g5.48xlarge]}`.
+    Passes: `{path: pd-disaggregation, instanceTypes: [p4d.24xlarge]}`; `{instanceTypes: [g5.48xlarge]}` with
+            inference-scheduling.
+    """
+    for role, names in _by_type(plan):
+        instance = role.node.instance
+        if instance.efa.interfaces and not instance.efa.rdma:
+            says = f"KV transfer of {names} needs RDMA, and the EFA of {instance.name} has none"
+            fix = "use g6, g6e, p4d or later, or a path that transfers nothing, such as inference-scheduling"
+            yield found(*hardware(plan, role), says=says, fix=fix)
+
+
+@rule("EFA005", "error", "prefill and decode on EFA that does not interoperate")
+def ends_interoperate(plan: Plan) -> Iterator[Draft]:
+    """EFA of P4d and P4de speaks to no other instance type. The transfer between such roles never connects.
+
+    Fails:  `{path: pd-disaggregation, prefill: {instanceType: p4d.24xlarge}}` with decode on p5.48xlarge.
+    Passes: `{path: pd-disaggregation, instanceTypes: [p4d.24xlarge]}` for both;
+            `{path: pd-disaggregation, prefill: {instanceType: p5e.48xlarge}}`.
+    """
+    ends = _two_ends(plan)
+    closed = [end for end in ends if _is_closed(plan, end)]
+    if len(closed) == 1:
+        [alone] = closed
+        other = next(end for end in ends if end is not alone)
+        first, second = alone.node.instance.name, other.node.instance.name
+        says = f"EFA of {first} ({alone.name}) does not speak to {second} ({other.name})"
+        yield found(*hardware(plan, ends[0]), says=says, fix=f"put both roles on {second}, or both on {first}")
+
+
+@rule("EFA009", "warning", "EFA may not reach GPU memory")
+def interfaces_reach_gpu_memory(plan: Plan) -> Iterator[Draft]:
+    """With GPUDirect RDMA the transfer reads GPU memory directly. AWS does not state it for G6, G6e, G7, g7e.8xlarge,
+    and p5.4xlarge has none: KV caches then go through host memory, or the transfer fails at its first request.
+
+    Fails:  `{path: pd-disaggregation, instanceTypes: [g6e.48xlarge]}`.
+    Passes: `{path: pd-disaggregation}` on p5.48xlarge; `{path: pd-disaggregation, instanceTypes: [g7e.48xlarge]}`.
+    """
+    for role, names in _by_type(plan):
+        efa = role.node.instance.efa
+        if efa.rdma and not efa.gpudirect:
+            known = "AWS does not say whether EFA reaches" if efa.gpudirect is None else "EFA does not reach"
+            says = f"{known} GPU memory on {role.node.instance.name}, which the KV transfer of {names} needs"
+            fix = "try the transfer before relying on it, or use p4d.24xlarge, p5.48xlarge, g7e.12xlarge or larger"
+            yield found(*hardware(plan, role), says=says, fix=fix)
+
+
+@rule("EFA011", "warning", "a block size that slows LIBFABRIC down")
+def blocks_are_large(plan: Plan) -> Iterator[Draft]:
+    """LIBFABRIC posts a descriptor for each block, which blocks vLLM's worker meanwhile. Keep to 128 tokens a block.
+
+    Fails:  `{path: pd-disaggregation, engine: {args: {block-size: 16}}}`.
+    Passes: `{path: pd-disaggregation}`, which is 128.
+    """
+    if plan.spec.asked.transfer.backend != "LIBFABRIC":
+        return
+    wanted = plan.engine["transfer_block_size"]
+    for route, role in {role.flag_at("block-size"): role for role in _planned(plan)}.items():
+        if role.block_size != wanted:
+            says = f"{role.block_size} tokens a block with LIBFABRIC, whose cost grows with the number of blocks"
+            yield found(*route, says=says, fix=f"set block-size: {wanted}")
+
+
+@rule("EFA014", "warning", "prefill and decode on different EFA generations")
+def one_generation(plan: Plan) -> Iterator[Draft]:
+    """The slower end sets the pace of the transfer, and AWS documents EFA between equal types best.
+
+    Fails:  `{path: pd-disaggregation, instanceTypes: [p5en.48xlarge], prefill: {instanceType: p5.48xlarge}}`, v2 to v3.
+    Passes: `{path: pd-disaggregation, instanceTypes: [p5en.48xlarge]}`;
+            `{path: pd-disaggregation, prefill: {instanceType: p5e.48xlarge}}`, which are both v2.
+    """
+    ends = _two_ends(plan)
+    if ends and not any(_is_closed(plan, end) for end in ends):
+        prefill, decode = (end.node.instance for end in ends)
+        if prefill.efa.generation != decode.efa.generation:
+            says = f"prefill has EFA {prefill.efa.generation} ({prefill.name})"
+            says += f", decode {decode.efa.generation} ({decode.name})"
+            fix = "put both roles on one instance type, or try the transfer between them first"
+            yield found(*hardware(plan, ends[0]), says=says, fix=fix)
+
+
+def _is_closed(plan: Plan, role: RolePlan) -> bool:
+    """Whether EFA of the role's nodes speaks to that of their own family alone."""
+    closed: list[str] = plan.platform["efa_closed_families"]["families"]
+    return role.node.instance.name.partition(".")[0] in closed
+
+
+def _planned(plan: Plan) -> list[RolePlan]:
+    """Both ends of the KV transfer as they are planned; none where the path has no prefill servers."""
+    return [role for role in plan.roles if plan.disaggregated and role.efa_needed]
+
+
+def _by_type(plan: Plan) -> Iterator[tuple[RolePlan, str]]:
+    """Of the ends that have EFA the first on each instance type, and the names of all on it: "prefill and decode"."""
+    for pool in plan.pools:
+        roles = [role for role in _planned(plan) if role.efa_per_pod and role.name in pool.roles]
+        if roles:
+            yield roles[0], " and ".join(role.name for role in roles)
+
+
+def _two_ends(plan: Plan) -> tuple[RolePlan, ...]:
+    """Prefill and decode where both have EFA and their instance types differ."""
+    ends = {role.name: role for role in _planned(plan) if role.efa_per_pod}
+    if len(ends) < 2 or ends["prefill"].node.instance.name == ends["decode"].node.instance.name:
+        return ()
+    return ends["prefill"], ends["decode"]

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from llmdgen.checks._places import asked, by_type, resources
 from llmdgen.checks.room import RANK_MIB, gib, gib_up
-from llmdgen.composition.cache_tiers import LMCACHE
+from llmdgen.composition.connectors import LMCACHE
 from llmdgen.facts.catalogue import table
 from llmdgen.objects.origin import hardware
 from llmdgen.planning.model import Plan
@@ -26,7 +25,7 @@ def image_runs_on_the_node(plan: Plan) -> Iterator[Draft]:
     Fails:  `{instanceTypes: [p6e-gb200.36xlarge]}`, which is arm64: the model server's image is amd64 only.
     Passes: `{instanceTypes: [p6-b200.48xlarge]}`.
     """
-    for role, _ in by_type(list(plan.roles)):
+    for role in {role.node.instance.name: role for role in reversed(plan.roles)}.values():
         architecture = role.node.instance.architecture
         if architecture not in plan.server.architectures:
             offered = " and ".join(plan.server.architectures)
@@ -46,7 +45,7 @@ def hyperpod_offers_the_type(plan: Plan) -> Iterator[Draft]:
     """
     if plan.spec.asked.platform != "hyperpod":
         return
-    for role, _ in by_type(list(plan.roles)):
+    for role in {role.node.instance.name: role for role in reversed(plan.roles)}.values():
         if role.node.instance.hyperpod is None:
             says = f"HyperPod does not offer {role.node.instance.name}"
             yield found(*hardware(plan, role), says=says, fix="use another instance type, or platform: eks")
@@ -61,7 +60,7 @@ def region_offers_the_type(plan: Plan) -> Iterator[Draft]:
     Passes: `{instanceTypes: [p6-b200.48xlarge], cluster: {zone: us-west-2a}}`; the same without a zone.
     """
     zone_label, regions = plan.platform["zone_label"], table("regions.toml")
-    for role, _ in by_type(list(plan.roles)):
+    for role in {role.node.instance.name: role for role in reversed(plan.roles)}.values():
         zone, offered = role.node_selector.get(zone_label, ""), regions["offered"].get(role.node.label, ())
         region = region_of(zone)
         if offered and region and region not in offered:
@@ -129,7 +128,7 @@ def nodes_are_used(plan: Plan) -> Iterator[Draft]:
         fits = min(more, role.pods_per_node * pool.nodes - role.pods)
         by_gpus = role.size.workers == 1 and role.limited_by == "GPUs"
         raise_it = f"set replicas of {role.name} to {role.size.replicas + fits}, or " if by_gpus and fits > 0 else ""
-        at = ("spec", role.name, "replicas") if asked(plan, role).replicas else hardware(plan, role)
+        at = ("spec", role.name, "replicas") if plan.spec.role(role.name).replicas else hardware(plan, role)
         says = f"the pods use {pool.gpus_used} of the {pool.gpus} GPUs of {pool.nodes} x {pool.instance}"
         yield found(*at, says=says, fix=f"{raise_it}use an instance type with fewer GPUs")
 
@@ -143,7 +142,7 @@ def ranks_have_room(plan: Plan) -> Iterator[Draft]:
     Passes: `{decode: {resources: {memory: 64Gi, cpu: "8"}}}`.
     """
     for role in plan.roles:
-        own, ranks = resources(plan, role), role.size.gpus_per_pod
+        own, ranks = plan.spec.role(role.name).resources, role.size.gpus_per_pod
         least = RANK_MIB * ranks
         if own.memory and GIB <= to_bytes(role.memory) < least * MIB:
             says = f"{role.memory} of memory is little for {ranks} ranks of about {gib(RANK_MIB)} each"

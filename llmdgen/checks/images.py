@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from llmdgen.facts.types import Withdrawn
 from llmdgen.kube.servers import Servers
 from llmdgen.kube.workload import Container, image_name
-from llmdgen.planning.images import repository
 from llmdgen.planning.model import Plan
+from llmdgen.planning.source import repository
 from llmdgen.registry import Draft, found, rule
 from llmdgen.suggest import one_of
 

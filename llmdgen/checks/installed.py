@@ -9,13 +9,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from llmdgen.engine.derived import EXTRA, connectors_in
-from llmdgen.findings import Located, Route, Severity
+from llmdgen.findings import Finding, Located, Route
 from llmdgen.kube.servers import arguments_of
 from llmdgen.kube.workload import NIXL
 from llmdgen.objects import objects
 from llmdgen.objects.chart import servers_of
+from llmdgen.objects.origin import PATH
 from llmdgen.planning.model import Plan, RolePlan
-from llmdgen.registry import Rule, declare, found
+from llmdgen.registry import declare
 from llmdgen.untyped import items, mapping
 
 REFUSED = declare(
@@ -58,19 +59,13 @@ def installed_findings(plan: Plan) -> tuple[Located, ...]:
 
     Suppressed warnings are left out. Raises `llmdgen.engine.installed.NoVllm` where there is no vLLM to ask.
     """
-    spec = plan.spec
-    silenced = {each.code for each in spec.asked.suppress}
-    return tuple(
-        Located(rule.finding(found(*at, says=says, fix=fix)), spec.locate(at))
-        for rule, at, says, fix in (*_arguments(plan), *_version(plan), *_backends(plan))
-        if rule.severity is Severity.ERROR or rule.code not in silenced
-    )
+    silenced = {each.code for each in plan.spec.asked.suppress}
+    asked = (*_arguments(plan), *_version(plan), *_backends(plan))
+    said = (each for each in asked if each.is_error or each.code not in silenced)
+    return tuple(Located(each, plan.spec.locate(each.at)) for each in said)
 
 
-_Said = tuple[Rule, Route, str, str]
-
-
-def _arguments(plan: Plan) -> Iterator[_Said]:
+def _arguments(plan: Plan) -> Iterator[Finding]:
     from llmdgen.engine.installed import check_with_installed_vllm
 
     for workload in servers_of(plan, objects(plan)).model_servers:
@@ -78,7 +73,7 @@ def _arguments(plan: Plan) -> Iterator[_Said]:
         for name, argv in arguments_of(workload):
             for complaint in check_with_installed_vllm(argv):
                 says = f"the installed vLLM refuses {name}: {complaint}"
-                yield REFUSED, _place(role, complaint), says, "correct the flag, or remove it from args"
+                yield REFUSED.at(*_place(role, complaint), says=says, fix="correct the flag, or remove it from args")
 
 
 def _place(role: RolePlan, complaint: str) -> Route:
@@ -89,17 +84,17 @@ def _place(role: RolePlan, complaint: str) -> Route:
     return next((role.flag_routes[name] for name in names if name in role.flag_routes), ("spec", role.name))
 
 
-def _version(plan: Plan) -> Iterator[_Said]:
+def _version(plan: Plan) -> Iterator[Finding]:
     from llmdgen.engine.installed import installed_version
 
     version, wanted = installed_version(), plan.release.vllm
     # 0.15.1+cpu and 0.15.1 have one parser.
     if version is not None and version.partition("+")[0] != wanted:
         says = f"vLLM {version} is installed, and llm-d {plan.release.name} has {wanted}"
-        yield OTHER_VERSION, ("spec", "release"), says, f"pip install vllm=={wanted}"
+        yield OTHER_VERSION.at("spec", "release", says=says, fix=f"pip install vllm=={wanted}")
 
 
-def _backends(plan: Plan) -> Iterator[_Said]:
+def _backends(plan: Plan) -> Iterator[Finding]:
     asked = {role.name: tuple(_asked_backends(role.flags.get("kv-transfer-config"))) for role in plan.roles}
     if not any(asked.values()):
         return
@@ -111,11 +106,10 @@ def _backends(plan: Plan) -> Iterator[_Said]:
         return
     for role in plan.roles:
         for name in unknown_backends(asked[role.name], backends):
-            at = role.flag_routes.get("kv-transfer-config", ("spec", "path"))
-            if at == ("spec", "path"):
-                at = ("spec", "transfer", "backend")
-            says = f"the installed NIXL has no backend {name}"
-            yield NO_BACKEND, at, says, f"use one of {', '.join(backends.shipped)}"
+            own = role.flag_routes.get("kv-transfer-config", PATH)
+            at = ("spec", "transfer", "backend") if own == PATH else own
+            fix = f"use one of {', '.join(backends.shipped)}"
+            yield NO_BACKEND.at(*at, says=f"the installed NIXL has no backend {name}", fix=fix)
 
 
 def _asked_backends(config: Any) -> Iterator[str]:

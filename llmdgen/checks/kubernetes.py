@@ -34,10 +34,7 @@ def quantities_are_sane(plan: Plan) -> Iterator[Draft]:
     Passes: `{decode: {resources: {memory: 64Gi, cpu: 1500m, shm: 16Gi}}}`.
     """
     for role in plan.roles:
-        asked = plan.spec.asked.prefill if role.name == "prefill" else plan.spec.asked.decode
-        if asked is None:
-            continue
-        at, given = ("spec", role.name, "resources"), asked.resources
+        at, given = ("spec", role.name, "resources"), plan.spec.role(role.name).resources
         if given.cpu is not None and given.cpu[-1] not in "0123456789m":
             says = f"cpu {given.cpu} has the unit of a size"
             yield found(*at, "cpu", says=says, fix="write cores, such as 16 or 1500m")

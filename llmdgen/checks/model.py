@@ -4,27 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from llmdgen.checks._alternatives import smaller_checkpoints, types_to_spread_over, types_with_room
 from llmdgen.checks._gpu_memory import (
     favourable,
     loaded,
     memory_with,
+    smaller_checkpoints,
     spared,
     step_down,
     tensor_that_holds,
     types_that_hold,
+    types_to_spread_over,
+    types_with_room,
 )
 from llmdgen.engine.derived import hybrid_manager_off_by
 from llmdgen.engine.memory import Memory, experts_divide
 from llmdgen.engine.numbers import whole
-from llmdgen.facts.catalogue import architectures, model_names
+from llmdgen.facts.catalogue import architectures
 from llmdgen.facts.types import ModelFacts
 from llmdgen.findings import Route
 from llmdgen.objects.origin import size
 from llmdgen.planning.model import Plan, RolePlan
+from llmdgen.planning.problems import meant
 from llmdgen.quantities import GIB, MIB
 from llmdgen.registry import Draft, found, rule
-from llmdgen.suggest import did_you_mean, one_of
+from llmdgen.suggest import one_of
 
 MODEL = ("spec", "model", "name")
 FEWER = 256  # sequences, vLLM's own default on small GPUs
@@ -155,15 +158,8 @@ def model_is_known(plan: Plan) -> Iterator[Draft]:
     """
     if plan.model is None:
         says = f"{plan.spec.asked.model.name} is not in the model facts: GPU memory and head counts are unchecked"
-        fix = _known(plan.spec.asked.model.name) + "store the model's config.json beside the spec and set model.config"
+        fix = meant(plan.spec.asked.model.name) + "store the model's config.json beside the spec and set model.config"
         yield found(*MODEL, says=says, fix=fix)
-
-
-def _known(name: str) -> str:
-    """The model of the catalogue that the name may mean, with what follows; empty where none is near."""
-    near = next((each for each in model_names() if each.startswith(name)), None)
-    meant = f"did you mean {near}?" if near else did_you_mean(name, model_names(), listed_up_to=0)
-    return f"{meant} Else " if meant else ""
 
 
 @rule("MOD016", "note", "sliding-window layers stored in full")

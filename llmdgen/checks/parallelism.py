@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from msgspec import structs
 
 from llmdgen.checks._gpu_memory import fits_heads, loaded
-from llmdgen.checks._places import flag
 from llmdgen.engine.memory import experts_divide, resident_ratio, weights_per_gpu
 from llmdgen.objects.origin import size
+from llmdgen.paths.wide_ep import has_eplb
 from llmdgen.planning.model import Plan
 from llmdgen.registry import Draft, found, rule
 
@@ -142,16 +142,12 @@ def eplb_is_supported(plan: Plan) -> Iterator[Draft]:
     Fails:  `{path: wide-ep, model: {name: openai/gpt-oss-120b}, engine: {args: {enable-eplb: true}}}`.
     Passes: `{path: wide-ep}` with deepseek-ai/DeepSeek-R1-0528, where it is on without being asked for.
     """
-    table = plan.engine["eplb"]
     balanced = [role for role, _, _ in loaded(plan) if role.flags.get("enable-eplb") is True]
     model = plan.model
-    if model is None or model.experts is None:
-        return
-    known = model.architecture in table["architectures"]
-    if known and model.weight_dtype.startswith(tuple(table["weight_dtypes"])):
+    if model is None or model.experts is None or has_eplb(model, plan.engine["eplb"]):
         return
     kind = f"{model.architecture}, {model.weight_dtype.split(' ')[0]}"
-    for route in dict.fromkeys(flag(role, "enable-eplb") for role in balanced):
+    for route in dict.fromkeys(role.flag_at("enable-eplb") for role in balanced):
         says = f"vLLM {plan.release.vllm} does not balance the experts of {model.id} ({kind})"
         yield found(*route, says=says, fix="remove enable-eplb")
 

@@ -21,7 +21,7 @@ def weights_name_scorers(plan: Plan) -> Iterator[Draft]:
             `{path: wide-ep, release: v0.6.0, scheduler: {weights: {queue-scorer: 2}}}`, which has none.
     Passes: `{release: v0.6.0, scheduler: {weights: {prefix-cache-scorer: 3}}}`.
     """
-    names = list(dict.fromkeys(scorer.name for scorer in plan.scheduler.scorers))
+    names = list(plan.scheduler.scorers)
     for name in plan.spec.asked.scheduler.weights:
         if name not in names:
             has = f"{' with '.join(plan.paths)} has {' and '.join(names) or 'no scorers'}"
@@ -84,7 +84,7 @@ def something_scores(plan: Plan) -> Iterator[Draft]:
     Passes: `{scheduler: {weights: {token-load-scorer: 1}}}`.
     """
     scorers, weights = plan.scheduler.scorers, plan.spec.asked.scheduler.weights
-    if weights and scorers and not any(scorer.weight for scorer in scorers):
+    if weights and scorers and not any(scorers.values()):
         says = "every scorer has weight 0, so that requests go to any server"
         yield found(*AT, "weights", says=says, fix="give one of them a weight above 0")
 

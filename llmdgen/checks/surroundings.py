@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from llmdgen.checks._places import flag
 from llmdgen.checks.efa import SWITCHED_OFF
 from llmdgen.checks.ends import TRANSFER_FLAG
 from llmdgen.engine.derived import MULTI, connectors_in
@@ -169,7 +168,7 @@ def tiers_have_their_connector(plan: Plan) -> Iterator[Draft]:
             among its own.
     """
     known = flag_table(plan.release.name).connectors
-    for route, role in {flag(role, TRANSFER_FLAG): role for role in reversed(plan.roles)}.items():
+    for route, role in {role.flag_at(TRANSFER_FLAG): role for role in reversed(plan.roles)}.items():
         given = mapping(role.flags.get(TRANSFER_FLAG))
         names = [str(each.get("kv_connector")) for _, each in connectors_in(given)]
         # A misspelt name is VLLM005's, and a module of the user's is not known here.

@@ -11,7 +11,7 @@ from msgspec import structs
 from llmdgen.cli import options, status, work
 from llmdgen.cli.terminal import say
 from llmdgen.objects.pulled import Pulled, pulled
-from llmdgen.planning.images import mirrored
+from llmdgen.planning.source import mirrored
 
 REGISTRY = '"$REGISTRY"'  # where a spec names none
 

@@ -7,6 +7,7 @@ wins, because a transfer over EFA costs by the block.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -44,21 +45,25 @@ def fold(contributions: Sequence[Contribution], settled: set[str]) -> tuple[Fold
     args: dict[str, Any] = {}
     role_args: dict[RoleName, dict[str, Any]] = {}
     env: dict[str, EnvVar] = {}
+    connectors: dict[str, Connector] = {}
     for each in contributions:
         for flag, value in each.args.items():
-            said.clash(flag, args.setdefault(flag, value), value, each.path)
+            said.clash(flag, args.setdefault(flag, value), value, each.path, flag)
         for role, flags in each.role_args.items():
             of_role = role_args.setdefault(role, {})
             for flag, value in flags.items():
-                said.clash(flag, of_role.setdefault(flag, value), value, each.path, role)
+                said.clash(f"{flag} of {role}", of_role.setdefault(flag, value), value, each.path, flag)
         for variable in each.env:
-            said.clash(variable.name, env.setdefault(variable.name, variable), variable, each.path)
+            said.clash(variable.name, env.setdefault(variable.name, variable), variable, each.path, variable.name)
+        for connector in each.connectors:
+            name, known = connector.name, connectors.setdefault(connector.name, connector)
+            before, after = ((one.extra, one.extra_by_role) for one in (known, connector))
+            said.clash(f"connector {name}", before, after, each.path, TRANSFER)
     for role, of_role in role_args.items():
         for flag, value in of_role.items():
-            first, second = said.origin.get(f" {flag}"), said.origin[f"{role} {flag}"]
+            first, second = said.origin.get(flag), said.origin[f"{flag} of {role}"]
             if first not in (None, second):
-                said.clash(flag, args[flag], value, second)
-    connectors = _connectors(contributions, said)
+                said.clash(flag, args[flag], value, second, flag)
     decider = next((each.non_cached_tokens for each in contributions if each.non_cached_tokens is not None), None)
     wishes = [each.block_size for each in contributions if each.block_size is not None]
     switches: dict[str, Any] = {name: any(getattr(each, name) for each in contributions) for name in _ANY}
@@ -73,8 +78,8 @@ def fold(contributions: Sequence[Contribution], settled: set[str]) -> tuple[Fold
         block_size=max(wishes, default=None),
         non_cached_tokens=decider,
         **switches,
-        memory_mib=_summed([each.memory_mib for each in contributions]),
-        shm_mib=_summed([each.shm_mib for each in contributions]),
+        memory_mib=sum((Counter(each.memory_mib) for each in contributions), Counter[RoleName]()),
+        shm_mib=sum((Counter(each.shm_mib) for each in contributions), Counter[RoleName]()),
         tiers=tuple(tier for each in contributions for tier in each.tiers),
         startup_minutes=max(each.startup_minutes for each in contributions),
         notes=tuple(note for each in contributions for note in each.notes),
@@ -90,32 +95,10 @@ class _Said:
         self.conflicts: list[Finding] = []
         self._settled = settled
 
-    def clash(self, name: str, known: Any, value: Any, path: str, role: str = "") -> None:
-        first = self.origin.setdefault(f"{role} {name}", path)
-        if known != value:
-            self.conflict(first, path, f"{name} of {role}" if role else name, name)
-
-    def conflict(self, first: str, second: str, what: str, name: str) -> None:
-        if name not in self._settled:
-            says = f"{first} and {second} set {what} differently"
+    def clash(self, what: str, known: Any, value: Any, path: str, name: str) -> None:
+        """`name` is the flag or variable by which the spec settles it."""
+        first = self.origin.setdefault(what, path)
+        if known != value and name not in self._settled:
+            says = f"{first} and {path} set {what} differently"
             fix = f"set {name} in engine.args or engine.env, or leave one of the paths out"
             self.conflicts.append(CONFLICT.at("spec", "with", says=says, fix=fix))
-
-
-def _connectors(contributions: Sequence[Contribution], said: _Said) -> dict[str, Connector]:
-    """Each connector once, by its name; a flag of the spec's own settles where two paths differ in its settings."""
-    found: dict[str, tuple[str, Connector]] = {}
-    for each in contributions:
-        for connector in each.connectors:
-            path, known = found.setdefault(connector.name, (each.path, connector))
-            if (known.extra, known.extra_by_role) != (connector.extra, connector.extra_by_role):
-                said.conflict(path, each.path, f"connector {connector.name}", TRANSFER)
-    return {name: connector for name, (_, connector) in found.items()}
-
-
-def _summed(amounts: Sequence[dict[RoleName, int]]) -> dict[RoleName, int]:
-    found: dict[RoleName, int] = {}
-    for each in amounts:
-        for role, amount in each.items():
-            found[role] = found.get(role, 0) + amount
-    return found

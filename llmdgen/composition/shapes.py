@@ -5,38 +5,23 @@ from __future__ import annotations
 from llmdgen.composition.contribution import Shape, Situation
 from llmdgen.composition.names import RoleName
 from llmdgen.engine.memory import experts_divide, smallest_tensor
-from llmdgen.facts.types import Instance
 
 # Weights may take this much of the GPU's budget, so that the KV cache has room. A prefill server holds few requests.
 ROOMY = 0.6
 TIGHT = 0.92
 
 
-def roomy_tensor(situation: Situation, role: RoleName) -> int:
-    """Tensor parallel size that leaves a good part of GPU memory to the KV cache; 1 for a model without facts."""
-    return _tensor(situation, role, ROOMY)
-
-
-def tight_tensor(situation: Situation, role: RoleName) -> int:
-    """The smallest tensor parallel size whose weights fit; 1 for a model without facts."""
-    return _tensor(situation, role, TIGHT)
-
-
-def full_node(instance: Instance, gpus: int) -> int:
-    """Replicas of so many GPUs that fill a node, at least two, so that the scheduler has a choice."""
-    return max(2, instance.gpu.count // gpus)
-
-
 def whole_model_servers(situation: Situation, path: str) -> dict[RoleName, Shape]:
     """Decode servers that each hold the whole model, as many as fill a node at the parallelism of the spec."""
     asked = situation.spec.asked.decode.parallelism
-    tensor = asked.tensor or roomy_tensor(situation, "decode")
+    size = asked.tensor or tensor(situation, "decode", ROOMY)
     ranks = asked.data or (asked.data_local or 1) * (asked.workers or 1)
-    replicas = full_node(situation.instances["decode"], tensor * ranks)
-    return {"decode": shape(situation, path, "decode", tensor=tensor, replicas=replicas)}
+    # At least two, so that the scheduler has a choice.
+    replicas = max(2, situation.instances["decode"].gpu.count // (size * ranks))
+    return {"decode": shape(situation, path, "decode", size, replicas)}
 
 
-def shape(situation: Situation, path: str, role: RoleName, *, tensor: int, replicas: int | None = None) -> Shape:
+def shape(situation: Situation, path: str, role: RoleName, tensor: int, replicas: int | None = None) -> Shape:
     """A role as `path`'s settings describe it, on one pod each; `replicas` where they leave the number open.
 
     Experts that cannot be cut into slices are spread whole.
@@ -52,9 +37,11 @@ def shape(situation: Situation, path: str, role: RoleName, *, tensor: int, repli
     )
 
 
-def _tensor(situation: Situation, role: RoleName, share: float) -> int:
+def tensor(situation: Situation, role: RoleName, share: float) -> int:
+    """The smallest tensor parallel size whose weights take no more than this share of the GPU's budget, as often
+    doubled as the situation says; 1 for a model without facts."""
     if situation.model is None:
         return 1
     instance = situation.instances[role]
-    tensor = smallest_tensor(situation.model, instance, situation.engine, share)
-    return min(tensor << situation.doubled.get(role, 0), max(tensor, instance.gpu.count))
+    size = smallest_tensor(situation.model, instance, situation.engine, share)
+    return min(size << situation.doubled.get(role, 0), max(size, instance.gpu.count))

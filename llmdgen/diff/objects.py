@@ -11,7 +11,7 @@ from llmdgen.diff.state import Facts, Key, Part, leaves, taken
 from llmdgen.diff.yaml import DiffError, compact, documents, plain
 from llmdgen.facts.catalogue import table
 from llmdgen.kube.gateway import PARAMETERS, opened
-from llmdgen.kube.manifest import CLUSTER_SCOPED, Manifest
+from llmdgen.kube.workload import CLUSTER_SCOPED, Manifest
 from llmdgen.objects.chart import FOLDER, as_printed, passed_on
 from llmdgen.untyped import at, mapping
 

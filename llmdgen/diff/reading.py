@@ -14,8 +14,7 @@ from llmdgen.diff.state import FAILURE_MODE, Key, Part, State
 from llmdgen.diff.yaml import load
 from llmdgen.facts.catalogue import release, release_names
 from llmdgen.kube.gateway import parameters_of
-from llmdgen.kube.manifest import Manifest
-from llmdgen.kube.workload import Workload, workloads
+from llmdgen.kube.workload import Manifest, Workload, workloads
 from llmdgen.objects.chart import FOLDER
 from llmdgen.spec.fields import ROLES
 

@@ -120,7 +120,7 @@ def _window(model: ModelFacts, size: Size, dtype: str, batched: int) -> int:
     linear ones their state."""
     a_layer = _layer_bytes(model, size.tensor, dtype)
     tokens = (model.layers.sliding_window or 0) + 2 * batched
-    state = model.linear_state.bytes_per_sequence // size.tensor if model.linear_state else 0
+    state = model.linear_state_bytes // size.tensor
     return model.layers.sliding * a_layer * tokens + state
 
 

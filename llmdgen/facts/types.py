@@ -86,12 +86,6 @@ class Mla(Fact, frozen=True, kw_only=True):
     fp8_bytes: int | None = None
 
 
-class LinearState(Fact, frozen=True, kw_only=True):
-    """Fixed state of linear-attention layers, summed over all TP ranks; it does not grow with the context."""
-
-    bytes_per_sequence: int
-
-
 class Experts(Fact, frozen=True, kw_only=True):
     """A mixture of experts: `routed` experts in each MoE layer, `per_token` of them used for a token."""
 
@@ -107,6 +101,7 @@ class ModelFacts(Fact, frozen=True, kw_only=True):
 
     `resident_weights` is the measured size in GPU memory over the checkpoint's, where it was measured;
     `repository_bytes` what a download of the whole repository takes, where that is more than the weights.
+    `linear_state_bytes` is the state of linear attention for each sequence, over all TP ranks.
     `mtp_layers` are those of multi-token prediction, None where nothing says; their `mtp_bytes` are not in
     `weight_bytes`, because vLLM loads them only where it speculates with them.
     """
@@ -125,7 +120,7 @@ class ModelFacts(Fact, frozen=True, kw_only=True):
     head_dim: int | None = None
     layers: Layers
     mla: Mla | None = None
-    linear_state: LinearState | None = None
+    linear_state_bytes: int = 0
     experts: Experts | None = None
     fp8_block: int | None = None
     mtp_layers: int | None = 0

@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from llmdgen.kube.manifest import Manifest
+from llmdgen.kube.workload import Manifest
 from llmdgen.plain_yaml import YAMLError, load
 from llmdgen.untyped import at, mapping
 

@@ -10,8 +10,7 @@ from llmdgen.facts.catalogue import UnknownFact, model
 from llmdgen.facts.types import ModelFacts, Release
 from llmdgen.findings import Route
 from llmdgen.kube.command_line import unresolved
-from llmdgen.kube.manifest import Manifest
-from llmdgen.kube.workload import Container, Workload, workloads
+from llmdgen.kube.workload import Container, Manifest, Workload, workloads
 
 ARGUMENTS = "vllm/"  # the folder of files with everything after `vllm serve`, one argument a line
 Engine = NewType("Engine", Container)

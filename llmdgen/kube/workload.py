@@ -1,5 +1,5 @@
-"""Pod templates and their containers as rules look at them: environment, ports, probes, mounts, resources, volumes, and
-the vLLM that a container runs."""
+"""Objects as the cluster would get them, their pod templates and containers as rules look at them: environment, ports,
+probes, mounts, resources, volumes, and the vLLM that a container runs."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
+from msgspec import Struct
+
 from llmdgen.engine.argv import ArgumentError, parse_what_is_taken
 from llmdgen.engine.flags import flag_table
 from llmdgen.findings import Route
 from llmdgen.kube.command_line import expanded, served_arguments
-from llmdgen.kube.manifest import Manifest
 from llmdgen.registry import Draft, found
 from llmdgen.untyped import at, items, mapping, maps
 
@@ -32,6 +33,8 @@ _TEMPLATES: dict[str, tuple[tuple[str, ...], ...]] = {
     ),
     "Pod": ((),),
 }
+_CLUSTERS = ("ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition", "Namespace")
+CLUSTER_SCOPED = frozenset((*_CLUSTERS, "GatewayClass", "PersistentVolume", "PriorityClass", "StorageClass"))
 
 
 class Container:
@@ -343,3 +346,28 @@ def limit_of(volume: dict[str, Any]) -> Any:
 def image_name(image: str) -> str:
     """An image's name without registry, organisation, tag and digest: llm-d-aws."""
     return image.rpartition("/")[2].partition("@")[0].partition(":")[0]
+
+
+class Manifest(Struct, frozen=True):
+    """An object as the cluster would get it.
+
+    `release` is the Helm release that it belongs to and `order` that release's place in helmfile.yaml, from 1;
+    `namespace` is the object's own or its release's, "" for a cluster-scoped kind; `source` the template it comes from.
+    """
+
+    release: str
+    order: int
+    source: str
+    api_version: str
+    kind: str
+    name: str
+    namespace: str
+    doc: dict[str, Any]
+
+    @property
+    def group(self) -> str:
+        """The API group, "" for the core group."""
+        return self.api_version.rpartition("/")[0]
+
+    def __str__(self) -> str:
+        return f"{self.kind}/{self.name}"

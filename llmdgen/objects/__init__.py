@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from llmdgen.objects.chart import Object
 from llmdgen.objects.gateway import gateway, http_route, parameters
-from llmdgen.objects.object import Object
 from llmdgen.objects.workload import disruption_budget, pod_monitor, render_service, service_account, workload
 from llmdgen.planning.model import Plan
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from llmdgen.findings import Route
-from llmdgen.objects.object import Object, document
+from llmdgen.objects.chart import Object, document
 from llmdgen.planning.gateway import PORT
 from llmdgen.planning.model import Plan
 from llmdgen.yaml_text import dump

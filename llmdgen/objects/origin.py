@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from llmdgen.findings import Route
-from llmdgen.objects.container import NAME, SIDECAR
+from llmdgen.objects.pod import NAME, SIDECAR
 from llmdgen.planning.model import Plan, RolePlan
 
 PATH: Route = ("spec", "path")

@@ -1,15 +1,28 @@
-"""A role's pod: the PodSpec that a Deployment or a LeaderWorkerSet repeats."""
+"""A role's pod: the PodSpec that a Deployment or a LeaderWorkerSet repeats, and its containers."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from llmdgen.composition.contribution import EnvVar, Volume
 from llmdgen.findings import Route
-from llmdgen.objects.container import init_containers, vllm
-from llmdgen.objects.object import DEPLOYMENT, pod_labels
+from llmdgen.objects.chart import DEPLOYMENT, pod_labels
+from llmdgen.objects.launch import command as command_of
 from llmdgen.planning.model import Plan, RolePlan
 
 ACTIVE_PORTS = "llm-d.ai/active-ports"  # by which the scheduler knows a pod that has fewer servers than others
+NAME = "vllm"
+SUPERVISOR = "supervisor"
+METRICS_PATH = "/metrics"
+PULL_POLICY = "IfNotPresent"  # every image is pinned
+SIDECAR = "routing-proxy"
+SIDECAR_PORT = "sidecar"
+_MAKE = """set -eu
+for folder in "$@"; do
+  mkdir -p -m 0750 "$folder"
+  chown {user}:{user} "$folder" || echo "$folder keeps its owner"
+done
+"""
 
 
 def pod_template(plan: Plan, role: RolePlan, spec: dict[str, Any]) -> dict[str, Any]:
@@ -67,3 +80,144 @@ def _same_zone(plan: Plan) -> dict[str, Any]:
         "topologyKey": plan.platform["zone_label"],
     }
     return {"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}
+
+
+def vllm(plan: Plan, role: RolePlan) -> dict[str, Any]:
+    """The model server: command and arguments, environment, ports, probes, resources, mounts."""
+    command, args = command_of(plan, role)
+    found: dict[str, Any] = {
+        "name": NAME,
+        "image": plan.images.model_server,
+        "imagePullPolicy": PULL_POLICY,
+        "command": command,
+        "args": args,
+        "env": [environment(variable) for variable in role.env],
+        "ports": _ports(plan, role),
+        **_probes(role),
+        "resources": _resources(plan, role),
+        "volumeMounts": [mount(volume) for volume in role.volumes],
+    }
+    # The scheduler and the gateway see that a pod ends a moment later than the pod itself.
+    found["lifecycle"] = {"preStop": {"exec": {"command": ["sleep", str(role.life.pre_stop)]}}}
+    if role.efa_per_pod:
+        found["securityContext"] = {"runAsUser": 0, "runAsGroup": 0, "capabilities": {"add": ["IPC_LOCK"]}}
+    return found
+
+
+def user_of(plan: Plan, role: RolePlan) -> int:
+    """The user that vLLM runs as: root where EFA registers memory, because a capability that a container adds is not
+    effective for any other user (https://github.com/kubernetes/kubernetes/issues/56374)."""
+    return 0 if role.efa_per_pod else plan.server.user_id
+
+
+def environment(variable: EnvVar) -> dict[str, Any]:
+    """An environment variable as Kubernetes has it."""
+    if variable.field:
+        return {"name": variable.name, "valueFrom": {"fieldRef": {"fieldPath": variable.field}}}
+    if variable.secret:
+        return {"name": variable.name, "valueFrom": {"secretKeyRef": {"name": variable.secret, "key": variable.name}}}
+    return {"name": variable.name, "value": variable.value}
+
+
+def mount(volume: Volume) -> dict[str, Any]:
+    """Where the container has a volume; a directory of its own inside it, where the volume has one for each pod."""
+    found: dict[str, Any] = {"name": volume.name, "mountPath": volume.mount_path}
+    if volume.own_directory:
+        found["subPathExpr"] = volume.own_directory
+    if volume.read_only:
+        found["readOnly"] = True
+    return found
+
+
+def _ports(plan: Plan, role: RolePlan) -> list[dict[str, Any]]:
+    found = [port(rank_name(NAME, rank), role.port + rank) for rank in range(role.ranks)]
+    if role.probed_port:
+        found.append(port(SUPERVISOR, role.probed_port))
+    if plan.transfers:
+        found.append(port("nixl", plan.engine["ports"]["nixl"]))
+    if plan.scheduler.kv_events_port and plan.scheduler.kv_events_listener == "engine":
+        found.append(port("kv-events", plan.scheduler.kv_events_port))
+    return found
+
+
+def port(name: str, number: int) -> dict[str, Any]:
+    """A port of a container."""
+    return {"name": name, "containerPort": number, "protocol": "TCP"}
+
+
+def rank_name(name: str, rank: int) -> str:
+    """The name of a rank's port: the first rank's is the name itself, so that one rank and several are found alike."""
+    return f"{name}-rank{rank}" if rank else name
+
+
+def _probes(role: RolePlan) -> dict[str, Any]:
+    """vLLM answers for itself; where a supervisor starts one server for each rank, it answers for all of them."""
+    asked, path, ready = (SUPERVISOR, "/health", "/readyz") if role.probed_port else (NAME, "/v1/models", "/v1/models")
+    startup = _asks(asked, path, 30, 5, failures=max(1, -(-role.life.startup // 30)))
+    return {
+        "startupProbe": startup | {"initialDelaySeconds": 15},
+        "livenessProbe": _asks(asked, "/health", 10, 5, failures=3),
+        "readinessProbe": _asks(asked, ready, 5, 2, failures=3),
+    }
+
+
+def _asks(port: str, path: str, period: int, timeout: int, *, failures: int) -> dict[str, Any]:
+    """A probe by HTTP; period and timeout in seconds."""
+    return {
+        "httpGet": {"path": path, "port": port},
+        "periodSeconds": period,
+        "timeoutSeconds": timeout,
+        "failureThreshold": failures,
+    }
+
+
+def _resources(plan: Plan, role: RolePlan) -> dict[str, Any]:
+    """Requests equal limits: a model server that shares its cores stalls all GPUs of its group. Of the node's disk only
+    what is downloaded is requested; the volume that takes it has the limit."""
+    amounts = {"cpu": role.cpu, "memory": role.memory, plan.platform["gpu_resource"]: str(role.size.gpus_per_pod)}
+    if role.efa_per_pod:
+        amounts[plan.platform["efa_resource"]] = str(role.efa_per_pod)
+    disk = {"ephemeral-storage": role.storage} if role.storage else {}
+    return {"limits": amounts, "requests": amounts | disk}
+
+
+def init_containers(plan: Plan, role: RolePlan) -> list[dict[str, Any]]:
+    """The init containers of a role's pods, in the order in which they start."""
+    found = []
+    if any(volume.own_directory for volume in role.volumes):
+        found.append(_directories(plan, role))
+    if plan.sidecar and role.name == "decode":
+        found.append(_sidecar(plan, role))
+    return found
+
+
+def _directories(plan: Plan, role: RolePlan) -> dict[str, Any]:
+    """Makes the deployment's directory on host and shared volumes, which arrive owned by root, for the user that vLLM
+    runs as. An EFS access point has one owner for all that is in it and refuses to change it, which does no harm."""
+    owned = [volume for volume in role.volumes if volume.own_directory]
+    user = str(user_of(plan, role))
+    folders = [f"{volume.mount_path}/{volume.own_directory}" for volume in owned]
+    return {
+        "name": "kv-cache-directories",
+        "image": plan.images.model_server,
+        "imagePullPolicy": PULL_POLICY,
+        "command": ["/bin/sh", "-c", _MAKE.format(user=user), "sh", *folders],
+        "securityContext": {"runAsUser": 0},
+        "volumeMounts": [{"name": volume.name, "mountPath": volume.mount_path} for volume in owned],
+    }
+
+
+def _sidecar(plan: Plan, role: RolePlan) -> dict[str, Any]:
+    """Takes requests on the pool's port, asks a prefill server first, then decode's own vLLM. As an init container that
+    restarts always it is there before vLLM is and stops after it."""
+    assert plan.sidecar is not None
+    return {
+        "name": SIDECAR,
+        "image": plan.images.sidecar,
+        "imagePullPolicy": PULL_POLICY,
+        "restartPolicy": "Always",
+        "args": list(plan.sidecar),
+        "ports": [port(rank_name(SIDECAR_PORT, rank), plan.target_ports[rank]) for rank in range(role.ranks)],
+        "resources": {"requests": dict(plan.engine["sidecar"]["requests"])},
+        "securityContext": {"allowPrivilegeEscalation": False, "runAsNonRoot": True},
+    }

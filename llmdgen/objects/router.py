@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from llmdgen.findings import Route
-from llmdgen.objects.object import pool_selector
-from llmdgen.planning.images import split
+from llmdgen.objects.chart import pool_selector
 from llmdgen.planning.model import Plan
+from llmdgen.planning.source import split
 from llmdgen.yaml_text import dump
 
 CONFIG_DIGEST = "llm-d.ai/scheduler-config"

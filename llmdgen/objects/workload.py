@@ -8,12 +8,10 @@ from typing import Any
 
 from llmdgen.findings import Route
 from llmdgen.kube.merge import Merged, merge
-from llmdgen.objects.container import METRICS_PATH, NAME, rank_name
-from llmdgen.objects.object import Object, document, selector
+from llmdgen.objects.chart import Object, document, selector
 from llmdgen.objects.origin import origins
-from llmdgen.objects.pod import comments, pod_spec, pod_template
+from llmdgen.objects.pod import METRICS_PATH, NAME, comments, pod_spec, pod_template, rank_name
 from llmdgen.planning.model import Plan, RolePlan
-from llmdgen.planning.roles import asked
 from llmdgen.untyped import maps
 
 DEADLINE_AFTER_STARTUP = 600  # seconds for pods to be scheduled and images to be pulled
@@ -22,7 +20,7 @@ INTERVAL = "30s"  # of Prometheus
 
 def workload(plan: Plan, role: RolePlan) -> Object:
     """The object that keeps a role's pods running."""
-    merged = merge(pod_spec(plan, role), asked(plan.spec, role.name).pod)
+    merged = merge(pod_spec(plan, role), plan.spec.role(role.name).pod)
     template = pod_template(plan, role, merged.value)
     if plan.multinode:
         kind, version, route = "LeaderWorkerSet", "leaderworkerset.x-k8s.io/v1", _IN_GROUP
@@ -67,7 +65,7 @@ def deadline(role: RolePlan) -> int:
 def rollout(plan: Plan, role: RolePlan) -> dict[str, int]:
     """One server after the other; a new one first only where the planned nodes have GPUs for it, since otherwise it
     would wait for the old one's for ever."""
-    wanted, spare = asked(plan.spec, role.name).rollout, int(plan.spare(role))
+    wanted, spare = plan.spec.role(role.name).rollout, int(plan.spare(role))
     surge = spare if wanted.max_surge is None else wanted.max_surge
     missing = (0 if surge else 1) if wanted.max_unavailable is None else wanted.max_unavailable
     return {"maxUnavailable": missing, "maxSurge": surge}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from msgspec import structs
 
+from llmdgen.composition.connectors import nixl, transfer_args, transfer_environment
 from llmdgen.composition.contribution import Contribution, Shape, Situation
 from llmdgen.composition.names import RoleName
-from llmdgen.composition.shapes import shape, tight_tensor
-from llmdgen.composition.transfer import nixl, transfer_args, transfer_environment
+from llmdgen.composition.shapes import TIGHT, shape, tensor
 from llmdgen.engine.size import Size
 
 NAME = "pd-disaggregation"
@@ -18,13 +18,13 @@ def shapes(situation: Situation) -> dict[RoleName, Shape]:
     """Many small prefill servers and a large decode server, as in AWS's own recipe (4 x TP1 and 1 x TP4)."""
     asked = situation.spec.asked.prefill
     asked_for = asked.parallelism.tensor if asked else None
-    prefill = asked_for or tight_tensor(situation, "prefill")
+    prefill = asked_for or tensor(situation, "prefill", TIGHT)
     wider = situation.settings[NAME]["decode_tensor_over_prefill"]
-    own = asked_for or tight_tensor(structs.replace(situation, doubled={}), "prefill")
-    decode = min(max(tight_tensor(situation, "decode"), own * wider), situation.instances["decode"].gpu.count or 1)
+    own = asked_for or tensor(structs.replace(situation, doubled={}), "prefill", TIGHT)
+    decode = min(max(tensor(situation, "decode", TIGHT), own * wider), situation.instances["decode"].gpu.count or 1)
     return {
-        "prefill": shape(situation, NAME, "prefill", tensor=prefill),
-        "decode": shape(situation, NAME, "decode", tensor=decode),
+        "prefill": shape(situation, NAME, "prefill", prefill),
+        "decode": shape(situation, NAME, "decode", decode),
     }
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from llmdgen.composition.cache_tiers import (
+from llmdgen.composition.connectors import (
     LMCACHE,
     OFFLOADING,
-    is_tiering,
     lmcache_environment,
     memory_held,
     offloading,
@@ -34,14 +33,14 @@ def contribute(situation: Situation, sizes: dict[RoleName, Size]) -> Contributio
     """A connector that moves blocks, and container memory that holds them."""
     settings = situation.settings[NAME]
     kept = tiers(situation, sizes)
-    held = memory_held(situation, kept[0], sizes)
-    if kept[0].connector == LMCACHE:
+    cpu, held = kept[0], memory_held(situation, kept[0], sizes)
+    if cpu.connector == LMCACHE:
         connector = Connector(name=LMCACHE, serves="KV cache tiers of LMCache")
         env = lmcache_environment(situation, kept, sizes)
     else:
         connector = offloading(situation, kept, sizes)
         # Files of one pod are found by another where both hash alike.
-        env = (EnvVar(name="PYTHONHASHSEED", value=situation.engine["hash_seed"]),) if is_tiering(kept) else ()
+        env = (EnvVar(name="PYTHONHASHSEED", value=situation.engine["hash_seed"]),) if cpu.in_shm else ()
     return Contribution(
         path=NAME,
         args=settings["args"],
@@ -50,8 +49,8 @@ def contribute(situation: Situation, sizes: dict[RoleName, Size]) -> Contributio
         volumes=volumes(situation, kept),
         connectors=(connector,),
         memory_mib=held,
-        shm_mib=held if is_tiering(kept) else {},
-        cleans_shm=is_tiering(kept),
+        shm_mib=held if cpu.in_shm else {},
+        cleans_shm=cpu.in_shm,
         tiers=kept,
         # The scheduler counts blocks of the tier; of MLA models vLLM makes 64 tokens on some GPUs and 16 on others.
         block_size=situation.engine["mla_block_size_of_all"] if situation.model and situation.model.mla else None,

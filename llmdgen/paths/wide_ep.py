@@ -6,14 +6,14 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from llmdgen.composition.connectors import nixl, transfer_args, transfer_environment, transfers_linear_state
 from llmdgen.composition.contribution import Contribution, EnvVar, Shape, Situation
 from llmdgen.composition.names import RoleName
 from llmdgen.composition.shapes import ROOMY, shape
-from llmdgen.composition.transfer import nixl, transfer_args, transfer_environment, transfers_linear_state
 from llmdgen.engine.memory import roomy_weights, weights_per_gpu
 from llmdgen.engine.size import Size
+from llmdgen.facts.types import ModelFacts
 from llmdgen.quantities import MIB
-from llmdgen.spec.servers import Role
 
 NAME = "wide-ep"
 RANK = 30
@@ -73,19 +73,15 @@ def redundant_experts(routed: int, expert_parallel: int, share: float) -> int:
     return -(-wanted // expert_parallel) * expert_parallel - routed
 
 
-def has_eplb(situation: Situation) -> bool:
-    """Whether this vLLM can balance the model's experts (release facts: eplb)."""
-    model, table = situation.model, situation.engine["eplb"]
-    return (
-        model is not None
-        and model.architecture in table["architectures"]
-        and model.weight_dtype.startswith(tuple(table["weight_dtypes"]))
-    )
+def has_eplb(model: ModelFacts, table: dict[str, Any]) -> bool:
+    """Whether vLLM can balance the model's experts, by the release's [eplb] in engine.toml."""
+    dtypes = tuple(table["weight_dtypes"])
+    return model.architecture in table["architectures"] and model.weight_dtype.startswith(dtypes)
 
 
 def _shape(situation: Situation, role: RoleName) -> Shape:
     ranks = max(1, situation.instances[role].gpu.count)
-    whole = shape(situation, NAME, role, tensor=1)
+    whole = shape(situation, NAME, role, 1)
     return replace(whole, data_local=ranks, workers=_nodes(situation, role), expert=True)
 
 
@@ -108,19 +104,14 @@ def _nodes(situation: Situation, role: RoleName) -> int:
 
 def _redundant(situation: Situation, role: RoleName, size: Size) -> int:
     """Copies of experts that the role keeps; none where the spec switches their balancing off."""
-    if _switched_off(situation, role):
+    model, own = situation.model, situation.spec.role(role).args
+    off = {**situation.spec.asked.engine.args, **own}.get("enable-eplb") is False
+    if model is None or model.experts is None or not size.expert or off:
         return 0
-    model = situation.model
-    if model is None or model.experts is None or not size.expert or not has_eplb(situation):
+    if not has_eplb(model, situation.engine["eplb"]):
         return 0
     share = situation.settings[NAME]["redundant_experts_share"]
     return redundant_experts(model.experts.routed, size.expert_parallel, share)
-
-
-def _switched_off(situation: Situation, role: RoleName) -> bool:
-    own: Role | None = getattr(situation.spec.asked, role)
-    asked = (own.args if own is not None else {}, situation.spec.asked.engine.args)
-    return next((args["enable-eplb"] is False for args in asked if "enable-eplb" in args), False)
 
 
 def _role_args(situation: Situation, role: RoleName, size: Size) -> dict[str, Any]:

@@ -18,13 +18,12 @@ from llmdgen.facts.types import Instance, ModelFacts
 from llmdgen.findings import Finding, Located, Severity, SpecError
 from llmdgen.planning import problems
 from llmdgen.planning.gateway import gateway
-from llmdgen.planning.images import images, model_server
 from llmdgen.planning.launch import sidecar_arguments
 from llmdgen.planning.model import Plan, RolePlan
 from llmdgen.planning.placement import own_tolerations, pools, tolerations
 from llmdgen.planning.roles import plan_role, settle
 from llmdgen.planning.scheduler import scheduler
-from llmdgen.planning.source import argument, uri, volume_size
+from llmdgen.planning.source import argument, images, model_server, uri, volume_size
 from llmdgen.planning.starting import bounds, started
 from llmdgen.scheduling.form import form
 from llmdgen.spec.fields import ROLES
@@ -42,9 +41,9 @@ def _attempt(situation: Situation, instance_type: str) -> Plan:
     spec = situation.spec
     modules = [paths.get(name) for name in situation.paths]
     shapes = max(modules, key=lambda module: module.RANK).shapes(situation)
-    asked = {name: role for name in ROLES if (role := getattr(spec.asked, name)) is not None}
-    _stop(spec, list(problems.roles(situation, tuple(shapes), tuple(asked))))
-    sizes = {name: settle(shape, asked.get(name, Role()), spec.asked.engine) for name, shape in shapes.items()}
+    asked = tuple(name for name in ROLES if getattr(spec.asked, name) is not None)
+    _stop(spec, list(problems.roles(situation, tuple(shapes), asked)))
+    sizes = {name: settle(shape, spec.role(name), spec.asked.engine) for name, shape in shapes.items()}
     _stop(spec, list(problems.sizes(situation, sizes)))
     settled = _settled(spec)
     folded, conflicts = fold([module.contribute(situation, sizes) for module in modules], settled)
@@ -80,7 +79,6 @@ def _plan(
         release=situation.release,
         model=situation.model,
         model_uri=uri(spec.asked.model),
-        model_argument=argument(spec.asked.model),
         model_size=volume_size(spec.asked.model, situation.model),
         paths=situation.paths,
         titles=tuple(_title(situation, name) for name in situation.paths),
@@ -153,9 +151,7 @@ def _provider(spec: Spec) -> dict[str, Any]:
 
 
 def _instance_name(spec: Spec, role: RoleName, instance_type: str) -> str:
-    own: Role | None = getattr(spec.asked, role)
-    name = own.instance_type if own is not None and own.instance_type else instance_type
-    return name.removeprefix(catalogue.HYPERPOD_PREFIX)
+    return (spec.role(role).instance_type or instance_type).removeprefix(catalogue.HYPERPOD_PREFIX)
 
 
 def _instance(spec: Spec, role: RoleName, instance_type: str) -> Instance:
@@ -175,7 +171,8 @@ def _model(spec: Spec) -> ModelFacts | None:
             beside = spec.locate(("spec", "model", "config")).path
             return read(Path(beside).parent / model.config, model.name)
         except ConfigError as error:
-            _stop(spec, [problems.unusable_config(str(error))])
+            fix = "store the repository's config.json beside the spec"
+            _stop(spec, [problems.CONFIG.at("spec", "model", "config", says=str(error), fix=fix)])
     for name in (argument(model), model.name):
         try:
             return catalogue.model(name)
@@ -185,11 +182,7 @@ def _model(spec: Spec) -> ModelFacts | None:
 
 
 def _settled(spec: Spec) -> set[str]:
-    own: list[Engine | Role] = [
-        spec.asked.engine,
-        spec.asked.decode,
-        *([spec.asked.prefill] if spec.asked.prefill else []),
-    ]
+    own: tuple[Engine | Role, ...] = (spec.asked.engine, *map(spec.role, ROLES))
     return {name for part in own for name in (*part.args, *part.env)}
 
 

@@ -18,7 +18,6 @@ from llmdgen.facts.types import Instance, ModelFacts, ModelServer, Release
 from llmdgen.findings import Route
 from llmdgen.kube.room import Need
 from llmdgen.planning.launch import Lifecycle
-from llmdgen.scheduling.config import Scorer
 from llmdgen.spec.model import Spec
 
 AUTO_MODE = "eks.amazonaws.com/nlb"  # the load balancer class of EKS Auto Mode
@@ -84,6 +83,10 @@ class RolePlan(Struct, frozen=True, kw_only=True):
     env_routes: dict[str, Route]
     removed: frozenset[str] = frozenset()
 
+    def flag_at(self, name: str) -> Route:
+        """The place of a vLLM flag in the spec, the role's arguments where nothing sets it."""
+        return self.flag_routes.get(name, ("spec", self.name, "args"))
+
 
 class Images(Struct, frozen=True, kw_only=True):
     """Every image of a deployment, by reference. `tokenizer` is None where the release has no such container."""
@@ -98,16 +101,16 @@ class Images(Struct, frozen=True, kw_only=True):
 class SchedulerPlan(Struct, frozen=True, kw_only=True):
     """The endpoint picker: its EndpointPickerConfig, and what belongs around it.
 
-    `digest` changes with the configuration. `tokenizer` asks for the sidecar that tokenizes, `render_service` names
-    the Service of the model servers' render endpoint, None where nothing tokenizes there. KV events go over
-    `kv_events_port`, None without them; `kv_events_listener` says on whose side it is open. `notes` is what a reviewer
-    has to know of the configuration's numbers.
+    `digest` changes with the configuration; `scorers` are its scorers' weights. `tokenizer` asks for the sidecar that
+    tokenizes, `render_service` names the Service of the model servers' render endpoint, None where nothing tokenizes
+    there. KV events go over `kv_events_port`, None without them; `kv_events_listener` says on whose side it is open.
+    `notes` is what a reviewer has to know of the configuration's numbers.
     """
 
     replicas: int
     config: dict[str, Any]
     digest: str
-    scorers: tuple[Scorer, ...]
+    scorers: dict[str, int | float]
     tokenizer: bool
     render_service: str | None
     kv_events_port: int | None
@@ -153,7 +156,6 @@ class Plan(Struct, frozen=True, kw_only=True):
     release: Release
     model: ModelFacts | None
     model_uri: str
-    model_argument: str
     model_size: str | None
     paths: tuple[str, ...]
     titles: tuple[str, ...]

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from llmdgen.composition.cache_tiers import LMCACHE
+from llmdgen.composition.connectors import LMCACHE
 from llmdgen.composition.contribution import Situation
 from llmdgen.composition.fold import Folded
 from llmdgen.composition.names import RoleName
 from llmdgen.engine.size import Size
-from llmdgen.facts.catalogue import HYPERPOD_PREFIX
+from llmdgen.facts.catalogue import HYPERPOD_PREFIX, model_names
 from llmdgen.findings import Finding, Route
-from llmdgen.registry import Rule, declare, found
+from llmdgen.registry import declare
+from llmdgen.suggest import did_you_mean
 
+NAME = ("spec", "model", "name")
 ABSENT_ROLE = declare(
     "PATH002",
     "error",
@@ -114,60 +116,31 @@ CONFIG = declare(
 )
 
 
-def unusable_config(says: str) -> Finding:
-    """The finding for a config.json that could not be read."""
-    fix = "store the repository's config.json beside the spec"
-    return _one(CONFIG, ("spec", "model", "config"), says=says, fix=fix)
-
-
 def roles(situation: Situation, present: tuple[RoleName, ...], asked: tuple[RoleName, ...]) -> Iterator[Finding]:
     """Findings on roles, paths and model that no plan can be made around."""
-    spec = situation.spec.asked
-    path = " with ".join((spec.path, *spec.with_))
+    spec, model = situation.spec.asked, situation.model
+    path, cache = " with ".join((spec.path, *spec.with_)), spec.cache
     yield from _hardware(situation, present)
     for role in asked:
         if role not in present:
-            yield _one(
-                ABSENT_ROLE,
-                ("spec", role),
-                says=f"{path} has no {role} servers of their own",
-                fix=f"remove {role}, or compose the path: with: [pd-disaggregation]",
-                on_key=True,
-            )
+            fix = f"remove {role}, or compose the path: with: [pd-disaggregation]"
+            yield ABSENT_ROLE.at("spec", role, says=f"{path} has no {role} servers of their own", fix=fix, on_key=True)
     tiered = "tiered-prefix-cache" in situation.paths
-    cache = spec.cache
     if not tiered and (cache.cpu or cache.disk or cache.storage):
-        yield _one(
-            TIERS,
-            ("spec", "cache"),
-            says=f"{path} does not use cache tiers",
-            fix="add tiered-prefix-cache to `with`, or remove cache",
-            on_key=True,
-        )
+        says, fix = f"{path} does not use cache tiers", "add tiered-prefix-cache to `with`, or remove cache"
+        yield TIERS.at("spec", "cache", says=says, fix=fix, on_key=True)
     lmcache_alone = tiered and situation.settings["tiered-prefix-cache"]["below_memory"] == LMCACHE
     if lmcache_alone and cache.cpu and cache.cpu.connector == "offloading" and (cache.disk or cache.storage):
-        yield _one(
-            TIERS,
-            ("spec", "cache", "cpu", "connector"),
-            says=f"disk and storage are tiers of LMCache in llm-d {situation.release.name}, and the offloading"
-            " connector would hold every block twice",
-            fix="set connector: lmcache, or remove it",
-        )
-    if "wide-ep" in situation.paths and situation.model is not None and situation.model.experts is None:
-        yield _one(
-            EXPERTS,
-            ("spec", "model", "name"),
-            says=f"{situation.model.id} is a dense model, it has no experts to spread",
-            fix="use pd-disaggregation or inference-scheduling, or a mixture of experts",
-        )
-    if situation.model is None and spec.model.size is None and not (spec.model.uri or "").startswith("pvc"):
-        yield _one(
-            NO_SIZE,
-            ("spec", "model", "name"),
-            says=f"{spec.model.name} is not in the model facts, so the size of its volume is not known",
-            fix=_known_model(spec.model.name) + "set model.size, or model.config, or mount the weights with model.uri: "
-            "pvc://claim/path",
-        )
+        says = f"disk and storage are tiers of LMCache in llm-d {situation.release.name}, and the offloading"
+        says += " connector would hold every block twice"
+        yield TIERS.at("spec", "cache", "cpu", "connector", says=says, fix="set connector: lmcache, or remove it")
+    if "wide-ep" in situation.paths and model is not None and model.experts is None:
+        fix = "use pd-disaggregation or inference-scheduling, or a mixture of experts"
+        yield EXPERTS.at(*NAME, says=f"{model.id} is a dense model, it has no experts to spread", fix=fix)
+    if model is None and spec.model.size is None and not (spec.model.uri or "").startswith("pvc"):
+        says = f"{spec.model.name} is not in the model facts, so the size of its volume is not known"
+        how = "set model.size, or model.config, or mount the weights with model.uri: pvc://claim/path"
+        yield NO_SIZE.at(*NAME, says=says, fix=meant(spec.model.name) + how)
 
 
 def _hardware(situation: Situation, present: tuple[RoleName, ...]) -> Iterator[Finding]:
@@ -178,13 +151,12 @@ def _hardware(situation: Situation, present: tuple[RoleName, ...]) -> Iterator[F
         at = _type_of(situation, role)
         if instance.kind != "instance":
             says = f"{instance.name} is an UltraServer, a rack of nodes; pods run on its nodes"
-            yield _one(HARDWARE, at, says=says, fix="name the instance type of its nodes, p6e-gb200.36xlarge")
+            yield HARDWARE.at(*at, says=says, fix="name the instance type of its nodes, p6e-gb200.36xlarge")
         elif not instance.gpu.count:
-            says = (
-                f"{instance.name} has a fraction of a GPU, and its nodes offer no {situation.platform['gpu_resource']}"
-            )
+            resource = situation.platform["gpu_resource"]
+            says = f"{instance.name} has a fraction of a GPU, and its nodes offer no {resource}"
             fix = "use an instance type with whole GPUs, such as g6.4xlarge or g6e.4xlarge"
-            yield _one(HARDWARE, at, says=says, fix=fix)
+            yield HARDWARE.at(*at, says=says, fix=fix)
 
 
 def _type_of(situation: Situation, role: RoleName) -> Route:
@@ -210,36 +182,24 @@ def sizes(situation: Situation, settled: dict[RoleName, Size]) -> Iterator[Findi
                 fix = f"set tensor to {gpus // 2} or less"
             says = f"{role} spreads over {size.workers} pods with 1 rank in each, and vLLM wants several"
             why = f": {situation.instances[role].name} has 1 GPU" if gpus < 2 else ""
-            yield _one(ONE_RANK, at, says=says + why, fix=fix)
+            yield ONE_RANK.at(*at, says=says + why, fix=fix)
         if size.data != size.data_local * size.workers:
-            yield _one(
-                UNEVEN,
-                ("spec", role, "parallelism", "data"),
-                says=f"data {size.data} is not dataLocal {size.data_local} x workers {size.workers}",
-                fix=f"set data to {size.data_local * size.workers}, or leave one of the three out",
-            )
+            says = f"data {size.data} is not dataLocal {size.data_local} x workers {size.workers}"
+            fix = f"set data to {size.data_local * size.workers}, or leave one of the three out"
+            yield UNEVEN.at("spec", role, "parallelism", "data", says=says, fix=fix)
 
 
 def composition(folded: Folded, settled: dict[RoleName, Size]) -> Iterator[Finding]:
     """Findings on what the composed paths ask of the sizes."""
     for role, size in settled.items():
         if folded.kv_events and size.data > 1:
-            yield _one(
-                EVENTS,
-                ("spec", role, "parallelism"),
-                says=f"{role} has {size.data} data parallel ranks, and the scheduler hears only the first",
-                fix="leave precise-prefix-cache out, or use tensor parallelism with data: 1",
-            )
+            says = f"{role} has {size.data} data parallel ranks, and the scheduler hears only the first"
+            fix = "leave precise-prefix-cache out, or use tensor parallelism with data: 1"
+            yield EVENTS.at("spec", role, "parallelism", says=says, fix=fix)
 
 
-def _known_model(name: str) -> str:
-    """The model that was probably meant, as the beginning of a fix."""
-    from llmdgen.facts.catalogue import model_names
-    from llmdgen.suggest import nearest
-
-    close = nearest(name, model_names(), limit=1)
-    return f"did you mean {close[0]}? Otherwise " if close else ""
-
-
-def _one(rule: Rule, at: Route, *, says: str, fix: str, on_key: bool = False) -> Finding:
-    return rule.finding(found(*at, says=says, fix=fix, on_key=on_key))
+def meant(name: str) -> str:
+    """The model of the catalogue that the name may mean, as the beginning of a fix; empty where none is near."""
+    near = next((each for each in model_names() if each.startswith(name)), None)
+    said = f"did you mean {near}?" if near else did_you_mean(name, model_names(), listed_up_to=0)
+    return f"{said} Else " if said else ""

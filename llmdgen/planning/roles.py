@@ -21,7 +21,6 @@ from llmdgen.planning.model import Node, RolePlan
 from llmdgen.planning.placement import node_selector
 from llmdgen.planning.source import argument, hub_environment, volume_size, weights
 from llmdgen.quantities import MIB, cpu_text, mib_text, to_bytes, to_millis
-from llmdgen.spec.model import Spec
 from llmdgen.spec.servers import Engine, Role
 
 # A pod without a size of its own takes at most this part of its share of the node: daemons and sidecars need some too.
@@ -71,12 +70,6 @@ def settle(shape: Shape, role: Role, engine: Engine) -> Size:
     )
 
 
-def asked(spec: Spec, name: RoleName) -> Role:
-    """What the spec says of a role; nothing, where it does not name it."""
-    role: Role | None = getattr(spec.asked, name)
-    return role or Role()
-
-
 def node(instance: Instance, situation: Situation) -> Node:
     """What a node of this type offers on the platform."""
     spec = situation.spec.asked
@@ -89,7 +82,7 @@ def plan_role(
 ) -> RolePlan:
     """Everything about one role. `behind_sidecar`: a routing sidecar takes its requests first."""
     spec, model = situation.spec.asked, situation.model
-    role = asked(situation.spec, name)
+    role = situation.spec.role(name)
     place = node(situation.instances[name], situation)
     needed = folded.crosses_pods
     per_share = efa_share(place.efa, place.gpus, size.gpus_per_pod) if needed else 0
@@ -113,7 +106,9 @@ def plan_role(
     lines = arguments(flags, flag_table(situation.release.name))
     ports = situation.engine["ports"]
     port = ports["behind_sidecar"] if behind_sidecar else ports["service"]
-    block = whole(flags.get("block-size"), 0) or _default_block(situation)
+    default_block = situation.engine["mla_block_size" if model is not None and model.mla is not None else "block_size"]
+    in_memory: dict[str, Any] = {"emptyDir": {"medium": "Memory", "sizeLimit": shm}}
+    shared = Volume(name="shm", mount_path="/dev/shm", source=in_memory)
     return RolePlan(
         name=name,
         size=size,
@@ -138,19 +133,14 @@ def plan_role(
         arguments=lines,
         head=head(argument(spec.model), spec.model.name, port, size),
         env=env,
-        volumes=(_shared_memory(shm), CACHES, *folded.volumes, weights(spec.model, situation.model)),
+        volumes=(shared, CACHES, *folded.volumes, weights(spec.model, situation.model)),
         node_selector=node_selector(place, spec.cluster, situation.platform, spec.platform),
         memory_use=memory(model, place.instance, size, situation.engine, flags) if model is not None else None,
-        block_size=block,
+        block_size=whole(flags.get("block-size"), 0) or default_block,
         flag_routes=routes,
         env_routes=env_routes,
         removed=frozenset(removed),
     )
-
-
-def _shared_memory(size: str) -> Volume:
-    source = {"emptyDir": {"medium": "Memory", "sizeLimit": size}}
-    return Volume(name="shm", mount_path="/dev/shm", source=source)
 
 
 def is_supervised(folded: Folded, size: Size) -> bool:
@@ -264,9 +254,3 @@ def _resources(
 
 def _mib(quantity: str) -> int:
     return -(-to_bytes(quantity) // MIB)
-
-
-def _default_block(situation: Situation) -> int:
-    mla = situation.model is not None and situation.model.mla is not None
-    block: int = situation.engine["mla_block_size" if mla else "block_size"]
-    return block

@@ -60,9 +60,8 @@ def _short(plan: Plan) -> list[RolePlan]:
 
 
 def _is_open(role: RolePlan, situation: Situation) -> bool:
-    asked = getattr(situation.spec.asked, role.name)
-    sizes = asked.parallelism if asked is not None else None
-    fixed = sizes is not None and (sizes.tensor or sizes.data or sizes.data_local or sizes.workers)
+    sizes = situation.spec.role(role.name).parallelism
+    fixed = sizes.tensor or sizes.data or sizes.data_local or sizes.workers
     return not fixed and not any(flag in role.flags for flag in DECIDED)
 
 

@@ -39,8 +39,6 @@ def allocation(plan: Plan) -> dict[str, Any]:
 
 
 def _role(plan: Plan, role: RolePlan) -> dict[str, Any]:
-    asked = getattr(plan.spec.asked, role.name)
-    by_hand = asked is not None and asked.efa != "auto"
     found: dict[str, Any] = {
         "instanceType": role.node.instance.name,
         "replicas": role.size.replicas,
@@ -56,7 +54,7 @@ def _role(plan: Plan, role: RolePlan) -> dict[str, Any]:
         "gpusPerPod": role.size.gpus_per_pod,
         "efaPerPod": role.efa_per_pod,
         "efaPerNode": role.node.efa,
-        "efaFrom": "override" if by_hand else "rule",
+        "efaFrom": "rule" if plan.spec.role(role.name).efa == "auto" else "override",
         "cpuPerPod": cpu_text(role.need.cpu_millis),
         "memoryPerPod": mib_text(role.need.memory_mib),
         "shmPerPod": role.shm,

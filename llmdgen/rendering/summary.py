@@ -10,7 +10,7 @@ import msgspec
 from llmdgen.composition.contribution import Tier
 from llmdgen.engine.memory import Memory
 from llmdgen.findings import Finding, Located, Severity
-from llmdgen.objects.object import DEPLOYMENT
+from llmdgen.objects.chart import DEPLOYMENT
 from llmdgen.planning.model import Plan, RolePlan
 from llmdgen.quantities import GIB
 from llmdgen.rendering.day_two import keep_running

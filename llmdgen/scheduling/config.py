@@ -20,15 +20,6 @@ Profiles = dict[str, tuple[Reference, ...]]
 Listed = dict[str, Any]
 
 
-class Scorer(Struct, frozen=True):
-    """A scorer that a profile asks; `name` distinguishes two of one type."""
-
-    type: str
-    name: str
-    weight: int | float
-    parameters: dict[str, Any] = {}
-
-
 class Asked(Struct, frozen=True, kw_only=True):
     """What the configuration is for: what each path asks, main first. `non_cached_tokens` is None where no prompt is
     computed apart from its answer, 0 where each is; `weights` are the spec's own, by scorer."""
@@ -40,48 +31,40 @@ class Asked(Struct, frozen=True, kw_only=True):
 
 
 class Built(Struct, frozen=True):
-    """The configuration and its scorers, each name and weight once."""
+    """The configuration, and by name its scorers with their weights, the largest where profiles differ."""
 
     config: dict[str, Any]
-    scorers: tuple[Scorer, ...]
+    scorers: dict[str, int | float]
 
 
 def build(form: Form, tables: Tables, asked: Asked) -> Built:
     """The configuration that these paths give together."""
     profiles, by_prefix = composed(form, asked)
-    view = _view(asked)
-    plugins = {each.called: _listed(each, view, form, tables, asked) for each in _once(profiles)}
-    producers, source = _producers(form, tables, asked, profiles, list(plugins.values()), by_prefix)
-    scored = any(each.weight is not None for references in profiles.values() for each in references)
-    picker = form.pickers.scored if scored else form.pickers.unscored
-    parts = {"scored": list(plugins.values()), "producers": producers, "picker": [_plain(picker, asked)]}
+    view, numbers = _view(asked), asked.numbers
+    references = [each for found in profiles.values() for each in found]
+    plugins = list({each.called: _listed(each, view, form, tables, numbers) for each in references}.values())
+    producers, source = _producers(form, tables, asked, profiles, plugins, by_prefix)
+    weights = [(each.called, each.weight) for each in references if each.weight is not None]
+    picker = form.pickers.scored if weights else form.pickers.unscored
+    parts = {"scored": plugins, "producers": producers, "picker": [_written(picker, numbers)]}
     roles: dict[str, str] = {}
     gates: tuple[str, ...] = ()
     if asked.non_cached_tokens is None:
-        order, parts["handler"] = form.single.order, [_plain(form.single.handler, asked)]
+        order, parts["handler"] = form.single.order, [_written(form.single.handler, numbers)]
     else:
         split, roles = form.split, form.split.roles
         decider = split.by_prefix if by_prefix else split.always
         gates = split.by_prefix_gates if by_prefix else ()
         order = split.order
-        parts["header"] = [_plain(split.header, asked)] if split.header else []
+        parts["header"] = [_written(split.header, numbers)] if split.header else []
         parts["roles"] = [{"type": each} for each in roles.values()]
-        parts["decider"] = [_plain(decider, asked)]
-        parts["handler"] = [_plain(split.handler, asked, decider=decider.type)]
+        parts["decider"] = [_written(decider, numbers)]
+        parts["handler"] = [_written(split.handler, {**numbers, "decider": decider.type})]
     config = _document(tables, gates, order, parts, source)
     config["schedulingProfiles"] = [
-        {"name": name, "plugins": _references(roles.get(name), references, picker)}
-        for name, references in profiles.items()
+        {"name": name, "plugins": _references(roles.get(name), found, picker)} for name, found in profiles.items()
     ]
-    scorers = {
-        (each.called, each.weight): Scorer(
-            each.plugin, each.called, each.weight, plugins[each.called].get("parameters", {})
-        )
-        for references in profiles.values()
-        for each in references
-        if each.weight is not None
-    }
-    return Built(config, tuple(scorers.values()))
+    return Built(config, dict(sorted(weights, key=lambda each: each[1])))
 
 
 def composed(form: Form, asked: Asked) -> tuple[Profiles, bool]:
@@ -97,18 +80,18 @@ def composed(form: Form, asked: Asked) -> tuple[Profiles, bool]:
     for profile in names:
         found: list[Reference] = []
         for path in leading:
-            for each in _asked_by(present[path], profile, counts):
+            asking = present[path]
+            lists = {**asking.profiles, **asking.by_prefix} if counts else asking.profiles
+            for each in lists.get(profile, lists.get("each", ())):
                 found += _replaced(each, path, present, superseded, form.split.one_scorer if counts else "")
         distinct = _distinct(found)
         if counts and form.split.one_scorer:
             distinct = _one_of(form.split.one_scorer, distinct)
-        profiles[profile] = _weighed(distinct, asked.weights)
+        profiles[profile] = tuple(
+            each if each.weight is None else replace(each, weight=asked.weights.get(each.called, each.weight))
+            for each in distinct
+        )
     return profiles, counts
-
-
-def _asked_by(path: PathForm, profile: str, by_prefix: bool) -> tuple[Reference, ...]:
-    lists = {**path.profiles, **path.by_prefix} if by_prefix else path.profiles
-    return lists.get(profile, lists.get("each", ()))
 
 
 def _replaced(
@@ -143,13 +126,6 @@ def _one_of(kind: str, references: tuple[Reference, ...]) -> tuple[Reference, ..
     return tuple(last if each is same[-1] else each for each in references if each not in same[:-1])
 
 
-def _weighed(references: tuple[Reference, ...], weights: dict[str, float]) -> tuple[Reference, ...]:
-    return tuple(
-        each if each.weight is None else replace(each, weight=weights.get(each.called, each.weight))
-        for each in references
-    )
-
-
 def _has(kind: str, present: dict[str, PathForm], leading: list[str]) -> bool:
     return any(each.plugin == kind for path in leading for found in present[path].profiles.values() for each in found)
 
@@ -178,8 +154,9 @@ def _producers(
     source: View | None = None
     for name in used:
         view = form.views[name]
-        listed += [_plain(Plugin(type=each, parameters=form.parameters.get(each, {})), asked) for each in view.needs]
-        listed.append(_named(Plugin(view.type, form.parameters.get(view.called, {})), view.called, asked))
+        needed = [Plugin(each, form.parameters.get(each, {})) for each in view.needs]
+        listed += [_written(each, asked.numbers) for each in needed]
+        listed.append(_written(Plugin(view.type, form.parameters.get(view.called, {})), asked.numbers, view.called))
         source = view if view.source else source
     load = tables.default_producer(LOAD)
     if load and LOAD in read:
@@ -207,7 +184,7 @@ def _default(form: Form) -> str:
     return form.views["default"].called
 
 
-def _listed(each: Reference, view: str, form: Form, tables: Tables, asked: Asked) -> Listed:
+def _listed(each: Reference, view: str, form: Form, tables: Tables, numbers: dict[str, Any]) -> Listed:
     """A profile's plugin with its parameters: the producer that it reads, if not the default one, and its own."""
     parameters: dict[str, Any] = {}
     how = tables.consumed({"type": each.plugin}).get(PREFIXES)
@@ -216,24 +193,15 @@ def _listed(each: Reference, view: str, form: Form, tables: Tables, asked: Asked
         if producer != _default(form):
             parameters[how] = producer
     own = form.parameters.get(each.called, form.parameters.get(each.plugin, {}))
-    return _named(Plugin(each.plugin, {**parameters, **own}), each.called, asked)
+    return _written(Plugin(each.plugin, {**parameters, **own}), numbers, each.called)
 
 
-def _named(plugin: Plugin, name: str, asked: Asked) -> Listed:
+def _written(plugin: Plugin, numbers: dict[str, Any], name: str = "") -> Listed:
     found: Listed = {"type": plugin.type}
-    if name != plugin.type:
+    if name not in ("", plugin.type):
         found["name"] = name
-    parameters = filled(plugin.parameters, asked.numbers)
+    parameters = filled(plugin.parameters, numbers)
     return {**found, "parameters": parameters} if parameters else found
-
-
-def _plain(plugin: Plugin, asked: Asked, **more: Any) -> Listed:
-    parameters = filled(plugin.parameters, {**asked.numbers, **more})
-    return {"type": plugin.type, **({"parameters": parameters} if parameters else {})}
-
-
-def _once(profiles: Profiles) -> Iterable[Reference]:
-    return {each.called: each for found in profiles.values() for each in found}.values()
 
 
 def _document(

@@ -248,6 +248,11 @@ class Spec(Struct, frozen=True):
     def namespace(self) -> str:
         return self.metadata.namespace or f"llm-d-{self.metadata.name}"
 
+    def role(self, name: str) -> Role:
+        """What is asked of a role; nothing, where the spec does not name it."""
+        own: Role | None = getattr(self.asked, name)
+        return own or Role()
+
     def locate(self, route: Route, on_key: bool = False) -> Place:
         """The place of a route, or of the nearest part of it that the file or a base of it holds."""
         place = locate(self.path, self.places, route, on_key)

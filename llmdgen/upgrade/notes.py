@@ -34,7 +34,7 @@ def drop_weights(editor: Editor, spec: Spec, release: str) -> Iterator[Located]:
         return
     try:
         before, after = (
-            {scorer.name for target in targets(each) for scorer in draft(each, target).scheduler.scorers}
+            {scorer for target in targets(each) for scorer in draft(each, target).scheduler.scorers}
             for each in (spec, *parse(editor.text, spec.path))
         )
     except SpecError:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from llmdgen.findings import Finding
-from llmdgen.kube.manifest import CLUSTER_SCOPED, Manifest
+from llmdgen.kube.workload import CLUSTER_SCOPED, Manifest
 from llmdgen.plain_yaml import YAMLError, load, reason
 from llmdgen.registry import declare
 from llmdgen.verify.helmfile import ReleaseOutput

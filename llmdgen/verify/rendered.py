@@ -13,9 +13,8 @@ from typing import Any
 
 from llmdgen.facts.catalogue import release, release_names
 from llmdgen.facts.types import Release
-from llmdgen.kube.manifest import Manifest
 from llmdgen.kube.servers import Servers
-from llmdgen.kube.workload import Workload
+from llmdgen.kube.workload import Manifest, Workload
 from llmdgen.plain_yaml import YAMLError, load
 from llmdgen.untyped import at, mapping
 from llmdgen.verify.state import HELMFILE, HelmRelease, read_state

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from llmdgen.findings import Finding
-from llmdgen.kube.manifest import Manifest
+from llmdgen.kube.workload import Manifest
 from llmdgen.registry import Rule, declare
 from llmdgen.verify.state import VerifyError
 

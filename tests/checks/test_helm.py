@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from llmdgen import api
-from llmdgen.checks._value_paths import leaves, read_paths, unread
+from llmdgen.checks.helm import leaves, read_paths, unread
 from llmdgen.facts.catalogue import release_names
 from llmdgen.objects.router import router_values
 from llmdgen.planning.model import Plan

@@ -139,7 +139,7 @@ def test_weights_that_no_node_and_no_nodes_hold_name_types_or_smaller_checkpoint
 
 
 def test_checkpoints_of_one_model_are_known_by_its_name() -> None:
-    from llmdgen.checks._alternatives import smaller_checkpoints
+    from llmdgen.checks._gpu_memory import smaller_checkpoints
     from llmdgen.facts import catalogue
 
     assert smaller_checkpoints(catalogue.model("zai-org/GLM-5")) == ["zai-org/GLM-5-FP8", "nvidia/GLM-5-NVFP4"]

@@ -17,7 +17,7 @@ from llmdgen.engine.memory import margin, memory, weights_per_gpu
 from llmdgen.engine.profile import profiled, usable
 from llmdgen.engine.size import Size
 from llmdgen.facts import catalogue
-from llmdgen.facts.types import Experts, Gpu, Layers, LinearState, ModelFacts
+from llmdgen.facts.types import Experts, Gpu, Layers, ModelFacts
 from llmdgen.quantities import GIB
 
 H100, H200 = (
@@ -198,7 +198,7 @@ def test_the_second_runner_profiles_no_graphs_and_little_of_the_sampler() -> Non
     second = profiled(llama, H100, size(), engine, {})
     ngram = profiled(llama, H100, size(), engine, {"speculative-config": {"method": "ngram"}})
     eager = profiled(llama, H100, size(), engine, {"enable-prompt-embeds": True, "enforce-eager": True})
-    linear = structs.replace(llama, layers=Layers(full=8, linear=24), linear_state=LinearState(bytes_per_sequence=1))
+    linear = structs.replace(llama, layers=Layers(full=8, linear=24), linear_state_bytes=1)
     assert second / GIB == pytest.approx(1.2, abs=0.1)
     assert ngram - eager == GIB
     assert profiled(linear, H100, size(), engine, {}) == ngram

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from msgspec import structs
@@ -112,7 +111,8 @@ def test_a_composition_has_the_roles_of_its_widest_path_in_either_order() -> Non
 def test_all_three_caches_compose() -> None:
     plan = plan_of("pd-disaggregation", GPT_OSS, with_=["tiered-prefix-cache", "precise-prefix-cache"])
     assert [connector.name for connector in plan.connectors] == ["NixlConnector", "OffloadingConnector"]
-    assert {scorer.type for scorer in plan.scheduler.scorers} >= {"precise-prefix-cache-scorer", "prefix-cache-scorer"}
+    types = {plugin["type"] for plugin in plan.scheduler.config["plugins"]}
+    assert types >= {"precise-prefix-cache-scorer", "prefix-cache-scorer"}
     events = role_of(plan, "prefill").flags["kv-events-config"]
     assert events["enable_kv_cache_events"] is True
 
@@ -161,13 +161,7 @@ def test_experts_are_balanced_where_both_the_architecture_and_the_weights_allow(
     model: str, weights: str, balanced: bool
 ) -> None:
     facts = structs.replace(catalogue.model(model), weight_dtype=weights)
-    engine = catalogue.release_toml("v0.9.0", "engine.toml")
-    assert has_eplb(SimpleNamespace(model=facts, engine=engine)) is balanced  # type: ignore[arg-type]
-
-
-def test_nothing_is_balanced_of_a_model_that_nobody_knows() -> None:
-    engine = catalogue.release_toml("v0.9.0", "engine.toml")
-    assert not has_eplb(SimpleNamespace(model=None, engine=engine))  # type: ignore[arg-type]
+    assert has_eplb(facts, catalogue.release_toml("v0.9.0", "engine.toml")["eplb"]) is balanced
 
 
 @pytest.mark.parametrize(

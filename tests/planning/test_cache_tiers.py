@@ -90,8 +90,9 @@ def test_tiers_that_do_not_go_together_are_an_error(path: str, cache: dict[str, 
 def test_blocks_of_an_mla_model_are_as_large_as_the_scheduler_counts_them_on_every_gpu() -> None:
     plan = plan_of(PATH, "nvidia/DeepSeek-V3.1-NVFP4", "p4de.24xlarge")
     assert role_of(plan, "decode").flags["block-size"] == 64
-    (cpu,) = [each for each in plan.scheduler.scorers if each.name == "cpu-prefix-cache-scorer"]
-    assert cpu.parameters["blockSizeTokens"] == 64
+    plugins = plan.scheduler.config["plugins"]
+    (cpu,) = [each for each in plugins if each.get("name") == "cpu-prefix-cache-scorer"]
+    assert cpu["parameters"]["blockSizeTokens"] == 64
     assert "block-size" not in role_of(plan_of(PATH), "decode").flags
 
 

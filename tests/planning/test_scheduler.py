@@ -31,6 +31,11 @@ def _config(plan: Plan) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     return plan.scheduler.config["plugins"], plan.scheduler.config["schedulingProfiles"]
 
 
+def plugin_of(plan: Plan, name: str) -> dict[str, Any]:
+    """The plugin of that name in the plan's configuration."""
+    return next(each for each in plan.scheduler.config["plugins"] if _name(each) == name)
+
+
 def _name(plugin: dict[str, Any]) -> str:
     return str(plugin.get("name", plugin["type"]))
 
@@ -92,12 +97,12 @@ def test_always_disaggregating_needs_neither() -> None:
 
 
 def test_wide_expert_parallelism_picks_at_random() -> None:
-    assert plan_of("wide-ep", DEEPSEEK).scheduler.scorers == ()
+    assert plan_of("wide-ep", DEEPSEEK).scheduler.scorers == {}
 
 
 def test_weights_of_the_spec_win() -> None:
     plan = plan_of("inference-scheduling", scheduler={"weights": {"queue-scorer": 7.5}})
-    assert {each.name: each.weight for each in plan.scheduler.scorers} == {
+    assert plan.scheduler.scorers == {
         "queue-scorer": 7.5,
         "kv-cache-utilization-scorer": 2,
         "prefix-cache-scorer": 3,
@@ -111,12 +116,12 @@ def test_the_cpu_scorer_counts_the_blocks_that_a_server_holds(tensor: int, data:
         decode={"parallelism": {"tensor": tensor, "data": data}},
         cache={"cpu": {"connector": "lmcache", "size": f"{size}Gi"}},
     )
-    scorer = next(each for each in plan.scheduler.scorers if each.name == "cpu-prefix-cache-scorer")
+    scorer = plugin_of(plan, "cpu-prefix-cache-scorer")
     # Qwen3-32B: 64 layers x keys and values x 8 heads x 128 x 2 bytes, over all ranks, whatever the tensor size.
     block = 16 * 64 * 2 * 8 * 128 * 2
-    assert scorer.parameters["lruCapacityPerServer"] == size * 2**30 // block
-    assert scorer.parameters["blockSizeTokens"] == 16
-    assert scorer.parameters["autoTune"] is False
+    assert scorer["parameters"]["lruCapacityPerServer"] == size * 2**30 // block
+    assert scorer["parameters"]["blockSizeTokens"] == 16
+    assert scorer["parameters"]["autoTune"] is False
 
 
 def test_a_tier_holds_layers_with_a_window_in_full() -> None:
@@ -131,39 +136,39 @@ def test_a_tier_holds_layers_with_a_window_in_full() -> None:
 
 def test_disaggregated_servers_count_by_the_smaller_of_the_two() -> None:
     plan = plan_of(SPLIT, GPT_OSS, with_=[TIERED])
-    scorer = next(each for each in plan.scheduler.scorers if each.name == "cpu-prefix-cache-scorer")
+    scorer = plugin_of(plan, "cpu-prefix-cache-scorer")
     tier = plan.tiers[0]
-    assert scorer.parameters["lruCapacityPerServer"] == min(tier.bytes.values()) // (73_728 * 128)
+    assert scorer["parameters"]["lruCapacityPerServer"] == min(tier.bytes.values()) // (73_728 * 128)
 
 
 def test_the_precise_scorer_hears_what_the_servers_say() -> None:
     plan = plan_of(PRECISE, decode={"replicas": 24})
-    scorer = next(each for each in plan.scheduler.scorers if each.type == "precise-prefix-cache-scorer")
+    scorer = plugin_of(plan, "precise-prefix-cache-scorer")
     events = role_of(plan, "decode").flags["kv-events-config"]
-    processor, index = scorer.parameters["tokenProcessorConfig"], scorer.parameters["indexerConfig"]
+    processor, index = scorer["parameters"]["tokenProcessorConfig"], scorer["parameters"]["indexerConfig"]
     values = {each.name: each.value for each in role_of(plan, "decode").env}
     assert processor["blockSize"] == role_of(plan, "decode").flags["block-size"] == 64
     assert processor["hashSeed"] == values["PYTHONHASHSEED"]
     assert index["kvBlockIndexConfig"]["inMemoryConfig"]["podCacheSize"] == 24
     assert index["tokenizersPoolConfig"]["modelName"] == QWEN
-    assert scorer.parameters["kvEventsConfig"]["zmqEndpoint"] == "tcp://*:5557"
+    assert scorer["parameters"]["kvEventsConfig"]["zmqEndpoint"] == "tcp://*:5557"
     assert events["endpoint"] == "tcp://demo-router-epp.llm-d-demo.svc.cluster.local:5557"
-    assert events["topic"].startswith(scorer.parameters["kvEventsConfig"]["topicFilter"])
+    assert events["topic"].startswith(scorer["parameters"]["kvEventsConfig"]["topicFilter"])
     assert events["topic"].count("@") == 2
 
 
 def test_precise_routing_beside_disaggregation_takes_the_transfers_block_size() -> None:
     plan = plan_of(SPLIT, GPT_OSS, with_=[PRECISE])
-    scorer = next(each for each in plan.scheduler.scorers if each.type == "precise-prefix-cache-scorer")
-    assert scorer.parameters["tokenProcessorConfig"]["blockSize"] == 128
+    scorer = plugin_of(plan, "precise-prefix-cache-scorer")
+    assert scorer["parameters"]["tokenProcessorConfig"]["blockSize"] == 128
     assert {role.flags["block-size"] for role in plan.roles} == {128}
 
 
 @pytest.mark.parametrize(("length", "blocks"), [(2048, 256), (8192, 512), (40960, 2048)])
 def test_the_prefix_scorer_matches_as_far_as_a_prompt_may_go(length: int, blocks: int) -> None:
     plan = plan_of("inference-scheduling", engine={"args": {"max-model-len": length}})
-    scorer = next(each for each in plan.scheduler.scorers if each.name == "prefix-cache-scorer")
-    assert scorer.parameters["maxPrefixBlocksToMatch"] == blocks
+    scorer = plugin_of(plan, "prefix-cache-scorer")
+    assert scorer["parameters"]["maxPrefixBlocksToMatch"] == blocks
 
 
 @pytest.mark.parametrize("release", ["v0.5.1", "v0.9.0"])

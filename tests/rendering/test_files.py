@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from llmdgen.objects.chart import as_printed
-from llmdgen.objects.object import pool_selector
+from llmdgen.objects.chart import as_printed, pool_selector
 from llmdgen.planning.model import Plan
 from llmdgen.rendering.files import files
 from tests.specs import DEEPSEEK, GPT_OSS, QWEN, plan_of

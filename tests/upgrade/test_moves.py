@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from llmdgen.checks._value_paths import Tree, read_paths
+from llmdgen.checks.helm import Tree, read_paths
 from llmdgen.engine.facts import variables
 from llmdgen.engine.flags import flag_table
 from llmdgen.facts.catalogue import release_names, release_toml

@@ -18,7 +18,7 @@ from msgspec import structs
 
 from llmdgen import api
 from llmdgen.findings import Finding
-from llmdgen.kube.manifest import Manifest
+from llmdgen.kube.workload import Manifest
 from llmdgen.objects.chart import as_printed
 from llmdgen.planning.model import Plan
 from llmdgen.rendering.files import files

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from llmdgen.kube.manifest import Manifest
+from llmdgen.kube.workload import Manifest
 from llmdgen.plain_yaml import load
 from llmdgen.yaml_text import dump
 from tests.verify.conftest import Docs, Good

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from llmdgen.kube.manifest import Manifest
+from llmdgen.kube.workload import Manifest
 from llmdgen.plain_yaml import load
 from llmdgen.verify import schemas
 from llmdgen.verify.schemas import check, read_crds, strict

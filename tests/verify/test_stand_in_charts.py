@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from llmdgen.kube.manifest import Manifest
+from llmdgen.kube.workload import Manifest
 from llmdgen.plain_yaml import load
 from llmdgen.verify.helmfile import Tools, template
 from llmdgen.verify.manifests import read, write_manifests

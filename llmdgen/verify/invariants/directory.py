@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from llmdgen.checks._value_paths import dotted as spelled
-from llmdgen.checks._value_paths import is_below, read_paths, unread
+from llmdgen.checks.helm import dotted as spelled
+from llmdgen.checks.helm import is_below, read_paths, unread
 from llmdgen.facts.catalogue import release_toml
 from llmdgen.kube.command_line import unresolved
 from llmdgen.kube.servers import ARGUMENTS, arguments_of

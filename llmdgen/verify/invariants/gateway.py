@@ -8,7 +8,7 @@ from typing import Any
 from llmdgen.checks.devices import wrong_amounts
 from llmdgen.facts.catalogue import release_toml, table
 from llmdgen.kube.gateway import opened, parameters_of, said
-from llmdgen.kube.manifest import Manifest
+from llmdgen.kube.workload import Manifest
 from llmdgen.planning.model import AUTO_MODE
 from llmdgen.registry import Draft, found, rule
 from llmdgen.untyped import at, mapping, maps

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from llmdgen.facts.catalogue import program_flags, release_toml
-from llmdgen.kube.manifest import Manifest
+from llmdgen.kube.workload import Manifest
 from llmdgen.registry import Draft, found, rule
 from llmdgen.untyped import at, items, mapping, maps
 from llmdgen.verify.rendered import Rendered, selects

@@ -10,8 +10,7 @@ from typing import Any
 
 from llmdgen.facts.catalogue import release_toml
 from llmdgen.kube.caches import offloaded
-from llmdgen.kube.manifest import Manifest
-from llmdgen.kube.workload import Container, Workload
+from llmdgen.kube.workload import Container, Manifest, Workload
 from llmdgen.plain_yaml import YAMLError, load
 from llmdgen.registry import Draft, found, rule
 from llmdgen.scheduling.document import Endpoints, SchedulerConfig

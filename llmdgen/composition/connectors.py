@@ -1,4 +1,4 @@
-"""KV cache tiers below GPU memory: how large they are, and how vLLM and LMCache are told of them.
+"""The KV connectors of the paths: NIXL between prefill and decode, and the cache tiers below GPU memory.
 
 OffloadingConnector takes `cpu_bytes_to_use` for all tensor parallel ranks of an engine together (vLLM divides by world
 size in v1/kv_offload/cpu.py); a pod has an engine for each data parallel rank. LMCache takes gigabytes for each rank.
@@ -18,6 +18,7 @@ LMCACHE = "LMCacheConnectorV1"
 OFFLOADING = "OffloadingConnector"
 TIERING = "TieringOffloadingSpec"
 _PATH = "tiered-prefix-cache"
+SIDE_CHANNEL = EnvVar(name="VLLM_NIXL_SIDE_CHANNEL_HOST", field="status.podIP")
 
 
 def tiers(situation: Situation, sizes: dict[RoleName, Size]) -> tuple[Tier, ...]:
@@ -62,11 +63,6 @@ def offloading(situation: Situation, kept: tuple[Tier, ...], sizes: dict[RoleNam
         extra=extra,
         extra_by_role={role: {"cpu_bytes_to_use": cpu.bytes[role] // size.data_local} for role, size in sizes.items()},
     )
-
-
-def is_tiering(kept: tuple[Tier, ...]) -> bool:
-    """Whether OffloadingConnector keeps tiers below CPU memory, which it then holds in files of /dev/shm."""
-    return kept[0].in_shm
 
 
 def _connector(situation: Situation) -> str:
@@ -158,8 +154,9 @@ def _cpu_share(situation: Situation, role: RoleName, sizes: dict[RoleName, Size]
     elif instance.allocatable:
         node = instance.allocatable.memory_mib * MIB
     wanted = int(node * _share(situation, role, sizes) * situation.settings[_PATH]["cpu_share_of_memory"])
-    if _pins_powers_of_two(situation):
-        return _pinned_whole(wanted, sizes[role].gpus_per_pod)
+    if _pins_powers_of_two(situation):  # as much as fits, so that nothing is rounded up
+        ranks = sizes[role].gpus_per_pod
+        return (1 << (max(GIB, wanted // ranks).bit_length() - 1)) * ranks
     return max(GIB, wanted // GIB * GIB)
 
 
@@ -170,12 +167,46 @@ def _pins_powers_of_two(situation: Situation) -> bool:
     return pins and cache.disk is None and cache.storage is None and _connector(situation) == OFFLOADING
 
 
-def _pinned_whole(wanted: int, ranks: int) -> int:
-    """As much as fits into `wanted` where every rank has a power of two, so that nothing is rounded up."""
-    each = max(GIB, wanted // ranks)
-    return (1 << (each.bit_length() - 1)) * ranks
-
-
 def _disk_share(situation: Situation, role: RoleName, sizes: dict[RoleName, Size]) -> int:
     wanted = situation.instances[role].nvme_gb * GB * _share(situation, role, sizes)
     return max(GIB, int(wanted * situation.settings[_PATH]["disk_share"]) // GIB * GIB)
+
+
+def nixl(situation: Situation) -> Connector:
+    """The NixlConnector. Without `backends` NIXL falls back to TCP and says nothing, about a hundred times slower."""
+    transfer = situation.spec.asked.transfer
+    extra: dict[str, Any] = {"backends": [transfer.backend]}
+    if transfer.cross_layers_blocks:
+        extra["enable_cross_layers_blocks"] = "True"
+    return Connector(
+        name="NixlConnector",
+        roles=situation.engine.get("nixl", {}).get("roles", {}),
+        extra=extra,
+        serves="KV transfer between prefill and decode",
+    )
+
+
+def transfer_args(situation: Situation) -> dict[str, Any]:
+    """Flags of both ends of a transfer.
+
+    With the hybrid KV cache manager on, vLLM takes a failed read for a received one and goes on from what the blocks
+    held. Models with sliding windows can do without the manager, at up to twice the KV cache; those with linear
+    attention cannot start without it.
+    """
+    model, nixl_facts = situation.model, situation.engine.get("nixl", {})
+    hybrid = model is not None and model.layers.sliding and not model.layers.linear
+    if hybrid and nixl_facts.get("failed_reads_unmarked_with_hybrid_manager"):
+        return {"disable-hybrid-kv-cache-manager": True}
+    return {}
+
+
+def transfer_environment(situation: Situation) -> tuple[EnvVar, ...]:
+    """Variables of both ends of a transfer: each tells the other its own address."""
+    model, nixl_facts = situation.model, situation.engine.get("nixl", {})
+    linear = nixl_facts.get("hybrid_environment", {}) if model is not None and model.layers.linear else {}
+    return (SIDE_CHANNEL, *(EnvVar(name=name, value=value) for name, value in linear.items()))
+
+
+def transfers_linear_state(situation: Situation) -> bool:
+    """Whether this vLLM can transfer the KV cache of a model with linear attention."""
+    return "kv-transfer-config" not in situation.engine["hybrid_kv_off_with"]
