@@ -110,3 +110,15 @@ def split(image: str) -> tuple[str, str, str]:
     name, _, tag = last.partition(":")
     digest = image.partition("@")[2]
     return registry, name, f"{tag}@{digest}" if digest else tag
+
+
+def namespace_command(namespace: str) -> str:
+    """The command that makes the namespace of a deployment."""
+    return f"kubectl create namespace {namespace}"
+
+
+def token_command(namespace: str, secret: str) -> str:
+    """The command that makes the Secret with the Hugging Face token: no argument of a process holds the token, and no
+    line end becomes a part of it."""
+    make = f"kubectl -n {namespace} create secret generic {secret} --from-file=HF_TOKEN=/dev/stdin"
+    return f'printf %s "$HF_TOKEN" | {make}'

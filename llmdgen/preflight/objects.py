@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from llmdgen.checks.images import withdrawn
 from llmdgen.facts.types import Withdrawn
 from llmdgen.planning.model import Plan
+from llmdgen.planning.source import namespace_command, token_command
 from llmdgen.preflight.answer import Answer, Forbidden, Question, asks
 from llmdgen.preflight.cluster import Cluster
 from llmdgen.prerequisites.facts import ServedKind, prerequisites
@@ -187,10 +188,7 @@ def _token(question: Question, namespace: str, name: str, cluster: Cluster) -> A
     Fails:  no such Secret; one whose key is called token; one whose HF_TOKEN is empty.
     Passes: `kubectl create secret generic NAME --from-file=HF_TOKEN=/dev/stdin`.
     """
-    make = (
-        f"kubectl create namespace {namespace}; kubectl -n {namespace} create secret generic {name} "
-        f"--from-file={TOKEN}=/dev/stdin"
-    )
+    make = f"{namespace_command(namespace)}; {token_command(namespace, name)}"
     fix = f"put the token under the key {TOKEN}"
     return _secret(question, cluster.secret_keys(namespace, name), TOKEN, make, fix)
 

@@ -12,6 +12,7 @@ from llmdgen.engine.memory import Memory
 from llmdgen.findings import Finding, Located, Severity
 from llmdgen.objects.chart import DEPLOYMENT
 from llmdgen.planning.model import Plan, RolePlan
+from llmdgen.planning.source import namespace_command, token_command
 from llmdgen.quantities import GIB
 from llmdgen.rendering.day_two import keep_running
 from llmdgen.rendering.encoding import code, filled_markdown, markdown, shell_word
@@ -81,7 +82,7 @@ def _about(plan: Plan) -> list[Block]:
         [filled_markdown("# {name} on {target}", name=plan.spec.name, target=plan.target)],
         [deployed],
         [filled_markdown("Serves {model} from {uri}.", model=code(spec.model.name), uri=code(plan.model_uri))],
-        [Text("![Nodes, pods, GPUs and EFA interfaces](topology.svg)")],
+        [Text("![Traffic, nodes, pods, the memory of GPUs, EFA interfaces](topology.svg)")],
     ]
 
 
@@ -214,12 +215,10 @@ def _before(plan: Plan) -> list[Text]:
             + "."
         )
     ]
+    found.append(Text(f"The namespace: {code(namespace_command(namespace))}"))
     if secret:
-        create = (
-            f"kubectl create namespace {namespace} && kubectl -n {namespace} create secret generic {secret}"
-            ' --from-literal=HF_TOKEN="$HF_TOKEN"'
-        )
-        found.append(Text(f"The namespace and the Hugging Face token, from your own environment: {code(create)}"))
+        token = code(token_command(namespace, secret))
+        found.append(Text(f"The Hugging Face token, from your own environment, as a Secret: {token}"))
     found += map(markdown, _storage(plan))
     if any(role.efa_per_pod for role in plan.roles):
         found.append(Text("A security group on the nodes that allows all traffic to and from itself, both ways."))
@@ -261,20 +260,30 @@ def _request(plan: Plan) -> list[Text]:
             "max_tokens": MOST_TOKENS,
         }
     ).decode()
+    start = max(role.life.startup for role in plan.roles)
+    kubectl = f"kubectl -n {namespace}"
+    lines = [
+        f"{kubectl} wait pods -l {DEPLOYMENT}={plan.spec.name} --for=condition=Ready --timeout={start}s",
+        f"{kubectl} wait gateway/{plan.names.gateway} --for=condition=Programmed --timeout=300s",
+    ]
     if plan.gateway.service_type == "LoadBalancer":
         path = "'{.status.loadBalancer.ingress[0].hostname}'"
-        address = [f"address=$(kubectl -n {namespace} get service {service} -o jsonpath={path})"]
-        if plan.spec.asked.gateway.load_balancer and plan.spec.asked.gateway.load_balancer.scheme == "internal":
-            address.insert(0, "# The load balancer is internal: run this inside the VPC.")
+        balancer = plan.spec.asked.gateway.load_balancer
+        if balancer and balancer.scheme == "internal":
+            lines.append("# The load balancer is internal: run this inside the VPC.")
+        lines.append(f"address=$({kubectl} get service {service} -o jsonpath={path})")
     else:
-        address = [f"kubectl -n {namespace} port-forward service/{service} 8080:80 &", "address=localhost:8080"]
-    start = max(role.life.startup for role in plan.roles)
-    ready = (
-        f"kubectl -n {namespace} wait pods -l {DEPLOYMENT}={plan.spec.name} --for=condition=Ready --timeout={start}s"
-    )
+        # The request waits until the port answers; where the forwarding ends instead, its own error stands above.
+        lines += [
+            f"{kubectl} port-forward service/{service} 8080:80 >/dev/null & forward=$!",
+            "address=localhost:8080",
+            'until curl -s -o /dev/null "http://$address/"; do kill -0 $forward || break; sleep 1; done',
+        ]
     curl = "curl -sS --fail-with-body --retry 12 --retry-delay 5 --retry-all-errors"
+    after = [] if plan.gateway.service_type == "LoadBalancer" else [Text("kill $forward")]
     return [
-        *map(Text, (ready, *address)),
+        *map(Text, lines),
         Text(f"{curl} \"http://$address/v1/chat/completions\" -H 'Content-Type: application/json' \\"),
         Text(f"  -d {shell_word(body)}"),
+        *after,
     ]

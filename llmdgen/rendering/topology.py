@@ -1,16 +1,22 @@
-"""topology.svg: nodes, the pods on them, their GPUs and EFA interfaces."""
+"""topology.svg: who talks to whom, nodes, the pods on them, the memory of their GPUs, their EFA interfaces."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from llmdgen.kube.room import fitting, minus
 from llmdgen.planning.model import Plan, RolePlan
+from llmdgen.quantities import GIB
 from llmdgen.rendering.encoding import filled_xml
+from llmdgen.spec.fields import ROLES
 from llmdgen.yaml_text import Text
 
 MOST_NODES = 12
 COLUMNS = 2
-GPU_STEP, GPU, POD_EDGE, MARGIN = 34, 26, 2, 12
-NODE_WIDTH, NODE_HEIGHT, GAP, TOP = 294, 128, 16, 64
+GPU_STEP, GPU, GPU_HEIGHT, POD_EDGE, MARGIN = 34, 26, 44, 2, 12
+NODE_WIDTH, NODE_HEIGHT, GAP = 294, 146, 16
+LEGEND_TOP, LEGEND_STEP = 38, 20
+BOX_WIDTH, BOX_HEIGHT, WAY = 128, 50, 104  # of the traffic: a box, and the way between two
 DOTS_A_GPU, DOT_STEP = 2, 11
 # Widths of a character: SVG without scripts cannot measure its text, so a little more than the common fonts take.
 TITLE_CHARACTER, LABEL_CHARACTER = 10, 7
@@ -23,10 +29,19 @@ _PICTURE = """\
   <style>
     .page {{ fill: #ffffff }} .node {{ fill: #f6f8fa; stroke: #8c959f }}\
  .text {{ fill: #1f2328 }} .dim {{ fill: #59636e }}
-    .prefill {{ fill: #bf8700 }} .decode {{ fill: #0969da }} .free {{ fill: #d1d9e0 }}\
- .pod {{ fill: none; stroke: #59636e; stroke-width: 1.5 }}
-    .on {{ fill: #1a7f37 }} .off {{ fill: #d1d9e0 }}
+    .prefill {{ fill: #bf8700 }} .decode {{ fill: #0969da }} .free {{ fill: #d1d9e0 }} .reserve {{ fill: #818b98 }}
+    .pod, .way {{ fill: none; stroke: #59636e; stroke-width: 1.5 }} .on {{ fill: #1a7f37 }} .off {{ fill: #d1d9e0 }}
+    .kv {{ fill-opacity: 0.4 }}
+    @media (prefers-color-scheme: dark) {{
+      .page {{ fill: #0d1117 }} .node {{ fill: #161b22; stroke: #656c76 }}\
+ .text {{ fill: #f0f6fc }} .dim {{ fill: #9198a1 }}
+      .prefill {{ fill: #d29922 }} .decode {{ fill: #388bfd }} .free {{ fill: #3d444d }} .reserve {{ fill: #79828e }}
+      .pod, .way {{ stroke: #9198a1 }} .on {{ fill: #3fb950 }} .off {{ fill: #3d444d }}
+    }}
   </style>
+  <defs>
+{tiles}
+  </defs>
   <rect class="page" width="{width}" height="{height}"/>
   <text class="text" x="16" y="26" font-size="15" font-weight="600">{title}</text>
 {drawn}
@@ -40,6 +55,15 @@ _NODE = """\
 {parts}
     <text class="dim" x="12" y="{bottom}" font-size="10">{note}</text>
   </g>"""
+_BOX = """\
+  <rect class="node" x="{x}" y="{y}" width="{width}" height="{height}" rx="6"/>
+  <rect class="{style}" x="{x}" y="{y}" width="5" height="{height}" rx="2"/>
+  <text class="text" x="{left}" y="{first}" font-weight="600">{name}</text>
+  <text class="dim" x="{left}" y="{second}" font-size="10">{says}</text>
+  <text class="dim" x="{left}" y="{third}" font-size="10">{more}</text>"""
+_WAY = """\
+  <path class="way" d="{path}"/>
+  <text class="dim" x="{middle}" y="{below}" text-anchor="middle" font-size="10">{label}</text>"""
 
 
 class _Node:
@@ -47,7 +71,7 @@ class _Node:
 
     def __init__(self, role: RolePlan) -> None:
         self.node = role.node
-        self.pods: list[tuple[RolePlan, int, str]] = []
+        self.pods: list[tuple[RolePlan, str]] = []
         self.left = role.node.room
 
     @property
@@ -62,8 +86,16 @@ class _Node:
         return self.node.instance.name == role.node.instance.name and fitting(role.need, self.left)[0] > 0
 
     def add(self, role: RolePlan, label: str) -> None:
-        self.pods.append((role, self.gpus, label))
+        self.pods.append((role, label))
         self.left = minus(self.left, role.need)
+
+    @property
+    def placed(self) -> Iterator[tuple[RolePlan, int, str]]:
+        """The pods in the order of a request, each with its first GPU."""
+        first = 0
+        for role, label in sorted(self.pods, key=lambda pod: ROLES.index(pod[0].name)):
+            yield role, first, label
+            first += role.size.gpus_per_pod
 
 
 def topology(plan: Plan) -> str:
@@ -77,23 +109,27 @@ def topology(plan: Plan) -> str:
     columns = min(COLUMNS, max(1, len(nodes)))
     hardware = plan.target.replace("_", " and ")  # of prefill and of decode, where they differ
     title = f"{plan.spec.name}: {plan.spec.asked.model.name} on {hardware}"
-    legend, legend_end = _legend(plan, nodes)
-    bottom = TOP + rows * (height + GAP) + (24 if more else 0)
+    legend, legend_end, y = _legend(plan, nodes)
+    traffic, traffic_end = _traffic(plan, y)
+    top = y + BOX_HEIGHT + GAP
+    bottom = top + rows * (height + GAP) + (24 if more else 0)
     zone = plan.spec.asked.cluster.zone or ""
-    drawn = [*legend, *(_drawn(node, index, width, height, zone) for index, node in enumerate(nodes))]
+    drawn = [*legend, *traffic, *(_drawn(node, index, width, height, top, zone) for index, node in enumerate(nodes))]
     if more:
         says = f"and {more} more node{'s' * (more > 1)}"
         drawn.append(filled_xml('  <text class="dim" x="16" y="{y}">{says}</text>', y=bottom - 14, says=says))
     return filled_xml(
         _PICTURE,
         title=title,
-        width=max(columns * (width + GAP) + GAP, 2 * GAP + len(title) * TITLE_CHARACTER, legend_end),
+        width=max(columns * (width + GAP) + GAP, 2 * GAP + len(title) * TITLE_CHARACTER, legend_end, traffic_end),
         height=bottom,
+        tiles=_lines([_tile(role) for role in plan.roles]),
         drawn=_lines(drawn),
     )
 
 
 def _place(plan: Plan) -> list[_Node]:
+    """The pods on nodes, larger ones first so that small ones fill the gaps; nodes in the order of a request."""
     nodes: list[_Node] = []
     for role in sorted(plan.roles, key=lambda role: -role.size.gpus_per_pod):
         if not role.pods_per_node:
@@ -108,31 +144,101 @@ def _place(plan: Plan) -> list[_Node]:
             replica, worker = divmod(index, role.size.workers)
             rank = f".{worker}" if role.size.workers > 1 else ""
             home.add(role, f"{INITIAL[role.name]}{replica}{rank}")
-    return nodes
+    return sorted(nodes, key=lambda node: min(ROLES.index(role.name) for role, _ in node.pods))
 
 
-def _legend(plan: Plan, nodes: list[_Node]) -> tuple[list[Text], int]:
-    """What the drawing shows, from left to right, and where the legend ends."""
-    items: list[tuple[str, str]] = []
+def _tile(role: RolePlan) -> Text:
+    """A GPU of a role, as high as its memory: the weights, above them what vLLM needs or leaves, then the KV cache."""
+    parts, bottom = [], float(GPU_HEIGHT)
+    for style, share in _memory(role):
+        height = round(share * GPU_HEIGHT, 1)
+        bottom = round(bottom - height, 1)
+        part = '<rect class="{style}" y="{y}" width="26" height="{height}"/>'
+        parts.append(filled_xml(part, style=style, y=bottom, height=height))
+    tile = '    <g id="{role}"><rect class="page" width="26" height="{height}"/>{parts}</g>'
+    return filled_xml(tile, role=role.name, height=GPU_HEIGHT, parts=Text("".join(parts)))
+
+
+def _memory(role: RolePlan) -> list[tuple[str, float]]:
+    """The parts of a GPU's memory and their shares; all of it the role's where the model's shape is not known."""
+    use = role.memory_use
+    if use is None:
+        return [(role.name, 1.0)]
+    kv = max(0, use.kv)
+    reserve = max(0, use.gpu - use.weights - kv)
+    parts = ((role.name, use.weights), ("reserve", reserve), (f"{role.name} kv", kv))
+    return [(style, min(1.0, size / use.gpu)) for style, size in parts if size]
+
+
+def _legend(plan: Plan, nodes: list[_Node]) -> tuple[list[Text], int, int]:
+    """What the drawing shows, a line for each role and one for the rest; where that ends to the right and below."""
+    lines: list[list[tuple[str, str]]] = []
     for role in plan.roles:
         count = role.size.gpus_per_pod
         pods = f"{INITIAL[role.name]} replica.pod" if role.size.workers > 1 else INITIAL[role.name]
-        items.append((role.name, f"{role.name} ({pods}): {count} GPU{'s' * (count > 1)} a pod"))
-    if any(node.gpus < node.node.gpus for node in nodes):
-        items.append(("free", "free GPU"))
-    if any(node.efa for node in nodes):
-        items.append(("on", "EFA in use"))
-    if any(node.efa < node.node.efa for node in nodes):
-        items.append(("off", "free EFA"))
-    found, x = [], GAP
-    for style, label in items:
-        mark = '  <rect class="{style}" x="{x}" y="38" width="12" height="12" rx="2"/>'
-        if style in ("on", "off"):
-            mark = '  <circle class="{style}" cx="{middle}" cy="44" r="3.5"/>'
-        found.append(filled_xml(mark, style=style, x=x, middle=x + 8))
-        found.append(filled_xml('  <text class="dim" x="{x}" y="48">{label}</text>', x=x + 18, label=label))
-        x += 18 + len(label) * LABEL_CHARACTER + GAP
-    return found, x
+        about = f"{role.name} ({pods}): {count} GPU{'s' * (count > 1)} a pod"
+        line: list[tuple[str, str]] = [(role.name, about)]
+        if use := role.memory_use:
+            sizes = {style: share * use.gpu / GIB for style, share in _memory(role)}
+            words: dict[str, str] = {role.name: "weights", "reserve": "reserve", f"{role.name} kv": "KV cache"}
+            items = [(style, f"{words[style]} {size:.1f}") for style, size in sizes.items()]
+            items[-1] = (items[-1][0], f"{items[-1][1]} of {use.gpu / GIB:.0f} GiB")
+            line = [(role.name, f"{about}, {items[0][1]}"), *items[1:]]
+        lines.append(line)
+    rest = [
+        ("free", "free GPU" if any(node.gpus < node.node.gpus for node in nodes) else ""),
+        ("on", "EFA in use" if any(node.efa for node in nodes) else ""),
+        ("off", "free EFA" if any(node.efa < node.node.efa for node in nodes) else ""),
+    ]
+    lines.append([(style, label) for style, label in rest if label])
+    found, end, y = [], 0, LEGEND_TOP
+    for line in filter(None, lines):
+        x = GAP
+        for style, label in line:
+            mark = '  <rect class="{style}" x="{x}" y="{y}" width="12" height="12" rx="2"/>'
+            if style in ("on", "off"):
+                mark = '  <circle class="{style}" cx="{middle}" cy="{centre}" r="3.5"/>'
+            found.append(filled_xml(mark, style=style, x=x, y=y, middle=x + 8, centre=y + 6))
+            text = '  <text class="dim" x="{x}" y="{y}">{label}</text>'
+            found.append(filled_xml(text, x=x + 18, y=y + 10, label=label))
+            x += 18 + len(label) * LABEL_CHARACTER + GAP
+        end, y = max(end, x), y + LEGEND_STEP
+    return found, end, y
+
+
+def _traffic(plan: Plan, top: int) -> tuple[list[Text], int]:
+    """Who talks to whom, and where that ends to the right: requests reach decode servers, whose sidecar has prompts
+    computed by prefill servers first; KV caches come back."""
+    boxes: list[tuple[str, str, str, str]] = [(role.name, role.name, *_servers(role)) for role in plan.roles]
+    boxes.append(("off", "gateway", plan.gateway.provider, "and the scheduler"))
+    found = []
+    for index, (style, name, says, more) in enumerate(boxes):
+        x = GAP + index * (BOX_WIDTH + WAY)
+        lines = {"first": top + 17, "second": top + 31, "third": top + 43}
+        place = {"x": x, "y": top, "left": x + 12, "width": BOX_WIDTH, "height": BOX_HEIGHT, **lines}
+        found.append(filled_xml(_BOX, style=style, name=name, says=says, more=more, **place))
+    last = GAP + (len(boxes) - 1) * (BOX_WIDTH + WAY)
+    found.append(_way(last, top + 26, "requests", -8, is_back=True))
+    if plan.disaggregated:
+        across = "EFA" if plan.roles[0].efa_per_pod else "TCP"
+        found.append(_way(last - BOX_WIDTH - WAY, top + 16, "prompts", -5, is_back=True))
+        found.append(_way(last - BOX_WIDTH - WAY, top + 34, f"KV cache over {across}", 13, is_back=False))
+    return found, last + BOX_WIDTH + GAP
+
+
+def _servers(role: RolePlan) -> tuple[str, str]:
+    """How many servers a role has, of how many GPUs, and what these exchange between nodes."""
+    size = role.size
+    gpus = size.gpus_per_pod * size.workers
+    says = f"{size.replicas} x {gpus} GPU{'s' * (gpus > 1)}"
+    return (f"{says} on {size.workers} nodes", "all-to-all over EFA") if size.workers > 1 else (says, "")
+
+
+def _way(right: int, y: int, label: str, below: int, *, is_back: bool) -> Text:
+    """An arrow over the gap that ends at the box at `right`."""
+    left, right = right - WAY + 6, right - 6
+    path = f"M{right} {y}H{left}m6 -4l-6 4l6 4" if is_back else f"M{left} {y}H{right}m-6 -4l6 4l-6 4"
+    return filled_xml(_WAY, path=path, middle=(left + right) / 2, below=y + below, label=label)
 
 
 def _dot_columns(node: _Node) -> int:
@@ -155,7 +261,7 @@ def _dots(node: _Node) -> list[Text]:
         filled_xml(
             '    <circle class="{style}" cx="{x}" cy="{y}" r="3.5"/>',
             x=round(left + (index // rows + 0.5) * step, 1),
-            y=92 + index % rows * DOT_STEP,
+            y=110 + index % rows * DOT_STEP,
             style="on" if index < node.efa else "off",
         )
         for index in range(count)
@@ -163,35 +269,35 @@ def _dots(node: _Node) -> list[Text]:
 
 
 def _gpus(node: _Node) -> list[Text]:
-    """A square for each GPU, in the colour of the role that has it."""
-    styles = ["free"] * node.node.gpus
-    for role, first, _ in node.pods:
-        count = role.size.gpus_per_pod
-        styles[first : first + count] = [role.name] * count
-    square = '    <rect class="{style}" x="{x}" y="34" width="26" height="26" rx="3"/>'
+    """A tile for each GPU, of the role that has it."""
+    tile = '    <use href="#{role}" x="{x}" y="34"/>'
+    free = '    <rect class="free" x="{x}" y="34" width="26" height="{height}"/>'
+    owners: list[str] = [role.name for role, _, _ in node.placed for _ in range(role.size.gpus_per_pod)]
+    owners += [""] * (node.node.gpus - len(owners))
     return [
-        filled_xml(square, style=style, x=MARGIN + POD_EDGE + place * GPU_STEP) for place, style in enumerate(styles)
+        filled_xml(tile if role else free, role=role, x=MARGIN + POD_EDGE + place * GPU_STEP, height=GPU_HEIGHT)
+        for place, role in enumerate(owners)
     ]
 
 
 def _pods(node: _Node) -> list[Text]:
     """A frame around the GPUs of each pod, and its number below."""
     found = []
-    for role, first, label in node.pods:
+    for role, first, label in node.placed:
         x, width = MARGIN + first * GPU_STEP, role.size.gpus_per_pod * GPU_STEP - 2 * POD_EDGE
-        frame = '    <rect class="pod" x="{x}" y="31.5" width="{width}" height="31" rx="5"/>'
-        below = '    <text class="dim" x="{x}" y="78" text-anchor="middle" font-size="10">{label}</text>'
+        frame = '    <rect class="pod" x="{x}" y="31.5" width="{width}" height="49" rx="3"/>'
+        below = '    <text class="dim" x="{x}" y="95" text-anchor="middle" font-size="10">{label}</text>'
         found += [filled_xml(frame, x=x, width=width), filled_xml(below, x=x + width / 2, label=label)]
     return found
 
 
-def _drawn(node: _Node, index: int, width: int, height: int, zone: str) -> Text:
+def _drawn(node: _Node, index: int, width: int, height: int, top: int, zone: str) -> Text:
     row, column = divmod(index, COLUMNS)
     efa = f"{node.efa} of {node.node.efa} EFA interfaces" if node.node.efa else "no EFA interfaces"
     return filled_xml(
         _NODE,
         x=GAP + column * (width + GAP),
-        y=TOP + row * (height + GAP),
+        y=top + row * (height + GAP),
         width=width,
         height=height,
         right=width - 12,
