@@ -7,7 +7,7 @@ own parser takes, so that rendered directories of any origin can be compared by 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -68,69 +68,57 @@ def parse(argv: Sequence[str], table: FlagTable) -> dict[str, Any]:
     `--config.key value`. A unique prefix of a flag is refused although vLLM takes it, because a later vLLM may not.
     The last of repeated flags wins. Raises ArgumentError.
     """
-    settings: dict[str, Any] = {}
-    dotted: dict[str, dict[str, Any]] = {}
-    rest = list(argv)
-    while rest:
-        argument = rest.pop(0)
-        if not argument.startswith("-") or argument == "-":
-            if MODEL in settings:
-                raise ArgumentError(f"unrecognized argument {argument!r}")
-            settings[MODEL] = argument
-            continue
-        spelled, equals, attached = argument.partition("=")
-        name, key = _name(spelled, table)
-        if name == "optimization-level" and spelled.startswith("-O") and spelled != "-O":
-            attached, equals = spelled[2:] or attached, "="
-        given = attached if equals else None
-        if key:
-            _merge(dotted.setdefault(name, {}), key, given if given is not None else _take(rest, spelled))
-            continue
-        negative = name.startswith("no-") and table.get(name) is None
-        flag = table.get(name.removeprefix("no-") if negative else name)
-        if flag is None or (negative and not flag.negative):
-            raise ArgumentError(f"unrecognized argument {spelled}", spelled)
-        _store(settings, flag, negative, given, rest)
-    for name, nested in dotted.items():
-        flag = table.get(name)
-        if flag is None or not flag.is_json:
-            raise ArgumentError(f"--{name} takes no keys", f"--{name}")
-        settings[name] = nested
+    settings, errors = parse_what_is_taken(argv, table)
+    if errors:
+        raise errors[0]
     return settings
 
 
 def parse_what_is_taken(argv: Sequence[str], table: FlagTable) -> tuple[dict[str, Any], tuple[ArgumentError, ...]]:
-    """The same, with each flag that the parser would refuse left out, and why it would."""
-    good: list[str] = []
+    """The same, with each flag that the parser would refuse left out, its values too, and why it would."""
+    settings: dict[str, Any] = {}
+    dotted: dict[str, dict[str, Any]] = {}
     errors: list[ArgumentError] = []
-    models = 0
-    for part in _parts(argv):
+    rest = list(argv)
+    while rest:
+        argument = rest.pop(0)
         try:
-            model = parse(part, table).get(MODEL)
+            _read(argument, rest, settings, dotted, table)
         except ArgumentError as error:
             errors.append(error)
-            continue
-        models += model is not None
-        if model is not None and models > 1:
-            errors.append(ArgumentError(f"unrecognized argument {model!r}"))
+            while rest and not _is_flag(rest[0]):
+                rest.pop(0)
+    for name, nested in dotted.items():
+        flag = table.get(name)
+        if flag is None or not flag.is_json:
+            errors.append(ArgumentError(f"--{name} takes no keys", f"--{name}"))
         else:
-            good += part
-    try:
-        return parse(good, table), tuple(errors)
-    except ArgumentError as error:  # keys of one flag that contradict each other
-        return {}, (*errors, error)
+            settings[name] = nested
+    return settings, tuple(errors)
 
 
-def _parts(argv: Sequence[str]) -> Iterator[list[str]]:
-    """Each flag with what follows it up to the next one; a model that stands first for itself."""
-    part: list[str] = []
-    for argument in argv:
-        if _is_flag(argument) and part:
-            yield part
-            part = []
-        part.append(argument)
-    if part:
-        yield part
+def _read(
+    argument: str, rest: list[str], settings: dict[str, Any], dotted: dict[str, dict[str, Any]], table: FlagTable
+) -> None:
+    """Read one argument, with what it takes of those behind it; keys inside a flag's JSON go to `dotted`."""
+    if not argument.startswith("-") or argument == "-":
+        if MODEL in settings:
+            raise ArgumentError(f"unrecognized argument {argument!r}")
+        settings[MODEL] = argument
+        return
+    spelled, equals, attached = argument.partition("=")
+    name, key = _name(spelled, table)
+    if name == "optimization-level" and spelled.startswith("-O") and spelled != "-O":
+        attached, equals = spelled[2:] or attached, "="
+    given = attached if equals else None
+    if key:
+        _merge(dotted.setdefault(name, {}), key, given if given is not None else _take(rest, spelled))
+        return
+    negative = name.startswith("no-") and table.get(name) is None
+    flag = table.get(name.removeprefix("no-") if negative else name)
+    if flag is None or (negative and not flag.negative):
+        raise ArgumentError(f"unrecognized argument {spelled}", spelled)
+    _store(settings, flag, negative, given, rest)
 
 
 def _name(spelled: str, table: FlagTable) -> tuple[str, str]:
