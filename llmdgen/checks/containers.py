@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
+from llmdgen.kube.command_line import references
 from llmdgen.kube.servers import Engine, Servers
 from llmdgen.kube.workload import PROBES, SHARED_MEMORY, Container, Workload, image_name, limit_of, mounted_at
 from llmdgen.quantities import GIB, bytes_or_none
@@ -14,7 +15,7 @@ from llmdgen.untyped import at, items, mapping
 
 # Kubernetes takes any printable ASCII but = as a variable's name, a shell only this.
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
-_REFERENCE = re.compile(r"(?<!\$)(?:\$\$)*\$\(([A-Za-z_][A-Za-z0-9_.-]*)\)")
+SECRET_FIX = "let the program read the variable itself, or keep the whole text in a Secret and use valueFrom"
 # Directories of every image without which nothing in it starts.
 _OF_THE_IMAGE = ("/", "/bin", "/dev", "/etc", "/lib", "/lib64", "/opt", "/proc", "/sbin", "/sys", "/usr")
 _CACHE_DIRECTORY = re.compile(r"(CACHE\w*|HF_HOME|WORKSPACE_BASE|CCACHE_DIR)$")
@@ -140,22 +141,37 @@ def references_are_defined(vllm: Engine) -> Iterator[Draft]:
     before: set[str] = set()
     for variable in vllm.list_of("env"):
         name = str(variable.get("name"))
-        for missing in sorted(_references(variable.get("value")) - before):
+        for missing in sorted(references(variable.get("value")) - before):
             says = f"{name} refers to $({missing}), which is not defined before it"
             fix = f"write $$({missing}) for the text itself, or define {missing}"
             yield vllm.found("env", name, says=says, fix=fix)
         before.add(name)
     for inside, text in vllm.texts():
-        for missing in sorted(_references(text) - before) if inside[0] == "args" else ():
+        for missing in sorted(references(text) - before) if inside[0] == "args" else ():
             what = text.partition("=")[0][:60]
             says = f"{what} refers to $({missing}), which no variable of the container is called"
             fix = f"define {missing} in env, or write $$({missing}) for the text itself"
             yield vllm.found(*inside, says=says, fix=fix)
 
 
-def _references(text: object) -> set[str]:
-    """The names in $(NAME); $$(NAME) is an escape."""
-    return set(_REFERENCE.findall(text)) if isinstance(text, str) else set()
+@rule("POD002", "error", "a secret that a reference takes out of its place")
+def no_reference_to_a_secret(container: Container) -> Iterator[Draft]:
+    """Kubernetes fills in $(NAME) in a command, an argument and a variable, also where NAME comes from a Secret. vLLM
+    logs its arguments, everybody on the node reads them in the list of processes, and in a URL or the name of a model
+    the secret leaves the pod with a request. A program that needs a secret reads the variable itself.
+
+    Fails:  `{decode: {args: {chat-template: "/t/$(HF_TOKEN)"}}, model: {authSecretName: llm-d-hf-token}}`;
+            `{decode: {env: {OTEL_EXPORTER_OTLP_ENDPOINT: "http://x/$(HF_TOKEN)"}}, model: {authSecretName: a}}`.
+    Passes: `{decode: {env: {CACHE_DIR: "/cache/$(VLLM_CACHE)"}}}`; the variable HF_TOKEN, read by the program.
+    """
+    kept = {str(each.get("name")) for each in container.list_of("env") if at(each, "valueFrom", "secretKeyRef")}
+    # What whole Secrets bring is not known here: any variable that nothing else brings may be of one of them.
+    is_open = any(each.get("secretRef") for each in container.list_of("envFrom"))
+    for inside, text in container.texts():
+        for name in sorted(references(text)):
+            if name in kept or (is_open and name not in container.names):
+                says = f"$({name}) would write a secret into container {container.name}'s {inside[0]}"
+                yield container.found(*inside, says=says, fix=SECRET_FIX)
 
 
 @rule("POD001", "error", "a container that must not be root is root")

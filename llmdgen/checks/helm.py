@@ -12,11 +12,14 @@ from typing import Any
 
 from msgspec import Struct
 
+from llmdgen.checks.containers import SECRET_FIX
 from llmdgen.facts.catalogue import program_flags, release_toml
 from llmdgen.findings import Route
+from llmdgen.kube.command_line import references
 from llmdgen.planning.model import Plan
 from llmdgen.registry import Draft, found, rule
 from llmdgen.resources import read_fact
+from llmdgen.secrets import names_a_secret
 from llmdgen.suggest import did_you_mean, one_of
 from llmdgen.untyped import at, mapping
 
@@ -63,16 +66,34 @@ def large_numbers_are_text(plan: Plan) -> Iterator[Draft]:
 
 @rule("HELM004", "error", "text that Helm would execute")
 def text_is_not_executed(plan: Plan) -> Iterator[Draft]:
-    """The router's chart runs some values through Helm's tpl: a {{ in them is code, and what is not code ends the
-    deployment with an error in a template that nobody wrote.
+    """The router's chart runs some values through Helm's tpl: a {{ in them, or in a key below them, is code, and what
+    is not code ends the deployment with an error in a template that nobody wrote.
 
     Fails:  values.router {inferenceExtension: {sidecar: {args: ["--greeting=Hello {{ name }}"]}}}.
     Passes: the text "Hello {{ `{{ name }}` }}", which comes out as Hello {{ name }}.
     """
-    for route, value in leaves(_values(plan)):
+    for route, value in nodes(_values(plan)):
         executed = any(is_below(dotted(route), top) for top in _facts(plan, "executed"))
-        if executed and isinstance(value, str) and "{{" in re.sub(_ESCAPED, "", value):
-            yield _at(route, "Helm executes the {{ in it", "write {{ `{{` }} where two braces are meant")
+        for text, on_key in ((route[-1], True), (value, False)) if executed else ():
+            if isinstance(text, str) and "{{" in re.sub(_ESCAPED, "", text):
+                fix = "write {{ `{{` }} where two braces are meant"
+                yield _at(route, "Helm executes the {{ in it", fix, on_key=on_key)
+
+
+@rule("HELM010", "error", "a secret that a reference takes out of its place")
+def no_reference_to_a_secret(plan: Plan) -> Iterator[Draft]:
+    """Kubernetes fills in $(NAME) in the command, the arguments and the variables of the scheduler's containers, also
+    where NAME comes from a Secret. It then stands in a log, a list of processes, or the address that somebody is sent
+    to. POD002 says the same of model servers.
+
+    Fails:  `{values: {router: {router: {epp: {flags: {model-url: "http://example.com/$(HF_TOKEN)"}}}}}}`.
+    Passes: `{values: {router: {router: {epp: {flags: {model-url: "http://example.com/$(POD_NAMESPACE)"}}}}}}`.
+    """
+    kept = {str(at(each, "name")) for _, each in nodes(_values(plan)) if at(each, "valueFrom", "secretKeyRef")}
+    for route, value in leaves(_values(plan)):
+        for name in sorted(references(value)):
+            if name in kept or names_a_secret(name, None):
+                yield _at(route, f"$({name}) would write a secret here", SECRET_FIX)
 
 
 @rule("HELM005", "error", "a value that other objects depend on")

@@ -6,12 +6,13 @@ from collections.abc import Iterable
 
 import click
 
+from llmdgen import shown
 from llmdgen.findings import Located, Severity
 
 
 def visible(text: str) -> str:
-    """A text of one or more lines with everything that does not print escaped: names and files may hold anything."""
-    return "\n".join(line if line.isprintable() else _escaped(line) for line in text.split("\n"))
+    """The same of every line of a text: names and files may hold anything."""
+    return "\n".join(map(shown.visible, text.split("\n")))
 
 
 def has_colour() -> bool:
@@ -59,9 +60,3 @@ def columns(rows: Iterable[Iterable[object]], header: Iterable[str]) -> str:
         for row in cells
     )
     return "\n".join(lines)
-
-
-def _escaped(line: str) -> str:
-    return "".join(
-        each if each.isprintable() or each == "\t" else each.encode("unicode_escape").decode() for each in line
-    )

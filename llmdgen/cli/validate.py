@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import click
 
 from llmdgen.cli import making, options, status, work
@@ -78,7 +80,8 @@ def command(
         from llmdgen.report.formats import write
 
         click.echo(write(form, once, silenced), nl=False)
-    unwritten = [file for each, file in reports if not _written(file, each, once, silenced)]
+    inputs = {*specs, *(place.path for spec in read for pair in spec.places.values() for place in pair)}
+    unwritten = [file for each, file in reports if not _written(file, each, once, silenced, inputs)]
     if unwritten:
         return status.ERROR
     if unasked:
@@ -88,11 +91,15 @@ def command(
     return status.ERROR if failing else status.OK
 
 
-def _written(file: str, form: str, findings: list[Located], silenced: list[tuple[Located, str]]) -> bool:
-    """Whether a report could be written to a file; why not is said."""
+def _written(
+    file: str, form: str, findings: list[Located], silenced: list[tuple[Located, str]], inputs: set[str]
+) -> bool:
+    """Whether a report could be written to a file, which is none of the inputs; why not is said."""
     from llmdgen.report.formats import write
 
     try:
+        if os.path.exists(file) and any(os.path.exists(each) and os.path.samefile(file, each) for each in inputs):
+            raise OSError(0, "it is a spec, or a base of one")
         with open(file, "w", encoding="utf-8", newline="\n") as opened:
             opened.write(write(form, findings, silenced))
     except OSError as error:

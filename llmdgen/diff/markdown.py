@@ -8,7 +8,7 @@ from llmdgen.diff import words
 from llmdgen.diff.compare import Change
 from llmdgen.diff.fold import Difference, Section
 from llmdgen.diff.step import Consequence
-from llmdgen.report.text import visible
+from llmdgen.shown import code_span, visible
 
 ROWS = 12  # of a table that is shown open
 LONGEST = 60_000  # characters; GitHub takes 65,536 in a comment, and something stands around this
@@ -83,15 +83,7 @@ def _codes(texts: tuple[str, ...]) -> str:
 
 def code(text: str) -> str:
     """A text as code, in a table too, where a pipe ends a cell even inside backticks unless it is escaped."""
-    text = visible(text)
-    marks, inner = fence(text), text.replace("|", "\\|")
-    space = " " if text.startswith("`") or text.endswith("`") or not text.strip() else ""
-    return f"{marks}{space}{inner}{space}{marks}"
-
-
-def fence(text: str, least: int = 1) -> str:
-    """Backticks that no text ends: one more than it has in a row anywhere."""
-    return "`" * max(least, 1 + max(map(len, re.findall("`+", text)), default=0))
+    return code_span(visible(text)).replace("|", "\\|")
 
 
 def _escaped(text: str) -> str:

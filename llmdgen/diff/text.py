@@ -7,7 +7,7 @@ from llmdgen.diff import words
 from llmdgen.diff.compare import Change
 from llmdgen.diff.fold import Difference
 from llmdgen.diff.step import Consequence
-from llmdgen.report.text import visible
+from llmdgen.shown import visible
 
 _RED, _GREEN, _YELLOW, _BOLD, _PLAIN = "\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[1m", "\x1b[0m"
 _SIGNS = {"+": _GREEN, "-": _RED, "~": _YELLOW}

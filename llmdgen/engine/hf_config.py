@@ -6,6 +6,8 @@ The same field has a different name in every family, and multimodal models keep 
 
 from __future__ import annotations
 
+import os
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +71,10 @@ def read(path: Path, name: str) -> ModelFacts:
     The weights' size is computed from the shapes: embeddings, attention, and the MLP or the experts of each layer.
     """
     try:
-        text = path.read_bytes()
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:  # a pipe may never have a writer
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise ConfigError(f"{path.name} is not a regular file")
+            text = file.read(MOST_BYTES + 1)
     except OSError as error:
         raise ConfigError(f"cannot read {path.name}: {error.strerror}") from error
     if len(text) > MOST_BYTES:

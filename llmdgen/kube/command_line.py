@@ -57,6 +57,11 @@ def unresolved(argument: str) -> str:
     return _REFERENCE.sub(lambda match: f"${match.group(1) or match.group(2)}", argument)
 
 
+def references(text: object) -> set[str]:
+    """The names that the kubelet would fill in: those in $(NAME). $$(NAME) is an escape."""
+    return {name for name in _KUBERNETES.findall(text) if name} if isinstance(text, str) else set()
+
+
 def expanded(text: str, variables: Mapping[str, str]) -> str:
     """A value with its `$(NAME)` references filled in, as the kubelet does it."""
 

@@ -166,10 +166,14 @@ def _model(spec: Spec) -> ModelFacts | None:
         from pathlib import Path
 
         from llmdgen.engine.hf_config import ConfigError, read
+        from llmdgen.spec.extends import Tree
 
+        beside = spec.locate(("spec", "model", "config")).path
+        file = Path(beside).parent / model.config
         try:
-            beside = spec.locate(("spec", "model", "config")).path
-            return read(Path(beside).parent / model.config, model.name)
+            if not Tree(beside).holds(str(file)):
+                raise ConfigError(f"{model.config} is a link that leaves the spec's repository or directory")
+            return read(file, model.name)
         except ConfigError as error:
             fix = "store the repository's config.json beside the spec"
             _stop(spec, [problems.CONFIG.at("spec", "model", "config", says=str(error), fix=fix)])

@@ -11,6 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from llmdgen.resources import TEMPLATES
+from llmdgen.shown import code_span
 from llmdgen.yaml_text import Text, as_yaml, block
 
 if TYPE_CHECKING:
@@ -41,9 +42,7 @@ def markdown(value: Any) -> Text:
 
 def code(value: Any) -> Text:
     """A value between backticks, as it stands."""
-    text = " ".join(str(value).split())
-    fence = "``" if "`" in text else "`"
-    return Text(f"{fence}{text}{fence}")
+    return Text(code_span(" ".join(str(value).split())))
 
 
 def comment(value: Any) -> Text:

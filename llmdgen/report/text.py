@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from llmdgen.findings import Located, Severity
+from llmdgen.shown import visible
 
 _BOLD, _DIM, _END = "\033[1m", "\033[2m", "\033[0m"
 _COLOURS = {Severity.ERROR: "\033[31m", Severity.WARNING: "\033[33m", Severity.NOTE: "\033[36m"}
@@ -26,10 +27,3 @@ def _coloured(each: Located) -> str:
     what = f"{_COLOURS[finding.severity]}{finding.severity.value} {finding.code}:{_END}"
     fix = f" {_DIM}(fix: {visible(finding.fix)}){_END}" if finding.fix else ""
     return f"{where} {what} {visible(finding.says)}{fix}{visible(each.about)}"
-
-
-def visible(text: str) -> str:
-    """Text on one line that cannot steer a terminal: what does not print is escaped."""
-    if text.isprintable():
-        return text
-    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode("ascii") for each in text)

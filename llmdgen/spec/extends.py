@@ -183,7 +183,7 @@ class Tree:
         _refuse_form(said)
         path = os.path.join(os.path.dirname(by), said)
         real = os.path.realpath(path)
-        if not self._holds(real):
+        if not self.holds(real):
             where, fix = "the repository", "put the base into the repository of the spec"
             if not self.is_repository:
                 where = "the spec's directory, and no directory above that is a git repository"
@@ -199,14 +199,15 @@ class Tree:
         short = os.path.normpath(path)
         return short if os.path.realpath(short) == real else path
 
-    def _holds(self, real: str) -> bool:
-        return real.startswith(self.root.rstrip(os.sep) + os.sep)
+    def holds(self, path: str) -> bool:
+        """Whether a file is one of them, links followed."""
+        return os.path.realpath(path).startswith(self.root.rstrip(os.sep) + os.sep)
 
     def _meant(self, said: str, by: str, path: str) -> str:
         """The fix of a path that leads nowhere: a file of a similar name, or the same path from the repository."""
         folder, _ = os.path.split(said)
         from_root = os.path.realpath(os.path.join(self.root, said))
-        if self._holds(from_root) and os.path.isfile(from_root):
+        if self.holds(from_root) and os.path.isfile(from_root):
             own = os.path.realpath(os.path.dirname(by) or ".")
             return f"did you mean {quoted(os.path.relpath(from_root, own), bare=True)}? It starts from this file"
         close = like(path, other_than=os.path.basename(by))

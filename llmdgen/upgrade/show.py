@@ -6,8 +6,9 @@ import re
 from collections.abc import Sequence
 from difflib import unified_diff
 
-from llmdgen.diff.markdown import fence, write
+from llmdgen.diff.markdown import write
 from llmdgen.findings import Located
+from llmdgen.shown import code_span, fence
 from llmdgen.upgrade import replacement
 from llmdgen.upgrade.effect import Effect
 
@@ -37,18 +38,13 @@ def markdown(title: str, diff: str, effect: Effect, findings: Sequence[Located])
         parts.append(write(effect.difference).rstrip("\n"))
     parts += map(replacement.markdown, effect.ways)
     if findings:
-        parts.append("\n".join(f"- {_code(str(each))}" for each in findings))
+        parts.append("\n".join(f"- {code_span(str(each))}" for each in findings))
     return "\n\n".join(parts) + "\n"
 
 
 def _lines(text: str) -> list[str]:
     """Lines with their breaks, as YAML breaks them."""
     return re.findall(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+", text)
-
-
-def _code(text: str) -> str:
-    marks = fence(text)
-    return f"{marks} {text} {marks}" if "`" in text else f"{marks}{text}{marks}"
 
 
 def _tinted(line: str) -> str:

@@ -253,3 +253,44 @@ def test_a_directory_is_answered_with_the_files_in_it(llmdgen: Llmdgen, spec: Pa
     (spec.parent / "empty").mkdir()
     assert "SPEC010: this is a directory (fix: name the spec files in it: ./*.yaml)" in llmdgen("validate", ".").err
     assert "SPEC010: this is a directory (fix: name a spec file)" in llmdgen("validate", "empty").err
+
+
+@pytest.mark.parametrize("file", ["chat.yaml", "./chat.yaml", "link.yaml", "base.yaml"])
+def test_a_report_never_takes_the_place_of_a_spec_or_its_base(llmdgen: Llmdgen, spec: Path, file: str) -> None:
+    Path("base.yaml").write_text(spec.read_text())
+    Path("link.yaml").symlink_to("chat.yaml")
+    head = "\n".join(spec.read_text().splitlines()[:4])
+    spec.write_text(f"extends: base.yaml\n{head}\n")
+    before = spec.read_text(), Path("base.yaml").read_text()
+    answer = llmdgen("validate", "chat.yaml", "--report", f"text={file}")
+    assert answer.code == 1
+    assert "it is a spec, or a base of one" in answer.err
+    assert (spec.read_text(), Path("base.yaml").read_text()) == before
+
+
+def _with_model(model: str) -> str:
+    text, count = re.subn(r"  model:\n(    .*\n)+", f"  model: {model}\n", SPEC)
+    assert count == 1
+    return text
+
+
+@pytest.mark.parametrize("name", ["b" * 256, "a/" + "b" * 254, "é" * 256, "a/../" + "c" * 251])
+def test_what_validates_renders_however_long_the_models_name_is(llmdgen: Llmdgen, spec: Path, name: str) -> None:
+    spec.write_text(_with_model(f'{{name: "{name}", uri: hf://openai/gpt-oss-120b}}'))
+    assert llmdgen("validate", "chat.yaml").code == llmdgen("render", "chat.yaml").code
+
+
+@pytest.mark.parametrize("leads_to", ["/dev/zero", "/etc/passwd", "a pipe", "a directory"])
+def test_config_json_is_a_regular_file_of_the_repository(llmdgen: Llmdgen, spec: Path, leads_to: str) -> None:
+    config = Path("config.json")
+    if leads_to == "a pipe":
+        os.mkfifo(config)
+    elif leads_to == "a directory":
+        config.mkdir()
+    else:
+        config.symlink_to(leads_to)
+    spec.write_text(_with_model("{name: a/b, config: ./config.json}"))
+    answer = llmdgen("validate", "chat.yaml")
+    assert answer.code == 1
+    assert "MOD002" in answer.err
+    assert "root:" not in answer.err
