@@ -20,6 +20,7 @@ from msgspec import Struct
 
 from llmdgen.findings import Finding, Route, Severity
 
+READ = "read in source, not seen on hardware"  # what a message adds where nobody saw its fault happen
 MOST_OF_A_RULE = 100  # findings of one rule in one plan: whoever mends a hundred runs the command again
 
 
@@ -38,7 +39,9 @@ Check = Callable[[Any], Iterable[Draft]]
 
 class Rule(Struct, frozen=True):
     """A rule of the catalogue. `subject` is the type that `check` looks at; both are empty for rules that another
-    stage applies while it reads a file or asks a cluster."""
+    stage applies while it reads a file or asks a cluster. `read`: its fault was only read in source, and each message
+    says so.
+    """
 
     code: str
     severity: Severity
@@ -46,6 +49,7 @@ class Rule(Struct, frozen=True):
     text: str
     check: Check | None = None
     subject: str = ""
+    read: bool = False
 
     @property
     def explanation(self) -> str:
@@ -59,7 +63,8 @@ class Rule(Struct, frozen=True):
         return self.finding(found(*route, says=says, fix=fix, on_key=on_key, of=of))
 
     def finding(self, draft: Draft) -> Finding:
-        return Finding(self.code, self.severity, draft.says, draft.fix, draft.at, draft.on_key, draft.of)
+        says = f"{draft.says} ({READ})" if self.read else draft.says
+        return Finding(self.code, self.severity, says, draft.fix, draft.at, draft.on_key, draft.of)
 
 
 RULES: dict[str, Rule] = {}
@@ -67,23 +72,26 @@ _LOOKING_AT: dict[str, list[Rule]] = {}
 """The rules that look at things of a type, by its name."""
 
 
-def rule(code: str, severity: str, title: str) -> Callable[[Check], Check]:
-    """Register a check under its stable code. Its only parameter has to be annotated with what it looks at."""
+def rule(code: str, severity: str, title: str, *, read: bool = False) -> Callable[[Check], Check]:
+    """Register a check under its stable code. Its only parameter has to be annotated with what it looks at; `read`: its
+    fault was read in source, and not seen on hardware."""
 
     def register(check: Check) -> Check:
-        declare(code, severity, title, check.__doc__ or "", check)
+        declare(code, severity, title, check.__doc__ or "", check, read=read)
         return check
 
     return register
 
 
-def declare(code: str, severity: str, title: str, explanation: str, check: Check | None = None) -> Rule:
+def declare(
+    code: str, severity: str, title: str, explanation: str, check: Check | None = None, *, read: bool = False
+) -> Rule:
     """Add a rule to the catalogue. Raises ValueError where the code is taken or the explanation is missing."""
     if code in RULES:
         raise ValueError(f"{code} is declared twice")
     if not explanation.strip():
         raise ValueError(f"{code} has no explanation")
-    made = Rule(code, Severity(severity), title, explanation, check, _subject(check))
+    made = Rule(code, Severity(severity), title, explanation, check, _subject(check), read)
     RULES[code] = made
     _LOOKING_AT.setdefault(made.subject, []).append(made)
     return made

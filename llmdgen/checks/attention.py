@@ -36,7 +36,7 @@ def sparse_attention_has_a_backend(servers: Servers) -> Iterator[Draft]:
             yield vllm.workload.found(*node_at(vllm.workload), says=says, fix=fix)
 
 
-@rule("VLLM022", "warning", "a block size that the attention backend does not take")
+@rule("VLLM022", "warning", "a block size that the attention backend does not take", read=True)
 def block_size_is_kept(servers: Servers) -> Iterator[Draft]:
     """Attention with a compressed KV vector (MLA: DeepSeek, Kimi) has blocks of a size of its own. Of another, vLLM
     0.15.1 and 0.17.1 make 64 without an error, so that whoever counts blocks, such as the scheduler's prefix scorer,

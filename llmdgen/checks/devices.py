@@ -120,6 +120,23 @@ def efa_pods_lock_memory(vllm: Engine) -> Iterator[Draft]:
         yield vllm.found("securityContext", says=says, fix="add IPC_LOCK to securityContext.capabilities.add")
 
 
+@rule("VER115", "warning", "a capability that the container's user does not get")
+def efa_containers_are_root(vllm: Engine) -> Iterator[Draft]:
+    """Kubernetes gives the capabilities that a container adds to root alone: any other user has IPC_LOCK in vain, and
+    locks no more memory than the node lets everybody, 8 MiB on Amazon Linux 2023 (nvidia-container-toolkit issue 2037).
+
+    Fails:  `{path: pd-disaggregation, decode: {pod: {containers: [{name: vllm, securityContext: {runAsUser:
+            2000}}]}}}`.
+    Passes: `{path: pd-disaggregation}`, whose containers with EFA are root.
+    """
+    user = at(vllm.doc, "securityContext", "runAsUser")
+    user = at(vllm.workload.spec, "securityContext", "runAsUser") if user is None else user
+    if vllm.count(efa()) and user:
+        says = f"as user {user} container {vllm.name} gets no IPC_LOCK, and EFA registers gigabytes"
+        fix = "set runAsUser: 0 in its securityContext, or raise the memory lock limit of the nodes and suppress VER115"
+        yield vllm.found("securityContext", "runAsUser", says=says, fix=fix)
+
+
 @rule("VER108", "error", "a container's resources are none that Kubernetes takes")
 def resources_are_taken(container: Container) -> Iterator[Draft]:
     """The API server refuses a resource without a domain that it does not know, and a request above the limit.

@@ -96,7 +96,7 @@ def disk_tier_fits(plan: Plan) -> Iterator[Draft]:
             yield found("spec", "cache", "disk", "size", says=says, fix=f"set size: {most}Gi or less")
 
 
-@rule("FIT018", "note", "a cache tier that nothing keeps to its size")
+@rule("FIT018", "note", "a cache tier that nothing keeps to its size", read=True)
 def storage_tier_is_bounded(plan: Plan) -> Iterator[Draft]:
     """LMCache writes chunks to shared storage and never removes one: its fs connector has neither a capacity nor an
     eviction. The claim fills, and from then on writes fail. vLLM's own file tiers, of llm-d v0.9.0, are kept to their

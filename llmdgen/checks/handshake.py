@@ -9,13 +9,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from llmdgen.checks.ends import TRANSFER_FLAG, both_ends
-from llmdgen.engine.derived import NO_HYBRID
+from llmdgen.engine.derived import NO_HYBRID, hybrid_manager_off_by
+from llmdgen.engine.facts import engine
 from llmdgen.facts.catalogue import release_toml
 from llmdgen.kube.attention import FLAG as BACKEND
 from llmdgen.kube.attention import backend, cache_dtype, capability, everywhere
 from llmdgen.kube.caches import EXTRA, OFFLOADING
 from llmdgen.kube.node import node_at, node_of
-from llmdgen.kube.servers import Servers
+from llmdgen.kube.servers import Engine, Servers
 from llmdgen.kube.workload import NIXL, Container
 from llmdgen.registry import Draft, rule
 from llmdgen.untyped import mapping
@@ -53,7 +54,7 @@ def ends_share_the_attention_backend(servers: Servers) -> Iterator[Draft]:
     yield vllm.workload.found(*place, says=says, fix=fix)
 
 
-@rule("KVT002", "error", "prefill and decode with different KV cache layouts")
+@rule("KVT002", "error", "prefill and decode with different KV cache layouts", read=True)
 def ends_share_the_layout(servers: Servers) -> Iterator[Draft]:
     """NIXL's handshake compares the layout of KV blocks, which NIXL sets to HND. A variable at one end makes it fail.
 
@@ -76,7 +77,7 @@ def ends_share_the_draft_model(servers: Servers) -> Iterator[Draft]:
     yield from _differ(servers, SPECULATION, _draft)
 
 
-@rule("KVT004", "error", "the hybrid KV cache manager on one side of the KV transfer")
+@rule("KVT004", "error", "the hybrid KV cache manager on one side of the KV transfer", read=True)
 def ends_share_the_hybrid_manager(servers: Servers) -> Iterator[Draft]:
     """From vLLM 0.26 on, whether the hybrid KV cache manager is on is part of what the two ends compare.
 
@@ -85,6 +86,67 @@ def ends_share_the_hybrid_manager(servers: Servers) -> Iterator[Draft]:
     """
     if NO_HYBRID in mapping(release_toml(servers.release.name, "engine.toml").get("nixl")).get("same", ()):
         yield from _differ(servers, NO_HYBRID, lambda vllm: vllm.flags.get(NO_HYBRID) is True)
+
+
+@rule("KVT007", "warning", "failed reads of KV blocks that count as received", read=True)
+def failed_reads_are_noticed(servers: Servers) -> Iterator[Draft]:
+    """With the hybrid KV cache manager on, vLLM 0.26.0 does not mark the blocks of a failed NIXL read: the request goes
+    on from whatever they held, and the prefix cache keeps them. Models with sliding windows can do without the manager,
+    at up to twice the KV cache, and llmdgen switches it off for them. Those with linear attention cannot.
+
+    Fails:  `{path: pd-disaggregation, model: {name: openai/gpt-oss-120b}, instanceTypes: [p5en.48xlarge], engine:
+            {args: {disable-hybrid-kv-cache-manager: false}}}`; `{path: pd-disaggregation, model: {name:
+            Qwen/Qwen3.5-397B-A17B-FP8}, instanceTypes: [p5en.48xlarge]}`.
+    Passes: `{path: pd-disaggregation, model: {name: openai/gpt-oss-120b}, instanceTypes: [p5en.48xlarge]}`.
+    """
+    model, facts = servers.model, engine(servers.release.name)
+    unmarked = facts.get("nixl", {}).get("failed_reads_unmarked_with_hybrid_manager", False)
+    if model is None or not unmarked or not (model.layers.sliding or model.layers.linear):
+        return
+    for vllm in servers.engines:
+        reads = vllm.nixl is not None and vllm.workload.role != "prefill"
+        if reads and hybrid_manager_off_by(vllm.flags, facts) is None:
+            fix = f"set {NO_HYBRID}: true in engine.args"
+            if model.layers.linear:
+                fix = "use a path without prefill servers, or watch vllm:nixl_num_failed_transfers on decode"
+            at = vllm.flag_at(NO_HYBRID if NO_HYBRID in vllm.flags else TRANSFER_FLAG)
+            says = (
+                f"with the hybrid KV cache manager vLLM takes failed reads of {model.id}'s KV cache for received ones"
+            )
+            yield vllm.workload.found(*at, says=says, fix=fix)
+
+
+@rule("KVT008", "error", "a state layout of linear attention that NIXL does not transfer", read=True)
+def linear_state_has_its_layout(servers: Servers) -> Iterator[Draft]:
+    """The worker of vLLM 0.26.0 asserts VLLM_SSM_CONV_STATE_LAYOUT=DS where NIXL transfers a model with linear
+    attention, and dies otherwise.
+
+    Fails:  `{path: pd-disaggregation, model: {name: Qwen/Qwen3.5-397B-A17B-FP8}, instanceTypes: [p5en.48xlarge],
+            engine: {env: {VLLM_SSM_CONV_STATE_LAYOUT: SD}}}`.
+    Passes: `{path: pd-disaggregation, model: {name: Qwen/Qwen3.5-397B-A17B-FP8}, instanceTypes: [p5en.48xlarge]}`,
+            where the path sets it.
+    """
+    wanted = engine(servers.release.name).get("nixl", {}).get("hybrid_environment", {})
+    for vllm in servers.engines if servers.model is not None and servers.model.layers.linear else ():
+        for name, value in wanted.items() if vllm.nixl is not None else ():
+            if vllm.variables.get(name) != value:
+                says = f"{name} is {vllm.variables.get(name, 'unset')}, and vLLM stops where it is not {value}"
+                yield vllm.workload.found(*vllm.env_at(name), says=says, fix=f"set {name}: {value}, or remove it")
+
+
+@rule("VLLM034", "error", "an allocator that vLLM refuses beside a KV connector")
+def allocator_suits_the_connector(vllm: Engine) -> Iterator[Draft]:
+    """PyTorch's expandable segments may lie at other physical addresses later, where registered KV cache then points to
+    nothing. vLLM 0.26.0 refuses them beside any KV connector.
+
+    Fails:  `{path: pd-disaggregation, engine: {env: {PYTORCH_CUDA_ALLOC_CONF: "expandable_segments:True"}}}`.
+    Passes: `{path: pd-disaggregation}`; the variable with inference-scheduling, which has no connector.
+    """
+    refused = engine(vllm.release).get("refused_beside_connectors", {})
+    for name, value in refused.items() if vllm.connectors and not vllm.flags.get("enable-cumem-allocator") else ():
+        if value in vllm.variables.get(name, ""):
+            says = f"vLLM refuses {value} in {name} beside {vllm.connectors[0].get('kv_connector')}"
+            yield vllm.workload.found(*vllm.env_at(name), says=says, fix=f"remove {value} from it")
 
 
 def _differ(servers: Servers, name: str, read: Any) -> Iterator[Draft]:

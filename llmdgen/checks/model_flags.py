@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from llmdgen.engine.memory import predicts_tokens
+from llmdgen.engine.profile import batch_of, has_v2_runner
 from llmdgen.facts.types import ModelFacts
+from llmdgen.kube.attention import capability
 from llmdgen.planning.model import Plan
 from llmdgen.registry import Draft, found, rule
 from llmdgen.suggest import one_of
@@ -14,6 +16,7 @@ from llmdgen.suggest import one_of
 # from_config without defaults).
 OFFLINE_METHODS = ("awq", "gptq", "compressed-tensors", "modelopt", "fbgemm_fp8", "quark", "mxfp4", "moe_wna16", "gguf")
 SPARSE_DTYPE = "fp8_ds_mla"
+BLACKWELL = 10.0  # the compute capability from which GPUs have FP4
 SPECULATION = "speculative-config"
 
 
@@ -65,6 +68,46 @@ def model_speculates_so(plan: Plan) -> Iterator[Draft]:
         else:
             continue
         yield found(*at, says=says, fix=fix)
+
+
+@rule("MOD027", "warning", "GPU memory that nothing reserved for the sampler", read=True)
+def sampler_has_room(plan: Plan) -> Iterator[Draft]:
+    """The second model runner of vLLM 0.26.0, which serves dense models, measures neither its CUDA graphs nor most of
+    its sampler before it fills the GPU with KV cache. Both have to fit into what --gpu-memory-utilization leaves over,
+    and at more than 0.92 with a thousand sequences they may not: out of memory under load, not at the start.
+
+    Fails:  `{engine: {args: {gpu-memory-utilization: 0.96}}}` for Qwen/Qwen3-32B with v0.9.0.
+    Passes: `{engine: {args: {gpu-memory-utilization: 0.96, max-num-seqs: 256}}}` there.
+    """
+    most, few = plan.engine.get("runner", {}).get("v2_utilization"), plan.engine["batch"]["seqs_small"]
+    for role in plan.roles:
+        share = role.flags.get("gpu-memory-utilization")
+        if plan.model is None or not most or not isinstance(share, float) or share <= most:
+            continue
+        sequences = batch_of(role.node.instance.gpu, role.size, plan.engine, role.flags)[1]
+        if sequences > few and has_v2_runner(plan.model, plan.engine, role.flags):
+            says = f"{share:g} leaves little to graphs and to a sampler of {sequences} sequences"
+            fix = f"set {most:g} or less, or max-num-seqs: {few}"
+            yield found(*role.flag_routes["gpu-memory-utilization"], says=says, fix=fix)
+
+
+@rule("MOD028", "note", "4-bit weights on GPUs that do not compute with them")
+def nvfp4_is_computed(plan: Plan) -> Iterator[Draft]:
+    """GPUs before Blackwell have no NVFP4: vLLM unpacks the weights for each step (Marlin), which saves memory and is
+    no faster than BF16.
+
+    Fails:  `{model: {name: nvidia/Qwen3-235B-A22B-NVFP4}, instanceTypes: [p5en.48xlarge]}`.
+    Passes: `{model: {name: nvidia/Qwen3-235B-A22B-NVFP4}, instanceTypes: [p6-b200.48xlarge]}`.
+    """
+    if plan.model is None or not plan.model.weight_dtype.upper().startswith("NVFP4"):
+        return
+    for role in plan.roles:
+        number = capability(role.node.instance)
+        if number is not None and float(number) < BLACKWELL:
+            gpu = role.node.instance.gpu.model.removeprefix("NVIDIA ")
+            says = f"{gpu} of {role.node.instance.name} has no NVFP4: {plan.model.id} is no faster there than in BF16"
+            yield found("spec", "model", "name", says=says, fix="serve an FP8 checkpoint, or use Blackwell")
+            return
 
 
 @rule("MOD024", "warning", "remote code that is not pinned")

@@ -12,6 +12,7 @@ from llmdgen.objects.origin import size
 from llmdgen.paths.wide_ep import has_eplb
 from llmdgen.planning.model import Plan
 from llmdgen.registry import Draft, found, rule
+from llmdgen.untyped import mapping
 
 WORTH_IT = 1.5  # times the KV cache, below which another division is not worth a warning
 
@@ -53,7 +54,7 @@ def only_wide_ep_spans_pods(plan: Plan) -> Iterator[Draft]:
             yield found(*size(plan, role, "workers", "data"), says=says, fix=fix)
 
 
-@rule("PAR003", "error", "tensor parallel sizes between which KV caches cannot travel")
+@rule("PAR003", "error", "tensor parallel sizes between which KV caches cannot travel", read=True)
 def ends_divide_each_other(plan: Plan) -> Iterator[Draft]:
     """The NIXL connector maps each rank of one end to whole ranks of the other, so one tensor parallel size must divide
     the other. It cannot gather from a prefill with more ranks than decode where KV heads are replicated, that is, with
@@ -135,7 +136,7 @@ def experts_are_cut_at_blocks(plan: Plan) -> Iterator[Draft]:
         yield found(*size(plan, role, "tensor", "data"), says=says, fix=f"set parallelism.expert: true{other}")
 
 
-@rule("MOD018", "error", "expert load balancing that the model does not have")
+@rule("MOD018", "error", "expert load balancing that the model does not have", read=True)
 def eplb_is_supported(plan: Plan) -> Iterator[Draft]:
     """EPLB moves experts between ranks. vLLM has it for some architectures and quantisations, and stops at others.
 
@@ -150,6 +151,23 @@ def eplb_is_supported(plan: Plan) -> Iterator[Draft]:
     for route in dict.fromkeys(role.flag_at("enable-eplb") for role in balanced):
         says = f"vLLM {plan.release.vllm} does not balance the experts of {model.id} ({kind})"
         yield found(*route, says=says, fix="remove enable-eplb")
+
+
+@rule("MOD029", "warning", "experts that move by a transport that EFA does not have", read=True)
+def experts_move_over_efa(plan: Plan) -> Iterator[Draft]:
+    """vLLM 0.26.0 moves rebalanced experts by NIXL where it is installed and --eplb-config names no communicator, and
+    NIXL then takes UCX, which does not drive EFA. wide-ep names torch_gloo; an eplb-config of the spec replaces that.
+
+    Fails:  `{path: wide-ep, engine: {args: {eplb-config: {num_redundant_experts: 32}}}}`.
+    Passes: `{path: wide-ep, engine: {args: {eplb-config: {num_redundant_experts: 32, communicator: torch_gloo}}}}`.
+    """
+    wanted = plan.engine["eplb"].get("communicator")
+    for role in plan.roles:
+        at = role.flag_routes.get("eplb-config", ())
+        balances = role.flags.get("enable-eplb") is True and role.efa_per_pod
+        if wanted and balances and not mapping(role.flags.get("eplb-config")).get("communicator"):
+            says = "without a communicator vLLM moves experts by NIXL over UCX"
+            yield found(*at, says=says, fix=f"add communicator: {wanted}")
 
 
 @rule("MOD019", "error", "expert parallelism for a model without experts")

@@ -13,11 +13,8 @@ from llmdgen.suggest import did_you_mean, one_of
 from llmdgen.untyped import at, mapping
 
 RANKS = "data-parallel-size"  # of the sidecar: how many ports it holds, and forwards to
-KEEP_ALIVE = "VLLM_HTTP_TIMEOUT_KEEP_ALIVE"
 _TLS = "secure-proxy"
 _CONNECTOR = ("connector", "kv-connector")  # by the release
-_LEAST_STARTUP_SECONDS = 600
-_PERIOD, _FAILURES = 10, 3  # Kubernetes' defaults
 
 
 @rule("VER020", "error", "vLLM does not listen on the port that its container declares")
@@ -157,43 +154,3 @@ def probes_ask_vllm(vllm: Engine) -> Iterator[Draft]:
         elif asked and not {"httpGet", "tcpSocket", "exec", "grpc"} & set(asked):
             says = "the probe asks nothing, and the API server refuses it"
             yield vllm.found(probe, says=says, fix="give it httpGet")
-
-
-@rule("VER027", "warning", "vLLM has little time to start")
-def startup_has_time(vllm: Engine) -> Iterator[Draft]:
-    """The startup probe's period times its failures, and its initial delay, are what vLLM has to fetch and load the
-    model and to compile. Kubernetes' defaults, where one of them is left out, are half a minute. Then the container is
-    killed and begins anew.
-
-    Fails:  periodSeconds 30 without failureThreshold: 90 seconds.
-    Passes: 120 failures of 30 seconds: an hour.
-    """
-    probe = mapping(vllm.doc.get("startupProbe"))
-    if not probe:
-        return
-    seconds = _whole(probe.get("initialDelaySeconds"), 0) + _whole(probe.get("periodSeconds"), _PERIOD) * _whole(
-        probe.get("failureThreshold"), _FAILURES
-    )
-    if seconds < _LEAST_STARTUP_SECONDS:
-        yield vllm.found("startupProbe", says=f"vLLM is killed after {seconds} s", fix="raise failureThreshold")
-
-
-@rule("VER112", "warning", "idle connections that vLLM closes first")
-def idle_connections_stay_open(vllm: Engine) -> Iterator[Draft]:
-    """The routing sidecar keeps idle connections to vLLM for 90 seconds, a gateway's Envoy for an hour, and vLLM closes
-    them after 5 where VLLM_HTTP_TIMEOUT_KEEP_ALIVE does not say otherwise. A request that is sent just then is answered
-    with 502 or 503.
-
-    Fails:  `{path: pd-disaggregation, engine: {env: {VLLM_HTTP_TIMEOUT_KEEP_ALIVE: "30"}}}`.
-    Passes: `{path: pd-disaggregation}`, whose 120 seconds are above the sidecar's.
-    """
-    seconds = engine(vllm.release)["timeouts"]
-    kept = vllm.variables.get(KEEP_ALIVE) or str(seconds["keep_alive"])
-    if kept.isdigit() and int(kept) <= seconds["keep_alive_of_clients"]:
-        says = f"vLLM closes idle connections after {kept} s, and who sends to it keeps them for longer"
-        fix = f'set {KEEP_ALIVE}: "{seconds["keep_alive_wanted"]}", or remove it'
-        yield vllm.workload.found(*vllm.env_at(KEEP_ALIVE), says=says, fix=fix)
-
-
-def _whole(value: object, default: int) -> int:
-    return value if isinstance(value, int) else default

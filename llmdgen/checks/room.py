@@ -124,7 +124,7 @@ def shared_memory_leaves_room(vllm: Engine) -> Iterator[Draft]:
             yield vllm.workload.found(*vllm.workload.in_template("spec", "volumes", index), says=says, fix=fix)
 
 
-@rule("FIT017", "error", "/dev/shm that is too small")
+@rule("FIT017", "error", "/dev/shm that is too small", read=True)
 def shared_memory_suffices(vllm: Engine) -> Iterator[Draft]:
     """vLLM's TieringOffloadingSpec fills a file in /dev/shm as large as its CPU tier when it starts, and dies where
     that does not fit. Processes of several GPUs talk through /dev/shm as well: vLLM's ring buffer takes 160 MiB, NCCL's
@@ -172,9 +172,10 @@ def cpu_tier_leaves_room(servers: Servers) -> Iterator[Draft]:
     """Beside KV blocks and /dev/shm each rank needs host memory of its own, about 4 GiB. A container without it is
     killed when the cache has filled up.
 
-    Fails:  `{path: tiered-prefix-cache, cache: {cpu: {size: 400Gi}}, decode: {parallelism: {tensor: 2}}}` on
-            p5.48xlarge, where a pod has 425Gi.
-    Passes: `{path: tiered-prefix-cache, cache: {cpu: {size: 300Gi}}, decode: {parallelism: {tensor: 2}}}` there.
+    Fails:  `{path: tiered-prefix-cache, cache: {cpu: {connector: lmcache, size: 400Gi}}, decode: {parallelism: {tensor:
+            2}}}` on p5.48xlarge, where a pod has 425Gi.
+    Passes: `{path: tiered-prefix-cache, cache: {cpu: {connector: lmcache, size: 300Gi}}, decode: {parallelism: {tensor:
+            2}}}` there.
     """
     for tier in _tiers(servers):
         held = tier.cache + tier.shm
@@ -186,7 +187,7 @@ def cpu_tier_leaves_room(servers: Servers) -> Iterator[Draft]:
 
 class _Tier(Struct, frozen=True, kw_only=True):
     """KV blocks in the memory of a pod, all in MiB. `engine` is what its ranks need beside them, `most` what the pod
-    might have on its node, `place` where the size is given."""
+    might have on its node, `place` where the size is given; `pins`: each rank's blocks take a power of two."""
 
     vllm: Container
     place: Route
@@ -195,13 +196,17 @@ class _Tier(Struct, frozen=True, kw_only=True):
     memory: int
     engine: int
     most: int
+    pins: bool
 
     def __str__(self) -> str:
-        return f"{gib(self.cache)} of KV blocks and {mib_text(self.shm)} of /dev/shm"
+        pinned = ", a power of two for each rank," if self.pins else ""
+        return f"{gib(self.cache)} of KV blocks{pinned} and {mib_text(self.shm)} of /dev/shm"
 
     def smaller(self, servers: Servers) -> str:
         """The fix: a tier of a size that fits."""
         mib = self.memory - self.shm - self.engine
+        if self.pins and mib > self.vllm.gpus:
+            mib = (1 << (mib // self.vllm.gpus).bit_length() - 1) * self.vllm.gpus
         if mib < 1024:
             return "use an instance type with more memory"
         if servers.spec_route(self.vllm.workload.manifest, self.place) in (CPU_TIER, ()):
@@ -220,11 +225,12 @@ def _tiers(servers: Servers) -> Iterator[_Tier]:
         yield _Tier(
             vllm=vllm,
             place=cache.place,
-            cache=cache.bytes // MIB,
+            cache=cache.held // MIB,
             shm=max(0, limit - cache.bytes if cache.in_shm else limit) // MIB,
             memory=memory // MIB,
             engine=RANK_MIB * vllm.gpus,
             most=has.memory_mib // pods if has is not None else UNLIMITED,
+            pins=bool(cache.pinned),
         )
 
 

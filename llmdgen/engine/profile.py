@@ -48,7 +48,7 @@ def several(size: Size) -> bool:
 def profiled(model: ModelFacts, gpu: Gpu, size: Size, engine: Mapping[str, Any], args: Mapping[str, Any]) -> int:
     """Bytes of a GPU that vLLM's profile run takes off the KV cache: the larger of a forward pass of all batched tokens
     and of a sampler over the whole vocabulary, the experts' workspace, non-torch memory, graphs."""
-    settings, v2 = engine["memory"], _has_v2_runner(model, engine, args)
+    settings, v2 = engine["memory"], has_v2_runner(model, engine, args)
     tokens, sequences = batch_of(gpu, size, engine, args)
     sampler = settings["sampler_bytes_v2" if v2 else "sampler_bytes"] * sequences * (model.vocab_size or 0)
     inner, hidden = _width(model) / size.tensor, model.hidden_size
@@ -84,7 +84,7 @@ def _width(model: ModelFacts) -> float:
     return max(0, left) / (3 * model.hidden_size * layers)
 
 
-def _has_v2_runner(model: ModelFacts, engine: Mapping[str, Any], args: Mapping[str, Any]) -> bool:
+def has_v2_runner(model: ModelFacts, engine: Mapping[str, Any], args: Mapping[str, Any]) -> bool:
     """Whether vLLM takes its second model runner, whose profile run leaves most of the sampler and the graphs out."""
     runner = engine.get("runner")
     if runner is None or any(args.get(flag) for flag in runner["v1_with"]):

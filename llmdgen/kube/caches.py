@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from llmdgen.facts.catalogue import release_toml
 from llmdgen.findings import Route
 from llmdgen.kube.workload import Container
 from llmdgen.quantities import GIB
@@ -16,11 +17,18 @@ LMCACHE_SIZE = "LMCACHE_MAX_LOCAL_CPU_SIZE"  # in GiB, of each rank's own proces
 
 
 class Cache(Struct, frozen=True):
-    """Bytes of all ranks of a pod together, and the place that says so. `in_shm`: they are a file in /dev/shm."""
+    """Bytes of all ranks of a pod together, and the place that says so. `in_shm`: they are a file in /dev/shm; `pinned`
+    is what they take of memory where each rank's are rounded up to a power of two."""
 
     bytes: int
     place: Route
     in_shm: bool = False
+    pinned: int = 0
+
+    @property
+    def held(self) -> int:
+        """Bytes of memory."""
+        return self.pinned or self.bytes
 
 
 def offloaded(vllm: Container) -> int:
@@ -47,5 +55,10 @@ def _offloading(vllm: Container) -> Cache | None:
         size = at(connector, EXTRA, "cpu_bytes_to_use")
         if connector.get("kv_connector") == OFFLOADING and isinstance(size, int):
             place = vllm.flag_at("kv-transfer-config", *inside, EXTRA, "cpu_bytes_to_use")
-            return Cache(size * vllm.ranks, place, in_shm=at(connector, EXTRA, "spec_name") == TIERING)
+            if at(connector, EXTRA, "spec_name") == TIERING:
+                return Cache(size * vllm.ranks, place, in_shm=True)
+            pins = release_toml(vllm.release, "engine.toml").get("offloading", {}).get("pins_powers_of_two")
+            each = size * vllm.ranks // max(1, vllm.gpus)
+            pinned = (1 << max(0, each - 1).bit_length()) * vllm.gpus if pins else 0
+            return Cache(size * vllm.ranks, place, pinned=pinned)
     return None

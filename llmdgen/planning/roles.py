@@ -178,6 +178,9 @@ def _flags(
     flags |= folded.args | folded.role_args.get(name, {})
     if spec.model.revision:
         flags["revision"] = spec.model.revision
+    # vLLM caches no prefixes of models with linear attention unless it is told to, and every path lives on them.
+    if situation.model and situation.model.layers.linear and situation.engine.get("prefix_caching", {}).get("off_for"):
+        flags["enable-prefix-caching"] = True
     flags |= {flag: min(flags.get(flag, most), most) for flag, most in situation.most.items()}
     flags |= rank_flags(name, size, situation, supervised=is_supervised(folded, size))
     flags.pop(EXPERT_PARALLEL, None)
