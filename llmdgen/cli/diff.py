@@ -62,7 +62,7 @@ def _sides(given: tuple[str, ...]) -> tuple[Side, Side]:
     if parts is not None:
         if len(given) > 2:
             raise click.UsageError("a range of revisions takes one path behind it")
-        return range_sides(*parts, _path(given[1:]))
+        return range_sides(*parts, given[1] if given[1:] else DEFAULT_PATH)
     if len(given) == 1:
         if _is_file(first) or os.path.isdir(first):
             raise click.UsageError(f"{first!r} is one side: name the other, or two revisions as A...B")
@@ -83,10 +83,6 @@ def _stale(given: tuple[str, ...]) -> tuple[Stale, ...]:
     if is_range or _is_file(given[0]) or not os.path.isdir(new):
         return ()
     return stale(new)
-
-
-def _path(given: tuple[str, ...]) -> str:
-    return given[0] if given else DEFAULT_PATH
 
 
 def _is_file(name: str) -> bool:

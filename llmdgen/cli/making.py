@@ -87,7 +87,7 @@ def make_prerequisites(specs: list[Spec], asked: dict[str, Asked], whole: bool) 
     targets = {
         each.directory: Rendered(
             tool=VERSION,
-            spec=digest(each.asked),  # what all specs together ask of it, so that most changes of one leave it alone
+            spec=digest(each.text),  # what all specs together ask of it, so that most changes of one leave it alone
             facts=facts_digest(each.release.name, ""),
             files=files(each),
         )

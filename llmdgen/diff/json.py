@@ -13,21 +13,16 @@ VERSION = 1
 
 def write(found: Difference) -> str:
     """JSON of two spaces, ending with a line break."""
-    added, removed = (
-        [
-            {"name": each.name, "target": each.target, "what": each.what}
-            for each in found.lone
-            if each.is_added is is_added
-        ]
-        for is_added in (True, False)
-    )
+    lone: dict[bool, list[dict[str, str]]] = {True: [], False: []}
+    for each in found.lone:
+        lone[each.is_added].append({"name": each.name, "target": each.target, "what": each.what})
     return document(
         {
             "version": VERSION,
             "differs": not found.is_empty,
             "targetsCompared": found.compared,
-            "added": added,
-            "removed": removed,
+            "added": lone[True],
+            "removed": lone[False],
             "sizes": found.sizes,
             "stale": found.stale,
             "sections": [_section(section) for section in found.sections],

@@ -1,6 +1,6 @@
 """What changes do to a deployment that runs: every consequence that llmdgen knows, one function each.
 
-Those of a topic are in `rules_pods`, `rules_needs`, `rules_serving` and `rules_entry`, the others here.
+Those of a topic are in `rules_pods`, `rules_serving` and `rules_entry`, the others here.
 
 They follow from the objects of a target, from the router's charts (the scheduler's Deployment is Recreate and does not
 watch its ConfigMap) and from Kubernetes (what of an object cannot change, how a rollout goes). Read in sources:
@@ -19,19 +19,24 @@ A change without a rule has no consequence here, and is shown all the same.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 
-from llmdgen.diff import rules_entry, rules_needs, rules_pods, rules_serving
-from llmdgen.diff.step import WEIGHTS, Consequence, Step
+from llmdgen.diff import rules_entry, rules_pods, rules_serving
+from llmdgen.diff.state import State, leaves
+from llmdgen.diff.step import CLAIM, INSTANCE_LABEL, SHARED_CACHE, WEIGHTS, Consequence, Step
 from llmdgen.facts.catalogue import release, release_names
 from llmdgen.facts.upgrades import replacement
+from llmdgen.spec.fields import ROLES
 
 Rule = Callable[[Step], Iterator[Consequence]]
+_SECRET = re.compile(r"\.secretKeyRef\.name$|\.secretRef\.name$|\.secret\.secretName$|imagePullSecrets\[\d+\]\.name$")
 
 
 def consequences(step: Step) -> tuple[Consequence, ...]:
     """Everything known to follow, weightiest first."""
-    found = dict.fromkeys(each for rule in RULES for each in rule(step))
+    rules = _RULES if step.is_new else (*_RULES, *_OF_UPDATES)
+    found = dict.fromkeys(each for rule in rules for each in rule(step))
     return tuple(sorted(found, key=lambda each: WEIGHTS.index(each.weight)))
 
 
@@ -44,8 +49,6 @@ def another_deployment(step: Step) -> Iterator[Consequence]:
 
 def immutable_fields(step: Step) -> Iterator[Consequence]:
     """Kubernetes refuses some changes of an object that exists, and Helm stops there."""
-    if step.is_new:
-        return
     for each in step.changes:
         label, _, field = each.name.rpartition(" ")
         # An object that is new or gone has no field that changes.
@@ -65,7 +68,7 @@ def immutable_fields(step: Step) -> Iterator[Consequence]:
 def release_replaces(step: Step) -> Iterator[Consequence]:
     """Some releases name, select and connect everything otherwise."""
     each = step.change("deployment", "release", "llm-d release")
-    if each is not None and not step.is_new and replacement(str(each.old), str(each.new)):
+    if each is not None and replacement(str(each.old), str(each.new)):
         says = f"{each.new} replaces the deployment, `helmfile apply` over the old one does not: `llmdgen upgrade` has"
         yield Consequence("breaks", f"{says} the steps that keep serving")
 
@@ -87,32 +90,102 @@ def charts_change(step: Step) -> Iterator[Consequence]:
         yield Consequence("note", "another chart may change more than its values: see `helmfile diff`")
 
 
-RULES: tuple[Rule, ...] = (
+def nodes_are_there(step: Step) -> Iterator[Consequence]:
+    """Nodes that the plan needs more, or no longer."""
+    for each in step.changed("capacity", "nodes"):
+        old, new = (state.number("capacity", "nodes", each.name) for state in step.states)
+        name = each.name.removesuffix(" nodes")
+        is_own = name.removeprefix("ml.") == step.new.target and each.sign == "~"
+        more = int(new - old)
+        what = ("" if is_own else f"{name} ") + ("node" if abs(more) == 1 else "nodes")
+        if more > 0:
+            yield Consequence("costs", f"{more} {what} needed" if each.old is None else f"{more} more {what} needed")
+        elif more < 0:
+            yield Consequence("note", f"{-more} {what} no longer needed")
+
+
+def nodes_are_labelled(step: Step) -> Iterator[Consequence]:
+    """A pod whose node selector no node satisfies stays Pending."""
+    wanted: dict[str, list[str]] = {}
+    for role in ROLES:
+        has_moved = step.change(role, "placement", "instance type") is not None
+        for each in step.changed(role, "placement"):
+            label = each.name.removeprefix("node selector ")
+            if label != each.name and each.new is not None and not (has_moved and each.name == INSTANCE_LABEL):
+                wanted.setdefault(f"{label}={each.new}", []).append(role)
+    for label, roles in wanted.items():
+        says = f"{{roles}} pods run only on nodes with the label {label}, and stay Pending without one"
+        yield Consequence("note", says, tuple(roles))
+
+
+def claims(step: Step) -> Iterator[Consequence]:
+    """A pod whose claim is missing stays Pending, and nothing that llmdgen makes deletes a claim."""
+    before, after = _claims(step.old), _claims(step.new)
+    has_moved = bool(step.changed("deployment", "namespace"))
+    for claim, holds in after.items():
+        if claim not in before or has_moved:
+            says = f"the claim {claim} must exist in {step.new.namespace} before the apply"
+            yield Consequence("note", f"{says}, {holds}")
+    for claim in sorted(before.keys() - after.keys()):
+        yield Consequence("note", f"the claim {claim} and what it holds stay, unused, until somebody deletes it")
+    sizes = [step.change(role, "cache", SHARED_CACHE) for role in ROLES]
+    if before.keys() == after.keys() and any(each is not None and each.sign == "~" for each in sizes):
+        yield Consequence("note", "no claim becomes larger by this: it has to have the room")
+
+
+def _claims(state: State) -> dict[str, str]:
+    """The claims that pods mount, and what is expected of each."""
+    scheme, _, rest = state.text("model", "model", "uri").partition("://")
+    found = {rest.partition("/")[0]: "with the weights, readable by every pod at once"} if "pvc" in scheme else {}
+    for key, value in state.facts.items():
+        if key.topic == "volume" and key.name.endswith(CLAIM):
+            found.setdefault(str(value), "writable by every pod at once")
+    return dict(sorted(found.items()))
+
+
+def secrets_exist(step: Step) -> Iterator[Consequence]:
+    """A pod whose Secret is missing stays in CreateContainerConfigError. Secrets are of one namespace."""
+    before = set() if step.changed("deployment", "namespace") else _secrets(step.old)
+    for secret in sorted(_secrets(step.new) - before):
+        yield Consequence("note", f"the Secret {secret} must exist in {step.new.namespace} before the apply")
+
+
+def _secrets(state: State) -> set[str]:
+    """The Secrets that pods refer to: for variables, volumes, and registries."""
+    templates = [state.template(role).doc for role in ROLES if state.has(role)]
+    found = [leaf for template in templates for leaf in leaves(template, is_exact=True)]
+    return {str(value) for path, value in found if _SECRET.search(path)}
+
+
+_RULES: tuple[Rule, ...] = (
     another_deployment,
-    immutable_fields,
     rules_serving.served_name,
     rules_serving.shorter_requests,
     rules_entry.reachable_from_the_internet,
+    rules_pods.roles_come_and_go,
+    nodes_are_there,
+    rules_pods.model_is_loaded_again,
+    rules_serving.transfer_leaves_efa,
+    rules_serving.stored_blocks,
+    rules_serving.kv_cache_in_all,
+    rules_pods.replicas_of_a_role,
+    secrets_exist,
+    claims,
+    nodes_are_labelled,
+    rules_entry.pool_fails,
+    release_prerequisites,
+    charts_change,
+)
+# Of a deployment that stays the same one; a new one beside it changes nothing of what runs.
+_OF_UPDATES: tuple[Rule, ...] = (
+    immutable_fields,
     rules_entry.gateway_provider,
     rules_entry.load_balancer,
     rules_entry.listeners,
     rules_pods.workload_is_another,
-    rules_pods.roles_come_and_go,
     rules_pods.pods_restart,
     rules_entry.scheduler_restarts,
     rules_entry.pool_selects,
-    rules_needs.nodes_are_there,
-    rules_pods.model_is_loaded_again,
-    rules_serving.transfer_leaves_efa,
-    rules_serving.stored_blocks,
     rules_serving.block_size_of_scheduler,
-    rules_serving.kv_cache_in_all,
-    rules_pods.replicas_of_a_role,
-    rules_needs.secrets_exist,
-    rules_needs.claims,
-    rules_needs.nodes_are_labelled,
-    rules_entry.pool_fails,
     release_replaces,
-    release_prerequisites,
-    charts_change,
 )

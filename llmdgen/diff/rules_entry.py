@@ -15,8 +15,6 @@ _SOURCE_RANGES = "annotation service.beta.kubernetes.io/load-balancer-source-ran
 def scheduler_restarts(step: Step) -> Iterator[Consequence]:
     """The scheduler's Deployment is Recreate, and its pool says what becomes of requests meanwhile. More than one
     replica adds leader election."""
-    if step.is_new:
-        return
     counts = [state.number("scheduler", "replicas", "replicas") > 1 for state in step.states]
     pod = step.changed("scheduler", "image", "flag", "env", "pod") or step.changed("pool", "pod")
     if pod or counts[0] != counts[1]:
@@ -45,8 +43,6 @@ def _without_scheduler(state: State) -> str:
 
 def pool_selects(step: Step) -> Iterator[Consequence]:
     """The pool finds pods by labels and talks to them on its ports."""
-    if step.is_new:
-        return
     if step.changed("pool", "label"):
         yield Consequence("interrupts", "the pool finds only pods with the new labels")
     if step.changed("pool", "port"):
@@ -66,8 +62,6 @@ def reachable_from_the_internet(step: Step) -> Iterator[Consequence]:
 def gateway_provider(step: Step) -> Iterator[Consequence]:
     """Another class is another controller, with a Service and an address of its own; what the old one made belongs to
     the Gateway, which stays. Istio writes a Gateway's annotations into its proxy's pods too."""
-    if step.is_new:
-        return
     if (each := step.change("gateway", "provider", "class")) is not None:
         yield Consequence("breaks", "another controller makes the Gateway anew: its address changes")
         says = f"the Service and the proxy that {each.old} made may stay: look for them, and delete them"
@@ -82,8 +76,6 @@ def gateway_provider(step: Step) -> Iterator[Consequence]:
 
 def listeners(step: Step) -> Iterator[Consequence]:
     """The Gateway's port is part of every client's URL; llmdgen makes one listener, on port 80."""
-    if step.is_new:
-        return
     for each in step.changed("gateway", "value"):
         before = each.old or GATEWAY_PORT
         if each.name.endswith("listeners[0].port") and each.new not in (None, before):
@@ -92,8 +84,6 @@ def listeners(step: Step) -> Iterator[Consequence]:
 
 def load_balancer(step: Step) -> Iterator[Consequence]:
     """The AWS load balancer controller replaces what AWS cannot change."""
-    if step.is_new:
-        return
     if (service := step.change("gateway", "service", "Service type")) is not None:
         how = f"(Service type {service.old} -> {service.new})"
         if service.new == "LoadBalancer":

@@ -33,8 +33,6 @@ def roles_come_and_go(step: Step) -> Iterator[Consequence]:
 
 def pods_restart(step: Step) -> Iterator[Consequence]:
     """A changed pod template replaces every pod, as the workload's strategy says."""
-    if step.is_new:
-        return
     for role in filter(step.restarts, ROLES):
         if step.replaces(role) or step.refused(role):
             continue

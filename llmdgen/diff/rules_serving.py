@@ -81,5 +81,5 @@ def stored_blocks(step: Step) -> Iterator[Consequence]:
 
 def block_size_of_scheduler(step: Step) -> Iterator[Consequence]:
     """The scheduler's prefix scores count blocks of its own configuration or of what pods report."""
-    if not step.is_new and any(step.change(role, "flag", "--block-size") for role in ROLES):
+    if any(step.change(role, "flag", "--block-size") for role in ROLES):
         yield Consequence("costs", "prefix scores are off until every pod and the scheduler have the new block size")

@@ -30,9 +30,9 @@ SUBJECTS = (
 )
 
 # What kind of fact it is, in order; rules hang on these words.
-_OF_THE_WHOLE = ("release", "paths", "suppressed", "name", "namespace", "workload", "immutable", "label", "model")
-_OF_A_ROLE = ("presence", "placement", "replicas", "parallelism", "image", "connectors", "connector", "flag", "script")
-_OF_ITS_PODS = ("env", "resource", "device", "cache", "probe", "port", "volume")
+_OF_THE_WHOLE = ("release", "paths", "warning", "suppressed", "name", "namespace", "workload", "immutable", "label")
+_OF_A_ROLE = ("model", "presence", "placement", "replicas", "parallelism", "image", "connectors", "connector", "flag")
+_OF_ITS_PODS = ("script", "env", "resource", "device", "cache", "probe", "port", "volume")
 _OF_THE_WAY_IN = ("plugin", "weight", "parameter", "provider", "service", "annotation")
 _OTHERS = ("chart", "nodes", "room", "total", "pod", "object", "value")
 TOPICS = (*_OF_THE_WHOLE, *_OF_A_ROLE, *_OF_ITS_PODS, *_OF_THE_WAY_IN, *_OTHERS)
@@ -173,7 +173,7 @@ def leaves(value: Any, path: str = "", is_exact: bool = False) -> list[tuple[str
     if isinstance(value, dict) and value:
         inner = {f"{path}.{key}" if path else str(key): item for key, item in value.items()}
     elif isinstance(value, list) and value and (is_exact or any(isinstance(item, dict | list) for item in value)):
-        items = numbered(value) if is_exact or len(value) == 1 else named(value)
+        items = _numbered(value) if is_exact or len(value) == 1 else named(value)
         inner = {f"{path}[{name}]": item for name, item in items.items()}
     elif isinstance(value, list):
         return [(path, tuple(value))]
@@ -182,8 +182,7 @@ def leaves(value: Any, path: str = "", is_exact: bool = False) -> list[tuple[str
     return [leaf for where, item in inner.items() for leaf in leaves(item, where, is_exact)]
 
 
-def numbered(items: list[Any]) -> dict[str, Any]:
-    """The items of a list by their number."""
+def _numbered(items: list[Any]) -> dict[str, Any]:
     return {str(index): item for index, item in enumerate(items)}
 
 
@@ -196,7 +195,7 @@ def named(items: list[Any]) -> dict[str, Any]:
                 str(name): {key: value for key, value in item.items() if key != identity} or {identity: name}
                 for name, item in zip(names, items, strict=True)
             }
-    return numbered(items)
+    return _numbered(items)
 
 
 def taken(tree: dict[str, Any], *route: str) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import astuple
 
 from llmdgen.api import draft, targets
 from llmdgen.facts import catalogue
@@ -37,12 +38,21 @@ class ClusterNode(Struct, frozen=True, kw_only=True):
     instance: Instance
 
 
+class Asked(Struct, frozen=True, kw_only=True):
+    """What specs ask of their cluster beyond their own fields: `tolerations` are those of the model servers, which a
+    device plugin needs to reach the same nodes, and `disks` the directories of the nodes' own NVMe that pods write
+    to. Equal for equal needs, whatever the order of the specs."""
+
+    tolerations: tuple[dict[str, Any], ...]
+    disks: tuple[str, ...]
+    needs: tuple[Need, ...]
+
+
 class Cluster(Struct, frozen=True, kw_only=True):
     """A cluster's needs, which change with the first spec that brings one and not with the next that has it too.
 
     `labels` holds names that the platform gives: node labels and device resources; `nodes` every instance type that
-    the release's images run on, whichever the specs name; `tolerations` are those of the model servers, which a device
-    plugin needs to reach the same nodes, and `disks` the directories of the nodes' own NVMe that pods write to.
+    the release's images run on, whichever the specs name.
     """
 
     platform: str
@@ -50,41 +60,35 @@ class Cluster(Struct, frozen=True, kw_only=True):
     release: Release
     labels: dict[str, Any]
     nodes: tuple[ClusterNode, ...]
-    tolerations: tuple[dict[str, Any], ...]
-    disks: tuple[str, ...]
-    needs: frozenset[Need]
+    asked: Asked
 
     @property
     def directory(self) -> str:
         return f"{self.platform}-{self.provider}"
 
     @property
-    def efa_nodes(self) -> tuple[ClusterNode, ...]:
-        """The nodes with EFA interfaces."""
-        return tuple(node for node in self.nodes if node.instance.efa.interfaces)
-
-    @property
-    def asked(self) -> bytes:
-        """All that specs say of the cluster, as text that is the same for equal clusters."""
-        said = (self.platform, self.provider, self.release.name, self.tolerations, self.disks, sorted(self.needs))
+    def text(self) -> bytes:
+        """All that specs say of the cluster, the same for equal clusters."""
+        said = (self.platform, self.provider, self.release.name, *astuple(self.asked))
         return msgspec.json.encode(said, order="sorted")
 
 
-class Asked(Struct, frozen=True, kw_only=True):
-    """What a spec asks of its cluster beyond its own fields."""
-
-    tolerations: tuple[dict[str, Any], ...]
-    disks: tuple[str, ...]
-    needs: frozenset[Need]
+def together(asked: Iterable[Asked]) -> Asked:
+    """What several ask, each thing once."""
+    asked = tuple(asked)
+    tolerations = {str(sorted(each.items())): each for one in asked for each in one.tolerations}
+    return Asked(
+        tolerations=tuple(tolerations[key] for key in sorted(tolerations)),
+        disks=tuple(sorted({disk for each in asked for disk in each.disks})),
+        needs=tuple(sorted({need for each in asked for need in each.needs})),
+    )
 
 
 def asked_in(plans: Iterable[Plan]) -> Asked:
     """What the plans of a spec ask, on all its instance types."""
-    plans = tuple(plans)
-    return Asked(
-        tolerations=tuple(toleration for plan in plans for toleration in plan.tolerations),
-        disks=tuple(disk for plan in plans for disk in _disks(plan)),
-        needs=frozenset(need for plan in plans for need in _needs(plan)),
+    return together(
+        Asked(tolerations=tuple(plan.tolerations), disks=tuple(_disks(plan)), needs=tuple(_needs(plan)))
+        for plan in plans
     )
 
 
@@ -114,9 +118,7 @@ def _cluster(specs: Sequence[Spec], asked: Sequence[Asked]) -> Cluster:
         release=release,
         labels=labels,
         nodes=_nodes(labels[first.platform]["prefix"], release),
-        tolerations=_distinct(toleration for each in asked for toleration in each.tolerations),
-        disks=tuple(sorted({disk for each in asked for disk in each.disks})),
-        needs=frozenset(need for each in asked for need in each.needs),
+        asked=together(asked),
     )
 
 
@@ -159,11 +161,6 @@ def _nodes(prefix: str, release: Release) -> tuple[ClusterNode, ...]:
         for each in sorted(known, key=lambda each: each.name)
         if each.gpu.count and each.architecture in release.architectures
     )
-
-
-def _distinct(tolerations: Iterable[dict[str, Any]]) -> tuple[dict[str, Any], ...]:
-    distinct = {str(sorted(toleration.items())): toleration for toleration in tolerations}
-    return tuple(distinct[key] for key in sorted(distinct))
 
 
 def _disks(plan: Plan) -> list[str]:

@@ -19,7 +19,7 @@ EXAMPLE = "cluster.example.yaml"
 def files(cluster: Cluster) -> dict[str, str]:
     """The files of one cluster."""
     known = prerequisites(cluster.release)
-    releases = [release for release in known.releases if release.needed in cluster.needs]
+    releases = [release for release in known.releases if release.needed in cluster.asked.needs]
     found = {
         "README.md": readme(cluster, known, releases, SERVICE_ACCOUNT),
         "helmfile.yaml": _helmfile(cluster, known, releases),
@@ -32,8 +32,8 @@ def files(cluster: Cluster) -> dict[str, str]:
                 f"{FOLDER}/values/{release.values}.j2",
                 labels=cluster.labels,
                 nodes=cluster.nodes,
-                efa_nodes=cluster.efa_nodes,
-                tolerations=cluster.tolerations,
+                efa_nodes=[node for node in cluster.nodes if node.instance.efa.interfaces],
+                tolerations=cluster.asked.tolerations,
                 service_account=SERVICE_ACCOUNT,
             )
     return dict(sorted(found.items()))
@@ -44,7 +44,7 @@ def _helmfile(cluster: Cluster, known: Prerequisites, releases: Sequence[Cluster
         f"{FOLDER}/helmfile.yaml.j2",
         title=f"Cluster prerequisites of llm-d {cluster.release.name}: {cluster.labels[cluster.platform]['title']}, "
         f"gateway provider {cluster.provider}.",
-        switches=known.switches_of(cluster.platform, cluster.needs),
+        switches=known.switches_of(cluster.platform, cluster.asked.needs),
         repositories=_repositories(known, releases),
         releases=[_release(each, known, releases) for each in releases],
     )

@@ -14,7 +14,7 @@ from llmdgen.yaml_text import Text
 
 def readme(cluster: Cluster, known: Prerequisites, releases: Sequence[ClusterRelease], service_account: str) -> str:
     """The Markdown of one cluster; `releases` are those that it gets."""
-    balanced = "load_balancer" in cluster.needs
+    balanced = "load_balancer" in cluster.asked.needs
     apply = 5 if balanced else 4
     return render(
         "prerequisites/README.md.j2",
@@ -26,8 +26,8 @@ def readme(cluster: Cluster, known: Prerequisites, releases: Sequence[ClusterRel
         labels=cluster.labels,
         closed=cluster.labels["efa_closed_families"]["families"],
         hyperpod=cluster.platform == "hyperpod",
-        disks=cluster.disks,
-        switches=known.switches_of(cluster.platform, cluster.needs),
+        disks=cluster.asked.disks,
+        switches=known.switches_of(cluster.platform, cluster.asked.needs),
         crds=[_apply(each, known) for each in known.crds if not each.optional],
         optional_crds=[(each.of, _apply(each, known)) for each in known.crds if each.optional],
         kubernetes=max((each.needs_kubernetes or "" for each in known.crds), key=_version),
