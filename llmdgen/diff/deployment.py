@@ -82,6 +82,8 @@ def allocation_facts(tree: dict[str, Any]) -> Facts:
     for _, pool in maps(tree.get("nodes")):
         facts.say("capacity", "nodes", f"{pool.get('instanceType')} nodes", pool.get("nodes"))
         facts.say("capacity", "room", str(pool.get("instanceType")), at(pool, "gpus", "of"))
+    for _, each in maps(tree.get("warnings")):
+        facts.say("deployment", "warning", f"warning {each.get('code')}", each.get("says"))
     for _, each in maps(tree.get("suppressed")):
         facts.say("deployment", "suppressed", f"suppressed finding {each.get('code')}", each.get("reason"))
     for key, called in (("pods", "pods"), ("gpus", "GPUs"), ("efa", "EFA interfaces")):

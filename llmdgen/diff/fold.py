@@ -176,7 +176,7 @@ def _sections(
         Section(
             *key,
             tuple(sorted(changed.get(key, ()), key=lambda line: line.order)),
-            tuple(sorted(after.get(key, ()), key=lambda each: WEIGHTS.index(each.weight))),
+            tuple(each.on(key[1]) for each in sorted(after.get(key, ()), key=lambda each: WEIGHTS.index(each.weight))),
         )
         for key in keys
     )

@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterator
 
 from llmdgen.diff import rules_entry, rules_pods, rules_serving
 from llmdgen.diff.state import State, leaves
-from llmdgen.diff.step import CLAIM, INSTANCE_LABEL, SHARED_CACHE, WEIGHTS, Consequence, Step
+from llmdgen.diff.step import CLAIM, INSTANCE_LABEL, OWN_NODES, SHARED_CACHE, WEIGHTS, Consequence, Step, unquoted
 from llmdgen.facts.catalogue import release, release_names
 from llmdgen.facts.upgrades import replacement
 from llmdgen.spec.fields import ROLES
@@ -36,7 +36,8 @@ _SECRET = re.compile(r"\.secretKeyRef\.name$|\.secretRef\.name$|\.secret\.secret
 def consequences(step: Step) -> tuple[Consequence, ...]:
     """Everything known to follow, weightiest first."""
     rules = _RULES if step.is_new else (*_RULES, *_OF_UPDATES)
-    found = dict.fromkeys(each for rule in rules for each in rule(step))
+    quoted = step.without_backticks()
+    found = dict.fromkeys(each for rule in rules for each in rule(quoted))
     return tuple(sorted(found, key=lambda each: WEIGHTS.index(each.weight)))
 
 
@@ -97,7 +98,9 @@ def nodes_are_there(step: Step) -> Iterator[Consequence]:
         name = each.name.removesuffix(" nodes")
         is_own = name.removeprefix("ml.") == step.new.target and each.sign == "~"
         more = int(new - old)
-        what = ("" if is_own else f"{name} ") + ("node" if abs(more) == 1 else "nodes")
+        what = OWN_NODES if is_own else each.name
+        if abs(more) == 1:
+            what = what.replace("nodes", "node")
         if more > 0:
             yield Consequence("costs", f"{more} {what} needed" if each.old is None else f"{more} more {what} needed")
         elif more < 0:
@@ -154,7 +157,7 @@ def _secrets(state: State) -> set[str]:
     """The Secrets that pods refer to: for variables, volumes, and registries."""
     templates = [state.template(role).doc for role in ROLES if state.has(role)]
     found = [leaf for template in templates for leaf in leaves(template, is_exact=True)]
-    return {str(value) for path, value in found if _SECRET.search(path)}
+    return {unquoted(str(value)) for path, value in found if _SECRET.search(path)}
 
 
 _RULES: tuple[Rule, ...] = (

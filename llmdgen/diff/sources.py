@@ -27,23 +27,24 @@ def spec_side(path: str, is_checked: bool = False) -> Side:
 
     Raises SpecError where a spec cannot be planned, and where it `is_checked`, for what no render would pass.
     """
-    from llmdgen.api import check, draft, targets
+    from llmdgen.api import draft, targets
     from llmdgen.spec.load import load_all
 
     plans = [draft(spec, instance_type) for spec in load_all(path) for instance_type in targets(spec)]
-    errors = [found for plan in plans if is_checked for found in check(plan) if found.is_error]
+    return plans_side(plans, path, is_checked)
+
+
+def plans_side(plans: Iterable[Plan], path: str, is_checked: bool = False) -> Side:
+    """The targets of plans, rendered in memory; `path` is where their specs come from. Raises SpecError as above."""
+    from llmdgen.api import check, render
+
+    judged = [(plan, check(plan)) for plan in plans]
+    errors = [each for _, found in judged for each in found if is_checked and each.is_error]
     if errors:
         raise SpecError(dict.fromkeys(errors))
-    return plans_side(plans, path)
-
-
-def plans_side(plans: Iterable[Plan], path: str) -> Side:
-    """The targets of plans, rendered in memory; `path` is where their specs come from."""
-    from llmdgen.rendering.files import files
-
     return {
-        (plan.spec.name, plan.target): Files(files(plan), f"{path} on {plan.target}", is_in_memory=True)
-        for plan in plans
+        (plan.spec.name, plan.target): Files(render(plan, None, found), f"{path} on {plan.target}", is_in_memory=True)
+        for plan, found in judged
     }
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from llmdgen.diff.compare import Change
 from llmdgen.diff.deployment import tier_name
-from llmdgen.diff.state import State
+from llmdgen.diff.state import Facts, State, renamed
 
 Weight = Literal["breaks", "exposes", "interrupts", "costs", "note"]
 WEIGHTS: tuple[Weight, ...] = ("breaks", "exposes", "interrupts", "costs", "note")
@@ -17,11 +18,13 @@ WEIGHTS: tuple[Weight, ...] = ("breaks", "exposes", "interrupts", "costs", "note
 SCHEDULER_CONFIG_TOPICS = ("plugin", "weight", "parameter")
 SHARED_CACHE = tier_name("storage")  # the other tiers are each pod's own, and go with it
 CLAIM = "persistentVolumeClaim.claimName"  # the end of the name of a volume's fact
+OWN_NODES = "{own} nodes"  # of the target's own type; where several targets need as many more, they are said once
 INSTANCE_LABEL = "node selector node.kubernetes.io/instance-type"
 
 
 class Consequence(Struct, frozen=True):
-    """What follows of changes. `roles` are those it holds for; `{roles}` in `says` becomes their names."""
+    """What follows of changes. `roles` are those it holds for; `{roles}` in `says` becomes their names, and `{own}` the
+    instance type of the target."""
 
     weight: Weight
     says: str
@@ -29,6 +32,16 @@ class Consequence(Struct, frozen=True):
 
     def __str__(self) -> str:
         return self.says.replace("{roles}", " and ".join(self.roles))
+
+    def on(self, targets: tuple[str, ...]) -> Consequence:
+        """The same for these targets."""
+        if len(targets) == 1:
+            return structs.replace(self, says=self.says.replace("{own}", targets[0]))
+        return structs.replace(self, says=re.sub(r"{own} (nodes?)", r"\1 of its own type", self.says))
+
+
+def unquoted(text: str) -> str:
+    return text.replace("`", "'")
 
 
 class Step(Struct, frozen=True):
@@ -41,6 +54,22 @@ class Step(Struct, frozen=True):
     @property
     def states(self) -> tuple[State, State]:
         return self.old, self.new
+
+    def without_backticks(self) -> Step:
+        """The same for sentences, in which what stands between backticks is a command: no value begins or ends one."""
+
+        def plain(state: State) -> State:
+            facts = Facts()
+            facts.update({key: renamed(value, unquoted) for key, value in state.facts.items()})
+            return State(state.name, state.target, facts, state.parts)
+
+        lines = [
+            structs.replace(
+                each, name=unquoted(each.name), old=renamed(each.old, unquoted), new=renamed(each.new, unquoted)
+            )
+            for each in self.changes
+        ]
+        return Step(plain(self.old), plain(self.new), tuple(lines))
 
     def changed(self, subject: str, *topics: str) -> list[Change]:
         """The changes of that subject in those topics."""

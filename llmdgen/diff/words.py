@@ -14,7 +14,7 @@ from llmdgen.diff.step import Consequence
 from llmdgen.diff.yaml import compact
 
 LONGEST = 120  # characters of a value; start scripts and JSON can be pages
-LONGEST_GROUP = 400  # of a thing that is new or gone
+LONGEST_GROUP = 400  # of a thing that is new or gone, and of a warning
 MOST_NAMES = 8  # of deployments in a heading
 # What grows visibly; of other numbers the old and the new one say enough.
 _COUNTED = ("replicas", "nodes", "total", "device", "parallelism")
@@ -32,7 +32,7 @@ def value(given: Value) -> str:
 def pair(line: Change) -> tuple[str, str]:
     """Old and new, each short enough for a line; of long ones the part that differs."""
     old, new = ("" if each is None else value(each) for each in (line.old, line.new))
-    longest = LONGEST_GROUP if line.topic == GROUP else LONGEST
+    longest = LONGEST_GROUP if line.topic in (GROUP, "warning") else LONGEST
     if max(len(old), len(new)) <= longest:
         return old, new
     start = next((at for at, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), min(len(old), len(new)))

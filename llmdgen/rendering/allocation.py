@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from llmdgen.engine.memory import margin
+from llmdgen.findings import Located, Severity
 from llmdgen.planning.model import Plan, RolePlan
 from llmdgen.quantities import GIB, cpu_text, mib_text
 
 
-def allocation(plan: Plan) -> dict[str, Any]:
-    """Replicas, pods, nodes, GPUs, EFA interfaces, cpu, memory and KV cache of each role, and the nodes together."""
-    found = {
+def allocation(plan: Plan, findings: Iterable[Located] = ()) -> dict[str, Any]:
+    """Replicas, pods, nodes, GPUs, EFA interfaces, cpu, memory and KV cache of each role, the nodes together, and which
+    warnings stand, so that a comparison of two revisions shows those that are new."""
+    found: dict[str, Any] = {
         "name": plan.spec.name,
         "target": plan.target,
         "release": plan.release.name,
@@ -34,8 +37,12 @@ def allocation(plan: Plan) -> dict[str, Any]:
             "efa": sum(pool.efa_used for pool in plan.pools),
         },
     }
-    silenced = [{"code": each.code, "reason": each.reason} for each in plan.spec.asked.suppress]
-    return {**found, "suppressed": silenced} if silenced else found
+    stands = [each.finding for each in findings if each.finding.severity is Severity.WARNING]
+    if warnings := [{"code": each.code, "says": each.says} for each in stands]:
+        found["warnings"] = warnings
+    if silenced := [{"code": each.code, "reason": each.reason} for each in plan.spec.asked.suppress]:
+        found["suppressed"] = silenced
+    return found
 
 
 def _role(plan: Plan, role: RolePlan) -> dict[str, Any]:

@@ -26,14 +26,14 @@ _IN_HELMFILE: dict[Route, str] = {
 
 
 def files(plan: Plan, findings: tuple[Located, ...] = (), charts: str | None = None) -> dict[str, str]:
-    """Every file of a target. `findings` are the warnings that SUMMARY.md repeats; `charts` is the path from the target
-    directory to a directory of charts, for machines without a network."""
+    """Every file of a target. `findings` are the warnings that SUMMARY.md and allocation.yaml repeat; `charts` is the
+    path from the target directory to a directory of charts, for machines without a network."""
     made = objects(plan)
     chart = plan.release.charts["router"].name
     about = f"Values of the {chart} chart: the pool of model servers and the endpoint picker that schedules on it."
     return {
         "SUMMARY.md": summary(plan, findings),
-        "allocation.yaml": dump(allocation(plan)),
+        "allocation.yaml": dump(allocation(plan, findings)),
         **chart_files(made, plan.release.name),
         "helmfile.yaml": helmfile(plan, charts),
         "topology.svg": topology(plan),

@@ -48,12 +48,11 @@ def changed(spec: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
 @cache
 def rendered(text: str) -> dict[tuple[str, str], dict[str, str]]:
     """The files of every target of a spec, by deployment and target."""
-    from llmdgen.api import draft, targets
-    from llmdgen.rendering.files import files
+    from llmdgen.api import draft, render, targets
     from llmdgen.spec.load import parse
 
     return {
-        (spec.name, plan.target): files(plan)
+        (spec.name, plan.target): render(plan)
         for spec in parse(text, "spec.yaml")
         for plan in (draft(spec, each) for each in targets(spec))
     }

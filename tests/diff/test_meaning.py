@@ -177,7 +177,7 @@ def test_a_change_of_six_targets_is_said_once() -> None:
     six = changed(PD, {"spec.instanceTypes": types})
     text = write(compared(six, changed(six, {"spec.decode.replicas": 2})))
     assert text.count("decode replicas: 1 -> 2 (+1)") == 1
-    assert text.count("1 more node needed") == 1
+    assert text.count("1 more node of its own type needed") == 1
     assert text.startswith("size of chat on p4d.24xlarge: nodes 2 -> 3, GPUs 16 -> 24")
     same = write(compared(six, changed(six, {"spec.decode.args.max-num-seqs": 64}))).partition("\n")[0]
     assert same == f"size of chat on {', '.join(types)}: as before"
