@@ -10,8 +10,10 @@ from msgspec import Struct, structs
 from llmdgen.diff.compare import Change, changes, described
 from llmdgen.diff.reading import Files, state
 from llmdgen.diff.rules import consequences
-from llmdgen.diff.state import State
+from llmdgen.diff.spelling import REFERENCE
+from llmdgen.diff.state import State, renamed
 from llmdgen.diff.step import WEIGHTS, Consequence, Step
+from llmdgen.secrets import mask, mask_value
 from llmdgen.spec.fields import ROLES
 
 T = TypeVar("T")
@@ -103,13 +105,13 @@ def difference(old: Side, new: Side) -> Difference:
         step_old, step_new = state(*before, old[before], has_manifests), state(*after, new[after], has_manifests)
         if changed := changes(step_old, step_new):
             grows(after, _size(step_old), _size(step_new))
-            lines[after] = _fold_roles(changed)
+            lines[after] = _fold_roles(map(_masked, changed))
             follows[after] = _fold_consequences(consequences(Step(step_old, step_new, changed)))
     removed = [(key, False, old[key]) for key in old.keys() - {before for before, _ in pairs}]
     added = [(key, True, new[key]) for key in new.keys() - {after for _, after in pairs}]
     for key, is_added, files in sorted([*removed, *added], key=lambda each: each[:2]):
         own = state(*key, files)
-        lone.append(Lone(*key, is_added, described(own)))
+        lone.append(Lone(*key, is_added, mask(described(own))))
         grows(key, Size() if is_added else _size(own), _size(own) if is_added else Size())
     growths = tuple(Growth(name, tuple(targets), *both) for (name, *both), targets in sizes.items())
     return Difference(tuple(lone), _sections(lines, follows), len(pairs), growths)
@@ -146,6 +148,17 @@ def _pairs(old: Side, new: Side) -> list[tuple[TargetName, TargetName]]:
     return sorted(pairs.items(), key=lambda each: each[1])
 
 
+def _masked(each: Change) -> Change:
+    """A change as it may be shown: a token, or what its name says is one, is as long as it was and says nothing else.
+    It is masked last, so that two tokens of one length still differ."""
+    key = each.name.rpartition(" ")[2]
+
+    def shown(text: str) -> str:
+        return mask(text) if text.startswith(REFERENCE) else mask_value(key, text)
+
+    return structs.replace(each, name=mask(each.name), old=renamed(each.old, shown), new=renamed(each.new, shown))
+
+
 def _fold_roles(changed: Iterable[Change]) -> list[Change]:
     """Changes of both roles that are alike stand once, where the first of them stood."""
     alike: dict[object, Change] = {}
@@ -162,7 +175,7 @@ def _fold_consequences(found: Iterable[Consequence]) -> list[Consequence]:
     for each in found:
         first = roles.setdefault((each.weight, each.says), each)
         together = tuple(dict.fromkeys((*first.roles, *each.roles)))
-        roles[each.weight, each.says] = structs.replace(each, roles=together)
+        roles[each.weight, each.says] = structs.replace(each, says=mask(each.says), roles=together)
     return list(roles.values())
 
 

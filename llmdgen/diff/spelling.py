@@ -9,6 +9,7 @@ from llmdgen.diff.yaml import compact
 from llmdgen.quantities import MIB, cpu_text, mib_text, to_bytes, to_millis
 from llmdgen.untyped import mapping
 
+REFERENCE = "from "  # what a variable's value begins with that comes from elsewhere
 _LONGEST_QUANTITY = 30
 
 
@@ -18,7 +19,7 @@ def variable(source: dict[str, Any]) -> Any:
         return source["value"]
     for kind, inner in mapping(source.get("valueFrom")).items():
         if isinstance(inner, dict):
-            return "from " + " ".join([kind, *(compact(inner[key]) for key in sorted(inner, reverse=True))])
+            return REFERENCE + " ".join([kind, *(compact(inner[key]) for key in sorted(inner, reverse=True))])
     return compact(source)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from llmdgen import plain_yaml
+from llmdgen.secrets import mask
 
 VALUES = 200_000  # leaves of one document, aliases counted as often as they are used
 DEPTH = 60
@@ -21,7 +22,7 @@ class DiffError(Exception):
 
     def __init__(self, place: str, says: str, fix: str) -> None:
         self.place, self.says, self.fix = place, says, fix
-        super().__init__(f"{place}: error: {says} (fix: {fix})")
+        super().__init__(mask(f"{place}: error: {says} (fix: {fix})"))
 
 
 def load(text: str, place: str) -> dict[str, Any]:

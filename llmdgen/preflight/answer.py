@@ -8,6 +8,7 @@ from typing import Concatenate, Literal, ParamSpec
 from msgspec import Struct
 
 from llmdgen.registry import declare
+from llmdgen.secrets import mask
 
 _P = ParamSpec("_P")
 LONGEST = 300  # characters of what was found: a label can be anything
@@ -37,8 +38,7 @@ class ClusterError(Exception):
     """The cluster cannot be asked at all. `fix` says what helps."""
 
     def __init__(self, says: str, fix: str) -> None:
-        self.says, self.fix = says, fix
-        super().__init__(f"{says} (fix: {fix})")
+        super().__init__(mask(f"{says} (fix: {fix})"))
 
 
 class Forbidden(Exception):
@@ -62,7 +62,7 @@ class Question(Struct, frozen=True):
         return self.answer("short", found, fix)
 
     def answer(self, verdict: Verdict, found: str, fix: str = "") -> Answer:
-        found = found if len(found) <= LONGEST else f"{found[:LONGEST]}..."
+        found = mask(found if len(found) <= LONGEST else f"{found[:LONGEST]}...")
         return Answer(code=self.code, what=self.what, needed=self.needed, found=found, verdict=verdict, fix=fix)
 
 

@@ -214,3 +214,62 @@ def test_a_tree_wrecked_by_program_is_compared_or_refused_and_never_stumbled_ove
             assert all(write(found) for write in writers)
             is_noise = path in ("allocation.yaml", HELMFILE) or means_the_same(old, new)
             assert not found.is_empty or is_noise, (path, old, new)
+
+
+# --- tokens
+
+TOKEN, OTHER = "hf_" + "aB3dE6gH9jK2mN5pQ8sT1vW4", "hf_" + "zY7xW4vU1tS8rQ5pN2mK9jH6"
+
+
+def with_tokens(token: str) -> dict[str, str]:
+    """Files of a tree in which somebody wrote a token into every place that reaches the cluster, or a message."""
+    ((_, files),) = side(PD).items()
+    decode = files[DECODE].replace("- --block-size=128", f"- --api-key={token}\n            - --block-size=128")
+    env = (
+        f"env:\n            - name: DB_PASSWORD\n              value: {token[3:15]}\n"
+        f"            - name: PLAIN\n              value: {token}\n"
+    )
+    return {
+        DECODE: decode.replace("env:\n", env, 1),
+        HELMFILE: f"repositories:\n  - name: r\n    url: https://u:{token[3:]}@charts.test\n    password: {token[3:]}\n"
+        + files[HELMFILE],
+        "values/router.yaml": files["values/router.yaml"] + f"more:\n  token: {token}\n",
+        "chart/templates/service-account.yaml": files["chart/templates/service-account.yaml"].replace(
+            "name: chat", f"name: chat\n  annotations: {{a: {token}}}", 1
+        ),
+        "kustomization.yaml": f"# {token}\nsecretGenerator: [{{literals: [PASSWORD={token[3:]}]}}]\n",
+        f"chart/{token}.txt": "x",
+    }
+
+
+def test_a_token_in_a_tree_is_never_shown_and_another_one_is_a_change() -> None:
+    ((key, files),) = side(PD).items()
+    plain, first, second = (
+        {key: Files({**files, **more}, "tree")} for more in ({}, with_tokens(TOKEN), with_tokens(OTHER))
+    )
+    for sides in ((plain, first), (first, plain), (first, second), ({}, first)):
+        found = difference(*sides)
+        assert not found.is_empty
+        for writer in (text, markdown, json):
+            written = writer.write(found)
+            assert not any(secret[3:15] in written for secret in (TOKEN, OTHER))
+
+
+def test_a_token_in_an_error_is_not_shown(tmp_path: Path) -> None:
+    for broken in (f"a: {TOKEN}\na: {TOKEN}\n{TOKEN}: {TOKEN}: x\n", f"{TOKEN}: 1\n{TOKEN}: 2\n", f"!{TOKEN} x"):
+        with pytest.raises(DiffError) as caught:
+            with_files({DECODE: broken})
+        assert TOKEN[3:15] not in str(caught.value)
+
+
+def test_where_a_secret_comes_from_is_shown() -> None:
+    assert lines(edited(DECODE, "name: llm-d-hf-token", "name: other-token")) == [
+        "~ decode env HF_TOKEN: from secretKeyRef llm-d-hf-token HF_TOKEN -> from secretKeyRef other-token HF_TOKEN"
+    ]
+
+
+def test_a_name_with_backticks_begins_and_ends_no_command() -> None:
+    found = edited(DECODE, "name: llm-d-hf-token", "name: 'a`, then `rm -rf /'")
+    for writer in (text, markdown):
+        (note,) = [line for line in writer.write(found).splitlines() if "the Secret" in line]
+        assert "`" not in note

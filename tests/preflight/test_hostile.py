@@ -414,3 +414,16 @@ def test_a_kubeconfig_of_any_kind_is_one_error(
     monkeypatch.setenv("KUBECONFIG", str(file))
     code = main(["preflight", str(tmp_path / "demo.yaml")])
     assert is_one_error((code, *capsys.readouterr()))
+
+
+def test_tokens_in_answers_and_addresses_are_not_shown(run: Run) -> None:
+    token = "hf_" + "aB3dE6gH9jK2mN5pQ8sT1vW4"
+    api = cluster()
+    api.answers[NODES][0]["spec"]["taints"] = [{"key": token, "effect": "NoSchedule"}]
+    with serving(api) as address:
+        code, out, _ = run(address)
+        assert (code, token in out) == (1, False)
+        api.answers[NODES] = 500
+        outcome = run(address.replace("http://", f"http://user:{token[3:]}@"))
+    assert is_one_error(outcome)
+    assert token[3:] not in outcome[2]
