@@ -4,7 +4,8 @@ README.md is the home page, and CONTRIBUTING.md and CHANGELOG.md are pages. Link
 and where the repository is browsed; for the site, the files that they lead to are added to it, such as an example's
 spec, its SUMMARY.md and the picture in that. A link to a folder, or to code, becomes its text.
 
-docs/diagnostics.md, one long page, becomes an index and a page for each family of codes.
+docs/diagnostics.md, one long page, becomes an index and a page for each family of codes, and a code that any page names
+is a link to its explanation.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +28,10 @@ PAGES = {"README.md": "index.md", "CONTRIBUTING.md": "contributing.md", "CHANGEL
 SHOWN = {".md", ".yaml", ".yml", ".svg", ".json"}
 DIAGNOSTICS = "diagnostics.md"
 CODE = re.compile(r"(^```.*?^```)", re.DOTALL | re.MULTILINE)
+# What may hold a code of a finding: a heading and a link, which stay as they are, code between backticks, plain words.
+NAMED = re.compile(
+    r"(^#.*$|!?\[(?:[^][]|\[[^][]*\])*\]\([^)\s]+\)|`[^`\n]+`|\b[A-Z][A-Z0-9]{1,4}\d{3}\b)", re.MULTILINE
+)
 LINK = re.compile(r"(!?)\[((?:[^][]|\[[^][]*\])*)\]\(([^)\s]+)\)")
 
 
@@ -71,7 +77,23 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
             return text
         return f"{picture}[{text}]({os.path.relpath(in_site(file), here or '.')}{mark}{anchor})"
 
-    return outside_code(markdown, lambda text: LINK.sub(relink, text))
+    def linked(match: re.Match[str]) -> str:
+        place = places_of_codes().get(match.group().strip("`"))
+        return f"[{match.group()}]({os.path.relpath(place, here or '.')})" if place else match.group()
+
+    return outside_code(markdown, lambda text: NAMED.sub(linked, LINK.sub(relink, text)))
+
+
+@cache
+def places_of_codes() -> dict[str, str]:
+    """The page and anchor in the site of each code's explanation."""
+    from markdown.extensions.toc import slugify
+
+    return {
+        code: f"{uri}#{slugify(f'{code}: {title}', '-')}"
+        for uri, text in families().items()
+        for code, title in re.findall(r"^## (\w+): (.*)$", text, re.M)
+    }
 
 
 def families() -> dict[str, str]:
@@ -87,14 +109,12 @@ def families() -> dict[str, str]:
 
 def index_of_codes() -> str:
     """What stands above the families, and a table of every code with its severity."""
-    from markdown.extensions.toc import slugify
-
     head, _, _ = (ROOT / DOCS / DIAGNOSTICS).read_text("utf-8").partition("\n## ")
     lines = [head]
     for uri, text in families().items():
         lines += [f"\n## [{text.splitlines()[0][2:]}]({uri})\n", "| code | severity | |", "|---|---|---|"]
         for code, title, severity in re.findall(r"^## (\w+): (.*)\n\n(\w+)$", text, re.M):
-            lines.append(f"| [{code}]({uri}#{slugify(f'{code}: {title}', '-')}) | {severity} | {title} |")
+            lines.append(f"| [{code}]({places_of_codes()[code]}) | {severity} | {title} |")
     return "\n".join(lines) + "\n"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import os
 import re
 import shutil
@@ -114,3 +115,24 @@ def test_a_link_that_leads_nowhere_stops_the_build(tmp_path: Path) -> None:
 
 def test_the_site_is_no_part_of_a_commit() -> None:
     assert "site/" in (ROOT / ".gitignore").read_text("utf-8").splitlines()
+
+
+@WITHOUT_MKDOCS
+def test_a_code_that_a_page_names_leads_to_its_explanation(site: Path) -> None:
+    index = (site / "diagnostics.html").read_text("utf-8")
+    known = set(re.findall(r">([A-Z][A-Z0-9]+\d{3})</a>", index))
+    for page in (site / "efa.html", site / "operations.html", site / "paths" / "wide-ep.html"):
+        text = re.sub(r"<(pre|h\d|title)\b.*?</\1>|<nav\b.*?</nav>", "", page.read_text("utf-8"), flags=re.S)
+        unlinked = re.sub(r"<a\b.*?</a>", "", text, flags=re.S)
+        assert known.intersection(re.findall(r"\b[A-Z][A-Z0-9]+\d{3}\b", text))
+        assert not known.intersection(re.findall(r"\b[A-Z][A-Z0-9]+\d{3}\b", unlinked))
+
+
+@WITHOUT_MKDOCS
+def test_a_search_finds_what_llmdgen_does_not_do(site: Path) -> None:
+    found = json.loads((site / "search" / "search_index.json").read_text("utf-8"))["docs"]
+    page = [
+        f"{each['title']} {each['text']}".lower() for each in found if each["location"].startswith("not-here.html#")
+    ]
+    for word in ("autoscaling", "lora", "prices", "trainium", "authentication", "dashboards"):
+        assert any(word in text for text in page), word

@@ -16,7 +16,7 @@ COLUMNS = 2
 GPU_STEP, GPU, GPU_HEIGHT, POD_EDGE, MARGIN = 34, 26, 44, 2, 12
 NODE_WIDTH, NODE_HEIGHT, GAP = 294, 146, 16
 LEGEND_TOP, LEGEND_STEP = 38, 20
-BOX_WIDTH, BOX_HEIGHT, WAY = 128, 50, 104  # of the traffic: a box, and the way between two
+BOX_WIDTH, BOX_HEIGHT, WAY = 144, 50, 104  # of the traffic: a box, and the way between two
 DOTS_A_GPU, DOT_STEP = 2, 11
 # Widths of a character: SVG without scripts cannot measure its text, so a little more than the common fonts take.
 TITLE_CHARACTER, LABEL_CHARACTER = 10, 7
