@@ -8,7 +8,7 @@ names types can be applied as it stands; "use larger GPUs" sends its reader to t
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from msgspec import Struct, structs
 
@@ -19,7 +19,6 @@ from llmdgen.engine.memory import (
     margin,
     memory,
     redundant_experts,
-    resident_ratio,
     weights_per_gpu,
 )
 from llmdgen.engine.numbers import decimal, whole
@@ -29,10 +28,6 @@ from llmdgen.facts.types import Instance, ModelFacts
 from llmdgen.planning.model import Plan, RolePlan
 from llmdgen.quantities import GIB
 
-CONTEXT_STEP = 1024
-_WEIGHTS = 0.75  # of the budget at most: a quarter is left for KV cache
-_WEIGHTS = 0.9  # of the budget at most, so that requests find room
-_MOST_NODES = 16  # of one replica: what a reader would try before another model
 _QUANTISED = re.compile(r"-(FP8|NVFP4|MXFP4|INT8|INT4|AWQ|GPTQ)(-dynamic)?$", re.IGNORECASE)
 
 
@@ -78,11 +73,6 @@ def spared(plan: Plan, role: RolePlan, use: Memory) -> int:
     return max(0, min(use.activations - margin(role.size, plan.engine), use.activations // 2))
 
 
-def resized(size: Size, tensor: int) -> Size:
-    """The same role with another tensor parallel size."""
-    return structs.replace(size, tensor=tensor)
-
-
 def memory_with(plan: Plan, role: RolePlan, size: Size | None = None, **flags: int) -> Memory | None:
     """The role's memory at another size or with other flags, written with _."""
     if plan.model is None:
@@ -91,17 +81,22 @@ def memory_with(plan: Plan, role: RolePlan, size: Size | None = None, **flags: i
     return memory(plan.model, role.node.instance, size or role.size, plan.engine, args)
 
 
-def tensor_that_holds(plan: Plan, role: RolePlan, model: ModelFacts, tokens: int) -> int | None:
-    """The smallest larger tensor parallel size on the role's node whose GPUs hold the weights and this many tokens."""
+def first_that_holds(plan: Plan, role: RolePlan, sizes: Iterable[Size], tokens: int) -> Size | None:
+    """The first of these sizes at which the role's GPUs surely hold the weights and one request of so many tokens."""
+    for size in sizes:
+        use = memory_with(plan, role, size)
+        if use is not None and use.kv - use.margin >= use.window + tokens * use.kv_bytes_per_token:
+            return size
+    return None
+
+
+def wider(role: RolePlan, model: ModelFacts) -> Iterator[Size]:
+    """The role's size with more and more tensor parallelism, as far as its node has GPUs and the model divides."""
     tensor = role.size.tensor * 2
     while tensor * role.size.data_local <= role.node.gpus:
-        size = resized(role.size, tensor)
-        use = memory_with(plan, role, size)
-        divides = fits_heads(model, tensor) and (size.expert or experts_divide(model, tensor * size.data))
-        if divides and use is not None and use.kv - use.margin >= use.window + tokens * use.kv_bytes_per_token:
-            return tensor
+        if fits_heads(model, tensor) and (role.size.expert or experts_divide(model, tensor * role.size.data)):
+            yield structs.replace(role.size, tensor=tensor)
         tensor *= 2
-    return None
 
 
 def fits_heads(model: ModelFacts, tensor: int) -> bool:
@@ -111,49 +106,19 @@ def fits_heads(model: ModelFacts, tensor: int) -> bool:
     return bool(model.mla) or model.kv_heads % tensor == 0 or tensor % model.kv_heads == 0
 
 
-def types_that_hold(plan: Plan, model: ModelFacts) -> list[str]:
-    """The instance types, smallest memory first, whose GPUs of one node hold the weights with a quarter left over."""
-    share = plan.engine["gpu_memory_utilization"] * _WEIGHTS
-    weights = model.weight_bytes * resident_ratio(model, plan.engine)
-    return [row.name for row in suited(plan) if usable(row.gpu) * row.gpu.count * share >= weights]
+def types_that_start(plan: Plan, role: RolePlan, size_on: Callable[[Instance], Size]) -> list[str]:
+    """Other instance types on which the role surely starts at the size that it would have there."""
 
+    def starts(row: Instance) -> bool:
+        size = size_on(row)
+        if size.workers > 1 and (size.data_local < 2 or not row.efa.gpudirect):
+            return False  # a server of several pods has several ranks in each, and reads GPU memory over EFA
+        if row.gpu.count < size.gpus_per_pod or (role.efa_per_pod and not row.efa.rdma) or plan.model is None:
+            return False
+        use = memory(plan.model, row, size, plan.engine, role.flags)
+        return use is not None and use.starts
 
-def step_down(tokens: int) -> int:
-    """A context length that a reviewer would write: a multiple of 1024, not more than this."""
-    return tokens // CONTEXT_STEP * CONTEXT_STEP
-
-
-def types_with_room(plan: Plan, role: RolePlan, use: Memory, kv: int) -> list[str]:
-    """The instance types on which each GPU of a role has this many bytes left for its KV cache, smallest first.
-
-    The role keeps its size, so that its weights on each GPU stay what they are.
-    """
-    share = use.budget / use.gpu
-
-    def has_room(row: Instance) -> bool:
-        budget = int(usable(row.gpu) * share)
-        reaches = row.efa.rdma or not role.efa_per_pod
-        return reaches and row.gpu.count >= role.size.gpus_per_pod and budget - use.weights - use.activations >= kv
-
-    return [row.name for row in suited(plan) if row.name != role.node.instance.name and has_room(row)]
-
-
-def types_to_spread_over(plan: Plan, role: RolePlan, model: ModelFacts) -> list[str]:
-    """The instance types over some nodes of which the experts of a model leave room, smallest first."""
-    use = role.memory_use
-    spare = use.activations if use else 0
-
-    def holds(row: Instance) -> bool:
-        budget = int(usable(row.gpu) * plan.engine["gpu_memory_utilization"])
-        size = structs.replace(role.size, workers=_MOST_NODES, data_local=row.gpu.count // role.size.tensor)
-        size = structs.replace(size, data=_MOST_NODES * size.data_local)
-        return weights_per_gpu(model, size) * resident_ratio(model, plan.engine) + spare < budget * _WEIGHTS
-
-    def spreads(row: Instance) -> bool:
-        """Servers of several nodes run well on it: several ranks in a node, and EFA that reaches GPU memory."""
-        return row.gpu.count >= 2 * role.size.tensor and row.efa.rdma and bool(row.efa.gpudirect)
-
-    return [row.name for row in suited(plan) if spreads(row) and holds(row)]
+    return [row.name for row in suited(plan) if row.name != role.node.instance.name and starts(row)]
 
 
 def suited(plan: Plan) -> Iterator[Instance]:

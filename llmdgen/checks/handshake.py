@@ -1,6 +1,7 @@
-"""What vLLM's two ends compare before the first KV cache travels, and OffloadingConnector where it does not work.
+"""What vLLM's two ends compare before the first KV cache travels, attention backends above all, what a GPU's attention
+kernels can do, and OffloadingConnector where it does not work.
 
-The latter was read in vLLM's source or told by its users, and not seen on hardware here.
+The last was read in vLLM's source or told by its users, and not seen on hardware here.
 """
 
 from __future__ import annotations
@@ -11,20 +12,23 @@ from typing import Any
 from llmdgen.checks.ends import TRANSFER_FLAG, both_ends
 from llmdgen.engine.derived import NO_HYBRID, hybrid_manager_off_by
 from llmdgen.engine.facts import engine
+from llmdgen.engine.numbers import whole
 from llmdgen.facts.catalogue import release_toml
 from llmdgen.kube.attention import FLAG as BACKEND
-from llmdgen.kube.attention import backend, cache_dtype, capability, everywhere
+from llmdgen.kube.attention import backend, cache_dtype, capability, chosen, everywhere, is_sparse
 from llmdgen.kube.caches import EXTRA, OFFLOADING
 from llmdgen.kube.node import node_at, node_of
 from llmdgen.kube.servers import Engine, Servers
 from llmdgen.kube.workload import NIXL, Container
 from llmdgen.registry import Draft, rule
+from llmdgen.suggest import one_of
 from llmdgen.untyped import mapping
 
 LAYOUT = "VLLM_KV_CACHE_LAYOUT"
 SPECULATION = "speculative-config"
 WITHOUT_DRAFT = ("ngram", "suffix")  # ways of speculating that have no model, and so no KV cache, of their own
 CROSS_LAYERS = "enable_cross_layers_blocks"
+GPUS = {"9": "Hopper", "10": "Blackwell's B200 and B300"}  # data-centre generations, by compute capability
 
 
 @rule("KVT001", "error", "prefill and decode with different attention backends")
@@ -230,3 +234,47 @@ def _across_layers(vllm: Container) -> bool:
     names = [each.get("kv_connector") for each in vllm.connectors]
     told = mapping(mapping(vllm.nixl).get(EXTRA)).get(CROSS_LAYERS)
     return names == [OFFLOADING] or str(told).lower() == "true"
+
+
+@rule("MOD026", "error", "sparse attention on GPUs without a kernel for it")
+def sparse_attention_has_a_backend(servers: Servers) -> Iterator[Draft]:
+    """GLM-5 and DeepSeek-V3.2 read chosen tokens of the KV cache alone. vLLM has kernels for that on a few generations
+    of GPUs, and stops at start on others, for want of an attention backend.
+
+    Fails:  `{path: wide-ep, model: {name: zai-org/GLM-5-FP8}, instanceTypes: [g6e.48xlarge]}`.
+    Passes: `{path: wide-ep, model: {name: zai-org/GLM-5-FP8}, instanceTypes: [p5en.48xlarge]}`.
+    """
+    model, backends = servers.model, engine(servers.release.name)["attention"].get("sparse_mla", {})
+    if model is None or not is_sparse(model):
+        return
+    for vllm in servers.engines:
+        node = node_of(vllm.workload)
+        number = capability(node) if node is not None else None
+        if node is not None and number and number.partition(".")[0] not in backends and backends and not chosen(vllm):
+            gpu = node.gpu.model.removeprefix("NVIDIA ")
+            says = f"vLLM {servers.release.vllm} has no attention backend for {model.id} on {node.name} ({gpu})"
+            fix = f"use an instance type with GPUs of {one_of(GPUS[each] for each in backends)}"
+            yield vllm.workload.found(*node_at(vllm.workload), says=says, fix=fix)
+
+
+@rule("VLLM022", "warning", "a block size that the attention backend does not take", read=True)
+def block_size_is_kept(servers: Servers) -> Iterator[Draft]:
+    """Attention with a compressed KV vector (MLA: DeepSeek, Kimi) has blocks of a size of its own. Of another, vLLM
+    0.15.1 and 0.17.1 make 64 without an error, so that whoever counts blocks, such as the scheduler's prefix scorer,
+    counts others than vLLM's; vLLM 0.26.0 takes a slower attention backend, or stops where there is none.
+
+    Fails:  `{path: wide-ep, release: v0.6.0, engine: {args: {block-size: 16}}}` for deepseek-ai/DeepSeek-R1-0528;
+            `{path: wide-ep, instanceTypes: [p6-b200.48xlarge], engine: {args: {block-size: 16}}}` with v0.9.0.
+    Passes: `{path: wide-ep, engine: {args: {block-size: 128}}}`, or 64.
+    """
+    facts = engine(servers.release.name)
+    if servers.model is None or servers.model.mla is None:
+        return
+    for vllm in servers.engines:
+        size, runs = whole(vllm.flags.get("block-size"), 0), backend(vllm, servers.model)
+        unit = facts["attention"].get("block_size", {}).get(runs, facts["mla_block_size"])
+        if size and size % unit:
+            says = f"{runs}, vLLM's choice for this attention (MLA), has no blocks of {size} tokens"
+            if "block_size" not in facts["attention"]:
+                says = f"vLLM makes blocks of {unit} tokens, not of {size}, for this attention (MLA)"
+            yield vllm.workload.found(*vllm.flag_at("block-size"), says=says, fix="write 64 or 128")

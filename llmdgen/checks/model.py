@@ -4,32 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from msgspec import structs
+
 from llmdgen.checks._gpu_memory import (
     favourable,
+    first_that_holds,
     loaded,
     memory_with,
     smaller_checkpoints,
     spared,
-    step_down,
-    tensor_that_holds,
-    types_that_hold,
-    types_to_spread_over,
-    types_with_room,
+    types_that_start,
+    wider,
 )
 from llmdgen.engine.derived import hybrid_manager_off_by
-from llmdgen.engine.memory import Memory, experts_divide
+from llmdgen.engine.memory import Memory
 from llmdgen.engine.numbers import whole
+from llmdgen.engine.size import Size
 from llmdgen.facts.catalogue import architectures
-from llmdgen.facts.types import ModelFacts
+from llmdgen.facts.types import Instance, ModelFacts
 from llmdgen.findings import Route
 from llmdgen.objects.origin import size
 from llmdgen.planning.model import Plan, RolePlan
 from llmdgen.planning.problems import meant
+from llmdgen.planning.starting import CONTEXT_STEP
 from llmdgen.quantities import GIB, MIB
 from llmdgen.registry import Draft, found, rule
 from llmdgen.suggest import one_of
 
 MODEL = ("spec", "model", "name")
+MOST_NODES = 32  # of one replica, a power of two
 FEWER = 256  # sequences, vLLM's own default on small GPUs
 # What switches the hybrid KV cache manager off, by the flag that does.
 WITHOUT_HYBRID = {
@@ -225,54 +228,49 @@ def _length(plan: Plan, role: RolePlan) -> Route:
 
 def _shorter(plan: Plan, role: RolePlan, model: ModelFacts, use: Memory) -> str:
     """The context that surely fits, fewer sequences, or the tensor parallel size that holds the one asked for."""
-    tokens = step_down(use.tokens_in(use.kv - use.margin))
-    tensor = tensor_that_holds(plan, role, model, use.max_model_len)
+    tokens = use.tokens_in(use.kv - use.margin) // CONTEXT_STEP * CONTEXT_STEP
+    larger = first_that_holds(plan, role, wider(role, model), use.max_model_len)
     fixes = [f"max-model-len: {tokens}"] if tokens else []
     fewer = memory_with(plan, role, max_num_seqs=FEWER)
     if fewer is not None and fewer.starts:
         fixes.append(f"max-num-seqs: {FEWER}")
-    if tensor:
-        fixes.append(f"{role.name}'s tensor: {tensor}")
+    if larger:
+        fixes.append(f"{role.name}'s tensor: {larger.tensor}")
     if fixes:
         return f"set {', or '.join(fixes)}"
-    types = types_with_room(plan, role, use, use.needed + use.margin)
-    return f"use {one_of(types[:3])}" if types else _smaller(model)
+    return _other(types_that_start(plan, role, lambda _: role.size), model)
 
 
-def _smaller(model: ModelFacts) -> str:
+def _other(types: list[str], model: ModelFacts) -> str:
+    """Other hardware, else smaller checkpoints."""
     smaller = smaller_checkpoints(model)
+    if types:
+        return f"use {one_of(types[:3])}"
     return f"serve {one_of(smaller)}" if smaller else "serve a smaller model"
 
 
 def _room_for_weights(plan: Plan, role: RolePlan, model: ModelFacts) -> str:
     """What holds the weights: more tensor parallelism, more nodes, other instance types."""
-    tensor = tensor_that_holds(plan, role, model, 1)
-    if tensor:
-        expert = "" if role.size.expert or experts_divide(model, tensor * role.size.data) else " with expert: true"
-        return f"set tensor: {tensor}{expert}"
-    if "wide-ep" in plan.paths:
-        nodes = _nodes_that_hold(plan, role)
-        if nodes:
-            return f"set data: {nodes * role.size.data_local}, which is {nodes} nodes"
-        types = types_to_spread_over(plan, role, model)
-        return f"use {one_of(types[:3])}" if types else _smaller(model)
-    types = [name for name in types_that_hold(plan, model) if name != role.node.instance.name]
-    other = f"use {' or '.join(types[:3])}" if types else ""
-    wide = "wide-ep over several nodes" if model.experts else ""
-    return ", or ".join(part for part in (other, wide) if part) or _smaller(model)
+    larger, wide = first_that_holds(plan, role, wider(role, model), 1), "wide-ep" in plan.paths
+    if larger:
+        return f"set tensor: {larger.tensor}"
 
+    def over(nodes: int, gpus: int) -> Size:
+        local = max(1, gpus // role.size.tensor)
+        return structs.replace(role.size, workers=nodes, data=nodes * local, data_local=local)
 
-def _nodes_that_hold(plan: Plan, role: RolePlan) -> int | None:
-    """Nodes of one replica, a power of two, over which the experts leave room."""
-    from msgspec import structs
+    def whole_node(row: Instance) -> Size:
+        return structs.replace(role.size, tensor=max(1, row.gpu.count // role.size.data_local))
 
-    nodes = role.size.workers * 2
-    while nodes <= 64:
-        use = memory_with(plan, role, structs.replace(role.size, workers=nodes, data=nodes * role.size.data_local))
-        if use is not None and use.kv:
-            return nodes
-        nodes *= 2
-    return None
+    if wide:
+        local = role.size.data_local
+        spread = (over(role.size.workers << step, local * role.size.tensor) for step in range(1, 6))
+        more = first_that_holds(plan, role, (size for size in spread if size.workers <= MOST_NODES), 1)
+        if more:
+            return f"set data: {more.data}, which is {more.workers} nodes"
+        return _other(types_that_start(plan, role, lambda row: over(MOST_NODES, row.gpu.count)), model)
+    types = types_that_start(plan, role, whole_node)
+    return _other(types, model) + (", or wide-ep over several nodes" if model.experts else "")
 
 
 def _gib(size_in_bytes: int) -> str:

@@ -110,7 +110,7 @@ def _written(
 
 def _ask(plans: list[Plan]) -> tuple[list[Located], str]:
     """What the installed vLLM and NIXL say of the plans, and why they could not be asked where they could not."""
-    from llmdgen.checks.installed import installed_findings
+    from llmdgen.checks.engine import installed_findings
     from llmdgen.engine.installed import NoVllm
 
     try:

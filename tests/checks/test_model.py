@@ -134,7 +134,7 @@ def test_where_no_length_fits_the_fix_names_types_that_hold_one_request() -> Non
 
 def test_weights_that_no_node_and_no_nodes_hold_name_types_or_smaller_checkpoints() -> None:
     fix = fixes("MOD003", "wide-ep", "g5.48xlarge", "zai-org/GLM-5").pop()
-    assert fix.startswith("use g7e.48xlarge")
+    assert fix.startswith("use p5e.48xlarge")
     assert "MOD003" not in codes("wide-ep", fix.split()[1].rstrip(","), "zai-org/GLM-5")
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from llmdgen.objects.launch import script
+from llmdgen.objects.pod import script
 from tests.specs import plan_of, role_of
 
 pytestmark = pytest.mark.skipif(
