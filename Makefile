@@ -70,6 +70,7 @@ lock: run
 	$(LOCKED) --extra=dev --extra=verify --constraint=requirements/run.lock --output-file=requirements/dev.lock pyproject.toml
 	$(LOCKED) --extra=docs --constraint=requirements/run.lock --constraint=requirements/dev.lock \
 		--output-file=requirements/docs.lock pyproject.toml
+	$(LOCKED) --extra=release --constraint=requirements/run.lock --output-file=requirements/release.lock pyproject.toml
 	$(LOCKED) --extra=workflows --constraint=requirements/run.lock --output-file=requirements/workflows.lock pyproject.toml
 	@! grep -nE '://|--index|--find-links' requirements/*.lock
 

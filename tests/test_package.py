@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -28,6 +29,29 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     subprocess.run([sys.executable, "-c", build, str(folder)], cwd=ROOT, check=True, capture_output=True)
     (built,) = folder.glob("*.whl")
     return built
+
+
+def built(folder: Path, kind: str, umask: str) -> bytes:
+    """The wheel or the source distribution, built from a copy whose files have other times, orders and permissions."""
+    copy = folder / "source"
+    shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".*", "__pycache__", "rendered", "tests", "dist"))
+    for number, file in enumerate(sorted(copy.rglob("*"), reverse=umask == "077")):
+        os.utime(file, (1_700_000_000 + number, 1_700_000_000 + number))
+    build = f"import os, sys; os.umask(0o{umask}); from hatchling.build import build_{kind}; build_{kind}(sys.argv[1])"
+    environment = {name: value for name, value in os.environ.items() if name != "SOURCE_DATE_EPOCH"}
+    command = [sys.executable, "-c", build, str(folder)]
+    subprocess.run(command, cwd=copy, env=environment, check=True, capture_output=True)
+    (made,) = (file for file in folder.iterdir() if file.is_file())
+    return made.read_bytes()
+
+
+@pytest.mark.parametrize("kind", ["wheel", "sdist"])
+def test_two_builds_are_the_same_bytes(kind: str, tmp_path: Path) -> None:
+    pytest.importorskip("hatchling", reason="the package is built with hatchling")
+    first, second = (tmp_path / each for each in ("first", "second"))
+    first.mkdir()
+    second.mkdir()
+    assert built(first, kind, "022") == built(second, kind, "077")
 
 
 def below(folder: str, pattern: str = "*") -> set[str]:

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# helm, helmfile and the plugin helm-diff of fixed versions, for Linux on x86-64, checked against ci/tools.sha256.
+# helm, helmfile and the plugin helm-diff of fixed versions, for Linux on x86-64, checked against pipelines/tools.sha256.
 #
 # TOOLS      where they go; helm-diff goes where helm keeps its plugins
 # DOWNLOADS  where the three archives come from instead, for machines without a network

@@ -36,7 +36,7 @@ def shell(repository: Repository, command: str, path: str = "") -> subprocess.Co
 def test_a_command_of_the_guide_runs(repository: Repository, command: str) -> None:
     repository.git("update-ref", "refs/remotes/origin/main", "main")
     path = ""
-    if "--manifests" in command:
+    if "--manifests" in command or "verify" in command:
         tools = tools_folder()
         if tools is None:
             pytest.skip("helm and helmfile cannot be fetched here")
@@ -46,7 +46,7 @@ def test_a_command_of_the_guide_runs(repository: Repository, command: str) -> No
 
 
 def test_the_guide_has_commands() -> None:
-    assert len(COMMANDS) == 5
+    assert len(COMMANDS) == 6
 
 
 def test_hooks_of_the_guide_are_those_of_the_manifest() -> None:

@@ -1,4 +1,4 @@
-"""ci/deploy.sh with a stand-in for helmfile: what it refuses, and what it hands on."""
+"""pipelines/deploy.sh with a stand-in for helmfile: what it refuses, and what it hands on."""
 
 from __future__ import annotations
 
@@ -99,6 +99,32 @@ def test_what_main_has_changed_since_is_refused(deployment: Deployment) -> None:
     assert done.code == 1
     assert "main has another chat/p5.48xlarge by now" in done.log
     assert deployment.calls.read_text() == ""
+
+
+@pytest.mark.parametrize("quote", ["", '"', "'"])
+def test_a_chart_that_main_has_changed_since_is_refused(deployment: Deployment, quote: str) -> None:
+    for root in (deployment.repository.root, deployment.tip):
+        (root / "charts/my chart").mkdir(parents=True)
+        (root / "charts/my chart/Chart.yaml").write_text("version: 1.0.0\n")
+        file = root / "rendered" / TARGET / "helmfile.yaml"
+        text = file.read_text("utf-8")
+        line = next(line for line in text.splitlines() if "chart: oci://" in line)
+        file.write_text(text.replace(line, f"    chart: {quote}../../../charts/my chart{quote}"), "utf-8")
+    assert deployment.run("apply").code == 0
+    (deployment.tip / "charts/my chart/Chart.yaml").write_text("version: 1.0.1\n")
+    done = deployment.run("apply")
+    assert done.code == 1
+    assert "main has another ../../../charts/my chart by now" in done.log
+
+
+def test_a_link_is_compared_as_a_link(deployment: Deployment) -> None:
+    for root in (deployment.repository.root, deployment.tip):
+        values = root / "rendered" / TARGET / "values/router.yaml"
+        text = values.read_text("utf-8")
+        values.unlink()
+        (root / "elsewhere.yaml").write_text(text)
+        values.symlink_to("/" if root == deployment.tip else root / "elsewhere.yaml")
+    assert deployment.run("apply").code == 1
 
 
 def test_what_main_no_longer_has_is_refused(deployment: Deployment) -> None:

@@ -28,7 +28,7 @@ def job(repository: Repository, name: str, **given: str) -> subprocess.Completed
     settings = dict(PIPELINE["variables"])
     path = f"{repository.outside}:{Path(sys.executable).parent}:{os.environ['PATH']}"
     env = environment() | settings | {"PATH": path, "CI_DEFAULT_BRANCH": "main"} | given
-    script = "set -e\n" + "\n".join(PIPELINE[name]["script"])
+    script = "set -e\n" + "\n".join(PIPELINE[name]["script"]).replace("/opt/llmdgen", str(ROOT))
     return subprocess.run(
         ["sh", "-c", script], cwd=repository.root, env=env, capture_output=True, text=True, check=False
     )
@@ -53,8 +53,7 @@ def test_drift_exits_2(repository: Repository) -> None:
 
 
 def test_a_change_is_no_failure_of_the_diff(repository: Repository) -> None:
-    (repository.root / ".gitlab").mkdir()
-    (repository.root / ".gitlab/llmdgen-note.py").write_text((EXAMPLE / "note.py").read_text("utf-8"), "utf-8")
+    (repository.root / "json.py").write_text("raise SystemExit('run from the merge request')\n")
     repository.change("replicas: 2", "replicas: 3")
     done = job(repository, "diff", CI_MERGE_REQUEST_DIFF_BASE_SHA=repository.git("rev-parse", "main").strip())
     assert done.returncode == 0, done.stderr
@@ -75,6 +74,25 @@ def test_apply_refuses_what_main_has_changed_since(repository: Repository) -> No
     done = job(repository, "helmfile apply", **target)
     assert done.returncode == 1
     assert "main has another chat/p5.48xlarge by now" in done.stdout
+
+
+def test_apply_refuses_charts_that_main_has_changed_since(repository: Repository) -> None:
+    executable(repository.outside / "helmfile", '#!/bin/sh\necho "helmfile $*"\n')
+    repository.git("remote", "add", "origin", str(repository.root))
+    (repository.root / "charts").mkdir()
+    (repository.root / "charts/x").write_text("newer")
+    repository.git("add", "-A")
+    repository.git("commit", "-q", "-m", "charts")
+    target = {"TARGET": "chat/p5.48xlarge"}
+    assert job(repository, "helmfile apply", **target).returncode == 0
+    assert job(repository, "helmfile apply", CHARTS="charts", **target).returncode == 1
+
+
+def test_llmdgen_comes_from_a_commit_and_its_scripts_with_it() -> None:
+    assert len(PIPELINE["variables"]["LLMDGEN_COMMIT"]) == 40
+    commands = PIPELINE[".llmdgen"]["before_script"]
+    assert 'git -C /opt/llmdgen checkout --quiet --detach "$LLMDGEN_COMMIT"' in commands
+    assert not any("pip install" in each for each in commands)
 
 
 def test_apply_is_manual_of_the_main_branch_and_behind_the_environment() -> None:

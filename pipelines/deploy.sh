@@ -12,7 +12,7 @@
 # came late must not put back what was replaced in the meantime.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-# shellcheck source=ci/lib.sh
+# shellcheck source=pipelines/lib.sh
 source "$here/lib.sh"
 
 refuse() { fail "not deployed: $2"; exit "$1"; }
@@ -27,7 +27,12 @@ esac
 
 directory=${CHECKOUT:?}/${RENDERED:-rendered}/$TARGET
 [[ -f $directory/helmfile.yaml ]] || refuse 1 "there is no ${RENDERED:-rendered}/$TARGET/helmfile.yaml"
-diff -rq "$directory" "${TIP:?}/${RENDERED:-rendered}/$TARGET" || refuse 1 "$BRANCH has another $TARGET by now: run the newest"
+tip=${TIP:?}/${RENDERED:-rendered}/$TARGET
+same() { diff --no-dereference -rq "$1" "$2" || refuse 1 "$BRANCH has another $3 by now: run the newest"; }
+same "$directory" "$tip" "$TARGET"
+while IFS= read -r chart; do # those of `render --charts`; what is in the directory was just compared
+  same "$directory/$chart" "$tip/$chart" "$chart"
+done < <(sed -nE "s/^ *chart: *[\"']?(\.\.\/[^\"']*[^\"' ])[\"' ]*$/\1/p" "$directory/helmfile.yaml")
 
 if [[ -n ${CLUSTER:-} ]]; then
   aws eks update-kubeconfig --name "$CLUSTER" --region "${AWS_REGION:?}" >/dev/null

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from llmdgen.verify.manifests import manifest_names
 from tests.verify.conftest import Good
 
 from .conftest import ROOT
@@ -61,10 +62,13 @@ def test_no_object_needs_helm_to_come_in_turn(tree: str) -> None:
 
 
 @pytest.mark.parametrize("tree", TREES)
-def test_the_project_allows_what_is_cluster_wide_and_no_more(tree: str) -> None:
+def test_the_project_allows_nothing_cluster_wide_and_the_application_asks_for_none(tree: str) -> None:
     (project,) = documents(EXAMPLES / "argocd/project.yaml")
-    allowed = {each["kind"] for each in project["spec"]["clusterResourceWhitelist"]}
-    assert {each["kind"] for each in objects(tree)} & CLUSTER_WIDE <= allowed == CLUSTER_WIDE
+    assert project["spec"]["clusterResourceWhitelist"] == []
+    exclude = application_set()["template"]["spec"]["source"]["directory"]["exclude"]
+    names = {name.rpartition("/")[2]: each for name, each in manifest_names(Good(tree).manifests).items()}
+    left_out = {each.kind for name, each in names.items() if fnmatch.fnmatch(name, exclude)}
+    assert left_out == {each["kind"] for each in objects(tree)} & CLUSTER_WIDE
     (destination,) = project["spec"]["destinations"]
     assert fnmatch.fnmatch(releases(tree)[0]["namespace"], destination["namespace"])
 
@@ -78,13 +82,24 @@ def test_the_application_reads_the_namespace_out_of_helmfile() -> None:
             assert re.fullmatch(r"rendered/[a-z0-9-]+/[a-z0-9.-]+/helmfile\.yaml", file["path"])
 
 
+@pytest.mark.parametrize("target", ["p5.48xlarge", "p5.48xlarge_p5en.48xlarge"])
+def test_names_of_applications_are_names_of_kubernetes(target: str) -> None:
+    """The template's two actions, as sprig does them."""
+    name = application_set()["template"]["metadata"]["name"]
+    first, second = re.findall(r"\{\{ (.+?) \}\}", name)
+    assert (first, second) == ("index .path.segments 1", 'index .path.segments 2 | replace "_" "-"')
+    made = name.replace(f"{{{{ {first} }}}}", "chat").replace(f"{{{{ {second} }}}}", target.replace("_", "-"))
+    assert re.fullmatch(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?", made)
+
+
 def test_the_application_syncs_manifests_of_the_project() -> None:
     template = application_set()["template"]["spec"]
     (project,) = documents(EXAMPLES / "argocd/project.yaml")
     assert template["source"]["path"] == "{{ .path.path }}/manifests"
     assert template["project"] == project["metadata"]["name"]
     assert template["source"]["repoURL"] in project["spec"]["sourceRepos"]
-    assert {"CreateNamespace=true", "SkipDryRunOnMissingResource=true"} <= set(template["syncPolicy"]["syncOptions"])
+    assert "CreateNamespace=true" not in template["syncPolicy"]["syncOptions"], "a Namespace is cluster-wide"
+    assert {"SkipDryRunOnMissingResource=true"} <= set(template["syncPolicy"]["syncOptions"])
 
 
 def test_replicas_are_those_of_git_unless_somebody_says_otherwise() -> None:
@@ -99,12 +114,26 @@ def test_replicas_are_those_of_git_unless_somebody_says_otherwise() -> None:
 
 
 def test_flux_applies_manifests_into_a_namespace_that_it_makes() -> None:
-    namespace, kustomization = documents(EXAMPLES / "flux/deployment.yaml")
+    namespace, account, *_, kustomization = documents(EXAMPLES / "flux/deployment.yaml")
     (source,) = documents(EXAMPLES / "flux/source.yaml")
     spec = kustomization["spec"]
     assert spec["targetNamespace"] == namespace["metadata"]["name"]
     assert spec["sourceRef"] == {"kind": source["kind"], "name": source["metadata"]["name"]}
     assert re.fullmatch(r"\./rendered/[a-z0-9-]+/[a-z0-9.-]+/manifests", spec["path"])
+    assert spec["serviceAccountName"] == account["metadata"]["name"]
+
+
+@pytest.mark.parametrize("tree", TREES)
+def test_flux_may_write_the_kinds_of_a_deployment_in_its_namespace_alone(tree: str) -> None:
+    found = documents(EXAMPLES / "flux/deployment.yaml")
+    assert "ClusterRoleBinding" not in {each["kind"] for each in found}
+    bindings = [each for each in found if each["kind"] == "RoleBinding"]
+    (namespace,) = {each["metadata"]["namespace"] for each in bindings}
+    assert namespace == found[0]["metadata"]["name"]
+    (role,) = (each for each in found if each["kind"] == "Role")
+    known = {"", "apps", "policy", "rbac.authorization.k8s.io"}.union(*(each["apiGroups"] for each in role["rules"]))
+    groups = {each.group for each in Good(tree).manifests if each.namespace}
+    assert groups <= known
 
 
 def test_flux_fetches_manifests_and_nothing_else(tmp_path: Path) -> None:
@@ -121,6 +150,7 @@ def test_flux_fetches_manifests_and_nothing_else(tmp_path: Path) -> None:
         "paths/chat.yaml",
         "rendered/chat/p5.48xlarge/chart/templates/decode.yaml",
         "rendered/chat/llmdgen.lock",
+        "rendered/chat/p5.48xlarge/manifests/1-clusterrolebinding-x.yaml",
         "x",
     ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)

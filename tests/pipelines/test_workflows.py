@@ -20,7 +20,7 @@ from llmdgen.facts import catalogue
 from llmdgen.prerequisites.facts import prerequisites
 from llmdgen.spec.model import DEFAULT_RELEASE
 
-from .conftest import CI, ROOT
+from .conftest import PIPELINES, ROOT
 
 WORKFLOWS = sorted(ROOT.glob(".github/workflows/*.yml"))
 EXAMPLE = ROOT / "examples/github/llmdgen.yml"
@@ -100,7 +100,7 @@ def test_zizmor_finds_nothing() -> None:
 
 
 def test_shellcheck_finds_nothing() -> None:
-    command = [tool("shellcheck"), "--external-sources", *map(str, sorted(CI.glob("*.sh")))]
+    command = [tool("shellcheck"), "--external-sources", *map(str, sorted(PIPELINES.glob("*.sh")))]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
 
@@ -120,8 +120,8 @@ def test_every_action_is_pinned_to_a_commit_and_says_its_version(path: Path) -> 
 @pytest.mark.parametrize("path", ALL, ids=lambda path: path.name)
 def test_scripts_that_a_step_runs_are_there(path: Path) -> None:
     for step in steps(path):
-        for name in re.findall(r"(?<!\.)\bci/([\w.]+)", step.get("run", "")):
-            assert os.access(CI / name, os.X_OK), name
+        for name in re.findall(r"(?<!\.)\bpipelines/([\w.]+)", step.get("run", "")):
+            assert os.access(PIPELINES / name, os.X_OK), name
 
 
 def test_the_action_hands_every_input_on() -> None:
@@ -133,13 +133,13 @@ def test_the_action_hands_every_input_on() -> None:
 
 
 def test_outputs_of_the_action_are_those_of_the_script() -> None:
-    written = set(re.findall(r"\boutput ([\w-]+) ", (CI / "review.sh").read_text("utf-8")))
+    written = set(re.findall(r"\boutput ([\w-]+) ", (PIPELINES / "review.sh").read_text("utf-8")))
     assert set(document(ACTION)["outputs"]) == written
 
 
 def test_variables_of_the_action_are_those_that_the_script_reads() -> None:
     review = next(step for step in steps(ACTION) if step.get("id") == "review")
-    read = set(re.findall(r"\$\{([A-Z]+):-", (CI / "review.sh").read_text("utf-8")))
+    read = set(re.findall(r"\$\{([A-Z]+):-", (PIPELINES / "review.sh").read_text("utf-8")))
     assert set(review["env"]) == read
 
 

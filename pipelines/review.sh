@@ -1,17 +1,20 @@
 #!/usr/bin/env bash
-# What a pull request needs to know: are the specs right, is the rendered tree what they give, what changes in meaning.
+# What a pull request needs to know: are the specs right, is the rendered tree what they give, does helm make of it what
+# a cluster can use, what changes in meaning.
 #
-# Run at the repository's root. All three are run whatever the others say. Exits 1 or 64 on an error, else 2 where the
+# Run at the repository's root. All of it is run whatever the others say. Exits 1 or 64 on an error, else 2 where the
 # rendered tree differs, else 0; a change in meaning alone is no failure.
 #
 # SPECS          files or globs, one a line                 RENDERED   the rendered directory
 # BASE           what to compare with; empty: no diff       DIRECTORY  what the paths above are relative to
 # STRICT, MANIFESTS, PREREQUISITES  'true' or 'false'       CHARTS     the directory of --charts, or empty
 # PRUNE          'false': RENDERED holds what other specs gave too
+# VERIFY         'true': helmfile and helm are here, and run on the deployments that differ from BASE; without one on all
+# CRDS           a directory of CustomResourceDefinitions to verify with, or empty
 # LLMDGEN        the program                                REPORTS    where diff.md, report.md and llmdgen.sarif go
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-# shellcheck source=ci/lib.sh
+# shellcheck source=pipelines/lib.sh
 source "$here/lib.sh"
 
 llmdgen=${LLMDGEN:-llmdgen}
@@ -22,7 +25,7 @@ while [[ $prefix == *//* ]]; do prefix=${prefix//\/\//\/}; done
 while [[ $prefix == ./* ]]; do prefix=${prefix#./}; done
 rendered=$prefix${RENDERED:-rendered}
 mkdir -p "$reports"
-rm -f "$reports"/{llmdgen.sarif,findings.txt,check.txt,diff.md,diff.txt,report.md}
+rm -f "$reports"/{llmdgen.sarif,findings.txt,check.txt,verify.txt,diff.md,diff.txt,report.md}
 
 # A pattern is expanded without being split, so that a name may hold spaces.
 specs=()
@@ -57,7 +60,7 @@ checked=0
 quoted "$reports/check.txt"
 echo "::endgroup::"
 
-compared=""
+compared="" from=""
 if [[ -n $base ]]; then
   echo "::group::llmdgen diff"
   compared=0
@@ -73,9 +76,29 @@ if [[ -n $base ]]; then
   echo "::endgroup::"
 fi
 
+# `verify` executes nothing of what it is given; that much is not true of `helmfile apply`.
+verified=""
+directories=()
+if [[ ${VERIFY:-false} == true ]]; then
+  for each in "$rendered"/*/; do
+    compgen -G "$each*/helmfile.yaml" >/dev/null || continue
+    [[ -n $from ]] && git diff --quiet "$from...HEAD" -- "$each" || directories+=("$each")
+  done
+fi
+if [[ ${#directories[@]} -gt 0 ]]; then
+  verify=(verify)
+  [[ -n ${CHARTS:-} ]] && verify+=(--charts "$prefix$CHARTS")
+  [[ -n ${CRDS:-} ]] && verify+=(--crds "$prefix$CRDS")
+  echo "::group::llmdgen verify"
+  verified=0
+  "$llmdgen" "${verify[@]}" -- "${directories[@]}" >"$reports/verify.txt" 2>&1 || verified=$?
+  quoted "$reports/verify.txt"
+  echo "::endgroup::"
+fi
+
 code=0
 [[ $checked == 2 ]] && code=2
-for each in "$validated" "$checked" "${compared:-0}"; do
+for each in "$validated" "$checked" "${compared:-0}" "${verified:-0}"; do
   [[ $each == 0 || $each == 2 ]] || code=$each
 done
 
@@ -91,6 +114,11 @@ write_report() {
     2) echo "- ❌ the rendered tree is not what the specs give (exit 2): run \`llmdgen render\` and commit what it writes" ;;
     *) echo "- ❌ the rendered tree could not be compared with the specs (exit $checked)" ;;
   esac
+  case $verified in
+    "") ;;
+    0) echo "- ✅ helm makes of it what a cluster can use" ;;
+    *) echo "- ❌ \`llmdgen verify\` finds errors (exit $verified)" ;;
+  esac
   case $compared in
     "") ;;
     0) echo "- ✅ nothing changes in meaning" ;;
@@ -98,6 +126,7 @@ write_report() {
     *) echo "- ❌ \`llmdgen diff\` failed (exit $compared)" ;;
   esac
   [[ $validated == 0 ]] || folded "Findings" "$reports/findings.txt"
+  [[ ${verified:-0} == 0 ]] || folded "What \`llmdgen verify\` says" "$reports/verify.txt"
   [[ ${compared:-0} == 0 || $compared == 2 ]] || folded "What \`llmdgen diff\` says" "$reports/diff.txt"
   if [[ $compared == 2 ]]; then
     echo
@@ -115,6 +144,7 @@ output report-file "$reports/report.md"
 output validate-exit-code "$validated"
 output check-exit-code "$checked"
 output diff-exit-code "$compared"
+output verify-exit-code "$verified"
 output exit-code "$code"
 output changed "$(case $compared in 0) echo false ;; 2) echo true ;; esac)"
 [[ $compared != 0 && $compared != 2 ]] || output diff-file "$reports/diff.md"
@@ -122,6 +152,9 @@ output changed "$(case $compared in 0) echo false ;; 2) echo true ;; esac)"
 case $code in
   0) ;;
   2) fail "$rendered is not what the specs give: run 'llmdgen render' and commit what it writes (exit 2)" ;;
-  *) fail "validate exited $validated, render --check $checked, diff ${compared:-not run}: see the log (exit $code)" ;;
+  *)
+    said="validate exited $validated, render --check $checked, verify ${verified:-not run}, diff ${compared:-not run}"
+    fail "$said: see the log (exit $code)"
+    ;;
 esac
 exit "$code"

@@ -1,14 +1,15 @@
-"""ci/review.sh in scratch repositories: a clean pull request, a drifted one, a broken spec, and odd inputs."""
+"""pipelines/review.sh in scratch repositories: a clean pull request, a drifted one, a broken spec, and odd inputs."""
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from .conftest import Repository, Review, environment
+from .conftest import Repository, Review, environment, executable
 
 DRIFT = "rendered is not what the specs give"
 
@@ -193,3 +194,30 @@ def test_a_stale_tree_does_not_push_the_meaning_out_of_a_comment(repository: Rep
     done = review()
     assert done.code == 2
     assert done.summary.index("### llmdgen diff") < done.summary.index("What `llmdgen render --check` says")
+
+
+def test_the_deployments_that_differ_are_verified_and_no_others(repository: Repository, review: Review) -> None:
+    """What helm is run with: a directory of a pull request that would have a program executed is refused before."""
+    for name in ("helm", "helmfile"):
+        executable(repository.outside / name, '#!/bin/sh\necho "v3.15.3"\n')
+    path = f"{repository.outside}:{os.environ['PATH']}"
+    assert review(VERIFY="true", PATH=path).outputs["verify-exit-code"] == ""
+    mark = repository.outside / "mark"
+    file = "rendered/chat/p5.48xlarge/helmfile.yaml"
+    hook = f"    chart: ./chart\n    hooks: [{{events: [prepare], command: touch, args: [{mark}]}}]\n"
+    repository.change("    chart: ./chart\n", hook, path=file, render=False)
+    done = review(VERIFY="true", PATH=path)
+    assert (done.code, done.outputs["verify-exit-code"]) == (1, "1"), done.log
+    assert "unknown field `hooks`" in done.summary
+    assert not mark.exists()
+
+
+def test_a_file_that_no_render_wrote_is_drift(repository: Repository, review: Review) -> None:
+    file = repository.root / "rendered/chat/p5.48xlarge/manifests/9-clusterrolebinding.yaml"
+    file.parent.mkdir()
+    file.write_text("kind: ClusterRoleBinding\n")
+    repository.git("add", "-A")
+    repository.git("commit", "-q", "-m", "a present")
+    done = review()
+    assert (done.code, done.outputs["check-exit-code"]) == (2, "2")
+    assert "9-clusterrolebinding.yaml: not ours" in done.summary

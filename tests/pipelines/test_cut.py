@@ -5,11 +5,11 @@ import sys
 
 import pytest
 
-from .conftest import CI
+from .conftest import PIPELINES
 
 
 def cut(text: str, limit: int) -> str:
-    command = [sys.executable, str(CI / "cut.py"), str(limit)]
+    command = [sys.executable, str(PIPELINES / "cut.py"), str(limit)]
     return subprocess.run(command, input=text.encode(), capture_output=True, check=True).stdout.decode()
 
 
@@ -35,5 +35,5 @@ def test_one_endless_line_is_left_out() -> None:
 
 
 def test_a_limit_that_is_no_number_is_wrong_usage() -> None:
-    command = [sys.executable, str(CI / "cut.py"), "many"]
+    command = [sys.executable, str(PIPELINES / "cut.py"), "many"]
     assert subprocess.run(command, input=b"", capture_output=True, check=False).returncode == 64

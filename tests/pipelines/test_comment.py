@@ -1,4 +1,5 @@
-"""ci/comment.py with a stand-in for `gh`: one comment, found again, never a person's, and no failure for a fork."""
+"""pipelines/comment.py with a stand-in for `gh`: one comment, found again, never a person's, no failure
+for a fork."""
 
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ FOREIGN_TOKEN = "Resource not accessible by integration (HTTP 403)"
 
 
 class PullRequest(Struct, frozen=True):
-    """A pull request with comments, and what ci/comment.py makes of it."""
+    """A pull request with comments, and what pipelines/comment.py makes of it."""
 
     repository: Repository
     state: Path

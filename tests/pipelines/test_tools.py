@@ -1,4 +1,4 @@
-"""ci/tools.sh and ci/install.sh, without a network."""
+"""pipelines/tools.sh and pipelines/install.sh, without a network."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import CI, Repository
+from .conftest import PIPELINES, ROOT, Repository
 
 HELM = """#!/bin/sh
 [ "$1 $2" = "env HELM_PLUGINS" ] && echo "$PLUGINS" || echo "helm $*"
@@ -30,7 +30,7 @@ def downloads(tmp_path: Path) -> Path:
     """Stand-ins for the three archives, built as the real ones are, and their sums beside them."""
     folder = tmp_path / "downloads"
     folder.mkdir()
-    names = [row.split()[1] for row in (CI / "tools.sha256").read_text().splitlines()]
+    names = [row.split()[1] for row in (PIPELINES / "tools.sha256").read_text().splitlines()]
     contents = (
         {"linux-amd64/helm": HELM, "linux-amd64/LICENSE": ""},
         {"helmfile": "#!/bin/sh\necho helmfile\n", "README.md": ""},
@@ -62,9 +62,9 @@ def test_an_archive_of_another_sum_is_refused(repository: Repository, downloads:
 
 
 def test_every_archive_of_the_script_has_a_sum() -> None:
-    text = (CI / "tools.sh").read_text("utf-8")
+    text = (PIPELINES / "tools.sh").read_text("utf-8")
     versions = dict(re.findall(r"^(helm|helmfile|helm_diff)=(\S+)$", text, re.M))
-    names = [name for _, name in (row.split("  ") for row in (CI / "tools.sha256").read_text().splitlines())]
+    names = [name for _, name in (row.split("  ") for row in (PIPELINES / "tools.sha256").read_text().splitlines())]
     assert names == [
         f"helm-{versions['helm']}-linux-amd64.tar.gz",
         f"helmfile_{versions['helmfile']}_linux_amd64.tar.gz",
@@ -72,8 +72,31 @@ def test_every_archive_of_the_script_has_a_sum() -> None:
     ]
 
 
-@pytest.mark.parametrize("version", ["latest", "0.1.0 --index-url=x", "-r x", "0.1.0;id", ">=0.1", "git+x"])
-def test_what_is_no_version_is_not_installed(repository: Repository, tmp_path: Path, version: str) -> None:
-    done = repository.run("install.sh", LLMDGEN_VERSION=version, LLMDGEN_VENV=str(tmp_path / "venv"))
-    assert done.code == 64
-    assert not (tmp_path / "venv").exists()
+def test_python_of_the_checkout_is_not_run(repository: Repository, tmp_path: Path) -> None:
+    """pip gets no index here, so that it fails once it is reached: as Python's own, not as the stranger's."""
+    mark = tmp_path / "mark"
+    for name in ("venv.py", "pip.py", "sitecustomize.py", "ensurepip.py", "encodings.py"):
+        (repository.root / name).write_text(f"open({str(mark)!r}, 'w')\n")
+    done = repository.run("install.sh", LLMDGEN_VENV="made/venv", PIP_NO_INDEX="1", PIP_NO_CACHE_DIR="1", PYTHONPATH="")
+    assert not mark.exists()
+    assert "No matching distribution found" in done.log
+    assert (repository.root / "made/venv/bin/python").exists()
+
+
+def test_no_part_asks_an_index_for_llmdgen_by_name() -> None:
+    """Anybody could register it there."""
+    parts = [
+        *PIPELINES.glob("*.sh"),
+        *(ROOT / "examples").rglob("*"),
+        ROOT / "action.yml",
+        *ROOT.glob(".github/*/*.yml"),
+    ]
+    for part in filter(Path.is_file, parts):
+        assert not re.search(r"install[^\n]*[ \"'](llmdgen)\b(?!/)", part.read_text("utf-8")), part
+
+
+def test_every_python_of_a_part_is_isolated_or_a_script_of_its_own_folder() -> None:
+    for part in [*PIPELINES.glob("*.sh"), ROOT / "examples/gitlab/.gitlab-ci.yml", *ROOT.glob("examples/github/*.yml")]:
+        for line in part.read_text("utf-8").splitlines():
+            if re.search(r"\bpython3?\"? ", line) and not line.lstrip().startswith("#"):
+                assert re.search(r"python3?\"? -I ", line), (part, line)

@@ -1,4 +1,5 @@
-"""Scratch repositories with a spec and what it gives, and the scripts of ci/ run in them with the real llmdgen."""
+"""Scratch repositories with a spec and what it gives, and the scripts of pipelines/ run in them with the real
+llmdgen."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ import pytest
 from msgspec import Struct
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-CI = ROOT / "ci"
+PIPELINES = ROOT / "pipelines"
 NEEDED = ("bash", "git", "sed", "od")
 SPEC = """\
 apiVersion: llmdgen.dev/v1alpha1
@@ -63,7 +64,7 @@ class Repository(Struct, frozen=True):
         self.git("commit", "-q", "-m", "change")
 
     def run(self, script: str, *arguments: str, **given: str) -> Done:
-        """Run a script of ci/ in the repository with these environment variables."""
+        """Run a script of pipelines/ in the repository with these environment variables."""
         output, summary = self.outside / "output", self.outside / "summary"
         output.write_text("")
         summary.write_text("")
@@ -74,7 +75,7 @@ class Repository(Struct, frozen=True):
             "GITHUB_STEP_SUMMARY": str(summary),
             **given,
         }
-        command = [str(CI / script), *arguments]
+        command = [str(PIPELINES / script), *arguments]
         done = subprocess.run(
             command,
             cwd=self.root,
@@ -150,7 +151,7 @@ Review = Callable[..., Done]
 
 @pytest.fixture
 def review(repository: Repository) -> Review:
-    """Run ci/review.sh with the inputs of action.yml, main being the base."""
+    """Run pipelines/review.sh with the inputs of action.yml, main being the base."""
 
     def run(**given: str) -> Done:
         return repository.run("review.sh", **{"SPECS": "paths/*.yaml", "BASE": "main", **given})
