@@ -1,8 +1,8 @@
 """Hooks of `mkdocs build`: what stands outside docs/ becomes a part of the site.
 
-README.md is the home page, and CONTRIBUTING.md and CHANGELOG.md are pages. Links that leave docs/ work on a checkout
-and where the repository is browsed; for the site, the files that they lead to are added to it, such as an example's
-spec, its SUMMARY.md and the picture in that. A link to a folder, or to code, becomes its text.
+README.md is the home page, CONTRIBUTING.md, SECURITY.md and CHANGELOG.md are pages. Links that leave docs/ work on a
+checkout and where the repository is browsed; for the site, the files that they lead to are added to it, such as an
+example's spec, its SUMMARY.md and the picture in that. A link to a folder, or to code, becomes its text.
 
 docs/diagnostics.md, one long page, becomes an index and a page for each family of codes, and a code that any page names
 is a link to its explanation.
@@ -24,7 +24,12 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = "docs/"
-PAGES = {"README.md": "index.md", "CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
+PAGES = {
+    "README.md": "index.md",
+    "CONTRIBUTING.md": "contributing.md",
+    "CHANGELOG.md": "changelog.md",
+    "SECURITY.md": "security.md",
+}
 SHOWN = {".md", ".yaml", ".yml", ".svg", ".json"}
 DIAGNOSTICS = "diagnostics.md"
 CODE = re.compile(r"(^```.*?^```)", re.DOTALL | re.MULTILINE)

@@ -97,11 +97,11 @@ def test_no_page_loads_anything_from_elsewhere(site: Path) -> None:
 def test_a_link_that_leads_nowhere_stops_the_build(tmp_path: Path) -> None:
     """On a small site with the settings and hooks of ours."""
     settings = (ROOT / "mkdocs.yml").read_text("utf-8")
-    nav = "nav: [index.md, page.md, contributing.md, changelog.md, diagnostics.md]\n\n"
+    nav = "nav: [index.md, page.md, contributing.md, changelog.md, security.md, diagnostics.md]\n\n"
     (tmp_path / "mkdocs.yml").write_text(re.sub(r"^nav:\n.*?\n\n", nav, settings, flags=re.M | re.S))
     shutil.copytree(ROOT / "scripts", tmp_path / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / "docs").mkdir()
-    for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/page.md", "docs/diagnostics.md"):
+    for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "docs/page.md", "docs/diagnostics.md"):
         (tmp_path / name).write_text("# A page\n\n[Home](#a-page)\n")
     right = build(tmp_path, tmp_path / "site")
     assert right.returncode == 0, right.stderr
