@@ -47,7 +47,7 @@ test: dev
 	@$(MAKE) --no-print-directory workflow-tools || echo "make test: actionlint cannot be fetched here; the tests that run it skip"
 	@command -v go >/dev/null || [ -n "$$KUBEBUILDER_ASSETS" ] || \
 		echo "make test: neither Go nor KUBEBUILDER_ASSETS is here; the rehearsal on a control plane is left out"
-	@$(BIN)/python -m pytest -n 2 --dist worksteal --ignore=tests/cluster
+	@$(BIN)/python -m pytest -n 2 --dist worksteal
 
 # The rendered tree and more on etcd, kube-apiserver, kube-scheduler and controllers, with simulated nodes.
 cluster-test: dev

@@ -26,15 +26,25 @@ PROGRAMS = {
         "lws": "sigs.k8s.io/lws/cmd",
     },
     "helm": {"helm": "helm.sh/helm/v3/cmd/helm", "helmfile": "github.com/helmfile/helmfile"},
+    # The endpoint picker and the routing sidecar of llm-d v0.9.0, and a client of the picker's protocol.
+    "router": {
+        "epp": "github.com/llm-d/llm-d-router/cmd/epp",
+        "pd-sidecar": "github.com/llm-d/llm-d-router/cmd/pd-sidecar",
+        "ask": "./ask",
+    },
 }
-CRDS = "crds-"  # a module of this prefix and a release's name holds the CustomResourceDefinitions of that release
-# The folder of each module that has them, and the files in it; others of a cluster are in kinds.py.
+NEEDED = ("control-plane", "helm")  # without the others only the tests of their programs skip
+CRDS = "crds-"  # a module of this prefix and a release's name pins the CustomResourceDefinitions of that release
+WEBHOOKS = "manifests.yaml"  # those of the LeaderWorkerSet controller, among the files of a release
+# How kwok plays kubelets: nodes become ready, pods run as soon as they have a node, and end when they are asked to.
+STAGES = "sigs.k8s.io/kwok", ["kustomize/stage/node/fast/node-*.yaml", "kustomize/stage/pod/fast/pod-*.yaml"]
+# The files of each module that hold them; kinds.py makes those that no module has.
 CRD_FILES = {
-    "github.com/prometheus-operator/prometheus-operator": "example/prometheus-operator-crd/*monitors.yaml",
-    "istio.io/api": "kubernetes/customresourcedefinitions.gen.yaml",
-    "sigs.k8s.io/gateway-api": "config/crd/standard/gateway.networking.k8s.io_*.yaml",
-    "sigs.k8s.io/gateway-api-inference-extension": "config/crd/bases/*.yaml",
-    "sigs.k8s.io/lws": "config/crd/bases/*.yaml",
+    "github.com/prometheus-operator/prometheus-operator": ["example/prometheus-operator-crd/*monitors.yaml"],
+    "istio.io/api": ["kubernetes/customresourcedefinitions.gen.yaml"],
+    "sigs.k8s.io/gateway-api": ["config/crd/standard/gateway.networking.k8s.io_*.yaml"],
+    "sigs.k8s.io/gateway-api-inference-extension": ["config/crd/bases/*.yaml"],
+    "sigs.k8s.io/lws": ["config/crd/bases/*.yaml", "config/webhook/manifests.yaml"],
 }
 
 
@@ -49,11 +59,18 @@ def program(name: str) -> Path | None:
 
 def missing() -> list[str]:
     """What a rehearsal needs and this machine does not have."""
-    wanted = [name for programs in PROGRAMS.values() for name in programs]
+    wanted = [name for module in NEEDED for name in PROGRAMS[module]]
     lacking = [name for name in wanted if program(name) is None]
     if not any(CACHE.glob(f"{CRDS}*/*.yaml")):
         lacking.append("CustomResourceDefinitions")
+    if not stages():
+        lacking.append("kwok's stages")
     return lacking + [name for name in ("openssl",) if shutil.which(name) is None]
+
+
+def stages() -> list[Path]:
+    """The files that say how kwok plays kubelets."""
+    return sorted((CACHE / "stages").glob("*.yaml"))
 
 
 def crds_of(release: str) -> Path:

@@ -1,0 +1,178 @@
+"""helmfile apply of targets: accepted, placed on exactly the planned nodes, the same a second time, and gone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import cache
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from llmdgen import api
+from llmdgen.facts import catalogue
+from llmdgen.objects.chart import ROLE
+from llmdgen.plain_yaml import load
+from llmdgen.planning.model import Plan
+from llmdgen.spec.load import load_all
+from llmdgen.spec.model import Spec
+from tests.specs import DEEPSEEK, GPT_OSS, QWEN, plan_of
+
+from .api import Object
+from .conftest import Deploy
+from .control_plane import ControlPlane
+from .deployment import DEVICES, Deployment, node_of, refusal
+from .kinds import serve
+from .programs import REPOSITORY
+
+RENDERED = REPOSITORY / "rendered"
+GROUP, INDEX = "leaderworkerset.sigs.k8s.io/group-index", "leaderworkerset.sigs.k8s.io/worker-index"
+SET = "leaderworkerset.sigs.k8s.io/name"
+UPDATED = "DURATION"  # above the releases that helmfile changed, in what it prints at the end
+MIRROR = {"images": {"registry": "registry.example.com/llm-d"}}
+BALANCED = {"loadBalancer": {"scheme": "internal"}}
+
+
+@cache
+def specs() -> dict[str, Spec]:
+    """The specs of the rendered tree, by their names."""
+    found = [spec for file in sorted((REPOSITORY / "paths").glob("*.yaml")) for spec in load_all(str(file))]
+    return {spec.name: spec for spec in found}
+
+
+def rendered() -> list[Path]:
+    """Every rendered target."""
+    return sorted(each.parent for each in RENDERED.glob("*/*/allocation.yaml"))
+
+
+@pytest.mark.parametrize("folder", rendered(), ids=lambda each: f"{each.parent.name}/{each.name}")
+def test_a_rendered_target(folder: Path, deploy: Deploy, plane: ControlPlane) -> None:
+    plan = api.draft(specs()[folder.parent.name], folder.name)
+    serve(plane.api, plan.release)
+    texts = {
+        each.relative_to(folder).as_posix(): each.read_text("utf-8") for each in folder.rglob("*") if each.is_file()
+    }
+    rehearse(deploy(plan, texts))
+
+
+def matrix() -> list[Plan]:
+    """Releases, paths, compositions, gateways and platforms that the rendered tree has not, each at least once."""
+    tiers = {"cache": {"cpu": {"size": "100Gi"}}}
+    paths: dict[str, tuple[str, dict[str, Any]]] = {
+        "inference-scheduling": (QWEN, {}),
+        "pd-disaggregation": (GPT_OSS, {}),
+        "wide-ep": (DEEPSEEK, {}),
+        "tiered-prefix-cache": (QWEN, tiers),
+        "precise-prefix-cache": (QWEN, {}),
+        "pd-disaggregation+tiered-prefix-cache": (GPT_OSS, tiers),
+    }
+    providers = {"v0.5.1": ("kgateway", "agentgateway", "istio"), "v0.6.0": ("istio", "kgateway", "agentgateway")}
+    found = []
+    for number, (release, (path, (model, more))) in enumerate(product(catalogue.release_names(), paths.items())):
+        first, *others = path.split("+")
+        offered = providers.get(release, ("agentgateway", "istio"))
+        provider = offered[number % len(offered)]
+        platform = ("eks", "hyperpod")[number % 2]
+        gateway = {"provider": provider, **(BALANCED if number % 3 == 0 else {})}
+        instance = "p5en.48xlarge" if number % 2 and model != QWEN else "p5.48xlarge"
+        sections = {**MIRROR, **more, "with_": others, "gateway": gateway, "platform": platform, "release": release}
+        found.append(plan_of(first, model, instance, **sections))
+    return found
+
+
+@pytest.mark.parametrize(
+    "plan", matrix(), ids=lambda plan: f"{plan.release.name}-{'+'.join(plan.paths)}-{plan.gateway.provider}"
+)
+def test_a_release_a_path_and_a_gateway(plan: Plan, deploy: Deploy, plane: ControlPlane) -> None:
+    serve(plane.api, plan.release)
+    rehearse(deploy(plan))
+
+
+def rehearse(deployment: Deployment) -> None:
+    """All that has to hold of a deployment, from the first apply to the last pod."""
+    assert UPDATED in deployment.apply()
+    pods = deployment.running()
+    assert_as_planned(deployment, pods)
+    assert_groups(deployment, pods)
+    before = states(deployment)
+    again = deployment.apply()
+    assert "Comparing release" in again
+    assert UPDATED not in again
+    assert states(deployment) == before
+    assert_no_node_is_spare(deployment, pods)
+    deployment.destroy()
+    deployment.wait_for(lambda: not deployment.left(), lambda: f"left: {', '.join(deployment.left())}")
+
+
+def assert_as_planned(deployment: Deployment, pods: list[Object]) -> None:
+    """The pods are on the planned nodes, all of them, with the devices that allocation.yaml says."""
+    allocation = load((deployment.folder / "allocation.yaml").read_text("utf-8"))
+    types = {each["metadata"]["name"]: each for each in deployment.api.items("/api/v1/nodes")}
+    for name, role in allocation["roles"].items():
+        own = [pod for pod in pods if pod["metadata"]["labels"][ROLE] == name]
+        assert len(own) == role["replicas"] * role["podsPerReplica"]
+        for pod in own:
+            assert type_of(types[node_of(pod)]) == role["instanceType"]
+            assert devices(pod) == {DEVICES[0]: role["gpusPerPod"], DEVICES[1]: role["efaPerPod"]}
+    assert sorted({node_of(pod) for pod in pods}) == deployment.nodes
+    for pool in allocation["nodes"]:
+        on = [name for name in deployment.nodes if type_of(types[name]) == pool["instanceType"]]
+        assert len(on) == pool["nodes"]
+        taken = sum((Counter(devices(pod)) for pod in pods if node_of(pod) in on), Counter())
+        assert (taken[DEVICES[0]], taken[DEVICES[1]]) == (pool["gpus"]["used"], pool["efa"]["used"])
+        for key, device in zip(("gpus", "efa"), DEVICES, strict=True):
+            offered = sum(int(types[name]["status"]["allocatable"].get(device, 0)) for name in on)
+            assert offered == pool[key]["of"]
+
+
+def type_of(node: Object) -> str:
+    """The EC2 instance type of a node."""
+    label: str = node["metadata"]["labels"]["node.kubernetes.io/instance-type"]
+    return label.removeprefix("ml.")
+
+
+def devices(pod: Object) -> dict[str, int]:
+    """What a pod has of each device."""
+    limits = [container.get("resources", {}).get("limits", {}) for container in pod["spec"]["containers"]]
+    return {device: sum(int(each.get(device, 0)) for each in limits) for device in DEVICES}
+
+
+def assert_groups(deployment: Deployment, pods: list[Object]) -> None:
+    """Each server of several nodes is a group of its own: a leader and its workers, on nodes of their own."""
+    for role in deployment.plan.roles:
+        if role.size.workers == 1:
+            continue
+        own = [pod for pod in pods if pod["metadata"]["labels"][ROLE] == role.name]
+        groups: dict[str, list[Object]] = {}
+        for pod in own:
+            groups.setdefault(pod["metadata"]["labels"][GROUP], []).append(pod)
+        assert sorted(groups) == [str(number) for number in range(role.size.replicas)]
+        for group in groups.values():
+            assert sorted(int(pod["metadata"]["labels"][INDEX]) for pod in group) == list(range(role.size.workers))
+            for pod in group:
+                words = {each["name"] for each in pod["spec"]["containers"][-1]["env"]}
+                assert {"LWS_LEADER_ADDRESS", "LWS_GROUP_SIZE", "LWS_WORKER_INDEX"} <= words
+
+
+def states(deployment: Deployment) -> dict[str, Any]:
+    """What changes with an object: its generation, and which pods there are."""
+    return {
+        f"{each['kind']}/{each['metadata']['name']}": each["metadata"].get("generation", each["metadata"]["uid"])
+        for each in deployment.api.everything(deployment.namespace)
+        if each["kind"] not in ("Lease", "EndpointSlice", "Endpoints", "PodMetrics")
+    }
+
+
+def assert_no_node_is_spare(deployment: Deployment, pods: list[Object]) -> None:
+    """With one of the planned nodes closed, and its pods gone, not all of them find a place."""
+    closed = deployment.nodes[-1]
+    deployment.api.patch(f"/api/v1/nodes/{closed}", {"spec": {"unschedulable": True}})
+    for pod in pods:
+        if node_of(pod) == closed:
+            deployment.api.delete(f"/api/v1/namespaces/{deployment.namespace}/pods/{pod['metadata']['name']}")
+    settled = deployment.settled()
+    assert any(map(refusal, settled)), f"all pods find a place without {closed}"
+    assert closed not in {node_of(pod) for pod in settled}
+    deployment.api.patch(f"/api/v1/nodes/{closed}", {"spec": {"unschedulable": None}})
+    deployment.running()
