@@ -32,7 +32,7 @@ LOCKED := PIP_CONFIG_FILE=/dev/null PIP_FIND_LINKS= $(BIN)/pip-compile --quiet -
 .PHONY: help render check test cluster-test cluster-tools lint bench lock site-tools workflow-tools site docs wheel tools oracle run dev clean
 
 help:
-	@sed -n '2,7s/^# *//p' Makefile
+	@sed -n '2,8s/^# *//p' Makefile
 
 render: run
 	@$(BIN)/llmdgen render --prerequisites $(SPECS)

@@ -50,8 +50,8 @@ def kinds(plan: Plan) -> list[ServedKind]:
     if plan.gateway.needs_controller:
         needs.add("load_balancer")
     found = [kind for kind in prerequisites(plan.release).kinds if kind.needed in needs]
-    parameters = plan.gateway.settings.get("parameters")
-    if parameters is not None:
+    parameters = plan.gateway.settings.get("parameters") or {}
+    if parameters.get("group"):  # Istio's are a ConfigMap, which every cluster has
         name = f"{parameters['kind'].lower()}.{parameters['group']}"
         found.append(ServedKind(name=name, version=parameters["version"], of=provider, needed="always"))
     return found

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from llmdgen.facts.catalogue import release_names
+from llmdgen.preflight.objects import kinds
 from tests import specs
 from tests.preflight.api_server import CLASSES, CRDS, NAMESPACES, STORAGE_CLASSES, able, crd
 from tests.preflight.conftest import Ask
@@ -253,3 +255,10 @@ def test_what_upstream_withdrew_is_said_before_a_node_tries_to_pull_it(ask: Ask)
         "ghcr.io/llm-d/llm-d-routing-sidecar",
     ]
     assert all("images.registry" in each.fix for each in said)
+
+
+@pytest.mark.parametrize("release", release_names())
+def test_what_every_cluster_has_is_no_kind_to_install(release: str) -> None:
+    """Istio's parameters are a ConfigMap, which no CustomResourceDefinition defines."""
+    found = kinds(plan_of("inference-scheduling", release=release, gateway={"provider": "istio"}))
+    assert all("." in each.name.partition(".")[2] for each in found)
