@@ -238,7 +238,9 @@ def _shorter(plan: Plan, role: RolePlan, model: ModelFacts, use: Memory) -> str:
         fixes.append(f"{role.name}'s tensor: {larger.tensor}")
     if fixes:
         return f"set {', or '.join(fixes)}"
-    return _other(types_that_start(plan, role, lambda _: role.size), model)
+    perhaps = favourable(plan, role, model, use).tokens // CONTEXT_STEP * CONTEXT_STEP
+    may = f", or try max-model-len: {perhaps}, which may start" if 0 < perhaps < use.max_model_len else ""
+    return _other(types_that_start(plan, role, lambda _: role.size), model) + may
 
 
 def _other(types: list[str], model: ModelFacts) -> str:

@@ -57,7 +57,8 @@ def events_reach_the_scheduler(config: SchedulerConfig) -> Iterator[Draft]:
     its address, with llm-d v0.6.0 its address and port.
 
     Fails:  args {kv-events-config: {enable_kv_cache_events: false}}; an endpoint with another port; the topic
-            kv@$(POD_IP)@<model> with llm-d v0.6.0, which scores every server 0.
+            kv@$(POD_IP)@<model> with llm-d v0.6.0, which scores every server 0; podDiscoveryConfig {replaySocketPort:
+            5559} and no replay_endpoint of vLLM.
     Passes: kv-events-config left to the path.
     """
     plugins = _precise(config)
@@ -249,6 +250,10 @@ def _unheard(config: SchedulerConfig, each: Endpoints, listening: dict[str, Any]
     if port != str(wanted) and not config.inside:  # else EPP010 says it, where the scheduler listens
         says = f"the servers' events go over port {port or 'unknown'}, the scheduler's over {wanted}"
         return says, "make the two agree"
+    replay = mapping(listening.get("podDiscoveryConfig")).get("replaySocketPort")
+    if replay and not given.get("replay_endpoint"):
+        says = f"the scheduler asks {each.name} for past events at port {replay}, and hears no later ones without them"
+        return says, f"remove replaySocketPort, or add replay_endpoint: tcp://*:{replay} to kv-events-config"
     return _topic(config, str(given.get("topic", "")), each)
 
 

@@ -17,7 +17,7 @@ from llmdgen.objects.chart import FOLDER as CHART
 from llmdgen.plain_yaml import YAMLError, load
 from llmdgen.prerequisites.facts import prerequisites
 from llmdgen.registry import declare
-from llmdgen.untyped import at, items
+from llmdgen.untyped import at, items, maps
 from llmdgen.verify import invariants, schemas
 from llmdgen.verify.files import against_lock, read_files, strange
 from llmdgen.verify.helmfile import ToolError, Tools, fetch_chart, find_tools, template
@@ -92,15 +92,18 @@ def fetch(directory: Path, charts: Path) -> None:
 
 
 def judged(rendered: Rendered) -> list[Finding]:
-    """What the rules say of a rendered directory, of the model servers in it, and of its scheduler's configuration."""
+    """What the rules say of a rendered directory, of the model servers in it, and of its scheduler's configuration.
+    What the spec suppresses, as allocation.yaml has it, is left out; an error never is."""
     load_plan_checks()
     servers = rendered.servers
-    return [
+    found = [
         *registry.run(rendered),
         *registry.run(servers),
         *rendered_findings(servers),
         *(finding for config in scheduler_configs(rendered) for finding in registry.run(config)),
     ]
+    silenced = {each.get("code") for _, each in maps(rendered.stated.get("suppressed"))}
+    return [each for each in found if each.is_error or each.code not in silenced]
 
 
 def in_order(problems: list[Finding]) -> list[Finding]:

@@ -21,9 +21,9 @@ def decode(tensor: int, replicas: int = 4, **args: Any) -> dict[str, Any]:
     return {"decode": {"replicas": replicas, "parallelism": {"tensor": tensor}, "args": args}}
 
 
-def fixes(code: str, path: str, instance: str, model: str) -> set[str]:
+def fixes(code: str, path: str, instance: str, model: str, **spec: Any) -> set[str]:
     """The fixes of a code, which several roles may share."""
-    return {each.finding.fix for each in findings(path, instance, model) if each.finding.code == code}
+    return {each.finding.fix for each in findings(path, instance, model, **spec) if each.finding.code == code}
 
 
 def test_weights_that_do_not_fit_name_the_tensor_size_that_does() -> None:
@@ -144,3 +144,13 @@ def test_checkpoints_of_one_model_are_known_by_its_name() -> None:
 
     assert smaller_checkpoints(catalogue.model("zai-org/GLM-5")) == ["zai-org/GLM-5-FP8", "nvidia/GLM-5-NVFP4"]
     assert smaller_checkpoints(catalogue.model("openai/gpt-oss-20b")) == []
+
+
+def test_a_context_that_only_may_fit_is_told_as_such() -> None:
+    (fix,) = fixes("MOD004", SCHEDULING, "p4de.24xlarge", "nvidia/Kimi-K2.5-NVFP4", release="v0.9.0")
+    assert fix.startswith("use p5e.48xlarge")
+    tokens = int(re.findall(r"or try max-model-len: (\d+), which may start", fix)[0])
+    shorter = {"engine": {"args": {"max-model-len": tokens}}, "release": "v0.9.0"}
+    found = codes(SCHEDULING, "p4de.24xlarge", "nvidia/Kimi-K2.5-NVFP4", **shorter)
+    assert "MOD005" in found
+    assert "MOD004" not in found

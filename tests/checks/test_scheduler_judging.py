@@ -179,6 +179,7 @@ def test_roles_and_profiles_agree() -> None:
     [
         (", podDiscoveryConfig: {socketPort: 5556}", "", "EPP010"),
         ("socketPort: 5556", "socketPort: 5557", "EPP010"),
+        ("socketPort: 5556", "socketPort: 5556, replaySocketPort: 5559", "EPP007"),
         ('topicFilter: "kv@"', 'topicFilter: "events@"', "EPP010"),
         ('topicFilter: "kv@"', 'topicFilter: "kv@", discoverPods: false', "EPP010"),
         ("blockSizeTokens: 64", "blockSizeTokens: 16", "EPP005"),

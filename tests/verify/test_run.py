@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from llmdgen.checks import load_all
 from llmdgen.findings import Finding, Route, Severity
 from llmdgen.registry import RULES
 from llmdgen.verify.files import read_files
@@ -16,7 +17,7 @@ from llmdgen.verify.places import lines
 from llmdgen.verify.rendered import Rendered
 from llmdgen.verify.run import in_order, judged, verify
 from tests.verify.conftest import Good
-from tests.verify.mutate import DECODE
+from tests.verify.mutate import DECODE, Docs
 
 VLLM = ("spec", "template", "spec", "containers", "vllm")
 
@@ -70,6 +71,7 @@ def test_a_finding_stands_at_the_line_of_the_directorys_own_file(
 
 
 def test_every_code_of_verification_explains_itself() -> None:
+    load_all()
     codes = {code: rule for code, rule in RULES.items() if code.startswith("VER")}
     assert {f"VER{number:03}" for number in range(1, 8)} <= set(codes)
     for code, rule in codes.items():
@@ -82,6 +84,18 @@ def test_errors_come_first(pd: Good) -> None:
     severities = [each.severity.value for each in in_order(judged(Rendered(manifests, pd.files)))]
     assert severities == sorted(severities)  # error, note, warning happen to be in the order of the alphabet
     assert severities[0] == "error"
+
+
+def test_what_the_spec_suppresses_is_silent_here_too_and_an_error_never_is(pd: Good) -> None:
+    def break_two(docs: Docs) -> None:
+        spec = docs[DECODE]["spec"]["template"]["spec"]
+        spec["terminationGracePeriodSeconds"] = 30
+        spec["containers"][0]["ports"][0]["containerPort"] = 8300
+
+    assert {"VER114", "VER020"} <= pd.codes(break_two)
+    suppressed = "suppressed: [{code: VER114, reason: streams are short}, {code: VER020, reason: an error stays}]\n"
+    files = {"allocation.yaml": pd.files["allocation.yaml"] + suppressed}
+    assert {"VER114", "VER020"} & pd.codes(break_two, files) == {"VER020"}
 
 
 def test_every_file_is_read(pd: Good, tmp_path: Path) -> None:
