@@ -12,23 +12,9 @@ from msgspec.structs import astuple
 from llmdgen.api import draft, targets
 from llmdgen.facts import catalogue
 from llmdgen.facts.types import Instance, Release
-from llmdgen.findings import Located, SpecError
 from llmdgen.planning.model import Plan
 from llmdgen.prerequisites.facts import Need
-from llmdgen.registry import declare, found
 from llmdgen.spec.model import Spec
-
-TWO_RELEASES = declare(
-    "PRE001",
-    "error",
-    "two llm-d releases on one cluster",
-    """A cluster has one set of CRDs and one control plane of each gateway provider, and every llm-d release pins
-    its own.
-
-    Fails:  rendering prerequisites for specs of two releases that share platform and gateway provider.
-    Passes: rendering them apart, each into its own output directory, for two clusters.
-    """,
-)
 
 
 class ClusterNode(Struct, frozen=True, kw_only=True):
@@ -51,13 +37,16 @@ class Asked(Struct, frozen=True, kw_only=True):
 class Cluster(Struct, frozen=True, kw_only=True):
     """A cluster's needs, which change with the first spec that brings one and not with the next that has it too.
 
-    `labels` holds names that the platform gives: node labels and device resources; `nodes` every instance type that
-    the release's images run on, whichever the specs name.
+    A cluster has one control plane of each kind, which is that of the latest `release` among its specs; deployments of
+    `older` ones, newest first, stay beside while an upgrade moves the traffic. `labels` holds names that the platform
+    gives: node labels and device resources; `nodes` every instance type that the release's images run on, whichever the
+    specs name.
     """
 
     platform: str
     provider: str
     release: Release
+    older: tuple[Release, ...]
     labels: dict[str, Any]
     nodes: tuple[ClusterNode, ...]
     asked: Asked
@@ -69,7 +58,8 @@ class Cluster(Struct, frozen=True, kw_only=True):
     @property
     def text(self) -> bytes:
         """All that specs say of the cluster, the same for equal clusters."""
-        said = (self.platform, self.provider, self.release.name, *astuple(self.asked))
+        older = [each.name for each in self.older]
+        said = (self.platform, self.provider, self.release.name, *astuple(self.asked), *older)
         return msgspec.json.encode(said, order="sorted")
 
 
@@ -98,50 +88,26 @@ def asked_by(spec: Spec) -> Asked:
 
 
 def clusters(specs: Iterable[tuple[Spec, Asked]]) -> tuple[Cluster, ...]:
-    """The clusters that the specs need, by name, whatever the order of the specs.
-
-    Raises SpecError where two specs of one cluster are of different llm-d releases.
-    """
+    """The clusters that the specs need, by name, whatever the order of the specs."""
     groups: dict[tuple[str, str], list[tuple[Spec, Asked]]] = {}
     for spec, asked in specs:
         groups.setdefault((spec.asked.platform, spec.asked.gateway.provider), []).append((spec, asked))
-    return tuple(_cluster(*zip(*groups[key], strict=True)) for key in sorted(groups))
+    return tuple(_cluster(*key, *zip(*groups[key], strict=True)) for key in sorted(groups))
 
 
-def _cluster(specs: Sequence[Spec], asked: Sequence[Asked]) -> Cluster:
-    _one_release(specs)
-    first = specs[0].asked
-    labels, release = catalogue.table("platforms.toml"), catalogue.release(first.release)
+def _cluster(platform: str, provider: str, specs: Sequence[Spec], asked: Sequence[Asked]) -> Cluster:
+    used = {spec.asked.release for spec in specs}
+    newest, *older = (catalogue.release(name) for name in reversed(catalogue.release_names()) if name in used)
+    labels = catalogue.table("platforms.toml")
     return Cluster(
-        platform=first.platform,
-        provider=first.gateway.provider,
-        release=release,
+        platform=platform,
+        provider=provider,
+        release=newest,
+        older=tuple(older),
         labels=labels,
-        nodes=_nodes(labels[first.platform]["prefix"], release),
+        nodes=_nodes(labels[platform]["prefix"], newest),
         asked=together(asked),
     )
-
-
-def _one_release(specs: Sequence[Spec]) -> None:
-    first = specs[0]
-    on = f"{first.name} on the same cluster is of {first.asked.release}"
-    others = [
-        Located(
-            TWO_RELEASES.finding(
-                found(
-                    "spec",
-                    "release",
-                    says=f"llm-d {spec.asked.release}, but {on}",
-                    fix="render the prerequisites of each release apart",
-                )
-            ),
-            spec.locate(("spec", "release")),
-        )
-        for spec in specs
-        if spec.asked.release != first.asked.release
-    ]
-    if others:
-        raise SpecError(others)
 
 
 def _needs(plan: Plan) -> list[Need]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from msgspec import to_builtins
 
 from llmdgen.prerequisites.cluster import Cluster
-from llmdgen.prerequisites.facts import ClusterRelease, CustomResources, Hazard, Prerequisites
+from llmdgen.prerequisites.facts import ClusterRelease, CustomResources, Hazard, Prerequisites, prerequisites
 from llmdgen.rendering.encoding import render, shell_word
 from llmdgen.yaml_text import Text
 
@@ -20,7 +20,7 @@ def readme(cluster: Cluster, known: Prerequisites, releases: Sequence[ClusterRel
         "prerequisites/README.md.j2",
         title=cluster.labels[cluster.platform]["title"],
         provider=cluster.provider,
-        release=cluster.release.name,
+        release=" and ".join(each.name for each in (cluster.release, *cluster.older)),
         steps={"apply": apply, "see": apply + 1, "deployments": apply + 2},
         pins=known.pins,
         labels=cluster.labels,
@@ -28,6 +28,7 @@ def readme(cluster: Cluster, known: Prerequisites, releases: Sequence[ClusterRel
         hyperpod=cluster.platform == "hyperpod",
         disks=cluster.asked.disks,
         switches=known.switches_of(cluster.platform, cluster.asked.needs),
+        older_crds=_older(cluster, known),
         crds=[_apply(each, known) for each in known.crds if not each.optional],
         optional_crds=[(each.of, _apply(each, known)) for each in known.crds if each.optional],
         kubernetes=max((each.needs_kubernetes or "" for each in known.crds), key=_version),
@@ -49,6 +50,16 @@ def _apply(crds: CustomResources, known: Prerequisites) -> Text:
     if crds.kustomize is not None:
         return Text(f"kubectl apply -k {shell_word(crds.kustomize.format(version=version))}")
     return Text(f"kubectl apply --server-side -f {(crds.url or '').format(version=version)}")
+
+
+def _older(cluster: Cluster, known: Prerequisites) -> list[Text]:
+    """The commands for kinds that only deployments of older releases need."""
+    served, found = {kind.name for kind in known.kinds}, list[Text]()
+    for own in map(prerequisites, cluster.older):
+        lacking = {kind.of for kind in own.kinds if kind.name not in served}
+        found += [_apply(each, own) for each in own.crds if each.of in lacking and not each.optional]
+        served |= {kind.name for kind in own.kinds}
+    return found
 
 
 def _first(hazard: Hazard, release: ClusterRelease, known: Prerequisites) -> list[Text]:

@@ -8,9 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from msgspec import structs
 
-from llmdgen.findings import SpecError
 from tests.prerequisites.specs import BALANCED, clusters_of, render, scheduling, wide
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -201,11 +199,22 @@ def test_the_order_of_the_specs_changes_nothing() -> None:
     assert list(render(specs)) == list(render(specs[::-1]))
 
 
-def test_two_releases_on_one_cluster_are_refused_where_the_spec_says_its_release() -> None:
-    other = wide()
-    other = structs.replace(other, asked=structs.replace(other.asked, release="v0.6.0"))
-    with pytest.raises(SpecError, match=r"^wide\.yaml:.* error PRE001: llm-d v0\.6\.0, but chat .* is of v0\.5\.1"):
-        render([scheduling(), other])
+def test_deployments_of_an_older_release_stay_beside_those_of_a_later_one() -> None:
+    specs = [scheduling(), wide(release="v0.9.0")]
+    made = render(specs)
+    assert made == render(specs[::-1])
+    ((_, files),) = made.items()
+    (alone,) = render([wide(release="v0.9.0")]).values()
+    assert files["helmfile.yaml"] == alone["helmfile.yaml"]
+    text = files["README.md"]
+    assert "before the deployments of llm-d v0.9.0 and v0.5.1 in this tree" in text
+    # v0.5.1's scheduler reads InferenceObjectives, which v0.9.0 does not bring; its pools are those of v0.9.0.
+    older, newer = "gateway-api-inference-extension/config/crd?ref=v1.3.1", "v1.5.0/v1-manifests.yaml"
+    assert text.index(older) < text.index(newer)
+    assert "gateway-api/config/crd?ref=v1.4.0" not in text
+    assert (
+        "gateway-api-inference-extension/config/crd" not in render([wide(release="v0.9.0")])["eks-istio"]["README.md"]
+    )
 
 
 def test_no_specs_need_no_cluster() -> None:
