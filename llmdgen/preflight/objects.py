@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from llmdgen.checks.images import withdrawn
 from llmdgen.facts.types import Withdrawn
+from llmdgen.kube.workload import Workload
+from llmdgen.objects import objects
+from llmdgen.objects.chart import servers_of
 from llmdgen.planning.model import Plan
 from llmdgen.planning.source import namespace_command, token_command
 from llmdgen.preflight.answer import Answer, Forbidden, Question, asks
 from llmdgen.preflight.cluster import Cluster
 from llmdgen.prerequisites.facts import ServedKind, prerequisites
+from llmdgen.untyped import at, mapping, maps
 
 TOKEN, REGISTRY = "HF_TOKEN", ".dockerconfigjson"
 SECURITY_LABEL = "pod-security.kubernetes.io/enforce"
+# The capabilities that pods may add under the standard baseline (Kubernetes, Pod Security Standards).
+_BASELINE = re.compile(
+    "AUDIT_WRITE|CHOWN|DAC_OVERRIDE|FOWNER|FSETID|KILL|MKNOD|NET_BIND_SERVICE|SETFCAP|SETGID|SETPCAP|SETUID|SYS_CHROOT"
+)
 READABLE, WRITABLE = ("ReadWriteMany", "ReadOnlyMany"), ("ReadWriteMany",)  # by pods on many nodes
 
 
@@ -26,9 +35,9 @@ def answers(plan: Plan, cluster: Cluster) -> Iterator[Answer]:
     yield _gateway_class(f"GatewayClass {plan.gateway.settings['class']}", "Accepted", plan, cluster)
     yield _namespace(f"namespace {namespace}", "Active or absent", namespace, cluster)
     yield from _security(plan, cluster)
-    secret = plan.spec.asked.model.auth_secret_name
-    if secret is not None:
-        yield _token(f"Secret {namespace}/{secret}", f"key {TOKEN}", namespace, secret, cluster)
+    for secret, key in secrets(plan).items():
+        asked = _token if key == TOKEN else _other_secret
+        yield asked(f"Secret {namespace}/{secret}", f"key {key}" if key else "any key", namespace, secret, key, cluster)
     for name in plan.images.pull_secrets:
         yield _pull_secret(f"Secret {namespace}/{name}", f"key {REGISTRY}", namespace, name, cluster)
     for gone in withdrawn(plan):
@@ -57,14 +66,34 @@ def kinds(plan: Plan) -> list[ServedKind]:
     return found
 
 
+def pods(plan: Plan) -> tuple[Workload, ...]:
+    """The pod templates as they are rendered, with what the spec puts into them under `pod`."""
+    return servers_of(plan, objects(plan)).workloads
+
+
 def claims(plan: Plan) -> dict[str, tuple[str, ...]]:
     """The PersistentVolumeClaims that pods mount, with the access modes that do for many nodes: a model is read, the
     cache tier on shared storage written."""
-    scheme, _, rest = plan.model_uri.partition("://")
-    found: dict[str, tuple[str, ...]] = {rest.partition("/")[0]: READABLE} if scheme.startswith("pvc") else {}
-    storage = plan.spec.asked.cache.storage
-    if storage is not None and any(tier.name == "storage" for tier in plan.tiers):
-        found[storage.claim] = WRITABLE
+    found: dict[str, tuple[str, ...]] = {}
+    for _, volume in (each for workload in pods(plan) for each in maps(workload.spec.get("volumes"))):
+        claim = mapping(volume.get("persistentVolumeClaim"))
+        if "claimName" in claim and found.get(claim["claimName"]) != WRITABLE:
+            found[claim["claimName"]] = READABLE if claim.get("readOnly") else WRITABLE
+    return found
+
+
+def secrets(plan: Plan) -> dict[str, str]:
+    """The Secrets that pods cannot start without, by name, each with a key of it that they read, "" for any."""
+    found: dict[str, str] = {}
+    for workload in pods(plan):
+        for _, variable in (each for container in workload.containers for each in maps(container.doc.get("env"))):
+            key = mapping(at(variable, "valueFrom", "secretKeyRef"))
+            if "name" in key and not key.get("optional"):
+                found.setdefault(key["name"], str(key.get("key", "")))
+        for _, volume in maps(workload.spec.get("volumes")):
+            held = mapping(volume.get("secret"))
+            if "secretName" in held and not held.get("optional"):
+                found.setdefault(held["secretName"], "")
     return found
 
 
@@ -168,19 +197,31 @@ def _admits(question: Question, plan: Plan, level: str) -> Answer:
     Fails:  enforce: restricted; enforce: baseline for model servers with EFA.
     Passes: no such label, or privileged; baseline for model servers without EFA and disk tier.
     """
-    has_efa = any(role.efa_per_pod for role in plan.roles)
-    reasons = ["IPC_LOCK for EFA"] if has_efa else []
-    reasons += ["a hostPath for the disk tier"] if any(tier.name == "disk" for tier in plan.tiers) else []
-    if level == "restricted":
-        reasons += ["root for EFA", "no seccomp profile"] if has_efa else ["no seccomp profile"]
-    if level == "privileged" or not reasons:
+    refused = dict.fromkeys(each for workload in pods(plan) for each in _beyond(workload, level))
+    if level == "privileged" or not refused:
         return question.ok(level)
     fix = f"kubectl label --overwrite namespace {plan.names.namespace} {SECURITY_LABEL}=privileged"
-    return question.missing(f"{level}, which refuses {', '.join(reasons)}", fix)
+    return question.missing(f"{level}, which refuses {', '.join(refused)}", fix)
+
+
+def _beyond(workload: Workload, level: str) -> Iterator[str]:
+    """What of a pod the standard `baseline` or `restricted` refuses, as far as model servers have it."""
+    contexts = [mapping(at(each.doc, "securityContext")) for each in workload.containers]
+    yield from (key for key in ("hostNetwork", "hostPID", "hostIPC") if workload.spec.get(key))
+    if any("hostPath" in volume for _, volume in maps(workload.spec.get("volumes"))):
+        yield "hostPath volumes"
+    for container in workload.containers:
+        yield from (f"the capability {each}" for each in container.capabilities() if not _BASELINE.fullmatch(each))
+    if level == "restricted":
+        of_pod = mapping(workload.spec.get("securityContext"))
+        if any({**of_pod, **each}.get("runAsUser") == 0 for each in contexts):
+            yield "root"
+        if not all({**of_pod, **each}.get("seccompProfile") for each in contexts):
+            yield "pods without a seccomp profile"
 
 
 @asks("PRE131", "no Secret with the Hugging Face token")
-def _token(question: Question, namespace: str, name: str, cluster: Cluster) -> Answer:
+def _token(question: Question, namespace: str, name: str, key: str, cluster: Cluster) -> Answer:
     """Model servers read the token from the key HF_TOKEN of the Secret that `model.authSecretName` names, in the
     namespace of the deployment. Without it, containers stop with CreateContainerConfigError. Only the names of the
     keys are looked at and shown, never a value.
@@ -189,8 +230,23 @@ def _token(question: Question, namespace: str, name: str, cluster: Cluster) -> A
     Passes: `kubectl create secret generic NAME --from-file=HF_TOKEN=/dev/stdin`.
     """
     make = f"{namespace_command(namespace)}; {token_command(namespace, name)}"
-    fix = f"put the token under the key {TOKEN}"
-    return _secret(question, cluster.secret_keys(namespace, name), TOKEN, make, fix)
+    fix = f"put the token under the key {key}"
+    return _secret(question, cluster.secret_keys(namespace, name), key, make, fix)
+
+
+@asks("PRE136", "no Secret that pods refer to")
+def _other_secret(question: Question, namespace: str, name: str, key: str, cluster: Cluster) -> Answer:
+    """A variable or a volume that a spec gives its pods under `pod` may come from a Secret. Without that, or the key,
+    containers stop with CreateContainerConfigError, or wait for the volume. No value is looked at.
+
+    Fails:  `secretKeyRef: {name: proxy, key: url}` under `pod`, and no such Secret, or none with that key.
+    Passes: the Secret with the key in the namespace of the deployment; `optional: true`.
+    """
+    keys = cluster.secret_keys(namespace, name)
+    make = f"kubectl -n {namespace} create secret generic {name} --from-file={key or 'KEY'}=/dev/stdin"
+    if keys is not None and not key:
+        return question.ok("is there")
+    return _secret(question, keys, key, make, f"add the key {key}")
 
 
 @asks("PRE134", "no Secret to pull images with")

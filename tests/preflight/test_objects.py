@@ -210,14 +210,14 @@ def test_a_claim_or_kind_that_is_being_deleted_is_missing(ask: Ask) -> None:
     [
         ("pd-disaggregation", None, None),
         ("pd-disaggregation", "privileged", "privileged"),
-        ("pd-disaggregation", "baseline", "baseline, which refuses IPC_LOCK for EFA"),
+        ("pd-disaggregation", "baseline", "baseline, which refuses the capability IPC_LOCK"),
         (
             "pd-disaggregation",
             "restricted",
-            "restricted, which refuses IPC_LOCK for EFA, root for EFA, no seccomp profile",
+            "restricted, which refuses the capability IPC_LOCK, root, pods without a seccomp profile",
         ),
         ("inference-scheduling", "baseline", "baseline"),
-        ("inference-scheduling", "restricted", "restricted, which refuses no seccomp profile"),
+        ("inference-scheduling", "restricted", "restricted, which refuses pods without a seccomp profile"),
     ],
 )
 def test_a_namespaces_pod_security_must_take_the_model_servers(
@@ -262,3 +262,40 @@ def test_what_every_cluster_has_is_no_kind_to_install(release: str) -> None:
     """Istio's parameters are a ConfigMap, which no CustomResourceDefinition defines."""
     found = kinds(plan_of("inference-scheduling", release=release, gateway={"provider": "istio"}))
     assert all("." in each.name.partition(".")[2] for each in found)
+
+
+BY_HAND: dict[str, Any] = {
+    "containers": [
+        {
+            "name": "vllm",
+            "env": [
+                {"name": "PROXY", "valueFrom": {"secretKeyRef": {"name": "proxy", "key": "url"}}},
+                {"name": "MAYBE", "valueFrom": {"secretKeyRef": {"name": "none", "key": "x", "optional": True}}},
+            ],
+        }
+    ],
+    "volumes": [
+        {"name": "more", "persistentVolumeClaim": {"claimName": "more"}},
+        {"name": "keys", "secret": {"secretName": "keys"}},
+        {"name": "host", "hostPath": {"path": "/opt/x"}},
+    ],
+}
+
+
+def test_what_a_spec_puts_into_its_pods_is_asked_for_too(ask: Ask) -> None:
+    plan = plan_of("inference-scheduling", decode={"pod": BY_HAND})
+    api = able(plan)
+    api.answers[f"{NAMESPACES}/llm-d-demo"] = {
+        "metadata": {"labels": {"pod-security.kubernetes.io/enforce": "baseline"}},
+        "status": {"phase": "Active"},
+    }
+    found = ask(plan, api)
+    assert {each.what: each.found for each in found["PRE136"]} == {
+        "Secret llm-d-demo/proxy": "no such Secret",
+        "Secret llm-d-demo/keys": "no such Secret",
+    }
+    assert [each.what for each in found["PRE132"]] == ["PersistentVolumeClaim llm-d-demo/more"]
+    assert [each.found for each in found["PRE133"]] == ["baseline, which refuses hostPath volumes"]
+    api.answers[f"{NAMESPACES}/llm-d-demo/secrets/proxy"] = {"data": {"url": "eA=="}}
+    api.answers[f"{NAMESPACES}/llm-d-demo/secrets/keys"] = {"data": {}}
+    assert [each.found for each in ask(plan, api)["PRE136"]] == ["key url", "is there"]
