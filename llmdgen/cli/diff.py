@@ -23,7 +23,7 @@ def command(sides: tuple[str, ...], form: str) -> int:
     whose specs where PATH is a YAML file, as REVISION:PATH says too. A..B compares two revisions, A...B the second with
     the merge base of both, a revision alone with the directory PATH as it is on disk. Comments and the order of keys
     are noise; where the cluster gets something else, that is said.
-    A directory on the new side that is not what its spec gives by now is said to be stale.
+    A directory on the new side, or what is checked out of it, that is not what its spec gives is said to be stale.
     """
     from llmdgen.diff.fold import difference
     from llmdgen.diff.yaml import DiffError
@@ -73,14 +73,14 @@ def _sides(given: tuple[str, ...]) -> tuple[Side, Side]:
 
 
 def _stale(given: tuple[str, ...]) -> tuple[Stale, ...]:
-    """Where the new side, being a directory, is not what its specs give; a spec on the old side is compared with what
-    it gave once, which nobody takes for what it gives now."""
-    from llmdgen.diff.git import split_range
+    """Where the new side, being a directory or what is checked out of a revision, is not what its specs give; a spec on
+    the old side is compared with what it gave once, which nobody takes for what it gives now."""
+    from llmdgen.diff.git import is_checked_out, split_range
     from llmdgen.diff.stale import stale
 
-    is_range = not os.path.exists(given[0]) and split_range(given[0]) is not None
-    new = DEFAULT_PATH if len(given) == 1 else given[1]
-    if is_range or _is_file(given[0]) or not os.path.isdir(new):
+    parts = None if os.path.exists(given[0]) else split_range(given[0])
+    new = given[1] if given[1:] else DEFAULT_PATH
+    if not os.path.isdir(new) or (_is_file(given[0]) if parts is None else not is_checked_out(parts[1])):
         return ()
     return stale(new)
 

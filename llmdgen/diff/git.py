@@ -67,6 +67,11 @@ def commit(revision: str) -> str:
     return found.decode().strip()
 
 
+def is_checked_out(revision: str) -> bool:
+    """Whether the working tree is what a revision holds."""
+    return commit(revision) == commit("HEAD") and not _git(["status", "--porcelain", "--untracked-files=no"])
+
+
 def files_with(*patterns: str, beside: str) -> list[str]:
     """The YAML files of the working tree around a directory in which each pattern matches a line, by their paths from
     the current directory; none where there is no repository or no git."""

@@ -16,6 +16,7 @@ from llmdgen.facts.catalogue import release, release_names
 from llmdgen.kube.gateway import parameters_of
 from llmdgen.kube.workload import Manifest, Workload, workloads
 from llmdgen.objects.chart import FOLDER
+from llmdgen.report.document import encodable
 from llmdgen.spec.fields import ROLES
 
 HELMFILE, ALLOCATION, CHART = "helmfile.yaml", "allocation.yaml", f"{FOLDER}/Chart.yaml"
@@ -52,7 +53,7 @@ def state(name: str, target: str, files: Files, has_manifests: bool = True) -> S
         # Whatever applies the directory may apply these too, and Helm makes something of all that the chart holds.
         is_known = path in NEEDED or repeats(path) or is_manifest(path, text)
         if not is_known and (has_manifests or not path.startswith(MANIFESTS)):
-            facts.say("file", "value", path, text)
+            facts.say("file", "value", encodable(path), text)
     found = manifests(files, files.place, deployed.servers, deployed.namespace)
     parts: dict[Key, Part] = {}
     for part in (

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
+import msgspec
 from msgspec import structs
 
 from llmdgen.diff.compare import Change
 from llmdgen.diff.fold import Difference, Growth, Section, Size, Stale
-from llmdgen.diff.shown import GROUP, shown
-from llmdgen.diff.state import Value, renamed
+from llmdgen.diff.lines import GROUP, shown
+from llmdgen.diff.state import Value
 from llmdgen.diff.step import Consequence
 from llmdgen.diff.yaml import compact
 
@@ -100,24 +102,17 @@ def sections(found: Difference) -> list[tuple[tuple[str, ...], Section]]:
 
 
 def _general(section: Section) -> Section:
-    """A section with `<name>` in place of the deployment's own name."""
+    """A section with `<name>` in place of the deployment's own name, wherever a text holds it."""
     name = re.compile(rf"(?<![A-Za-z0-9.]){re.escape(section.name)}(?![A-Za-z0-9.])")
 
-    def without(text: str) -> str:
-        return name.sub("<name>", text)
+    def without(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: without(each) for key, each in value.items()}
+        if isinstance(value, list | tuple):
+            return [without(each) for each in value]
+        return name.sub("<name>", value) if isinstance(value, str) else value
 
-    lines = [
-        structs.replace(
-            line,
-            old=renamed(line.old, without),
-            new=renamed(line.new, without),
-            name=without(line.name),
-            thing=without(line.thing),
-        )
-        for line in section.lines
-    ]
-    follows = [structs.replace(each, says=without(each.says)) for each in section.consequences]
-    return Section("<name>", section.targets, tuple(lines), tuple(follows))
+    return msgspec.convert(without(msgspec.to_builtins(section)), Section)
 
 
 def listed(names: tuple[str, ...]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import random
 from collections.abc import Callable
 from json import dumps
@@ -105,6 +106,16 @@ def test_a_file_beside_the_known_ones_is_said(path: str, tmp_path: Path) -> None
     file.write_text(role)
     (line,) = lines(difference(directory_side(str(before)), directory_side(str(after))))
     assert path in line or "ClusterRoleBinding evil" in line
+
+
+def test_a_file_whose_name_is_no_text_is_said_in_every_format(tmp_path: Path) -> None:
+    from llmdgen.diff.sources import directory_side
+
+    before, after = (write_tree(tmp_path / name, PD) for name in ("old", "new"))
+    (after / "chat/p5.48xlarge" / os.fsdecode(b"\xff`|\n.yaml")).write_text("a: 1\n")
+    found = difference(directory_side(str(before)), directory_side(str(after)))
+    for writer in (text, markdown, json):
+        assert ".yaml" in writer.write(found).encode().decode()
 
 
 def test_what_a_spec_gives_has_no_manifests_and_every_other_file() -> None:

@@ -176,6 +176,24 @@ def test_a_tree_that_is_not_what_its_spec_gives_is_said_to_be_stale(llmdgen: Llm
 
 
 @needs_git
+def test_what_is_checked_out_of_a_range_may_be_stale_too(llmdgen: Llmdgen) -> None:
+    git("init", "-qb", "main")
+    render(PD)
+    git("checkout", "-qb", "side")
+    spec_file("paths/chat.yaml", changed(PD, MORE))
+    assert llmdgen("diff", "main...side")[0] == 0  # nobody committed it
+    git("commit", "-qam", "spec")
+    assert llmdgen("diff", "main...side") == (
+        2,
+        STALE + SAME.format("1 target").replace("ing", "ing in what is rendered"),
+        "",
+    )
+    assert llmdgen("diff", "main...", "--", "rendered")[1].startswith("stale: ")
+    git("checkout", "-q", "main")
+    assert llmdgen("diff", "main...side")[0] == 0
+
+
+@needs_git
 def test_a_type_that_was_never_rendered_is_stale_and_a_comment_is_not(llmdgen: Llmdgen) -> None:
     git("init", "-qb", "main")
     render(PD)
