@@ -39,8 +39,9 @@ def ports_are_unique(workload: Workload) -> Iterator[Draft]:
     """All containers of a pod share one network address: two that listen on one port fight for it, and a port's name
     leads probes and monitors to one place only.
 
-    Fails:  the routing sidecar and vLLM both on containerPort 8000.
-    Passes: sidecar 8000, vLLM 8200.
+    Fails:  `{path: pd-disaggregation, decode: {pod: {initContainers: [{name: routing-proxy, ports: [{containerPort:
+            8200}]}]}}}`.
+    Passes: `{path: pd-disaggregation}`.
     """
     numbers: dict[tuple[object, object], str] = {}
     names: dict[str, str] = {}
@@ -65,8 +66,8 @@ def probes_reach_a_port(container: Container) -> Iterator[Draft]:
     """A probe that names a port which its container does not declare never succeeds, so that the pod never gets ready
     or is killed again and again. A number that it does not declare is most often a typing error of the same kind.
 
-    Fails:  `readinessProbe.httpGet.port: vllm` in a container whose port is called http.
-    Passes: the probe names a port of the same container.
+    Fails:  `{decode: {pod: {containers: [{name: vllm, readinessProbe: {httpGet: {port: web}}}]}}}`.
+    Passes: `{decode: {pod: {containers: [{name: vllm, readinessProbe: {httpGet: {port: vllm}}}]}}}`.
     """
     ports = container.list_of("ports")
     known = {each.get("name") for each in ports} | {each.get("containerPort") for each in ports}
@@ -83,8 +84,9 @@ def probes_reach_a_port(container: Container) -> Iterator[Draft]:
 def mounts_have_volumes(workload: Workload) -> Iterator[Draft]:
     """The API server refuses a container that mounts a volume which the pod does not have, or two at one path.
 
-    Fails:  volumeMounts shm without a volume shm.
-    Passes: every mount names a volume of the pod, every path is used once.
+    Fails:  `{decode: {pod: {containers: [{name: vllm, volumeMounts: [{name: logs, mountPath: /logs}]}]}}}`.
+    Passes: `{decode: {pod: {volumes: [{name: logs, emptyDir: {}}], containers: [{name: vllm, volumeMounts: [{name:
+            logs, mountPath: /logs}]}]}}}`.
     """
     volumes = {mapping(each).get("name") for each in items(workload.spec.get("volumes"))}
     for container in workload.containers:
@@ -105,8 +107,8 @@ def volumes_hide_nothing(container: Container) -> Iterator[Draft]:
     """A volume covers what the image has at its path. An empty one at / or /usr leaves nothing to start, and the
     container ends before its first line of output.
 
-    Fails:  mountPath: / for a volume in memory.
-    Passes: /dev/shm, /model-cache, /.cache.
+    Fails:  `{decode: {pod: {containers: [{name: vllm, volumeMounts: [{name: caches, mountPath: /usr}]}]}}}`.
+    Passes: `{decode: {pod: {containers: [{name: vllm, volumeMounts: [{name: caches, mountPath: /more}]}]}}}`.
     """
     for index, mount in enumerate(container.list_of("volumeMounts")):
         path = str(mount.get("mountPath") or "")
@@ -120,8 +122,8 @@ def volumes_hide_nothing(container: Container) -> Iterator[Draft]:
 def variables_have_names(container: Container) -> Iterator[Draft]:
     """The API server refuses a container whose variable has no name, or one with = or a space in it.
 
-    Fails:  `- name: ""` in env; `- name: FI_PROVIDER=efa`.
-    Passes: FI_PROVIDER.
+    Fails:  `{decode: {pod: {containers: [{name: vllm, env: [{name: FI_PROVIDER=efa}]}]}}}`.
+    Passes: `{decode: {pod: {containers: [{name: vllm, env: [{name: LOG, value: debug}]}]}}}`.
     """
     for index, name in enumerate(container.names):
         if not _VARIABLE.fullmatch(name) or name == "None":
@@ -200,8 +202,9 @@ def shared_memory_is_there(vllm: Engine) -> Iterator[Draft]:
     """vLLM's processes and NCCL talk through /dev/shm, of which a container has 64 MiB unless a volume lies there: with
     several GPUs they die of a bus error. A volume that is not in memory makes the same exchange go through a disk.
 
-    Fails:  no mount at /dev/shm, or an emptyDir without medium: Memory.
-    Passes: an emptyDir of medium Memory with a sizeLimit, mounted at /dev/shm.
+    Fails:  `{decode: {pod: {containers: [{name: vllm, volumeMounts: [{mountPath: /dev/shm, $patch: delete}]}]}}}`; an
+            emptyDir without medium: Memory.
+    Passes: `{decode: {resources: {shm: 32Gi}}}`.
     """
     volume = mounted_at(vllm, SHARED_MEMORY)
     if volume is None or at(volume, "emptyDir", "medium") != "Memory":
@@ -216,8 +219,8 @@ def caches_lie_on_volumes(servers: Servers) -> Iterator[Draft]:
     they fill the node's root disk, are made again after each crash, and a user who owns no directory stops at the first
     of them. The release's facts name the variables of each of its images.
 
-    Fails:  TRITON_CACHE_DIR=/.triton-cache and no volume there, or no TRITON_CACHE_DIR.
-    Passes: an emptyDir mounted at, or above, each directory that these variables name.
+    Fails:  `{decode: {env: {TRITON_CACHE_DIR: /triton}}}`, which lies on no volume.
+    Passes: `{decode: {env: {TRITON_CACHE_DIR: /caches/triton}}}`.
     """
     for vllm in servers.engines:
         variants = servers.release.model_servers.values()

@@ -23,8 +23,9 @@ def devices_are_requested_as_limited(container: Container) -> Iterator[Draft]:
     """Extended resources cannot be overcommitted: the API server refuses a pod whose request differs from the limit,
     and one that asks for part of a device. Huge pages follow the same rule.
 
-    Fails:  limits vpc.amazonaws.com/efa 4, requests vpc.amazonaws.com/efa 1.
-    Passes: 4 and 4.
+    Fails:  `{path: pd-disaggregation, decode: {pod: {containers: [{name: vllm, resources: {requests:
+            {vpc.amazonaws.com/efa: "1"}}}]}}}`.
+    Passes: `{path: pd-disaggregation}`.
     """
     for name in _resources(container):
         if name in _PLAIN:
@@ -52,8 +53,8 @@ def model_servers_get_what_they_use(vllm: Engine) -> Iterator[Draft]:
     """With requests equal to limits for every resource the pod is of class Guaranteed: it is the last to be evicted,
     and its node has what it may use. A model server that is evicted loads its weights again for minutes.
 
-    Fails:  limits memory 512Gi without a memory request of the same size.
-    Passes: cpu and memory equal on both sides.
+    Fails:  `{decode: {pod: {containers: [{name: vllm, resources: {requests: {memory: 64Gi}}}]}}}`.
+    Passes: `{decode: {resources: {memory: 128Gi}}}`.
     """
     for name in ("cpu", "memory"):
         limit, request = vllm.quantity(name), vllm.quantity(name, "requests")
@@ -68,8 +69,9 @@ def gpus_match_the_parallelism(vllm: Engine) -> Iterator[Draft]:
     """Tensor parallel size times the pod's data parallel ranks is what vLLM uses: with fewer GPUs it does not start,
     with more the rest is idle and paid for.
 
-    Fails:  --tensor-parallel-size 4 in a pod with nvidia.com/gpu 2.
-    Passes: --tensor-parallel-size 4, nvidia.com/gpu 4.
+    Fails:  `{decode: {parallelism: {tensor: 2}, pod: {containers: [{name: vllm, resources: {limits: {nvidia.com/gpu:
+            "1"}, requests: {nvidia.com/gpu: "1"}}}]}}}`.
+    Passes: `{decode: {parallelism: {tensor: 2}}}`.
     """
     if vllm.gpus != vllm.count(gpu()):
         says = f"vLLM uses {vllm.gpus} GPUs, the container gets {vllm.count(gpu())}"
@@ -80,8 +82,9 @@ def gpus_match_the_parallelism(vllm: Engine) -> Iterator[Draft]:
 def devices_exist(container: Container) -> Iterator[Draft]:
     """The guides ask for rdma/ib, which is InfiniBand's. No device plugin of EKS offers it, and the pod stays Pending.
 
-    Fails:  rdma/ib: 1.
-    Passes: vpc.amazonaws.com/efa: 4.
+    Fails:  `{decode: {pod: {containers: [{name: vllm, resources: {limits: {rdma/ib: "1"}, requests: {rdma/ib:
+            "1"}}}]}}}`.
+    Passes: `{path: pd-disaggregation}`.
     """
     for name in _resources(container):
         if "/" in name and name not in (gpu(), efa()):
@@ -95,8 +98,8 @@ def devices_are_requested(workload: ModelServer) -> Iterator[Draft]:
     """The API server fills in a request that is missing with the limit. Quotas, dashboards and tools that read
     manifests before it does see a pod that asks for none.
 
-    Fails:  vpc.amazonaws.com/efa under limits alone.
-    Passes: the same number under limits and requests.
+    Fails:  `{decode: {pod: {containers: [{name: vllm, resources: {requests: {nvidia.com/gpu: null}}}]}}}`.
+    Passes: `{decode: {parallelism: {tensor: 2}}}`.
     """
     for container in workload.containers:
         for resource in (gpu(), efa()):
@@ -112,8 +115,9 @@ def efa_pods_lock_memory(vllm: Engine) -> Iterator[Draft]:
     """EFA registers memory for remote access and so pins it. Without the capability IPC_LOCK the registration of
     gigabytes of KV cache fails at start.
 
-    Fails:  vpc.amazonaws.com/efa: 4 without securityContext.capabilities.add: [IPC_LOCK].
-    Passes: with it.
+    Fails:  `{path: pd-disaggregation, decode: {pod: {containers: [{name: vllm, securityContext: {capabilities:
+            null}}]}}}`.
+    Passes: `{path: pd-disaggregation}`.
     """
     if vllm.count(efa()) and not {"IPC_LOCK", "ALL"} & {*vllm.capabilities()}:
         says = f"container {vllm.name} has EFA interfaces and not the capability IPC_LOCK"
@@ -141,8 +145,9 @@ def efa_containers_are_root(vllm: Engine) -> Iterator[Draft]:
 def resources_are_taken(container: Container) -> Iterator[Draft]:
     """The API server refuses a resource without a domain that it does not know, and a request above the limit.
 
-    Fails:  `cpus: "16"` under limits; requests of 8 cpu under a limit of 4; `limit:` instead of limits.
-    Passes: cpu, memory, ephemeral-storage, and names with a domain.
+    Fails:  `{decode: {pod: {containers: [{name: vllm, resources: {limits: {cpus: "16"}}}]}}}`; requests above the
+            limit; `limit:` instead of limits.
+    Passes: `{decode: {pod: {containers: [{name: vllm, resources: {limits: {cpu: "16"}, requests: {cpu: "16"}}}]}}}`.
     """
     place = (*container.route, "resources")
     for path, says, fix in wrong_amounts(container.doc.get("resources")):

@@ -169,8 +169,8 @@ def ends_are_set_up_alike(servers: Servers) -> Iterator[Draft]:
     """Both ends of one transfer run the same transport and must set it up alike: a variable that only one has is a
     typing error or half a change, and the slower end decides. The same holds for NIXL's connector itself.
 
-    Fails:  FI_PROVIDER in decode and FI_PROVIDERS in prefill; kv_buffer_device at one end.
-    Passes: the same FI_, UCX_, NIXL_, NCCL_ and NVSHMEM_ variables, the same NixlConnector, in prefill and decode.
+    Fails:  `{path: pd-disaggregation, decode: {env: {UCX_TLS: rc}}}`.
+    Passes: `{path: pd-disaggregation, engine: {env: {UCX_TLS: rc}}}`.
     """
     ends = list(transferring(servers))
     if len({vllm.workload.role for vllm in ends}) < 2:
@@ -194,8 +194,9 @@ def side_channel_is_the_pods_address(servers: Servers) -> Iterator[Draft]:
     """Decode reads a prefill pod's memory layout over the side channel, at the address that VLLM_NIXL_SIDE_CHANNEL_HOST
     gives. Its default is localhost, where the other pod is not.
 
-    Fails:  the variable missing, or a literal address.
-    Passes: valueFrom.fieldRef.fieldPath: status.podIP.
+    Fails:  `{path: pd-disaggregation, decode: {pod: {containers: [{name: vllm, env: [{name:
+            VLLM_NIXL_SIDE_CHANNEL_HOST, value: localhost, valueFrom: null}]}]}}}`.
+    Passes: `{path: pd-disaggregation}`.
     """
     for vllm in transferring(servers):
         if vllm.field_of(SIDE_CHANNEL) != "status.podIP":

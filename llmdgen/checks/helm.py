@@ -69,8 +69,9 @@ def text_is_not_executed(plan: Plan) -> Iterator[Draft]:
     """The router's chart runs some values through Helm's tpl: a {{ in them, or in a key below them, is code, and what
     is not code ends the deployment with an error in a template that nobody wrote.
 
-    Fails:  values.router {inferenceExtension: {sidecar: {args: ["--greeting=Hello {{ name }}"]}}}.
-    Passes: the text "Hello {{ `{{ name }}` }}", which comes out as Hello {{ name }}.
+    Fails:  `{release: v0.6.0, values: {router: {inferenceExtension: {sidecar: {args: ["--greeting={{ name }}"]}}}}}`.
+    Passes: `{release: v0.6.0, values: {router: {inferenceExtension: {sidecar: {args: ["--greeting=name"]}}}}}`; the
+            text "{{ `{{ name }}` }}", which comes out as {{ name }}.
     """
     for route, value in nodes(_values(plan)):
         executed = any(is_below(dotted(route), top) for top in _facts(plan, "executed"))

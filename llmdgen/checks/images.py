@@ -54,8 +54,9 @@ def images_are_pinned(container: Container) -> Iterator[Draft]:
     """An image without a tag, or with one that moves, is another image tomorrow: pods of one Deployment then run
     different vLLM versions, and what was verified is not what runs.
 
-    Fails:  ghcr.io/llm-d/llm-d-aws:latest, ghcr.io/llm-d/llm-d-aws; /llm-d-aws:v0.5.1, which no registry can hold.
-    Passes: ghcr.io/llm-d/llm-d-aws:v0.5.1, or a digest.
+    Fails:  `{decode: {pod: {containers: [{name: log, image: "example.com/log:latest"}]}}}`; no tag; /llm-d-aws:v0.5.1,
+            which no registry can hold.
+    Passes: `{decode: {pod: {containers: [{name: log, image: "example.com/log:v1"}]}}}`.
     """
     if not is_pinned(container.image):
         says = f"{container.image or 'no image'} of container {container.name} is not pinned"
@@ -68,8 +69,9 @@ def images_are_the_releases(servers: Servers) -> Iterator[Draft]:
     its libfabric, so that NIXL falls back to TCP. Model server and sidecar must be of the versions whose flags were
     written. An image of another name, outside of upstream's registry, is the spec's own to answer for.
 
-    Fails:  ghcr.io/llm-d/llm-d-cuda:v0.5.1 as a model server; llm-d-routing-sidecar of another release.
-    Passes: ghcr.io/llm-d/llm-d-aws:v0.5.1, the same in another registry, or with a suffix: llm-d-aws:v0.5.1-patched.
+    Fails:  `{decode: {pod: {containers: [{name: vllm, image: "ghcr.io/llm-d/llm-d-cuda:v0.6.0"}]}}, release: v0.6.0}`.
+    Passes: `{decode: {pod: {containers: [{name: vllm, image: "example.com/llm-d-aws:v0.6.0-patched"}]}}, release:
+            v0.6.0}`, a copy of the release's.
     """
     variants = [each.image for each in servers.release.model_servers.values()]
     sidecars = [servers.release.images["routing_sidecar"]]

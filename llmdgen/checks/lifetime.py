@@ -21,8 +21,8 @@ def startup_has_time(vllm: Engine) -> Iterator[Draft]:
     model and to compile. Kubernetes' defaults, where one of them is left out, are half a minute. Then the container is
     killed and begins anew.
 
-    Fails:  periodSeconds 30 without failureThreshold: 90 seconds.
-    Passes: 120 failures of 30 seconds: an hour.
+    Fails:  `{decode: {pod: {containers: [{name: vllm, startupProbe: {failureThreshold: 3}}]}}}` of 30 seconds.
+    Passes: `{decode: {pod: {containers: [{name: vllm, startupProbe: {failureThreshold: 120}}]}}}`; an hour.
     """
     seconds = _startup(vllm)
     if seconds is not None and seconds < _LEAST_STARTUP_SECONDS:

@@ -29,8 +29,8 @@ def gpu_taint_is_tolerated(workload: ModelServer) -> Iterator[Draft]:
     """GPU nodes usually carry the taint nvidia.com/gpu:NoSchedule, which keeps other pods away. Where they do, a pod
     without the toleration stays Pending for ever; where they do not, it does no harm.
 
-    Fails:  no tolerations, or one for another key or effect.
-    Passes: key nvidia.com/gpu, operator Exists, effect NoSchedule or none.
+    Fails:  `{decode: {pod: {tolerations: []}}}`.
+    Passes: `{decode: {pod: {tolerations: [{key: nvidia.com/gpu, operator: Exists}]}}}`.
     """
     given = [each for _, each in maps(workload.spec.get("tolerations"))]
     taints = ({"key": gpu(), "value": value, "effect": "NoSchedule"} for value in ("true", "present"))
@@ -85,8 +85,8 @@ def model_servers_select_their_node(workload: ModelServer) -> Iterator[Draft]:
     """What was checked holds for one instance type: the pods must select it, by a name that exists, and as the platform
     writes it (HyperPod's ml. names are labels of HyperPod's nodes only).
 
-    Fails:  no nodeSelector; node.kubernetes.io/instance-type: p5.48xl.
-    Passes: node.kubernetes.io/instance-type: p5.48xlarge.
+    Fails:  `{decode: {pod: {nodeSelector: {node.kubernetes.io/instance-type: p5.48xl}}}}`.
+    Passes: `{decode: {pod: {nodeSelector: {node.kubernetes.io/instance-type: p5e.48xlarge}}}}`.
     """
     label = instance_type_label()
     place = workload.in_template("spec", "nodeSelector")
@@ -104,9 +104,8 @@ def ends_share_a_zone(servers: Servers) -> Iterator[Draft]:
     """EFA traffic does not leave an availability zone. Either every pod selects the same zone, or a required pod
     affinity on the zone keeps them together; a preferred one does not.
 
-    Fails:  prefill and decode without a zone in a node group that spans three.
-    Passes: nodeSelector topology.kubernetes.io/zone: us-east-1a in both, or a required affinity to the deployment's
-            pods and no others: the scheduler's pod may be in any zone.
+    Fails:  `{path: pd-disaggregation, decode: {pod: {affinity: null}}}` where nodes are in three zones.
+    Passes: `{path: pd-disaggregation, cluster: {zone: us-east-1a}}`.
     """
     ends = [vllm.workload for vllm in servers.engines if vllm.nixl is not None and vllm.count(efa())]
     zones = {str(workload.node_selector.get(zone_label())) for workload in ends}

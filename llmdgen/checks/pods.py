@@ -37,8 +37,8 @@ def words_are_known(workload: Workload) -> Iterator[Draft]:
     """Some fields take one of a few words. The published schema calls them strings, and only the API server refuses
     another one, so that `helmfile apply` fails half way.
 
-    Fails:  `effect: NoScheduled`, `operator: Exist`, `medium: memory`, `imagePullPolicy: Sometimes`.
-    Passes: NoSchedule, Exists, Memory, IfNotPresent.
+    Fails:  `{decode: {pod: {containers: [{name: vllm, imagePullPolicy: Sometimes}]}}}`.
+    Passes: `{decode: {pod: {containers: [{name: vllm, imagePullPolicy: Always}]}}}`.
     """
     for path, value, known in _words(workload.spec, workload.in_template("spec"), ""):
         if value not in known:
@@ -50,8 +50,9 @@ def words_are_known(workload: Workload) -> Iterator[Draft]:
 def parts_have_names(workload: Workload) -> Iterator[Draft]:
     """The API server refuses a pod template with two containers or two volumes of one name.
 
-    Fails:  two volumes shm.
-    Passes: every container and every volume under a name of its own.
+    Fails:  `{path: pd-disaggregation, decode: {pod: {containers: [{name: routing-proxy, image:
+            "example.com/log:v1"}]}}}`.
+    Passes: `{path: pd-disaggregation, decode: {pod: {containers: [{name: log, image: "example.com/log:v1"}]}}}`.
     """
     parts: dict[str, list[Any]] = {
         "volumes": [mapping(each).get("name") for each in items(workload.spec.get("volumes"))],
@@ -70,8 +71,9 @@ def volumes_are_mounted(workload: Workload) -> Iterator[Draft]:
     """A volume is there for a path that some container writes to or reads. Without the mount the container uses its own
     file system instead: slower, small, gone with the container, and for a user other than root often not writable.
 
-    Fails:  a volume triton-cache, and no volumeMounts with that name.
-    Passes: every volume is mounted somewhere in its pod.
+    Fails:  `{decode: {pod: {volumes: [{name: logs, emptyDir: {}}]}}}`.
+    Passes: `{decode: {pod: {volumes: [{name: logs, emptyDir: {}}], containers: [{name: vllm, volumeMounts: [{name:
+            logs, mountPath: /logs}]}]}}}`.
     """
     mounted = {mount.get("name") for each in workload.containers for mount in each.list_of("volumeMounts")}
     for index, volume in enumerate(map(mapping, items(workload.spec.get("volumes")))):
@@ -114,8 +116,8 @@ def roles_run_vllm(servers: Servers) -> Iterator[Draft]:
     """Most rules look at the pods that run `vllm serve`. Where none is recognised they would all pass and say nothing,
     so that a deployment without model servers, or a role whose container runs something else, is an error itself.
 
-    Fails:  a container that runs `python -m my_server` in pods labelled llm-d.ai/role: decode.
-    Passes: `vllm serve` as the command, or in a shell's script.
+    Fails:  `{decode: {pod: {containers: [{name: vllm, command: [python], args: [-m, my_server]}]}}}`.
+    Passes: `{decode: {pod: {containers: [{name: vllm, command: [vllm, serve]}]}}}`.
     """
     if not servers.model_servers:
         yield found(says="no pod of any release runs vllm serve", fix="render again", of="helmfile.yaml")
@@ -131,8 +133,9 @@ def flags_are_given_once(vllm: Engine) -> Iterator[Draft]:
     """vLLM keeps the last of two equal flags. llmdgen already writes --port, --served-model-name and the parallel
     sizes, so that a second one means that two places disagree.
 
-    Fails:  --tensor-parallel-size 2 from `parallelism` and --tensor-parallel-size=4 from `args`.
-    Passes: every flag once.
+    Fails:  `{decode: {pod: {containers: [{name: vllm, args: [Qwen/Qwen3-32B, --port=8000,
+            --served-model-name=Qwen/Qwen3-32B, --seed=1, --seed=2]}]}}}`.
+    Passes: `{decode: {args: {seed: 1}}}`.
     """
     given = [each for each in vllm.arguments() or () if each.startswith("-")]
     spelled = [each.partition("=")[0].replace("_", "-") for each in given]
@@ -147,8 +150,10 @@ def group_size_matches_the_ranks(vllm: Engine) -> Iterator[Draft]:
     """The data parallel ranks of all pods of a group must be --data-parallel-size: with fewer pods the group waits for
     ranks that never come, with more two pods claim one rank.
 
-    Fails:  size 2 with --data-parallel-size 32 and --data-parallel-size-local 8.
-    Passes: size 2, 16 ranks, 8 in each pod.
+    Fails:  `{path: wide-ep, decode: {pod: {containers: [{name: vllm, command: [vllm, serve], args:
+            [deepseek-ai/DeepSeek-R1-0528, --data-parallel-size=64, --data-parallel-size-local=8]}]}}}`: two or four
+            pods of 8 are not 64.
+    Passes: `{path: wide-ep}`.
     """
     if vllm.workload.manifest.kind != "LeaderWorkerSet":
         return
@@ -165,9 +170,10 @@ def group_pods_know_their_place(vllm: Engine) -> Iterator[Draft]:
     """Every pod of a group runs the same template. What tells them apart is LWS_WORKER_INDEX, from which the first rank
     comes, and LWS_LEADER_ADDRESS, at which they meet.
 
-    Fails:  a group of 2 without --data-parallel-start-rank or --data-parallel-address.
-    Passes: --data-parallel-start-rank=$((LWS_WORKER_INDEX * DP_SIZE_LOCAL))
-            --data-parallel-address=$LWS_LEADER_ADDRESS.
+    Fails:  `{path: wide-ep, decode: {pod: {containers: [{name: vllm, command: [vllm, serve], args:
+            [deepseek-ai/DeepSeek-R1-0528, --data-parallel-size=32, --data-parallel-size-local=8]}]}}}`, without
+            --data-parallel-start-rank and --data-parallel-address.
+    Passes: `{path: wide-ep}`.
     """
     size = vllm.workload.size
     if size == 1 or vllm.workload.is_leader:

@@ -21,8 +21,9 @@ _CONNECTOR = ("connector", "kv-connector")  # by the release
 def vllm_listens_on_its_container_port(vllm: Engine) -> Iterator[Draft]:
     """Where the flag and the container's ports disagree, probes and metrics ask a port on which nobody listens.
 
-    Fails:  --port 8200 in a container with containerPort 8000, or a probe that asks 8000.
-    Passes: --port 8200, containerPort 8200 named vllm, probes on vllm.
+    Fails:  `{decode: {pod: {containers: [{name: vllm, ports: [{$patch: replace}, {name: vllm, containerPort:
+            8001}]}]}}}` beside --port 8000.
+    Passes: `{decode: {pod: {containers: [{name: vllm, ports: [{name: more, containerPort: 8001}]}]}}}`.
     """
     ports = vllm.list_of("ports")
     declared = [each.get("containerPort") for each in ports]
@@ -47,8 +48,9 @@ def decode_vllm_listens_where_the_sidecar_forwards(vllm: Engine) -> Iterator[Dra
     """In a decode pod the sidecar holds the pool's ports and forwards to vLLM in the same pod: to one port, or with
     --data-parallel-size to so many that count up from it.
 
-    Fails:  --vllm-port=8200 and a vLLM with --port 8000; a supervisor of 8 ranks behind one forwarded port.
-    Passes: --vllm-port=8200 and --port 8200.
+    Fails:  `{path: pd-disaggregation, decode: {pod: {initContainers: [{name: routing-proxy, args:
+            [--model-server-port=8300, --secure-proxy=false]}]}}}`, where vLLM listens on 8200.
+    Passes: `{path: pd-disaggregation}`.
     """
     flag = engine(vllm.release)["sidecar"]["server_port_flag"]
     known = program_flags(vllm.release, "sidecar")
@@ -70,8 +72,8 @@ def decode_beside_prefill_has_a_sidecar(servers: Servers) -> Iterator[Draft]:
     """The scheduler names the prefill pod in a header; the sidecar in the decode pod reads it, has the prompt computed
     there and hands the KV blocks' place to vLLM. Without a sidecar every request is computed by decode alone.
 
-    Fails:  prefill pods, and decode pods that vLLM is alone in.
-    Passes: a sidecar in every decode pod, or no prefill pods.
+    Fails:  `{path: pd-disaggregation, decode: {pod: {initContainers: [{name: routing-proxy, $patch: delete}]}}}`.
+    Passes: `{path: pd-disaggregation}`.
     """
     if not any(each.role == "prefill" for each in servers.model_servers):
         return
@@ -87,8 +89,9 @@ def side_channel_is_declared(vllm: Engine) -> Iterator[Draft]:
     """The other end reads a pod's memory layout at VLLM_NIXL_SIDE_CHANNEL_PORT, 5600 unless set, plus the data parallel
     rank. Network policies and reviewers go by the ports that a container declares.
 
-    Fails:  containerPort 5601 called nixl, and no variable that says so.
-    Passes: containerPort 5600.
+    Fails:  `{path: pd-disaggregation, decode: {pod: {containers: [{name: vllm, ports: [{containerPort: 5600, $patch:
+            delete}]}]}}}`.
+    Passes: `{path: pd-disaggregation}`.
     """
     default = engine(vllm.release)["ports"]["nixl"]
     if vllm.nixl is None:
@@ -106,8 +109,9 @@ def sidecar_flags_work(vllm: Engine) -> Iterator[Draft]:
     --secure-proxy=false, refuses every request. Its connector must be the protocol of vLLM's NixlConnector, and a flag
     or a word that it does not know ends it at start.
 
-    Fails:  --secure-proxy=true, or no such flag; --connector=lmcache beside a NixlConnector.
-    Passes: --secure-proxy=false --connector=nixlv2.
+    Fails:  `{path: pd-disaggregation, decode: {pod: {initContainers: [{name: routing-proxy, args:
+            [--secure-proxy=true]}]}}}`.
+    Passes: `{path: pd-disaggregation}`.
     """
     if vllm.workload.sidecar is not None:
         for flag, says, fix in _wrong(vllm.release, vllm.workload.sidecar.sidecar_flags, vllm.nixl is not None):
@@ -134,8 +138,9 @@ def probes_ask_vllm(vllm: Engine) -> Iterator[Draft]:
     """vLLM loads for minutes. Without a readiness probe it gets requests before it listens; with a liveness probe
     and no startup probe it is killed while it loads; a path that it does not serve is a 404, which is never ready.
 
-    Fails:  no readinessProbe; a livenessProbe without a startupProbe; httpGet.path: /healthz.
-    Passes: startupProbe and readinessProbe on /v1/models, livenessProbe on /health.
+    Fails:  `{decode: {pod: {containers: [{name: vllm, readinessProbe: null}]}}}`; a livenessProbe without a
+            startupProbe; httpGet.path: /healthz.
+    Passes: `{decode: {pod: {containers: [{name: vllm, livenessProbe: null}]}}}`.
     """
     answered = engine(vllm.release)["probes"]
     served = answered["supervisor_paths" if vllm.supervisor_port else "paths"]

@@ -130,9 +130,9 @@ def own_files_are_read(plan: Plan) -> Iterator[Draft]:
     """pluginsCustomConfig may hold several files, and the scheduler reads the one that pluginsConfigFile names. Another
     changes nothing. Neither do scheduler.weights and nonCachedTokens, which are for the file that the paths write.
 
-    Fails:  pluginsCustomConfig {my-plugins.yaml: ...} without pluginsConfigFile: the scheduler reads plugins.yaml;
-            scheduler {weights: {queue-scorer: 2}} beside pluginsCustomConfig {plugins.yaml: ...}.
-    Passes: pluginsConfigFile: my-plugins.yaml beside it, with the weights in it.
+    Fails:  `{values: {router: {router: {epp: {pluginsCustomConfig: {my-plugins.yaml: "plugins: []"}}}}}}` without
+            pluginsConfigFile: plugins.yaml is read; weights beside pluginsCustomConfig.
+    Passes: `{scheduler: {weights: {token-load-scorer: 2}}}`.
     """
     asked = plan.spec.asked.scheduler
     given = {"weights": bool(asked.weights), "nonCachedTokens": asked.non_cached_tokens is not None}
