@@ -9,6 +9,7 @@ import pytest
 
 from llmdgen import api
 from llmdgen.checks.room import gib, gib_up
+from tests.checks import objects
 from tests.checks.hardware import DEEPSEEK, QWEN, codes, findings, the
 from tests.specs import plan_of
 
@@ -295,3 +296,52 @@ def test_one_gpu_needs_no_shared_memory_for_others() -> None:
 def test_storage_that_nothing_evicts_from_is_told(release: str, told: bool) -> None:
     plan = plan_of(TIERED, QWEN, "p5.48xlarge", release=release, cache={"storage": {"claim": "kv"}})
     assert ["FIT018"] * told == [each.finding.code for each in api.check(plan) if each.finding.code == "FIT018"]
+
+
+LMCACHE = {"cpu": {"connector": "lmcache", "size": "3Gi"}}
+
+
+def test_a_tier_that_its_container_cannot_hold_gets_what_the_node_leaves_each_pod() -> None:
+    def told(tensor: int, size: str) -> tuple[str, str]:
+        asked = {"replicas": 1, "parallelism": {"tensor": tensor}, "resources": {"memory": "200Gi", "shm": "16Gi"}}
+        cache = {"cpu": {"connector": "lmcache", "size": size}}
+        return the("FIT007", TIERED, "p5.48xlarge", QWEN, cache=cache, decode=asked)[1:]
+
+    whole, quarter = told(8, "1500Gi"), told(2, "1500Gi")
+    assert whole[0].endswith(" of a decode pod on p5.48xlarge")
+    assert whole[1] == f"set memory: {1500 + 16 + 8 * 4}Gi"
+    assert quarter[1] == f"set cache.cpu.size: {200 - 16 - 2 * 4}Gi or less"
+
+
+def test_a_tier_of_one_gibibyte_is_still_a_tier() -> None:
+    llama = "meta-llama/Llama-3.1-8B-Instruct"
+    one = {"replicas": 1, "parallelism": {"tensor": 1}}
+    asked = {**one, "resources": {"memory": "21Gi", "shm": "16Gi"}}
+    fix = the("FIT013", TIERED, "p5.48xlarge", llama, cache=LMCACHE, decode=asked)[2]
+    assert fix == "set cache.cpu.size: 1Gi or less"
+    asked = {**one, "resources": {"memory": "21503Mi", "shm": "16Gi"}}
+    fix = the("FIT013", TIERED, "p5.48xlarge", llama, cache=LMCACHE, decode=asked)[2]
+    assert fix == "use an instance type with more memory"
+
+
+def test_shared_memory_as_large_as_the_tiers_file_suffices_one_rank() -> None:
+    def asked(shm: str) -> dict[str, Any]:
+        own = {"replicas": 1, "parallelism": {"tensor": 1}, "resources": {"memory": "200Gi", "shm": shm}}
+        return {"cache": {"cpu": {"size": "64Gi"}, "storage": {"claim": "kv"}}, "decode": own, "release": "v0.9.0"}
+
+    llama = "meta-llama/Llama-3.1-8B-Instruct"
+    assert "FIT017" not in codes(TIERED, "p5.48xlarge", llama, **asked("64Gi"))
+    says = the("FIT017", TIERED, "p5.48xlarge", llama, **asked("65535Mi"))[1]
+    assert says.startswith("/dev/shm of 65535Mi does not hold the CPU tier's file of 64Gi (read")
+
+
+def test_a_tier_is_judged_on_a_node_that_nobody_knows_too() -> None:
+    small = {"replicas": 1, "resources": {"memory": "100Gi", "shm": "16Gi"}}
+    plan = plan_of(TIERED, QWEN, cache={"cpu": {"connector": "lmcache", "size": "200Gi"}}, decode=small)
+
+    def change(docs: objects.Docs) -> None:
+        selector = docs["Deployment/demo-decode"]["spec"]["template"]["spec"]["nodeSelector"]
+        selector["node.kubernetes.io/instance-type"] = "x9.large"
+
+    (says,) = [each.says for each in objects.found(plan, change) if each.code == "FIT007"]
+    assert says.endswith(" of a decode pod")
