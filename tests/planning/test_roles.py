@@ -68,6 +68,12 @@ def test_a_vllm_flag_switches_expert_parallelism_too() -> None:
     assert not size.expert
 
 
+def test_expert_parallelism_is_the_fields_then_the_flags_then_the_paths() -> None:
+    flag = Engine(args={"enable-expert-parallel": True})
+    assert settle(WIDE, Role(), Engine()).expert is True
+    assert settle(WIDE, Role(parallelism=Parallelism(expert=False)), flag).expert is False
+
+
 @pytest.mark.parametrize("instance", ["p5.48xlarge", "p4d.24xlarge", "g6e.48xlarge", "p6-b300.48xlarge"])
 @pytest.mark.parametrize("platform", ["eks", "hyperpod"])
 def test_as_many_pods_fit_a_node_as_its_gpus_allow(instance: str, platform: str) -> None:
