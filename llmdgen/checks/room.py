@@ -170,7 +170,8 @@ def cpu_tier_fits(servers: Servers) -> Iterator[Draft]:
 @rule("FIT013", "warning", "a CPU cache tier that leaves the engine no memory")
 def cpu_tier_leaves_room(servers: Servers) -> Iterator[Draft]:
     """Beside KV blocks and /dev/shm each rank needs host memory of its own, about 4 GiB. A container without it is
-    killed when the cache has filled up.
+    killed when the cache has filled up. In llm-d v0.9.0 OffloadingConnector pins the blocks of each rank, which rounds
+    them up to a power of two.
 
     Fails:  `{path: tiered-prefix-cache, cache: {cpu: {connector: lmcache, size: 400Gi}}, decode: {parallelism: {tensor:
             2}}}` on p5.48xlarge, where a pod has 425Gi.
@@ -178,16 +179,18 @@ def cpu_tier_leaves_room(servers: Servers) -> Iterator[Draft]:
             2}}}` there.
     """
     for tier in _tiers(servers):
-        held = tier.cache + tier.shm
-        if held <= tier.memory < held + tier.engine:
+        held = max(tier.cache, tier.pinned) + tier.shm
+        if tier.cache + tier.shm <= tier.memory < held + tier.engine:
             pod = f"the {mib_text(tier.memory)} of a {tier.vllm.workload.role} pod"
-            says = f"{tier} leave {gib(tier.memory - held)} of {pod} to {tier.vllm.gpus} ranks"
+            left = gib(max(0, tier.memory - held))
+            says = f"{tier} leave {left} of {pod} to {tier.vllm.gpus} ranks"
             yield tier.vllm.workload.found(*tier.place, says=says, fix=tier.smaller(servers))
 
 
 class _Tier(Struct, frozen=True, kw_only=True):
     """KV blocks in the memory of a pod, all in MiB. `engine` is what its ranks need beside them, `most` what the pod
-    might have on its node, `place` where the size is given; `pins`: each rank's blocks take a power of two."""
+    might have on its node, `place` where the size is given, `pinned` the blocks with what pinning adds, 0 if none.
+    """
 
     vllm: Container
     place: Route
@@ -196,16 +199,16 @@ class _Tier(Struct, frozen=True, kw_only=True):
     memory: int
     engine: int
     most: int
-    pins: bool
+    pinned: int
 
     def __str__(self) -> str:
-        pinned = ", a power of two for each rank," if self.pins else ""
+        pinned = f", pinned as {gib(self.pinned)}," if self.pinned > self.cache else ""
         return f"{gib(self.cache)} of KV blocks{pinned} and {mib_text(self.shm)} of /dev/shm"
 
     def smaller(self, servers: Servers) -> str:
         """The fix: a tier of a size that fits."""
         mib = self.memory - self.shm - self.engine
-        if self.pins and mib > self.vllm.gpus:
+        if self.pinned and mib > self.vllm.gpus:
             mib = (1 << (mib // self.vllm.gpus).bit_length() - 1) * self.vllm.gpus
         if mib < 1024:
             return "use an instance type with more memory"
@@ -225,12 +228,12 @@ def _tiers(servers: Servers) -> Iterator[_Tier]:
         yield _Tier(
             vllm=vllm,
             place=cache.place,
-            cache=cache.held // MIB,
+            cache=cache.bytes // MIB,
             shm=max(0, limit - cache.bytes if cache.in_shm else limit) // MIB,
             memory=memory // MIB,
             engine=RANK_MIB * vllm.gpus,
             most=has.memory_mib // pods if has is not None else UNLIMITED,
-            pins=bool(cache.pinned),
+            pinned=cache.pinned // MIB,
         )
 
 

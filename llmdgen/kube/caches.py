@@ -25,11 +25,6 @@ class Cache(Struct, frozen=True):
     in_shm: bool = False
     pinned: int = 0
 
-    @property
-    def held(self) -> int:
-        """Bytes of memory."""
-        return self.pinned or self.bytes
-
 
 def offloaded(vllm: Container) -> int:
     """Bytes in which vLLM's OffloadingConnectors keep blocks: each data parallel rank of the pod has one."""

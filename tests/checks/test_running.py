@@ -126,7 +126,7 @@ BAD: list[tuple[str, str, str, str, str, dict[str, Any]]] = [
     ("VLLM008", WIDE, DEEPSEEK, H200, "v0.9.0", {"engine": env(VLLM_MOE_DP_CHUNK_SIZE="384")}),
     # memory
     (
-        "FIT007",
+        "FIT013",
         TIERED,
         QWEN,
         H200,
