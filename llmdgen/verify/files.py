@@ -71,6 +71,15 @@ def read_files(directory: Path) -> dict[str, str]:
     return files
 
 
+def has_lock(directory: Path) -> bool:
+    """Whether a lock speaks of the directory."""
+    here = directory.resolve()
+    try:
+        return here.name in parse((here.parent / LOCK_NAME).read_bytes()).targets
+    except (OSError, LockError):
+        return False
+
+
 def against_lock(directory: Path, files: Mapping[str, str], is_cluster: bool) -> Iterator[Finding]:
     """A problem for each file that is not the lock's: edited, missing, or beside those that it names."""
     here = directory.resolve()

@@ -29,8 +29,9 @@ class Rendered:
     Raises VerifyError where its helmfile.yaml cannot be used.
     """
 
-    def __init__(self, manifests: tuple[Manifest, ...], files: Mapping[str, str]) -> None:
+    def __init__(self, manifests: tuple[Manifest, ...], files: Mapping[str, str], is_sealed: bool = False) -> None:
         self.manifests = manifests
+        self.is_sealed = is_sealed  # the lock says that the files are those that llmdgen wrote
         self.files = files
         self.state = read_state(files[HELMFILE])
         self.release = _release_of(self.state.releases, files)
@@ -90,6 +91,11 @@ class Rendered:
     def of_kind(self, kind: str, *groups: str) -> Iterator[Manifest]:
         """The objects of a kind, of any API group where none is given."""
         return self.servers.of_kind(kind, *groups)
+
+    def own(self) -> Iterator[Manifest]:
+        """The objects of the local chart, none where the lock vouches for them."""
+        releases = {each.name for each in self.releases if each.is_own and not self.is_sealed}
+        return (each for each in self.manifests if each.release in releases)
 
     @cached_property
     def pools(self) -> tuple[Manifest, ...]:

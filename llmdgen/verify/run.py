@@ -19,7 +19,7 @@ from llmdgen.prerequisites.facts import prerequisites
 from llmdgen.registry import declare
 from llmdgen.untyped import at, items, maps
 from llmdgen.verify import invariants, schemas
-from llmdgen.verify.files import against_lock, read_files, strange
+from llmdgen.verify.files import against_lock, has_lock, read_files, strange
 from llmdgen.verify.helmfile import ToolError, Tools, fetch_chart, find_tools, template
 from llmdgen.verify.invariants.scheduler import scheduler_configs
 from llmdgen.verify.manifests import read
@@ -67,6 +67,7 @@ def verify(
         files = read_files(directory)
         is_cluster = _is_prerequisites(files)
         problems += against_lock(directory, files, is_cluster)
+        is_sealed = has_lock(directory) and not problems
         if is_cluster:
             says = "it holds a cluster's prerequisites, whose charts no rule knows"
             problems.append(PREREQUISITES.at(says=says, fix="see its README.md", of=HELMFILE))
@@ -80,7 +81,9 @@ def verify(
         of = "" if isinstance(error, ToolError) else HELMFILE
         return in_order([UNRENDERED.at(says=error.says, fix=error.fix, of=of), *problems])
     manifests, unreadable = read(outputs)
-    return in_order([*problems, *unreadable, *schemas.check(manifests, crds), *judged(Rendered(manifests, files))])
+    return in_order(
+        [*problems, *unreadable, *schemas.check(manifests, crds), *judged(Rendered(manifests, files, is_sealed))]
+    )
 
 
 def fetch(directory: Path, charts: Path) -> None:

@@ -89,9 +89,11 @@ class Good:
         )
         return self.judge(broken, files)
 
-    def judge(self, manifests: tuple[Manifest, ...], files: Mapping[str, str] | None = None) -> list[Finding]:
-        """What the rules say of objects, with some of the directory's files replaced."""
-        return judged(Rendered(manifests, {**self.files, **(files or {})}))
+    def judge(
+        self, manifests: tuple[Manifest, ...], files: Mapping[str, str] | None = None, is_sealed: bool = True
+    ) -> list[Finding]:
+        """What the rules say of objects, with some of the directory's files replaced; as if a lock vouched for them."""
+        return judged(Rendered(manifests, {**self.files, **(files or {})}, is_sealed))
 
     def codes(self, change: Callable[[Docs], object], files: dict[str, str] | None = None) -> set[str]:
         """The codes of what is found after a change."""

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
+from llmdgen import api
 from llmdgen.cli.main import main
+from llmdgen.objects import objects
+from llmdgen.objects.chart import servers_of
+from llmdgen.rendering.files import files
 from llmdgen.verify.files import against_lock, read_files
+from llmdgen.verify.rendered import Rendered
+from llmdgen.verify.run import judged
 from tests.verify.conftest import Docs, Good
 from tests.verify.mutate import (
     DECODE,
@@ -18,6 +27,7 @@ from tests.verify.mutate import (
     EPP_SERVICE,
     GATEWAY,
     GATEWAY_MAP,
+    NLB,
     PREFILL,
     ROUTE,
     RULE,
@@ -277,3 +287,44 @@ def test_an_edited_file_a_missing_and_a_further_one_are_told_by_the_lock(tmp_pat
 
 def test_a_directory_without_a_lock_is_not_judged_by_one(pd: Good, tmp_path: Path) -> None:
     assert against(pd.write(tmp_path / "p5.48xlarge")) == []
+
+
+def both_roles(change: Callable[[str], Change]) -> Change:
+    return both(change(PREFILL), change(DECODE))
+
+
+BUDGET = ("PodDisruptionBudget/pd-decode", "spec", "selector", "matchLabels", "llm-d.ai/role")
+SIDECAR = "example.com/llm-d/llm-d-routing-sidecar:v0.6.0"
+ANNOTATIONS = (GATEWAY, "metadata", "annotations")
+UNSEALED: list[tuple[str, Change, set[str]]] = [
+    ("a budget over two roles", put(*BUDGET, value=None), {"VER118"}),
+    ("a route without its label", put("HTTPRoute/pd", "metadata", "labels", value={}), {"VER118"}),
+    ("no liveness probe", both_roles(lambda role: in_vllm(role, "livenessProbe", value=None)), {"VER119"}),
+    ("no preStop", both_roles(lambda role: in_vllm(role, "lifecycle", value=None)), {"VER119"}),
+    ("an early deadline", both_roles(lambda role: put(role, "spec", "progressDeadlineSeconds", value=60)), {"VER119"}),
+    ("no value", both_roles(lambda role: in_vllm(role, "env", "HF_HOME", "value", value=None)), {"VER120"}),
+    ("another registry", in_pod(DECODE, "initContainers", 0, "image", value=SIDECAR), {"VER121"}),
+    ("roles that differ", in_vllm(PREFILL, "readinessProbe", "periodSeconds", value=6), {"VER122"}),
+    ("a scheme that does not exist", put(*ANNOTATIONS, f"{NLB}scheme", value="internalx"), {"VER117"}),
+    ("an annotation misspelt", put(*ANNOTATIONS, f"{NLB}shceme", value="internal"), {"VER117"}),
+]
+
+
+@pytest.mark.parametrize(("change", "codes"), [pytest.param(*each[1:], id=each[0]) for each in UNSEALED])
+def test_an_edit_that_no_lock_shows_is_caught(pd: Good, change: Change, codes: set[str]) -> None:
+    docs = {str(each): deepcopy(each.doc) for each in pd.manifests}
+    change(docs)
+    made = tuple(structs.replace(each, doc=docs[str(each)]) for each in pd.manifests)
+    assert {each.code for each in pd.judge(made, None, is_sealed=False)} - {"VER092"} == codes
+
+
+def test_a_scheduler_service_without_the_port_of_kv_events_is_caught() -> None:
+    spec = api.load(Path(__file__).parents[1] / "golden" / "precise-prefix-cache" / "spec.yaml")
+    plan = api.draft(spec, api.targets(spec)[0])
+    servers = servers_of(plan, objects(plan))
+    name = f"{plan.names.router}-epp"
+    for port, codes in ((5557, set()), (9002, {"VER116"})):
+        doc = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": {"ports": [{"port": port}]}}
+        service = structs.replace(servers.manifests[0], kind="Service", name=name, doc=doc)
+        found = judged(Rendered((*servers.manifests, service), files(plan), is_sealed=True))
+        assert {each.code for each in found} & {"VER116"} == codes

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
-from llmdgen.facts.catalogue import HYPERPOD_PREFIX, UnknownFact, instance, path_names
+from llmdgen.facts.catalogue import HYPERPOD_PREFIX, UnknownFact, instance, path_names, release_toml
 from llmdgen.kube.caches import offloaded
 from llmdgen.kube.node import demand, instance_types, node_of, room_on
 from llmdgen.kube.room import fitting
@@ -18,6 +18,7 @@ from llmdgen.verify.rendered import Rendered
 FILE = "allocation.yaml"
 _FIX = "render again"
 _ROUNDED = 0.06  # sizes and requests are written with one decimal
+_LEAST_HELD = 0.95  # of the cache: what sliding windows hold comes off
 _TOTALS = ("nodes", "pods", "gpus", "efa")
 
 
@@ -48,7 +49,11 @@ def allocation_is_true(rendered: Rendered) -> Iterator[Draft]:
         else:
             yield _wrong("roles", says=f"it says nothing of {workload}, the {role} pods")
     yield from _sums(stated, roles)
-    yield from _rows(stated, roles)
+    memory = release_toml(rendered.release.name, "engine.toml")["memory"]
+    yield from _rows(stated, roles, [memory["margin_gib"], memory["margin_gib_several_gpus"]])
+    if rendered.servers.model is not None and not rendered.is_sealed:
+        for role in (name for name, each in roles.items() if not at(each, "kvCache")):
+            yield _wrong("roles", role, "kvCache", says="it says nothing, and the model's memory is known")
 
 
 def _head(rendered: Rendered, stated: dict[str, Any]) -> Iterator[Draft]:
@@ -148,7 +153,7 @@ def _sums(stated: dict[str, Any], roles: dict[str, Any]) -> Iterator[Draft]:
         yield _wrong("nodes", says=f"its rows hold {', '.join(map(str, named)) or 'no roles'}, not {', '.join(roles)}")
 
 
-def _rows(stated: dict[str, Any], roles: dict[str, Any]) -> Iterator[Draft]:
+def _rows(stated: dict[str, Any], roles: dict[str, Any], margins: Collection[Any]) -> Iterator[Draft]:
     """Numbers that follow from others of the file: a role's nodes, what the nodes of a row have, the KV cache."""
     for name, role in roles.items():
         pods, each = _pods(mapping(role)), _whole(at(role, "podsPerNode"))
@@ -159,7 +164,7 @@ def _rows(stated: dict[str, Any], roles: dict[str, Any]) -> Iterator[Draft]:
             elif at(role, "nodes") != wanted:
                 says = f"it says {at(role, 'nodes')}, {pods} pods at {each} a node take {wanted}"
                 yield _wrong("roles", name, "nodes", says=says)
-        yield from _cache(name, mapping(at(role, "kvCache")))
+        yield from _cache(name, mapping(at(role, "kvCache")), margins)
     for index, row in enumerate(map(mapping, items(stated.get("nodes")))):
         held = [mapping(roles.get(str(name))) for name in items(row.get("roles"))]
         if any(role.get("instanceType") != row.get("instanceType") for role in held):
@@ -177,8 +182,9 @@ def _rows(stated: dict[str, Any], roles: dict[str, Any]) -> Iterator[Draft]:
                 yield _wrong("nodes", index, what, "of", says=says)
 
 
-def _cache(role: str, cache: dict[str, Any]) -> Iterator[Draft]:
-    """Tokens are bytes divided by the bytes of a token, requests are tokens divided by their length."""
+def _cache(role: str, cache: dict[str, Any], margins: Collection[Any]) -> Iterator[Draft]:
+    """Tokens are bytes divided by the bytes of a token, requests are tokens divided by their length, and it is said to
+    be an estimate, with one of the release's margins."""
     if not cache:
         return
     place = ("roles", role, "kvCache")
@@ -187,7 +193,10 @@ def _cache(role: str, cache: dict[str, Any]) -> Iterator[Draft]:
         yield _wrong(*place, says="one of its sizes is missing, or no size")
         return
     size, token, tokens, length = (float(each or 0) for each in numbers)
-    if abs(tokens * token / GIB - size) > _ROUNDED:
+    if cache.get("estimate") is not True or cache.get("marginGib") not in margins:
+        says = f"its margin is {cache.get('marginGib')}, an estimate's is {' or '.join(map(str, margins))}"
+        yield _wrong(*place, "marginGib", says=says)
+    if not size * _LEAST_HELD - _ROUNDED < tokens * token / GIB < size + _ROUNDED:
         says = f"{tokens:.0f} tokens of {token:.0f} bytes are {tokens * token / GIB:.1f} GiB, it says {size}"
         yield _wrong(*place, "tokensPerRank", says=says)
     requests = cache.get("fullLengthRequestsPerRank")
