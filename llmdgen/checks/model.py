@@ -184,7 +184,7 @@ def sliding_layers_are_full(plan: Plan) -> Iterator[Draft]:
         make = f"{cause} {'make' if cause.endswith('s') else 'makes'}"
         more = f"{times:g} times the bytes a token, {roles[0][1].kv_bytes_per_token} on a {roles[0][0].name} GPU"
         says = f"{make} {layers.sliding} sliding-window layers of {plan.model.id} keep the whole context: {more}"
-        yield found(*MODEL, says=says, fix="nothing to do; the KV cache figures of the plan count it")
+        yield found(*MODEL, says=says, fix="")
 
 
 @rule("MOD017", "warning", "a CPU cache tier that adds little")

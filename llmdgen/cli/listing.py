@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -39,14 +40,15 @@ def _path(each: dict[str, str]) -> tuple[object, ...]:
 def _instance(each: Instance) -> tuple[object, ...]:
     memory = f"{each.gpu.memory_mib / 1024:.0f} GiB" if each.gpu.memory_mib else "-"
     efa = f"{each.efa.interfaces} {each.efa.generation or ''}".strip() if each.efa.interfaces else "-"
-    gpus = (each.gpu.count, each.gpu.model, memory)
-    return each.name, *gpus, efa, each.vcpus, f"{each.memory_gib} GiB", each.hyperpod or "-"
+    model = re.sub(r"^NVIDIA | \(?Blackwell.*", "", each.gpu.model)
+    gpus = (each.gpu.count, model, memory)
+    return each.name, *gpus, efa, each.vcpus, f"{each.memory_gib} GiB", "yes" if each.hyperpod else "-"
 
 
 def _model(each: ModelFacts) -> tuple[object, ...]:
     parameters = f"{each.parameters / 1e9:.1f}B" if each.parameters else "-"
     weights = f"{each.weight_bytes / 2**30:.0f} GiB"
-    return each.id, parameters, weights, each.max_position_embeddings, each.architecture
+    return each.id, parameters, weights, each.max_position_embeddings
 
 
 def _release(each: Release) -> tuple[object, ...]:
@@ -61,7 +63,7 @@ LISTINGS = {
         lambda: map(catalogue.instance, catalogue.instance_names()),
     ),
     "models": Listing(
-        ("MODEL", "PARAMETERS", "WEIGHTS", "CONTEXT", "ARCHITECTURE"),
+        ("MODEL", "PARAMETERS", "WEIGHTS", "CONTEXT"),
         _model,
         lambda: map(catalogue.model, catalogue.model_names()),
     ),

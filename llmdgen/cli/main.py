@@ -35,6 +35,10 @@ COMMANDS = {
 }
 
 
+# Whether something is coloured is decided once, in llmdgen.cli.terminal, and not again by click.
+SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 120, "color": True}
+
+
 class Commands(click.Group):
     """The commands of the table, each imported on demand."""
 
@@ -66,7 +70,7 @@ class Commands(click.Group):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
 
 
-@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.command(cls=Commands, context_settings=SETTINGS)
 @click.version_option(VERSION, prog_name="llmdgen", message="%(prog)s %(version)s")
 def cli() -> None:
     """Turn a short spec of an llm-d well-lit path into directories that `helmfile apply` deploys on AWS.

@@ -11,9 +11,11 @@ from llmdgen.cli.terminal import columns, say, visible
 from llmdgen.planning.model import Plan
 from llmdgen.spec.model import Spec
 
+TOTAL = ("INSTANCE TYPE", "ZONE", "SPECS", "NODES", "GPUS", "EFA")
+
 
 @click.command(epilog="Exit codes: 0 done, 1 an error, 64 wrong usage.")
-@options.SPEC_FILE
+@options.SPEC_FILES
 @options.instance_types()
 @click.option(
     "--format",
@@ -23,20 +25,26 @@ from llmdgen.spec.model import Spec
     show_default=True,
     help="yaml is the spec itself, with what it extends, and the place that each value comes from.",
 )
-def command(spec: str, instance_types: tuple[str, ...], form: str) -> int:
-    """Show topology, placement and capacity of a spec on each of its instance types."""
+def command(specs: tuple[str, ...], instance_types: tuple[str, ...], form: str) -> int:
+    """Show topology, placement and capacity of specs on each of their instance types, and what all take together."""
     if form == "yaml":
-        _print_specs(work.read([spec])[0])
-    plans = work.sound_plans([spec], instance_types)
+        _print_specs(work.read(specs)[0])
+    plans = work.sound_plans(specs, instance_types)
     if form == "svg":
         _print_drawing(plans)
-    elif form == "json":
+    elif form in ("json", "table"):
         from llmdgen.rendering.allocation import allocation
-        from llmdgen.report.document import document
 
-        click.echo(document(list(map(allocation, plans))), nl=False)
-    elif form == "table":
-        say("\n\n".join(map(_table, plans)))
+        taken = list(map(allocation, plans))
+        if form == "json":
+            from llmdgen.report.document import document
+
+            click.echo(document(taken), nl=False)
+        else:
+            tables = list(map(_table, plans, taken))
+            if len({plan.spec.name for plan in plans}) > 1:
+                tables.append(_together(plans, taken))
+            say("\n\n".join(tables))
     return status.OK
 
 
@@ -55,58 +63,46 @@ def _print_drawing(plans: list[Plan]) -> None:
     click.echo(topology(plans[0]), nl=False)
 
 
-def _table(plan: Plan) -> str:
+def _table(plan: Plan, taken: dict[str, Any]) -> str:
     """A plan for a terminal: a line of its own for each role, and for the nodes that the roles share."""
-    from llmdgen.rendering.allocation import allocation
-
-    taken = allocation(plan)
     title = f"{plan.spec.name} on {plan.target}: {' + '.join(plan.paths)}, llm-d {plan.release.name}"
+    heads = ("ROLE", "REPLICAS", "PODS", "TP", "DP", "GPUS/POD", "EFA/POD", "CPU/POD", "MEMORY/POD", "PODS/NODE")
     roles = columns(
         (_role(name, role) for name, role in taken["roles"].items()),
-        (
-            "ROLE",
-            "ON",
-            "REPLICAS",
-            "PODS",
-            "TP",
-            "DP",
-            "GPUS/POD",
-            "EFA/POD",
-            "CPU/POD",
-            "MEMORY/POD",
-            "PODS/NODE",
-            "KV TOKENS/RANK",
-        ),
+        (*heads, "KV TOKENS/RANK"),
     )
     nodes = columns(
-        (
-            (
-                node["instanceType"],
-                node["nodes"],
-                f"{node['gpus']['used']} of {node['gpus']['of']}",
-                f"{node['efa']['used']} of {node['efa']['of']}",
-                ", ".join(node["roles"]),
-            )
-            for node in taken["nodes"]
-        ),
+        ((node["instanceType"], *_devices(node), ", ".join(node["roles"])) for node in taken["nodes"]),
         ("NODES", "COUNT", "GPUS", "EFA", "ROLES"),
     )
     return f"{title}\n\n{roles}\n\n{nodes}"
 
 
 def _role(name: str, role: dict[str, Any]) -> tuple[object, ...]:
-    cache = role.get("kvCache")
-    return (
-        name,
-        role["instanceType"],
-        role["replicas"],
-        role["replicas"] * role["podsPerReplica"],
-        role["parallelism"]["tensor"],
-        role["parallelism"]["data"],
-        role["gpusPerPod"],
-        role["efaPerPod"],
-        role["cpuPerPod"],
-        role["memoryPerPod"],
-        role["podsPerNode"],
-        f"{cache['tokensPerRank']:,}" if cache else "-",
-    )
+    cache, parallelism = role.get("kvCache"), role["parallelism"]
+    pods = (role["replicas"], role["replicas"] * role["podsPerReplica"], parallelism["tensor"], parallelism["data"])
+    of_a_pod = (role["gpusPerPod"], role["efaPerPod"], role["cpuPerPod"], role["memoryPerPod"])
+    return name, *pods, *of_a_pod, role["podsPerNode"], f"{cache['tokensPerRank']:,}" if cache else "-"
+
+
+def _devices(node: dict[str, Any]) -> tuple[object, ...]:
+    shares = (f"{node[kind]['used']} of {node[kind]['of']}" for kind in ("gpus", "efa"))
+    return node["nodes"], *shares
+
+
+def _together(plans: list[Plan], taken: list[dict[str, Any]]) -> str:
+    """What all specs take, by instance type and zone: a spec with several instance types counts on each of them."""
+    totals: dict[tuple[str, str], dict[str, Any]] = {}
+    for plan, each in zip(plans, taken, strict=True):
+        for node in each["nodes"]:
+            place = node["instanceType"], plan.spec.asked.cluster.zone or "any"
+            total = totals.setdefault(
+                place, {"specs": set(), "nodes": 0, "gpus": {"used": 0, "of": 0}, "efa": {"used": 0, "of": 0}}
+            )
+            total["specs"].add(plan.spec.name)
+            total["nodes"] += node["nodes"]
+            for kind in ("gpus", "efa"):
+                for share in ("used", "of"):
+                    total[kind][share] += node[kind][share]
+    rows = ((*place, len(total["specs"]), *_devices(total)) for place, total in sorted(totals.items()))
+    return f"all specs together, each on every instance type that it has\n\n{columns(rows, TOTAL)}"

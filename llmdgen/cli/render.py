@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from shlex import join
@@ -94,6 +95,9 @@ def command(
         say(f"{out}: not compared, being of no spec given here: {', '.join(others)} (with --prune a difference)")
     report(work.in_order_of(specs, findings))
     if _are_wrong(findings):
+        errors = Counter(each.place.spec or each.place.path for each in dict.fromkeys(findings) if each.is_error)
+        for file, number in errors.items() if len(specs) > 1 else ():
+            say(f"{file}: {count(number, 'error')}, nothing written")
         return status.ERROR
     return status.DIFFERS if differs else status.OK
 

@@ -1,30 +1,37 @@
-"""What reaches a terminal: findings on stderr, one a line, and nothing that a terminal would obey."""
+"""What reaches a terminal: findings on stderr, texts and tables on stdout, and nothing that a terminal would obey."""
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterable
+from itertools import zip_longest
+from typing import TextIO
 
 import click
 
 from llmdgen import shown
 from llmdgen.findings import Located, Severity
 
+_BETWEEN = "  "  # two columns
+
 
 def visible(text: str) -> str:
-    """The same of every line of a text: names and files may hold anything."""
+    """Every line of a text as it may be shown: names and files may hold anything."""
     return "\n".join(map(shown.visible, text.split("\n")))
 
 
-def has_colour() -> bool:
-    """Whether stdout is a terminal that wants colour (no-color.org)."""
-    import os
-    import sys
-
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+def has_colour(stream: TextIO | None = None) -> bool:
+    """Whether a stream, stdout where none is named, gets colour: where FORCE_COLOR is set, else on a terminal; nowhere
+    where NO_COLOR is set (no-color.org). The log of a pipeline is no terminal."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    is_terminal = (stream or sys.stdout).isatty() and os.environ.get("TERM") != "dumb"
+    return bool(os.environ.get("FORCE_COLOR")) or is_terminal
 
 
 def say(text: str) -> None:
-    """A line for a person, on stdout."""
+    """A text for a person, on stdout."""
     click.echo(visible(text))
 
 
@@ -34,10 +41,13 @@ def complain(text: str) -> None:
 
 
 def report(findings: Iterable[Located], notes: bool = False) -> None:
-    """Findings on stderr, each once, in the order given; notes, which SUMMARY.md repeats, only where asked for."""
-    for each in dict.fromkeys(findings):
-        if notes or each.finding.severity is not Severity.NOTE:
-            complain(str(each))
+    """Findings on stderr, each once, in the order given; notes, which SUMMARY.md repeats, only where asked for. On a
+    terminal long ones wrap."""
+    from llmdgen.report.text import write
+
+    listed = [each for each in dict.fromkeys(findings) if notes or each.finding.severity is not Severity.NOTE]
+    width = _width() if listed and sys.stderr.isatty() else 0
+    click.echo(write(listed, has_colour(sys.stderr), width), err=True, nl=False)
 
 
 def count(number: int, thing: str) -> str:
@@ -46,17 +56,39 @@ def count(number: int, thing: str) -> str:
 
 
 def columns(rows: Iterable[Iterable[object]], header: Iterable[str]) -> str:
-    """Rows as a table for a terminal: columns as wide as they must be, numbers to the right."""
+    """Rows as a table: numbers to the right, and columns as wide as they must be, or narrower and of several lines
+    where the terminal, or 80 columns without one, has no room for all of them."""
     cells = [[str(cell) for cell in row] for row in (header, *rows)]
-    if not cells[1:]:
-        return "  ".join(cells[0])
-    widths = [max(len(cell) for cell in column) for column in zip(*cells, strict=True)]
     numeric = [all(cell[:1].isdigit() or cell == "-" for cell in column[1:]) for column in zip(*cells, strict=True)]
-    lines = (
-        "  ".join(
-            cell.rjust(width) if is_number else cell.ljust(width)
-            for cell, width, is_number in zip(row, widths, numeric, strict=True)
-        ).rstrip()
-        for row in cells
-    )
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    too_wide = sum(widths) + len(_BETWEEN) * (len(widths) - 1) - _width()
+    if too_wide > 0:
+        cells[0] = [head.replace("/", " /") for head in cells[0]]
+        least = [
+            max(len(word) for cell in column for word in cell.split() or [""]) for column in zip(*cells, strict=True)
+        ]
+        for _ in range(too_wide):
+            widest = max(range(len(widths)), key=lambda at: (widths[at] > least[at], widths[at]))
+            widths[widest] = max(least[widest], widths[widest] - 1)
+    lines = []
+    for row in cells:
+        for parts in zip_longest(*map(_wrapped, row, widths), fillvalue=""):
+            placed = zip(parts, widths, numeric, strict=True)
+            aligned = (part.rjust(width) if is_number else part.ljust(width) for part, width, is_number in placed)
+            lines.append(_BETWEEN.join(aligned).rstrip())
     return "\n".join(lines)
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    if len(text) <= width:
+        return [text]
+    from textwrap import wrap
+
+    return wrap(text, width, break_long_words=False, break_on_hyphens=False)
+
+
+def _width() -> int:
+    """The columns of the terminal, or those that COLUMNS says; 80 without either."""
+    from shutil import get_terminal_size
+
+    return get_terminal_size().columns

@@ -73,8 +73,11 @@ def command(
     once = work.in_order_of(specs, findings)
     number = {each: sum(found.finding.severity is each for found in once) for each in Severity}
     if form == "text":
-        report(once, notes=True)
+        asking = [each for each in once if each.finding.fix or each.finding.severity is not Severity.NOTE]
+        report(asking, notes=True)
         total = ", ".join([count(len(read), "spec"), *(count(number[each], each.value) for each in Severity)])
+        if len(asking) < len(once):
+            total += " (those that ask for nothing are in SUMMARY.md)"
         say(total + (", and --strict fails for warnings" if strict and number[Severity.WARNING] else ""))
     else:
         from llmdgen.report.formats import write

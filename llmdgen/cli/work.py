@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from llmdgen.cli import status
-from llmdgen.findings import Located, SpecError
+from llmdgen.findings import Located, Severity, SpecError
 from llmdgen.planning.model import Plan
 from llmdgen.spec.model import Spec
 
@@ -61,12 +61,13 @@ def sound_plans(files: Iterable[str], asked: tuple[str, ...]) -> list[Plan]:
 
     found: list[Plan] = []
     findings: list[Located] = []
-    for file in dict.fromkeys(files):
+    files = list(dict.fromkeys(files))
+    for file in files:
         specs, unread = read([file])
         done = [plan(spec, names) for spec, names in zip(specs, chosen(specs, asked), strict=True)]
         findings += [*unread, *(each for work in done for each in work.findings)]
         found += [each for work in done for each in work.plans]
-    report(findings)
+    report(in_order_of(files, findings))
     if any(each.is_error for each in findings):
         raise click.exceptions.Exit(status.ERROR)
     return found
@@ -101,16 +102,22 @@ def plan(spec: Spec, instance_types: Iterable[str]) -> Work:
     )
 
 
-def in_order_of(files: Iterable[str], findings: Iterable[Located]) -> list[Located]:
-    """Findings, each once, file by file as the files were given, and each file's in its own order.
+# What an error of these kinds is about has to be right before the kinds after it mean anything.
+CAUSES = ("SPEC", "SEC", "PATH", "IMG", "PAR", "MOD", "FIT", "VLLM")
 
-    One about a value of a base stands with the spec that extends it.
-    """
+
+def in_order_of(files: Iterable[str], findings: Iterable[Located]) -> list[Located]:
+    """Findings, each once, file by file as the files were given: errors first, causes before what follows from them,
+    then the order of the lines. One about a value of a base stands with the spec that extends it."""
     rank = {file: number for number, file in enumerate(dict.fromkeys(files))}
+    weight = {severity: number for number, severity in enumerate(Severity)}
 
     def key(each: Located) -> tuple[object, ...]:
-        place = each.place
-        return rank.get(place.spec or place.path, len(rank)), place, each.finding.code
+        place, code = each.place, each.finding.code
+        family = code.rstrip("0123456789")
+        cause = CAUSES.index(family) if each.is_error and family in CAUSES else len(CAUSES)
+        file = rank.get(place.spec or place.path, len(rank))
+        return file, weight[each.finding.severity], cause, place, code
 
     return sorted(dict.fromkeys(findings), key=key)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from llmdgen.findings import Located, Severity
@@ -11,19 +12,22 @@ _BOLD, _DIM, _END = "\033[1m", "\033[2m", "\033[0m"
 _COLOURS = {Severity.ERROR: "\033[31m", Severity.WARNING: "\033[33m", Severity.NOTE: "\033[36m"}
 
 
-def write(findings: Sequence[Located], colour: bool = False) -> str:
-    """file:line:column: severity CODE: reason (fix: ...); for a terminal the same in colour."""
-    line = _coloured if colour else _plain
-    return "".join(f"{line(each)}\n" for each in findings)
+def write(findings: Sequence[Located], colour: bool = False, width: int = 0) -> str:
+    """file:line:column: severity CODE: reason (fix: ...); for a terminal in colour, and wrapped at its width."""
+    return "".join(f"{_line(each, colour, width)}\n" for each in findings)
 
 
-def _plain(each: Located) -> str:
-    return visible(str(each))
+def _line(each: Located, colour: bool, width: int) -> str:
+    line = visible(str(each))
+    if width and len(line) > width:
+        from textwrap import fill
 
-
-def _coloured(each: Located) -> str:
-    place, finding = each.place, each.finding
-    where = f"{_BOLD}{visible(place.path)}:{place.line}:{place.column}:{_END}"
-    what = f"{_COLOURS[finding.severity]}{finding.severity.value} {finding.code}:{_END}"
-    fix = f" {_DIM}(fix: {visible(finding.fix)}){_END}" if finding.fix else ""
-    return f"{where} {what} {visible(finding.says)}{fix}{visible(each.about)}"
+        line = fill(line, width, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
+    if not colour:
+        return line
+    severity, code = each.finding.severity, each.finding.code
+    parts = re.fullmatch(rf"(.*?:)(\s+)({severity.value}\s+{code}:)(.*?)(\(fix:.*)?", line, re.DOTALL)
+    if parts is None:
+        return line
+    fix = f"{_DIM}{parts[5]}{_END}" if parts[5] else ""
+    return f"{_BOLD}{parts[1]}{_END}{parts[2]}{_COLOURS[severity]}{parts[3]}{_END}{parts[4]}{fix}"

@@ -13,6 +13,12 @@ from llmdgen.registry import RULES
 from tests.cli.conftest import Llmdgen
 
 
+@pytest.fixture(autouse=True)
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A terminal in which every row of a table is a line."""
+    monkeypatch.setenv("COLUMNS", "200")
+
+
 def test_a_code_gives_the_documentation_of_its_rule(llmdgen: Llmdgen) -> None:
     answer = llmdgen("explain", "out001")
     assert answer.code == 0
@@ -104,6 +110,15 @@ def test_a_list_has_a_line_for_each_name(llmdgen: Llmdgen, what: str, names: Cal
     answer = llmdgen("list", what)
     assert answer.code == 0
     assert [line.split()[0] for line in answer.out.splitlines()[1:]] == list(names())
+
+
+@pytest.mark.parametrize("what", ["paths", "instances", "models", "releases"])
+def test_a_list_fits_80_columns(llmdgen: Llmdgen, what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    wide = llmdgen("list", what).out
+    monkeypatch.setenv("COLUMNS", "80")
+    narrow = llmdgen("list", what).out
+    assert max(map(len, narrow.splitlines())) <= 80
+    assert sorted(narrow.split()) == sorted(wide.split())
 
 
 def test_the_columns_of_a_list_stand_below_each_other(llmdgen: Llmdgen) -> None:

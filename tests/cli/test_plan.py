@@ -6,7 +6,14 @@ import json
 from pathlib import Path
 from xml.etree import ElementTree
 
+import pytest
+
 from tests.cli.conftest import SPEC, Llmdgen
+
+
+@pytest.fixture(autouse=True)
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
 
 
 def test_the_table_has_a_line_for_each_role_and_each_kind_of_node(llmdgen: Llmdgen, spec: Path) -> None:
@@ -15,10 +22,9 @@ def test_the_table_has_a_line_for_each_role_and_each_kind_of_node(llmdgen: Llmdg
     lines = [line.split() for line in answer.out.splitlines()]
     assert lines[0][:3] == ["chat", "on", "p5.48xlarge:"]
     header = next(line for line in lines if line[:1] == ["ROLE"])
-    prefill = dict(zip(header[:8], next(line for line in lines if line[:1] == ["prefill"]), strict=False))
+    prefill = dict(zip(header[:7], next(line for line in lines if line[:1] == ["prefill"]), strict=False))
     assert prefill == {
         "ROLE": "prefill",
-        "ON": "p5.48xlarge",
         "REPLICAS": "4",
         "PODS": "4",
         "TP": "1",
@@ -28,6 +34,25 @@ def test_the_table_has_a_line_for_each_role_and_each_kind_of_node(llmdgen: Llmdg
     }
     assert ["p5.48xlarge", "1", "8", "of", "8", "32", "of", "32", "prefill,", "decode"] in lines
     assert [entry.name for entry in Path().iterdir()] == ["chat.yaml"]
+
+
+def test_the_tables_fit_80_columns(llmdgen: Llmdgen, spec: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wide = llmdgen("plan", "chat.yaml").out
+    monkeypatch.setenv("COLUMNS", "80")
+    narrow = llmdgen("plan", "chat.yaml").out
+    assert max(map(len, wide.splitlines())) > 80
+    assert max(map(len, narrow.splitlines())) <= 80
+    assert "TOKENS" in narrow
+
+
+def test_several_specs_have_totals_by_instance_type_and_zone(llmdgen: Llmdgen, spec: Path) -> None:
+    Path("other.yaml").write_text(SPEC.replace("name: chat", "name: other") + "  cluster: {zone: us-east-1a}\n")
+    Path("third.yaml").write_text(SPEC.replace("name: chat", "name: third"))
+    out = llmdgen("plan", "chat.yaml", "other.yaml", "third.yaml", "--instance-type", "p5.48xlarge").out
+    *_, header, any_zone, one_zone = (line.split() for line in out.splitlines())
+    assert header == ["INSTANCE", "TYPE", "ZONE", "SPECS", "NODES", "GPUS", "EFA"]
+    assert any_zone == ["p5.48xlarge", "any", "2", "2", "16", "of", "16", "64", "of", "64"]
+    assert one_zone == ["p5.48xlarge", "us-east-1a", "1", "1", "8", "of", "8", "32", "of", "32"]
 
 
 def test_json_holds_the_allocation_of_every_instance_type(llmdgen: Llmdgen, spec: Path) -> None:

@@ -93,6 +93,7 @@ def test_the_errors_of_all_specs_are_shown_each_on_a_line(llmdgen: Llmdgen, spec
     answer = llmdgen("render", "a.yaml", "b.yaml", "none.yaml")
     assert answer.code == 1
     assert [line.partition(":")[0] for line in answer.err.splitlines()] == ["a.yaml", "b.yaml", "none.yaml"]
+    assert answer.out.splitlines()[-3:] == [f"{name}.yaml: 1 error, nothing written" for name in ("a", "b", "none")]
     assert not Path("rendered").exists()
 
 

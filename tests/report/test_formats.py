@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 import llmdgen.spec.rules
 from llmdgen import __version__, resources
@@ -45,7 +47,7 @@ def test_a_finding_in_a_base_names_the_spec_in_every_format() -> None:
     said = "unknown key 'replica' (fix: did you mean replicas?) (spec: specs/a.yaml)"
     assert write("text", found) == f"base.yaml:10:5: error SPEC005: {said}\n"
     assert write("github", found) == f"::error file=base.yaml,line=10,col=5,title=SPEC005::{said}\n"
-    assert "\033[2m(fix: did you mean replicas?)\033[0m (spec: specs/a.yaml)" in write_text(found, colour=True)
+    assert "\033[2m(fix: did you mean replicas?) (spec: specs/a.yaml)\033[0m" in write_text(found, colour=True)
     (result,) = json.loads(write("sarif", found))["runs"][0]["results"]
     assert result["message"]["text"].startswith("unknown key 'replica' (spec: specs/a.yaml)\n")
     (row,) = json.loads(write("json", found))["findings"]
@@ -215,3 +217,12 @@ def test_an_empty_report_is_still_a_document() -> None:
 def test_a_format_that_does_not_exist_is_a_key_error() -> None:
     with pytest.raises(KeyError):
         write("xml", [])
+
+
+def test_on_a_terminal_long_findings_wrap_and_severities_stand_out() -> None:
+    found = [Located(structs.replace(ERROR.finding, says="a long story " * 12), ERROR.place)]
+    lines = write_text(found, colour=True, width=60).splitlines()
+    assert len(lines) > 3
+    assert all(len(re.sub(r"\x1b\[\d+m", "", line)) <= 60 for line in lines)
+    assert "\x1b[31merror SPEC005:\x1b[0m" in lines[0]
+    assert " ".join(re.sub(r"\x1b\[\d+m", "", " ".join(lines)).split()) == " ".join(str(found[0]).split())

@@ -1,0 +1,53 @@
+"""One policy for colour, and findings in the order in which they are to be mended."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from llmdgen.cli.terminal import has_colour
+from llmdgen.cli.work import in_order_of
+from llmdgen.findings import Finding, Located, Place, Severity
+from tests.cli.conftest import Llmdgen
+
+
+@pytest.mark.parametrize(
+    ("environment", "is_terminal", "coloured"),
+    [
+        ({}, True, True),
+        ({}, False, False),
+        ({"CI": "true"}, False, False),
+        ({"NO_COLOR": "1"}, True, False),
+        ({"NO_COLOR": "1", "FORCE_COLOR": "1"}, True, False),
+        ({"FORCE_COLOR": "1"}, False, True),
+        ({"TERM": "dumb"}, True, False),
+    ],
+)
+def test_terminals_and_whoever_asks_get_colour(
+    environment: dict[str, str], is_terminal: bool, coloured: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("NO_COLOR", "FORCE_COLOR", "CI", "TERM"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: is_terminal)
+    assert has_colour() is coloured
+
+
+def test_every_command_colours_its_findings_alike(llmdgen: Llmdgen, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    for command in (["validate"], ["render"], ["plan"], ["images"], ["upgrade"], ["diff", "a.yaml"]):
+        assert "\x1b[31merror SPEC010:\x1b[0m" in llmdgen(*command, "none.yaml").err
+
+
+def _found(code: str, severity: Severity, line: int, file: str = "a.yaml") -> Located:
+    return Located(Finding(code, severity, "", ""), Place(file, line))
+
+
+def test_what_makes_others_moot_comes_first() -> None:
+    fit, path = _found("FIT001", Severity.ERROR, 2), _found("PATH001", Severity.ERROR, 9)
+    other, note = _found("EFA003", Severity.ERROR, 1), _found("MOD016", Severity.NOTE, 1)
+    warning, of_another = _found("GW004", Severity.WARNING, 3), _found("SPEC001", Severity.ERROR, 1, "b.yaml")
+    found = [note, warning, other, of_another, fit, path, fit]
+    assert in_order_of(["a.yaml", "b.yaml"], found) == [path, fit, other, warning, note, of_another]
