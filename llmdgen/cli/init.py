@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from pathlib import Path
 
 import click
+from msgspec import Struct
 
 from llmdgen.cli import options, status
 from llmdgen.cli.schema import NAME as SCHEMA
 from llmdgen.cli.terminal import complain, report, say
 from llmdgen.facts import catalogue
-from llmdgen.findings import SpecError
+from llmdgen.findings import Located, SpecError
 from llmdgen.planning.model import Plan
+from llmdgen.suggest import did_you_mean, nearest
 
 USUAL_NODES = "p5en.48xlarge"  # room for the usual model in every role, and EFA
 USUAL_MODEL = "openai/gpt-oss-120b"
 MODEL_OF_PATH = {"wide-ep": "deepseek-ai/DeepSeek-R1-0528"}  # hundreds of experts are what it is for
-ROOMY = "500Gi"  # of a model that the facts do not know
 
 
-@click.command(epilog="Exit codes: 0 done; 1 the model does not run so on those nodes, or FILE exists; 64 wrong usage.")
+@click.command(
+    epilog="Exit codes: 0 done; 1 written, but something is missing or does not run so, or FILE exists; 64 wrong usage."
+)
 @click.argument("path", metavar="[PATH]", required=False, type=click.Choice(catalogue.path_names()))
 @options.model("The model to serve, by its Hugging Face id.")
 @options.one_instance_type("The nodes, by their EC2 or ml. name.")
@@ -60,12 +64,25 @@ def command(
     model = MODEL_OF_PATH.get(path, USUAL_MODEL) if model is None else _text_of("--model", model)
     instance_type = USUAL_NODES if instance_type is None else _text_of("--instance-type", instance_type)
     schema = _schema(file) if file else None
+    start = Start(path, model, instance_type, name or path, schema or SCHEMA, _asked_size(model))
     try:
-        text = starting_spec(path, model, instance_type, name or path, schema or SCHEMA)
+        text, wrong = start.spec(file or f"llmdgen init {path}")
     except SpecError as error:
         report(error.findings)
         return status.ERROR
-    return _written(text, file, schema)
+    code = _written(text, file, schema)
+    report(wrong)
+    return status.ERROR if wrong else code
+
+
+def _asked_size(model: str) -> str | None:
+    """What the weights of a model take that the facts do not know, where somebody is there to say so."""
+    if model in catalogue.model_names() or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return None
+    close = did_you_mean(model, catalogue.model_names(), listed_up_to=0)
+    complain(f"llmdgen does not know {model}{f'; {close}' if close else ''}")
+    given = click.prompt("GiB of its weights (empty: said later)", default="", show_default=False, err=True)
+    return f"{int(given)}Gi" if given.isdigit() and int(given) else None
 
 
 def _written(text: str, file: str | None, schema: str | None) -> int:
@@ -119,35 +136,52 @@ def _schema(file: str) -> str | None:
     return None
 
 
-def starting_spec(path: str, model: str, instance_type: str, name: str, schema: str = SCHEMA) -> str:
-    """The text of a spec that validates. Raises SpecError where the model does not run so on those nodes."""
-    from llmdgen import api
-    from llmdgen.spec.load import parse
+class Start(Struct, frozen=True):
+    """What a spec starts from. `size` is that of a model which the facts do not know, None where nobody said it."""
 
-    bare = _text(path, model, instance_type, name, schema, None)
-    plan = api.draft(parse(bare, f"llmdgen init {path}")[0], instance_type)
-    text = _text(path, model, instance_type, name, schema, plan)
-    api.plan(parse(text, f"llmdgen init {path}")[0], instance_type)
-    return text
+    path: str
+    model: str
+    instance_type: str
+    name: str
+    schema: str = SCHEMA
+    size: str | None = None
 
+    def spec(self, source: str) -> tuple[str, list[Located]]:
+        """The text of a spec, and what is wrong with it, by the name `source`: what it lacks, or that the model does
+        not run so on those nodes. Raises SpecError where it would not be a spec at all."""
+        from llmdgen import api
+        from llmdgen.spec.load import parse
 
-def _text(path: str, model: str, instance_type: str, name: str, schema: str, plan: Plan | None) -> str:
-    """The spec; without a plan, without what only a plan knows."""
-    from llmdgen.rendering.encoding import render
-    from llmdgen.spec.model import DEFAULT_RELEASE
+        bare = self._text(None)
+        try:
+            plan = api.draft(parse(bare, source)[0], self.instance_type)
+        except SpecError as error:
+            if any(each.finding.code.startswith("SPEC") for each in error.findings):
+                raise
+            return bare, list(error.findings)
+        text = self._text(plan)
+        found = api.check(api.draft(parse(text, source)[0], self.instance_type))
+        return text, [each for each in found if each.is_error]
 
-    return render(
-        "init.yaml.j2",
-        schema=schema,
-        about=catalogue.release_toml(DEFAULT_RELEASE, "paths.toml")[path]["about"],
-        path=path,
-        name=name,
-        other="inference-scheduling" if path == "tiered-prefix-cache" else "tiered-prefix-cache",
-        release=DEFAULT_RELEASE,
-        instance_types=[instance_type],
-        model=model,
-        known=model in catalogue.model_names(),
-        size=plan.model_size if plan else ROOMY,
-        roles=plan.roles if plan else (),
-        most={flag: min(role.flags[flag] for role in plan.roles) for flag in plan.most} if plan else {},
-    )
+    def _text(self, plan: Plan | None) -> str:
+        """The spec; without a plan, without what only a plan knows."""
+        from llmdgen.rendering.encoding import render
+        from llmdgen.spec.model import DEFAULT_RELEASE
+
+        known = catalogue.model_names()
+        return render(
+            "init.yaml.j2",
+            schema=self.schema,
+            about=catalogue.release_toml(DEFAULT_RELEASE, "paths.toml")[self.path]["about"],
+            path=self.path,
+            name=self.name,
+            other="inference-scheduling" if self.path == "tiered-prefix-cache" else "tiered-prefix-cache",
+            release=DEFAULT_RELEASE,
+            instance_types=[self.instance_type],
+            model=self.model,
+            known=self.model in known,
+            nearest=" or ".join(nearest(self.model, known, limit=2)),
+            size=plan.model_size if plan else self.size,
+            roles=plan.roles if plan else (),
+            most={flag: min(role.flags[flag] for role in plan.roles) for flag in plan.most} if plan else {},
+        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -60,10 +61,40 @@ def test_the_start_is_for_the_default_release(llmdgen: Llmdgen) -> None:
     assert f"\n  release: {DEFAULT_RELEASE}\n" in llmdgen("init", "inference-scheduling").out
 
 
-def test_a_model_that_nobody_knows_gets_a_size_to_correct(llmdgen: Llmdgen) -> None:
-    answer = llmdgen("init", "inference-scheduling", "--model", "acme/secret-70b")
-    assert answer.code == 0
-    assert "\n    size: 500Gi # llmdgen does not know this model" in answer.out
+def test_of_a_model_that_nobody_knows_no_size_is_invented(llmdgen: Llmdgen) -> None:
+    answer = llmdgen("init", "inference-scheduling", "--model", "openai/gpt-oss-12b", "-o", "chat.yaml")
+    text = Path("chat.yaml").read_text()
+    assert answer.code == 1
+    assert "\n    # llmdgen does not know this model; did you mean openai/gpt-oss-120b or openai/gpt-oss-20b?\n" in text
+    assert re.search(r"^ +size:", text, re.MULTILINE) is None
+    line = text.splitlines().index("    name: openai/gpt-oss-12b") + 1
+    assert answer.err.startswith(f"chat.yaml:{line}:11: error MOD001: ")
+    Path("chat.yaml").write_text(text.replace("    # size:", "    size:"))
+    assert llmdgen("validate", "chat.yaml").code == 0
+
+
+@pytest.mark.parametrize(("given", "size"), [("120", "120Gi"), ("", None), ("many", None)])
+def test_somebody_who_is_there_is_asked_for_it(
+    llmdgen: Llmdgen, monkeypatch: pytest.MonkeyPatch, given: str, size: str | None
+) -> None:
+    for stream in (sys.stdin, sys.stderr):
+        monkeypatch.setattr(stream, "isatty", lambda: True)
+    monkeypatch.setattr("click.prompt", lambda *_, **__: given)
+    answer = llmdgen("init", "inference-scheduling", "--model", "acme/secret-70b", "-o", "chat.yaml")
+    assert answer.code == (0 if size else 1)
+    assert (f"\n    size: {size} " in Path("chat.yaml").read_text()) is bool(size)
+
+
+def test_the_file_is_written_even_where_the_model_does_not_run_so(llmdgen: Llmdgen) -> None:
+    answer = llmdgen("init", "wide-ep", "--model", "Qwen/Qwen3-0.6B", "-o", "chat.yaml")
+    assert answer.code == 1
+    assert answer.err.startswith("chat.yaml:19:11: error PATH006: ")
+    assert api.load("chat.yaml").asked.model.name == "Qwen/Qwen3-0.6B"
+
+
+@pytest.mark.parametrize("key", ["instanceType", "cache", "images"])
+def test_what_is_often_wanted_is_shown(llmdgen: Llmdgen, key: str) -> None:
+    assert f"  # {key}: " in llmdgen("init", "pd-disaggregation").out
 
 
 def test_nodes_that_do_not_exist_are_an_error(llmdgen: Llmdgen) -> None:
