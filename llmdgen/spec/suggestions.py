@@ -1,7 +1,8 @@
 """What an editor proposes beyond the format: vLLM's flags and variables, models, instance types, scorers.
 
-All of it is help and refuses nothing: a name that stands here is one of many, and whether it fits the spec's release
-is for the checks. vLLM's names stand once in the schema, and each `args` and `env` refers to them.
+Of flags and instance types these are all, so that another name, or a flag's value of a type that no release takes, is
+refused; all else is help, one of many. Whether it fits the spec's own release is for the checks. vLLM's names stand
+once in the schema, and each `args` and `env` refers to them.
 """
 
 from __future__ import annotations
@@ -16,7 +17,17 @@ from llmdgen.suggest import all_of
 
 FLAGS, VARIABLES, SCORERS = "vllmFlags", "vllmVariables", "scorers"
 MODELS, INSTANCE_TYPES = "models", "instanceTypes"
-ANYTHING = ["string", "number", "boolean", "object", "array", "null"]  # null deletes what a base says
+# How a flag's value is written, by the type that vLLM's parser gives it.
+_WRITTEN = {
+    "switch": ["boolean"],
+    "int": ["integer"],
+    "float": ["number"],
+    "enum": ["string", "integer"],
+    "json": ["object", "array"],
+    "json-or-text": ["object", "string"],
+    "human-int": ["integer", "string"],
+    "human-int-or-auto": ["integer", "string"],
+}
 # The keyword that VS Code and the YAML language server read as proposals for a value; validators do not know it.
 SNIPPETS = "defaultSnippets"
 GIB = 2**30
@@ -24,11 +35,13 @@ GIB = 2**30
 
 def definitions() -> dict[str, Any]:
     """The parts of the schema that several places share."""
-    names = {FLAGS: flags(), VARIABLES: variables(), SCORERS: scorers()}
-    values = {MODELS: models(), INSTANCE_TYPES: instance_types()}
+    nodes = [f"{prefix}{name}" for prefix in ("", catalogue.HYPERPOD_PREFIX) for name in catalogue.instance_names()]
     return {
-        **{name: {"properties": properties} for name, properties in names.items()},
-        **{name: {SNIPPETS: snippets} for name, snippets in values.items()},
+        FLAGS: {"properties": flags(), "additionalProperties": False},
+        VARIABLES: {"properties": variables()},
+        SCORERS: {"properties": scorers()},
+        MODELS: {SNIPPETS: models()},
+        INSTANCE_TYPES: {SNIPPETS: instance_types(), "enum": [*nodes, None]},
     }
 
 
@@ -61,6 +74,7 @@ def _of_any_release(known: Callable[[str], dict[str, Any]]) -> dict[str, Any]:
     nodes = {name: node for each in releases.values() for name, node in each.items()}
     for name, node in nodes.items():
         having = [release for release, each in releases.items() if name in each]
+        node["type"] = sorted({kind for release in having for kind in releases[release][name]["type"]})
         if len(having) < len(releases):
             node["description"] = f"{node['description'].rstrip('.')}. Only in llm-d {all_of(having)}."
     return {name: nodes[name] for name in sorted(nodes)}
@@ -115,7 +129,10 @@ def start() -> list[dict[str, Any]]:
 
 
 def _flag(flag: dict[str, Any], help_text: str) -> dict[str, Any]:
-    node = _node(help_text.strip() or f"vLLM's --{flag['name']}.", ANYTHING)
+    kinds = ["object"] if flag.get("config") else _WRITTEN.get(flag["type"], ["string"])
+    several = ["array", "object"] if flag.get("many") else []
+    # null leaves out what a base or the path says.
+    node = _node(help_text.strip() or f"vLLM's --{flag['name']}.", [*kinds, *several, "null"])
     if flag["type"] == "switch":
         node["examples"] = [not flag.get("default")]
     elif flag.get("choices"):
