@@ -43,11 +43,12 @@ def complain(text: str) -> None:
 def report(findings: Iterable[Located], notes: bool = False) -> None:
     """Findings on stderr, each once, in the order given; notes, which SUMMARY.md repeats, only where asked for. On a
     terminal long ones wrap."""
-    from llmdgen.report.text import write
-
     listed = [each for each in dict.fromkeys(findings) if notes or each.finding.severity is not Severity.NOTE]
-    width = _width() if listed and sys.stderr.isatty() else 0
-    click.echo(write(listed, has_colour(sys.stderr), width), err=True, nl=False)
+    if listed:
+        from llmdgen.report.text import write
+
+        width = _width() if sys.stderr.isatty() else 0
+        click.echo(write(listed, has_colour(sys.stderr), width), err=True, nl=False)
 
 
 def count(number: int, thing: str) -> str:
