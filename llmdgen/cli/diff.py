@@ -15,7 +15,7 @@ from llmdgen.diff.git import DEFAULT_PATH
 
 @click.command(epilog="Exit codes: 0 the same, 2 differs, 1 an error, 64 wrong usage.")
 @click.argument("sides", nargs=-1, required=True, metavar="OLD [NEW] | A..B | A...B [-- PATH]", type=options.SPEC_PATH)
-@click.option("--format", "form", type=click.Choice(["text", "markdown", "json"]), default="text", show_default=True)
+@options.form("text", "markdown", "json")
 def command(sides: tuple[str, ...], form: str) -> int:
     """Say what changed between OLD and NEW, and what that does to a deployment that runs.
 

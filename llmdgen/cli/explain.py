@@ -8,7 +8,7 @@ from typing import Any
 import click
 import msgspec
 
-from llmdgen.cli import status
+from llmdgen.cli import options, status
 from llmdgen.cli.terminal import complain, say
 from llmdgen.engine.facts import history, taken
 from llmdgen.engine.flags import Flag, flag_table
@@ -25,16 +25,12 @@ _GIB = 1 << 30
 _WIDTH = 116
 
 
-def _complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-    return [topic for topic in names() if topic.startswith(incomplete)]
-
-
 # --max-num-seqs is a topic here, not an option.
 @click.command(
     context_settings={"ignore_unknown_options": True},
     epilog="Exit codes: 0 done, 1 nothing is known of TOPIC, 64 wrong usage.",
 )
-@click.argument("topic", metavar="TOPIC", type=click.UNPROCESSED, shell_complete=_complete)
+@click.argument("topic", metavar="TOPIC", type=click.UNPROCESSED, shell_complete=options.completed(lambda: names()))
 def command(topic: str) -> int:
     """Explain what a spec or a finding names, with its source.
 

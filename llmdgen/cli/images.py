@@ -9,7 +9,7 @@ import click
 from msgspec import structs
 
 from llmdgen.cli import options, status, work
-from llmdgen.cli.terminal import say
+from llmdgen.cli.terminal import print_json, say
 from llmdgen.objects.pulled import Pulled, pulled
 from llmdgen.planning.source import mirrored
 
@@ -18,15 +18,8 @@ REGISTRY = '"$REGISTRY"'  # where a spec names none
 
 @click.command(epilog="Exit codes: 0 done, 1 an error, 64 wrong usage.")
 @options.SPEC_FILES
-@options.instance_types()
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json", "copy"]),
-    default="text",
-    show_default=True,
-    help="copy prints commands that fill a registry: that of images.registry, else $REGISTRY.",
-)
+@options.INSTANCE_TYPES
+@options.form("text", "json", "copy", text="copy: commands that fill a registry, of images.registry or $REGISTRY.")
 def command(specs: tuple[str, ...], instance_types: tuple[str, ...], form: str) -> int:
     """Name every image and chart that the clusters of the specs pull, each once.
 
@@ -35,9 +28,7 @@ def command(specs: tuple[str, ...], instance_types: tuple[str, ...], form: str) 
     plans = work.sound_plans(specs, instance_types)
     together = _together(each for plan in plans for each in pulled(plan))
     if form == "json":
-        from llmdgen.report.document import document
-
-        click.echo(document(together), nl=False)
+        print_json(together)
     elif form == "copy":
         say("\n".join(map(_copy, together)))
     else:

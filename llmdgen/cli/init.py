@@ -27,8 +27,8 @@ MODEL_OF_PATH = {"wide-ep": "deepseek-ai/DeepSeek-R1-0528"}  # hundreds of exper
     epilog="Exit codes: 0 done; 1 written, but something is missing or does not run so, or FILE exists; 64 wrong usage."
 )
 @click.argument("path", metavar="[PATH]", required=False, type=click.Choice(catalogue.path_names()))
-@options.model("The model to serve, by its Hugging Face id.")
-@options.one_instance_type("The nodes, by their EC2 or ml. name.")
+@options.MODEL
+@options.ONE_INSTANCE_TYPE
 @click.option(
     "-o",
     "--output",

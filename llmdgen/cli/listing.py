@@ -9,7 +9,8 @@ from typing import Any
 import click
 from msgspec import Struct
 
-from llmdgen.cli.terminal import columns, say
+from llmdgen.cli import options
+from llmdgen.cli.terminal import columns, print_json, say
 from llmdgen.facts import catalogue
 from llmdgen.facts.types import Instance, ModelFacts, Release
 
@@ -75,21 +76,12 @@ LISTINGS = {
 
 @click.command(epilog="Exit codes: 0 done, 64 wrong usage.")
 @click.argument("what", type=click.Choice(list(LISTINGS)))
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "json"]),
-    default="table",
-    show_default=True,
-    help="json has all facts with their sources.",
-)
+@options.form("table", "json", text="json has all facts with their sources.")
 def command(what: str, form: str) -> None:
     """List what a spec may name: well-lit paths, instance types, models or llm-d releases."""
     listing = LISTINGS[what]
     facts = list(listing.facts())
     if form == "json":
-        from llmdgen.report.document import document
-
-        click.echo(document({"version": 1, what: facts}), nl=False)
+        print_json({"version": 1, what: facts})
     else:
         say(columns(map(listing.row, facts), listing.heads))

@@ -9,7 +9,7 @@ from llmdgen.cli import options, status, work
 
 @click.command(epilog="Exit codes: 0 done, 1 an error, 64 wrong usage.")
 @options.SPEC_FILES
-@options.instance_types()
+@options.INSTANCE_TYPES
 def command(specs: tuple[str, ...], instance_types: tuple[str, ...]) -> int:
     """Print the nodes that specs plan with as Node objects for kwok, to be applied to a cluster without GPUs.
 

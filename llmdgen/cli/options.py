@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
 import click
@@ -37,40 +37,50 @@ OUTPUT = click.option(
 )
 
 
-def _complete_instances(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+def completed(names: Callable[[], Iterable[str]]) -> Callable[..., list[str]]:
+    def complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+        return [name for name in names() if name.startswith(incomplete)]
+
+    return complete
+
+
+def _instance_names() -> Iterator[str]:
     from llmdgen.facts.catalogue import instance_names
 
-    prefix = "ml." if incomplete.startswith("ml.") else ""
-    return [name for name in (f"{prefix}{each}" for each in instance_names()) if name.startswith(incomplete)]
+    return (f"{prefix}{name}" for prefix in ("", "ml.") for name in instance_names())
 
 
-def _complete_models(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+def _model_names() -> Iterable[str]:
     from llmdgen.facts.catalogue import model_names
 
-    return [name for name in model_names() if name.startswith(incomplete)]
+    return model_names()
 
 
-def instance_types() -> Callable[[_F], _F]:
-    """--instance-type, any number of times."""
-    text = "Only this instance type of the specs, by its EC2 or ml. name; may be given again."
-    return click.option(
-        "--instance-type",
-        "instance_types",
-        metavar="T",
-        multiple=True,
-        help=text,
-        shell_complete=_complete_instances,
-    )
+ONE_INSTANCE_TYPE = click.option(
+    "--instance-type",
+    metavar="T",
+    help="The nodes, by their EC2 or ml. name.",
+    shell_complete=completed(_instance_names),
+)
+MODEL = click.option(
+    "--model", metavar="M", help="The model to serve, by its Hugging Face id.", shell_complete=completed(_model_names)
+)
 
 
-def one_instance_type(text: str) -> Callable[[_F], _F]:
-    """--instance-type, once."""
-    return click.option("--instance-type", metavar="T", help=text, shell_complete=_complete_instances)
+INSTANCE_TYPES = click.option(
+    "--instance-type",
+    "instance_types",
+    metavar="T",
+    multiple=True,
+    help="Only this instance type of the specs, by its EC2 or ml. name; may be given again.",
+    shell_complete=completed(_instance_names),
+)
 
 
-def model(text: str) -> Callable[[_F], _F]:
-    """--model, by its Hugging Face id."""
-    return click.option("--model", metavar="M", help=text, shell_complete=_complete_models)
+def form(*forms: str, text: str = "") -> Callable[[_F], _F]:
+    """--format, one of those, the first where none is asked for."""
+    choice = click.Choice(forms)
+    return click.option("--format", "form", type=choice, default=forms[0], show_default=True, help=text or None)
 
 
 def charts(text: str) -> Callable[[_F], _F]:

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from llmdgen.cli import options, status, work
-from llmdgen.cli.terminal import columns, say, visible
+from llmdgen.cli.terminal import columns, print_json, say, visible
 from llmdgen.planning.model import Plan
 from llmdgen.spec.model import Spec
 
@@ -16,14 +16,13 @@ TOTAL = ("INSTANCE TYPE", "ZONE", "SPECS", "NODES", "GPUS", "EFA")
 
 @click.command(epilog="Exit codes: 0 done, 1 an error, 64 wrong usage.")
 @options.SPEC_FILES
-@options.instance_types()
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "json", "svg", "yaml"]),
-    default="table",
-    show_default=True,
-    help="yaml is the spec itself, with what it extends, and the place that each value comes from.",
+@options.INSTANCE_TYPES
+@options.form(
+    "table",
+    "json",
+    "svg",
+    "yaml",
+    text="yaml: the spec with what it extends, and each value's place.",
 )
 def command(specs: tuple[str, ...], instance_types: tuple[str, ...], form: str) -> int:
     """Show topology, placement and capacity of specs on each of their instance types, and what all take together."""
@@ -37,9 +36,7 @@ def command(specs: tuple[str, ...], instance_types: tuple[str, ...], form: str) 
 
         taken = list(map(allocation, plans))
         if form == "json":
-            from llmdgen.report.document import document
-
-            click.echo(document(taken), nl=False)
+            print_json(taken)
         else:
             tables = list(map(_table, plans, taken))
             if len({plan.spec.name for plan in plans}) > 1:

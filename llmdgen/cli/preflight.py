@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from llmdgen.cli import options, status, work
-from llmdgen.cli.terminal import columns, complain, say
+from llmdgen.cli.terminal import columns, complain, print_json, say
 from llmdgen.planning.model import Plan
 
 if TYPE_CHECKING:
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 )
 @options.SPEC_FILE
 @click.option("--context", metavar="C", help="The context of the kubeconfig. Default: its current one.")
-@options.instance_types()
-@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@options.INSTANCE_TYPES
+@options.form("table", "json")
 def command(spec: str, context: str | None, instance_types: tuple[str, ...], form: str) -> int:
     """Ask a live cluster, without changing it, whether it can run a spec on each of its instance types."""
     plans = work.sound_plans([spec], instance_types)
@@ -49,19 +49,19 @@ def command(spec: str, context: str | None, instance_types: tuple[str, ...], for
 
 def _print_json(answered: list[tuple[Plan, list[Answer]]]) -> None:
     from llmdgen.preflight import conclusion
-    from llmdgen.report.document import document
 
-    found = [
-        {
-            "name": plan.spec.name,
-            "target": plan.target,
-            "ok": all(answer.verdict == "ok" for answer in answers),
-            "conclusion": conclusion(answers),
-            "answers": answers,
-        }
-        for plan, answers in answered
-    ]
-    click.echo(document(found), nl=False)
+    print_json(
+        [
+            {
+                "name": plan.spec.name,
+                "target": plan.target,
+                "ok": all(answer.verdict == "ok" for answer in answers),
+                "conclusion": conclusion(answers),
+                "answers": answers,
+            }
+            for plan, answers in answered
+        ]
+    )
 
 
 def _table(plan: Plan, answers: list[Answer]) -> str:

@@ -25,7 +25,7 @@ from llmdgen.spec.model import Spec
 @click.command(epilog="Exit codes: 0 done; with --check 0 the same, 2 differs; 1 an error; 64 wrong usage.")
 @options.SPEC_FILES
 @options.OUTPUT
-@options.instance_types()
+@options.INSTANCE_TYPES
 @click.option("--manifests", is_flag=True, help="Write the manifests too that helm makes of it, one object a file.")
 @options.charts("Charts for machines without a network; helmfile.yaml names them by a relative path.")
 @click.option(

@@ -35,6 +35,13 @@ def say(text: str) -> None:
     click.echo(visible(text))
 
 
+def print_json(value: object) -> None:
+    """A document for a program, on stdout."""
+    from llmdgen.report.document import document
+
+    click.echo(document(value), nl=False)
+
+
 def complain(text: str) -> None:
     """One line on stderr."""
     click.echo(" ".join(visible(text).split("\n")), err=True)

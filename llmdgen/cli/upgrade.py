@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from llmdgen.upgrade.run import Upgraded
 
 
-def _complete_releases(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+def _releases() -> tuple[str, ...]:
     from llmdgen.facts.catalogue import release_names
 
-    return [name for name in release_names() if name.startswith(incomplete)]
+    return release_names()
 
 
 @click.command(
@@ -31,10 +31,10 @@ def _complete_releases(context: click.Context, parameter: click.Parameter, incom
     "release",
     metavar="RELEASE",
     help="The llm-d release; default: the newest.",
-    shell_complete=_complete_releases,
+    shell_complete=options.completed(_releases),
 )
 @click.option("--dry-run", is_flag=True, help="Show everything and write nothing.")
-@click.option("--format", "form", type=click.Choice(["text", "markdown"]), default="text", show_default=True)
+@options.form("text", "markdown")
 def command(specs: tuple[str, ...], release: str | None, dry_run: bool, form: str) -> int:
     """Rewrite specs for a later llm-d release: spec.release, and what that release needs otherwise.
 

@@ -25,15 +25,8 @@ def _reports(context: click.Context, parameter: click.Parameter, given: tuple[st
 
 @click.command(epilog="Exit codes: 0 no error, and with --strict no warning; 1 else; 64 wrong usage.")
 @options.SPEC_FILES
-@options.instance_types()
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(FORMATS),
-    default="text",
-    show_default=True,
-    help="text goes to stderr, one finding a line; the others to stdout.",
-)
+@options.INSTANCE_TYPES
+@options.form(*FORMATS, text="text goes to stderr, one finding a line; the others to stdout.")
 @click.option(
     "--report",
     "reports",

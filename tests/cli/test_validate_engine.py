@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from llmdgen import api
-from llmdgen.checks import installed
+from llmdgen.checks import engine as installed
 from llmdgen.engine import installed as engine
 from llmdgen.planning.model import Plan
 from tests.cli.conftest import SPEC, Llmdgen

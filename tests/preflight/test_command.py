@@ -43,6 +43,12 @@ def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session
     gc.enable()
 
 
+@pytest.fixture(autouse=True)
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A terminal in which every row of a table is a line."""
+    monkeypatch.setenv("COLUMNS", "400")
+
+
 def test_the_table_has_a_line_for_each_question_and_exits_0(
     session: Session, capsys: pytest.CaptureFixture[str]
 ) -> None:
