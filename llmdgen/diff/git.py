@@ -8,7 +8,17 @@ from collections.abc import Callable, Sequence
 from msgspec import structs
 
 from llmdgen.diff.fold import Side
-from llmdgen.diff.sources import FILE_BYTES, FILES, TOO_LARGE, decoded, spec_side, targets_of, wanted
+from llmdgen.diff.sources import (
+    ALL_BYTES,
+    FILE_BYTES,
+    FILES,
+    TOO_LARGE,
+    TOO_MUCH,
+    decoded,
+    spec_side,
+    targets_of,
+    wanted,
+)
 from llmdgen.diff.yaml import DiffError
 from llmdgen.findings import Located, SpecError
 from llmdgen.spec.read import ENDINGS
@@ -158,6 +168,8 @@ def _texts(
             raise DiffError(f"{place}{name}", "a symbolic link or a submodule", "commit the file itself")
         if int(size) > FILE_BYTES:
             raise DiffError(f"{place}{name}", TOO_LARGE, "name one rendered directory after --")
+    if sum(int(objects[name][3]) for name in names) > ALL_BYTES:
+        raise DiffError(place, TOO_MUCH, "name one rendered directory after --")
     identities = sorted({objects[name][2] for name in names})
     data = _git(["cat-file", "--batch"], "".join(f"{each}\n" for each in identities).encode())
     blobs: dict[str, bytes] = {}

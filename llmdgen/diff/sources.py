@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from llmdgen.planning.model import Plan
 
 FILE_BYTES = 4 * 2**20  # of one file: far beyond anything that llmdgen writes
-FILES = 20_000  # of one side: a pull request must not decide how much a review reads
+FILES, ALL_BYTES = 20_000, 2**28  # of one side: a pull request must not decide how much a review reads
 TOO_LARGE = "larger than anything that llmdgen writes"
+TOO_MUCH = f"more than {ALL_BYTES >> 20} MiB in all files"
 _DEPTH = 6  # directories between the one that was named and a target
 _DEEPEST = 50  # directories of any kind
 
@@ -50,7 +51,13 @@ def plans_side(plans: Iterable[Plan], path: str, is_checked: bool = False) -> Si
 
 def directory_side(path: str) -> Side:
     """The targets in or below a directory; no symbolic link below it is followed. Raises DiffError."""
-    found = {file: _text(os.path.join(path, file)) for file in wanted(list(_below(path)), path)}
+    found: dict[str, str] = {}
+    left = ALL_BYTES
+    for file in wanted(list(_below(path)), path):
+        found[file] = _text(os.path.join(path, file))
+        left -= len(found[file])
+        if left < 0:
+            raise DiffError(path, TOO_MUCH, "name one rendered directory")
     side = targets_of(found, path, path)
     if not side:
         says = "no rendered target here or below (a directory with helmfile.yaml and chart/Chart.yaml)"

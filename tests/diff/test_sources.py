@@ -452,6 +452,20 @@ def test_a_tree_of_more_files_than_a_review_should_read_is_refused(
     assert "more than 5 files" in err
 
 
+@needs_git
+def test_files_that_are_small_in_git_and_large_in_memory_are_refused(
+    llmdgen: Llmdgen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    git("init", "-qb", "main")
+    commit(PD)
+    for module in ("sources", "git"):
+        monkeypatch.setattr(f"llmdgen.diff.{module}.ALL_BYTES", 10_000)
+    for sides in (("HEAD", "HEAD"), ("rendered", "rendered")):
+        code, _, err = llmdgen("diff", *sides)
+        assert code == 1
+        assert "MiB in all files" in err
+
+
 def test_a_target_deeper_than_anything_is_refused(llmdgen: Llmdgen) -> None:
     write_tree(Path("a"), PD)
     Path("a/chat/p5.48xlarge", *"x" * 60).mkdir(parents=True)
