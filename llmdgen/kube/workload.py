@@ -136,8 +136,8 @@ class Container:
         return self._served({})
 
     def _served(self, variables: Mapping[str, str]) -> tuple[str, ...] | None:
-        command = tuple(str(each) for each in self.doc.get("command") or ())
-        args = tuple(str(each) for each in self.doc.get("args") or ())
+        command = tuple(map(str, items(self.doc.get("command"))))
+        args = tuple(map(str, items(self.doc.get("args"))))
         return served_arguments(command, args, {**self.variables, **variables})
 
     @cached_property
@@ -227,7 +227,7 @@ class Container:
     def sidecar_flags(self) -> dict[str, str]:
         """A routing sidecar's flags, which are all written `--name=value` or `--name value`."""
         flags: dict[str, str] = {}
-        words = [str(each) for each in self.doc.get("args") or ()]
+        words = [str(each) for each in items(self.doc.get("args"))]
         for word, following in zip(words, [*words[1:], ""], strict=False):
             if word.startswith("-"):
                 name, equals, value = word.lstrip("-").partition("=")

@@ -256,7 +256,7 @@ def test_yaml_that_cannot_be_read_is_named_with_its_place(case: str) -> None:
     assert "(fix: " in str(caught.value)
 
 
-MANGLED = ["null", "[]", "7", "text", "{}", "[1, [2]]", "{a: null}"]
+MANGLED = ["null", "[]", "7", "1.5", "text", "{}", "[1, [2]]", "{a: null}"]
 SHAPES = {
     DECODE: ["spec", "metadata"],
     GATEWAY: ["spec"],
@@ -283,7 +283,19 @@ def test_values_of_any_shape_are_compared_or_refused_with_their_place(path: str,
     assert place in ("", f"edited/{path}:1:1")
 
 
-PODS = ["spec", "template", "metadata", "containers", "initContainers", "volumes", "env", "resources", "affinity"]
+PODS = [
+    "spec",
+    "template",
+    "metadata",
+    "containers",
+    "initContainers",
+    "volumes",
+    "env",
+    "resources",
+    "affinity",
+    "command",
+    "args",
+]
 
 
 @pytest.mark.parametrize("mangled", MANGLED)
