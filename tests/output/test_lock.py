@@ -98,6 +98,9 @@ def test_a_merge_conflict_says_that_either_side_will_do() -> None:
 def test_unknown_keys_are_not_believed() -> None:
     with pytest.raises(LockError, match="the key more, of which this llmdgen knows nothing"):
         parse(b'{"targets": {}, "more": 1}')
+    entry = b'{"tool": "1", "spec": "a", "facts": "b", "files": {}, "more": 1}'
+    with pytest.raises(LockError, match="the key more, of which this llmdgen knows nothing"):
+        parse(b'{"targets": {"p5.48xlarge": ' + entry + b"}}")
 
 
 @pytest.mark.parametrize("path", ["", ".", "..", "/", "/a", "a/", "a/../b", "a\\b", "a\0b", "a\u2028b", "x" * 256])

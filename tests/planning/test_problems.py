@@ -61,3 +61,8 @@ def test_one_rank_in_each_pod_is_told_how_to_have_several(
 def test_a_model_that_one_gpu_holds_needs_no_second_pod() -> None:
     plan = plan_of("wide-ep", "openai/gpt-oss-20b", "p5.4xlarge")
     assert {role.size.workers for role in plan.roles} == {1}
+
+
+def test_a_role_that_the_path_does_not_have_is_wrong_at_its_key() -> None:
+    (found,) = stopped("inference-scheduling", "Qwen/Qwen3-32B", "p5.48xlarge", prefill={"replicas": 1})
+    assert (found.code, found.at, found.on_key) == ("PATH002", ("spec", "prefill"), True)
