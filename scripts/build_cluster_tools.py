@@ -68,11 +68,21 @@ def build(module: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, package in PROGRAMS[module.name].items():
         aside = folder / f"{name}.part"
-        go(module, "build", "-ldflags=-s -w", "-o", str(aside), package)
+        go(module, "build", f"-ldflags=-s -w {stamps(module)}", "-o", str(aside), package)
         aside.replace(folder / name)
     source, patterns = STAGES
     if module.name == "control-plane":
         copy(Path(go(module, "list", "-m", "-f", "{{.Dir}}", source).strip()), patterns, CACHE / "stages")
+
+
+def stamps(module: Path) -> str:
+    """What Kubernetes' programs are told of their own version, which helm and charts ask for."""
+    if module.name != "control-plane":
+        return ""
+    version = go(module, "list", "-m", "-f", "{{.Version}}", "k8s.io/kubernetes").strip()
+    major, minor, _ = version.removeprefix("v").split(".", 2)
+    says = {"gitVersion": version, "gitMajor": major, "gitMinor": minor}
+    return " ".join(f"-X k8s.io/component-base/version.{name}={value}" for name, value in says.items())
 
 
 def copy_crds(module: Path) -> None:

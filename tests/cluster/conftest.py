@@ -9,7 +9,6 @@ import pytest
 
 from llmdgen.facts import catalogue
 from llmdgen.planning.model import Plan
-from tests.tools import STAND_IN_CHARTS, real_charts_folder
 
 from .control_plane import ControlPlane, control_plane
 from .deployment import Deployment
@@ -51,10 +50,9 @@ def deploy(plane: ControlPlane, tmp_path: Path) -> Iterator[Deploy]:
     made: list[Deployment] = []
 
     def make(plan: Plan, files: dict[str, str] | None = None, with_nodes: bool = True) -> Deployment:
-        release = plan.release.name
         folder = tmp_path / f"{len(made)}"
         folder.mkdir()
-        deployment = Deployment(plan, folder, real_charts_folder(release) or STAND_IN_CHARTS, plane, files)
+        deployment = Deployment(plan, folder, plane, files)
         made.append(deployment)
         deployment.prepare(with_nodes)
         return deployment

@@ -18,6 +18,7 @@ from llmdgen.planning.model import Plan
 from llmdgen.preflight.objects import claims
 from llmdgen.rendering.files import files
 from llmdgen.yaml_text import dump
+from tests.tools import STAND_IN_CHARTS, real_charts_folder
 
 from .api import Api, Object
 from .control_plane import ControlPlane
@@ -31,10 +32,8 @@ DEVICES = ("nvidia.com/gpu", "vpc.amazonaws.com/efa")
 class Deployment:
     """A plan's directory, and its namespace on the cluster."""
 
-    def __init__(
-        self, plan: Plan, folder: Path, charts: Path, plane: ControlPlane, texts: dict[str, str] | None = None
-    ) -> None:
-        self.plan, self.folder, self.charts, self.plane = plan, folder, charts, plane
+    def __init__(self, plan: Plan, folder: Path, plane: ControlPlane, texts: dict[str, str] | None = None) -> None:
+        self.plan, self.folder, self.plane = plan, folder, plane
         self.namespace = plan.names.namespace
         self.nodes: list[str] = []
         self.claims: set[str] = set()
@@ -46,13 +45,14 @@ class Deployment:
 
     def write(self, texts: dict[str, str]) -> None:
         """Files into the directory, the router's chart taken from this machine."""
+        charts = real_charts_folder(self.plan.release.name) or STAND_IN_CHARTS
         for file in sorted(self.folder.rglob("*")):
             if file.is_file():
                 file.unlink()
         for name, text in texts.items():
             file = self.folder / name
             file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(from_here(text, self.charts) if name == HELMFILE else text, "utf-8")
+            file.write_text(from_here(text, charts) if name == HELMFILE else text, "utf-8")
 
     def become(self, plan: Plan) -> None:
         """The directory of another plan of the same deployment."""

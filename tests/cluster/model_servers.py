@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
@@ -52,7 +52,8 @@ def serving(endpoints: list[tuple[str, int]]) -> Iterator[ModelServers]:
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(text)))
             self.end_headers()
-            self.wfile.write(text.encode())
+            with suppress(ConnectionError):  # whoever asked may have given up
+                self.wfile.write(text.encode())
 
         def log_message(self, format: str, *args: object) -> None:
             """Say nothing."""

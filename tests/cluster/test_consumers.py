@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import subprocess
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from llmdgen.facts.catalogue import release
 from llmdgen.objects.chart import ROLE
 from llmdgen.plain_yaml import load, load_all
 from llmdgen.planning.model import Plan
@@ -24,10 +24,12 @@ from .deployment import Deployment
 from .kinds import NEWEST, serve
 from .model_servers import ModelServers, serving
 from .programs import program
-from .test_targets import RENDERED
+from .test_targets import RENDERED, rendered
 
-CONFIGS = sorted(RENDERED.glob("*/*/values/router.yaml"))
+# Targets of the release whose programs these are.
+TARGETS = [each for each in rendered() if f"release: {NEWEST}" in (each / "allocation.yaml").read_text("utf-8")]
 MIRROR = {"registry": "registry.example.com/llm-d"}
+PORTS = 16  # more than a sidecar opens: one for each rank of its pod
 PROMPT = "The quick brown fox jumps over the lazy dog, and nobody knows why it does so all day. " * 60
 
 
@@ -38,9 +40,9 @@ def router() -> None:
         pytest.skip("no endpoint picker: its Go module cannot be fetched here (make cluster-tools)")
 
 
-def scheduler_config(values: Path) -> str:
-    """The scheduler's configuration in a rendered values file."""
-    epp = load(values.read_text("utf-8"))["router"]["epp"]
+def scheduler_config(target: Path) -> str:
+    """The scheduler's configuration in a rendered target."""
+    epp = load((target / "values" / "router.yaml").read_text("utf-8"))["router"]["epp"]
     text: str = epp["pluginsCustomConfig"][epp["pluginsConfigFile"]]
     return text
 
@@ -73,12 +75,25 @@ class Picker:
 
     def ask(self, model: str, prompt: str) -> dict[str, str]:
         """The headers that it adds to a request."""
+        with self.asking(model, prompt) as found:
+            return found
+
+    @contextmanager
+    def asking(self, model: str, prompt: str, hold: str = "0s") -> Iterator[dict[str, str]]:
+        """The same, while the request is open for so long."""
         body = json.dumps({"model": model, "prompt": prompt, "max_tokens": 8})
-        command = [str(program("ask")), f"--address=127.0.0.1:{self.port}"]
-        done = subprocess.run(command, input=body, capture_output=True, text=True, timeout=60, check=False)
-        assert done.returncode == 0, f"{done.stderr}\n{self.process.tail()}"
-        found: dict[str, str] = json.loads(done.stdout)
-        return found
+        command = [str(program("ask")), f"--address=127.0.0.1:{self.port}", f"--hold={hold}"]
+        pipe = subprocess.PIPE
+        with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as asked:
+            assert asked.stdin is not None
+            assert asked.stdout is not None
+            assert asked.stderr is not None
+            asked.stdin.write(body)
+            asked.stdin.close()
+            line = asked.stdout.readline()
+            assert line, f"{asked.stderr.read()}\n{self.process.tail()}"
+            yield json.loads(line)
+            asked.terminate()
 
 
 @contextmanager
@@ -91,14 +106,14 @@ def picker(plane: ControlPlane, folder: Path, config: str, pool: str, namespace:
         found.process.end()
 
 
-@pytest.mark.parametrize("values", CONFIGS, ids=lambda each: "/".join(each.parts[-4:-2]))
-def test_the_picker_starts_with_a_rendered_configuration(values: Path, plane: ControlPlane, tmp_path: Path) -> None:
-    with picker(plane, tmp_path, scheduler_config(values), "pool", "default") as found:
+@pytest.mark.parametrize("target", TARGETS, ids=lambda each: "/".join(each.parts[-2:]))
+def test_the_picker_starts_with_a_rendered_configuration(target: Path, plane: ControlPlane, tmp_path: Path) -> None:
+    with picker(plane, tmp_path, scheduler_config(target), "pool", "default") as found:
         assert "invalid" not in found.process.tail()
 
 
 def test_the_picker_refuses_what_it_does_not_know(plane: ControlPlane, tmp_path: Path) -> None:
-    broken = scheduler_config(CONFIGS[0]).replace("type: max-score-picker", "type: max-scored-picker", 1)
+    broken = scheduler_config(TARGETS[0]).replace("type: max-score-picker", "type: max-scored-picker", 1)
     with pytest.raises(Failed, match="max-scored-picker"), picker(plane, tmp_path, broken, "pool", "default"):
         pass
 
@@ -106,7 +121,7 @@ def test_the_picker_refuses_what_it_does_not_know(plane: ControlPlane, tmp_path:
 def sidecars() -> dict[tuple[str, ...], str]:
     """The arguments of every rendered routing sidecar, and one of the files that have them."""
     found: dict[tuple[str, ...], str] = {}
-    for file in sorted(RENDERED.glob("*/*/chart/templates/decode.yaml")):
+    for file in (each / "chart" / "templates" / "decode.yaml" for each in TARGETS):
         (document,) = load_all(file.read_text("utf-8"))
         spec = document["spec"]
         template = spec.get("template") or spec["leaderWorkerTemplate"]["workerTemplate"]
@@ -118,7 +133,7 @@ def sidecars() -> dict[tuple[str, ...], str]:
 
 @pytest.mark.parametrize("arguments", list(sidecars()), ids=sidecars().get)
 def test_the_sidecar_takes_its_arguments(arguments: tuple[str, ...], plane: ControlPlane, tmp_path: Path) -> None:
-    port = free_port()
+    port = free_ports(PORTS)
     moved = [f"--port={port}" if each.startswith("--port=") else each for each in arguments]
     environment = {"KUBECONFIG": str(plane.kubeconfig), "INFERENCE_POOL": "default/pool", "POD_IP": "127.0.0.1"}
     sidecar = Process(tmp_path, "pd-sidecar", moved, environment)
@@ -126,6 +141,14 @@ def test_the_sidecar_takes_its_arguments(arguments: tuple[str, ...], plane: Cont
         sidecar.wait_until(lambda: listens(port))
     finally:
         sidecar.end()
+
+
+def free_ports(count: int) -> int:
+    """The first of so many ports in a row on which nobody listens."""
+    for first in range(21000, 30000, count):
+        if not any(map(listens, range(first, first + count))):
+            return first
+    raise AssertionError("no ports are free")
 
 
 class Routed:
@@ -155,9 +178,7 @@ Route = Callable[[Plan], Routed]
 @pytest.fixture
 def route(deploy: Deploy, plane: ControlPlane, tmp_path: Path) -> Iterator[Route]:
     """`route(plan)`: apply it, let its pods answer, and start its picker with the arguments of the chart."""
-    serve(plane.api, plan_of("inference-scheduling", release=NEWEST).release)
-    from contextlib import ExitStack
-
+    serve(plane.api, release(NEWEST))
     with ExitStack() as stack:
 
         def make(plan: Plan) -> Routed:
@@ -204,14 +225,16 @@ def test_requests_of_one_prefix_go_to_one_pod_and_others_elsewhere(route: Route)
     assert len(others) > 1
 
 
-def test_a_loaded_pod_gets_no_request_while_others_are_idle(route: Route) -> None:
+def test_requests_that_are_open_spread_over_the_pods(route: Route) -> None:
     routed = route(scheduling("inference-scheduling", QWEN))
-    busy, *_ = sorted(routed.addresses["decode"])
-    routed.servers.load[busy] = (500, 200, 0.99)
-    time.sleep(2)  # metrics are asked for many times a second
-    chosen = {routed.ask(f"{number} {PROMPT}")[0] for number in range(12)}
-    assert chosen
-    assert busy not in chosen
+    pods = routed.addresses["decode"]
+    with ExitStack() as stack:
+        asked = [
+            stack.enter_context(routed.picker.asking(routed.model, f"{number} {PROMPT}", hold="60s"))
+            for number in range(len(pods))
+        ]
+        chosen = {each["x-gateway-destination-endpoint"].partition(":")[0] for each in asked}
+    assert chosen == pods
 
 
 def test_a_prompt_is_computed_by_a_prefill_pod_and_answered_by_a_decode_pod(route: Route) -> None:

@@ -68,7 +68,7 @@ def ready(plane: ControlPlane, tmp_path: Path) -> Iterator[Ready]:
     spec = tmp_path / "spec.yaml"
     spec.write_text(spec_text(SPEC[0], SPEC[1], (INSTANCE,), **SECTIONS))
     serve(plane.api, plan.release)
-    deployment = Deployment(plan, tmp_path / "target", tmp_path, plane, {})
+    deployment = Deployment(plan, tmp_path / "target", plane, {})
     deployment.prepare()
     found = Ready(deployment, spec)
     found.secret("hf", "HF_TOKEN")

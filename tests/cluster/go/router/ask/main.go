@@ -5,7 +5,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"flag"
 	"io"
 	"log"
@@ -22,12 +21,13 @@ func main() {
 	address := flag.String("address", "", "host and port of the endpoint picker")
 	path := flag.String("path", "/v1/completions", "path of the request")
 	timeout := flag.Duration("timeout", 20*time.Second, "how long the answer may take")
+	hold := flag.Duration("hold", 0, "how long the request stays open after that, as one that is being answered")
 	flag.Parse()
 	body, err := io.ReadAll(os.Stdin)
 	if err != nil {
 		log.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), *timeout)
+	ctx, cancel := context.WithTimeout(context.Background(), *timeout+*hold)
 	defer cancel()
 	headers, err := ask(ctx, *address, *path, body)
 	if err != nil {
@@ -36,14 +36,15 @@ func main() {
 	if err := json.NewEncoder(os.Stdout).Encode(headers); err != nil {
 		log.Fatal(err)
 	}
+	time.Sleep(*hold)
 }
 
 func ask(ctx context.Context, address, path string, body []byte) (map[string]string, error) {
+	// Connection and stream stay open until the program ends: the picker counts the request until then.
 	connection, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = connection.Close() }()
 	stream, err := extproc.NewExternalProcessorClient(connection).Process(ctx, grpc.WaitForReady(true))
 	if err != nil {
 		return nil, err
@@ -58,27 +59,16 @@ func ask(ctx context.Context, address, path string, body []byte) (map[string]str
 			return nil, err
 		}
 	}
-	if err := stream.CloseSend(); err != nil {
-		return nil, err
-	}
 	found := map[string]string{}
-	for {
+	for found["x-gateway-destination-endpoint"] == "" {
 		answer, err := stream.Recv()
-		if errors.Is(err, io.EOF) {
-			return found, nil
-		}
 		if err != nil {
-			// The picker may end the stream as broken off, since nothing answered the request; by then it has chosen.
-			if found["x-gateway-destination-endpoint"] != "" {
-				return found, nil
-			}
 			return nil, err
 		}
 		if refused := answer.GetImmediateResponse(); refused != nil {
 			return map[string]string{"status": refused.GetStatus().GetCode().String(), "body": string(refused.GetBody())}, nil
 		}
-		mutation := answer.GetRequestHeaders().GetResponse().GetHeaderMutation()
-		for _, each := range mutation.GetSetHeaders() {
+		for _, each := range answer.GetRequestHeaders().GetResponse().GetHeaderMutation().GetSetHeaders() {
 			value := each.GetHeader().GetValue()
 			if raw := each.GetHeader().GetRawValue(); len(raw) > 0 {
 				value = string(raw)
@@ -86,6 +76,7 @@ func ask(ctx context.Context, address, path string, body []byte) (map[string]str
 			found[each.GetHeader().GetKey()] = value
 		}
 	}
+	return found, nil
 }
 
 func headerMap(given map[string]string) *core.HeaderMap {
