@@ -99,9 +99,10 @@ class Deployment:
         found = self.api.items(f"/api/v1/namespaces/{self.namespace}/pods", labelSelector=ROLE)
         return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
 
-    def settled(self) -> list[Object]:
-        """The model servers' pods, once there are as many as planned and each has a node or is refused by all."""
-        wanted = sum(role.pods for role in self.plan.roles)
+    def settled(self, wanted: int | None = None) -> list[Object]:
+        """The model servers' pods, once there are as many as wanted (as planned, where nobody says) and each has a node
+        or is refused by all."""
+        wanted = sum(role.pods for role in self.plan.roles) if wanted is None else wanted
 
         def all_there() -> list[Object] | None:
             pods = self.servers()

@@ -46,14 +46,17 @@ def rendered() -> list[Path]:
     return sorted(each.parent for each in RENDERED.glob("*/*/allocation.yaml"))
 
 
+def texts_of(folder: Path) -> dict[str, str]:
+    """The files of a rendered target."""
+    files = [each for each in folder.rglob("*") if each.is_file()]
+    return {each.relative_to(folder).as_posix(): each.read_text("utf-8") for each in files}
+
+
 @pytest.mark.parametrize("folder", rendered(), ids=lambda each: f"{each.parent.name}/{each.name}")
 def test_a_rendered_target(folder: Path, deploy: Deploy, plane: ControlPlane) -> None:
     plan = api.draft(specs()[folder.parent.name], folder.name)
     serve(plane.api, plan.release)
-    texts = {
-        each.relative_to(folder).as_posix(): each.read_text("utf-8") for each in folder.rglob("*") if each.is_file()
-    }
-    rehearse(deploy(plan, texts))
+    rehearse(deploy(plan, texts_of(folder)))
 
 
 def matrix() -> list[Plan]:
@@ -89,6 +92,33 @@ def test_a_release_a_path_and_a_gateway(plan: Plan, deploy: Deploy, plane: Contr
     rehearse(deploy(plan))
 
 
+FAULTS = {
+    "one EFA interface fewer": ('vpc.amazonaws.com/efa: "16"', 'vpc.amazonaws.com/efa: "15"'),
+    "more EFA interfaces than a node has": ('vpc.amazonaws.com/efa: "16"', 'vpc.amazonaws.com/efa: "40"'),
+    "another GPU": ('nvidia.com/gpu: "4"', 'nvidia.com/gpu: "5"'),
+    "another label of the node": ("instance-type: p5.48xlarge", "instance-type: p5e.48xlarge"),
+    "no toleration": ("key: nvidia.com/gpu", "key: nvidia.com/gpus"),
+    "more memory than a node has": ("memory: 64Gi", "memory: 4Ti"),
+    "a pod more": ("replicas: 1", "replicas: 2"),
+}
+
+
+@pytest.mark.parametrize(("old", "new"), FAULTS.values(), ids=list(FAULTS))
+def test_a_fault_is_noticed(old: str, new: str, deploy: Deploy, plane: ControlPlane) -> None:
+    """What the tests above are worth: one word of a decode pod is another, and they fail."""
+    folder = RENDERED / "pd-disaggregation" / "p5.48xlarge"
+    plan = api.draft(specs()["pd-disaggregation"], folder.name)
+    serve(plane.api, plan.release)
+    texts = texts_of(folder)
+    decode = "chart/templates/decode.yaml"
+    assert old in texts[decode]
+    deployment = deploy(plan, texts | {decode: texts[decode].replace(old, new)})
+    deployment.apply()
+    wanted = sum(role.pods for role in plan.roles) + (new == "replicas: 2")
+    with pytest.raises(AssertionError):
+        assert_as_planned(deployment, deployment.settled(wanted))
+
+
 def rehearse(deployment: Deployment) -> None:
     """All that has to hold of a deployment, from the first apply to the last pod."""
     assert UPDATED in deployment.apply()
@@ -108,6 +138,7 @@ def rehearse(deployment: Deployment) -> None:
 def assert_as_planned(deployment: Deployment, pods: list[Object]) -> None:
     """The pods are on the planned nodes, all of them, with the devices that allocation.yaml says."""
     allocation = load((deployment.folder / "allocation.yaml").read_text("utf-8"))
+    assert [refusal(pod) for pod in pods if not node_of(pod)] == []
     types = {each["metadata"]["name"]: each for each in deployment.api.items("/api/v1/nodes")}
     for name, role in allocation["roles"].items():
         own = [pod for pod in pods if pod["metadata"]["labels"][ROLE] == name]
