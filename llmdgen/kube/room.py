@@ -83,6 +83,20 @@ def placed(pods: Iterable[tuple[Need, int]], rooms: Iterable[Need]) -> int:
     return found
 
 
+def surely_free(asks: int, sizes: Iterable[int], used: int, nodes: int, each: int) -> int:
+    """How many of the nodes, each of which has `each` of a resource, have `asks` of it left wherever pods have landed.
+
+    The pods are of these sizes and take `used` of it together. The scheduler takes the emptiest node for each of them,
+    so that what is free may be a little on every node.
+    """
+    sums = {0}
+    for size in filter(None, sizes):
+        sums |= {start + size * count for start in sums for count in range(1, each // size + 1)}
+    # What pods take at least of a node that has no room left; none where no pods can fill one so.
+    full = min((taken for taken in sums if each - asks < taken <= each), default=0)
+    return nodes - used // full if full else nodes
+
+
 def nodes_for(pods: Iterable[tuple[Need, int]], node: Need) -> int:
     """How many nodes all pods need. Equal nodes are one entry with a count, so that thousands of pods stay cheap."""
     free: list[tuple[Need, int]] = []

@@ -16,7 +16,7 @@ from llmdgen.engine.memory import Memory
 from llmdgen.engine.size import Size
 from llmdgen.facts.types import Instance, ModelFacts, ModelServer, Release
 from llmdgen.findings import Route
-from llmdgen.kube.room import Need
+from llmdgen.kube.room import Need, surely_free
 from llmdgen.planning.launch import Lifecycle
 from llmdgen.spec.model import Spec
 
@@ -191,10 +191,21 @@ class Plan(Struct, frozen=True, kw_only=True):
         return any(role.size.workers > 1 for role in self.roles)
 
     def spare(self, role: RolePlan) -> bool:
-        """Whether the planned nodes have GPUs and EFA interfaces for one more server of a role."""
+        """Whether one more server of a role surely finds GPUs and EFA interfaces on the planned nodes, also while the
+        others on them start one more."""
         pool = next(each for each in self.pools if role.name in each.roles)
-        gpus, efa = role.size.gpus_per_pod * role.size.workers, role.efa_per_pod * role.size.workers
-        return pool.gpus - pool.gpus_used >= gpus and pool.efa - pool.efa_used >= efa
+        sharing = [each for each in self.roles if each.name in pool.roles]
+
+        def fits(asks: int, taken: dict[RoleName, int], used: int, offered: int) -> bool:
+            used += sum(taken[each.name] * each.size.workers for each in sharing if each is not role)
+            free = surely_free(asks, taken.values(), used, pool.nodes, offered // max(1, pool.nodes))
+            return not asks or free >= role.size.workers
+
+        gpus = {each.name: each.size.gpus_per_pod for each in sharing}
+        efa = {each.name: each.efa_per_pod for each in sharing}
+        return fits(gpus[role.name], gpus, pool.gpus_used, pool.gpus) and fits(
+            efa[role.name], efa, pool.efa_used, pool.efa
+        )
 
     @property
     def target_ports(self) -> tuple[int, ...]:

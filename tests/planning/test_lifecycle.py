@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from llmdgen.kube.room import surely_free
 from llmdgen.objects import objects
 from tests.specs import DEEPSEEK, plan_of, role_of
 
@@ -65,6 +66,26 @@ def test_a_new_server_comes_first_only_where_a_gpu_is_free_for_it(replicas: int,
     spec = workload("inference-scheduling", decode=tensor)
     found = spec["strategy"]["rollingUpdate"]
     assert (found["maxUnavailable"], found["maxSurge"]) == rollout
+
+
+def test_free_gpus_that_may_be_few_on_every_node_are_no_room_for_a_new_server() -> None:
+    """Of 16 GPUs on two nodes 10 are taken, and pods are spread: 3 are left on each, and neither takes 4 more."""
+    small = {"replicas": 2, "parallelism": {"tensor": 1}}
+    large = {"replicas": 2, "parallelism": {"tensor": 4}}
+    asked = {"prefill": small, "decode": large, "engine": {"args": {"max-model-len": 8192}}}
+    for role, surge in (("prefill", 1), ("decode", 0)):
+        spec = workload("pd-disaggregation", role=role, **asked)
+        assert spec["strategy"]["rollingUpdate"] == {"maxUnavailable": 1 - surge, "maxSurge": surge}
+
+
+@pytest.mark.parametrize(
+    ("asks", "sizes", "used", "free"),
+    [(4, [1, 4], 10, 0), (4, [1, 4], 9, 1), (1, [1, 4], 15, 1), (1, [1], 16, 0), (2, [2], 14, 1), (8, [8], 8, 1)],
+)
+def test_room_is_sure_only_where_no_way_to_spread_the_pods_leaves_none(
+    asks: int, sizes: list[int], used: int, free: int
+) -> None:
+    assert surely_free(asks, sizes, used, nodes=2, each=8) == free
 
 
 def test_the_spec_may_choose_the_rollout() -> None:
