@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from msgspec import Struct
 
 from llmdgen.kube.workload import Container, Workload
+from llmdgen.secrets import mask
 from llmdgen.untyped import items
+
+Leave = Callable[[str, str], None]
+"""Say that a setting is left out: its key, and why."""
 
 LONGEST = 160  # characters of a value that a line shows
 
@@ -23,7 +28,7 @@ class LeftOut(Struct, frozen=True):
 
     def __str__(self) -> str:
         key = f"{' and '.join(self.roles)} {self.key}".strip()
-        return f"{self.file}: {key}: left out: {' '.join(self.why.split())}"
+        return mask(" ".join(f"{self.file}: {key}: left out: {self.why}".split()))
 
 
 class UnusableSource(Exception):
@@ -64,6 +69,10 @@ class Found:
         roles = self._left.setdefault((file, key, why), ())
         if role and role not in roles:
             self._left[file, key, why] = (*roles, role)
+
+    def leaving(self, server: Server) -> Leave:
+        """The same for settings of one role's servers."""
+        return partial(self.leave, server.file, role=server.role)
 
 
 def shortened(value: object) -> str:

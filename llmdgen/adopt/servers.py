@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from copy import deepcopy
 from typing import Any
 
-from llmdgen.adopt.found import Found, Server, shortened
+from llmdgen.adopt.found import Found, Leave, Server, shortened
 from llmdgen.kube.command_line import beside_serving
 from llmdgen.kube.workload import SHARED_MEMORY, Container, mounted_at
 from llmdgen.untyped import at, items, mapping, maps
@@ -15,18 +14,8 @@ GPU, EFA = "nvidia.com/gpu", "vpc.amazonaws.com/efa"
 INSTANCE, ZONE = "node.kubernetes.io/instance-type", "topology.kubernetes.io/zone"
 TRANSFER, EVENTS = "kv-transfer-config", "kv-events-config"
 # What llmdgen writes itself, from the size of a role and from where the weights are.
-_MADE_FLAGS = frozenset(
-    [
-        "model",
-        "served-model-name",
-        "port",
-        "host",
-        "tensor-parallel-size",
-        "enable-expert-parallel",
-        TRANSFER,
-        EVENTS,
-    ]
-)
+_MADE_FLAGS: tuple[str, ...] = ("model", "served-model-name", "port", "host", "tensor-parallel-size")
+_MADE_FLAGS += ("enable-expert-parallel", TRANSFER, EVENTS)
 _MADE_PREFIX = "data-parallel-"
 _OWN = "llmdgen makes its own"
 _WHY = {
@@ -38,18 +27,21 @@ _WHY = {
     "serviceAccountName": _OWN,
     "affinity": "llmdgen keeps pods that talk over EFA in one zone; decode.pod can say more",
 }
-_UNSAID = frozenset(
-    ["name", "imagePullPolicy", "restartPolicy", "enableServiceLinks", "command", "args", "env", "resources"]
-)
 _PASSED = ("priorityClassName", "schedulerName", "runtimeClassName")
+# What other functions read, and what says nothing that a spec would have to say.
+_READ: tuple[str, ...] = (*_PASSED, "containers", "initContainers", "volumes", "nodeSelector", "tolerations")
+_READ += ("imagePullSecrets", "terminationGracePeriodSeconds", "startupProbe", "volumeMounts", "command", "args", "env")
+_READ += ("resources", "name", "imagePullPolicy", "restartPolicy", "enableServiceLinks")
+_PART_OF_THE_COMMAND = re.compile(r"[A-Z_]+=|--|'?[\"{]")
 _FOR_INFINIBAND = ("NVSHMEM_", "UCX_", "NVIDIA_GDRCOPY")
+_TOKENS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
 _SECONDS_AROUND_DRAIN = 30
 
 
 def role_spec(server: Server, found: Found) -> dict[str, Any]:
     """What a spec says under `prefill` or `decode`."""
     workload, vllm = server.workload, server.vllm
-    leave = _leaving(server, found)
+    leave = found.leaving(server)
     flags = dict(vllm.flags)
     said: dict[str, Any] = {"replicas": max(1, workload.replicas), "parallelism": _parallelism(flags, workload.size)}
     for refused in vllm.refused:
@@ -66,15 +58,14 @@ def role_spec(server: Server, found: Found) -> dict[str, Any]:
         name: value for name, value in flags.items() if name not in _MADE_FLAGS and not name.startswith(_MADE_PREFIX)
     }
     said["env"] = _environment(vllm, leave)
-    pod = {key: workload.spec[key] for key in _PASSED if isinstance(workload.spec.get(key), str)}
-    said["pod"] = pod
+    said["pod"] = {key: workload.spec[key] for key in _PASSED if isinstance(workload.spec.get(key), str)}
     _leave_the_rest(server, vllm, leave)
     return {key: value for key, value in said.items() if value not in ({}, [], None)}
 
 
 def placement(server: Server, found: Found) -> dict[str, Any]:
     """What a spec says of the nodes: `instance` and `zone`, further labels, tolerations, pull secrets."""
-    leave, spec = _leaving(server, found), server.workload.spec
+    leave, spec = found.leaving(server), server.workload.spec
     selector = {str(key): str(value) for key, value in server.workload.node_selector.items()}
     wanted = at(spec, "affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution", "nodeSelectorTerms")
     for _, term in maps(wanted):
@@ -98,14 +89,14 @@ def token_secret(vllm: Container) -> tuple[str, str]:
     """The Secret and the key in it that the Hugging Face token comes from, empty where there is none."""
     for each in vllm.list_of("env"):
         secret = at(each, "valueFrom", "secretKeyRef")
-        if each.get("name") in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN") and isinstance(secret, dict):
+        if each.get("name") in _TOKENS and isinstance(secret, dict):
             return str(secret.get("name") or ""), str(secret.get("key") or "")
     return "", ""
 
 
 def cache_tiers(server: Server, found: Found) -> dict[str, Any]:
     """The KV cache tiers below GPU memory, by vLLM's OffloadingConnector or LMCache; empty without one."""
-    vllm, leave = server.vllm, _leaving(server, found)
+    vllm, leave = server.vllm, found.leaving(server)
     tiers: dict[str, Any] = {}
     for connector in vllm.connectors:
         extra = mapping(connector.get("kv_connector_extra_config"))
@@ -127,13 +118,6 @@ def cache_tiers(server: Server, found: Found) -> dict[str, Any]:
     return tiers
 
 
-def _leaving(server: Server, found: Found) -> Any:
-    def leave(key: str, why: str) -> None:
-        found.leave(server.file, key, why, server.role)
-
-    return leave
-
-
 def _parallelism(flags: dict[str, Any], workers: int) -> dict[str, Any]:
     tensor, ranks = flags.get("tensor-parallel-size"), flags.get("data-parallel-size")
     local = flags.get("data-parallel-size-local")
@@ -148,7 +132,7 @@ def _parallelism(flags: dict[str, Any], workers: int) -> dict[str, Any]:
     return said
 
 
-def _resources(server: Server, vllm: Container, leave: Any) -> dict[str, str]:
+def _resources(server: Server, vllm: Container, leave: Leave) -> dict[str, str]:
     said = {}
     for name in ("cpu", "memory"):
         if amount := vllm.quantity(name, "requests" if name == "cpu" else "limits") or vllm.quantity(name):
@@ -177,18 +161,19 @@ def _startup(container: dict[str, Any]) -> int:
     return min(max(period * most, 0), 10**6)
 
 
-def _environment(vllm: Container, leave: Any) -> dict[str, str]:
+def _environment(vllm: Container, leave: Leave) -> dict[str, str]:
     """Variables with a value that means the same in another image, on other volumes."""
-    scripts = "\n".join(each for _, each in vllm.texts() if "\n" in each)
-    used = set(re.findall(r"\$[{(]*(\w+)", scripts))
+    scripts = " ".join(each for _, each in vllm.texts() if "\n" in each)
+    used = set(re.findall(r"\$[{(]*(\w+)", scripts)) | set(re.findall(r"\$\(\([^)]*?(\w+) *\)\)", scripts))
+    token = token_secret(vllm)[0]
     said = {}
     for each in vllm.list_of("env"):
         name = str(each.get("name"))
         value = vllm.variables.get(name, "")
         if each.get("valueFrom") is not None:
-            if token_secret(vllm)[0] == "" or name not in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"):
+            if not token or name not in _TOKENS:
                 leave(f"env {name}", "it comes from elsewhere; llmdgen sets what its paths need, decode.pod the rest")
-        elif name in used or re.search(rf"\$[({{]?{re.escape(name)}\b", scripts):
+        elif name in used:
             continue  # its value is in the flags by now
         elif name.startswith(_FOR_INFINIBAND):
             leave(f"env {name}", "it is for InfiniBand; EFA is driven by libfabric")
@@ -203,33 +188,27 @@ def _environment(vllm: Container, leave: Any) -> dict[str, str]:
     return said
 
 
-def _leave_the_rest(server: Server, vllm: Container, leave: Any) -> None:
-    spec = deepcopy(server.workload.spec)
-    handled = ("containers", "initContainers", "volumes", "nodeSelector", "tolerations", "imagePullSecrets")
-    for key, value in spec.items():
-        if key in (*handled, *_PASSED, "terminationGracePeriodSeconds", *_UNSAID) or value in ({}, [], None, ""):
-            continue
-        leave(key, _WHY.get(key, "a spec has no field for it; decode.pod can say it"))
-    for container in server.workload.containers:
-        if container is vllm:
-            continue
-        why = "llmdgen makes the routing sidecar" if container.is_routing_sidecar else "decode.pod can add a container"
-        leave(f"container {container.name}", why)
-    for key, value in vllm.doc.items():
-        if key not in (*_UNSAID, "startupProbe", "volumeMounts") and value not in ({}, [], None, ""):
+def _leave_the_rest(server: Server, vllm: Container, leave: Leave) -> None:
+    """Name what nobody has read of the pod and of vLLM's container."""
+    spec = server.workload.spec
+    for key, value in {**spec, **vllm.doc}.items():
+        if key not in _READ and value not in ({}, [], None, ""):
             leave(key, _WHY.get(key, "a spec has no field for it; decode.pod can say it"))
-    kept = []
+    for container in server.workload.containers:
+        why = "llmdgen makes the routing sidecar" if container.is_routing_sidecar else "decode.pod can add a container"
+        if container is not vllm:
+            leave(f"container {container.name}", why)
+    shm, kept = at(mounted_at(vllm, SHARED_MEMORY), "name"), []
     for _, volume in maps(spec.get("volumes")):
         name = str(volume.get("name"))
-        if at(volume, "emptyDir") is not None:
-            kept.append(name)
-        else:
+        if at(volume, "emptyDir") is None:
             leave(f"volume {name}", "what is not the model's or a cache tier's is mounted by decode.pod")
-    mounted = mounted_at(vllm, SHARED_MEMORY)
-    if kept := [name for name in kept if name != at(mounted, "name")]:
+        elif name != shm:
+            kept.append(name)
+    if kept:
         leave(f"volumes {', '.join(kept)}", "llmdgen has its own volume for caches")
     for script in (text for _, text in vllm.texts() if "\n" in text and "vllm serve" in text):
-        lines = [line for line in beside_serving(script).splitlines() if not re.match(r"[A-Z_]+=|--|'?[\"{]", line)]
+        lines = [line for line in beside_serving(script).splitlines() if not _PART_OF_THE_COMMAND.match(line)]
         if lines:
             leave("args", f"the script's other lines are not run: {shortened('; '.join(lines))}")
 

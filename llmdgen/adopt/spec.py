@@ -14,13 +14,15 @@ from llmdgen.facts import catalogue
 from llmdgen.findings import Located, Route, SpecError
 from llmdgen.kube.workload import mounted_at
 from llmdgen.planning.model import Plan
+from llmdgen.secrets import mask_value
 from llmdgen.spec.fields import ROLES
 from llmdgen.spec.load import parse
 from llmdgen.spec.model import DEFAULT_RELEASE
+from llmdgen.spec.words import dotted
 from llmdgen.untyped import at, mapping, maps
 from llmdgen.yaml_text import dump
 
-MODEL_VOLUME = "model-storage"
+MODEL_VOLUME = "model-storage"  # to which the modelservice chart, and llmdgen, download weights
 MOST_ROUNDS = 120
 _ALWAYS = {("path",), ("with",), ("instanceTypes",), ("model",), ("model", "name"), ("decode",), ("prefill",)}
 
@@ -36,6 +38,7 @@ def adopted(
     """
     found = read(path)
     spec = _spec(found, of, model, nodes)
+    _take_secrets(spec, (), found)
     plan = _fitted(spec, source, name, found)
     _shared(spec)
     return _text(spec, name), found.left, plan
@@ -74,6 +77,18 @@ def _spec(found: Found, of: str | None, model: str | None, nodes: str | None) ->
     return spec
 
 
+def _take_secrets(value: Any, route: Route, found: Found) -> None:
+    """Take every value out that is a secret, or holds one: nothing writes or shows it."""
+    keys = [*value] if isinstance(value, dict) else reversed(range(len(value)))
+    for key in keys:
+        inner = value[key]
+        if isinstance(inner, str) and mask_value(str(key), inner) != inner:
+            found.leave("spec", dotted((*route, key)), "it is a secret, or holds one: read it from a Secret")
+            del value[key]
+        elif isinstance(inner, dict | list):
+            _take_secrets(inner, (*route, key), found)
+
+
 def _paths(servers: list[Server], roles: dict[str, dict[str, Any]], tiered: bool) -> list[str]:
     """The paths that the servers take, by what they do and not by what they are called."""
     wide = any(at(role, "parallelism", "data") and at(role, "parallelism", "expert") for role in roles.values())
@@ -90,24 +105,19 @@ def _model(found: Found, servers: list[Server], asked: str | None) -> dict[str, 
         given, names = str(vllm.flags.get("model") or ""), vllm.flags.get("served-model-name")
         served = str(names[0]) if isinstance(names, list) and names else str(names or "")
         if given.startswith("/") and "uri" not in said:
-            volume = mounted_at(vllm, given)
+            volume = mapping(mounted_at(vllm, given))
+            mounts = {str(each.get("name")): str(each.get("mountPath")) for each in vllm.list_of("volumeMounts")}
             claim = at(volume, "persistentVolumeClaim", "claimName")
-            mount = next(
-                (
-                    str(m.get("mountPath"))
-                    for m in vllm.list_of("volumeMounts")
-                    if volume and m.get("name") == volume.get("name")
-                ),
-                "",
-            )
             if isinstance(claim, str):
-                said["uri"] = f"pvc://{claim}/{given.removeprefix(mount).strip('/')}"
+                path = given.removeprefix(mounts.get(str(volume.get("name")), ""))
+                said["uri"] = f"pvc://{claim}/{path.strip('/')}"
         elif given and not given.startswith("/"):
             said.setdefault("name", served or given)
             said.setdefault("uri", f"hf://{given}")
         if served:
             said.setdefault("name", served)
-        if limit := next((at(each, "emptyDir", "sizeLimit") for each in _weights(server)), None):
+        volumes = {str(each.get("name")): each for _, each in maps(server.workload.spec.get("volumes"))}
+        if limit := at(volumes.get(MODEL_VOLUME), "emptyDir", "sizeLimit"):
             said.setdefault("size", str(limit))
         secret, key = token_secret(vllm)
         if secret:
@@ -115,7 +125,9 @@ def _model(found: Found, servers: list[Server], asked: str | None) -> dict[str, 
             if key != "HF_TOKEN":
                 found.leave(server.file, f"key {key} of {secret}", "llmdgen reads the key HF_TOKEN", server.role)
     if asked:
-        said = {**said, "name": asked}
+        said["name"] = asked
+        if said.get("uri", "").startswith("hf://"):
+            del said["uri"]  # of another model
     if not said.get("name"):
         raise UnusableSource("it does not say which model it serves; name it with --model")
     if said.get("uri") == f"hf://{said['name']}":
@@ -124,11 +136,6 @@ def _model(found: Found, servers: list[Server], asked: str | None) -> dict[str, 
         del said["size"]
         found.leave("spec", "model.size", "llmdgen knows the size of this model's repository")
     return {key: said[key] for key in ("name", "uri", "size", "authSecretName") if said.get(key)}
-
-
-def _weights(server: Server) -> list[dict[str, Any]]:
-    """The volume that the modelservice chart, and llmdgen, download weights to."""
-    return [each for _, each in maps(server.workload.spec.get("volumes")) if each.get("name") == MODEL_VOLUME]
 
 
 def _cluster(places: dict[str, dict[str, Any]]) -> dict[str, Any]:
@@ -243,8 +250,7 @@ def _has(inside: Any, key: str | int) -> bool:
 
 
 def _leave(found: Found, route: Route, refused: Located) -> None:
-    key = ".".join(str(each) for each in route)
-    found.leave("spec", key, f"{refused.finding.code}: {shortened(refused.finding.says)}")
+    found.leave("spec", dotted(route), f"{refused.finding.code}: {shortened(refused.finding.says)}")
 
 
 def _text(spec: dict[str, Any], name: str) -> str:
