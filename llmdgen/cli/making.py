@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -98,11 +99,8 @@ def make_prerequisites(specs: list[Spec], asked: dict[str, Asked], whole: bool) 
 
 def taken_names(specs: Iterable[Spec]) -> frozenset[str]:
     """The names that no spec of these may be written under: those of several, and that of the prerequisites."""
-    seen: set[str] = set()
-    taken = {CLUSTER}
-    for spec in specs:
-        (taken if spec.name in seen else seen).add(spec.name)
-    return frozenset(taken)
+    counts = Counter(spec.name for spec in specs)
+    return frozenset({CLUSTER, *(name for name, number in counts.items() if number > 1)})
 
 
 def shared_names(specs: Iterable[Spec]) -> list[Located]:

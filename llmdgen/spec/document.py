@@ -18,8 +18,8 @@ from typing import Any
 import yaml
 from msgspec import Struct
 
-from llmdgen.findings import Located, Place, Route
-from llmdgen.spec.places import Places, Position, error_at, position_of
+from llmdgen.findings import Finding, Located, Place, Route
+from llmdgen.spec.places import Places, Position, error_at, locate, position_of
 from llmdgen.spec.scalars import NotANumber, resolve
 from llmdgen.spec.syntax import explain
 from llmdgen.spec.words import quoted
@@ -49,6 +49,10 @@ class Parsed(Struct, frozen=True):
     data: Any
     places: Places
     damaged: frozenset[Route] = frozenset()
+
+    def located(self, finding: Finding) -> Located:
+        """The finding at its place."""
+        return Located(finding, locate(self.path, self.places, finding.at, finding.on_key))
 
 
 class Reading(Struct, frozen=True):

@@ -12,12 +12,12 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from llmdgen.findings import Finding, Located, Route, SpecError
+from llmdgen.findings import Located, Route, SpecError
 from llmdgen.spec.document import Parsed
 from llmdgen.spec.merge import Idle, merge
 from llmdgen.spec.model import API_VERSION, KIND
 from llmdgen.spec.names import LONGEST_NAME
-from llmdgen.spec.places import error, locate
+from llmdgen.spec.places import error
 from llmdgen.spec.read import ENDINGS, documents, like, text_of, without_secrets
 from llmdgen.spec.structure import TOP_KEYS, foreign
 from llmdgen.spec.words import MAY_BE_A_BASE, described, dotted, quoted
@@ -68,7 +68,7 @@ def _base(layers: list[Parsed], tree: Tree) -> tuple[Parsed | None, list[Located
     try:
         path = tree.base(said, by.path)
     except Unusable as unusable:
-        return None, [_placed(unusable.finding, by)]
+        return None, [by.located(unusable.finding)]
     circle = _circle([layer.path for layer in layers], path)
     if circle:
         return None, [_found("SPEC025", circle, "let one of them stand without the others", by)]
@@ -88,7 +88,7 @@ def _base(layers: list[Parsed], tree: Tree) -> tuple[Parsed | None, list[Located
     (base,) = reading.documents
     stranger = foreign(base.data)
     if stranger:
-        return None, [*findings, _placed(stranger, base)]
+        return None, [*findings, base.located(stranger)]
     return base, findings
 
 
@@ -148,11 +148,7 @@ def _idle(null: Idle, layer: Parsed) -> Located:
 
 def _found(code: str, says: str, fix: str, layer: Parsed, at: Route = (KEY,), on_key: bool = False) -> Located:
     """A finding about a file of the chain, about what it extends unless another place is given."""
-    return _placed(error(code, says, fix, at, on_key), layer)
-
-
-def _placed(finding: Finding, layer: Parsed) -> Located:
-    return Located(finding, locate(layer.path, layer.places, finding.at, finding.on_key))
+    return layer.located(error(code, says, fix, at, on_key))
 
 
 class Unusable(Exception):

@@ -58,7 +58,7 @@ def _spec(parsed: Parsed) -> tuple[Spec | None, list[Located]]:
         return _extending_spec(parsed)
     typed, wrong = build(parsed)
     says_what_it_is = isinstance(parsed.data, dict) and {"apiVersion", "kind"} <= parsed.data.keys()
-    found = [_placed(_hinted(each) if says_what_it_is else each, parsed) for each in wrong]
+    found = [parsed.located(_hinted(each) if says_what_it_is else each) for each in wrong]
     return _made(parsed, typed), found
 
 
@@ -71,10 +71,10 @@ def _extending_spec(parsed: Parsed) -> tuple[Spec | None, list[Located]]:
         # What is missing here, and what null deletes, only the base knows; what it extends is said already.
         _, wrong = build(parsed)
         known = [each for each in wrong if each.code not in ("SPEC006", "SPEC019") and each.at != ("extends",)]
-        return None, found + [_placed(each, parsed) for each in known]
+        return None, [*found, *map(parsed.located, known)]
     typed, wrong = build(merged)
     # A base may leave out what each spec has to say, so what is missing is missing here.
-    found += [_placed(each, parsed if each.code == "SPEC006" else merged) for each in wrong]
+    found += [(parsed if each.code == "SPEC006" else merged).located(each) for each in wrong]
     return (_made(merged, typed) if not found else None), found
 
 
@@ -82,10 +82,6 @@ def _made(parsed: Parsed, typed: Document | None) -> Spec | None:
     if typed is None:
         return None
     return Spec(parsed.path, parsed.index, typed.metadata, typed.spec, parsed.places, parsed.data)
-
-
-def _placed(finding: Finding, parsed: Parsed) -> Located:
-    return Located(finding, locate(parsed.path, parsed.places, finding.at, finding.on_key))
 
 
 def _hinted(finding: Finding) -> Finding:

@@ -28,47 +28,36 @@ def merge(base: Parsed, over: Parsed) -> tuple[Parsed, tuple[Idle, ...]]:
     Keys come in the order of the base, then those that it lacks. A mapping that both have stands where `over` has it.
     Neither document is changed, and lists may be shared with them.
     """
-    merging = _Merging(over.damaged)
-    data = merging.mapping(base.data, over.data, ())
-    of_base = {at: place for at, place in base.places.items() if merging.replaced.isdisjoint(_around(at))}
-    of_over = {at: place for at, place in over.places.items() if at not in merging.deleted}
-    merged = Parsed(over.path, over.index, data, of_base | of_over, base.damaged | over.damaged)
-    return merged, tuple(merging.idle)
+    replaced: set[Route] = set()  # values of the base that are there no more
+    deleted: set[Route] = set()
+    idle: list[Idle] = []
 
-
-class _Merging:
-    """What is found on the way: values of the base that are there no more, nulls that are not, and the idle ones.
-
-    A null in a damaged place stands for a value that could not be read, and deletes nothing.
-    """
-
-    def __init__(self, damaged: frozenset[Route]) -> None:
-        self.damaged = damaged
-        self.replaced: set[Route] = set()
-        self.deleted: set[Route] = set()
-        self.idle: list[Idle] = []
-
-    def mapping(self, base: dict[str, Any], over: dict[str, Any], at: Route) -> dict[str, Any]:
+    def mapping(below: dict[str, Any], above: dict[str, Any], at: Route) -> dict[str, Any]:
         merged: dict[str, Any] = {}
-        for key in base | over:
-            route = (*at, key)
-            value = over.get(key)
-            if key not in over:
-                merged[key] = base[key]
-            elif value is None and route not in self.damaged and not _takes_null(route, key in base):
-                self.deleted.add(route)
-                self.replaced.add(route)
-                if key not in base:
-                    self.idle.append(Idle(route, tuple(base)))
+        for key in below | above:
+            route, value = (*at, key), above.get(key)
+            if key not in above:
+                merged[key] = below[key]
+            # A null in a damaged place stands for a value that could not be read, and deletes nothing.
+            elif value is None and route not in over.damaged and not _takes_null(route, key in below):
+                deleted.add(route)
+                replaced.add(route)
+                if key not in below:
+                    idle.append(Idle(route, tuple(below)))
             elif isinstance(value, dict):
-                below = base.get(key)
-                if not isinstance(below, dict):
-                    self.replaced.add(route)
-                merged[key] = self.mapping(below if isinstance(below, dict) else {}, value, route)
+                inner = below.get(key)
+                if not isinstance(inner, dict):
+                    replaced.add(route)
+                merged[key] = mapping(inner if isinstance(inner, dict) else {}, value, route)
             else:
-                self.replaced.add(route)
+                replaced.add(route)
                 merged[key] = value
         return merged
+
+    data = mapping(base.data, over.data, ())
+    of_base = {at: place for at, place in base.places.items() if replaced.isdisjoint(_around(at))}
+    of_over = {at: place for at, place in over.places.items() if at not in deleted}
+    return Parsed(over.path, over.index, data, of_base | of_over, base.damaged | over.damaged), tuple(idle)
 
 
 def _takes_null(route: Route, is_in_base: bool) -> bool:

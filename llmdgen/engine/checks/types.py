@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from re import fullmatch
+from typing import Any
 
 from llmdgen.engine.checks.settings import RoleSettings
 from llmdgen.engine.checks.values import flag_problems, shown
 from llmdgen.engine.facts import taken
+from llmdgen.findings import Route
 from llmdgen.registry import Draft, found, rule
 from llmdgen.suggest import did_you_mean
 from llmdgen.untyped import mapping
@@ -47,8 +49,7 @@ def value_is_in_range(role: RoleSettings) -> Iterator[Draft]:
 def _names(role: RoleSettings) -> Iterator[Draft]:
     """Text that the parser takes, and that vLLM looks up in a table of its own when it starts."""
     for path, names in taken(role.release).names.items():
-        flag, _, key = path.partition(".")
-        value = mapping(role.args.get(flag)).get(key) if key else role.args.get(flag)
+        flag, key, value, at = _at(role, path)
         own = role.args.get(f"{flag.removesuffix('-call-parser').removesuffix('-parser')}-parser-plugin")
         own = own or mapping(role.args.get(flag)).get(f"{key}_module_path")
         if not isinstance(value, str) or value in names or own or value in ("", "None"):
@@ -57,8 +58,18 @@ def _names(role: RoleSettings) -> Iterator[Draft]:
             continue
         near = did_you_mean(value, [name for name in names if name], listed_up_to=30)
         fix = near or f"use one of those that `llmdgen explain --{flag}` lists"
-        says = f"--{flag}{': ' + key if key else ''} cannot be {shown(value)}"
-        yield found(*role.at(flag, *([key] if key else [])), says=says, fix=fix)
+        yield found(*at, says=f"{_called(path)} cannot be {shown(value)}", fix=fix)
+
+
+def _at(role: RoleSettings, path: str) -> tuple[str, str, Any, Route]:
+    """A flag, and the key in its JSON where a path has one; the value there and its place."""
+    flag, _, key = path.partition(".")
+    value = mapping(role.args.get(flag)).get(key) if key else role.args.get(flag)
+    return flag, key, value, role.at(flag, *([key] if key else []))
+
+
+def _called(path: str) -> str:
+    return f"--{path.replace('.', ': ', 1)}"
 
 
 def _forms(role: RoleSettings) -> Iterator[Draft]:
@@ -75,11 +86,9 @@ def _forms(role: RoleSettings) -> Iterator[Draft]:
 
 def _least(role: RoleSettings) -> Iterator[Draft]:
     for path, least in taken(role.release).least.items():
-        flag, _, key = path.partition(".")
-        value = mapping(role.args.get(flag)).get(key) if key else role.args.get(flag)
+        _, _, value, at = _at(role, path)
         if isinstance(value, int | float) and not isinstance(value, bool) and value < least:
-            says = f"--{flag}{': ' + key if key else ''} cannot be {value}"
-            yield found(*role.at(flag, *([key] if key else [])), says=says, fix=f"write a number of at least {least}")
+            yield found(*at, says=f"{_called(path)} cannot be {value}", fix=f"write a number of at least {least}")
     if role.args.get("max-model-len") == 0 and role.args.get("max-model-len") is not False:
         says = "--max-model-len cannot be 0, which leaves no room for a prompt"
         yield found(*role.at("max-model-len"), says=says, fix="write the tokens of the longest request, or auto")
