@@ -14,6 +14,7 @@ from llmdgen.findings import Located
 from llmdgen.output.lock import USERS_OWN
 from llmdgen.output.rules import OutputError, unwritten
 from llmdgen.output.tree import Writing, commit, prepare, removal
+from llmdgen.secrets import mask
 
 if TYPE_CHECKING:
     from llmdgen.output.check import Difference
@@ -90,7 +91,7 @@ def _committed(writing: Writing, size: str) -> Outcome:
 
 
 def _shown(found: Difference) -> str:
-    diff = f"\n{found.diff.rstrip()}" if found.diff else ""
+    diff = f"\n{mask(found.diff.rstrip())}" if found.diff else ""
     return f"{found.path}: {found.kind.value}: {found.says} (fix: {found.mend}){diff}"
 
 

@@ -160,6 +160,20 @@ def test_check_tells_every_kind_apart_writes_nothing_and_exits_2(llmdgen: Llmdge
     assert tree(Path("out dir")) == before
 
 
+def test_check_shows_no_secret_that_somebody_wrote_into_a_tree(llmdgen: Llmdgen, spec: Path) -> None:
+    llmdgen("render", "chat.yaml")
+    file = Path("rendered/chat/p5.48xlarge/chart/templates/decode.yaml")
+    token = "hf_" + "AbCdEfGhIjKlMnOpQrStUvWxYz012345"
+    variables = {"A": token, "DB_PASSWORD": "hunter2"}
+    added = "".join(f"            - name: {name}\n              value: {each}\n" for name, each in variables.items())
+    file.write_text(file.read_text().replace("          env:\n", f"          env:\n{added}", 1))
+    answer = llmdgen("render", "--check", "chat.yaml")
+    assert answer.code == 2
+    assert "DB_PASSWORD" in answer.out
+    assert token not in answer.out
+    assert "hunter2" not in answer.out
+
+
 def test_check_names_what_it_does_not_compare(llmdgen: Llmdgen, spec: Path) -> None:
     llmdgen("render", "chat.yaml")
     spec.write_text(SPEC.replace("name: chat", "name: talk"))

@@ -170,6 +170,7 @@ def test_the_name_of_every_kind_is_said_without_its_value() -> None:
     [
         "+        - name: HF_TOKEN\n+          value: hunter2",
         '{"name": "DB_PASSWORD", "value": "hunter2"}',
+        '  + decode env 0: {"name":"DB_PASSWORD","value":"hunter2"}',
         "-  --api-key=hunter2",
         "  ~ decode --api-key: hunter2",
         "env: {VLLM_API_KEY: 'hunter2'}",
