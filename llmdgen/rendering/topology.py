@@ -131,13 +131,15 @@ def topology(plan: Plan) -> str:
 def _place(plan: Plan) -> list[_Node]:
     """The pods on nodes, larger ones first so that small ones fill the gaps; nodes in the order of a request."""
     nodes: list[_Node] = []
-    for role in sorted(plan.roles, key=lambda role: -role.size.gpus_per_pod):
+    crowded = sum(pool.nodes for pool in plan.pools) > MOST_NODES
+    for order, role in enumerate(sorted(plan.roles, key=lambda role: -role.size.gpus_per_pod), 1):
         if not role.pods_per_node:
             continue
+        most = MOST_NODES * order // len(plan.roles) if crowded else MOST_NODES  # no role crowds out another
         for index in range(role.pods):
             home = next((node for node in nodes if node.takes(role)), None)
             if home is None:
-                if len(nodes) == MOST_NODES:
+                if len(nodes) == most:
                     break
                 home = _Node(role)
                 nodes.append(home)

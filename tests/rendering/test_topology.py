@@ -118,6 +118,14 @@ def test_prompts_come_before_answers_and_the_traffic_says_so() -> None:
     assert "KV cache" not in words(drawing("one interface")).split("gateway")[1]
 
 
+def test_of_many_nodes_some_of_each_role_are_drawn() -> None:
+    many = {"prefill": {"replicas": 80}, "decode": {"replicas": 40}}
+    svg = ElementTree.fromstring(topology(plan_of("pd-disaggregation", GPT_OSS, "p5.48xlarge", **many)))
+    drawn = [each.get("href") for each in svg.findall(f"{SVG}g/{SVG}use")]
+    assert len(svg.findall(f"{SVG}g")) == 12
+    assert drawn == ["#prefill"] * 48 + ["#decode"] * 48
+
+
 def test_light_and_dark_have_each_colour() -> None:
     style = drawing("two types").find(f"{SVG}style")
     assert style is not None
