@@ -191,21 +191,23 @@ class Plan(Struct, frozen=True, kw_only=True):
         return any(role.size.workers > 1 for role in self.roles)
 
     def spare(self, role: RolePlan) -> bool:
-        """Whether one more server of a role surely finds GPUs and EFA interfaces on the planned nodes, also while the
-        others on them start one more."""
+        """Whether one more server of a role surely finds GPUs and EFA interfaces on the planned nodes.
+
+        Others on them may start one more meanwhile: those of smaller pods, and those of larger ones that have the room.
+        """
         pool = next(each for each in self.pools if role.name in each.roles)
         sharing = [each for each in self.roles if each.name in pool.roles]
-
-        def fits(asks: int, taken: dict[RoleName, int], used: int, offered: int) -> bool:
-            used += sum(taken[each.name] * each.size.workers for each in sharing if each is not role)
-            free = surely_free(asks, taken.values(), used, pool.nodes, offered // max(1, pool.nodes))
-            return not asks or free >= role.size.workers
-
         gpus = {each.name: each.size.gpus_per_pod for each in sharing}
         efa = {each.name: each.efa_per_pod for each in sharing}
-        return fits(gpus[role.name], gpus, pool.gpus_used, pool.gpus) and fits(
-            efa[role.name], efa, pool.efa_used, pool.efa
-        )
+        others = [each for each in sharing if each is not role]
+        starting = [each for each in others if gpus[each.name] <= gpus[role.name] or self.spare(each)]
+
+        def fits(taken: dict[RoleName, int], used: int, offered: int) -> bool:
+            used += sum(taken[each.name] * each.size.workers for each in starting)
+            free = surely_free(taken[role.name], taken.values(), used, pool.nodes, offered // max(1, pool.nodes))
+            return not taken[role.name] or free >= role.size.workers
+
+        return fits(gpus, pool.gpus_used, pool.gpus) and fits(efa, pool.efa_used, pool.efa)
 
     @property
     def target_ports(self) -> tuple[int, ...]:
