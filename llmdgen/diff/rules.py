@@ -67,11 +67,15 @@ def immutable_fields(step: Step) -> Iterator[Consequence]:
 
 
 def release_replaces(step: Step) -> Iterator[Consequence]:
-    """Some releases name, select and connect everything otherwise."""
+    """Some releases name, select and connect everything otherwise, on the way there and on the way back."""
     each = step.change("deployment", "release", "llm-d release")
-    if each is not None and replacement(str(each.old), str(each.new)):
-        says = f"{each.new} replaces the deployment, `helmfile apply` over the old one does not: `llmdgen upgrade` has"
-        yield Consequence("breaks", f"{says} the steps that keep serving")
+    if each is None:
+        return
+    says = f"{each.new} replaces the deployment, `helmfile apply` over the old one does not: "
+    if replacement(str(each.old), str(each.new)):
+        yield Consequence("breaks", f"{says}`llmdgen upgrade` has the steps that keep serving")
+    elif replacement(str(each.new), str(each.old)):
+        yield Consequence("breaks", f"{says}choose another name, or `helmfile destroy` in the old directory first")
 
 
 def release_prerequisites(step: Step) -> Iterator[Consequence]:

@@ -61,7 +61,7 @@ def predicted(old: Plan, new: Plan) -> Outcome:
         for role in each.roles
     }
     return Outcome(
-        refused=is_said("is immutable, so `helmfile apply` fails"),
+        refused=is_said("is immutable, so `helmfile apply` fails|`helmfile apply` over the old one does not"),
         restarted=roles(r"^\{roles\} pods restart"),
         replaced=roles(r"of \{roles\} is deleted, and"),
         started=roles(r"^all \{roles\} pods start"),

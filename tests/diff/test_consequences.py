@@ -232,3 +232,9 @@ def test_a_release_with_another_router_chart_changes_chart_pool_and_scheduler() 
     assert "pool target ports" not in text
     assert "pool selector" not in text
     assert "scheduler replicas" not in text
+
+
+def test_the_way_back_from_a_release_that_replaces_is_refused_too() -> None:
+    """The scheduler's Deployment has another selector: on a real API server the apply fails either way."""
+    back = "breaks: v0.6.0 replaces the deployment, `helmfile apply` over the old one does not: choose another name"
+    assert follows(compared(PD9, changed(PD9, {"spec.release": "v0.6.0"})))[0].startswith(back)
