@@ -37,6 +37,7 @@ class Deployment:
         self.namespace = plan.names.namespace
         self.nodes: list[str] = []
         self.claims: set[str] = set()
+        self.volume = ""  # the size of the kubelets' volume, where it is not what the planned pods ask for
         self.write(files(plan) if texts is None else texts)
 
     @property
@@ -165,6 +166,8 @@ class Deployment:
         """The planned nodes, all of them Ready."""
         made = list(nodes([self.plan]))
         for node in made:
+            if self.volume:
+                node["status"]["allocatable"]["ephemeral-storage"] = self.volume
             self.api.apply(node)
         names = {node["metadata"]["name"] for node in made}
 

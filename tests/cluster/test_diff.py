@@ -113,6 +113,7 @@ class Running:
             serve(self._plane.api, plan.release)
         folder = self._folder / str(time.monotonic_ns())
         deployment = Deployment(plan, folder, self._plane)
+        deployment.volume = "100Ti"  # another model may ask for more of it, and no plan says how large it is
         self._made.append(deployment)
         deployment.prepare(with_nodes=not beside)
         deployment.apply()
