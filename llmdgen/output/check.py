@@ -12,6 +12,8 @@ from msgspec import Struct, structs
 from llmdgen.output.disk import Standing
 from llmdgen.output.lock import LOCK_NAME, Entry, Lock, digest, dump
 from llmdgen.output.tree import Rendered, merged, read_lock, wanted
+from llmdgen.secrets import mask
+from llmdgen.shown import visible
 
 MOST_LINES = 100  # of the diff of a file
 MOST_LINES_OF_ONE = 20  # where only one side has it
@@ -189,8 +191,6 @@ def _short(line: str) -> str:
 
 
 def _lines(data: bytes | None) -> list[str]:
-    """Lines as a terminal can show them: what a strange file holds besides text is escaped."""
-    text = (data or b"").decode("utf-8", "backslashreplace")
-    shown = (each if each.isprintable() or each in "\t\n" else each.encode("unicode_escape").decode() for each in text)
-    lines = "".join(shown).split("\n")
-    return [f"{line}\n" for line in (lines[:-1] if lines[-1] == "" else lines)]
+    """Lines as a terminal can show them, without secrets: what a strange file holds besides text is escaped."""
+    lines = mask((data or b"").decode("utf-8", "backslashreplace")).split("\n")
+    return [f"{visible(line)}\n" for line in (lines[:-1] if lines[-1] == "" else lines)]

@@ -374,3 +374,16 @@ def test_two_renders_at_once_both_succeed_and_the_tree_is_whole(llmdgen: Llmdgen
         assert each.stderr is not None
         each.stderr.close()
     assert llmdgen("render", "--check", "--prune", "--prerequisites", "chat.yaml").code == 0
+
+
+def test_nothing_of_a_strange_tree_is_a_command_or_a_secret_in_the_log(llmdgen: Llmdgen, spec: Path) -> None:
+    llmdgen("render", "chat.yaml")
+    file, token = Path("rendered/chat/p5.48xlarge/helmfile.yaml"), "hf_" + "aB3" * 12
+    strange = f"::error::x\n  ::add-mask::x\n##[error]x\n\x1b[2J\ntoken: {token}\n"
+    file.write_text(strange + file.read_text() + strange)
+    file.with_name("##[error]x ::error::y").write_text("")
+    answer = llmdgen("render", "--check", "chat.yaml")
+    assert answer.code == 2
+    assert not [line for line in answer.out.splitlines() if line.lstrip().startswith("::") or "##[" in line]
+    assert token not in answer.out
+    assert "\x1b" not in answer.out

@@ -34,3 +34,14 @@ def test_a_directory_that_nobody_rendered_is_wrong_usage(llmdgen: Llmdgen, spec:
     answer = llmdgen("verify", ".")
     assert answer.code == 64
     assert "no helmfile.yaml in or below ." in answer.err
+
+
+def test_a_secret_of_a_strange_tree_is_not_repeated(llmdgen: Llmdgen, spec: Path) -> None:
+    llmdgen("render", "chat.yaml")
+    token = "hf_" + "aB3" * 12
+    directory = Path("rendered/chat/p5.48xlarge")
+    (directory / f"{token}.yaml").write_text("kind: Job\n")
+    answer = llmdgen("verify", str(directory))
+    assert answer.code == 1
+    assert "VER008" in answer.err
+    assert token not in answer.err
