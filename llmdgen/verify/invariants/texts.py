@@ -7,12 +7,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from llmdgen.registry import Draft, found, rule
+from llmdgen.secrets import names_a_secret, spans
 from llmdgen.untyped import at, mapping
 from llmdgen.verify.rendered import Rendered
 
 _SCIENTIFIC = re.compile(r"(?<![\w.])\d(?:\.\d+)?e\+\d+(?![\w.])")
-_TOKEN = re.compile(r"\bhf_[A-Za-z0-9]{20,}\b|\bAKIA[A-Z0-9]{16}\b|-----BEGIN [A-Z ]*PRIVATE KEY-----")
-_SECRET_NAME = re.compile(r"TOKEN$|SECRET|PASSWORD|API_KEY|ACCESS_KEY", re.IGNORECASE)
 _LONGEST_LABEL = 63
 _SHORT_NAMES = frozenset({"Service", "Namespace", "Gateway", "LeaderWorkerSet", "Deployment", "InferencePool"})
 # A ReplicaSet and a pod add "-<10 characters>-<5>" to a Deployment's name and lose nothing; a LeaderWorkerSet's pods
@@ -76,14 +75,14 @@ def no_secret_is_rendered(rendered: Rendered) -> Iterator[Draft]:
         for container in workload.containers:
             for index, variable in enumerate(container.list_of("env")):
                 name = str(variable.get("name"))
-                if variable.get("value") and _SECRET_NAME.search(name):
+                if variable.get("value") and names_a_secret(name, variable["value"]):
                     says = f"{name} of container {container.name} has its value written down"
                     fix = "refer to a Secret with valueFrom.secretKeyRef"
                     yield found(*container.route, "env", index, says=says, fix=fix, of=workload.manifest)
     for manifest in rendered.manifests:
         for path, value in _scalars(manifest.doc):
-            if isinstance(value, str) and _TOKEN.search(value):
-                says = "the text holds a token or a private key"
+            for kind, _, _ in spans(value) if isinstance(value, str) else ():
+                says = f"the text holds {kind.name}"
                 yield found(*path, says=says, fix="refer to a Secret instead", of=manifest)
 
 
