@@ -31,6 +31,7 @@ from llmdgen.spec.fields import ROLES
 
 Rule = Callable[[Step], Iterator[Consequence]]
 _SECRET = re.compile(r"\.secretKeyRef\.name$|\.secretRef\.name$|\.secret\.secretName$|imagePullSecrets\[\d+\]\.name$")
+_PRIORITY = re.compile(r"(^|\.)priorityClassName$")
 
 
 def consequences(step: Step) -> tuple[Consequence, ...]:
@@ -152,16 +153,24 @@ def _claims(state: State) -> dict[str, str]:
 
 def secrets_exist(step: Step) -> Iterator[Consequence]:
     """A pod whose Secret is missing stays in CreateContainerConfigError. Secrets are of one namespace."""
-    before = set() if step.changed("deployment", "namespace") else _secrets(step.old)
-    for secret in sorted(_secrets(step.new) - before):
+    before = set() if step.changed("deployment", "namespace") else _named(step.old, _SECRET)
+    for secret in sorted(_named(step.new, _SECRET) - before):
         yield Consequence("note", f"the Secret {secret} must exist in {step.new.namespace} before the apply")
 
 
-def _secrets(state: State) -> set[str]:
-    """The Secrets that pods refer to: for variables, volumes, and registries."""
+def priority_classes_exist(step: Step) -> Iterator[Consequence]:
+    """A pod of a PriorityClass that is not there is refused: its Deployment waits without it."""
+    for name in sorted(_named(step.new, _PRIORITY) - _named(step.old, _PRIORITY)):
+        if name.startswith("system-"):  # Kubernetes' own
+            continue
+        yield Consequence("note", f"the PriorityClass {name} must exist before the apply: pods are refused without it")
+
+
+def _named(state: State, places: re.Pattern[str]) -> set[str]:
+    """What pods refer to at such places: Secrets for variables, volumes and registries, or a PriorityClass."""
     templates = [state.template(role).doc for role in ROLES if state.has(role)]
     found = [leaf for template in templates for leaf in leaves(template, is_exact=True)]
-    return {unquoted(str(value)) for path, value in found if _SECRET.search(path)}
+    return {unquoted(str(value)) for path, value in found if places.search(path)}
 
 
 _RULES: tuple[Rule, ...] = (
@@ -177,6 +186,7 @@ _RULES: tuple[Rule, ...] = (
     rules_serving.kv_cache_in_all,
     rules_pods.replicas_of_a_role,
     secrets_exist,
+    priority_classes_exist,
     claims,
     nodes_are_labelled,
     rules_entry.pool_fails,

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from llmdgen.diff.fold import difference
 from llmdgen.diff.reading import Files
+from llmdgen.diff.step import Consequence
 from llmdgen.objects.chart import ROLE
 from llmdgen.planning.model import Plan
 from llmdgen.rendering.files import files
@@ -42,11 +43,21 @@ class Outcome(Struct, frozen=True, kw_only=True):
     waits: bool = False
 
 
+def consequences(old: Plan, new: Plan) -> list[Consequence]:
+    """All that `llmdgen diff` says to follow of a step."""
+    sides = [{(plan.spec.name, plan.target): Files(files(plan), plan.spec.name)} for plan in (old, new)]
+    return [each for section in difference(*sides).sections for each in section.consequences]
+
+
+def needed_classes(old: Plan, new: Plan) -> list[str]:
+    """The PriorityClasses that it says must exist."""
+    found = (re.match(r"the PriorityClass (\S+) must exist", each.says) for each in consequences(old, new))
+    return [each[1] for each in found if each]
+
+
 def predicted(old: Plan, new: Plan) -> Outcome:
     """What `llmdgen diff` says of a step."""
-    sides = [{(plan.spec.name, plan.target): Files(files(plan), plan.spec.name)} for plan in (old, new)]
-    found = difference(*sides)
-    said = [each for section in found.sections for each in section.consequences]
+    said = consequences(old, new)
 
     def roles(text: str) -> frozenset[str]:
         return frozenset(role for each in said if re.search(text, each.says) for role in each.roles)

@@ -24,8 +24,9 @@ from tests.spec.test_every_field import BASES, CHANGES, FOR_READERS, GONE, PD, W
 from .control_plane import ControlPlane
 from .deployment import Deployment, refusal
 from .kinds import serve
-from .outcome import DEPLOYMENT, LWS, Outcome, observed, predicted, seen
+from .outcome import DEPLOYMENT, LWS, Outcome, needed_classes, observed, predicted, seen
 
+PRIORITY = {"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "value": 1000}
 CALM = 1.0  # seconds in which nothing changes
 BALANCED = {"loadBalancer": {"scheme": "internal"}}
 # Pairs that no single field makes, by their names: the spec that is applied first, and what is then another.
@@ -149,6 +150,8 @@ def apply(deployment: Deployment, new: Plan) -> Outcome:
     """Apply a plan over the one that runs, on its nodes first, then on the new plan's, and say what happened."""
     before = seen(deployment)
     claims = deployment.claims
+    for name in needed_classes(deployment.plan, new):
+        deployment.api.apply({**PRIORITY, "metadata": {"name": name}})
     deployment.become(new)
     done = deployment.helmfile("apply")
     if done.returncode:

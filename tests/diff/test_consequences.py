@@ -238,3 +238,10 @@ def test_the_way_back_from_a_release_that_replaces_is_refused_too() -> None:
     """The scheduler's Deployment has another selector: on a real API server the apply fails either way."""
     back = "breaks: v0.6.0 replaces the deployment, `helmfile apply` over the old one does not: choose another name"
     assert follows(compared(PD9, changed(PD9, {"spec.release": "v0.6.0"})))[0].startswith(back)
+
+
+def test_a_priority_class_that_only_the_new_pods_name_has_to_exist() -> None:
+    pods = {"spec.decode.pod": {"priorityClassName": "serving"}}
+    says = "note: the PriorityClass serving must exist before the apply: pods are refused without it"
+    assert says in follows(compared(PD9, changed(PD9, pods)))
+    assert says not in follows(compared(changed(PD9, pods), PD9))
