@@ -45,7 +45,12 @@ class Allocatable(Fact, frozen=True, kw_only=True):
 
 
 class Instance(Fact, frozen=True, kw_only=True):
-    """An EC2 instance type as an inference node. `hyperpod` is its ml. name, None where HyperPod does not offer it."""
+    """An EC2 instance type as an inference node. `hyperpod` is its ml. name, None where HyperPod does not offer it.
+
+    `kind` is "ultraserver" for what is sold as one and is no node. `hugepages_mib` are set aside at boot, `allocatable`
+    is what pods may request on EKS and `hyperpod_allocatable` on HyperPod. `confidence` and `disagreements` say how far
+    the sources go, to whoever asks `llmdgen explain`.
+    """
 
     name: str
     hyperpod: str | None = None

@@ -91,16 +91,7 @@ def test_what_nobody_knows_is_answered_with_what_was_meant(llmdgen: Llmdgen, top
 @pytest.mark.parametrize(
     ("what", "names"),
     [
-        (
-            "paths",
-            lambda: (
-                "inference-scheduling",
-                "pd-disaggregation",
-                "precise-prefix-cache",
-                "tiered-prefix-cache",
-                "wide-ep",
-            ),
-        ),
+        ("paths", catalogue.path_names),
         ("instances", catalogue.instance_names),
         ("models", catalogue.model_names),
         ("releases", catalogue.release_names),

@@ -31,6 +31,12 @@ def test_every_instance_type_is_a_node_that_could_be(name: str) -> None:
     assert found.kind == "ultraserver" or found.efa.interfaces or not (found.efa.rdma or found.efa.generation)
 
 
+@pytest.mark.parametrize("name", catalogue.instance_names())
+def test_the_compute_capability_of_every_gpu_is_known(name: str) -> None:
+    gpu = catalogue.instance(name).gpu.model
+    assert catalogue.gpu_fact("capability", gpu), f"gpus.toml has none of {gpu}; rules would be silent"
+
+
 @pytest.mark.parametrize("name", catalogue.model_names())
 def test_every_model_has_a_shape_that_could_be(name: str) -> None:
     found = catalogue.model(name)
