@@ -50,9 +50,10 @@ test: dev
 	@$(BIN)/python -m pytest -n 2 --dist worksteal
 
 # The rendered tree and more on etcd, kube-apiserver, kube-scheduler and controllers, with simulated nodes.
+CLUSTER_TESTS ?= tests/cluster
 cluster-test: dev
 	@$(MAKE) --no-print-directory cluster-tools || echo "make cluster-test: the control plane cannot be built here; its tests skip"
-	@$(BIN)/python -m pytest -x tests/cluster
+	@$(BIN)/python -m pytest $(CLUSTER_TESTS)
 
 lint: dev
 	$(BIN)/ruff check .
