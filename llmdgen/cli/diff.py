@@ -8,7 +8,7 @@ import click
 from msgspec import structs
 
 from llmdgen.cli import options, status
-from llmdgen.cli.terminal import complain, has_colour, report
+from llmdgen.cli.terminal import complain, folded, has_colour, report
 from llmdgen.diff.fold import Side, Stale
 from llmdgen.diff.git import DEFAULT_PATH
 
@@ -48,7 +48,7 @@ def command(sides: tuple[str, ...], form: str) -> int:
     else:
         from llmdgen.diff.text import write as write_text
 
-        text = write_text(found, colour=has_colour())
+        text = folded(write_text(found, colour=has_colour()))
     click.echo(text, nl=False)
     return status.OK if found.is_empty else status.DIFFERS
 

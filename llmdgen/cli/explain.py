@@ -9,7 +9,7 @@ import click
 import msgspec
 
 from llmdgen.cli import options, status
-from llmdgen.cli.terminal import complain, say
+from llmdgen.cli.terminal import complain, tell, width_of
 from llmdgen.engine.facts import history, taken
 from llmdgen.engine.flags import Flag, flag_table
 from llmdgen.facts import catalogue
@@ -45,7 +45,7 @@ def command(topic: str) -> int:
         hint = did_you_mean(topic.lstrip("-"), names(), listed_up_to=0) or OTHERWISE
         complain(f"llmdgen: error: nothing is known of {topic!r} (fix: {hint})")
         return status.ERROR
-    say(text)
+    tell(text)
     return status.OK
 
 
@@ -74,7 +74,7 @@ def _text(title: str, rows: Rows, sources: Iterable[str], notes: Iterable[str] =
 def _item(text: str) -> str:
     from textwrap import TextWrapper
 
-    lines = TextWrapper(_WIDTH, initial_indent="  - ", subsequent_indent="    ", break_on_hyphens=False)
+    lines = TextWrapper(width_of(_WIDTH), initial_indent="  - ", subsequent_indent="    ", break_on_hyphens=False)
     lines.break_long_words = False
     return lines.fill(text)
 
@@ -90,9 +90,21 @@ def _rule(topic: str) -> str | None:
         return None  # no code, and not worth importing every rule for
     rule = _rules().get(name)
     if rule is not None:
-        return f"{rule.code} ({rule.severity.value}): {rule.title}\n\n{rule.explanation}"
+        said = "\n\n".join(map(_paragraph, rule.explanation.split("\n\n")))
+        return f"{rule.code} ({rule.severity.value}): {rule.title}\n\n{said}"
     family = [each for code, each in sorted(_rules().items()) if _family(code) == name]
     return "\n".join(f"{each.code} ({each.severity.value}): {each.title}" for each in family) or None
+
+
+def _paragraph(text: str) -> str:
+    """Sentences anew for a terminal that is narrower than they are written; examples and lists as they stand."""
+    width, lines = width_of(_WIDTH), text.split("\n")
+    is_prose = all(line[:1].isalnum() for line in lines) and not text.startswith(("Fails:", "Passes:"))
+    if width == _WIDTH or not is_prose:
+        return text
+    from textwrap import fill
+
+    return fill(text, width, break_long_words=False, break_on_hyphens=False)
 
 
 def _family(code: str) -> str:
@@ -175,7 +187,7 @@ def _path(topic: str) -> str | None:
     scorers = form(DEFAULT_RELEASE).paths[name].scorers
     if scorers:
         rows["scorers"] = ", ".join(f"{scorer} {weight}" for scorer, weight in scorers.items())
-    return _text(name, {**rows, "more": "docs/paths"}, table["sources"])
+    return _text(name, {**rows, "more": f"docs/paths/{name}.md"}, table["sources"])
 
 
 def _release(topic: str) -> str | None:
@@ -194,9 +206,14 @@ def _of_any_release(named: Callable[[str], Iterable[str]]) -> list[str]:
 
 
 def _in_each_release(explain_in: Callable[[str, str], str | None], topic: str) -> str | None:
-    """What each release that has the thing says of it."""
-    found = (explain_in(topic, release) for release in catalogue.release_names())
-    return "\n\n".join(text for text in found if text is not None) or None
+    """What each release that has the thing says of it; what several say alike stands once, above the sources of all."""
+    said: dict[str, list[str]] = {}
+    for release in catalogue.release_names():
+        text = explain_in(topic, release)
+        if text is not None:
+            what, heading, sources = text.partition("\nsources:\n")
+            said.setdefault(what + heading, []).append(sources)
+    return "\n\n".join(what + "\n".join(sources) for what, sources in said.items()) or None
 
 
 def _plugins(release: str) -> dict[str, Any]:

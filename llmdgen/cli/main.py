@@ -75,8 +75,7 @@ class Commands(click.Group):
 def cli() -> None:
     """Turn a short spec of an llm-d well-lit path into directories that `helmfile apply` deploys on AWS.
 
-    \b
-    Exit codes: 0 done, 1 errors, 2 differs (diff, render --check), 64 wrong usage, 130 and 143 interrupted.
+    Exit codes: 0 done, 1 errors, 2 differs or, of preflight, unknown, 64 wrong usage, 130 and 143 interrupted.
     """
 
 
@@ -94,10 +93,10 @@ def _run(arguments: Sequence[str]) -> int:
         sys.stdout.flush()
         sys.stderr.flush()
     except click.UsageError as error:
-        error.show()
+        _show(error)
         return status.USAGE
     except click.ClickException as error:
-        error.show()
+        _show(error)
         return status.ERROR
     except Terminated:
         click.echo("llmdgen: terminated", err=True)
@@ -117,6 +116,17 @@ def _run(arguments: Sequence[str]) -> int:
         click.echo(f"llmdgen: error: {where}{error.strerror or error}", err=True)
         return status.ERROR
     return code if isinstance(code, int) else status.OK
+
+
+def _show(error: click.ClickException) -> None:
+    """What click says of it, wrapped where a terminal is narrower."""
+    from io import StringIO
+
+    from llmdgen.cli.terminal import folded
+
+    said = StringIO()
+    error.show(said)
+    click.echo(folded(said.getvalue(), sys.stderr), err=True, nl=False)
 
 
 class Terminated(BaseException):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterable
 from itertools import zip_longest
@@ -14,6 +15,8 @@ from llmdgen import shown
 from llmdgen.findings import Located, Severity
 
 _BETWEEN = "  "  # two columns
+_TINTED = re.compile(r"((?:\x1b\[\d*m)*)(.*?)((?:\x1b\[\d*m)*)", re.DOTALL)  # a line and the colour around it
+_ROW = re.compile(r"(?:  )?\S(?:\S| (?! )){0,20}  +(?=\S)|Passes: ")  # a name and the blanks before its value
 
 
 def visible(text: str) -> str:
@@ -35,6 +38,31 @@ def say(text: str) -> None:
     click.echo(visible(text))
 
 
+def tell(text: str) -> None:
+    """A text of sentences, on stdout: what is longer than a terminal is wide wraps between words."""
+    click.echo(folded(visible(text)))
+
+
+def folded(text: str, stream: TextIO | None = None) -> str:
+    """The text as a terminal is to show it; for a file or a pipe it stays as it is. What goes on in another line stands
+    further in than its line, and below the second column where the line has two."""
+    if not _is_terminal(stream or sys.stdout):
+        return text
+    width = _width()
+    return "\n".join(line if len(line) <= width else _folded(line, width) for line in text.split("\n"))
+
+
+def _folded(line: str, width: int) -> str:
+    from textwrap import fill
+
+    parts = _TINTED.fullmatch(line)
+    assert parts is not None
+    start, said, end = parts.groups()
+    row = _ROW.match(said)
+    hang = " " * (len(row[0]) if row else len(said) - len(said.lstrip()) + 4)
+    return start + fill(said, width, subsequent_indent=hang, break_long_words=False, break_on_hyphens=False) + end
+
+
 def print_json(value: object) -> None:
     """A document for a program, on stdout."""
     from llmdgen.report.document import document
@@ -43,8 +71,8 @@ def print_json(value: object) -> None:
 
 
 def complain(text: str) -> None:
-    """One line on stderr."""
-    click.echo(" ".join(visible(text).split("\n")), err=True)
+    """One line on stderr, which a terminal may have to wrap."""
+    click.echo(folded(" ".join(visible(text).split("\n")), sys.stderr), err=True)
 
 
 def report(findings: Iterable[Located], notes: bool = False) -> None:
@@ -54,7 +82,7 @@ def report(findings: Iterable[Located], notes: bool = False) -> None:
     if listed:
         from llmdgen.report.text import write
 
-        width = _width() if sys.stderr.isatty() else 0
+        width = _width() if _is_terminal(sys.stderr) else 0
         click.echo(write(listed, has_colour(sys.stderr), width), err=True, nl=False)
 
 
@@ -93,6 +121,15 @@ def _wrapped(text: str, width: int) -> list[str]:
     from textwrap import wrap
 
     return wrap(text, width, break_long_words=False, break_on_hyphens=False)
+
+
+def width_of(most: int) -> int:
+    """How wide a text of sentences may be: as wide as the terminal, `most` without one."""
+    return min(most, _width()) if _is_terminal(sys.stdout) else most
+
+
+def _is_terminal(stream: TextIO) -> bool:
+    return stream.isatty()
 
 
 def _width() -> int:

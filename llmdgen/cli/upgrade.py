@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from llmdgen.cli import options, status, work
-from llmdgen.cli.terminal import count, has_colour, report, say, visible
+from llmdgen.cli.terminal import count, folded, has_colour, report, tell, visible, width_of
 from llmdgen.findings import Located, Place, SpecError
 
 if TYPE_CHECKING:
@@ -138,9 +138,9 @@ def _print(title: str, diff: str, effect: Effect, findings: tuple[Located, ...],
     if effect.difference is not None:
         from llmdgen.diff.text import write
 
-        click.echo(write(effect.difference, colour=has_colour()))
+        click.echo(folded(write(effect.difference, colour=has_colour())))
     for way in effect.ways:
-        from llmdgen.upgrade.replacement import text
+        from llmdgen.upgrade.replacement import WIDTH, text
 
-        click.echo(text(way))
-    say(title)
+        click.echo(text(way, width_of(WIDTH)))
+    tell(title)

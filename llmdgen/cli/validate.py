@@ -7,7 +7,7 @@ import os
 import click
 
 from llmdgen.cli import making, options, status, work
-from llmdgen.cli.terminal import complain, count, report, say
+from llmdgen.cli.terminal import complain, count, report, tell
 from llmdgen.findings import Located, Severity
 from llmdgen.planning.model import Plan
 from llmdgen.report.formats import FORMATS
@@ -71,7 +71,7 @@ def command(
         total = ", ".join([count(len(read), "spec"), *(count(number[each], each.value) for each in Severity)])
         if len(asking) < len(once):
             total += " (those that ask for nothing are in SUMMARY.md)"
-        say(total + (", and --strict fails for warnings" if strict and number[Severity.WARNING] else ""))
+        tell(total + (", and --strict fails for warnings" if strict and number[Severity.WARNING] else ""))
     else:
         from llmdgen.report.formats import write
 

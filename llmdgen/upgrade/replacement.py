@@ -18,8 +18,8 @@ from llmdgen.planning.model import Plan
 from llmdgen.spec.model import Spec
 
 _LONGEST_NAME = 40  # of those that charts do not cut
-_WIDTH = 96
-_TOGETHER = "Old and new stand side by side until the last step. In this order requests are served throughout:"
+WIDTH = 96
+_TOGETHER = "Old and new stand side by side until the last step. In this order requests are always served:"
 
 
 class Item(Struct, frozen=True, kw_only=True):
@@ -66,13 +66,14 @@ def way(before: Sequence[Plan], new: Spec) -> Way | None:
     return Way(name=old.spec.name, why=_filled(found.why, values), items=items)
 
 
-def text(way: Way) -> str:
-    """The way for a terminal."""
-    parts = [fill(f"{way.name} is replaced, not updated in place: {way.why}", _WIDTH), _TOGETHER]
+def text(way: Way, width: int = WIDTH) -> str:
+    """The way for a terminal: sentences at most so wide, and commands each on its line, to be copied."""
+    why = f"{way.name} is replaced, not updated in place: {way.why}"
+    parts = [fill(why, width), fill(_TOGETHER, width)]
     for number, item in enumerate(way.items, 1):
         lines = [f"{number:2}. {item.title}"]
         if item.says:
-            lines.append(indent(fill(item.says, _WIDTH - 4), " " * 4))
+            lines.append(indent(fill(item.says, width - 4), " " * 4))
         parts.append("\n".join([*lines, *(f"      {command}" for command in item.commands)]))
     return "\n\n".join(parts) + "\n"
 

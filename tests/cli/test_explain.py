@@ -39,6 +39,8 @@ def test_a_flag_is_known_however_it_is_written(llmdgen: Llmdgen, flag: str) -> N
     assert answer.code == 0
     assert answer.out.startswith("--max-num-seqs\n")
     assert "vLLM 0.15.1 of llm-d v0.5.1" in answer.out
+    assert answer.out.count("--max-num-seqs\n") == 1, "what every release says alike stands once"
+    assert "vLLM 0.26.0 of llm-d v0.9.0" in answer.out
 
 
 @pytest.mark.parametrize(

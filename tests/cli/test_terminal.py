@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import pytest
 
-from llmdgen.cli.terminal import has_colour
+from llmdgen.cli.terminal import folded, has_colour
 from llmdgen.cli.work import in_order_of
 from llmdgen.findings import Finding, Located, Place, Severity
 from tests.cli.conftest import Llmdgen
@@ -39,6 +40,47 @@ def test_every_command_colours_its_findings_alike(llmdgen: Llmdgen, monkeypatch:
     monkeypatch.setenv("FORCE_COLOR", "1")
     for command in (["validate"], ["render"], ["plan"], ["images"], ["upgrade"], ["diff", "a.yaml"]):
         assert "\x1b[31merror SPEC010:\x1b[0m" in llmdgen(*command, "none.yaml").err
+
+
+def test_sentences_wrap_on_a_terminal_and_nowhere_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    text = "\n".join(
+        [
+            "\x1b[33m  ~ decode image: ghcr.io/a-long-name -> ghcr.io/b\x1b[0m",
+            "  flags    max-num-seqs: 4, block-size: 128, more: 1",
+            "short",
+        ]
+    )
+    assert folded(text) == text
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert folded(text).splitlines() == [
+        "\x1b[33m  ~ decode image: ghcr.io/a-long-name ->",
+        "      ghcr.io/b\x1b[0m",
+        "  flags    max-num-seqs: 4, block-size:",
+        "           128, more: 1",
+        "short",
+    ]
+
+
+def test_a_diff_and_an_explanation_stay_within_a_terminal(llmdgen: Llmdgen, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("NO_COLOR", "1")
+    spec = llmdgen("init", "pd-disaggregation").out
+    Path("old.yaml").write_text(spec)
+    Path("new.yaml").write_text(spec.replace("release: v0.9.0", "release: v0.6.0"))
+    asked = (
+        ["diff", "old.yaml", "new.yaml"],
+        ["explain", "wide-ep"],
+        ["explain", "EFA003"],
+        ["explain", "VLLM001"],
+        ["--help"],
+    )
+    piped = [llmdgen(*each).out for each in asked]
+    monkeypatch.setattr("llmdgen.cli.terminal._is_terminal", lambda stream: True)
+    for each, raw in zip(asked, piped, strict=True):
+        shown = llmdgen(*each).out
+        assert shown.split() == raw.split()
+        assert not [line for line in shown.splitlines() if len(line) > 80 and " " in line.strip()]
 
 
 def _found(code: str, severity: Severity, line: int, file: str = "a.yaml") -> Located:
