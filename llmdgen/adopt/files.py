@@ -27,6 +27,7 @@ _OBJECTS = {
     "PodMonitor": f"{_MADE}; monitoring.labels names its labels",
     "PodDisruptionBudget": _MADE,
     "Service": _MADE,
+    "WellLitPath": "it is a spec of llmdgen already: `llmdgen validate` takes it",
     "Namespace": "metadata.namespace names it, and SUMMARY.md has the command",
 }
 ROUTER_KEYS = ("inferenceExtension", "inferencePool", "router")

@@ -81,7 +81,7 @@ def _asked_size(model: str) -> str | None:
         return None
     close = did_you_mean(model, catalogue.model_names(), listed_up_to=0)
     complain(f"llmdgen does not know {model}{f'; {close}' if close else ''}")
-    given = click.prompt("GiB of its weights (empty: said later)", default="", show_default=False, err=True)
+    given = click.prompt("GiB of its weights (nothing: set model.size later)", default="", show_default=False, err=True)
     return f"{int(given)}Gi" if given.isdigit() and int(given) else None
 
 

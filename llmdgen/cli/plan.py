@@ -55,6 +55,8 @@ def _print_specs(specs: list[Spec]) -> None:
 def _print_drawing(plans: list[Plan]) -> None:
     from llmdgen.rendering.topology import topology
 
+    if len({plan.spec.name for plan in plans}) > 1:
+        raise click.UsageError("one drawing shows one spec: give one alone")
     if len(plans) != 1:
         raise click.UsageError("one drawing shows one instance type: choose it with --instance-type")
     click.echo(topology(plans[0]), nl=False)

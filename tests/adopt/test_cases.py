@@ -81,6 +81,14 @@ def test_what_says_nothing_is_one_line(
     assert printed.err.splitlines()[-1].startswith(f"{file}: error: {says}")
 
 
+def test_a_spec_is_said_to_be_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    spec = "apiVersion: llmdgen.dev/v1alpha1\nkind: WellLitPath\nmetadata: {name: chat}\n"
+    (tmp_path / "chat.yaml").write_text(spec)
+    assert main(["init", "--from", str(tmp_path)]) == 1
+    gc.enable()
+    assert "WellLitPath/chat: left out: it is a spec of llmdgen already" in capsys.readouterr().err
+
+
 def test_aliases_that_multiply_are_not_followed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 12)]
