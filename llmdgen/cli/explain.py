@@ -23,6 +23,7 @@ Rows = dict[str, object]
 
 _GIB = 1 << 30
 _WIDTH = 116
+_FEW = 8
 
 
 # --max-num-seqs is a topic here, not an option.
@@ -42,11 +43,19 @@ def command(topic: str) -> int:
 
     text = explain(topic)
     if text is None:
-        hint = did_you_mean(topic.lstrip("-"), names(), listed_up_to=0) or OTHERWISE
+        hint = did_you_mean(topic.lstrip("-"), names(), listed_up_to=0) or _beginning(topic) or OTHERWISE
         complain(f"llmdgen: error: nothing is known of {topic!r} (fix: {hint})")
         return status.ERROR
     tell(text)
     return status.OK
+
+
+def _beginning(topic: str) -> str:
+    """The few names that begin as a topic does, such as the sizes of a family of instances, as a fix."""
+    from llmdgen.suggest import one_of
+
+    found = [name for name in names() if topic and name.lower().startswith(topic.lower())]
+    return f"did you mean {one_of(found)}?" if 0 < len(found) <= _FEW else ""
 
 
 def names() -> list[str]:

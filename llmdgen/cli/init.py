@@ -102,7 +102,7 @@ def _written(text: str, file: str | None, schema: str | None) -> int:
         return status.ERROR
     if schema is None:
         missing = Path(file).with_name(SCHEMA)
-        say(f"{file}: written; for an editor that completes and explains it: llmdgen schema > {missing}")
+        say(f"{file}: written\nfor an editor that completes it: llmdgen schema > {missing}")
     return status.OK
 
 

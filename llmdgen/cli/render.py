@@ -15,7 +15,7 @@ from llmdgen.cli import making, options, outcome, status, work
 from llmdgen.cli.making import Made
 from llmdgen.cli.outcome import Outcome
 from llmdgen.cli.processes import results
-from llmdgen.cli.terminal import complain, count, report, say
+from llmdgen.cli.terminal import complain, count, report, say, tell
 from llmdgen.findings import Located
 from llmdgen.output.disk import alone
 from llmdgen.output.tree import leftovers
@@ -92,7 +92,7 @@ def command(
     if differs:
         say(f"{count(differs, 'difference')}; nothing was written")
     if others and not prune:
-        say(f"{out}: not compared, being of no spec given here: {', '.join(others)} (with --prune a difference)")
+        tell(f"{out}: not compared, being of no spec given here: {', '.join(others)} (with --prune a difference)")
     report(work.in_order_of(specs, findings))
     if _are_wrong(findings):
         errors = Counter(each.place.spec or each.place.path for each in dict.fromkeys(findings) if each.is_error)

@@ -59,6 +59,13 @@ def test_a_flag_says_what_its_parser_takes_and_since_when(llmdgen: Llmdgen, flag
     assert says in answer.out
 
 
+def test_the_beginning_of_a_few_names_gives_them(llmdgen: Llmdgen) -> None:
+    answer = llmdgen("explain", "p5")
+    assert answer.code == 1
+    assert "(fix: did you mean p5.4xlarge, p5.48xlarge, p5e.48xlarge or p5en.48xlarge?)" in answer.err
+    assert "`llmdgen list`" in llmdgen("explain", "e").err
+
+
 @pytest.mark.parametrize("name", ["p5.48xlarge", "ml.p5.48xlarge"])
 def test_an_instance_type_says_what_it_has_and_who_says_so(llmdgen: Llmdgen, name: str) -> None:
     answer = llmdgen("explain", name)

@@ -153,8 +153,8 @@ def test_two_starts_of_one_path_are_two_deployments(llmdgen: Llmdgen) -> None:
 
 
 def test_the_schema_is_missed_once(llmdgen: Llmdgen) -> None:
-    hint = "for an editor that completes and explains it: llmdgen schema > wellitpath.v1alpha1.json"
-    assert llmdgen("init", "inference-scheduling", "-o", "chat.yaml").out == f"chat.yaml: written; {hint}\n"
+    hint = "for an editor that completes it: llmdgen schema > wellitpath.v1alpha1.json"
+    assert llmdgen("init", "inference-scheduling", "-o", "chat.yaml").out == f"chat.yaml: written\n{hint}\n"
     Path("wellitpath.v1alpha1.json").write_text(llmdgen("schema").out)
     assert llmdgen("init", "inference-scheduling", "-o", "code.yaml").out == ""
 
