@@ -114,7 +114,8 @@ class Running:
 
     def __call__(self, plan: Plan, beside: bool = False) -> Deployment:
         kept = self._made[0] if self._made and not self.is_spoiled and not beside else None
-        if kept is not None and kept.plan == plan:
+        # One that has got more nodes meanwhile would find room where a deployment of that plan alone has none.
+        if kept is not None and kept.plan == plan and len(kept.nodes) == sum(pool.nodes for pool in plan.pools):
             return kept
         if not beside:
             self.clear()
