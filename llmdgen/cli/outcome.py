@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from llmdgen.cli.making import CLUSTER, Made
-from llmdgen.cli.terminal import complain, count, say
+from llmdgen.cli.terminal import complain, count, say, tell
 from llmdgen.findings import Located
 from llmdgen.output.lock import USERS_OWN
 from llmdgen.output.rules import OutputError, unwritten
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
-    """Lines for stdout and for stderr, how many files differ, the findings of what could not be done, and what the spec
-    asks of its cluster."""
+    """Sentences for stdout, each with the diff below it if any, lines for stderr, how many files differ, the
+    findings of what could not be done, and what the spec asks of its cluster."""
 
     says: tuple[str, ...] = ()
     complains: tuple[str, ...] = ()
@@ -34,8 +34,11 @@ class Outcome(Struct, frozen=True, kw_only=True):
     def show(self) -> None:
         for line in self.complains:
             complain(line)
-        for line in self.says:
-            say(line)
+        for each in self.says:
+            sentence, _, diff = each.partition("\n")
+            tell(sentence)
+            if diff:
+                say(diff)
 
 
 def written(out: str, made: Made, is_alone: bool) -> Outcome:

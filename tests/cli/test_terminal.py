@@ -83,6 +83,19 @@ def test_a_diff_and_an_explanation_stay_within_a_terminal(llmdgen: Llmdgen, monk
         assert not [line for line in shown.splitlines() if len(line) > 80 and " " in line.strip()]
 
 
+def test_a_check_wraps_what_it_says_of_a_file_and_not_the_diff(
+    llmdgen: Llmdgen, spec: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    piped = llmdgen("render", "--check", "chat.yaml").out
+    monkeypatch.setattr("llmdgen.cli.terminal._is_terminal", lambda stream: True)
+    shown = llmdgen("render", "--check", "chat.yaml").out
+    assert "/SUMMARY.md: missing: never rendered (fix: llmdgen\n    render chat.yaml)\n--- /dev/null\n" in shown
+    assert [line for line in shown.splitlines() if line[:1] in "+-"] == [
+        line for line in piped.splitlines() if line[:1] in "+-"
+    ]
+
+
 def _found(code: str, severity: Severity, line: int, file: str = "a.yaml") -> Located:
     return Located(Finding(code, severity, "", ""), Place(file, line))
 
