@@ -11,6 +11,7 @@ import os
 import signal
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -53,7 +54,8 @@ class Process:
                 cwd=folder,
                 env={**os.environ, "TMPDIR": str(folder), **(environment or {})},
                 start_new_session=True,
-                preexec_fn=_ends_with_its_parent,
+                # Python 3.12 warns of code between fork and exec where there are threads.
+                preexec_fn=_ends_with_its_parent if threading.active_count() == 1 else None,
             )
 
     def wait_until(self, ready: Callable[[], bool]) -> None:
