@@ -4,7 +4,7 @@
 #   make wheel    dist/*.whl                                      make lock    the lock files, from pyproject.toml
 #   make docs     schemas/, docs/{commands,diagnostics,spec}.md    make site    the documentation, in site/
 #   make bench    what a render costs, beside its limits
-#   make cluster-test    helmfile apply on a control plane of this machine: Go builds it, once (make cluster-tools)
+#   make cluster-test    helmfile apply on a control plane of this machine, which make cluster-tools builds with Go
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
@@ -52,7 +52,6 @@ test: dev
 # The rendered tree and more on etcd, kube-apiserver, kube-scheduler and controllers, with simulated nodes.
 CLUSTER_TESTS ?= tests/cluster
 cluster-test: dev
-	@$(MAKE) --no-print-directory cluster-tools || echo "make cluster-test: the control plane cannot be built here; its tests skip"
 	@$(BIN)/python -m pytest $(CLUSTER_TESTS)
 
 lint: dev

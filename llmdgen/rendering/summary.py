@@ -319,9 +319,10 @@ def _lost(plan: Plan, role: RolePlan) -> str:
     if role.size.workers > 1:
         loading = " While the group still loads, it alone starts anew." if restart_policy(plan) else ""
         return f"one lost pod restarts its whole group of {role.size.workers}, which loads the weights again.{loading}"
-    gone = min(role.pods, role.pods_per_node)
-    which = "the pod" if role.pods == 1 else f"{gone} of {role.pods} pods"
-    return f"{which} on it must start anew on a node of {role.node.label} with room, and stays Pending without one."
+    anew = f"must start anew on a node of {role.node.label} with room"
+    if role.pods == 1:
+        return f"its pod {anew}, and stays Pending without one."
+    return f"up to {min(role.pods, role.pods_per_node)} of {role.pods} pods {anew}, and stay Pending without one."
 
 
 def _rollout(plan: Plan, role: RolePlan) -> str:
