@@ -25,7 +25,7 @@ SIDE_CHANNEL = "VLLM_NIXL_SIDE_CHANNEL_HOST"
 SHARED_FLAGS = ("served-model-name", "max-model-len", "revision", "hf-overrides", "attention-backend")
 BACKEND = ("spec", "transfer", "backend")
 _ENDS = ("prefill", "decode")
-_TRANSPORT = ("FI_", "UCX_", "NIXL_", "NCCL_", "NVSHMEM_")
+_TRANSPORT = ("FI_", "UCX_", "NIXL_")  # NCCL and NVSHMEM stay among the engines of one role
 
 
 def both_ends(servers: Servers) -> dict[str, Container]:

@@ -172,6 +172,17 @@ BAD: list[tuple[str, str, str, str, str, dict[str, Any]]] = [
 ]
 
 GOOD: list[tuple[str, str, str, str, dict[str, Any]]] = [
+    # one end a group of several pods, whose NCCL is told its interfaces, the other a single pod
+    (
+        WIDE,
+        DEEPSEEK,
+        B200,
+        "v0.9.0",
+        {
+            "prefill": {"parallelism": {"workers": 1, "dataLocal": 8}},
+            "decode": {"parallelism": {"workers": 2, "dataLocal": 8}},
+        },
+    ),
     *((PD, LLAMA, B200, release, {}) for release in ("v0.5.1", "v0.6.0", "v0.9.0")),
     *((TIERED, QWEN, B200, release, {}) for release in ("v0.5.1", "v0.6.0", "v0.9.0")),
     *((WIDE, DEEPSEEK, H200, release, {}) for release in ("v0.5.1", "v0.6.0", "v0.9.0")),
