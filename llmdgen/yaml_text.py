@@ -32,6 +32,8 @@ class Text(str):
 
 def as_yaml(value: Any) -> Text:
     """A value in flow style, on one line: the `finalize` of YAML templates."""
+    if type(value) is str:
+        return _scalar(value)
     if isinstance(value, Text):
         return value
     if isinstance(value, str):

@@ -87,6 +87,7 @@ def release_json(name: str, file: str) -> Any:
     return msgspec.json.decode(read_fact("releases", name, file))
 
 
+@cache
 def release_toml(name: str, file: str) -> dict[str, Any]:
     """A written table of a release, such as plugins.toml."""
     return _toml(fact("releases", name, file))
