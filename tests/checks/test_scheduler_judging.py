@@ -294,6 +294,8 @@ def test_what_loads_and_routes_has_no_finding(file: Path) -> None:
     text = file.read_text("utf-8")
     roles = ("prefill", "decode") if "prefill-filter" in text else ("decode",)
     events = EVENTS | {"topic": "kv@$(POD_IP):8000@m"} if "precise-prefix" in text else None
+    if events and "replaySocketPort" in text:
+        events |= {"replay_endpoint": "tcp://*:5559"}
     block = 128 if "blockSizeTokens: 128" in text else 64
     assert judged(text, servers(*roles, block=block, events=events)) == []
 
