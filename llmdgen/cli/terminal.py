@@ -71,8 +71,10 @@ def print_json(value: object) -> None:
 
 
 def complain(text: str) -> None:
-    """One line on stderr, which a terminal may have to wrap."""
-    click.echo(folded(" ".join(visible(text).split("\n")), sys.stderr), err=True)
+    """One line on stderr, every secret in it masked, which a terminal may have to wrap."""
+    from llmdgen.secrets import mask
+
+    click.echo(folded(" ".join(visible(mask(text)).split("\n")), sys.stderr), err=True)
 
 
 def report(findings: Iterable[Located], notes: bool = False) -> None:

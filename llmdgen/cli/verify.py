@@ -33,7 +33,6 @@ def command(directories: tuple[str, ...], charts: str | None, fetch_charts: str 
     Nothing of the directories is executed: what a render does not write is refused before helmfile is started.
     """
     from llmdgen.findings import in_directory
-    from llmdgen.secrets import mask
     from llmdgen.verify.places import lines
     from llmdgen.verify.run import fetch, verify
     from llmdgen.verify.state import VerifyError
@@ -48,14 +47,14 @@ def command(directories: tuple[str, ...], charts: str | None, fetch_charts: str 
                 fetch(directory, Path(fetch_charts))
             problems = verify(directory, Path(folder) if folder else None, Path(crds) if crds else None)
         except VerifyError as error:
-            complain(mask(f"{directory}: error: {error}"))
+            complain(f"{directory}: error: {error}")
             errors += 1
             continue
         for line in lines(directory, [each for each in problems if each.of]):
-            complain(mask(line))
+            complain(line)
         for line in (in_directory("llmdgen verify", each) for each in problems if not each.of):
             if line not in once:
-                complain(mask(line))
+                complain(line)
             once.add(line)
         wrong = sum(each.is_error for each in problems)
         errors += wrong

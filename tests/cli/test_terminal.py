@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from llmdgen.cli.terminal import folded, has_colour
+from llmdgen.cli.terminal import complain, folded, has_colour
 from llmdgen.cli.work import in_order_of
 from llmdgen.findings import Finding, Located, Place, Severity
 from tests.cli.conftest import Llmdgen
@@ -106,3 +106,11 @@ def test_what_makes_others_moot_comes_first() -> None:
     warning, of_another = _found("GW004", Severity.WARNING, 3), _found("SPEC001", Severity.ERROR, 1, "b.yaml")
     found = [note, warning, other, of_another, fit, path, fit]
     assert in_order_of(["a.yaml", "b.yaml"], found) == [path, fit, other, warning, note, of_another]
+
+
+def test_an_error_shows_no_token(capsys: pytest.CaptureFixture[str]) -> None:
+    complain("git: cannot read https://ci:aB3aB3aB3aB3@example.com: denied")
+    error = capsys.readouterr().err
+    assert "aB3aB3" not in error
+    assert error.startswith("git: cannot read https://")
+    assert error.endswith("@example.com: denied\n")
