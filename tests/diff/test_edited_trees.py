@@ -17,6 +17,7 @@ from llmdgen.diff import json, markdown, text
 from llmdgen.diff.fold import difference
 from llmdgen.diff.reading import Files
 from llmdgen.diff.yaml import DiffError
+from tests.edits import places
 
 from .conftest import PD, edited, side, with_files, write_tree
 from .test_meaning import PD9, WIDE
@@ -164,16 +165,7 @@ WRONG: list[Any] = [None, True, 0, -1, 1.5, 10**30, "", "x", [], ["x"], [[]], {}
 def wrecked(rng: random.Random, docs: list[Any]) -> list[Any]:
     """Documents with one thing changed in type, gone, twice, renamed or of another value."""
     docs = copy.deepcopy(docs)
-    places: list[tuple[Any, Any]] = []
-
-    def walk(tree: Any) -> None:
-        for key in list(tree) if isinstance(tree, dict) else range(len(tree)):
-            places.append((tree, key))
-            if isinstance(tree[key], dict | list):
-                walk(tree[key])
-
-    walk(docs)
-    tree, key = rng.choice(places)
+    tree, key = rng.choice(places(docs))
     value = tree[key]
     edit = rng.choice(("wrong", "gone", "twice", "renamed", "another"))
     if edit == "wrong":

@@ -19,6 +19,7 @@ import pytest
 
 from llmdgen.cli.main import main
 from llmdgen.preflight import connection
+from tests.edits import places
 from tests.preflight.api_server import (
     CLASSES,
     CRDS,
@@ -125,16 +126,7 @@ WRONG = [None, True, 0, -1, 1e300, 10**40, "", "x", [], ["x"], [[]], {}, {"a": {
 def _mutants(rng: random.Random, value: Any) -> Any:
     """The value with something else in one place."""
     copied = copy.deepcopy(value)
-    places: list[tuple[Any, Any]] = []
-
-    def walk(tree: Any) -> None:
-        for key in list(tree) if isinstance(tree, dict) else range(len(tree)):
-            places.append((tree, key))
-            if isinstance(tree[key], dict | list):
-                walk(tree[key])
-
-    walk(copied)
-    tree, key = rng.choice(places)
+    tree, key = rng.choice(places(copied))
     tree[key] = rng.choice(WRONG)
     return copied
 
