@@ -105,6 +105,26 @@ class Api:
             if error.code != 404:
                 raise
 
+    def remove(self, path: str) -> None:
+        """Delete an object and wait until it is gone: what still has finalizers would be found, and changed, by who
+        makes it anew, and go all the same."""
+        self.delete(path)
+        end = time.monotonic() + TIMEOUT
+        while self.has(path):
+            if time.monotonic() > end:
+                raise OSError(f"{path} was not gone after {TIMEOUT:.0f} s")
+            time.sleep(0.05)
+
+    def has(self, path: str) -> bool:
+        """Whether an object is there."""
+        try:
+            self.text(path)
+        except ApiError as error:
+            if error.code != 404:
+                raise
+            return False
+        return True
+
     def path_of(self, document: Object, namespace: str = "") -> str:
         """The path of an object; one of a namespace that it does not name is in `namespace`."""
         version, kind = document["apiVersion"], document["kind"]

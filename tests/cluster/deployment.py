@@ -157,10 +157,10 @@ class Deployment:
         place = f"/api/v1/namespaces/{self.namespace}"
         self.api.delete(f"{place}/pods", gracePeriodSeconds=0)
         for node in self.nodes:
-            self.api.delete(f"/api/v1/nodes/{node}")
+            self.api.remove(f"/api/v1/nodes/{node}")
         for claim in self.claims:
-            self.api.delete(f"{place}/persistentvolumeclaims/{claim}")
-            self.api.delete(f"/api/v1/persistentvolumes/{self.namespace}-{claim}")
+            self.api.remove(f"{place}/persistentvolumeclaims/{claim}")
+            self.api.remove(f"/api/v1/persistentvolumes/{self.namespace}-{claim}")
 
     def make_nodes(self) -> None:
         """The planned nodes, all of them Ready."""

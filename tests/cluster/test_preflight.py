@@ -80,12 +80,12 @@ def ready(plane: ControlPlane, tmp_path: Path) -> Iterator[Ready]:
     accepted = {"type": "Accepted", "status": "True", "reason": "Accepted", "message": "", "lastTransitionTime": NOW}
     kind = {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "GatewayClass", "status": {"conditions": [accepted]}}
     plane.api.apply({**kind, **gateway_class})
-    deployment.wait_for(lambda: found.ask()[1].get("PRE132") == "ok", lambda: "the claim is not bound")
+    deployment.wait_for(lambda: found.ask()[1].get("PRE132") == "ok", lambda: f"{found.ask()}")
     yield found
     serve(plane.api, plan.release)
     deployment.clear()
     for name in ("hf", "mirror"):
-        plane.api.delete(f"{found.place}/secrets/{name}")
+        plane.api.remove(f"{found.place}/secrets/{name}")
 
 
 NOW = "2026-01-01T00:00:00Z"
@@ -98,24 +98,24 @@ def test_it_says_yes_where_everything_is_there(ready: Ready) -> None:
 
 
 def no_kind(ready: Ready) -> None:
-    ready.api.delete(f"{CRDS}/inferencepools.inference.networking.k8s.io")
+    ready.api.remove(f"{CRDS}/inferencepools.inference.networking.k8s.io")
 
 
 def no_groups(ready: Ready) -> None:
-    ready.api.delete(f"{CRDS}/podmonitors.monitoring.coreos.com")
+    ready.api.remove(f"{CRDS}/podmonitors.monitoring.coreos.com")
 
 
 def no_class(ready: Ready) -> None:
-    ready.api.delete(f"/apis/gateway.networking.k8s.io/v1/gatewayclasses/{ready.plan.gateway.settings['class']}")
+    ready.api.remove(f"/apis/gateway.networking.k8s.io/v1/gatewayclasses/{ready.plan.gateway.settings['class']}")
 
 
 def one_node_fewer(ready: Ready) -> None:
-    ready.api.delete(f"/api/v1/nodes/{ready.deployment.nodes[0]}")
+    ready.api.remove(f"/api/v1/nodes/{ready.deployment.nodes[0]}")
 
 
 def no_node_of_the_type(ready: Ready) -> None:
     for node in ready.deployment.nodes:
-        ready.api.delete(f"/api/v1/nodes/{node}")
+        ready.api.remove(f"/api/v1/nodes/{node}")
 
 
 def a_closed_node(ready: Ready) -> None:
@@ -140,7 +140,7 @@ def no_efa(ready: Ready) -> None:
 
 
 def no_secret(ready: Ready) -> None:
-    ready.api.delete(f"{ready.place}/secrets/hf")
+    ready.api.remove(f"{ready.place}/secrets/hf")
 
 
 def a_secret_of_another_key(ready: Ready) -> None:
@@ -149,11 +149,11 @@ def a_secret_of_another_key(ready: Ready) -> None:
 
 
 def no_pull_secret(ready: Ready) -> None:
-    ready.api.delete(f"{ready.place}/secrets/mirror")
+    ready.api.remove(f"{ready.place}/secrets/mirror")
 
 
 def no_claim(ready: Ready) -> None:
-    ready.api.delete(f"{ready.place}/persistentvolumeclaims/weights")
+    ready.api.remove(f"{ready.place}/persistentvolumeclaims/weights")
 
 
 def a_strict_namespace(ready: Ready) -> None:
@@ -228,4 +228,4 @@ def test_what_rbac_forbids_is_unknown(ready: Ready) -> None:
         assert {verdicts["PRE131"], verdicts["PRE134"]} == {"unknown"}
     finally:
         for document in READER:
-            ready.api.delete(ready.api.path_of(document))
+            ready.api.remove(ready.api.path_of(document))
