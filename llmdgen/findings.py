@@ -43,11 +43,12 @@ class Finding(Struct, frozen=True):
 
     @property
     def path(self) -> str:
-        """The route as text: `("spec", "containers", 0)` is `spec.containers[0]`."""
-        text = ""
-        for key in self.at:
-            text += f"[{key}]" if isinstance(key, int) else f".{key}" if text else key
-        return text
+        return dotted(self.at)
+
+
+def dotted(route: Route) -> str:
+    """A route as a reader writes it: `("spec", "containers", 0)` is `spec.containers[0]`."""
+    return "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in route).removeprefix(".")
 
 
 def in_directory(directory: str, finding: Finding) -> str:

@@ -11,14 +11,13 @@ from llmdgen.adopt.found import Found, LeftOut, Server, UnusableSource, shortene
 from llmdgen.adopt.router import scheduler_spec
 from llmdgen.adopt.servers import EVENTS, cache_tiers, placement, role_spec, token_secret
 from llmdgen.facts import catalogue
-from llmdgen.findings import Located, Route, SpecError
+from llmdgen.findings import Located, Route, SpecError, dotted
 from llmdgen.kube.workload import mounted_at
 from llmdgen.planning.model import Plan
 from llmdgen.secrets import mask_value
 from llmdgen.spec.fields import ROLES
 from llmdgen.spec.load import parse
 from llmdgen.spec.model import DEFAULT_RELEASE
-from llmdgen.spec.words import dotted
 from llmdgen.untyped import at, mapping, maps
 from llmdgen.yaml_text import dump
 

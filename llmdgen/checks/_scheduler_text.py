@@ -10,7 +10,7 @@ from llmdgen.planning.model import Plan, RolePlan
 from llmdgen.registry import Draft, found
 from llmdgen.scheduling.document import Endpoints, SchedulerConfig
 from llmdgen.scheduling.form import form
-from llmdgen.spec.text_blocks import BROKEN
+from llmdgen.spec.read import BROKEN
 from llmdgen.untyped import at, mapping
 
 AT: Route = ("spec", "scheduler")

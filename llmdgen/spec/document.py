@@ -13,16 +13,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any
+from typing import Any, NoReturn
 
 import yaml
 from msgspec import Struct
 
 from llmdgen.findings import Finding, Located, Place, Route
-from llmdgen.spec.places import Places, Position, error_at, locate, position_of
-from llmdgen.spec.scalars import NotANumber, resolve
+from llmdgen.spec.places import Places, Position, error_at, locate, position_of, quoted
 from llmdgen.spec.syntax import explain
-from llmdgen.spec.words import quoted
 
 MOST_BYTES = 256 * 1024
 MOST_DOCUMENTS = 100
@@ -35,6 +33,17 @@ MOST_FINDINGS = 100
 # Patterns of so many characters take longer to compile than a spec to read, so the plain texts pass without.
 _INVISIBLE = "[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ufffe\uffff]"
 _IN_SCALARS = f"{_INVISIBLE}|[\u00a0\ud800-\udfff]"
+
+_NULLS = frozenset(("", "~", "null", "Null", "NULL"))
+_BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+_SMALLEST, _LARGEST = -(2**63), 2**64 - 1
+_LONGEST = 66  # characters: Python refuses to convert very long numbers, and slowly converts long ones
+_DECIMAL = re.compile(r"[-+]?[0-9]+")
+_OCTAL = re.compile(r"0o[0-7]+|[-+]?0[0-9]+")
+_HEXADECIMAL = re.compile(r"0x[0-9a-fA-F]+")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+_INFINITY = float("inf")
 
 
 class Parsed(Struct, frozen=True):
@@ -122,17 +131,22 @@ class _Reader:
                 if _is(event, "DocumentStart"):
                     self._document(event)
 
-    def report(self, code: str, says: str, fix: str, place: Place) -> None:
-        self.findings.append(error_at(place, code, says, fix))
+    def report(self, code: str, says: str, fix: str, place: Place | None = None) -> None:
+        """A finding at a place, or where the event at hand starts."""
+        self.findings.append(error_at(place or self._place(), code, says, fix))
         if len(self.findings) >= MOST_FINDINGS:
             raise _Stop
+
+    def _end(self, code: str, says: str, fix: str, place: Place | None = None) -> NoReturn:
+        """The same, of what makes reading on useless."""
+        self.report(code, says, fix, place)
+        raise _Stop
 
     def look_for_invisible(self) -> None:
         found = None if _is_shown(self.text) else re.search(_INVISIBLE, self.text)
         if found:
             place = Place(self.path, *position_of(self.text, found.start()))
-            self.report("SPEC018", f"invisible character U+{ord(found[0]):04X}", "delete it", place)
-            raise _Stop
+            self._end("SPEC018", f"invisible character U+{ord(found[0]):04X}", "delete it", place)
 
     def _next(self) -> Any:
         """The next event. The parser takes a second for some ten thousand values, which is the limit."""
@@ -140,19 +154,16 @@ class _Reader:
         self.last = (event.start_mark.line + 1, event.start_mark.column + 1)
         self.number += 1
         if self.number > MOST_VALUES:
-            says = f"the file holds more than {MOST_VALUES} keys and values"
-            self.report("SPEC002", says, "split it", self._place())
-            raise _Stop
+            self._end("SPEC002", f"the file holds more than {MOST_VALUES} keys and values", "split it")
         return event
 
     def _place(self) -> Place:
-        """Where the event at hand starts."""
         return Place(self.path, *self.last)
 
     def _document(self, start: Any) -> None:
         if start.tags or (start.version and tuple(start.version) != (1, 2)):
             says = "a YAML directive changes how the file is read"
-            self.report("SPEC004", says, "delete the line that starts with %", self._place())
+            self.report("SPEC004", says, "delete the line that starts with %")
         self.places: Places = {}
         self.damaged: set[Route] = set()
         root = self._value(self._next(), ())
@@ -161,27 +172,23 @@ class _Reader:
             return
         if len(self.documents) >= MOST_DOCUMENTS:
             says = f"the file holds more than {MOST_DOCUMENTS} documents"
-            self.report("SPEC002", says, "split the file", self.places[()][1])
-            raise _Stop
+            self._end("SPEC002", says, "split the file", self.places[()][1])
         self.documents.append(Parsed(self.path, len(self.documents), root, self.places, frozenset(self.damaged)))
 
     def _value(self, event: Any, route: Route, key: Place | None = None) -> Any:
         """What begins with an event; `key` is the place of its key in a mapping."""
         place = self._place()
         self.places[route] = (key or place, place)
+        self._refuse_properties(event)
         if _is(event, "Alias"):
-            says = f"alias *{quoted(event.anchor, bare=True)}"
-            self.report("SPEC004", says, "write the value out where it is used", place)
             self.damaged.add(route)
             return None
-        self._refuse_properties(event)
         if event.tag is not None:
             self.damaged.add(route)
         if _is(event, "Scalar"):
             return self._scalar(event, route)
         if len(self.open) >= MOST_LEVELS:
-            self.report("SPEC002", f"more than {MOST_LEVELS} levels of nesting", "nest less deeply", place)
-            raise _Stop
+            self._end("SPEC002", f"more than {MOST_LEVELS} levels of nesting", "nest less deeply")
         self.open.append(self.last)
         found = self._mapping(route) if _is(event, "MappingStart") else self._sequence(route)
         self.open.pop()
@@ -196,46 +203,42 @@ class _Reader:
     def _mapping(self, route: Route) -> dict[str, Any]:
         """The keys and values up to the end of a mapping. The first of two equal keys is kept."""
         found: dict[str, Any] = {}
-        first: dict[str, tuple[Place, Place]] = {}
         while not _is(event := self._next(), "MappingEnd"):
             place = self._place()
             key, is_merge = self._key(event, route)
             inner = (*route, key)
-            if key in first:
-                says = f"{quoted(key)} stands here a second time, first in line {first[key][0].line}"
-                self.report("SPEC003", says, "keep one", place)
+            first = self.places.get(inner)
+            if first:
+                says = f"{quoted(key)} stands here a second time, first in line {first[0].line}"
+                self.report("SPEC003", says, "keep one")
                 self.damaged.add(inner)
             value = self._value(self._next(), inner, place)
-            if key in first:
-                self.places[inner] = first[key]
+            if first:
+                self.places[inner] = first
             elif not is_merge:
                 found[key] = value
-            first.setdefault(key, self.places[inner])
         return found
 
     def _key(self, event: Any, route: Route) -> tuple[str, bool]:
         """A key, and whether it is a merge key."""
-        place = self._place()
-        if _is(event, "Alias"):
-            says = f"alias *{quoted(event.anchor, bare=True)}"
-            self.report("SPEC004", says, "write the value out where it is used", place)
-            raise _Stop
-        if not _is(event, "Scalar"):
+        if _is(event, "MappingStart") or _is(event, "SequenceStart"):
             fix = "write a plain key; text that starts with { or [ goes in quotes, and {{ }} is not filled in"
-            self.report("SPEC007", "a key must be text, this one is a list or a mapping", fix, place)
-            raise _Stop
+            self._end("SPEC007", "a key must be text, this one is a list or a mapping", fix)
         self._refuse_properties(event)
+        if _is(event, "Alias"):
+            raise _Stop
         key, is_plain = self._visible(event), _is_plain(event)
-        if is_plain and key == "<<":
-            self.report("SPEC004", "merge key <<", "write the keys out where they belong", place)
-            self.damaged.add((*route, key))
+        is_merge = is_plain and key == "<<"
+        if is_merge:
+            self.report("SPEC004", "merge key <<", "write the keys out where they belong")
+        elif is_plain and not key:
+            self.report("SPEC007", "a key is missing before the colon", "write the key")
         elif is_plain and not _is_text(key):
-            self.damaged.add((*route, key))
-            if key:
-                self.report("SPEC007", f"the key {key[:40]} is not text", f'put it in quotes: "{key[:40]}"', place)
-            else:
-                self.report("SPEC007", "a key is missing before the colon", "write the key", place)
-        return key, is_plain and key == "<<"
+            self.report("SPEC007", f"the key {key[:40]} is not text", f'put it in quotes: "{key[:40]}"')
+        else:
+            return key, False
+        self.damaged.add((*route, key))
+        return key, is_merge
 
     def _scalar(self, event: Any, route: Route) -> Any:
         text = self._visible(event)
@@ -248,7 +251,7 @@ class _Reader:
         except NotANumber as error:
             self.damaged.add(route)
             fix = "write a finite number without a leading 0, or text in quotes"
-            self.report("SPEC008", str(error), fix, self._place())
+            self.report("SPEC008", str(error), fix)
             return text
 
     def _visible(self, event: Any) -> str:
@@ -260,16 +263,17 @@ class _Reader:
         if unseen:
             says = f"the text holds the invisible character U+{ord(unseen[0]):04X}"
             fix = "replace it with an ordinary space" if unseen[0] == "\u00a0" else "delete it"
-            self.report("SPEC018", says, fix, self._place())
+            self.report("SPEC018", says, fix)
         return re.sub(_IN_SCALARS, "?", text)
 
     def _refuse_properties(self, event: Any) -> None:
+        is_alias = _is(event, "Alias")
         if event.anchor is not None:
-            says = f"anchor &{quoted(event.anchor, bare=True)}"
-            self.report("SPEC004", says, "write the values out", self._place())
-        if event.tag is not None:
+            says = f"{'alias *' if is_alias else 'anchor &'}{quoted(event.anchor, bare=True)}"
+            self.report("SPEC004", says, f"write the value{' out where it is used' if is_alias else 's out'}")
+        if not is_alias and event.tag is not None:
             says = f"tag {quoted(str(event.tag), bare=True)}"
-            self.report("SPEC004", says, "delete it; quotes make a value text", self._place())
+            self.report("SPEC004", says, "delete it; quotes make a value text")
 
 
 def _is(event: Any, kind: str) -> bool:
@@ -290,3 +294,34 @@ def _is_text(key: str) -> bool:
 def _is_shown(text: str) -> bool:
     """Whether a text is ASCII that an editor shows, in lines."""
     return text.isascii() and text.replace("\n", "").isprintable()
+
+
+class NotANumber(ValueError):
+    """A number that no reader of the output could hold, or that two would read differently; the message says why."""
+
+
+def resolve(text: str) -> str | int | float | bool | None:
+    """The value of a plain scalar, by the core schema of YAML 1.2: only null, true, false and numbers are anything but
+    text. `yes`, `no`, `1_000`, `12:30` and dates stay the text that they are, whatever a reader of YAML 1.1 would make
+    of them. Raises NotANumber for infinities, NaN, octal numbers and those of more than 64 bits."""
+    if text in _NULLS:
+        return None
+    if text in _BOOLEANS:
+        return _BOOLEANS[text]
+    if text[0] not in "+-.0123456789":
+        return text
+    if _OCTAL.fullmatch(text):
+        raise NotANumber(f"readers of YAML differ about {text[:20]}: to some it is octal")
+    if _NOT_FINITE.fullmatch(text):
+        raise NotANumber("infinity and not-a-number are not values here")
+    if _DECIMAL.fullmatch(text) or _HEXADECIMAL.fullmatch(text):
+        whole = int(text, 16 if text[:2] == "0x" else 10) if len(text) <= _LONGEST else _LARGEST + 1
+        if _SMALLEST <= whole <= _LARGEST:
+            return whole
+    elif _FLOAT.fullmatch(text):
+        number = float(text)
+        if abs(number) != _INFINITY:
+            return number
+    else:
+        return text
+    raise NotANumber("the number is larger than 64 bits hold")

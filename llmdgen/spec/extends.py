@@ -12,15 +12,14 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from llmdgen.findings import Located, Route, SpecError
+from llmdgen.findings import Located, Route, SpecError, dotted
 from llmdgen.spec.document import Parsed
 from llmdgen.spec.merge import Idle, merge
 from llmdgen.spec.model import API_VERSION, KIND
 from llmdgen.spec.names import LONGEST_NAME
-from llmdgen.spec.places import error
+from llmdgen.spec.places import described, error, quoted
 from llmdgen.spec.read import ENDINGS, documents, like, text_of, without_secrets
-from llmdgen.spec.structure import TOP_KEYS, foreign
-from llmdgen.spec.words import MAY_BE_A_BASE, described, dotted, quoted
+from llmdgen.spec.structure import MAY_BE_A_BASE, TOP_KEYS, foreign
 
 MOST_BASES = 8
 KEY = "extends"
@@ -115,7 +114,7 @@ def _circle(paths: list[str], path: str) -> str:
 
 def _unsaid(layer: Parsed) -> Iterator[Located]:
     """A file of the chain says by itself what it is, so that nobody has to open another to know."""
-    from llmdgen.spec.keys import means
+    from llmdgen.spec.shape import means
 
     for key, value in (("apiVersion", API_VERSION), ("kind", KIND)):
         is_misspelt = key not in layer.data and any(means(each, key, TOP_KEYS) for each in layer.data)

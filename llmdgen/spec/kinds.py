@@ -1,16 +1,35 @@
-"""The kinds of values in words: what is expected, and how what was written becomes it."""
+"""The types of a spec in words: what a place takes, how what was written becomes that, and what is said of each field.
+
+A field's text is read from the source, since Python keeps none of it at run time. Its first paragraph describes the
+field and may end in an example of its value, in YAML; below it stands a line for each word that the field takes.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
-from msgspec import inspect
+from msgspec import Struct, inspect
 
+from llmdgen.plain_yaml import load
 from llmdgen.spec import fields, model
-from llmdgen.spec.words import quoted
+from llmdgen.spec.places import quoted
 from llmdgen.suggest import one_of
+
+_KINDS: dict[type[inspect.Type], tuple[str, tuple[type, ...]]] = {
+    inspect.StructType: ("a mapping", (dict,)),
+    inspect.DictType: ("a mapping", (dict,)),
+    inspect.VarTupleType: ("a list", (list,)),
+    inspect.LiteralType: ("", (str,)),
+    inspect.StrType: ("text", (str,)),
+    inspect.BoolType: ("true or false", (bool,)),
+    inspect.IntType: ("a whole number", (int,)),
+    inspect.FloatType: ("a number", (int, float)),
+}
+"""Each kind of value that a spec has: in words, and the types of Python that it has in plain data."""
 
 _FORMS = {
     fields.DNS_LABEL: "a Kubernetes name: lower-case letters, digits and -, with a letter or digit at both ends",
@@ -27,7 +46,47 @@ _FORMS = {
 _TRUE = frozenset(("true", "yes", "on", "y"))
 _FALSE = frozenset(("false", "no", "off", "n"))
 _WHOLE = r"[-+]?[0-9]{1,18}"
+_EXAMPLES = re.compile(r"(?P<text>.*?) (?P<number>Examples?): (?P<values>.*)")
 _UNIT = r"\s*([0-9]+(?:\.[0-9]+)?)\s*([kmgtp]?)(i?)b?\s*"
+
+
+class Description(Struct, frozen=True):
+    """What stands below a field: a text, examples of its value, and what each word means that it takes."""
+
+    text: str
+    examples: tuple[Any, ...] = ()
+    meanings: dict[str, str] = {}
+
+
+@cache
+def descriptions(part: type[fields.Base]) -> dict[str, Description]:
+    """What a part of the spec says of its fields, by their names in Python."""
+    from inspect import cleandoc
+
+    return {name: _described(cleandoc(text)) for name, text in _texts(part)}
+
+
+def _texts(part: type[fields.Base]) -> Iterator[tuple[str, str]]:
+    import ast
+    from inspect import getsource
+
+    (body,) = ast.parse(getsource(part)).body
+    assert isinstance(body, ast.ClassDef)
+    for field, below in pairwise(body.body):
+        match field, below:
+            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
+                yield name, text
+
+
+def _described(written: str) -> Description:
+    text, _, words = written.partition("\n\n")
+    meanings = {word: meaning for word, _, meaning in (line.partition(": ") for line in words.splitlines())}
+    text = " ".join(text.split())
+    found = _EXAMPLES.fullmatch(text)
+    if found is None:
+        return Description(text, (), meanings)
+    values = load(found["values"])
+    return Description(found["text"], tuple(values) if found["number"] == "Examples" else (values,), meanings)
 
 
 @cache
@@ -45,32 +104,21 @@ def unwrapped(kind: Any) -> list[Any]:
     return [] if isinstance(kind, inspect.NoneType) else [kind]
 
 
+def accepts(kind: inspect.Type, value: Any) -> bool:
+    """Whether a value is of the kind, as msgspec sees it when it is strict; its range is another question."""
+    return type(value) in _KINDS[type(kind)][1]
+
+
 def expected(options: list[Any]) -> str:
     """What a place takes: "auto or a whole number from 0 to 64"."""
-    return one_of(word for each in options for word in _words(each))
+    return one_of(word for each in options for word in getattr(each, "values", (_in_words(each),)))
 
 
-def _words(kind: Any) -> list[str]:
-    match kind:
-        case inspect.LiteralType():
-            return [str(value) for value in kind.values]
-        case inspect.IntType():
-            return [f"a whole number{_bounds(kind)}"]
-        case inspect.FloatType():
-            return ["a number"]
-        case inspect.BoolType():
-            return ["true or false"]
-        case inspect.StrType():
-            return ["text"]
-        case inspect.VarTupleType():
-            return ["a list"]
-    return ["a mapping"]
-
-
-def _bounds(kind: inspect.IntType) -> str:
-    if kind.ge is not None and kind.le is not None:
-        return f" from {kind.ge} to {kind.le}"
-    return f" of at least {kind.ge}" if kind.ge is not None else ""
+def _in_words(kind: inspect.Type) -> str:
+    word, least, most = _KINDS[type(kind)][0], getattr(kind, "ge", None), getattr(kind, "le", None)
+    if least is None:
+        return word
+    return f"{word} of at least {least}" if most is None else f"{word} from {least} to {most}"
 
 
 def article(pattern: str) -> str:
@@ -80,18 +128,21 @@ def article(pattern: str) -> str:
 
 def fix_of_type(options: list[Any], value: Any) -> str:
     """How a value of the wrong type becomes one of the right type."""
-    for kind in options:
-        fix = _fix_of_kind(kind, value)
-        if fix:
-            return fix
-    return f"write {expected(options)}"
+    fixes = (_fix_of_kind(kind, value) for kind in options)
+    return next(filter(None, fixes), f"write {expected(options)}")
 
 
 def _fix_of_kind(kind: Any, value: Any) -> str:
-    simple = isinstance(value, str | int | float)
+    is_number = isinstance(value, int | float)
     match kind:
         case inspect.StrType() | inspect.LiteralType() if isinstance(value, bool):
             return f'put it in quotes: "{str(value).lower()}"'
+        case inspect.StrType(pattern=fields.CPU | fields.SIZE) if is_number and value < 0:
+            return "write a quantity that is not negative"
+        case inspect.StrType(pattern=fields.SIZE) if is_number:
+            return f"write {value}Gi"
+        case inspect.StrType(pattern=fields.CPU) if is_number:
+            return f'put it in quotes: "{value}"'
         case inspect.StrType() if isinstance(value, int):
             return f'put it in quotes: "{value}"'
         case inspect.StrType() if isinstance(value, float):
@@ -104,7 +155,7 @@ def _fix_of_kind(kind: Any, value: Any) -> str:
             return f"write {str(value.lower() in _TRUE).lower()}, without quotes"
         case inspect.BoolType() if value in (0, 1):
             return f"write {str(value == 1).lower()}"
-        case inspect.VarTupleType() if simple:
+        case inspect.VarTupleType() if is_number or isinstance(value, str):
             return f"write [{quoted(str(value), bare=True)}]"
         case inspect.VarTupleType():
             return "write each entry on its own line after a dash"
@@ -130,25 +181,13 @@ def fix_of_pattern(pattern: str, value: str) -> str:
     return f"write {article(pattern)}"
 
 
-def fix_of_number(options: list[Any], value: Any, unit: str) -> str:
-    """How a number becomes a quantity of that unit; empty where no quantity is expected."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return ""
-    if not any(isinstance(each, inspect.StrType) and each.pattern in (fields.CPU, fields.SIZE) for each in options):
-        return ""
-    if value < 0:
-        return "write a quantity that is not negative"
-    return f"write {value}{unit}" if unit else f'put it in quotes: "{value}"'
-
-
 def _fix_of_size(value: str) -> str:
     parts = re.fullmatch(_UNIT, value, re.IGNORECASE)
     if parts is None:
         return "write a number and a unit, such as 64Gi"
-    number, unit, binary = parts[1], parts[2], parts[3]
+    number, unit, is_binary = parts[1], parts[2].upper(), parts[3]
     if not unit:
         return f"write {number}Gi for gibibytes, or {number} for bytes"
-    decimal = "k" if unit in "kK" else unit.upper()
-    if binary:
-        return f"write {number}{unit.upper()}i"
-    return f"write {number}{unit.upper()}i (powers of 1024) or {number}{decimal} (powers of 1000)"
+    if is_binary:
+        return f"write {number}{unit}i"
+    return f"write {number}{unit}i (powers of 1024) or {number}{'k' if unit == 'K' else unit} (powers of 1000)"

@@ -12,8 +12,7 @@ from llmdgen.spec.document import Parsed
 from llmdgen.spec.model import Document, Spec
 from llmdgen.spec.places import error_at, locate
 from llmdgen.spec.read import documents, text_of
-from llmdgen.spec.structure import build, foreign
-from llmdgen.spec.words import MAY_BE_A_BASE
+from llmdgen.spec.structure import MAY_BE_A_BASE, build, foreign
 
 
 def load(path: str | os.PathLike[str]) -> Spec:

@@ -10,19 +10,19 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from llmdgen.facts import catalogue
-from llmdgen.findings import Finding, Route
+from llmdgen.findings import Finding, Route, dotted
 from llmdgen.spec import texts, uri
 from llmdgen.spec.fields import ROLES
 from llmdgen.spec.model import DEFAULT_RELEASE
-from llmdgen.spec.places import error
-from llmdgen.spec.retired import retired_values
-from llmdgen.spec.words import dotted, quoted
+from llmdgen.spec.places import error, quoted
 from llmdgen.suggest import did_you_mean, one_of
 from llmdgen.untyped import at, items, mapping
 
 LONGEST_NAME = 40 - len("-router")  # the router charts cut longer names of their release
 
 LONGEST_INSTANCE_TYPE = 64
+_VALUES: Route = ("spec", "values")
+_RETIRED = ("infra", "gaie", "ms")  # charts that are no longer used
 _POD_CODES = {"unknown": "SPEC005", "type": "SPEC007", "twice": "SPEC014"}
 
 
@@ -34,7 +34,7 @@ def misnamed(data: dict[str, Any]) -> Iterator[Finding]:
         if isinstance(text, str):
             yield from rule(text, route)
     spec = mapping(data.get("spec"))
-    for of_a_spec in (_paths, _provider, _instance_types, uri.without_uri, texts.misread, _pods, retired_values):
+    for of_a_spec in (_paths, _provider, _instance_types, uri.without_uri, texts.misread, _pods, _retired_values):
         yield from of_a_spec(spec)
 
 
@@ -145,6 +145,44 @@ def _pod(pod: dict[str, Any], role: str) -> Iterator[Finding]:
             merge({}, pod)
         except BadPatch as bad:
             yield error("SPEC008", str(bad), bad.fix, (*at, *bad.route))
+
+
+def is_retired(route: Route) -> bool:
+    """Whether a route is that of such a chart, whose values findings here are about."""
+    return route[:-1] == _VALUES and route[-1] in _RETIRED
+
+
+def _retired_values(spec: dict[str, Any]) -> Iterator[Finding]:
+    """A finding for each key that went somewhere else, at the outermost place of which the facts say where."""
+    values = mapping(spec.get("values"))
+    for chart in _RETIRED:
+        if chart in values:
+            yield from _moved(values[chart], (), chart, catalogue.table("retired-values.toml")[chart])
+
+
+def _moved(value: Any, route: Route, chart: str, places: dict[str, str]) -> Iterator[Finding]:
+    paths = {path: parts for path in places if path != "otherwise" and _begins(parts := _parts(path), route)}
+    if value and any(len(parts) > len(route) for parts in paths.values()) and isinstance(value, dict | list):
+        for key, each in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _moved(each, (*route, key), chart, places)
+        return
+    fix = next((places[path] for path, parts in paths.items() if len(parts) == len(route)), places["otherwise"])
+    at: Route = (*_VALUES, chart, *route)
+    says = f"nothing reads {quoted(dotted(at), bare=True)}: of spec.values only router is left"
+    yield error("SPEC029", says, fix.format(role=(*route, "")[0], key=at[-1]), at, on_key=True)
+
+
+def _parts(path: str) -> list[str]:
+    return path.replace("[]", ".[]").split(".")
+
+
+def _begins(parts: list[str], route: Route) -> bool:
+    """Whether a path, or its start, is that of the route."""
+    return len(route) <= len(parts) and all(map(_is, parts, route))
+
+
+def _is(part: str, key: str | int) -> bool:
+    return part == ("[]" if isinstance(key, int) else key) or part == "*" or (part == "{role}" and key in ROLES)
 
 
 _TEXTS: dict[Route, Callable[[str, Route], Iterator[Finding]]] = {

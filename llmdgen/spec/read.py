@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
 from functools import lru_cache
 
-from llmdgen.findings import Located, Place, SpecError
-from llmdgen.spec import document, secrets, text_blocks
-from llmdgen.spec.places import Position, error_at, position_of
+from llmdgen.findings import Located, Place, Route, SpecError
+from llmdgen.spec import document, secrets
+from llmdgen.spec.places import Places, Position, error_at, position_of
+from llmdgen.untyped import at
 
 STANDARD_INPUT = "-"
+BROKEN = "(broken)"
+"""Stands in a route for the place at which a text block of YAML stops being YAML."""
 ENDINGS = (".yaml", ".yml")
+_BLOCKS = "pluginsCustomConfig"  # the key below which texts are YAML: the scheduler's configuration in spec.values
 _OPEN_ALREADY = ("/dev/", "/proc/")  # what a shell opens for <(command)
 _BYTE_ORDER_MARK = "\ufeff"
 _OF_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
@@ -42,9 +47,9 @@ def text_of(name: str) -> str:
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
-        at = position_of(content[: error.start].decode("utf-8"), error.start)
+        position = position_of(content[: error.start].decode("utf-8"), error.start)
         says = f"the byte 0x{content[error.start]:02X} is not UTF-8"
-        raise _unreadable(name, "SPEC001", says, "save the file as UTF-8", at) from None
+        raise _unreadable(name, "SPEC001", says, "save the file as UTF-8", position) from None
 
 
 def _is_named_pipe(name: str) -> bool:
@@ -115,7 +120,40 @@ def without_secrets(parsed: document.Parsed) -> tuple[list[Located], document.Pa
 def _parsed(text: str, name: str) -> document.Reading:
     findings, masked = secrets.find(text.removeprefix(_BYTE_ORDER_MARK), name)
     reading = document.read(masked, name)
-    if text_blocks.BLOCKS in masked:
+    if _BLOCKS in masked:
         for parsed in reading.documents:
-            parsed.places.update(text_blocks.inner_places(parsed, masked.splitlines()))
+            parsed.places.update(_inner_places(parsed, masked.splitlines()))
     return document.Reading(reading.documents, (*findings, *reading.findings))
+
+
+def _inner_places(parsed: document.Parsed, lines: list[str]) -> Places:
+    """The places inside every text block that is itself YAML, so that a check of it names a route beyond the block's
+    own and gets the line of the part at fault. None of a text that is not a literal block, or no YAML."""
+    found: Places = {}
+    for route, (_, block) in parsed.places.items():
+        if route[-2:-1] != (_BLOCKS,) or lines[block.line - 1][block.column - 1 : block.column] != "|":
+            continue
+        text = at(parsed.data, *route)
+        first = next((each for each in lines[block.line :] if each.strip()), "")
+        indent = len(first) - len(first.lstrip(" "))
+        for inner, key, value in _places(text) if isinstance(text, str) else ():
+            found[(*route, *inner)] = (_moved(key, block, indent), _moved(value, block, indent))
+    return found
+
+
+def _places(text: str) -> Iterator[tuple[Route, Place, Place]]:
+    """The keys and values of a text, or where it stops being YAML: at its last line, where something is still open."""
+    reading = document.read(text, "")
+    for broken in (each.place for each in reading.findings if each.finding.code == "SPEC001"):
+        lines = text.rstrip("\n").split("\n")
+        place = broken if broken.line <= len(lines) else Place("", len(lines), len(lines[-1]) + 1)
+        yield (BROKEN,), place, place
+    for inner in reading.documents[:1]:
+        for route, (key, value) in inner.places.items():
+            if route:
+                yield route, key, value
+
+
+def _moved(place: Place, block: Place, indent: int) -> Place:
+    """From a place in the text to that in the file of the block."""
+    return Place(block.path, block.line + place.line, indent + place.column)

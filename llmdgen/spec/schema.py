@@ -16,9 +16,8 @@ from llmdgen.facts import catalogue
 from llmdgen.facts.types import Release
 from llmdgen.resources import SCHEMAS
 from llmdgen.spec import suggestions
-from llmdgen.spec.descriptions import Description, descriptions
 from llmdgen.spec.fields import ROLES, Base
-from llmdgen.spec.kinds import article
+from llmdgen.spec.kinds import Description, article, descriptions
 from llmdgen.spec.model import Document
 from llmdgen.spec.names import LONGEST_NAME
 from llmdgen.spec.texts import ENV_NAME, FLAG_NAME

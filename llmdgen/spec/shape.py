@@ -8,17 +8,47 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 from msgspec import inspect
 
-from llmdgen.findings import Finding, Route
-from llmdgen.spec import keys
-from llmdgen.spec.kinds import article, document_type, expected, fix_of_number, fix_of_pattern, fix_of_type, unwrapped
-from llmdgen.spec.places import error
-from llmdgen.spec.retired import is_retired
-from llmdgen.spec.words import described, dotted, quoted
-from llmdgen.suggest import did_you_mean, one_of
+from llmdgen.findings import Finding, Route, dotted
+from llmdgen.spec.kinds import (
+    accepts,
+    article,
+    descriptions,
+    document_type,
+    expected,
+    fix_of_pattern,
+    fix_of_type,
+    unwrapped,
+)
+from llmdgen.spec.names import is_retired
+from llmdgen.spec.places import described, error, quoted
+from llmdgen.suggest import did_you_mean, nearest, one_of
+
+# What people write who come from vLLM, from the charts or from other generators, and where it is written here.
+ALSO_CALLED = {
+    "parallelism.tensor of a role": ("tp", "tensorParallelSize", "tensorParallelism"),
+    "parallelism.data of a role": ("dp", "dataParallelSize", "dataParallelism"),
+    "parallelism.expert of a role": ("ep", "enableExpertParallel"),
+    "parallelism.tensor (the GPUs of a pod follow from it)": ("gpus", "gpuCount"),
+    "efa of a role": ("efaPerPod", "efaInterfaces"),
+    "resources.shm of a role": ("shmSize", "sharedMemory"),
+    "resources.cpu and resources.memory (request and limit are the same)": ("limits", "requests"),
+    "args": ("extraArgs", "flags"),
+    "env": ("envVars",),
+    "spec.model.authSecretName, the name of a Secret": ("hfToken", "token"),
+    "spec.model.name": ("modelName",),
+    "spec.release, which pins the images": ("image",),
+    "spec.release": ("version",),
+    "spec.instanceTypes": ("nodeType", "instances"),
+    "pod of a role": ("podSpec", "extraConfig", "volumes", "affinity"),
+    "pod.containers of a role": ("volumeMounts",),
+    "spec.gateway.loadBalancer.annotations": ("annotations",),
+    "extends at the top of the document": ("base", "bases", "inherits"),
+}
 
 
 def misfits(data: Any) -> Iterator[Finding]:
@@ -33,11 +63,10 @@ def _walk(value: Any, kind: Any, at: Route) -> Iterator[Finding]:
     if value is None:
         yield error("SPEC019", f"{_name(at)} has no value", _fix_of_nothing(options), at, on_key=True)
         return
-    fitting = next((each for each in options if _accepts(each, value)), None)
+    fitting = next((each for each in options if accepts(each, value)), None)
     if fitting is None:
         says = f"{_name(at)} must be {expected(options)}, not {described(value)}"
-        unit = "" if at and at[-1] == "cpu" else "Gi"
-        yield error("SPEC007", says, fix_of_number(options, value, unit) or fix_of_type(options, value), at)
+        yield error("SPEC007", says, fix_of_type(options, value), at)
     elif isinstance(fitting, inspect.StructType):
         yield from _struct(value, fitting, at)
     elif isinstance(fitting, inspect.DictType):
@@ -55,39 +84,17 @@ def _walk(value: Any, kind: Any, at: Route) -> Iterator[Finding]:
         yield from _range(value, fitting, at)
 
 
-def _accepts(kind: Any, value: Any) -> bool:
-    """Whether a value is of the kind, as msgspec sees it when it is strict; its range is another question."""
-    match kind:
-        case inspect.StructType() | inspect.DictType():
-            return isinstance(value, dict)
-        case inspect.VarTupleType():
-            return isinstance(value, list)
-        case inspect.LiteralType():
-            return isinstance(value, str)
-        case inspect.StrType():
-            return isinstance(value, str)
-        case inspect.BoolType():
-            return isinstance(value, bool)
-        case inspect.IntType():
-            return isinstance(value, int) and not isinstance(value, bool)
-        case inspect.FloatType():
-            return isinstance(value, int | float) and not isinstance(value, bool)
-    raise TypeError(f"the spec has no values of {kind}")
-
-
 def _struct(value: dict[str, Any], kind: inspect.StructType, at: Route) -> Iterator[Finding]:
     fields = {field.encode_name: field for field in kind.fields}
     missing = [name for name, field in fields.items() if field.required and name not in value]
     unknown = [name for name in value if name not in fields and not is_retired((*at, name))]
     for name in missing:
-        misspelt = [key for key in unknown if keys.means(key, name, tuple(fields))]
-        if not misspelt:
+        if not any(means(key, name, tuple(fields)) for key in unknown):
             says = f"{dotted((*at, name))} is missing"
             yield error("SPEC006", says, f"add {name}: {_example(fields[name], kind)}".rstrip(" :"), at, on_key=True)
     for name in unknown:
         says = f"unknown key {quoted(name)}" + (f" in {dotted(at)}" if at else "")
-        route = (*at, name)
-        yield error("SPEC005", says, keys.fix(name, at, tuple(fields)), route, on_key=True)
+        yield error("SPEC005", says, _fix_of_key(name, at, tuple(fields)), (*at, name), on_key=True)
     for name, field in fields.items():
         if name in value:
             yield from _walk(value[name], field.type, (*at, name))
@@ -146,8 +153,6 @@ def _name(at: Route) -> str:
 
 def _example(field: inspect.Field, part: inspect.StructType) -> str:
     """A value that could stand there, as what is said of the field shows one."""
-    from llmdgen.spec.descriptions import descriptions
-
     for each in descriptions(part.cls)[field.name].examples:
         return f"[{', '.join(each)}]" if isinstance(each, list) else str(each)
     (kind,) = unwrapped(field.type)
@@ -166,3 +171,59 @@ def _fix_of_nothing(options: list[Any]) -> str:
     if any(isinstance(each, inspect.VarTupleType) for each in options):
         return "delete the key, or write [] for an empty list"
     return "write a value after the colon, or delete the key"
+
+
+def _fix_of_key(key: str, at: Route, known: tuple[str, ...]) -> str:
+    """The fix of an unknown key. `at` is the mapping's route, `known` its keys."""
+    close = nearest(key, known, limit=1)
+    if close:
+        return f"did you mean {close[0]}?"
+    for name, places in _homes().items():
+        if _same(name, key):
+            return f"write {'it' if name == key else name} under {one_of(places)}"
+    other = next((place for place, names in ALSO_CALLED.items() if any(_same(name, key) for name in names)), None)
+    if other:
+        return f"write {other}"
+    if _is_flag(key):
+        under = f"{dotted(at)}.args" if "args" in known else "spec.engine.args, or args of a role"
+        return f"this is a vLLM flag, write it under {under}"
+    elsewhere = nearest(key, _homes(), limit=1)
+    if elsewhere:
+        return f"did you mean {elsewhere[0]}, under {one_of(_homes()[elsewhere[0]])}?"
+    return f"delete it; known here: {', '.join(known)}"
+
+
+@cache
+def _homes() -> dict[str, tuple[str, ...]]:
+    """Where each key of the format may stand, as dotted places."""
+    homes: dict[str, tuple[str, ...]] = {}
+    for key, place in _keys(document_type(), ()):
+        homes[key] = (*homes.get(key, ()), place)
+    return homes
+
+
+def _keys(kind: Any, at: Route) -> Iterator[tuple[str, str]]:
+    for each in unwrapped(kind):
+        for field in getattr(each, "fields", ()):
+            yield field.encode_name, dotted(at) or "the document itself"
+            yield from _keys(field.type, (*at, field.encode_name))
+        if isinstance(each, inspect.VarTupleType):
+            yield from _keys(each.item_type, at)
+
+
+def _is_flag(key: str) -> bool:
+    """Whether any release's vLLM knows the flag."""
+    from llmdgen.facts import catalogue
+
+    name = key.strip("-").replace("_", "-")
+    releases = catalogue.release_names()
+    return any(name in catalogue.release_json(release, "vllm-serve.json")["flags"] for release in releases)
+
+
+def _same(name: str, key: str) -> bool:
+    return name.lower().replace("-", "") == key.lower().replace("-", "").replace("_", "")
+
+
+def means(key: str, name: str, known: tuple[str, ...]) -> bool:
+    """Whether an unknown key is that name misspelt, so that its absence is not worth a second finding."""
+    return nearest(key, known, limit=1) == (name,)

@@ -11,9 +11,9 @@ from llmdgen.findings import Finding
 from llmdgen.spec.document import MOST_FINDINGS, Parsed
 from llmdgen.spec.model import API_VERSION, KIND, Document
 from llmdgen.spec.names import misnamed
-from llmdgen.spec.places import error
-from llmdgen.spec.words import described, quoted
+from llmdgen.spec.places import described, error, quoted
 
+MAY_BE_A_BASE = "; a base is not loaded itself, but the specs that extend it"
 TOP_KEYS = ("apiVersion", "kind", "extends", "metadata", "spec")
 _FREE = ("args", "pod", "values")
 _GROUP = API_VERSION.partition("/")[0]

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from llmdgen.findings import Finding, Route
-from llmdgen.spec.places import error
-from llmdgen.spec.words import quoted
+from llmdgen.spec.places import error, quoted
 from llmdgen.untyped import mapping
 
 _SEGMENT = r"(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._-]+"

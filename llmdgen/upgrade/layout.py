@@ -14,7 +14,7 @@ from typing import Any
 from msgspec import UNSET, Struct
 
 from llmdgen.findings import Route
-from llmdgen.spec.scalars import NotANumber, resolve
+from llmdgen.spec.document import NotANumber, resolve
 
 _BREAK = re.compile(r"\r\n|\r|\n")
 _COMMENT = re.compile(r"(?:^|(?<=\s))#[^\r\n]*")

@@ -67,7 +67,7 @@ def test_a_ring_of_two_packages_fails(checkout: Path) -> None:
 
 
 def test_a_ring_inside_a_package_fails(checkout: Path) -> None:
-    spoil(checkout, "spec/scalars.py", "def late() -> None:\n    from llmdgen.spec import load")
+    spoil(checkout, "spec/places.py", "def late() -> None:\n    from llmdgen.spec import load")
     code, printed = lint(checkout)
     assert code == 1
     assert "no ring among the modules of a package, at any depth BROKEN" in printed

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from llmdgen.spec.scalars import NotANumber, resolve
+from llmdgen.spec.document import NotANumber, resolve
 
 
 @pytest.mark.parametrize(
