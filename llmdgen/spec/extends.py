@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from llmdgen.findings import Located, Route, SpecError, dotted
+from llmdgen.findings import Finding, Located, Route, SpecError, dotted
 from llmdgen.spec.document import Parsed
 from llmdgen.spec.merge import Idle, merge
 from llmdgen.spec.model import API_VERSION, KIND
@@ -32,13 +32,11 @@ def extended(spec: Parsed) -> tuple[Parsed | None, list[Located]]:
 
     The spec has to be a mapping, and of this version and kind as far as it says.
     """
-    layers = [spec]
+    layers, tree = [spec], Tree(spec.path)
     findings = [*_unsaid(spec)]
     nameless = _name(spec) is None
-    tree = Tree(spec.path)
     while KEY in layers[-1].data:
-        base, found = _base(layers, tree)
-        findings += found
+        base = _base(layers, tree, findings)
         if base is None:
             return None, findings + [_nameless(layers)] * nameless
         findings += _unsaid(base)
@@ -46,7 +44,7 @@ def extended(spec: Parsed) -> tuple[Parsed | None, list[Located]]:
     merged = layers[-1]
     for layer in reversed(layers[:-1]):
         merged, idle = merge(merged, layer)
-        findings += [_idle(each, layer) for each in idle if each.at != NAME]
+        findings += [layer.located(_idle(each)) for each in idle if each.at != NAME]
     # A key in one file and a value in another may be a secret together.
     hidden, merged = without_secrets(merged)
     del merged.data[KEY]
@@ -58,58 +56,45 @@ def extended(spec: Parsed) -> tuple[Parsed | None, list[Located]]:
     return merged, findings + hidden
 
 
-def _base(layers: list[Parsed], tree: Tree) -> tuple[Parsed | None, list[Located]]:
-    """What the last of the layers extends, None where it cannot be used; and what is wrong with it."""
+def _base(layers: list[Parsed], tree: Tree, findings: list[Located]) -> Parsed | None:
+    """What the last of the layers extends, None where it cannot be used; what is wrong with it is added."""
     by = layers[-1]
-    said = by.data[KEY]
-    if not isinstance(said, str) or not said:
-        return None, [_unnamed(said, by)]
     try:
-        path = tree.base(said, by.path)
-    except Unusable as unusable:
-        return None, [by.located(unusable.finding)]
-    circle = _circle([layer.path for layer in layers], path)
-    if circle:
-        return None, [_found("SPEC025", circle, "let one of them stand without the others", by)]
-    if len(layers) > MOST_BASES:
-        says = f"{quoted(layers[0].path, bare=True)} has more than {MOST_BASES} bases, one on top of the other"
-        return None, [_found("SPEC025", says, "merge some of them into one", by)]
-    try:
+        path = tree.base(by.data[KEY], by.path)
+        _refuse_circle([layer.path for layer in layers], path)
         reading = documents(text_of(path), path)
+    except Unusable as unusable:
+        findings.append(by.located(unusable.finding))
+        return None
     except SpecError as unread:
-        return None, list(unread.findings)
-    findings = list(reading.findings)
+        findings += unread.findings
+        return None
+    findings += reading.findings
     if len(reading.documents) > 1:
-        says = f"{quoted(said)} holds {len(reading.documents)} documents, a base is one"
-        findings.append(_found("SPEC024", says, "give each a file of its own", by))
+        says = f"{quoted(by.data[KEY])} holds {len(reading.documents)} documents, a base is one"
+        findings.append(by.located(error("SPEC024", says, "give each a file of its own", (KEY,))))
     if len(reading.documents) != 1:
-        return None, findings
+        return None
     (base,) = reading.documents
     stranger = foreign(base.data)
     if stranger:
-        return None, [*findings, base.located(stranger)]
-    return base, findings
+        findings.append(base.located(stranger))
+        return None
+    return base
 
 
-def _unnamed(said: Any, by: Parsed) -> Located:
-    if said is None:
-        fix = "name the base after the colon, or delete the key"
-        return _found("SPEC019", f"{KEY} has no value", fix, by, on_key=True)
-    if said == "":
-        return _found("SPEC008", f"{KEY} is empty", "name the base, or delete the key", by)
-    fix = "name one file; a base may extend a further one" if isinstance(said, list) else "name one file"
-    return _found("SPEC007", f"{KEY} must be the path of one base, not {described(said)}", fix, by)
-
-
-def _circle(paths: list[str], path: str) -> str:
-    """In words, that a path is one of those above it already; empty where it is not."""
-    real = [os.path.realpath(each) for each in paths]
-    if os.path.realpath(path) not in real:
-        return ""
-    first = real.index(os.path.realpath(path))
-    if first == len(paths) - 1:
-        return "the file extends itself"
-    return f"the files extend each other: {' -> '.join(quoted(each, bare=True) for each in (*paths[first:], path))}"
+def _refuse_circle(paths: list[str], path: str) -> None:
+    """Raises Unusable where a path is one of those above it already, or where those are too many."""
+    real, own = [os.path.realpath(each) for each in paths], os.path.realpath(path)
+    if own in real:
+        circle = [*paths[real.index(own) :], path]
+        says = f"the files extend each other: {' -> '.join(quoted(each, bare=True) for each in circle)}"
+        if len(circle) == 2:
+            says = "the file extends itself"
+        raise Unusable("SPEC025", says, "let one of them stand without the others")
+    if len(paths) > MOST_BASES:
+        says = f"{quoted(paths[0], bare=True)} has more than {MOST_BASES} bases, one on top of the other"
+        raise Unusable("SPEC025", says, "merge some of them into one")
 
 
 def _unsaid(layer: Parsed) -> Iterator[Located]:
@@ -119,7 +104,7 @@ def _unsaid(layer: Parsed) -> Iterator[Located]:
     for key, value in (("apiVersion", API_VERSION), ("kind", KIND)):
         is_misspelt = key not in layer.data and any(means(each, key, TOP_KEYS) for each in layer.data)
         if layer.data.get(key) is None and not is_misspelt:
-            yield _found("SPEC006", f"{key} is missing", f"add {key}: {value}", layer, (key,), on_key=True)
+            yield layer.located(error("SPEC006", f"{key} is missing", f"add {key}: {value}", (key,), on_key=True))
 
 
 def _nameless(layers: list[Parsed]) -> Located:
@@ -129,7 +114,7 @@ def _nameless(layers: list[Parsed]) -> Located:
     proposal = re.sub(r"[^a-z0-9]+", "-", f"{base}-{stem}".lower())[:LONGEST_NAME].strip("-")
     says = "metadata.name is missing" + (f", and {quoted(base)} is the name of its base" if base else "")
     fix = f"add metadata: {{name: {proposal or 'gpt-oss-production'}}}{MAY_BE_A_BASE}"
-    return _found("SPEC026", says, fix, layers[0], NAME)
+    return layers[0].located(error("SPEC026", says, fix, NAME))
 
 
 def _name(layer: Parsed) -> Any:
@@ -137,44 +122,34 @@ def _name(layer: Parsed) -> Any:
     return metadata.get("name") if isinstance(metadata, dict) else None
 
 
-def _idle(null: Idle, layer: Parsed) -> Located:
+def _idle(null: Idle) -> Finding:
     from llmdgen.suggest import did_you_mean
 
     says = f"null deletes a key of the base, and the base has no {quoted(dotted(null.at), bare=True)}"
     fix = did_you_mean(str(null.at[-1]), null.known, listed_up_to=0) or "delete the line"
-    return _found("SPEC027", says, fix, layer, null.at, on_key=True)
-
-
-def _found(code: str, says: str, fix: str, layer: Parsed, at: Route = (KEY,), on_key: bool = False) -> Located:
-    """A finding about a file of the chain, about what it extends unless another place is given."""
-    return layer.located(error(code, says, fix, at, on_key))
+    return error("SPEC027", says, fix, null.at, on_key=True)
 
 
 class Unusable(Exception):
     """A path that leads to no base; `finding` says why."""
 
-    def __init__(self, code: str, says: str, fix: str) -> None:
+    def __init__(self, code: str, says: str, fix: str, on_key: bool = False) -> None:
         super().__init__(says)
-        self.finding = error(code, says, fix, (KEY,))
+        self.finding = error(code, says, fix, (KEY,), on_key)
 
 
 class Tree:
     """The files that a spec may extend: those of its repository, or without one, of its own directory."""
 
     def __init__(self, spec: str) -> None:
-        own = os.path.realpath(os.path.dirname(spec) or ".")
-        self.is_repository = True
-        self.root = own
-        while not os.path.lexists(os.path.join(self.root, ".git")):
-            above = os.path.dirname(self.root)
-            if above == self.root:
-                self.is_repository = False
-                self.root = own
-                break
-            self.root = above
+        folders = [os.path.realpath(os.path.dirname(spec) or ".")]
+        while (above := os.path.dirname(folders[-1])) != folders[-1]:
+            folders.append(above)
+        repository = next((each for each in folders if os.path.lexists(os.path.join(each, ".git"))), None)
+        self.is_repository, self.root = repository is not None, repository or folders[0]
 
-    def base(self, said: str, by: str) -> str:
-        """The file that `by` extends, named as `by` itself is. Raises Unusable."""
+    def base(self, said: Any, by: str) -> str:
+        """The file that `by` says it extends, named as `by` itself is. Raises Unusable."""
         _refuse_form(said)
         path = os.path.join(os.path.dirname(by), said)
         real = os.path.realpath(path)
@@ -211,7 +186,16 @@ class Tree:
         return "check the path, which starts from this file"
 
 
-def _refuse_form(said: str) -> None:
+def _refuse_form(said: Any) -> None:
+    if said is None:
+        raise Unusable(
+            "SPEC019", f"{KEY} has no value", "name the base after the colon, or delete the key", on_key=True
+        )
+    if said == "":
+        raise Unusable("SPEC008", f"{KEY} is empty", "name the base, or delete the key")
+    if not isinstance(said, str):
+        fix = "name one file; a base may extend a further one" if isinstance(said, list) else "name one file"
+        raise Unusable("SPEC007", f"{KEY} must be the path of one base, not {described(said)}", fix)
     if "://" in said:
         raise Unusable("SPEC023", f"{quoted(said)} is a URL, and nothing is read from the network", _RELATIVE)
     if "\\" in said:

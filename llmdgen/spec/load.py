@@ -7,9 +7,9 @@ import os
 
 from msgspec import structs
 
-from llmdgen.findings import Finding, Located, SpecError
+from llmdgen.findings import Located, SpecError
 from llmdgen.spec.document import Parsed
-from llmdgen.spec.model import Document, Spec
+from llmdgen.spec.model import Spec
 from llmdgen.spec.places import error_at, locate
 from llmdgen.spec.read import documents, text_of
 from llmdgen.spec.structure import MAY_BE_A_BASE, build, foreign
@@ -55,10 +55,16 @@ def _spec(parsed: Parsed) -> tuple[Spec | None, list[Located]]:
     """The spec of a document, None where anything is wrong with it; and what."""
     if isinstance(parsed.data, dict) and "extends" in parsed.data and not foreign(parsed.data):
         return _extending_spec(parsed)
-    typed, wrong = build(parsed)
-    says_what_it_is = isinstance(parsed.data, dict) and {"apiVersion", "kind"} <= parsed.data.keys()
-    found = [parsed.located(_hinted(each) if says_what_it_is else each) for each in wrong]
-    return _made(parsed, typed), found
+    spec, wrong = build(parsed)
+    if isinstance(parsed.data, dict) and {"apiVersion", "kind"} <= parsed.data.keys():
+        # A file that says what it is and has no name may well be a base.
+        wrong = [
+            structs.replace(each, fix=each.fix + MAY_BE_A_BASE)
+            if each.code == "SPEC006" and each.says.startswith("metadata")
+            else each
+            for each in wrong
+        ]
+    return spec, [*map(parsed.located, wrong)]
 
 
 def _extending_spec(parsed: Parsed) -> tuple[Spec | None, list[Located]]:
@@ -71,23 +77,10 @@ def _extending_spec(parsed: Parsed) -> tuple[Spec | None, list[Located]]:
         _, wrong = build(parsed)
         known = [each for each in wrong if each.code not in ("SPEC006", "SPEC019") and each.at != ("extends",)]
         return None, [*found, *map(parsed.located, known)]
-    typed, wrong = build(merged)
+    spec, wrong = build(merged)
     # A base may leave out what each spec has to say, so what is missing is missing here.
     found += [(parsed if each.code == "SPEC006" else merged).located(each) for each in wrong]
-    return (_made(merged, typed) if not found else None), found
-
-
-def _made(parsed: Parsed, typed: Document | None) -> Spec | None:
-    if typed is None:
-        return None
-    return Spec(parsed.path, parsed.index, typed.metadata, typed.spec, parsed.places, parsed.data)
-
-
-def _hinted(finding: Finding) -> Finding:
-    """A file that says what it is and has no name may well be a base."""
-    if finding.code != "SPEC006" or not finding.says.startswith("metadata"):
-        return finding
-    return structs.replace(finding, fix=finding.fix + MAY_BE_A_BASE)
+    return (spec if not found else None), found
 
 
 def _second_of_a_name(parsed: Parsed, first: dict[str, int]) -> list[Located]:

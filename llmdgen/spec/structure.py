@@ -9,7 +9,7 @@ import msgspec
 
 from llmdgen.findings import Finding
 from llmdgen.spec.document import MOST_FINDINGS, Parsed
-from llmdgen.spec.model import API_VERSION, KIND, Document
+from llmdgen.spec.model import API_VERSION, KIND, Document, Spec
 from llmdgen.spec.names import misnamed
 from llmdgen.spec.places import described, error, quoted
 
@@ -19,21 +19,26 @@ _FREE = ("args", "pod", "values")
 _GROUP = API_VERSION.partition("/")[0]
 
 
-def build(parsed: Parsed) -> tuple[Document | None, list[Finding]]:
+def build(parsed: Parsed) -> tuple[Spec | None, list[Finding]]:
     """The typed document, None where there are findings, and the findings in the order in which they were met."""
     stranger = foreign(parsed.data)
     if stranger:
         return None, [stranger]
-    document = _convert(parsed.data)
+    try:
+        typed = msgspec.convert(parsed.data, Document)
+    except msgspec.ValidationError:
+        typed = None
     findings = list(islice(misnamed(parsed.data), MOST_FINDINGS))
-    if document is None or _has_null(parsed.data):
+    if typed is None or _has_null(parsed.data):
         from llmdgen.spec.shape import misfits
 
         findings.extend(islice(misfits(parsed.data), MOST_FINDINGS))
-    if document is None and not findings and not parsed.damaged:
+    if typed is None and not findings and not parsed.damaged:
         findings.append(error("SPEC007", "the document does not have the form of a spec", ""))
     findings = _without_consequences(findings, parsed)
-    return (document if not findings else None), findings
+    if typed is None or findings:
+        return None, findings
+    return Spec(parsed.path, parsed.index, typed.metadata, typed.spec, parsed.places, parsed.data), []
 
 
 def foreign(data: Any) -> Finding | None:
@@ -57,13 +62,6 @@ def foreign(data: Any) -> Finding | None:
     if isinstance(kind, str) and kind != KIND:
         return error("SPEC020", f"kind {quoted(kind)} is not known", f"write {KIND}", ("kind",))
     return None
-
-
-def _convert(data: Any) -> Document | None:
-    try:
-        return msgspec.convert(data, Document)
-    except msgspec.ValidationError:
-        return None
 
 
 def _has_null(data: Any) -> bool:

@@ -16,11 +16,11 @@ def findings(text: str) -> list[Finding]:
 
 
 def test_a_good_document_becomes_its_types(short: str) -> None:
-    document, wrong = build(read(short, "a.yaml").documents[0])
+    spec, wrong = build(read(short, "a.yaml").documents[0])
     assert wrong == []
-    assert document is not None
-    assert document.spec.instance_types == ("p5.48xlarge",)
-    assert document.spec.with_ == ()
+    assert spec is not None
+    assert spec.asked.instance_types == ("p5.48xlarge",)
+    assert spec.asked.with_ == ()
 
 
 def test_every_misfit_is_found_at_once(full: dict[str, Any]) -> None:
