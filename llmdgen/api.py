@@ -6,8 +6,11 @@ None of them reads the network, the clock or the environment; `load` reads the s
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 
-from llmdgen.findings import Located, SpecError
+from msgspec import Struct
+
+from llmdgen.findings import Located, SpecError, in_order
 from llmdgen.planning.model import Plan
 from llmdgen.spec.model import Spec
 
@@ -48,19 +51,52 @@ def draft(spec: Spec, instance_type: str) -> Plan:
 
 def check(decided: Plan) -> tuple[Located, ...]:
     """What the checks say of a plan, suppressed findings left out, in the order of the file."""
-    return judge(decided)[0]
+    return _judge(decided)[0]
 
 
-def judge(decided: Plan) -> tuple[tuple[Located, ...], tuple[Located, ...]]:
+def _judge(decided: Plan) -> tuple[tuple[Located, ...], tuple[Located, ...]]:
     """What the checks say of a plan: what stands, and what the spec suppresses, each in the order of the file."""
     from llmdgen.checks.judging import findings
 
     spec = decided.spec
-    found = [Located(finding, spec.locate(finding.at, finding.on_key)) for finding in findings(decided)]
-    found.sort(key=lambda each: (each.place, each.finding.code))
+    found = in_order(Located(finding, spec.locate(finding.at, finding.on_key)) for finding in findings(decided))
     codes = {each.code for each in spec.asked.suppress}
     silenced = tuple(each for each in found if not each.is_error and each.finding.code in codes)
     return tuple(each for each in found if each.is_error or each.finding.code not in codes), silenced
+
+
+class Judged(Struct, frozen=True, kw_only=True):
+    """The plans of a spec, and what the checks say of them. `warnings` are those of each target, `silenced` what the
+    spec suppresses. Of an instance type on which no plan is possible, the findings say why."""
+
+    plans: tuple[Plan, ...]
+    findings: tuple[Located, ...]
+    silenced: tuple[Located, ...]
+    warnings: dict[str, tuple[Located, ...]]
+
+
+def judged(spec: Spec, instance_types: Collection[str]) -> Judged:
+    """Plans of a spec on the instance types given, with every finding about any of them, each once."""
+    plans: list[Plan] = []
+    findings: list[Located] = []
+    silenced: list[Located] = []
+    warnings: dict[str, tuple[Located, ...]] = {}
+    for instance_type in instance_types:
+        try:
+            decided = draft(spec, instance_type)
+        except SpecError as error:
+            findings += error.findings
+            continue
+        found, left_out = _judge(decided)
+        plans.append(decided)
+        findings += found
+        silenced += left_out
+        warnings[decided.target] = tuple(each for each in found if not each.is_error)
+    if spec.asked.suppress and len(plans) == len(targets(spec)):
+        from llmdgen.checks.judging import needless
+
+        findings += needless(spec, {each.finding.code for each in silenced})
+    return Judged(plans=tuple(plans), findings=in_order(findings), silenced=in_order(silenced), warnings=warnings)
 
 
 def render(decided: Plan, charts: str | None = None, warnings: tuple[Located, ...] | None = None) -> dict[str, str]:

@@ -93,9 +93,14 @@ class Located(Struct, frozen=True):
         return f"{place.path}:{place.line}:{place.column}: {what}{fix}{self.about}"
 
 
+def in_order(findings: Iterable[Located]) -> tuple[Located, ...]:
+    """Findings, each once, in the order of the lines."""
+    return tuple(sorted(dict.fromkeys(findings), key=lambda found: (found.place, found.finding.code)))
+
+
 class SpecError(Exception):
     """A spec that cannot be used. `findings` holds every reason, in the order of the file."""
 
     def __init__(self, findings: Iterable[Located]) -> None:
-        self.findings = tuple(sorted(findings, key=lambda found: (found.place, found.finding.code)))
+        self.findings = in_order(findings)
         super().__init__("\n".join(str(found) for found in self.findings))

@@ -7,11 +7,10 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from llmdgen import api
-from llmdgen.cli import work
-from llmdgen.findings import Finding, Located, Place, Severity, SpecError
+from llmdgen.findings import Located, Place, SpecError
 from llmdgen.output import rules
 from llmdgen.output.lock import digest
 from llmdgen.output.rules import refusal
@@ -50,13 +49,17 @@ class Made(Struct, frozen=True, kw_only=True):
     asked: Asked | None = None
 
 
-def make(spec: Spec, instance_types: Iterable[str], settings: Settings) -> tuple[Made | None, list[Located]]:
+def make(spec: Spec, instance_types: tuple[str, ...], settings: Settings) -> tuple[Made | None, list[Located]]:
     """The targets of a spec on the instance types given, None where anything of it is wrong; and every finding."""
-    done = work.plan(spec, instance_types)
+    done = api.judged(spec, instance_types)
     findings = list(done.findings)
     targets: dict[str, Rendered] = {}
-    for plan in () if done.is_wrong else done.plans:
-        files = _files(plan, done.warnings[plan.target], settings)
+    for plan in () if any(found.is_error for found in findings) else done.plans:
+        charts = settings.charts
+        if charts is not None:
+            target = os.path.join(os.path.realpath(settings.out), spec.name, plan.target)
+            charts = os.path.relpath(os.path.realpath(charts), target)
+        files = api.render(plan, charts, done.warnings[plan.target])
         if settings.manifests:
             manifests, found = _manifests(plan, files, settings.charts)
             files |= manifests
@@ -103,18 +106,15 @@ def taken_names(specs: Iterable[Spec]) -> frozenset[str]:
     return frozenset({CLUSTER, *(name for name, number in counts.items() if number > 1)})
 
 
-def shared_names(specs: Iterable[Spec]) -> list[Located]:
+def shared_names(specs: list[Spec]) -> list[Located]:
     """A finding for each spec whose name is taken."""
-    found = []
-    taken = taken_names(specs)
-    for spec in specs:
-        if spec.name in taken:
-            says = f"another spec of this call is called {spec.name} too, and both would be written to one directory"
-            if spec.name == CLUSTER:
-                says = f"the directory {CLUSTER} is that of the prerequisites"
-            rule, route = rules.SHARED_NAME, ("metadata", "name")
-            finding = Finding(rule.code, rule.severity, says, "choose another metadata.name", route)
-            found.append(Located(finding, spec.locate(route)))
+    found, taken = [], taken_names(specs)
+    for spec in (each for each in specs if each.name in taken):
+        says = f"another spec of this call is called {spec.name} too, and both would be written to one directory"
+        if spec.name == CLUSTER:
+            says = f"the directory {CLUSTER} is that of the prerequisites"
+        finding = rules.SHARED_NAME.at("metadata", "name", says=says, fix="choose another metadata.name")
+        found.append(Located(finding, spec.locate(finding.at)))
     return found
 
 
@@ -132,14 +132,6 @@ def missing_charts(charts: str | None, specs: Iterable[Spec]) -> list[Located]:
     ]
 
 
-def _files(plan: Plan, warnings: tuple[Located, ...], settings: Settings) -> dict[str, str]:
-    charts = settings.charts
-    if charts is not None:
-        target = os.path.join(os.path.realpath(settings.out), plan.spec.name, plan.target)
-        charts = os.path.relpath(os.path.realpath(charts), target)
-    return api.render(plan, charts, warnings)
-
-
 def _manifests(plan: Plan, files: dict[str, str], charts: str | None) -> tuple[dict[str, str], list[Located]]:
     """The manifests that helm makes of a target's files, and what is wrong with them."""
     from pathlib import Path
@@ -153,12 +145,8 @@ def _manifests(plan: Plan, files: dict[str, str], charts: str | None) -> tuple[d
     try:
         outputs = template(files, None if charts is None else Path(charts))
     except VerifyError as error:
-        return {}, [Located(Finding(UNRENDERED.code, Severity.ERROR, f"{plan.target}: {error.says}", error.fix), place)]
+        return {}, [Located(UNRENDERED.at(says=f"{plan.target}: {error.says}", fix=error.fix), place)]
     manifests, wrong = read(outputs)
-    found = [
-        Located(
-            Finding(each.code, each.severity, f"{plan.target}: {each.of} {each.path}: {each.says}", each.fix), place
-        )
-        for each in wrong
-    ]
-    return write_manifests(manifests), found
+    says = [f"{plan.target}: {each.of} {each.path}: {each.says}" for each in wrong]
+    found = [structs.replace(each, says=said, at=(), of="") for each, said in zip(wrong, says, strict=True)]
+    return write_manifests(manifests), [Located(each, place) for each in found]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -43,28 +42,29 @@ class Outcome(Struct, frozen=True, kw_only=True):
 
 def written(out: str, made: Made, is_alone: bool) -> Outcome:
     """Write what was made of a spec, all or nothing; where nobody else writes, also remove what killed renders left."""
-    with _refusals(out, made.name) as refused:
+
+    def write() -> Outcome:
         return _committed(prepare(out, made.name, made.targets, made.whole, is_alone), _size(made))
-    return Outcome(findings=tuple(refused))
+
+    return _or_why_not(write, f"{out}/{made.name}")
 
 
 def compared(out: str, made: Made, again: str) -> Outcome:
     """What differs from what was made of a spec; `again` is the call that would write it."""
     from llmdgen.output.check import compare
 
-    with _refusals(out, made.name) as refused:
+    def look() -> Outcome:
         own = USERS_OWN if made.name == CLUSTER else ()
         differences = compare(out, made.name, made.targets, again, made.whole, own)
         says = [_shown(found) for found in differences] or [f"{out}/{made.name}: {_size(made)}: up to date"]
         return Outcome(says=tuple(says), differs=len(differences))
-    return Outcome(findings=tuple(refused))
+
+    return _or_why_not(look, f"{out}/{made.name}")
 
 
 def removed(out: str, name: str) -> Outcome:
     """Remove a directory that no spec is of any more."""
-    with _refusals(out, name) as refused:
-        return _committed(removal(out, name), f"no spec is called {name}")
-    return Outcome(findings=tuple(refused))
+    return _or_why_not(lambda: _committed(removal(out, name), f"no spec is called {name}"), f"{out}/{name}")
 
 
 def orphaned(out: str, name: str, again: str) -> Outcome:
@@ -74,16 +74,14 @@ def orphaned(out: str, name: str, again: str) -> Outcome:
     return Outcome(says=(_shown(leftover(out, name, again)),), differs=1)
 
 
-@contextmanager
-def _refusals(out: str, name: str) -> Iterator[list[Located]]:
-    """Why what is done inside could not be done, filled at the end."""
-    refused: list[Located] = []
+def _or_why_not(act: Callable[[], Outcome], directory: str) -> Outcome:
+    """What comes of an act, or why it could not be done."""
     try:
-        yield refused
+        return act()
     except OutputError as error:
-        refused += error.findings
+        return Outcome(findings=tuple(error.findings))
     except OSError as error:
-        refused.append(unwritten(error, f"{out}/{name}"))
+        return Outcome(findings=(unwritten(error, directory),))
 
 
 def _committed(writing: Writing, size: str) -> Outcome:

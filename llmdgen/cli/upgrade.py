@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from llmdgen.cli import options, status, work
+from llmdgen.cli import options, status
 from llmdgen.cli.terminal import count, folded, has_colour, report, tell, visible, width_of
 from llmdgen.findings import Located, Place, SpecError
 
@@ -79,7 +79,7 @@ def _upgrade(file: str, release: str, dry_run: bool, form: str) -> bool:
     if not upgraded.since:
         _print(f"{file}: {release} already", "", Effect(), (), form)
         return True
-    effect = look(upgraded, release, work.plan)
+    effect = look(upgraded, release)
     unwritten = [] if effect.is_wrong or dry_run else _write(upgraded)
     is_wrong = effect.is_wrong or bool(unwritten)
     findings = (*unwritten, *(effect.at_old if is_wrong or dry_run else effect.at_new))

@@ -6,6 +6,7 @@ import os
 
 import click
 
+from llmdgen.api import judged
 from llmdgen.cli import making, options, status, work
 from llmdgen.cli.terminal import complain, count, report, tell
 from llmdgen.findings import Located, Severity
@@ -54,7 +55,7 @@ def command(
     plans: list[Plan] = []
     silenced: list[tuple[Located, str]] = []
     for spec, names in zip(read, options.chosen(read, instance_types), strict=True):
-        done = work.plan(spec, names)
+        done = judged(spec, names)
         findings += done.findings
         reasons = {each.code: each.reason for each in spec.asked.suppress}
         silenced += [(each, reasons[each.finding.code]) for each in done.silenced]

@@ -1,37 +1,18 @@
-"""From spec files to checked plans: what render, validate and plan do alike.
-
-Nothing stops at the first error: whoever calls shows the errors of all specs at once, and leaves out the specs that
-have any.
-"""
+"""From spec files to checked plans: what commands do alike. Nothing stops at the first error: the errors of all specs
+are shown at once, and specs that have any are left out."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from msgspec import Struct
+import click
 
 from llmdgen.cli import status
+from llmdgen.cli.options import chosen
+from llmdgen.cli.terminal import report
 from llmdgen.findings import Located, Severity, SpecError
 from llmdgen.planning.model import Plan
 from llmdgen.spec.model import Spec
-
-
-class Work(Struct, frozen=True, kw_only=True):
-    """A spec, its plans, one an instance type, and what the checks say of each; warnings are by target, `silenced` is
-    what the spec suppresses.
-
-    An instance type on which no plan is possible has none, and its findings say why.
-    """
-
-    spec: Spec
-    plans: tuple[Plan, ...]
-    findings: tuple[Located, ...]
-    warnings: dict[str, tuple[Located, ...]]
-    silenced: tuple[Located, ...] = ()
-
-    @property
-    def is_wrong(self) -> bool:
-        return any(found.is_error for found in self.findings)
 
 
 def read(files: Iterable[str]) -> tuple[list[Spec], list[Located]]:
@@ -54,52 +35,22 @@ def sound_plans(files: Iterable[str], asked: tuple[str, ...]) -> list[Plan]:
     Reports every finding, and ends the command where one is an error. Raises click.UsageError for an instance type that
     no spec has.
     """
-    import click
-
-    from llmdgen.cli.options import chosen
-    from llmdgen.cli.terminal import report
+    from llmdgen.api import judged
 
     found: list[Plan] = []
     findings: list[Located] = []
     files = list(dict.fromkeys(files))
     for file in files:
         specs, unread = read([file])
-        done = [plan(spec, names) for spec, names in zip(specs, chosen(specs, asked), strict=True)]
-        findings += [*unread, *(each for work in done for each in work.findings)]
-        found += [each for work in done for each in work.plans]
+        findings += unread
+        for spec, names in zip(specs, chosen(specs, asked), strict=True):
+            done = judged(spec, names)
+            findings += done.findings
+            found += done.plans
     report(in_order_of(files, findings))
     if any(each.is_error for each in findings):
         raise click.exceptions.Exit(status.ERROR)
     return found
-
-
-def plan(spec: Spec, instance_types: Iterable[str]) -> Work:
-    """Plans of a spec on the instance types given, with every finding about any of them, each once."""
-    from llmdgen.api import draft, judge, targets
-
-    names = tuple(instance_types)
-    plans: list[Plan] = []
-    findings: list[Located] = []
-    warnings: dict[str, tuple[Located, ...]] = {}
-    silenced: list[Located] = []
-    for instance_type in names:
-        try:
-            decided = draft(spec, instance_type)
-        except SpecError as error:
-            findings += error.findings
-            continue
-        found, left_out = judge(decided)
-        silenced += left_out
-        plans.append(decided)
-        findings += found
-        warnings[decided.target] = tuple(each for each in found if not each.is_error)
-    if spec.asked.suppress and len(plans) == len(targets(spec)):
-        from llmdgen.checks.judging import needless
-
-        findings += needless(spec, {each.finding.code for each in silenced})
-    return Work(
-        spec=spec, plans=tuple(plans), findings=_in_order(findings), warnings=warnings, silenced=_in_order(silenced)
-    )
 
 
 # What an error of these kinds is about has to be right before the kinds after it mean anything.
@@ -120,7 +71,3 @@ def in_order_of(files: Iterable[str], findings: Iterable[Located]) -> list[Locat
         return file, weight[each.finding.severity], cause, place, code
 
     return sorted(dict.fromkeys(findings), key=key)
-
-
-def _in_order(findings: Iterable[Located]) -> tuple[Located, ...]:
-    return tuple(sorted(dict.fromkeys(findings), key=lambda each: (each.place, each.finding.code)))

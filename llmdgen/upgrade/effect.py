@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import Protocol
+from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
-from llmdgen.api import draft, targets
+from llmdgen.api import draft, judged, targets
 from llmdgen.diff.fold import Difference, difference
 from llmdgen.diff.sources import plans_side
 from llmdgen.diff.yaml import DiffError
-from llmdgen.findings import Located, Route, SpecError
+from llmdgen.findings import Located, Route, SpecError, in_order
 from llmdgen.planning.model import Plan
 from llmdgen.spec.load import parse
 from llmdgen.spec.model import Spec
@@ -19,19 +18,6 @@ from llmdgen.upgrade.notes import changed_defaults
 from llmdgen.upgrade.replacement import Way, way
 from llmdgen.upgrade.rules import BY_HAND
 from llmdgen.upgrade.run import Upgraded
-
-
-class Checked(Protocol):
-    """Plans of a spec, and what every check says of them."""
-
-    @property
-    def plans(self) -> tuple[Plan, ...]: ...
-
-    @property
-    def findings(self) -> tuple[Located, ...]: ...
-
-
-Check = Callable[[Spec, Iterable[str]], Checked]
 
 
 class Effect(Struct, frozen=True, kw_only=True):
@@ -48,7 +34,7 @@ class Effect(Struct, frozen=True, kw_only=True):
         return any(each.is_error for each in self.at_old)
 
 
-def effect(upgraded: Upgraded, release: str, check: Check) -> Effect:
+def effect(upgraded: Upgraded, release: str) -> Effect:
     """Plan and check the new text, and compare its plans with those of the old."""
     said = upgraded.findings
     if any(each.is_error and each.finding.code != BY_HAND.code for each in said):
@@ -63,7 +49,7 @@ def effect(upgraded: Upgraded, release: str, check: Check) -> Effect:
     at_new: list[Located] = []
     ways: list[Way | None] = []
     for document, new in zip(upgraded.documents, specs, strict=True):
-        old, checked = document.spec, check(new, targets(new))
+        old, checked = document.spec, judged(new, targets(new))
         drafts = _drafts(old)
         before += drafts
         after += checked.plans
@@ -78,8 +64,8 @@ def effect(upgraded: Upgraded, release: str, check: Check) -> Effect:
     return Effect(
         difference=None if upgraded.is_refused else _difference(before, after, upgraded.path),
         ways=() if upgraded.is_refused else tuple(each for each in ways if each is not None),
-        at_old=_in_order(at_old),
-        at_new=_in_order(at_new),
+        at_old=in_order(at_old),
+        at_new=in_order(at_new),
     )
 
 
@@ -89,10 +75,6 @@ def _moved(findings: Iterable[Located], spec: Spec, moved: dict[Route, Route]) -
         at = finding.at
         begins = next((at[:depth] for depth in range(len(at), 0, -1) if at[:depth] in moved), ())
         yield Located(finding, spec.locate((*moved.get(begins, ()), *at[len(begins) :]), finding.on_key))
-
-
-def _in_order(findings: Iterable[Located]) -> tuple[Located, ...]:
-    return tuple(sorted(dict.fromkeys(findings), key=lambda each: (each.place, each.finding.code)))
 
 
 def _difference(before: list[Plan], after: list[Plan], path: str) -> Difference | None:

@@ -283,7 +283,7 @@ def test_notes_are_for_the_summary_and_warnings_for_the_terminal(
         )
         return tuple(Located(each, Place("chat.yaml")) for each in findings)
 
-    monkeypatch.setattr(api, "judge", lambda plan: (two_findings(plan), ()))
+    monkeypatch.setattr(api, "_judge", lambda plan: (two_findings(plan), ()))
     assert llmdgen("render", "chat.yaml").err == "chat.yaml:1:1: warning XXXwarning: says (fix: fix)\n"
     assert "XXXnote" in Path("rendered/chat/p5.48xlarge/SUMMARY.md").read_text()
 

@@ -59,7 +59,7 @@ def test_strict_fails_for_warnings_and_not_for_notes(
         loaded = api.load("chat.yaml")
         return (Located(Finding("XXX001", severity, "says", "fix"), loaded.locate(("spec", "path"))),)
 
-    monkeypatch.setattr(api, "judge", lambda plan: (one_finding(plan), ()))
+    monkeypatch.setattr(api, "_judge", lambda plan: (one_finding(plan), ()))
     assert llmdgen("validate", "chat.yaml").code == 0
     answer = llmdgen("validate", "chat.yaml", "--strict")
     assert answer.code == strict

@@ -22,7 +22,7 @@ def report(file: str) -> list[Located]:
     """What validate says of a file, notes left out."""
     read, findings = work.read([file])
     for spec in read:
-        findings += work.plan(spec, api.targets(spec)).findings
+        findings += api.judged(spec, api.targets(spec)).findings
     return [found for found in findings if found.finding.severity is not Severity.NOTE]
 
 
