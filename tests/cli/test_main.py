@@ -23,7 +23,6 @@ NEVER_IN_A_RENDER = {
     "kubernetes",
     "kubernetes_validate",
     "vllm",
-    "nixl",
     "jsonschema",
     "pydantic",
     "jinja2",
