@@ -12,6 +12,8 @@ from binascii import a2b_base64
 
 from msgspec import Struct
 
+from llmdgen.facts.catalogue import table
+
 MASK = "x"
 """What takes the place of each character of a secret, so that every position in the text stays what it was."""
 
@@ -31,91 +33,9 @@ Span = tuple[Kind, int, int]
 
 _SHORTEST = 8  # of a text that holds a secret; most keys and many values are shorter
 
-# A repetition after which a match can still fail is bounded, so that no text makes a search slow.
-_ALONE = r"(?<![A-Za-z0-9])"
-_MIXED = r"(?=[A-Za-z0-9_-]{0,200}[0-9])(?=[A-Za-z0-9_-]{0,200}[A-Z])"
-_KEYED = r"""["']?\s*(?::|=|,\s*["']?value["']?\s*:)\s*["']?"""
+KINDS = tuple(Kind(**row) for row in table("secrets/kinds.toml")["kinds"])
 
-
-def _by_beginning(name: str, pattern: str, *hints: str) -> Kind:
-    return Kind("SEC004", name, hints, f"{_ALONE}(?P<secret>{pattern})")
-
-
-KINDS = (
-    Kind("SEC001", "a Hugging Face token", ("hf_", "api_org_"), r"(?P<secret>(?:hf|api_org)_[A-Za-z0-9]{20,})"),
-    Kind(
-        "SEC001",
-        "a Hugging Face token over two lines",
-        ("hf_",),
-        r"(?P<secret>hf_(?=[A-Za-z0-9]*[a-z])(?=[A-Za-z0-9]*[A-Z])[A-Za-z0-9]{4,19}[ \t]*\n[ \t#]*"
-        r"(?=[A-Za-z0-9]*[a-z])(?=[A-Za-z0-9]*[A-Z])[A-Za-z0-9]{10,40})(?=[ \t\"']*$)",
-    ),
-    Kind(
-        "SEC002",
-        "an AWS access key id",
-        ("akia", "asia", "abia", "acca"),
-        _ALONE + r"(?P<secret>(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16})(?![A-Za-z0-9])",
-    ),
-    Kind(
-        "SEC002",
-        "an AWS secret access key",
-        ("secret", "aws"),
-        r"(?i)(?:aws|secret)[a-z_ -]{0,40}(?:key|secret)" + _KEYED + r"(?P<secret>[A-Za-z0-9/+]{40})(?![A-Za-z0-9/+=])",
-    ),
-    Kind(
-        "SEC002",
-        "an AWS secret access key",
-        ("akia", "asia"),
-        r"(?:AKIA|ASIA)[A-Z0-9]{16}[\s:,;|\"']{1,10}(?P<secret>[A-Za-z0-9/+]{40})(?![A-Za-z0-9/+=])",
-    ),
-    Kind(
-        "SEC002",
-        "an AWS session token",
-        ("iqojb3jpz2lu", "fwogzxivyxdz"),
-        r"(?P<secret>(?:IQoJb3JpZ2lu|FwoGZXIvYXdz)[A-Za-z0-9/+=]{20,})",
-    ),
-    Kind(
-        "SEC003",
-        "a private key",
-        ("private key",),
-        r"(?s)(?P<secret>-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----"
-        r"(?:(?:(?!-----BEGIN ).)*?-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----|[A-Za-z0-9+/=\\\s]*))",
-    ),
-    _by_beginning("an age key", r"AGE-SECRET-KEY-1[A-Z0-9]{40,}", "age-secret-key-1"),
-    _by_beginning("a GitHub token", r"gh[pousr]_[A-Za-z0-9]{30,}|github_pat_[A-Za-z0-9_]{22,}", "gh", "github_pat_"),
-    _by_beginning("a GitLab token", r"gl(?:pat|dt|rt|cbt|ptt|soat)-[A-Za-z0-9_-]{20,}", "gl"),
-    _by_beginning("a Slack token", r"(?:xox[abceprs]|xapp)-[A-Za-z0-9-]{10,}", "xox", "xapp-"),
-    _by_beginning("an OpenAI or Anthropic key", rf"sk-{_MIXED}[A-Za-z0-9_-]{{20,}}", "sk-"),
-    _by_beginning("an NVIDIA key", r"nvapi-[A-Za-z0-9_-]{20,}", "nvapi-"),
-    _by_beginning("a Groq key", r"gsk_[A-Za-z0-9]{40,}", "gsk_"),
-    _by_beginning("a Google key", r"AIza[A-Za-z0-9_-]{35}|ya29\.[A-Za-z0-9_-]{30,}", "aiza", "ya29."),
-    _by_beginning("an npm token", r"npm_[A-Za-z0-9]{36}(?![A-Za-z0-9])", "npm_"),
-    _by_beginning("a PyPI token", rf"pypi-{_MIXED}[A-Za-z0-9_-]{{30,}}", "pypi-"),
-    _by_beginning("a Stripe key", r"(?:sk|rk)_(?:live|test)_[A-Za-z0-9]{16,}", "_live_", "_test_"),
-    _by_beginning("a Docker token", r"dckr_[po]at_[A-Za-z0-9_-]{20,}", "dckr_"),
-    _by_beginning(
-        "a JSON Web Token",
-        r"eyJ[A-Za-z0-9_-]{10,2000}\.eyJ[A-Za-z0-9_-]{10,2000}\.[A-Za-z0-9_-]{10,}",
-        "eyj",
-    ),
-    Kind(
-        "SEC004",
-        "an Authorization header",
-        ("bearer", "basic"),
-        r"(?i)\b(?:bearer\s+(?=[^\s]{0,200}[0-9])|authorization[\"']?\s*[:=]\s*[\"']?basic\s+)"
-        r"(?P<secret>[A-Za-z0-9._~+/-]{16,}={0,2})",
-    ),
-    Kind(
-        "SEC004",
-        "a registry's credentials",
-        ("auth",),
-        r"(?i)[\"']auth\\?[\"']\s*:\s*\\?[\"'](?P<secret>[A-Za-z0-9+/]{12,}={0,2})",
-    ),
-    # One that begins with $ is a reference, which is judged where it is expanded.
-    Kind("SEC005", "a password in a URL", ("://",), r"://[^\s:/@'\"]{0,80}:(?P<secret>(?!\$[({])[^\s/@'\"]{1,200})@"),
-)
-
-_BASE64 = re.compile(_ALONE + r"[A-Za-z0-9+/_-]{24,}(?:\n[ \t]*[A-Za-z0-9+/_-]{24,})*={0,2}")
+_BASE64 = re.compile(r"(?<![A-Za-z0-9])[A-Za-z0-9+/_-]{24,}(?:\n[ \t]*[A-Za-z0-9+/_-]{24,})*={0,2}")
 """What may be base64: one run, or lines of equal indentation that go on."""
 _MOST_BASE64 = 65536
 _IN_BASE64 = Kind("SEC004", "a secret in base64")
