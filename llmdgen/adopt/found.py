@@ -1,16 +1,19 @@
-"""What is being made of somebody's deployment: a spec that grows, and what was left out of it."""
+"""What is being made of somebody's deployment: the servers that were found, and what was left out of the spec."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from msgspec import Struct
 
-from llmdgen.kube.workload import Container, Workload
+from llmdgen.facts.catalogue import table
+from llmdgen.kube.workload import Container, Manifest, Workload, workloads
 from llmdgen.secrets import mask
-from llmdgen.untyped import items
+from llmdgen.spec.fields import ROLES
+from llmdgen.spec.model import DEFAULT_RELEASE
+from llmdgen.untyped import at, items
 
 Leave = Callable[[str, str], None]
 """Say that a setting is left out: its key, and why."""
@@ -40,13 +43,33 @@ class UnusableSource(Exception):
 
 
 class Server(Struct, frozen=True):
-    """Model servers of one role: the file that they are from, what they are called in it, and their pods."""
+    """Model servers of one role: the file that they are from, their pods, and the container that runs vLLM."""
 
     file: str
-    called: str
     role: str
     workload: Workload
     vllm: Container
+
+
+def server_of(doc: Mapping[str, Any], kind: str, name: str, file: str) -> Server | None:
+    """The model servers of an object, None where none of its containers runs vLLM. Their role is said by a label, else
+    by the object's name; who computes prompts and answers alike is decode."""
+    manifest = Manifest("", 0, file, str(doc.get("apiVersion")), kind, name, "", _with_lists(doc))
+    workload = next(workloads([manifest], DEFAULT_RELEASE), None)
+    if workload is None or workload.vllm is None:
+        return None
+    role = workload.role if workload.role in ROLES else "prefill" if "prefill" in name else "decode"
+    return Server(file, role, workload, workload.vllm)
+
+
+def _with_lists(value: Any, key: str = "") -> Any:
+    """A copy in which lists of words are lists of text, which readers of containers rely on."""
+    if isinstance(value, dict):
+        return {str(name): _with_lists(each, str(name)) for name, each in value.items()}
+    if key in ("command", "args"):
+        words = items(value) if not isinstance(value, str) else [value]
+        return [str(each) for each in words if isinstance(each, str | int | float)]
+    return [_with_lists(each) for each in value] if isinstance(value, list) else value
 
 
 class Found:
@@ -74,20 +97,28 @@ class Found:
         """The same for settings of one role's servers."""
         return partial(self.leave, server.file, role=server.role)
 
+    def leave_rest(self, file: str, said: Mapping[str, Any], of: str, under: str = "", role: str = "") -> None:
+        """Say so of all that is not read of settings and that is neither empty nor switched off; `of` is their table
+        of reasons."""
+        for key, value in said.items():
+            if value in ({}, [], "", None, False) or at(value, "enabled") is False:
+                continue
+            if key not in rules(of)["read"]:
+                self.leave(file, f"{under}{key}", why(of, key), role)
+
+
+def rules(of: str) -> dict[str, Any]:
+    """What is read and what is left out of settings, by where they stand."""
+    found: dict[str, Any] = table("adopt/left-out.toml")[of]
+    return found
+
+
+def why(of: str, key: str) -> str:
+    """Why a setting is left out."""
+    return str(rules(of)["why"].get(key, rules(of)["otherwise"]))
+
 
 def shortened(value: object) -> str:
     """A value as a line shows it."""
     text = " ".join(str(value).split())
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
-
-
-def with_lists(value: Any, key: str = "") -> Any:
-    """A copy in which lists of words are lists of text, which readers of containers rely on."""
-    if isinstance(value, dict):
-        return {str(name): with_lists(each, str(name)) for name, each in value.items()}
-    if key in ("command", "args"):
-        words = items(value) if not isinstance(value, str) else [value]
-        return [str(each) for each in words if isinstance(each, str | int | float)]
-    if isinstance(value, list):
-        return [with_lists(each) for each in value]
-    return value

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from llmdgen.adopt.found import Found, Leave, Server, shortened
+from llmdgen.adopt.found import Found, Leave, Server, rules, shortened, why
 from llmdgen.kube.command_line import beside_serving
 from llmdgen.kube.workload import SHARED_MEMORY, Container, mounted_at
 from llmdgen.untyped import at, items, mapping, maps
@@ -14,24 +14,8 @@ GPU, EFA = "nvidia.com/gpu", "vpc.amazonaws.com/efa"
 INSTANCE, ZONE = "node.kubernetes.io/instance-type", "topology.kubernetes.io/zone"
 TRANSFER, EVENTS = "kv-transfer-config", "kv-events-config"
 # What llmdgen writes itself, from the size of a role and from where the weights are.
-_MADE_FLAGS: tuple[str, ...] = ("model", "served-model-name", "port", "host", "tensor-parallel-size")
-_MADE_FLAGS += ("enable-expert-parallel", TRANSFER, EVENTS)
-_MADE_PREFIX = "data-parallel-"
-_OWN = "llmdgen makes its own"
-_WHY = {
-    "image": "the release has images of its own; images.modelServer names another",
-    "livenessProbe": _OWN,
-    "readinessProbe": _OWN,
-    "ports": _OWN,
-    "securityContext": "EFA and the image decide it; decode.pod can say otherwise",
-    "serviceAccountName": _OWN,
-    "affinity": "llmdgen keeps pods that talk over EFA in one zone; decode.pod can say more",
-}
-_PASSED = ("priorityClassName", "schedulerName", "runtimeClassName")
-# What other functions read, and what says nothing that a spec would have to say.
-_READ: tuple[str, ...] = (*_PASSED, "containers", "initContainers", "volumes", "nodeSelector", "tolerations")
-_READ += ("imagePullSecrets", "terminationGracePeriodSeconds", "startupProbe", "volumeMounts", "command", "args", "env")
-_READ += ("resources", "name", "imagePullPolicy", "restartPolicy", "enableServiceLinks")
+_MADE_FLAGS = ("model", "served-model-name", "port", "host", "tensor-parallel-size", "enable-expert-parallel")
+_MADE = (*_MADE_FLAGS, TRANSFER, EVENTS)
 _PART_OF_THE_COMMAND = re.compile(r"[A-Z_]+=|--|'?[\"{]")
 _FOR_INFINIBAND = ("NVSHMEM_", "UCX_", "NVIDIA_GDRCOPY")
 _TOKENS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
@@ -41,12 +25,11 @@ _SECONDS_AROUND_DRAIN = 30
 def role_spec(server: Server, found: Found) -> dict[str, Any]:
     """What a spec says under `prefill` or `decode`."""
     workload, vllm = server.workload, server.vllm
-    leave = found.leaving(server)
-    flags = dict(vllm.flags)
-    said: dict[str, Any] = {"replicas": max(1, workload.replicas), "parallelism": _parallelism(flags, workload.size)}
+    leave, flags = found.leaving(server), vllm.flags
     for refused in vllm.refused:
-        leave(f"args {refused.flag or ''}".strip(), str(refused))
-    said["resources"] = _resources(server, vllm, leave)
+        leave(f"args {refused.flag}".strip(), str(refused))
+    said: dict[str, Any] = {"replicas": max(1, workload.replicas), "parallelism": _parallelism(vllm)}
+    said["resources"] = _resources(vllm, leave)
     if (count := vllm.count(EFA)) or vllm.quantity(EFA):
         said["efa"] = count
     if seconds := _startup(vllm.doc):
@@ -55,12 +38,12 @@ def role_spec(server: Server, found: Found) -> dict[str, Any]:
     if isinstance(grace, int) and grace > _SECONDS_AROUND_DRAIN:
         said["drain"] = f"{grace - _SECONDS_AROUND_DRAIN}s"
     said["args"] = {
-        name: value for name, value in flags.items() if name not in _MADE_FLAGS and not name.startswith(_MADE_PREFIX)
+        key: each for key, each in flags.items() if key not in _MADE and not key.startswith("data-parallel-")
     }
     said["env"] = _environment(vllm, leave)
-    said["pod"] = {key: workload.spec[key] for key in _PASSED if isinstance(workload.spec.get(key), str)}
-    _leave_the_rest(server, vllm, leave)
-    return {key: value for key, value in said.items() if value not in ({}, [], None)}
+    said["pod"] = {key: each for key in rules("pod")["passed"] if isinstance(each := workload.spec.get(key), str)}
+    _leave_the_rest(server, found)
+    return said
 
 
 def placement(server: Server, found: Found) -> dict[str, Any]:
@@ -118,27 +101,24 @@ def cache_tiers(server: Server, found: Found) -> dict[str, Any]:
     return tiers
 
 
-def _parallelism(flags: dict[str, Any], workers: int) -> dict[str, Any]:
-    tensor, ranks = flags.get("tensor-parallel-size"), flags.get("data-parallel-size")
-    local = flags.get("data-parallel-size-local")
-    said: dict[str, Any] = {"tensor": tensor if isinstance(tensor, int) else 1}
+def _parallelism(vllm: Container) -> dict[str, Any]:
+    flags, workers = vllm.flags, vllm.workload.size
+    said: dict[str, Any] = {"tensor": vllm.size("tensor-parallel-size", 1)}
+    ranks, local = vllm.size("data-parallel-size", 1), flags.get("data-parallel-size-local")
     if workers > 1 or isinstance(local, int):
         local = local if isinstance(local, int) else 1
         said |= {"data": local * workers, "dataLocal": local, "workers": workers}
-    elif isinstance(ranks, int) and ranks > 1:
+    elif ranks > 1:
         said |= {"data": ranks, "dataLocal": ranks}
-    if flags.get("enable-expert-parallel") is True:
-        said["expert"] = True
-    return said
+    return said | ({"expert": True} if flags.get("enable-expert-parallel") is True else {})
 
 
-def _resources(server: Server, vllm: Container, leave: Leave) -> dict[str, str]:
+def _resources(vllm: Container, leave: Leave) -> dict[str, str]:
     said = {}
-    for name in ("cpu", "memory"):
-        if amount := vllm.quantity(name, "requests" if name == "cpu" else "limits") or vllm.quantity(name):
+    for name, side in (("cpu", "requests"), ("memory", "limits")):
+        if amount := vllm.quantity(name, side) or vllm.quantity(name):
             said[name] = amount
-    volume = mounted_at(vllm, SHARED_MEMORY)
-    if limit := at(volume, "emptyDir", "sizeLimit"):
+    if limit := at(mounted_at(vllm, SHARED_MEMORY), "emptyDir", "sizeLimit"):
         said["shm"] = str(limit)
     for name in {**mapping(at(vllm.doc, "resources", "limits")), **mapping(at(vllm.doc, "resources", "requests"))}:
         if name == "ephemeral-storage":
@@ -148,7 +128,7 @@ def _resources(server: Server, vllm: Container, leave: Leave) -> dict[str, str]:
         elif name == GPU and vllm.count(GPU) not in (0, vllm.gpus):
             leave(f"resources {name}", f"{vllm.count(GPU)} GPUs, and the engine uses {vllm.gpus}: these are asked for")
         elif name not in (GPU, EFA, "cpu", "memory"):
-            leave(f"resources {name}", "a spec has no field for it; decode.pod can say it")
+            leave(f"resources {name}", why("pod", name))
     return said
 
 
@@ -173,12 +153,10 @@ def _environment(vllm: Container, leave: Leave) -> dict[str, str]:
         if each.get("valueFrom") is not None:
             if not token or name not in _TOKENS:
                 leave(f"env {name}", "it comes from elsewhere; llmdgen sets what its paths need, decode.pod the rest")
-        elif name in used:
-            continue  # its value is in the flags by now
+        elif name in used or name.startswith("LMCACHE_"):
+            continue  # its value is in the flags by now, or cache says it
         elif name.startswith(_FOR_INFINIBAND):
             leave(f"env {name}", "it is for InfiniBand; EFA is driven by libfabric")
-        elif name.startswith("LMCACHE_"):
-            continue  # cache says it
         elif value.startswith(("/", "file:/")):
             leave(f"env {name}", f"{shortened(value)} is a path of another image or volume")
         elif "$(" in value:
@@ -188,16 +166,14 @@ def _environment(vllm: Container, leave: Leave) -> dict[str, str]:
     return said
 
 
-def _leave_the_rest(server: Server, vllm: Container, leave: Leave) -> None:
+def _leave_the_rest(server: Server, found: Found) -> None:
     """Name what nobody has read of the pod and of vLLM's container."""
-    spec = server.workload.spec
-    for key, value in {**spec, **vllm.doc}.items():
-        if key not in _READ and value not in ({}, [], None, ""):
-            leave(key, _WHY.get(key, "a spec has no field for it; decode.pod can say it"))
+    spec, vllm, leave = server.workload.spec, server.vllm, found.leaving(server)
+    found.leave_rest(server.file, {**spec, **vllm.doc}, "pod", role=server.role)
     for container in server.workload.containers:
-        why = "llmdgen makes the routing sidecar" if container.is_routing_sidecar else "decode.pod can add a container"
+        says = "llmdgen makes the routing sidecar" if container.is_routing_sidecar else "decode.pod can add a container"
         if container is not vllm:
-            leave(f"container {container.name}", why)
+            leave(f"container {container.name}", says)
     shm, kept = at(mounted_at(vllm, SHARED_MEMORY), "name"), []
     for _, volume in maps(spec.get("volumes")):
         name = str(volume.get("name"))

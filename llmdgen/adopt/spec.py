@@ -23,6 +23,7 @@ from llmdgen.yaml_text import dump
 
 MODEL_VOLUME = "model-storage"  # to which the modelservice chart, and llmdgen, download weights
 MOST_ROUNDS = 120
+_SIZES = ("replicas", "parallelism", "instanceType")
 _ALWAYS = {("path",), ("with",), ("instanceTypes",), ("model",), ("model", "name"), ("decode",), ("prefill",)}
 
 
@@ -54,26 +55,24 @@ def _spec(found: Found, of: str | None, model: str | None, nodes: str | None) ->
     first = types.get("decode") or next(iter(types.values()))
     if not first:
         raise UnusableSource("it does not say on which nodes it runs; name their type with --instance-type")
-    spec: dict[str, Any] = {"path": main}
-    if others := [each for each in paths if each != main and of is None]:
-        spec["with"] = others
-    spec |= {"release": DEFAULT_RELEASE, "platform": "hyperpod" if first.startswith("ml.") else "eks"}
-    spec["instanceTypes"] = [first]
     if types.get("prefill") and types["prefill"] != first:
         roles["prefill"]["instanceType"] = types["prefill"]
-    if secrets := list(dict.fromkeys(each for place in places.values() for each in place["pullSecrets"])):
-        spec["images"] = {"pullSecrets": secrets}
-    spec["model"] = _model(found, servers, model)
-    if found.provider:
-        spec["gateway"] = {"provider": found.provider}
-    spec |= roles
-    if cache := next(filter(None, tiers), None):
-        spec["cache"] = cache
-    if scheduler := scheduler_spec(found):
-        spec["scheduler"] = scheduler
-    if cluster := _cluster(places):
-        spec["cluster"] = cluster
-    return spec
+    secrets = dict.fromkeys(each for place in places.values() for each in place["pullSecrets"])
+    named, scheduler = _model(found, servers, model), scheduler_spec(found)
+    return {
+        "path": main,
+        "with": [each for each in paths if each != main and of is None],
+        "release": DEFAULT_RELEASE,
+        "platform": "hyperpod" if first.startswith("ml.") else "eks",
+        "instanceTypes": [first],
+        "images": {"pullSecrets": [*secrets]},
+        "model": named,
+        "gateway": {"provider": found.provider} if found.provider else {},
+        **roles,
+        "cache": next(filter(None, tiers), {}),
+        "scheduler": scheduler,
+        "cluster": _cluster(places),
+    }
 
 
 def _take_secrets(value: Any, route: Route, found: Found) -> None:
@@ -101,8 +100,7 @@ def _model(found: Found, servers: list[Server], asked: str | None) -> dict[str, 
     said = dict(found.model)
     for server in servers:
         vllm = server.vllm
-        given, names = str(vllm.flags.get("model") or ""), vllm.flags.get("served-model-name")
-        served = str(names[0]) if isinstance(names, list) and names else str(names or "")
+        given, served = vllm.flags.get("model", ""), vllm.flags.get("served-model-name", [""])[0]
         if given.startswith("/") and "uri" not in said:
             volume = mapping(mounted_at(vllm, given))
             mounts = {str(each.get("name")): str(each.get("mountPath")) for each in vllm.list_of("volumeMounts")}
@@ -111,8 +109,8 @@ def _model(found: Found, servers: list[Server], asked: str | None) -> dict[str, 
                 path = given.removeprefix(mounts.get(str(volume.get("name")), ""))
                 said["uri"] = f"pvc://{claim}/{path.strip('/')}"
         elif given and not given.startswith("/"):
-            said.setdefault("name", served or given)
             said.setdefault("uri", f"hf://{given}")
+            served = served or given
         if served:
             said.setdefault("name", served)
         volumes = {str(each.get("name")): each for _, each in maps(server.workload.spec.get("volumes"))}
@@ -138,16 +136,12 @@ def _model(found: Found, servers: list[Server], asked: str | None) -> dict[str, 
 
 
 def _cluster(places: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    said: dict[str, Any] = {}
+    said: dict[str, Any] = {"zone": "", "nodeSelector": {}, "tolerations": []}
     for place in places.values():
-        if place["zone"]:
-            said["zone"] = place["zone"]
-        if place["nodeSelector"]:
-            said["nodeSelector"] = mapping(said.get("nodeSelector")) | place["nodeSelector"]
-        new = [each for each in place["tolerations"] if each not in said.get("tolerations", [])]
-        if new:
-            said["tolerations"] = [*said.get("tolerations", []), *new]
-    return said
+        said["zone"] = place["zone"] or said["zone"]
+        said["nodeSelector"] |= place["nodeSelector"]
+        said["tolerations"] += [each for each in place["tolerations"] if each not in said["tolerations"]]
+    return {key: value for key, value in said.items() if value}
 
 
 def _fitted(spec: dict[str, Any], source: str, name: str, found: Found) -> Plan:
@@ -156,8 +150,10 @@ def _fitted(spec: dict[str, Any], source: str, name: str, found: Found) -> Plan:
     for _ in range(MOST_ROUNDS):
         try:
             if not compared:
-                without = {key: _bare(value) if key in ROLES else value for key, value in spec.items()}
-                _compared(spec, _planned({**without, "scheduler": {}}, source, name), found)
+                sizes: dict[str, Any] = {
+                    role: {key: spec[role].get(key) for key in _SIZES} for role in ROLES if role in spec
+                }
+                _compared(spec, _planned({**spec, **sizes, "scheduler": {}}, source, name), found)
                 compared = True
             return api.plan(parse(_text(spec, name), source)[0], spec["instanceTypes"][0])
         except SpecError as error:
@@ -174,21 +170,15 @@ def _fitted(spec: dict[str, Any], source: str, name: str, found: Found) -> Plan:
 
 def _shared(spec: dict[str, Any]) -> None:
     """Say once, under `engine`, what both roles say alike."""
-    if not all(role in spec for role in ROLES):
-        return
     for key in ("args", "env"):
-        prefill, decode = (mapping(spec[role].get(key)) for role in ROLES)
+        prefill, decode = (mapping(at(spec, role, key)) for role in ROLES)
         alike = {name: value for name, value in prefill.items() if name in decode and decode[name] == value}
         if alike:
             engine = spec.setdefault("engine", {})
             engine[key] = alike | mapping(engine.get(key))
-            for said in (prefill, decode):
-                for name in alike:
-                    del said[name]
-
-
-def _bare(role: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in role.items() if key in ("replicas", "parallelism", "instanceType")}
+            spec["prefill"][key], spec["decode"][key] = (
+                {name: value for name, value in said.items() if name not in alike} for said in (prefill, decode)
+            )
 
 
 def _planned(spec: dict[str, Any], source: str, name: str) -> Plan:
@@ -227,8 +217,8 @@ def _removed(spec: dict[str, Any], refused: Located, found: Found) -> bool:
     """Whether what a finding is about could be left out of the spec."""
     route = refused.finding.at[1:]
     while route:
-        if route not in _ALWAYS and (inside := at(spec, *route[:-1])) and _has(inside, route[-1]):
-            del inside[route[-1]]
+        if route not in _ALWAYS and at(spec, *route) is not None:
+            del at(spec, *route[:-1])[route[-1]]
             _leave(found, route, refused)
             return True
         route = route[:-1]
@@ -244,22 +234,18 @@ def _removed(spec: dict[str, Any], refused: Located, found: Found) -> bool:
     return False
 
 
-def _has(inside: Any, key: str | int) -> bool:
-    return key in inside if isinstance(inside, dict) else isinstance(key, int) and key < len(inside)
-
-
 def _leave(found: Found, route: Route, refused: Located) -> None:
     found.leave("spec", dotted(route), f"{refused.finding.code}: {shortened(refused.finding.says)}")
 
 
 def _text(spec: dict[str, Any], name: str) -> str:
-    """The document, without what became empty."""
+    """The document, without what is or became empty."""
     kept = _without_empty(spec)
     return dump({"apiVersion": "llmdgen.dev/v1alpha1", "kind": "WellLitPath", "metadata": {"name": name}, "spec": kept})
 
 
 def _without_empty(value: Any) -> Any:
-    if isinstance(value, dict):
-        inner = {key: _without_empty(each) for key, each in value.items()}
-        return {key: each for key, each in inner.items() if each not in ({}, [])}
-    return value
+    if not isinstance(value, dict):
+        return value
+    inner = {key: _without_empty(each) for key, each in value.items()}
+    return {key: each for key, each in inner.items() if each not in ({}, [], None)}
