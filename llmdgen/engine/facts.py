@@ -64,7 +64,8 @@ class Taken(Struct, frozen=True, kw_only=True):
     starts, `least` the smallest numbers that its parser does not bound, `variables` the values of variables that their
     reader takes only at the start, `gone` variables and `old_flags` flags of other versions, with what to do instead,
     `speculation` lists of methods of speculative decoding, `patterns` the form of a flag's text and what to write,
-    `pairs` keys of JSON flags that need each other, `deprecated_quantization` methods that it takes on demand."""
+    `pairs` keys of JSON flags that need each other, `needs` flags that need another with a value ("..." is any), `only`
+    flags that are supported with that value alone, `deprecated_quantization` methods that it takes on demand."""
 
     flags: dict[str, str]
     environment: dict[str, str]
@@ -77,6 +78,8 @@ class Taken(Struct, frozen=True, kw_only=True):
     speculation: dict[str, tuple[str, ...]] = {}
     patterns: dict[str, tuple[str, str]] = {}
     pairs: tuple[Pair, ...] = ()
+    needs: dict[str, tuple[str, str]] = {}
+    only: dict[str, int | str] = {}
     deprecated_quantization: tuple[str, ...] = ()
 
 

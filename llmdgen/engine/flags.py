@@ -65,6 +65,10 @@ class Flag(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def is_json(self) -> bool:
         return self.type in ("json", "json-or-text")
 
+    @property
+    def is_port(self) -> bool:
+        return self.type == "int" and (self.name == "port" or self.name.endswith("-port"))
+
     def __str__(self) -> str:
         return f"--{self.name}"
 

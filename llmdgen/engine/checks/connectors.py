@@ -35,7 +35,7 @@ def connector_exists(role: RoleSettings) -> Iterator[Draft]:
         own = transfer.get("kv_connector_module_path")
         if isinstance(name, str) and name not in known and not own:
             says = f"vLLM {role.table.vllm} has no KV connector {shown(name)}"
-            yield found(*role.at(FLAG, *inside, "kv_connector"), says=says, fix=did_you_mean(name, known))
+            yield role.found(FLAG, *inside, "kv_connector", says=says, fix=did_you_mean(name, known))
 
 
 @rule("VLLM006", "error", "a setting that a KV connector does not read")
@@ -54,7 +54,7 @@ def connector_reads_its_settings(role: RoleSettings) -> Iterator[Draft]:
     if isinstance(given, Mapping) and given.get("kv_connector") is None:
         similar = any(key not in role.table.configs[TRANSFER] for key in given)  # a misspelt key is VLLM004's
         if not similar:
-            yield found(*role.at(FLAG), says=f"--{FLAG} names no kv_connector", fix="add kv_connector, or remove it")
+            yield role.found(FLAG, says=f"--{FLAG} names no kv_connector", fix="add kv_connector, or remove it")
     for inside, transfer in connectors_in(role.args.get(FLAG)):
         name = transfer.get("kv_connector")
         if not isinstance(name, str) or transfer.get("kv_connector_module_path"):
@@ -110,7 +110,7 @@ def hybrid_manager_is_off(role: RoleSettings) -> Iterator[Draft]:
     reason = hybrid_manager_off_by(role.args, engine(role.release))
     if role.args.get(NO_HYBRID) is False and reason:
         says = f"--no-{NO_HYBRID} cannot be combined with this --{reason}"
-        yield found(*role.at(NO_HYBRID), says=says, fix=f"remove {NO_HYBRID}")
+        yield role.found(NO_HYBRID, says=says, fix=f"remove {NO_HYBRID}")
 
 
 def _extra(role: RoleSettings, name: str, rules: Connector, extra: Mapping[str, Any], at: Route) -> Iterator[Draft]:

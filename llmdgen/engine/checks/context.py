@@ -28,7 +28,7 @@ def context_is_the_models(role: RoleSettings) -> Iterator[Draft]:
     if beyond and not _silenced(role):
         instead = f"write rope_parameters in {OVERRIDES} instead of rope_scaling, which vLLM does not read there"
         fix = instead if _unread(role) else f"set it to {beyond[1]}"
-        yield found(*role.at("max-model-len"), says=beyond[0], fix=fix)
+        yield role.found("max-model-len", says=beyond[0], fix=fix)
 
 
 @rule("VLLM028", "warning", "a context length beyond the model's, allowed by a variable")
@@ -83,7 +83,7 @@ def rope_scaling_is_read(role: RoleSettings) -> Iterator[Draft]:
         inside = ("text_config",) if "rope_scaling" in mapping(_overrides(role).get("text_config")) else ()
         says = f"vLLM {role.table.vllm} does not read rope_scaling from --{OVERRIDES}"
         fix = "write rope_parameters, with rope_type, factor, rope_theta and original_max_position_embeddings"
-        yield found(*role.at(OVERRIDES, *inside, "rope_scaling"), says=says, fix=fix, on_key=True)
+        yield role.found(OVERRIDES, *inside, "rope_scaling", says=says, fix=fix, on_key=True)
 
 
 def _overrides(role: RoleSettings) -> Mapping[str, object]:

@@ -8,7 +8,7 @@ from functools import lru_cache
 from llmdgen.engine.checks.settings import RoleSettings
 from llmdgen.engine.facts import history, taken
 from llmdgen.engine.flags import flag_table
-from llmdgen.registry import Draft, found, rule
+from llmdgen.registry import Draft, rule
 from llmdgen.suggest import did_you_mean
 
 
@@ -25,11 +25,11 @@ def flag_exists(role: RoleSettings) -> Iterator[Draft]:
         if role.table.get(name) is None:
             says, fix = _unknown(name, role.release)
             fix = taken(role.release).old_flags.get(name, fix)
-            yield found(*role.at(name), says=says, fix=fix, on_key=True)
+            yield role.found(name, says=says, fix=fix, on_key=True)
     for name, refused in role.refusals():
         if role.table.get(name.removeprefix("no-")) is None:
             says, fix = _unknown(name, role.release) if name else (str(refused), "remove it")
-            yield found(*role.at(name), says=says, fix=fix)
+            yield role.found(name, says=says, fix=fix)
 
 
 @rule("VLLM007", "error", "a flag that llmdgen sets")
@@ -44,7 +44,7 @@ def flag_is_the_specs_to_set(role: RoleSettings) -> Iterator[Draft]:
     for name in role.args:
         if name in flags and role.spec_sets(name):
             says = f"--{name} is not set under args: llmdgen writes it"
-            yield found(*role.at(name), says=says, fix=flags[name], on_key=True)
+            yield role.found(name, says=says, fix=flags[name], on_key=True)
 
 
 @rule("VLLM020", "note", "a flag that a later vLLM drops")
@@ -57,7 +57,7 @@ def flag_has_a_future(role: RoleSettings) -> Iterator[Draft]:
         lifetime = history().flags.get(name) if role.spec_sets(name) else None
         if lifetime is not None and lifetime.missing_from and role.table.get(name) is not None:
             says = f"--{name} is gone from vLLM {lifetime.missing_from}"
-            yield found(*role.at(name), says=says, fix="plan to do without it before the release changes", on_key=True)
+            yield role.found(name, says=says, fix="plan to do without it before the release changes", on_key=True)
 
 
 @lru_cache(maxsize=256)  # each instance type asks the same, and the search for a name that is near takes milliseconds

@@ -14,20 +14,8 @@ from llmdgen.suggest import one_of
 from llmdgen.untyped import mapping
 
 GIB = 1 << 30
-NEEDS = (
-    ("enable-auto-tool-choice", "tool-call-parser"),
-    ("enable-log-outputs", "enable-log-requests"),
-    ("collect-detailed-traces", "otlp-traces-endpoint"),
-    ("lora-modules", "enable-lora"),
-    ("max-loras", "enable-lora"),
-    ("max-cpu-loras", "enable-lora"),
-    ("max-lora-rank", "enable-lora"),
-    ("fully-sharded-loras", "enable-lora"),
-    ("lora-dtype", "enable-lora"),
-)
 OLD_QUANTIZATION = "allow-deprecated-quantization"
 ALSO_IN_COMPILATION = ("cudagraph-capture-sizes", "max-cudagraph-capture-size")
-ONLY_DEFAULT = ("max-num-partial-prefills", "max-long-partial-prefills")
 
 
 @rule("VLLM013", "error", "a batch that is smaller than what it must hold")
@@ -49,7 +37,7 @@ def batch_holds_a_sequence(role: RoleSettings) -> Iterator[Draft]:
         if sequences > default:
             takes = f"the {default} tokens of a batch that vLLM takes by default here"
             fix = f"set it to {default} or less, or add max-num-batched-tokens: {sequences}"
-            yield found(*role.at("max-num-seqs"), says=f"max-num-seqs {sequences} is more than {takes}", fix=fix)
+            yield role.found("max-num-seqs", says=f"max-num-seqs {sequences} is more than {takes}", fix=fix)
     elif batch is not None:
         at = role.at("max-num-batched-tokens")
         if in_one_step and length and batch < length:
@@ -78,7 +66,7 @@ def offloading_fits_the_pod(role: RoleSettings) -> Iterator[Draft]:
             ranks = numbers.tensor * numbers.data_local
             says = f"{offload:g} GiB of weights for each of {ranks} GPUs, the pod has {memory / GIB:.0f}Gi of memory"
             fix = f"raise resources.memory to {int(needed / GIB) + 16}Gi, or lower it"
-            yield found(*role.at("cpu-offload-gb"), says=says, fix=fix)
+            yield role.found("cpu-offload-gb", says=says, fix=fix)
     transfer = mapping(role.args.get("kv-transfer-config"))
     # Where it works at all: VLLM010.
     alone = not transfer and role.args.get("disable-hybrid-kv-cache-manager") is True
@@ -87,7 +75,7 @@ def offloading_fits_the_pod(role: RoleSettings) -> Iterator[Draft]:
         each = f" for each of {numbers.data_local} data parallel ranks" if numbers.data_local > 1 else ""
         says = f"kv-offloading-size is {native:.0f} GiB{each}, the pod has {memory / GIB:.0f}Gi of memory"
         fix = "lower it, or use spec.cache.cpu with tiered-prefix-cache, which sizes the pod for it"
-        yield found(*role.at("kv-offloading-size"), says=says, fix=fix)
+        yield role.found("kv-offloading-size", says=says, fix=fix)
 
 
 @rule("VLLM016", "error", "more swap space than vLLM allows")
@@ -105,7 +93,7 @@ def swap_space_fits_the_host(role: RoleSettings) -> Iterator[Draft]:
     if swap > limit:
         host, ranks = f"{memory / GIB:.0f} GiB", role.numbers.tensor
         says = f"swap space of {swap:g} GiB for each of {ranks} ranks is over {share:.0%} of {host}"
-        yield found(*role.at("swap-space"), says=says, fix=f"set args.swap-space to {int(limit)} or less")
+        yield role.found("swap-space", says=says, fix=f"set args.swap-space to {int(limit)} or less")
 
 
 @rule("VLLM021", "error", "flags that exclude or need each other")
@@ -117,37 +105,37 @@ def flags_go_together(role: RoleSettings) -> Iterator[Draft]:
             same key in compilation-config.
     Passes: args: {enable-auto-tool-choice: true, tool-call-parser: openai}.
     """
-    for flag, needed in NEEDS:
-        if role.args.get(flag) not in (None, False) and not role.args.get(needed):
-            fix = f"add {needed}: true" if role.table.flags[needed].is_switch else f"add {needed}"
-            yield found(*role.at(flag), says=f"--{flag} needs --{needed}", fix=fix, on_key=True)
+    known = taken(role.release)
+    for flag, (other, wanted) in known.needs.items():
+        given = role.args.get(other)
+        if role.args.get(flag) not in (None, False) and (not given or str(given).lower() != wanted != "..."):
+            says = f"--{flag} needs --{other}{'' if wanted in ('true', '...') else f'={wanted}'}"
+            yield role.found(flag, says=says, fix=f"add {other}: {wanted}", on_key=True)
+    for flag, only in known.only.items():
+        value = role.args.get(flag)
+        if type(value) is type(only) and value > only:
+            says = f"vLLM {role.table.vllm} does not support --{flag} {shown(value)}"
+            yield role.found(flag, says=says, fix="remove it", on_key=True)
     yield from _pairs(role)
-    if role.args.get("ray-workers-use-nsight") is True and role.args.get("distributed-executor-backend") != "ray":
-        says = "--ray-workers-use-nsight needs --distributed-executor-backend=ray"
-        yield found(*role.at("ray-workers-use-nsight"), says=says, fix="remove it", on_key=True)
     group, part = whole(role.value("offload-group-size")) or 0, whole(role.value("offload-num-in-group")) or 1
     if role.args.get("offload-backend") == "prefetch" and part > group:
         says = f"--offload-backend=prefetch takes {part} of each group of {group} layers"
-        yield found(*role.at("offload-backend"), says=says, fix=f"set offload-group-size to {part} or more")
+        yield role.found("offload-backend", says=says, fix=f"set offload-group-size to {part} or more")
     compilation = mapping(role.args.get("compilation-config"))
     for flag in ALSO_IN_COMPILATION:
         key = flag.replace("-", "_")
         if role.args.get(flag) is not None and compilation.get(key) is not None:
             says = f"--{flag} and {key} of --compilation-config exclude each other"
-            yield found(*role.at(flag), says=says, fix="keep one of the two", on_key=True)
+            yield role.found(flag, says=says, fix="keep one of the two", on_key=True)
     most, held = whole(role.value("max-loras")), whole(role.args.get("max-cpu-loras"))
     if most and held is not None and held < most:
         says = f"max-cpu-loras {held} is less than max-loras {most}: every adapter on the GPU is in host memory too"
-        yield found(*role.at("max-cpu-loras"), says=says, fix=f"set it to {most} or more")
-    for flag in ONLY_DEFAULT:
-        if (whole(role.args.get(flag)) or 1) > 1:
-            says = f"--{flag} above 1 is not supported by vLLM {role.table.vllm}"
-            yield found(*role.at(flag), says=says, fix="remove it", on_key=True)
+        yield role.found("max-cpu-loras", says=says, fix=f"set it to {most} or more")
     yield from _graphs(role, compilation)
     method = role.args.get("quantization")
-    if method in taken(role.release).deprecated_quantization and not role.args.get(OLD_QUANTIZATION):
+    if method in known.deprecated_quantization and not role.args.get(OLD_QUANTIZATION):
         says = f"vLLM stops at the deprecated quantization {method} without --{OLD_QUANTIZATION}"
-        yield found(*role.at("quantization"), says=says, fix=f"use another checkpoint, or add {OLD_QUANTIZATION}: true")
+        yield role.found("quantization", says=says, fix=f"use another checkpoint, or add {OLD_QUANTIZATION}: true")
     operations = compilation.get("custom_ops")
     if isinstance(operations, list | tuple):
         texts = [each for each in operations if isinstance(each, str)]
@@ -158,9 +146,6 @@ def flags_go_together(role: RoleSettings) -> Iterator[Draft]:
                 yield found(*at, index, says=says, fix=f"write +{each} or -{each}")
         if texts.count("all") + texts.count("none") > 1:
             yield found(*at, says="custom_ops takes all or none, once", fix="keep one of them")
-    if role.args.get("logits-processor-pattern") is not None:
-        says = f"--logits-processor-pattern is not supported by vLLM {role.table.vllm}"
-        yield found(*role.at("logits-processor-pattern"), says=says, fix="remove it", on_key=True)
 
 
 def _graphs(role: RoleSettings, compilation: Mapping[str, Any]) -> Iterator[Draft]:
@@ -190,7 +175,7 @@ def _pairs(role: RoleSettings) -> Iterator[Draft]:
             of = f" {one_of(pair.of)}" if pair.of else ""
             says = f"--{pair.flag}: {what} needs {pair.needs}{of}"
             fix = f"write {pair.needs}: {pair.of[0]}" if pair.of else f"add {pair.needs}"
-            yield found(*role.at(pair.flag, pair.key), says=says, fix=fix, on_key=True)
+            yield role.found(pair.flag, pair.key, says=says, fix=fix, on_key=True)
 
 
 def tokens(value: Any) -> int | None:

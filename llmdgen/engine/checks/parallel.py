@@ -27,7 +27,7 @@ def dual_batch_needs_deepep(role: RoleSettings) -> Iterator[Draft]:
     for flag, on in (("enable-dbo", role.args.get("enable-dbo") is True), ("ubatch-size", micro > 1)):
         if on and _backend(role) not in DEEPEP:
             says = f"--{flag} needs a DeepEP backend, and {BACKEND} is {_backend(role)}"
-            yield found(*role.at(flag), says=says, fix=f"remove {flag}: DeepEP does not run on EFA", on_key=True)
+            yield role.found(flag, says=says, fix=f"remove {flag}: DeepEP does not run on EFA", on_key=True)
 
 
 @rule("VLLM014", "error", "an all2all backend that cannot run here")
@@ -42,7 +42,7 @@ def backend_runs_on_efa(role: RoleSettings) -> Iterator[Draft]:
     backend = role.args.get(BACKEND)
     if isinstance(backend, str) and backend in reasons:
         says = f"{BACKEND} {backend} cannot run: {reasons[backend]}"
-        yield found(*role.at(BACKEND), says=says, fix="write allgather_reducescatter")
+        yield role.found(BACKEND, says=says, fix="write allgather_reducescatter")
 
 
 @rule("VLLM012", "error", "data or expert parallel settings that vLLM refuses")
@@ -116,7 +116,7 @@ def _load_balancing(role: RoleSettings) -> Iterator[Draft]:
     local = whole(args.get("data-parallel-size-local")) or numbers.data_local
     if hybrid and external:
         says = "hybrid and external load balancing exclude each other"
-        yield found(*role.at("data-parallel-external-lb"), says=says, fix="keep one of the two", on_key=True)
+        yield role.found("data-parallel-external-lb", says=says, fix="keep one of the two", on_key=True)
     elif hybrid and local < 2 and numbers.routed_experts != 0:  # a dense model has no several pods at all: PAR002
         # The chart writes --data-parallel-size-local only above 1, and vLLM wants it written.
         says = f"hybrid load balancing needs several ranks in a pod, here are {local}"
@@ -124,14 +124,14 @@ def _load_balancing(role: RoleSettings) -> Iterator[Draft]:
         yield found(*at, says=says, fix="set parallelism.dataLocal to 2 or more")
     elif external and numbers.data < 2:
         says = "external load balancing needs a data parallel size above 1"
-        yield found(*role.at("data-parallel-external-lb"), says=says, fix="set parallelism.data")
+        yield role.found("data-parallel-external-lb", says=says, fix="set parallelism.data")
     if hybrid and args.get("headless") is True:
         says = "hybrid load balancing needs an API server in each pod, and --headless starts none"
-        yield found(*role.at("headless"), says=says, fix="remove headless", on_key=True)
+        yield role.found("headless", says=says, fix="remove headless", on_key=True)
     start = whole(args.get("data-parallel-start-rank"))
     if start is not None and start >= numbers.data:
         says = f"data parallel start rank {start} is not below the data parallel size {numbers.data}"
-        yield found(*role.at("data-parallel-start-rank"), says=says, fix=f"write 0 to {numbers.data - 1}")
+        yield role.found("data-parallel-start-rank", says=says, fix=f"write 0 to {numbers.data - 1}")
     if local > numbers.data:
         says = f"{local} local data parallel ranks are more than the data parallel size {numbers.data}"
         at = role.at("data-parallel-size-local")
@@ -162,7 +162,7 @@ def _expert_balancing(role: RoleSettings) -> Iterator[Draft]:
         says = f"{numbers.routed_experts} routed and {redundant} redundant experts do not divide by {ranks} ranks"
         fix = f"set eplb-config.num_redundant_experts to {redundant + missing}"
         inside = ("num_redundant_experts",) if "num_redundant_experts" in mapping(args.get("eplb-config")) else ()
-        yield found(*role.at("eplb-config", *inside), says=says, fix=fix)
+        yield role.found("eplb-config", *inside, says=says, fix=fix)
 
 
 def _backend(role: RoleSettings) -> str:

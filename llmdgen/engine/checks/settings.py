@@ -10,6 +10,7 @@ from msgspec import Struct
 from llmdgen.engine.argv import ArgumentError
 from llmdgen.engine.flags import Flag, FlagTable
 from llmdgen.findings import Route
+from llmdgen.registry import Draft, found
 
 
 class Numbers(Struct, frozen=True, kw_only=True):
@@ -57,6 +58,10 @@ class RoleSettings(Struct, frozen=True, kw_only=True):
     def at(self, flag: str, *inside: str | int) -> Route:
         """The place of a flag, or of a key inside its JSON value."""
         return (*self.flag_routes.get(flag, self.place), *inside)
+
+    def found(self, flag: str, *inside: str | int, says: str, fix: str, on_key: bool = False) -> Draft:
+        """A finding at a flag, or at a key inside its JSON value."""
+        return found(*self.at(flag, *inside), says=says, fix=fix, on_key=on_key)
 
     def env_at(self, name: str) -> Route:
         """The place of an environment variable."""

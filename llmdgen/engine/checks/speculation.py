@@ -50,7 +50,7 @@ def speculation_starts(role: RoleSettings) -> Iterator[Draft]:
         other = f"speculative decoding by {method}" if method in methods["in_step"] else unpadded
         if other:
             says = f"--async-scheduling cannot be combined with {other}"
-            yield found(*role.at("async-scheduling"), says=says, fix="remove async-scheduling", on_key=True)
+            yield role.found("async-scheduling", says=says, fix="remove async-scheduling", on_key=True)
 
 
 def _missing(

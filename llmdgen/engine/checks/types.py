@@ -43,7 +43,7 @@ def value_is_in_range(role: RoleSettings) -> Iterator[Draft]:
     for spelled, refused in role.refusals():
         name = spelled.removeprefix("no-")
         if role.table.get(name) is not None:
-            yield found(*role.at(name), says=f"vLLM's parser refuses {refused}", fix=f"see llmdgen explain --{name}")
+            yield role.found(name, says=f"vLLM's parser refuses {refused}", fix=f"see llmdgen explain --{name}")
 
 
 def _names(role: RoleSettings) -> Iterator[Draft]:
@@ -77,11 +77,11 @@ def _forms(role: RoleSettings) -> Iterator[Draft]:
     for flag, (form, fix) in taken(role.release).patterns.items():
         value = role.args.get(flag)
         if isinstance(value, str) and value not in ("", "None") and not fullmatch(form, value):
-            yield found(*role.at(flag), says=f"--{flag} cannot be {shown(value)}", fix=fix)
+            yield role.found(flag, says=f"--{flag} cannot be {shown(value)}", fix=fix)
     template = role.args.get("chat-template")
     if isinstance(template, str) and template and not any(each in template for each in "{}\n/."):
         says = f"--chat-template {shown(template)} is neither the path of a file nor a template"
-        yield found(*role.at("chat-template"), says=says, fix="write the path of a file in the container, or remove it")
+        yield role.found("chat-template", says=says, fix="write the path of a file in the container, or remove it")
 
 
 def _least(role: RoleSettings) -> Iterator[Draft]:
@@ -91,7 +91,7 @@ def _least(role: RoleSettings) -> Iterator[Draft]:
             yield found(*at, says=f"{_called(path)} cannot be {value}", fix=f"write a number of at least {least}")
     if role.args.get("max-model-len") == 0 and role.args.get("max-model-len") is not False:
         says = "--max-model-len cannot be 0, which leaves no room for a prompt"
-        yield found(*role.at("max-model-len"), says=says, fix="write the tokens of the longest request, or auto")
+        yield role.found("max-model-len", says=says, fix="write the tokens of the longest request, or auto")
 
 
 def drafts(role: RoleSettings, kind: str) -> Iterator[Draft]:

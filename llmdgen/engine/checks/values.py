@@ -6,12 +6,12 @@ text and 256 a number. What is found is a `Problem`; the rules that report it ar
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from math import isfinite
 from operator import ge, gt, le, lt
 from typing import Any, Literal
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from llmdgen.engine.argv import word
 from llmdgen.engine.derived import EXTRA, children
@@ -38,6 +38,8 @@ _TYPES: dict[str, tuple[str, Any]] = {
     "human-int-or-auto": ("a whole number, text such as 32k or 32K, or auto", int | str),
 }
 """What a person has to write, and as what YAML reads it."""
+_TEXTS = ("str", "enum", "word")
+_JSON = ("dict", "any", "json", "json-or-text")
 _LIMITS = (
     ("of at least", "at_least", ge),
     ("above", "more_than", gt),
@@ -46,35 +48,35 @@ _LIMITS = (
 )
 
 
-class Problem(Struct, frozen=True, kw_only=True):
+class Problem(Struct, frozen=True):
     """One thing wrong with a flag's value; `inside` leads from the flag to the part at fault."""
 
     kind: Literal["type", "value", "key"]
-    inside: Route = ()
+    inside: Route
     says: str
     fix: str
 
 
 def flag_problems(flag: Flag, value: Any, table: FlagTable) -> Iterator[Problem]:
     """Everything that is wrong with the value of a flag."""
-    if flag.many and not isinstance(value, Mapping):
-        yield from _many(flag, value)
+    if not flag.many or isinstance(value, Mapping):
+        yield from field_problems(str(flag), flag, value, table, ())
         return
-    wrong = _wrong_type(str(flag), "dict" if flag.config else flag.type, value, (), flag.choices)
-    if wrong:
-        yield wrong
-        return
-    if flag.config and isinstance(value, Mapping):
-        yield from config_problems(str(flag), flag.config, value, table, ())
-    elif flag.is_json and not isinstance(value, str):
-        if flag.holds:
-            yield from field_problems(str(flag), ConfigField(type=flag.holds, items=flag.items), value, table, ())
-        else:
-            yield from _unwritable(str(flag), value, ())
-    else:
-        yield from _wrong_value(str(flag), flag, value, ())
-        if isinstance(value, str) and ("\n" in value or "\0" in value):
-            yield Problem(kind="value", says=f"{flag}: {shown(value)} holds a line break", fix="write it on one line")
+    if value in ([], ()):
+        yield Problem("type", (), f"{flag} needs at least one value", "give one, or remove the flag")
+    listed = isinstance(value, list | tuple)
+    for index, item in enumerate(value if listed else [value]):
+        inside: Route = (index,) if listed else ()
+        if flag.name == "lora-modules":
+            yield from _adapter(str(flag), item, inside)
+            continue
+        yield from field_problems(str(flag), structs.replace(flag, optional=False), item, table, inside)
+        if flag.optional and item in ("", "None"):
+            says = f"{flag}: vLLM reads {shown(item)} as null, and refuses it in a list"
+            yield Problem("value", inside, says, "remove it")
+        if flag.many == "values" and isinstance(item, str | int | float) and str(item).startswith("-"):
+            says = f"{flag}: {shown(item)} would be read as a flag"
+            yield Problem("value", inside, says, "give a value that does not begin with -")
 
 
 def config_problems(
@@ -84,39 +86,41 @@ def config_problems(
     fields = table.configs[name]
     for key, part in value.items():
         at = (*inside, key)
-        if key not in fields:
-            says = f"{what} has no key {shown(key)}"
+        if key in fields:
+            yield from field_problems(f"{what}: {key}", fields[key], part, table, at)
+        else:
             fix = did_you_mean(str(key), fields) or f"remove it, or use one of {', '.join(sorted(fields))}"
-            yield Problem(kind="key", inside=at, says=says, fix=fix)
-            continue
-        yield from field_problems(f"{what}: {key}", fields[key], part, table, at)
+            yield Problem("key", at, f"{what} has no key {shown(key)}", fix)
     for index, child in children(value) if name == TRANSFER else ():
         at = (*inside, EXTRA, "connectors", index)
         yield from config_problems(f"{what}: connectors[{index}]", TRANSFER, child, table, at)
 
 
-def field_problems(what: str, field: ConfigField, value: Any, table: FlagTable, inside: Route) -> Iterator[Problem]:
-    """Everything that is wrong with one key's value."""
-    if value is None and field.optional:
+def field_problems(
+    what: str, rule: Flag | ConfigField, value: Any, table: FlagTable, inside: Route
+) -> Iterator[Problem]:
+    """Everything that is wrong with the one value of a flag or of a key."""
+    if value is None and rule.optional:
         return
-    wrong = _wrong_type(what, field.type, value, inside, field.choices)
-    if wrong:
-        yield wrong
-    elif field.config and isinstance(value, Mapping):
-        yield from config_problems(what, field.config, value, table, inside)
-    elif field.type == "list" and isinstance(value, list | tuple):
-        held = ConfigField(type=field.items or "any", choices=field.choices)
+    kind: str = rule.type
+    if isinstance(rule, Flag) and rule.is_json:
+        kind = "dict" if rule.config else rule.holds or kind
+    if not _fits(kind, value):
+        yield _wrong_type(what, kind, value, inside, rule.choices)
+    elif rule.config and isinstance(value, Mapping):
+        yield from config_problems(what, rule.config, value, table, inside)
+    elif kind == "list":
+        held = ConfigField(type=rule.items or "any", choices=rule.choices)
         for index, item in enumerate(value):
             yield from field_problems(f"{what}[{index}]", held, item, table, (*inside, index))
-    elif field.type in ("dict", "any") and not field.choices:
+    elif kind in _JSON and not rule.choices and not isinstance(value, str):
         yield from _unwritable(what, value, inside)
-        items = field.items or "any"
-        for key, part in value.items() if isinstance(value, Mapping) and items != "any" else ():
-            wrong = _wrong_type(f"{what}: {key}", items, part, (*inside, key))
-            if wrong:
-                yield wrong
+        items: str = rule.items or "any"
+        for key, part in value.items() if isinstance(value, Mapping) else ():
+            if not _fits(items, part):
+                yield _wrong_type(f"{what}: {key}", items, part, (*inside, key))
     else:
-        yield from _wrong_value(what, field, value, inside)
+        yield from _wrong_value(what, rule, value, inside)
 
 
 def shown(value: Any) -> str:
@@ -127,51 +131,25 @@ def shown(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def _many(flag: Flag, value: Any) -> Iterator[Problem]:
-    values = value if isinstance(value, list | tuple) else [value]
-    if not values:
-        yield Problem(kind="type", says=f"{flag} needs at least one value", fix="give one, or remove the flag")
-    for index, item in enumerate(values):
-        at: Route = (index,) if isinstance(value, list | tuple) else ()
-        if flag.name == "lora-modules":
-            yield from _adapter(str(flag), item, at)
-            continue
-        wrong = _wrong_type(str(flag), flag.type, item, at, flag.choices)
-        if wrong:
-            yield wrong
-            continue
-        yield from _wrong_value(str(flag), flag, item, at)
-        if flag.optional and item in ("", "None"):
-            says = f"{flag}: vLLM reads {shown(item)} as null, and refuses it in a list"
-            yield Problem(kind="value", inside=at, says=says, fix="remove it")
-        if flag.many == "values" and str(item).startswith("-"):
-            says = f"{flag}: {shown(item)} would be read as a flag"
-            yield Problem(kind="value", inside=at, says=says, fix="give a value that does not begin with -")
-
-
 def _adapter(what: str, item: Any, inside: Route) -> Iterator[Problem]:
     """A LoRA adapter: name=path, or a map. vLLM reads text without = as JSON."""
     if isinstance(item, Mapping):
         for key in item:
             if key not in ADAPTER:
                 fix = did_you_mean(str(key), ADAPTER)
-                yield Problem(kind="key", inside=(*inside, key), says=f"{what} has no key {shown(key)}", fix=fix)
+                yield Problem("key", (*inside, key), f"{what} has no key {shown(key)}", fix)
         for key in ADAPTER[:2]:
             if not isinstance(item.get(key), str) or not item[key]:
-                yield Problem(kind="type", inside=inside, says=f"{what}: the adapter has no {key}", fix=f"add {key}")
+                yield Problem("type", inside, f"{what}: the adapter has no {key}", f"add {key}")
     elif not isinstance(item, str) or not (item.startswith("{") or (all(item.partition("=")) and item.count("=") == 1)):
         says = f"{what}: {shown(item)} is not an adapter"
-        yield Problem(kind="type", inside=inside, says=says, fix="write name=path, or {name: ..., path: ...}")
+        yield Problem("type", inside, says, "write name=path, or {name: ..., path: ...}")
 
 
-def _wrong_type(
-    what: str, wanted: str, value: Any, inside: Route, choices: tuple[str | int, ...] = ()
-) -> Problem | None:
-    if _fits(wanted, value):
-        return None
+def _wrong_type(what: str, wanted: str, value: Any, inside: Route, choices: tuple[str | int, ...] = ()) -> Problem:
     says = f"{what} takes {_TYPES[wanted][0]}, not {shown(value)}"
-    fix = did_you_mean(shown(value), map(str, choices), listed_up_to=30) if wanted in ("str", "enum", "word") else ""
-    return Problem(kind="type", inside=inside, says=says, fix=fix or _type_fix(wanted, value))
+    fix = did_you_mean(shown(value), map(str, choices), listed_up_to=30) if wanted in _TEXTS else ""
+    return Problem("type", inside, says, fix or _type_fix(wanted, value))
 
 
 def _fits(wanted: str, value: Any) -> bool:
@@ -179,25 +157,19 @@ def _fits(wanted: str, value: Any) -> bool:
     if isinstance(value, bool):
         return types in (bool, object)
     if wanted.startswith("human-int") and isinstance(value, str):
-        return _is_human(value, wanted)
+        # Digits alone are a number that was quoted.
+        number = None if value.strip().lstrip("+-").isdigit() else _number(human_int, value)
+        return number is not None or (wanted == "human-int-or-auto" and value.lower() == "auto")
     return isinstance(value, types)
 
 
-def _is_human(text: str, wanted: str) -> bool:
-    if wanted == "human-int-or-auto" and text.lower() == "auto":
-        return True
+def _number(read: Callable[[str], float], text: str) -> float | None:
+    """The number that a text holds, None where it holds none or an infinite one."""
     try:
-        human_int(text)
+        number = read(text)
     except ValueError:
-        return False
-    return not text.strip().lstrip("+-").isdigit()  # digits alone are a number that was quoted
-
-
-def _is_float(text: str) -> bool:
-    try:
-        return isfinite(float(text))
-    except ValueError:
-        return False
+        return None
+    return number if isfinite(number) else None
 
 
 def _type_fix(wanted: str, value: Any) -> str:
@@ -212,9 +184,9 @@ def _type_fix(wanted: str, value: Any) -> str:
             return f"write {int(value)}"
         if isinstance(value, str) and value.strip().lstrip("+-").isdigit():
             return f"write {int(value)} without quotes"
-    if wanted == "float" and isinstance(value, str) and _is_float(value):
+    if wanted == "float" and isinstance(value, str) and _number(float, value) is not None:
         return f"write {value.strip()} without quotes"
-    if wanted in ("str", "enum", "word") and isinstance(value, int | float):
+    if wanted in _TEXTS and isinstance(value, int | float):
         return f'write "{shown(value)}" in quotes'
     if wanted in ("json", "dict") and isinstance(value, str) and value.strip()[:1] in ("{", "["):
         return "write it as a YAML map, not as JSON text"
@@ -225,20 +197,21 @@ def _type_fix(wanted: str, value: Any) -> str:
 
 def _wrong_value(what: str, rule: Flag | ConfigField, value: Any, inside: Route) -> Iterator[Problem]:
     if isinstance(value, float) and not isfinite(value):
-        yield Problem(kind="value", inside=inside, says=f"{what} cannot be {value}", fix="write a finite number")
+        yield Problem("value", inside, f"{what} cannot be {value}", "write a finite number")
         return
     if rule.choices and value not in rule.choices and not _is_spelling(rule, value):
-        names = [str(each) for each in rule.choices]
-        fix = did_you_mean(str(value), names, listed_up_to=30)
-        yield Problem(kind="value", inside=inside, says=f"{what} cannot be {shown(value)}", fix=fix)
+        fix = did_you_mean(str(value), map(str, rule.choices), listed_up_to=30)
+        yield Problem("value", inside, f"{what} cannot be {shown(value)}", fix)
         return
     limits = [(words, limit, holds) for words, name, holds in _LIMITS if (limit := getattr(rule, name)) is not None]
     number = human_int(value) if isinstance(value, str) and rule.type == "human-int" else value
     if isinstance(number, int | float) and not all(holds(number, limit) for _, limit, holds in limits):
         fix = f"write a number {' and '.join(f'{words} {limit:g}' for words, limit, _ in limits)}"
-        yield Problem(kind="value", inside=inside, says=f"{what} cannot be {value}", fix=fix)
-    elif _is_port(rule) and isinstance(value, int) and not 0 < value < 65536:
-        yield Problem(kind="value", inside=inside, says=f"{what} is not a port: {value}", fix="write 1 to 65535")
+        yield Problem("value", inside, f"{what} cannot be {value}", fix)
+    elif isinstance(rule, Flag) and rule.is_port and isinstance(value, int) and not 0 < value < 65536:
+        yield Problem("value", inside, f"{what} is not a port: {value}", "write 1 to 65535")
+    elif isinstance(rule, Flag) and isinstance(value, str) and ("\n" in value or "\0" in value):
+        yield Problem("value", inside, f"{what}: {shown(value)} holds a line break", "write it on one line")
 
 
 def _is_spelling(rule: Flag | ConfigField, value: Any) -> bool:
@@ -247,23 +220,18 @@ def _is_spelling(rule: Flag | ConfigField, value: Any) -> bool:
     return isinstance(value, str) and rule.type in spellings and spellings[rule.type](value) in rule.choices
 
 
-def _is_port(rule: Flag | ConfigField) -> bool:
-    return isinstance(rule, Flag) and rule.type == "int" and (rule.name == "port" or rule.name.endswith("-port"))
-
-
 def _unwritable(what: str, value: Any, inside: Route) -> Iterator[Problem]:
     """What JSON cannot hold: numbers without end, keys that are not text, dates."""
     if isinstance(value, Mapping):
         for key, part in value.items():
             if not isinstance(key, str):
-                says, fix = f"{what}: the key {shown(key)} is not text", f'write "{key}" in quotes'
-                yield Problem(kind="type", inside=(*inside, key), says=says, fix=fix)
+                fix = f'write "{key}" in quotes'
+                yield Problem("type", (*inside, key), f"{what}: the key {shown(key)} is not text", fix)
             yield from _unwritable(f"{what}: {key}", part, (*inside, key))
     elif isinstance(value, list | tuple):
         for index, part in enumerate(value):
             yield from _unwritable(f"{what}[{index}]", part, (*inside, index))
     elif isinstance(value, float) and not isfinite(value):
-        yield Problem(kind="value", inside=inside, says=f"{what} cannot be {value}", fix="write a finite number")
+        yield Problem("value", inside, f"{what} cannot be {value}", "write a finite number")
     elif value is not None and not isinstance(value, str | int | float):
-        says = f"{what}: {shown(value)} is nothing that JSON can hold"
-        yield Problem(kind="type", inside=inside, says=says, fix="write it in quotes")
+        yield Problem("type", inside, f"{what}: {shown(value)} is nothing that JSON can hold", "write it in quotes")
