@@ -24,7 +24,7 @@ def load_all() -> None:
         "spec.load",
         "spec.rules",
         "planning.build",
-        "engine.check",
+        "engine.checks",
         "verify.run",
         "output.rules",
         "prerequisites.cluster",

@@ -1,4 +1,4 @@
-"""The engine's own checks (`llmdgen.engine.check`), over what a container gives to its vLLM; and what the vLLM
+"""The engine's own checks (`llmdgen.engine.checks`), over what a container gives to its vLLM; and what the vLLM
 that is installed beside llmdgen says of a plan: `llmdgen validate --engine`.
 
 The latter run on request alone, for importing vLLM takes seconds. No other check needs an installed vLLM.
@@ -14,7 +14,7 @@ from msgspec import structs
 
 from llmdgen.engine import facts
 from llmdgen.engine.argv import arguments
-from llmdgen.engine.check import Numbers, RoleSettings, check_role
+from llmdgen.engine.checks.settings import Numbers, RoleSettings
 from llmdgen.engine.flags import flag_table
 from llmdgen.engine.profile import default_batch
 from llmdgen.findings import Finding, Located, Route
@@ -26,7 +26,7 @@ from llmdgen.objects import objects
 from llmdgen.objects.chart import servers_of
 from llmdgen.planning.model import Plan, RolePlan
 from llmdgen.quantities import MIB, bytes_or_none
-from llmdgen.registry import declare
+from llmdgen.registry import declare, run
 
 REFUSED = declare(
     "VLLM023",
@@ -58,14 +58,14 @@ def planned_findings(plan: Plan, servers: Servers) -> Iterator[Finding]:
     for vllm in servers.engines:
         for role in plan.roles:
             if role.name == vllm.workload.role:
-                found |= dict.fromkeys(check_role(_of_plan(plan, role, servers, vllm)))
+                found |= dict.fromkeys(run(_of_plan(plan, role, servers, vllm)))
     yield from found
 
 
 def rendered_findings(servers: Servers) -> Iterator[Finding]:
     """What vLLM would say of objects of which no plan is known, at their own places."""
     for vllm in servers.engines:
-        for finding in check_role(_settings(servers, vllm)):
+        for finding in run(_settings(servers, vllm)):
             yield structs.replace(finding, of=str(vllm.workload.manifest))
 
 

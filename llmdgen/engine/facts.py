@@ -4,7 +4,7 @@ from functools import cache
 from typing import Any, Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from llmdgen.engine.flags import ConfigField
 from llmdgen.facts.catalogue import release_json, release_toml
@@ -42,10 +42,14 @@ class LmCache(Struct, frozen=True, kw_only=True):
     renamed: dict[str, str]
     variables: tuple[str, ...]
 
-    def environment(self) -> tuple[str, ...]:
+    def environment(self) -> dict[str, Variable]:
         """Every LMCACHE_ variable that is read."""
-        names = (*self.settings, *self.renamed)
-        return (*(f"LMCACHE_{name.upper()}" for name in names), *self.variables)
+        kinds = dict.fromkeys((*self.renamed, *self.settings), "text")
+        kinds |= {name: field.type for name, field in self.settings.items() if field.type in ("int", "float")}
+        found = {f"LMCACHE_{name.upper()}": kind for name, kind in kinds.items()} | dict.fromkeys(
+            self.variables, "text"
+        )
+        return msgspec.convert({name: {"kind": kind} for name, kind in found.items()}, dict[str, Variable])
 
 
 class Pair(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -105,8 +109,15 @@ def variables(release: str) -> dict[str, Variable]:
 
 @cache
 def connectors(release: str) -> dict[str, Connector]:
-    """The release's KV connectors by name."""
-    return msgspec.convert(release_toml(release, "connectors.toml")["connectors"], dict[str, Connector])
+    """The release's KV connectors by name, LMCache's settings among the keys of those that pass them on."""
+    found = msgspec.convert(release_toml(release, "connectors.toml")["connectors"], dict[str, Connector])
+    settings, renamed = lmcache(release).settings, lmcache(release).renamed
+    for name, each in found.items():
+        if (prefix := each.prefix) is not None:
+            keys = each.keys | {f"{prefix}{key}": field for key, field in settings.items()}
+            unread = each.unread | {f"{prefix}{old}": f"write {prefix}{new}" for old, new in renamed.items()}
+            found[name] = structs.replace(each, keys=keys, unread=unread)
+    return found
 
 
 @cache

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from typing import TypeVar
 
+_Default = TypeVar("_Default")
 _HUMAN = re.compile(r"(\d+(?:\.\d+)?)([kKmMgGtT])")
 _DECIMAL = {"k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 _BINARY = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
@@ -18,7 +20,7 @@ def human_int(text: str) -> int:
     return int(float(number) * _DECIMAL[suffix]) if suffix in _DECIMAL else int(number) * _BINARY[suffix]
 
 
-def whole(value: object, default: int) -> int:
+def whole(value: object, default: _Default) -> int | _Default:
     """A whole number, or text that vLLM reads as one; `default` for anything else, which other checks refuse."""
     if isinstance(value, int | float):
         return int(value)

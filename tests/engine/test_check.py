@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from llmdgen.engine.check import Numbers, RoleSettings, check_role
+from llmdgen.engine.checks.settings import Numbers, RoleSettings
 from llmdgen.engine.facts import connectors, lmcache, taken, variables
 from llmdgen.engine.flags import FlagTable, flag_table
 from llmdgen.findings import Finding
-from llmdgen.registry import RULES
+from llmdgen.registry import RULES, run
 from tests.engine.cases import release_of
 
 ARGS = ("spec", "engine", "args")
@@ -37,7 +37,7 @@ def found(
         env_routes=env_routes,
         numbers=numbers or Numbers(),
     )
-    return list(check_role(role))
+    return list(run(role))
 
 
 def codes(*given: Any, **named: Any) -> list[str]:

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from llmdgen.engine.argv import ArgumentError, arguments, parse
-from llmdgen.engine.check import RoleSettings, check_role
+from llmdgen.engine.checks.settings import RoleSettings
 from llmdgen.engine.flags import ConfigField, Flag, FlagTable
 from llmdgen.engine.numbers import human_int
 from llmdgen.findings import Severity
+from llmdgen.registry import run
 from tests.engine.cases import REPOSITORY, Ask, corpus, of
 
 MODEL = "org/model"
@@ -29,7 +30,7 @@ TEXT_TO_THE_PARSER = ("optimization-level", "attention-backend", "mm-encoder-att
 def errors(args: dict[str, Any], table: FlagTable, release: str) -> list[str]:
     routes = {name: ("spec", "engine", "args", name) for name in args}
     role = RoleSettings(args=args, env={}, release=release, table=table, flag_routes=routes)
-    return [found.code for found in check_role(role) if found.severity is Severity.ERROR]
+    return [found.code for found in run(role) if found.severity is Severity.ERROR]
 
 
 def same(ours: Any, theirs: Any, config: str | None, table: FlagTable) -> bool:

@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmdgen import api, resources
-from llmdgen.engine.check import RoleSettings, check_role
+from llmdgen.engine.checks.settings import RoleSettings
 from llmdgen.engine.flags import flag_table
 from llmdgen.facts import catalogue
+from llmdgen.registry import run
 from llmdgen.spec import suggestions
 from llmdgen.spec.document import Parsed
 from llmdgen.spec.load import parse
@@ -228,7 +229,7 @@ def test_what_the_schema_refuses_of_a_flag_the_checks_refuse(release: str) -> No
                 refused += 1
                 routes = {name: ("spec", "engine", "args", name)}
                 role = RoleSettings(args={name: value}, env={}, release=release, table=table, flag_routes=routes)
-                found = check_role(role)
+                found = run(role)
                 assert {"VLLM001", "VLLM002", "VLLM003", "VLLM007"} & {each.code for each in found}, (name, value)
             else:
                 assert name in table.flags

@@ -1,1 +1,5 @@
-"""Checks of what vLLM is started with, one topic a file; `llmdgen.engine.check` runs them."""
+"""Checks of what vLLM is started with, one topic a file. Importing this package registers all of them."""
+
+from llmdgen.engine.checks import connectors, context, environment, flags, limits, parallel, speculation, types
+
+__all__ = ["connectors", "context", "environment", "flags", "limits", "parallel", "speculation", "types"]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from llmdgen.engine.checks.settings import RoleSettings, whole
+from llmdgen.engine.checks.settings import RoleSettings, integer
 from llmdgen.engine.checks.values import TRANSFER, field_problems, shown
 from llmdgen.engine.derived import EXTRA, NO_HYBRID, connectors_in, hybrid_manager_off_by
-from llmdgen.engine.facts import Connector, connectors, engine, lmcache
+from llmdgen.engine.facts import Connector, connectors, engine
 from llmdgen.findings import Route
 from llmdgen.registry import Draft, found, rule
 from llmdgen.suggest import did_you_mean
@@ -32,8 +32,7 @@ def connector_exists(role: RoleSettings) -> Iterator[Draft]:
     known = role.table.connectors
     for inside, transfer in connectors_in(role.args.get(FLAG)):
         name = transfer.get("kv_connector")
-        own = transfer.get("kv_connector_module_path")
-        if isinstance(name, str) and name not in known and not own:
+        if isinstance(name, str) and name not in known and not transfer.get("kv_connector_module_path"):
             says = f"vLLM {role.table.vllm} has no KV connector {shown(name)}"
             yield role.found(FLAG, *inside, "kv_connector", says=says, fix=did_you_mean(name, known))
 
@@ -51,11 +50,10 @@ def connector_reads_its_settings(role: RoleSettings) -> Iterator[Draft]:
     Passes: {kv_connector: NixlConnector, kv_role: kv_both, kv_connector_extra_config: {backends: [LIBFABRIC]}}
     """
     given = role.args.get(FLAG)
-    if isinstance(given, Mapping) and given.get("kv_connector") is None:
-        similar = any(key not in role.table.configs[TRANSFER] for key in given)  # a misspelt key is VLLM004's
-        if not similar:
-            yield role.found(FLAG, says=f"--{FLAG} names no kv_connector", fix="add kv_connector, or remove it")
-    for inside, transfer in connectors_in(role.args.get(FLAG)):
+    known = role.table.configs[TRANSFER].keys()  # a misspelt key is VLLM004's
+    if isinstance(given, Mapping) and given.get("kv_connector") is None and given.keys() <= known:
+        yield role.found(FLAG, says=f"--{FLAG} names no kv_connector", fix="add kv_connector, or remove it")
+    for inside, transfer in connectors_in(given):
         name = transfer.get("kv_connector")
         if not isinstance(name, str) or transfer.get("kv_connector_module_path"):
             continue
@@ -126,8 +124,6 @@ def _extra(role: RoleSettings, name: str, rules: Connector, extra: Mapping[str, 
             for problem in field_problems(f"{name}: {key}", rules.keys[key], value, role.table, (key,)):
                 fix = f"write [{value.upper()}]: NIXL reads text letter by letter" if letters else problem.fix
                 yield found(*here, *problem.inside, says=problem.says, fix=fix)
-        elif rules.prefix and key.startswith(rules.prefix):
-            yield from _lmcache(role, key, rules.prefix, value, here)
         else:
             fix = did_you_mean(key, rules.keys) or "remove it"
             yield found(*here, key, says=f"{name} reads no {shown(key)}", fix=fix, on_key=True)
@@ -144,26 +140,12 @@ def _offloading(role: RoleSettings, extra: Mapping[str, Any], here: Route) -> It
     if isinstance(spec, str) and spec not in specs and not extra.get("spec_module_path"):
         says = f"{OFFLOADING} has no spec_name {shown(spec)}"
         yield found(*here, "spec_name", says=says, fix=did_you_mean(spec, specs))
-    size = whole(extra.get("cpu_bytes_to_use"))
+    size = integer(extra.get("cpu_bytes_to_use"))
     if size and 0 < size < LEAST_BYTES:
         says = f"{OFFLOADING}: cpu_bytes_to_use is in bytes, and {size} of them hold no block"
         yield found(*here, "cpu_bytes_to_use", says=says, fix=f"write {size << 30} for {size} GiB")
-    block = whole(extra.get("block_size"))
-    gpu_block = whole(role.args.get("block-size")) or engine(role.release)["block_size"]
+    block = integer(extra.get("block_size"))
+    gpu_block = integer(role.args.get("block-size")) or engine(role.release)["block_size"]
     if block and block % gpu_block:
         says = f"{OFFLOADING}'s block_size {block} is not a multiple of vLLM's --block-size {gpu_block}"
         yield found(*here, "block_size", says=says, fix=f"write a multiple of {gpu_block}")
-
-
-def _lmcache(role: RoleSettings, key: str, prefix: str, value: Any, here: Route) -> Iterator[Draft]:
-    table, name = lmcache(role.release), key.removeprefix(prefix)
-    if name in table.renamed:
-        new = prefix + table.renamed[name]
-        yield found(*here, key, says=f"{key} is an old name", fix=f"write {new}", on_key=True)
-    elif name not in table.settings:
-        known = [prefix + each for each in table.settings]
-        fix = did_you_mean(key, known) or "remove it"
-        yield found(*here, key, says=f"LMCache has no setting {shown(key)}", fix=fix, on_key=True)
-    else:
-        for problem in field_problems(key, table.settings[name], value, role.table, (key,)):
-            yield found(*here, *problem.inside, says=problem.says, fix=problem.fix)

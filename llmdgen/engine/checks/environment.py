@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 from llmdgen.engine.checks.settings import RoleSettings
 from llmdgen.engine.checks.values import shown
@@ -35,14 +35,13 @@ def variable_is_read(role: RoleSettings) -> Iterator[Draft]:
         elif name == "PYTHONHASHSEED" and value is not None and not _is_hash_seed(value):
             says = f"Python does not start with PYTHONHASHSEED {shown(value)}"
             yield found(*role.env_at(name), says=says, fix="write a whole number from 0 to 4294967295")
-        elif name.startswith("VLLM_"):
-            known = variables(role.release)
+        elif name.startswith(("VLLM_", "LMCACHE_")):
+            is_vllms = name.startswith("VLLM_")
+            known = variables(role.release) if is_vllms else lmcache(role.release).environment()
             if name not in known:
-                yield _unknown(role, name, f"vLLM {role.table.vllm}", tuple(known), taken(role.release).gone)
+                yield _unknown(role, name, f"vLLM {role.table.vllm}" if is_vllms else "LMCache", known)
             elif value is not None:
                 yield from _unreadable(role, name, value, known[name])
-        elif name.startswith("LMCACHE_"):
-            yield from _lmcache(role, name, value)
 
 
 @rule("VLLM009", "error", "an environment variable that overrides a flag")
@@ -73,35 +72,22 @@ def variable_is_the_specs_to_set(role: RoleSettings) -> Iterator[Draft]:
     """
     names = taken(role.release).environment
     for name in role.env:
-        if name in names and role.spec_sets_env(name):
+        if name in names and role.env_at(name)[-1:] == (name,):  # the spec itself names it, rather than its path
             says = f"{name} is not set under env: llmdgen or Kubernetes does"
             yield found(*role.env_at(name), says=says, fix=names[name], on_key=True)
-
-
-def _lmcache(role: RoleSettings, name: str, value: str | None) -> Iterator[Draft]:
-    table = lmcache(role.release)
-    setting = name.removeprefix("LMCACHE_").lower()
-    if name not in table.environment():
-        yield _unknown(role, name, "LMCache", table.environment())
-    elif value is not None and setting in table.settings:
-        kind = table.settings[setting].type
-        if kind == "int" or kind == "float":
-            yield from _unreadable(role, name, value, Variable(kind=kind))
 
 
 def _is_hash_seed(value: str) -> bool:
     return value == "random" or (value.isascii() and value.isdigit() and int(value) < 1 << 32)
 
 
-def _unknown(
-    role: RoleSettings, name: str, reader: str, known: tuple[str, ...], gone: Mapping[str, str] | None = None
-) -> Draft:
+def _unknown(role: RoleSettings, name: str, reader: str, known: Iterable[str]) -> Draft:
     # What all names begin with would make any two of them alike.
     prefix = f"{name.partition('_')[0]}_"
     behind = {each.removeprefix(prefix): each for each in known}
     close = nearest(name.removeprefix(prefix), behind, limit=2)
     meant = f"did you mean {one_of(behind[each] for each in close)}?" if close else "remove it"
-    fix = (gone or {}).get(name) or meant
+    fix = taken(role.release).gone.get(name, meant)
     return found(*role.env_at(name), says=f"{reader} does not read {name}", fix=fix, on_key=True)
 
 
@@ -112,17 +98,15 @@ def _unreadable(role: RoleSettings, name: str, value: str, variable: Variable) -
         wanted = "a whole number" if variable.kind == "int" else "a number"
         yield found(*at, says=f"{name} takes {wanted}, not {shown(value)}", fix=f"write {wanted}")
     elif variable.kind == "choice":
-        given = value.lower() if variable.any_case else value
-        choices = [each.lower() for each in variable.choices] if variable.any_case else list(variable.choices)
-        if given not in choices:
+        read = str.lower if variable.any_case else str
+        if read(value) not in map(read, variable.choices):
             fix = did_you_mean(value, variable.choices, listed_up_to=20)
             yield found(*at, says=f"{name} cannot be {shown(value)}", fix=fix)
     elif variable.kind == "switch" and value not in variable.true and (variable.strict or value not in _OFF):
-        if variable.strict and _number(value, "int"):
-            return
-        effect = "vLLM stops at" if variable.strict else "vLLM reads as off"
-        on = one_of(variable.true)
-        yield found(*at, says=f"{name}: {effect} {shown(value)}", fix=f"write {on} for on, 0 for off")
+        if not variable.strict or not _number(value, "int"):
+            effect = "vLLM stops at" if variable.strict else "vLLM reads as off"
+            fix = f"write {one_of(variable.true)} for on, 0 for off"
+            yield found(*at, says=f"{name}: {effect} {shown(value)}", fix=fix)
     elif variable.kind == "presence" and value in _OFF:
         yield found(*at, says=f"{name} is on whatever it holds, {shown(value)} included", fix="remove it")
 

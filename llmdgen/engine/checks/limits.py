@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from llmdgen.engine.checks.settings import RoleSettings, whole
+from llmdgen.engine.checks.settings import RoleSettings, integer, number
 from llmdgen.engine.checks.values import shown
 from llmdgen.engine.facts import engine, taken
-from llmdgen.engine.numbers import human_int
+from llmdgen.engine.numbers import whole
 from llmdgen.registry import Draft, found, rule
 from llmdgen.suggest import one_of
 from llmdgen.untyped import mapping
@@ -28,7 +28,7 @@ def batch_holds_a_sequence(role: RoleSettings) -> Iterator[Draft]:
             args: {max-num-seqs: 4096} on g6e.48xlarge, where vLLM takes 2048 tokens a batch unless it is told.
     Passes: args: {max-num-batched-tokens: 8192, max-model-len: 32000}, prompts being split by default.
     """
-    batch, sequences = tokens(role.args.get("max-num-batched-tokens")), whole(role.args.get("max-num-seqs")) or 0
+    batch, sequences = whole(role.args.get("max-num-batched-tokens"), None), integer(role.args.get("max-num-seqs")) or 0
     length = context_length(role.args.get("max-model-len")) or role.numbers.max_position_embeddings
     in_one_step = role.args.get("enable-chunked-prefill") is False
     default = role.numbers.default_batch_tokens
@@ -59,19 +59,17 @@ def offloading_fits_the_pod(role: RoleSettings) -> Iterator[Draft]:
     memory, numbers = role.numbers.pod_memory_bytes, role.numbers
     if memory is None:
         return
-    offload = role.args.get("cpu-offload-gb")
-    if isinstance(offload, int | float) and not isinstance(offload, bool):
-        needed = offload * GIB * numbers.tensor * numbers.data_local
-        if needed > memory:
-            ranks = numbers.tensor * numbers.data_local
-            says = f"{offload:g} GiB of weights for each of {ranks} GPUs, the pod has {memory / GIB:.0f}Gi of memory"
-            fix = f"raise resources.memory to {int(needed / GIB) + 16}Gi, or lower it"
-            yield role.found("cpu-offload-gb", says=says, fix=fix)
-    transfer = mapping(role.args.get("kv-transfer-config"))
+    ranks = numbers.tensor * numbers.data_local
+    offload = number(role.args.get("cpu-offload-gb")) or 0
+    needed = offload * GIB * ranks
+    if needed > memory:
+        says = f"{offload:g} GiB of weights for each of {ranks} GPUs, the pod has {memory / GIB:.0f}Gi of memory"
+        fix = f"raise resources.memory to {int(needed / GIB) + 16}Gi, or lower it"
+        yield role.found("cpu-offload-gb", says=says, fix=fix)
     # Where it works at all: VLLM010.
-    alone = not transfer and role.args.get("disable-hybrid-kv-cache-manager") is True
-    native = role.args.get("kv-offloading-size") if alone else None
-    if isinstance(native, int | float) and not isinstance(native, bool) and native * GIB * numbers.data_local > memory:
+    alone = not role.args.get("kv-transfer-config") and role.args.get("disable-hybrid-kv-cache-manager") is True
+    native = (number(role.args.get("kv-offloading-size")) or 0) if alone else 0
+    if native * GIB * numbers.data_local > memory:
         each = f" for each of {numbers.data_local} data parallel ranks" if numbers.data_local > 1 else ""
         says = f"kv-offloading-size is {native:.0f} GiB{each}, the pod has {memory / GIB:.0f}Gi of memory"
         fix = "lower it, or use spec.cache.cpu with tiered-prefix-cache, which sizes the pod for it"
@@ -85,9 +83,9 @@ def swap_space_fits_the_host(role: RoleSettings) -> Iterator[Draft]:
     Fails:  args: {swap-space: 64} with parallelism: {tensor: 8} on a host of 512 GiB.
     Passes: args: {swap-space: 16} there.
     """
-    memory, swap = role.numbers.host_memory_bytes, role.value("swap-space")
+    memory, swap = role.numbers.host_memory_bytes, number(role.value("swap-space"))
     share = engine(role.release).get("swap_share_of_memory")
-    if share is None or memory is None or isinstance(swap, bool) or not isinstance(swap, int | float):
+    if share is None or memory is None or swap is None:
         return
     limit = share * memory / GIB / role.numbers.tensor
     if swap > limit:
@@ -117,7 +115,7 @@ def flags_go_together(role: RoleSettings) -> Iterator[Draft]:
             says = f"vLLM {role.table.vllm} does not support --{flag} {shown(value)}"
             yield role.found(flag, says=says, fix="remove it", on_key=True)
     yield from _pairs(role)
-    group, part = whole(role.value("offload-group-size")) or 0, whole(role.value("offload-num-in-group")) or 1
+    group, part = integer(role.value("offload-group-size")) or 0, integer(role.value("offload-num-in-group")) or 1
     if role.args.get("offload-backend") == "prefetch" and part > group:
         says = f"--offload-backend=prefetch takes {part} of each group of {group} layers"
         yield role.found("offload-backend", says=says, fix=f"set offload-group-size to {part} or more")
@@ -127,7 +125,7 @@ def flags_go_together(role: RoleSettings) -> Iterator[Draft]:
         if role.args.get(flag) is not None and compilation.get(key) is not None:
             says = f"--{flag} and {key} of --compilation-config exclude each other"
             yield role.found(flag, says=says, fix="keep one of the two", on_key=True)
-    most, held = whole(role.value("max-loras")), whole(role.args.get("max-cpu-loras"))
+    most, held = integer(role.value("max-loras")), integer(role.args.get("max-cpu-loras"))
     if most and held is not None and held < most:
         says = f"max-cpu-loras {held} is less than max-loras {most}: every adapter on the GPU is in host memory too"
         yield role.found("max-cpu-loras", says=says, fix=f"set it to {most} or more")
@@ -150,12 +148,12 @@ def flags_go_together(role: RoleSettings) -> Iterator[Draft]:
 
 def _graphs(role: RoleSettings, compilation: Mapping[str, Any]) -> Iterator[Draft]:
     """The sizes of CUDA graphs: the largest must be one of the sizes, where both are given."""
-    largest = whole(role.args.get("max-cudagraph-capture-size"))
+    largest = integer(role.args.get("max-cudagraph-capture-size"))
     if largest is None:
         return
     at = role.at("max-cudagraph-capture-size")
     given = role.args.get("cudagraph-capture-sizes") or compilation.get("cudagraph_capture_sizes")
-    sizes = [each for each in given if whole(each)] if isinstance(given, list | tuple) else []
+    sizes = [each for each in given if integer(each)] if isinstance(given, list | tuple) else []
     if largest < 1 and role.args.get("enforce-eager") is not True:
         says = f"--max-cudagraph-capture-size cannot be {largest} while CUDA graphs are on"
         yield found(*at, says=says, fix="write 1 or more, or enforce-eager: true, which turns them off")
@@ -178,17 +176,7 @@ def _pairs(role: RoleSettings) -> Iterator[Draft]:
             yield role.found(pair.flag, pair.key, says=says, fix=fix, on_key=True)
 
 
-def tokens(value: Any) -> int | None:
-    """A number of tokens as vLLM reads it, 32k included; None where it is none."""
-    if isinstance(value, str):
-        try:
-            return human_int(value)
-        except ValueError:
-            return None
-    return whole(value)
-
-
 def context_length(value: Any) -> int | None:
     """The context length, None where vLLM finds it itself."""
-    length = tokens(value)
+    length = whole(value, None)
     return length if length and length > 0 else None

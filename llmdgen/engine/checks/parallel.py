@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from llmdgen.engine.checks.environment import ALL2ALL, reads_backend
-from llmdgen.engine.checks.settings import RoleSettings, whole
+from llmdgen.engine.checks.settings import RoleSettings, integer
 from llmdgen.engine.facts import taken
 from llmdgen.registry import Draft, found, rule
 from llmdgen.suggest import one_of
@@ -23,7 +23,7 @@ def dual_batch_needs_deepep(role: RoleSettings) -> Iterator[Draft]:
     Fails:  args: {enable-dbo: true}.
     Passes: args without it; the backend allgather_reducescatter has no overlap.
     """
-    micro = whole(role.args.get("ubatch-size")) or 0
+    micro = integer(role.args.get("ubatch-size")) or 0
     for flag, on in (("enable-dbo", role.args.get("enable-dbo") is True), ("ubatch-size", micro > 1)):
         if on and _backend(role) not in DEEPEP:
             says = f"--{flag} needs a DeepEP backend, and {BACKEND} is {_backend(role)}"
@@ -92,7 +92,7 @@ def context_parallel_size_fits(role: RoleSettings) -> Iterator[Draft]:
     Passes: args: {decode-context-parallel-size: 8} for deepseek-ai/DeepSeek-R1-0528 with tensor: 8.
     """
     numbers, flag = role.numbers, "decode-context-parallel-size"
-    size = whole(role.args.get(flag))
+    size = integer(role.args.get(flag))
     if size is None or size < 2:
         return
     at, heads, tensor = role.at(flag), numbers.kv_heads, numbers.tensor
@@ -113,7 +113,7 @@ def context_parallel_size_fits(role: RoleSettings) -> Iterator[Draft]:
 def _load_balancing(role: RoleSettings) -> Iterator[Draft]:
     numbers, args = role.numbers, role.args
     hybrid, external = args.get("data-parallel-hybrid-lb") is True, args.get("data-parallel-external-lb") is True
-    local = whole(args.get("data-parallel-size-local")) or numbers.data_local
+    local = integer(args.get("data-parallel-size-local")) or numbers.data_local
     if hybrid and external:
         says = "hybrid and external load balancing exclude each other"
         yield role.found("data-parallel-external-lb", says=says, fix="keep one of the two", on_key=True)
@@ -128,7 +128,7 @@ def _load_balancing(role: RoleSettings) -> Iterator[Draft]:
     if hybrid and args.get("headless") is True:
         says = "hybrid load balancing needs an API server in each pod, and --headless starts none"
         yield role.found("headless", says=says, fix="remove headless", on_key=True)
-    start = whole(args.get("data-parallel-start-rank"))
+    start = integer(args.get("data-parallel-start-rank"))
     if start is not None and start >= numbers.data:
         says = f"data parallel start rank {start} is not below the data parallel size {numbers.data}"
         yield role.found("data-parallel-start-rank", says=says, fix=f"write 0 to {numbers.data - 1}")
@@ -140,7 +140,7 @@ def _load_balancing(role: RoleSettings) -> Iterator[Draft]:
 
 def _expert_balancing(role: RoleSettings) -> Iterator[Draft]:
     numbers, args = role.numbers, role.args
-    redundant = whole(mapping(args.get("eplb-config")).get("num_redundant_experts")) or 0
+    redundant = integer(mapping(args.get("eplb-config")).get("num_redundant_experts")) or 0
     if args.get("enable-eplb") is not True:
         if redundant > 0:
             says = f"{redundant} redundant experts need --enable-eplb"

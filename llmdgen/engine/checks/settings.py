@@ -71,10 +71,6 @@ class RoleSettings(Struct, frozen=True, kw_only=True):
         """Whether the spec itself names the flag, rather than its path."""
         return self.at(flag)[-1:] == (flag,)
 
-    def spec_sets_env(self, name: str) -> bool:
-        """Whether the spec itself names the variable, rather than its path."""
-        return self.env_at(name)[-1:] == (name,)
-
     def value(self, flag: str) -> Any:
         """What the flag is set to, else vLLM's default, None where it has none."""
         if self.args.get(flag) is not None:
@@ -100,6 +96,11 @@ def _bare(flag: str) -> str:
     return flag.lstrip("-").replace("_", "-")
 
 
-def whole(value: Any) -> int | None:
+def integer(value: Any) -> int | None:
     """The value where it is an integer, None where it is anything else (another check says so)."""
     return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def number(value: Any) -> float | None:
+    """The same for any number."""
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from llmdgen.engine.checks.settings import RoleSettings, whole
+from llmdgen.engine.checks.settings import RoleSettings, integer
 from llmdgen.engine.facts import taken
 from llmdgen.findings import Route
 from llmdgen.registry import Draft, found, rule
@@ -37,11 +37,11 @@ def speculation_starts(role: RoleSettings) -> Iterator[Draft]:
     if config.get("tensor_parallel_size") is not None:
         says = "vLLM refuses tensor_parallel_size here"
         yield found(*at, "tensor_parallel_size", says=says, fix="write draft_tensor_parallel_size", on_key=True)
-    shortest, longest = whole(config.get("prompt_lookup_min")), whole(config.get("prompt_lookup_max"))
+    shortest, longest = integer(config.get("prompt_lookup_min")), integer(config.get("prompt_lookup_max"))
     if method == "ngram" and shortest and longest and shortest > longest:
         says = f"prompt_lookup_min {shortest} is more than prompt_lookup_max {longest}"
         yield found(*at, "prompt_lookup_min", says=says, fix=f"write {longest} or less")
-    draft = whole(config.get("draft_tensor_parallel_size"))
+    draft = integer(config.get("draft_tensor_parallel_size"))
     if draft is not None and draft not in (1, role.numbers.tensor):
         says = f"draft_tensor_parallel_size {draft} is neither 1 nor the tensor parallel size {role.numbers.tensor}"
         yield found(*at, "draft_tensor_parallel_size", says=says, fix="remove it")

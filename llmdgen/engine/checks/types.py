@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from re import fullmatch
 from typing import Any
 
-from llmdgen.engine.checks.settings import RoleSettings
+from llmdgen.engine.checks.settings import RoleSettings, integer, number
 from llmdgen.engine.checks.values import flag_problems, shown
 from llmdgen.engine.facts import taken
 from llmdgen.findings import Route
@@ -86,10 +86,11 @@ def _forms(role: RoleSettings) -> Iterator[Draft]:
 
 def _least(role: RoleSettings) -> Iterator[Draft]:
     for path, least in taken(role.release).least.items():
-        _, _, value, at = _at(role, path)
-        if isinstance(value, int | float) and not isinstance(value, bool) and value < least:
+        _, _, given, at = _at(role, path)
+        value = number(given)
+        if value is not None and value < least:
             yield found(*at, says=f"{_called(path)} cannot be {value}", fix=f"write a number of at least {least}")
-    if role.args.get("max-model-len") == 0 and role.args.get("max-model-len") is not False:
+    if integer(role.args.get("max-model-len")) == 0:
         says = "--max-model-len cannot be 0, which leaves no room for a prompt"
         yield role.found("max-model-len", says=says, fix="write the tokens of the longest request, or auto")
 
