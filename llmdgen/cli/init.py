@@ -1,4 +1,4 @@
-"""`llmdgen init`: a commented spec to start from, sized as the path itself would."""
+"""`llmdgen init`: a commented spec to start from, sized as the path itself would, or one of what others deployed."""
 
 from __future__ import annotations
 
@@ -12,15 +12,20 @@ from msgspec import Struct
 
 from llmdgen.cli import options, status
 from llmdgen.cli.schema import NAME as SCHEMA
-from llmdgen.cli.terminal import complain, report, say
+from llmdgen.cli.terminal import complain, count, report, say
 from llmdgen.facts import catalogue
 from llmdgen.findings import Located, SpecError
 from llmdgen.planning.model import Plan
+from llmdgen.spec.model import DEFAULT_RELEASE
 from llmdgen.suggest import did_you_mean, nearest
 
 USUAL_NODES = "p5en.48xlarge"  # room for the usual model in every role, and EFA
 USUAL_MODEL = "openai/gpt-oss-120b"
 MODEL_OF_PATH = {"wide-ep": "deepseek-ai/DeepSeek-R1-0528"}  # hundreds of experts are what it is for
+ADOPTED = """\
+# yaml-language-server: $schema={schema}
+# Read by `llmdgen init --from`. What it left out, it said; `llmdgen explain` knows every code.
+"""
 
 
 @click.command(
@@ -48,23 +53,14 @@ def command(
     path: str | None, model: str | None, instance_type: str | None, file: str | None, source: str | None
 ) -> int:
     """Print a commented spec of the well-lit path PATH to start from, or with --from one of what is deployed."""
-    name = _name(file) if file else None
+    name, schema = (_name(file), _schema(file)) if file else (None, None)
     if source is not None:
-        from llmdgen.cli.adopting import adopted_spec
-
-        schema = _schema(file) if file else None
-        given = [
-            _text_of(option, text) if text else None
-            for option, text in (("--model", model), ("--instance-type", instance_type))
-        ]
-        adopted = adopted_spec(source, file, name, schema or SCHEMA, path, *given)
-        return status.ERROR if adopted is None else _written(adopted, file, schema)
+        text = _adopted(source, file or "the spec", name or path or "adopted", path, model, instance_type)
+        return status.ERROR if text is None else _written(ADOPTED.format(schema=schema or SCHEMA) + text, file, schema)
     if path is None:
         raise click.UsageError(f"name a path, one of {', '.join(catalogue.path_names())}, or a deployment with --from")
-    model = MODEL_OF_PATH.get(path, USUAL_MODEL) if model is None else _text_of("--model", model)
-    instance_type = USUAL_NODES if instance_type is None else _text_of("--instance-type", instance_type)
-    schema = _schema(file) if file else None
-    start = Start(path, model, instance_type, name or path, schema or SCHEMA, _asked_size(model))
+    model = model or MODEL_OF_PATH.get(path, USUAL_MODEL)
+    start = Start(path, model, instance_type or USUAL_NODES, name or path, schema or SCHEMA, _asked_size(model))
     try:
         text, wrong = start.spec(file or f"llmdgen init {path}")
     except SpecError as error:
@@ -73,6 +69,31 @@ def command(
     code = _written(text, file, schema)
     report(wrong)
     return status.ERROR if wrong else code
+
+
+def _adopted(source: str, shown: str, name: str, of: str | None, model: str | None, nodes: str | None) -> str | None:
+    """The text of a spec out of what others deployed, after what it leaves out is said; None where there is none."""
+    from llmdgen.adopt.found import UnusableSource
+    from llmdgen.adopt.spec import adopted
+
+    try:
+        text, left, plan = adopted(source, shown, name, of=of, model=model, nodes=nodes)
+    except UnusableSource as error:
+        for each in error.left:
+            complain(str(each))
+        complain(f"{source}: error: {error}")
+        return None
+    except SpecError as error:
+        report(error.findings)
+        complain(f"{source}: error: what is in it does not validate as a spec, and nothing is written")
+        return None
+    for each in left:
+        complain(str(each))
+    sizes = [(role, role.size.gpus_per_pod * role.size.workers) for role in plan.roles]
+    roles = ", ".join(f"{role.size.replicas} x {role.name} of {count(gpus, 'GPU')}" for role, gpus in sizes)
+    served = f"{' with '.join(plan.paths)} of {plan.spec.asked.model.name} on {plan.target}"
+    complain(f"{shown}: {served}: {roles}; {count(len(left), 'setting')} left out")
+    return text
 
 
 def _asked_size(model: str) -> str | None:
@@ -113,15 +134,7 @@ def _name(file: str) -> str | None:
     from llmdgen.spec.names import LONGEST_NAME
 
     stem = Path(file).stem
-    fits = re.search(DNS_LABEL, stem) and len(stem) <= LONGEST_NAME and stem != CLUSTER
-    return stem if fits else None
-
-
-def _text_of(option: str, given: str) -> str:
-    """What an option was given, where it is text. Raises click.UsageError where it is empty or holds other bytes."""
-    if not given.strip() or not given.isprintable():
-        raise click.UsageError(f"{option}: {given!r} is not a name; `llmdgen list` shows those that are known")
-    return given
+    return stem if re.search(DNS_LABEL, stem) and len(stem) <= LONGEST_NAME and stem != CLUSTER else None
 
 
 def _schema(file: str) -> str | None:
@@ -166,7 +179,6 @@ class Start(Struct, frozen=True):
     def _text(self, plan: Plan | None) -> str:
         """The spec; without a plan, without what only a plan knows."""
         from llmdgen.rendering.encoding import render
-        from llmdgen.spec.model import DEFAULT_RELEASE
 
         known = catalogue.model_names()
         return render(

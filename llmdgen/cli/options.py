@@ -17,6 +17,14 @@ SPEC_FILES = click.argument("specs", nargs=-1, required=True, metavar="SPEC...",
 SPEC_FILE = click.argument("spec", type=SPEC_PATH)
 
 
+def _name(context: click.Context, parameter: click.Parameter, given: str | None) -> str | None:
+    """Nothing, or what may be the name of something: text that is not empty."""
+    if given is not None and (not given.strip() or not given.isprintable()):
+        says = f"{given!r} is not a name; `llmdgen list` shows those that are known"
+        raise click.BadParameter(says, context, parameter)
+    return given
+
+
 def _named(context: click.Context, parameter: click.Parameter, name: str) -> str:
     """A name that is not empty, as that of a variable which is not set would be."""
     if not name:
@@ -59,11 +67,16 @@ def _model_names() -> Iterable[str]:
 ONE_INSTANCE_TYPE = click.option(
     "--instance-type",
     metavar="T",
+    callback=_name,
     help="The nodes, by their EC2 or ml. name.",
     shell_complete=completed(_instance_names),
 )
 MODEL = click.option(
-    "--model", metavar="M", help="The model to serve, by its Hugging Face id.", shell_complete=completed(_model_names)
+    "--model",
+    metavar="M",
+    callback=_name,
+    help="The model to serve, by its Hugging Face id.",
+    shell_complete=completed(_model_names),
 )
 
 

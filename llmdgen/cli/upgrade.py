@@ -9,17 +9,13 @@ import click
 
 from llmdgen.cli import options, status
 from llmdgen.cli.terminal import count, folded, has_colour, report, tell, visible, width_of
+from llmdgen.facts.catalogue import release_names
+from llmdgen.facts.upgrades import newest
 from llmdgen.findings import Located, Place, SpecError
 
 if TYPE_CHECKING:
     from llmdgen.upgrade.effect import Effect
     from llmdgen.upgrade.run import Upgraded
-
-
-def _releases() -> tuple[str, ...]:
-    from llmdgen.facts.catalogue import release_names
-
-    return release_names()
 
 
 @click.command(
@@ -30,8 +26,8 @@ def _releases() -> tuple[str, ...]:
     "--to",
     "release",
     metavar="RELEASE",
+    type=click.Choice(release_names()),
     help="The llm-d release; default: the newest.",
-    shell_complete=options.completed(_releases),
 )
 @click.option("--dry-run", is_flag=True, help="Show everything and write nothing.")
 @options.form("text", "markdown")
@@ -42,27 +38,9 @@ def command(specs: tuple[str, ...], release: str | None, dry_run: bool, form: st
     there where it has to be replaced, and what all checks say of the new spec. A file is written only where nothing of
     it is wrong and nothing needs a person.
     """
-    target = _known(release)
-    code = status.OK
-    for file in dict.fromkeys(specs):
-        if not _upgrade(file, target, dry_run, form):
-            code = status.ERROR
-    return code
-
-
-def _known(release: str | None) -> str:
-    """The release asked for, the newest where none is. Raises click.UsageError."""
-    from llmdgen.facts.catalogue import release_names
-    from llmdgen.facts.upgrades import newest
-
-    names = release_names()
-    if release is None:
-        return newest()
-    if release not in names:
-        from llmdgen.suggest import did_you_mean
-
-        raise click.UsageError(f"--to: release {release!r} is not known; {did_you_mean(release, names)}".rstrip("; "))
-    return release
+    target = release or newest()
+    went_well = [_upgrade(file, target, dry_run, form) for file in dict.fromkeys(specs)]
+    return status.OK if all(went_well) else status.ERROR
 
 
 def _upgrade(file: str, release: str, dry_run: bool, form: str) -> bool:

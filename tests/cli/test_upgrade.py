@@ -135,12 +135,12 @@ def test_back_to_an_older_release_is_refused_with_the_reason(llmdgen: Llmdgen, s
 
 
 @pytest.mark.parametrize("release", ["v0.6", "0.6.0", "V0.6.0"])
-def test_an_unknown_release_is_wrong_usage_with_the_one_that_was_meant(
+def test_an_unknown_release_is_wrong_usage_and_those_that_are_known_are_named(
     llmdgen: Llmdgen, spec: Path, release: str
 ) -> None:
     answer = llmdgen("upgrade", "chat.yaml", "--to", release)
     assert answer.code == status.USAGE
-    assert "did you mean v0.6.0" in answer.err
+    assert "'v0.5.1', 'v0.6.0', 'v0.9.0'" in answer.err
 
 
 def test_no_spec_is_wrong_usage(llmdgen: Llmdgen) -> None:
