@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 import click
 
 from llmdgen.cli import options, status
 from llmdgen.cli.terminal import count, folded, has_colour, report, tell, visible, width_of
+from llmdgen.diff.text import write
 from llmdgen.facts.catalogue import release_names
 from llmdgen.facts.upgrades import newest
 from llmdgen.findings import Located, Place, SpecError
-
-if TYPE_CHECKING:
-    from llmdgen.upgrade.effect import Effect
-    from llmdgen.upgrade.run import Upgraded
+from llmdgen.output.disk import replace
+from llmdgen.spec.read import STANDARD_INPUT, text_of
+from llmdgen.upgrade.effect import Effect, effect
+from llmdgen.upgrade.replacement import WIDTH, text
+from llmdgen.upgrade.rules import NO_FILE
+from llmdgen.upgrade.run import upgrade
+from llmdgen.upgrade.show import edits, markdown
 
 
 @click.command(
@@ -45,22 +48,21 @@ def command(specs: tuple[str, ...], release: str | None, dry_run: bool, form: st
 
 def _upgrade(file: str, release: str, dry_run: bool, form: str) -> bool:
     """Upgrade one file, and whether that went well."""
-    from llmdgen.upgrade.effect import Effect
-    from llmdgen.upgrade.effect import effect as look
-    from llmdgen.upgrade.run import upgrade
-
     try:
-        upgraded = upgrade(_text(file), file, release)
+        _refuse_special(file)
+        upgraded = upgrade(text_of(file), file, release)
     except SpecError as error:
         report(error.findings)
         return False
     if not upgraded.since:
         _print(f"{file}: {release} already", "", Effect(), (), form)
         return True
-    effect = look(upgraded, release)
-    unwritten = [] if effect.is_wrong or dry_run else _write(upgraded)
-    is_wrong = effect.is_wrong or bool(unwritten)
-    findings = (*unwritten, *(effect.at_old if is_wrong or dry_run else effect.at_new))
+    comes_of_it = effect(upgraded, release)
+    is_wrong, findings = comes_of_it.is_wrong, comes_of_it.at_old
+    if not is_wrong and not dry_run:
+        why_not = replace(file, upgraded.new.encode())
+        is_wrong = bool(why_not)
+        findings = (_unwritable(file, why_not), *findings) if why_not else comes_of_it.at_new
     title = f"{file}: from {' and '.join(upgraded.since)} to {release}"
     if is_wrong:
         title += f": nothing written, {count(sum(each.is_error for each in findings), 'error')}"
@@ -68,57 +70,33 @@ def _upgrade(file: str, release: str, dry_run: bool, form: str) -> bool:
         title += ": nothing written, because of --dry-run"
     diff = ""
     if not upgraded.is_refused:
-        from llmdgen.upgrade.show import edits
-
         diff = edits(visible(file), upgraded.old, upgraded.new, colour=form == "text" and has_colour())
-    _print(title, diff, effect, findings, form)
+    _print(title, diff, comes_of_it, findings, form)
     report(findings, notes=True)
     return not is_wrong
 
 
-def _text(file: str) -> str:
-    """The text of a spec file. Raises SpecError where it cannot be read, or is not a spec."""
-    from llmdgen.spec.load import load_all
-    from llmdgen.spec.read import STANDARD_INPUT
-
+def _refuse_special(file: str) -> None:
+    """Raises SpecError for what cannot be written back, before it is read."""
     if file == STANDARD_INPUT:
         raise SpecError([_unwritable(file, "it is standard input")])
     if os.path.exists(file) and not os.path.isfile(file) and not os.path.isdir(file):
         raise SpecError([_unwritable(file, "it is not a regular file")])
-    load_all(file)
-    with open(file, encoding="utf-8", newline="") as opened:
-        return opened.read()
-
-
-def _write(upgraded: Upgraded) -> list[Located]:
-    """Write the new text; why it could not be written."""
-    from llmdgen.output.disk import replace
-
-    why_not = replace(upgraded.path, upgraded.new.encode())
-    return [_unwritable(upgraded.path, why_not)] if why_not else []
 
 
 def _unwritable(file: str, reason: str) -> Located:
-    from llmdgen.upgrade.rules import NO_FILE, said
-
     fix = "name the file itself, and see that it and its directory may be written"
-    return said(NO_FILE, Place(file), (), f"the file cannot be replaced: {reason}", fix)
+    return Located(NO_FILE.at(says=f"the file cannot be replaced: {reason}", fix=fix), Place(file))
 
 
-def _print(title: str, diff: str, effect: Effect, findings: tuple[Located, ...], form: str) -> None:
+def _print(title: str, diff: str, comes_of_it: Effect, findings: tuple[Located, ...], form: str) -> None:
     if form == "markdown":
-        from llmdgen.upgrade.show import markdown
-
-        click.echo(markdown(visible(title), diff, effect, findings))
+        click.echo(markdown(visible(title), diff, comes_of_it, findings))
         return
     if diff:
         click.echo(diff)
-    if effect.difference is not None:
-        from llmdgen.diff.text import write
-
-        click.echo(folded(write(effect.difference, colour=has_colour())))
-    for way in effect.ways:
-        from llmdgen.upgrade.replacement import WIDTH, text
-
+    if comes_of_it.difference is not None:
+        click.echo(folded(write(comes_of_it.difference, colour=has_colour())))
+    for way in comes_of_it.ways:
         click.echo(text(way, width_of(WIDTH)))
     tell(title)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from llmdgen.findings import Located, Place, Route
-from llmdgen.registry import Draft, Rule, declare
+from llmdgen.findings import Located, Route
+from llmdgen.registry import Rule, declare
 from llmdgen.spec.model import Spec
 
 BY_HAND = declare(
@@ -71,11 +71,6 @@ NO_FILE = declare(
 )
 
 
-def said(rule: Rule, place: Place, at: Route, says: str, fix: str, on_key: bool = False) -> Located:
-    """A finding of an upgrade."""
-    return Located(rule.finding(Draft(at, says, fix, on_key)), place)
-
-
 def noted(rule: Rule, spec: Spec, at: Route, says: str, fix: str, on_key: bool = False) -> Located:
-    """The same about a place of a spec."""
-    return said(rule, spec.locate(at, on_key), at, says, fix, on_key)
+    """A finding of an upgrade about a place of a spec."""
+    return Located(rule.at(*at, says=says, fix=fix, on_key=on_key), spec.locate(at, on_key))
