@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import UNSET, Struct
 
 from llmdgen.engine.facts import variables
-from llmdgen.engine.flags import ConfigField, Flag, flag_table
+from llmdgen.engine.flags import ConfigField, flag_table
 from llmdgen.facts.upgrades import Move, Moves
 from llmdgen.findings import Route
 from llmdgen.untyped import at, mapping
@@ -52,12 +52,15 @@ def cases(data: Any, release: str, step: Moves) -> Iterator[Case]:
 def type_of(release: str, path: str) -> str:
     """The type of a flag or of a key in its JSON, as the release's tables have it; empty where they have it not."""
     name, _, key = path.partition(".")
-    table = flag_table(release)
-    flag = table.get(name)
-    found: Flag | ConfigField | None = flag
-    if key and flag is not None:
-        found = table.configs.get(flag.config or "", {}).get(key)
+    found = keys_of(release, name).get(key) if key else flag_table(release).get(name)
     return found.type if found is not None else ""
+
+
+def keys_of(release: str, flag: str) -> dict[str, ConfigField]:
+    """The keys in the JSON of a flag; none where there is no such flag, or no JSON."""
+    table = flag_table(release)
+    found = table.get(flag)
+    return table.configs.get(found.config or "", {}) if found else {}
 
 
 def _variables(data: Any, section: str, release: str, step: Moves) -> Iterator[Case]:
@@ -83,12 +86,9 @@ def _flags(data: Any, section: str, release: str, step: Moves) -> Iterator[Case]
         if move is not None or choice is not None:
             yield Case((*args, name), f"--{name}", move or choice or Move(), args)
             continue
-        flag = old.get(name)
-        before = old.configs.get(flag.config or "", {}) if flag else {}
-        after = new.configs.get(flag.config or "", {}) if flag else {}
-        for key in value if isinstance(value, dict) else ():
+        for key in mapping(value):
             move = step.flags.get(f"{name}.{key}")
-            if move is None and key in before and key not in after:
+            if move is None and key in keys_of(step.since, name) and key not in keys_of(release, name):
                 move = Move(says=gone, fix="remove it")
             if move is not None:
                 yield Case((*args, name, key), f"{key} of --{name}", move, args)

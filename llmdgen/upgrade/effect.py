@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
-from llmdgen.api import draft, judged, targets
+from llmdgen.api import judged, targets
 from llmdgen.diff.fold import Difference, difference
 from llmdgen.diff.sources import plans_side
 from llmdgen.diff.yaml import DiffError
@@ -47,13 +47,14 @@ def effect(upgraded: Upgraded, release: str) -> Effect:
     after: list[Plan] = []
     at_old: list[Located] = []
     at_new: list[Located] = []
-    ways: list[Way | None] = []
+    ways: list[Way] = []
     for document, new in zip(upgraded.documents, specs, strict=True):
         old, checked = document.spec, judged(new, targets(new))
-        drafts = _drafts(old)
-        before += drafts
+        plans = judged(old, targets(old)).plans  # of a spec as it was, which may be wrong
+        before += plans
         after += checked.plans
-        ways += [way(drafts, new)] if checked.plans else []
+        if checked.plans and not upgraded.is_refused and (found_way := way(plans, new)):
+            ways.append(found_way)
         # What is left to a person is in the new text too, and the checks find it there: it is said once.
         left = {each.finding.at for each in document.findings if each.is_error}
         found = [each for each in checked.findings if each.finding.at not in left]
@@ -63,7 +64,7 @@ def effect(upgraded: Upgraded, release: str) -> Effect:
         at_new += [*_moved(document.findings, new, {was: now for now, was in document.moved.items()}), *found]
     return Effect(
         difference=None if upgraded.is_refused else _difference(before, after, upgraded.path),
-        ways=() if upgraded.is_refused else tuple(each for each in ways if each is not None),
+        ways=tuple(ways),
         at_old=in_order(at_old),
         at_new=in_order(at_new),
     )
@@ -87,14 +88,3 @@ def _difference(before: list[Plan], after: list[Plan], path: str) -> Difference 
         return difference(*({key: files for key, files in side.items() if key in both} for side in (old, new)))
     except DiffError:
         return None
-
-
-def _drafts(spec: Spec) -> list[Plan]:
-    """The plans of a spec as it was, which may be wrong; none where none is possible."""
-    plans = []
-    for instance_type in targets(spec):
-        try:
-            plans.append(draft(spec, instance_type))
-        except SpecError:
-            continue
-    return plans

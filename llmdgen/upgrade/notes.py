@@ -14,6 +14,7 @@ from llmdgen.planning.model import Plan
 from llmdgen.spec.load import parse
 from llmdgen.spec.model import Spec
 from llmdgen.untyped import at
+from llmdgen.upgrade.cases import keys_of
 from llmdgen.upgrade.edits import Editor
 from llmdgen.upgrade.layout import CannotEdit, scalar
 from llmdgen.upgrade.rules import BY_HAND, CHANGES, noted
@@ -95,8 +96,8 @@ def changed_defaults(plan: Plan, since: str) -> Iterator[Located]:
             if before is not None and given is None:
                 yield from note(_PATH, name, f"--{name}", before.default, flag.default)
             elif before is not None and isinstance(given, Mapping):
-                keys, route = old.configs.get(before.config or "", {}), role.flag_routes.get(name, _PATH)
-                for key, field in new.configs.get(flag.config or "", {}).items():
+                keys, route = keys_of(since, name), role.flag_routes.get(name, _PATH)
+                for key, field in keys_of(plan.release.name, name).items():
                     if key in keys and key not in given:
                         yield from note(route, f"{name}.{key}", f"{key} of --{name}", keys[key].default, field.default)
 
