@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 
 
 def run() -> None:
@@ -13,8 +14,10 @@ def run() -> None:
     built, and taking everything apart at the end, would be a fifth of that; whatever was printed is flushed by then.
     """
     gc.disable()
-    from llmdgen.cli.main import main
+    from llmdgen.cli.main import main, terminate
 
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:  # and not ignored, as whoever started the process may want
+        signal.signal(signal.SIGTERM, terminate)
     os._exit(main())
 
 

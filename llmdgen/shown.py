@@ -34,3 +34,12 @@ def code_span(text: str) -> str:
 def fence(text: str, least: int = 1) -> str:
     """Backticks that no text ends: one more than it has in a row anywhere."""
     return "`" * max(least, 1 + max(map(len, re.findall("`+", text)), default=0))
+
+
+def filled(text: str, width: int, first: str = "", rest: str = "") -> str:
+    """A paragraph in lines of at most that width, broken between words alone; `first` and `rest` stand before them."""
+    from textwrap import fill
+
+    return fill(
+        text, width, initial_indent=first, subsequent_indent=rest, break_long_words=False, break_on_hyphens=False
+    )

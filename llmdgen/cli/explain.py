@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable
 
 import click
 import msgspec
@@ -11,17 +10,19 @@ import msgspec
 from llmdgen.cli import options, status
 from llmdgen.cli.terminal import complain, tell, width_of
 from llmdgen.engine.facts import history, taken
-from llmdgen.engine.flags import Flag, flag_table
+from llmdgen.engine.flags import flag_table
 from llmdgen.facts import catalogue
+from llmdgen.quantities import GIB
 from llmdgen.registry import RULES, Rule
 from llmdgen.scheduling.form import form
+from llmdgen.shown import filled
 from llmdgen.spec.model import DEFAULT_RELEASE
 
 OTHERWISE = "`llmdgen list` and docs/diagnostics.md show what can be explained"
 Rows = dict[str, object]
-"""What stands below the title of an explanation: names and values."""
+"""What stands below the title of an explanation: names and values, of which None and empty ones are left out."""
 
-_GIB = 1 << 30
+_YES = {True: "yes", False: "no", None: "unknown"}
 _WIDTH = 116
 _FEW = 8
 
@@ -72,24 +73,18 @@ def explain(topic: str) -> str | None:
 
 
 def _text(title: str, rows: Rows, sources: Iterable[str], notes: Iterable[str] = ()) -> str:
-    width = max(len(name) for name in rows)
-    text = "\n".join([title, *(f"  {name.ljust(width)}  {value}" for name, value in rows.items())])
+    """A title, the rows that say something, notes and sources."""
+    said = {name: value for name, value in rows.items() if value not in (None, "")}
+    width = max(map(len, said))
+    lines = [title, *(f"  {name.ljust(width)}  {value}" for name, value in said.items())]
     for heading, items in (("notes", tuple(notes)), ("sources", tuple(sources))):
-        if items:
-            text += f"\n{heading}:\n" + "\n".join(map(_item, items))
-    return text
-
-
-def _item(text: str) -> str:
-    from textwrap import TextWrapper
-
-    lines = TextWrapper(width_of(_WIDTH), initial_indent="  - ", subsequent_indent="    ", break_on_hyphens=False)
-    lines.break_long_words = False
-    return lines.fill(text)
+        lines += [f"{heading}:"] if items else []
+        lines += [filled(item, width_of(_WIDTH), "  - ", "    ") for item in items]
+    return "\n".join(lines)
 
 
 def _codes() -> list[str]:
-    return sorted({*_rules(), *map(_family, _rules())})
+    return sorted({*_rules(), *(code[:-3] for code in _rules())})
 
 
 def _rule(topic: str) -> str | None:
@@ -97,27 +92,17 @@ def _rule(topic: str) -> str | None:
     name = topic.upper()
     if not (name[-3:].isdigit() or name.isalnum()):
         return None  # no code, and not worth importing every rule for
-    rule = _rules().get(name)
-    if rule is not None:
-        said = "\n\n".join(map(_paragraph, rule.explanation.split("\n\n")))
-        return f"{rule.code} ({rule.severity.value}): {rule.title}\n\n{said}"
-    family = [each for code, each in sorted(_rules().items()) if _family(code) == name]
-    return "\n".join(f"{each.code} ({each.severity.value}): {each.title}" for each in family) or None
+    rules = _rules()
+    titles = {code: f"{rule.code} ({rule.severity.value}): {rule.title}" for code, rule in sorted(rules.items())}
+    if name in rules:
+        return "\n\n".join([titles[name], *map(_paragraph, rules[name].explanation.split("\n\n"))])
+    return "\n".join(title for code, title in titles.items() if code[:-3] == name) or None
 
 
 def _paragraph(text: str) -> str:
     """Sentences anew for a terminal that is narrower than they are written; examples and lists as they stand."""
-    width, lines = width_of(_WIDTH), text.split("\n")
-    is_prose = all(line[:1].isalnum() for line in lines) and not text.startswith(("Fails:", "Passes:"))
-    if width == _WIDTH or not is_prose:
-        return text
-    from textwrap import fill
-
-    return fill(text, width, break_long_words=False, break_on_hyphens=False)
-
-
-def _family(code: str) -> str:
-    return code[:-3]
+    is_prose = all(line[:1].isalnum() for line in text.split("\n")) and not text.startswith(("Fails:", "Passes:"))
+    return filled(text, width_of(_WIDTH)) if is_prose and width_of(_WIDTH) < _WIDTH else text
 
 
 def _rules() -> dict[str, Rule]:
@@ -133,36 +118,33 @@ def _instance(topic: str) -> str | None:
         found = catalogue.instance(topic.lower())
     except catalogue.UnknownFact:
         return None
-    efa = "none"
-    if found.efa.interfaces:
-        efa = f"{found.efa.interfaces} interfaces, generation {found.efa.generation or 'unknown'}"
-        efa += f", RDMA {_yes(found.efa.rdma)}, GPUDirect {_yes(found.efa.gpudirect)}"
-        efa += f", {found.efa.bandwidth_gbps} Gbit/s" if found.efa.bandwidth_gbps else ""
+    efa = f"{found.efa.interfaces} interfaces, generation {found.efa.generation or 'unknown'}"
+    efa += f", RDMA {_YES[found.efa.rdma]}, GPUDirect {_YES[found.efa.gpudirect]}"
+    efa += f", {found.efa.bandwidth_gbps} Gbit/s" if found.efa.bandwidth_gbps else ""
     memory = f", {found.gpu.memory_mib / 1024:g} GiB each" if found.gpu.memory_mib else ""
+    rooms = {"EKS": found.allocatable, "HyperPod": found.hyperpod_allocatable}
     rows: Rows = {
         "GPUs": f"{found.gpu.count} x {found.gpu.model}{memory}",
-        "EFA": efa,
+        "EFA": efa if found.efa.interfaces else "none",
         "CPU": f"{found.vcpus} vCPUs, {found.architecture}",
         "memory": f"{found.memory_gib} GiB",
         "local NVMe": f"{found.nvme_gb} GB" if found.nvme_gb else "none",
         "HyperPod": found.hyperpod or "not offered",
+        **{
+            f"for pods on {where}": f"{room.cpu_millis}m cpu, {room.memory_mib}Mi memory"
+            for where, room in rooms.items()
+            if room
+        },
+        "confidence": found.confidence,
     }
-    for where, room in (("EKS", found.allocatable), ("HyperPod", found.hyperpod_allocatable)):
-        if room:
-            rows[f"for pods on {where}"] = f"{room.cpu_millis}m cpu, {room.memory_mib}Mi memory"
-    rows["confidence"] = found.confidence
     return _text(found.name, rows, found.sources, found.notes + found.disagreements)
 
 
-def _yes(fact: bool | None) -> str:
-    return "unknown" if fact is None else "yes" if fact else "no"
-
-
 def _model(topic: str) -> str | None:
-    known = {name.lower(): name for name in catalogue.model_names()}
-    if topic.lower() not in known:
+    name = {each.lower(): each for each in catalogue.model_names()}.get(topic.lower())
+    if name is None:
         return None
-    found = catalogue.model(known[topic.lower()])
+    found, experts = catalogue.model(name), catalogue.model(name).experts
     layers = {
         "full attention": found.layers.full,
         "sliding window": found.layers.sliding,
@@ -171,15 +153,13 @@ def _model(topic: str) -> str | None:
     rows: Rows = {
         "architecture": found.architecture,
         "parameters": f"{found.parameters / 1e9:.1f}B" if found.parameters else "unknown",
-        "weights": f"{found.weight_bytes / _GIB:.1f} GiB, {found.weight_dtype}",
+        "weights": f"{found.weight_bytes / GIB:.1f} GiB, {found.weight_dtype}",
         "layers": ", ".join(f"{number} {kind}" for kind, number in layers.items() if number),
         "attention": f"{found.attention_heads} heads, {found.kv_heads} KV heads" + (", MLA" if found.mla else ""),
         "context": f"{found.max_position_embeddings} tokens",
+        "active": found.active_parameters and f"{found.active_parameters / 1e9:.1f}B parameters a token",
+        "experts": experts and f"{experts.routed}, {experts.per_token} a token, {experts.shared} shared",
     }
-    if found.active_parameters:
-        rows["active"] = f"{found.active_parameters / 1e9:.1f}B parameters a token"
-    if found.experts:
-        rows["experts"] = f"{found.experts.routed}, {found.experts.per_token} a token, {found.experts.shared} shared"
     return _text(found.id, rows, found.sources, found.notes)
 
 
@@ -189,14 +169,15 @@ def _path(topic: str) -> str | None:
     if name not in catalogue.path_names():
         return None
     table = catalogue.release_toml(DEFAULT_RELEASE, "paths.toml")
-    found = table[name]
-    rows: Rows = {"is": found["about"], "roles": ", ".join(found.get("roles", ())) or "decode"}
-    if found.get("args"):
-        rows["flags"] = ", ".join(f"{flag}: {str(value).lower()}" for flag, value in found["args"].items())
-    scorers = form(DEFAULT_RELEASE).paths[name].scorers
-    if scorers:
-        rows["scorers"] = ", ".join(f"{scorer} {weight}" for scorer, weight in scorers.items())
-    return _text(name, {**rows, "more": f"docs/paths/{name}.md"}, table["sources"])
+    found, scorers = table[name], form(DEFAULT_RELEASE).paths[name].scorers
+    rows: Rows = {
+        "is": found["about"],
+        "roles": ", ".join(found.get("roles", ())) or "decode",
+        "flags": ", ".join(f"{flag}: {str(value).lower()}" for flag, value in found.get("args", {}).items()),
+        "scorers": ", ".join(f"{scorer} {weight}" for scorer, weight in scorers.items()),
+        "more": f"docs/paths/{name}.md",
+    }
+    return _text(name, rows, table["sources"])
 
 
 def _release(topic: str) -> str | None:
@@ -225,37 +206,31 @@ def _in_each_release(explain_in: Callable[[str, str], str | None], topic: str) -
     return "\n\n".join(what + "\n".join(sources) for what, sources in said.items()) or None
 
 
-def _plugins(release: str) -> dict[str, Any]:
-    return catalogue.release_toml(release, "plugins.toml")
-
-
 def _plugin(topic: str, release: str) -> str | None:
     """A plugin of the release's scheduler, by the type that an EndpointPickerConfig names."""
-    name, table = topic.lower(), _plugins(release)
+    name, table = topic.lower(), catalogue.release_toml(release, "plugins.toml")
     found = table["plugins"].get(name)
     if found is None:
         return None
     types = catalogue.release_toml(release, "plugin-parameters.toml").get(name, {})
-    rows: Rows = {"kind": found["kind"]}
-    listed = [*types, *(each for each in found.get("parameters", ()) if not any(_below(path, each) for path in types))]
-    for number, each in enumerate(listed):
+    untyped = [each for each in found.get("parameters", ()) if not any(_below(path, each) for path in types)]
+    parameters = []
+    for each in [*types, *untyped]:
         kind = f" ({types[each]})" if each in types else ""
         refers = ", names a plugin" if each in found.get("refers", ()) else ""
         default = found.get("defaults", {}).get(each) or found.get("profiles", {}).get(each)
-        text = f"{each}{kind}{refers}" + (f", default {default}" if default else "")
-        rows["parameters" if number == 0 else " " * number] = text
-    if not listed:
-        rows["parameters"] = "none"
-    if found.get("produces"):
-        rows["makes"] = ", ".join(found["produces"])
-    if found.get("consumes"):
-        read = found["consumes"].items()
-        rows["reads"] = ", ".join(f"{data} (of the producer in {how})" if how else data for data, how in read)
-    if found.get("deprecated_in"):
-        instead = f", use {found['use_instead']}" if "use_instead" in found else ""
-        rows["deprecated"] = f"since {found['deprecated_in']}{instead}"
-    if found.get("alpha"):
-        rows["experimental"] = "only with --allow-experimental-plugins"
+        parameters.append(f"{each}{kind}{refers}" + (f", default {default}" if default else ""))
+    read = found.get("consumes", {}).items()
+    instead = f", use {found['use_instead']}" if "use_instead" in found else ""
+    rows: Rows = {
+        "kind": found["kind"],
+        "parameters": next(iter(parameters), "none"),
+        **{" " * number: text for number, text in enumerate(parameters) if number},
+        "makes": ", ".join(found.get("produces", ())),
+        "reads": ", ".join(f"{data} (of the producer in {how})" if how else data for data, how in read),
+        "deprecated": f"since {found['deprecated_in']}{instead}" if found.get("deprecated_in") else "",
+        "experimental": "only with --allow-experimental-plugins" if found.get("alpha") else "",
+    }
     return _text(f"{name} (scheduler of llm-d {release})", rows, table["sources"])
 
 
@@ -273,6 +248,7 @@ def _flag(topic: str) -> str | None:
 
 
 def _flag_in(topic: str, release: str) -> str | None:
+    """What the parser says of a flag."""
     name, table = topic.lstrip("-").lower().replace("_", "-"), flag_table(release)
     flag = table.get(name) or table.by_short(topic)
     if flag is None and name.startswith("no-"):
@@ -280,27 +256,21 @@ def _flag_in(topic: str, release: str) -> str | None:
         flag = switch if switch is not None and switch.negative else None
     if flag is None:
         return None
-    rows = _flag_rows(flag, taken(release).names.get(flag.name, ())) | _versions(flag.name)
-    return _text(f"--{flag.name}", rows, [f"vLLM {table.vllm} of llm-d {release}: {table.source}"])
-
-
-def _flag_rows(flag: Flag, looked_up: Sequence[str]) -> Rows:
-    """What the parser says of a flag; `looked_up` are the names that vLLM accepts in it only when it starts."""
-    rows: Rows = {"type": flag.type + (f" ({flag.config})" if flag.config else "")}
-    if flag.short:
-        rows["short"] = flag.short
-    if flag.many:
-        rows["many"] = "several values after one flag" if flag.many == "values" else "the flag may be repeated"
-    if flag.negative:
-        rows["negative"] = f"--no-{flag.name}"
-    rows["default"] = msgspec.json.encode(flag.default).decode() if flag.default is not None else "vLLM decides"
-    choices = flag.choices or tuple(name for name in looked_up if name)
-    if choices or flag.usual:
-        rows["choices" if choices else "among others"] = ", ".join(map(str, choices or flag.usual))
+    several = "several values after one flag" if flag.many == "values" else "the flag may be repeated"
+    choices = flag.choices or tuple(filter(None, taken(release).names.get(flag.name, ())))  # looked up when it starts
     limits = {">=": flag.at_least, ">": flag.more_than, "<=": flag.at_most, "<": flag.less_than}
-    if any(limit is not None for limit in limits.values()):
-        rows["range"] = ", ".join(f"{sign} {limit}" for sign, limit in limits.items() if limit is not None)
-    return rows
+    rows: Rows = {
+        "type": flag.type + (f" ({flag.config})" if flag.config else ""),
+        "short": flag.short,
+        "many": flag.many and several,
+        "negative": f"--no-{flag.name}" if flag.negative else "",
+        "default": msgspec.json.encode(flag.default).decode() if flag.default is not None else "vLLM decides",
+        "choices": ", ".join(map(str, choices)),
+        "among others": "" if choices else ", ".join(map(str, flag.usual)),
+        "range": ", ".join(f"{sign} {limit}" for sign, limit in limits.items() if limit is not None),
+        **_versions(flag.name),
+    }
+    return _text(f"--{flag.name}", rows, [f"vLLM {table.vllm} of llm-d {release}: {table.source}"])
 
 
 def _versions(flag: str) -> Rows:
@@ -313,25 +283,20 @@ def _versions(flag: str) -> Rows:
     return {"vLLM": f"{since} {seen.first_seen}{until} ({compared[0]} to {compared[-1]} compared)"}
 
 
-def _variables(release: str) -> dict[str, Any]:
-    table: dict[str, Any] = catalogue.release_json(release, "vllm-env.json")
-    return table
-
-
 def _variable(topic: str, release: str) -> str | None:
     """An environment variable, and what the release's vLLM makes of its values."""
-    table = _variables(release)
+    table = catalogue.release_json(release, "vllm-env.json")
     found = table["variables"].get(topic.upper())
     if found is None:
         return None
     kinds = {"int": "a whole number", "float": "a number", "choice": "one of several", "switch": "on or off"}
-    rows: Rows = {"type": kinds.get(found["kind"], "text")}
-    if "choices" in found:
-        rows["choices"] = ", ".join(map(str, found["choices"])) + (", in any case" if found.get("any_case") else "")
-    if "true" in found:
-        rows["on"] = ", ".join(found["true"])
-        if found.get("strict"):
-            rows["else"] = "off, or an error where it is not a number"
+    any_case = ", in any case" if found.get("any_case") else ""
+    rows: Rows = {
+        "type": kinds.get(found["kind"], "text"),
+        "choices": ", ".join(map(str, found["choices"])) + any_case if "choices" in found else "",
+        "on": ", ".join(found.get("true", ())),
+        "else": "off, or an error where it is not a number" if "true" in found and found.get("strict") else "",
+    }
     return _text(topic.upper(), rows, [f"vLLM {table['vllm']} of llm-d {release}: {table['source']}"])
 
 
@@ -341,10 +306,13 @@ KINDS: tuple[tuple[Callable[[], Iterable[str]], Callable[[str], str | None]], ..
     (catalogue.model_names, _model),
     (catalogue.path_names, _path),
     (catalogue.release_names, _release),
-    (lambda: _of_any_release(lambda each: _plugins(each)["plugins"]), lambda topic: _in_each_release(_plugin, topic)),
+    (
+        lambda: _of_any_release(lambda each: catalogue.release_toml(each, "plugins.toml")["plugins"]),
+        lambda topic: _in_each_release(_plugin, topic),
+    ),
     (lambda: _of_any_release(lambda each: flag_table(each).flags), _flag),
     (
-        lambda: _of_any_release(lambda each: _variables(each)["variables"]),
+        lambda: _of_any_release(lambda each: catalogue.release_json(each, "vllm-env.json")["variables"]),
         lambda topic: _in_each_release(_variable, topic),
     ),
 )

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -83,13 +82,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code. Errors are lines on stderr, never a traceback."""
     _open_closed_streams()
     _print_anything()
-    with _terminating_in_order():
-        return _run(sys.argv[1:] if arguments is None else arguments)
-
-
-def _run(arguments: Sequence[str]) -> int:
+    given = sys.argv[1:] if arguments is None else arguments
     try:
-        code: Any = cli.main(list(arguments), prog_name="llmdgen", standalone_mode=False, obj=arguments)
+        code: Any = cli.main(list(given), prog_name="llmdgen", standalone_mode=False, obj=given)
         sys.stdout.flush()
         sys.stderr.flush()
     except click.UsageError as error:
@@ -133,24 +128,9 @@ class Terminated(BaseException):
     """SIGTERM, as an exception, so that what is under way is cleaned up as after ctrl-C."""
 
 
-@contextmanager
-def _terminating_in_order() -> Iterator[None]:
-    """Let SIGTERM unwind the stack. In a thread, and where a caller has a handler of its own, nothing is changed."""
-    import signal
-
-    def terminate(number: int, frame: object) -> None:
-        raise Terminated
-
-    is_ours = False
-    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-        with suppress(ValueError):  # only the main thread may
-            signal.signal(signal.SIGTERM, terminate)
-            is_ours = True
-    try:
-        yield
-    finally:
-        if is_ours:
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+def terminate(number: int, frame: object) -> None:
+    """What SIGTERM does to the program."""
+    raise Terminated
 
 
 def _open_closed_streams() -> None:

@@ -53,14 +53,12 @@ def folded(text: str, stream: TextIO | None = None) -> str:
 
 
 def _folded(line: str, width: int) -> str:
-    from textwrap import fill
-
     parts = _TINTED.fullmatch(line)
     assert parts is not None
     start, said, end = parts.groups()
     row = _ROW.match(said)
     hang = " " * (len(row[0]) if row else len(said) - len(said.lstrip()) + 4)
-    return start + fill(said, width, subsequent_indent=hang, break_long_words=False, break_on_hyphens=False) + end
+    return start + shown.filled(said, width, rest=hang) + end
 
 
 def print_json(value: object) -> None:
@@ -110,19 +108,15 @@ def columns(rows: Iterable[Iterable[object]], header: Iterable[str]) -> str:
             widths[widest] = max(least[widest], widths[widest] - 1)
     lines = []
     for row in cells:
-        for parts in zip_longest(*map(_wrapped, row, widths), fillvalue=""):
+        for parts in zip_longest(*map(_lines, row, widths), fillvalue=""):
             placed = zip(parts, widths, numeric, strict=True)
             aligned = (part.rjust(width) if is_number else part.ljust(width) for part, width, is_number in placed)
             lines.append(_BETWEEN.join(aligned).rstrip())
     return "\n".join(lines)
 
 
-def _wrapped(text: str, width: int) -> list[str]:
-    if len(text) <= width:
-        return [text]
-    from textwrap import wrap
-
-    return wrap(text, width, break_long_words=False, break_on_hyphens=False)
+def _lines(text: str, width: int) -> list[str]:
+    return [text] if len(text) <= width else shown.filled(text, width).split("\n")
 
 
 def width_of(most: int) -> int:

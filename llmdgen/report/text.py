@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from llmdgen.findings import Located, Severity
-from llmdgen.shown import visible
+from llmdgen.shown import filled, visible
 
 _BOLD, _DIM, _END = "\033[1m", "\033[2m", "\033[0m"
 _COLOURS = {Severity.ERROR: "\033[31m", Severity.WARNING: "\033[33m", Severity.NOTE: "\033[36m"}
@@ -20,9 +20,7 @@ def write(findings: Sequence[Located], colour: bool = False, width: int = 0) -> 
 def _line(each: Located, colour: bool, width: int) -> str:
     line = visible(str(each))
     if width and len(line) > width:
-        from textwrap import fill
-
-        line = fill(line, width, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
+        line = filled(line, width, rest="    ")
     if not colour:
         return line
     severity, code = each.finding.severity, each.finding.code

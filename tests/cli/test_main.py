@@ -13,8 +13,9 @@ import click
 import pytest
 
 from llmdgen import __version__
+from llmdgen.__main__ import run
 from llmdgen.cli import status
-from llmdgen.cli.main import COMMANDS, cli, main
+from llmdgen.cli.main import COMMANDS, cli, main, terminate
 from tests.cli.conftest import Llmdgen
 
 ROOT = Path(__file__).parents[2]
@@ -137,11 +138,8 @@ def test_ctrl_c_exits_130_without_a_traceback(llmdgen: Llmdgen, monkeypatch: pyt
 
 
 def test_sigterm_exits_143_without_a_traceback(llmdgen: Llmdgen, monkeypatch: pytest.MonkeyPatch) -> None:
-    def terminate(context: click.Context) -> None:
-        signal.raise_signal(signal.SIGTERM)
-
-    monkeypatch.setattr(cli, "invoke", terminate)
-    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    monkeypatch.setattr(cli, "invoke", lambda context: signal.raise_signal(signal.SIGTERM))
+    before = signal.signal(signal.SIGTERM, terminate)
     try:
         answer = llmdgen("schema")
     finally:
@@ -149,11 +147,17 @@ def test_sigterm_exits_143_without_a_traceback(llmdgen: Llmdgen, monkeypatch: py
     assert (answer.code, answer.err) == (status.TERMINATED, "llmdgen: terminated\n")
 
 
-def test_a_caller_keeps_the_signal_handlers_that_it_had(llmdgen: Llmdgen) -> None:
+def test_the_program_ends_in_order_when_it_is_terminated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os._exit", lambda code: None)
+    monkeypatch.setattr("llmdgen.cli.main.main", lambda: 0)
+    monkeypatch.setattr("gc.disable", lambda: None)
     before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
     try:
-        assert llmdgen("schema").code == 0
-        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+        run()
+        assert signal.getsignal(signal.SIGTERM) is terminate
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        run()
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGTERM, before)
 
