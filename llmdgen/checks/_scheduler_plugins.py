@@ -8,10 +8,9 @@ from typing import Any
 
 from llmdgen.findings import Route
 from llmdgen.registry import Draft
-from llmdgen.scheduling.document import SchedulerConfig
-from llmdgen.scheduling.tables import name_of, parameters_of
+from llmdgen.scheduling.document import Listed, SchedulerConfig
 from llmdgen.suggest import did_you_mean, one_of
-from llmdgen.untyped import at, items
+from llmdgen.untyped import items
 
 PLUGIN_KEYS = ("type", "name", "parameters")
 GATE_VALUES = ("true", "false")
@@ -55,119 +54,113 @@ def head(config: SchedulerConfig) -> Iterator[Draft]:
             yield config.found("featureGates", index, says=f"there is no feature gate {gate}", fix=fix)
 
 
-def plugin(config: SchedulerConfig, index: int, given: dict[str, Any]) -> Iterator[Draft]:
+def plugin(each: Listed) -> Iterator[Draft]:
     """One entry of the list."""
-    tables, here, kind = config.tables, ("plugins", index), given.get("type")
+    tables, given, kind = each.config.tables, each.given, each.given.get("type")
     if not isinstance(kind, str) or kind not in tables.plugins:
         fix = did_you_mean(str(kind), tables.plugins) or "see the plugin types of the scheduler"
         says = f"the scheduler has no plugin type {kind}" if kind is not None else "the plugin has no type"
-        yield config.found(*here, "type", says=says, fix=fix)
+        yield each.found("type", says=says, fix=fix)
         return
     if not isinstance(given.get("name", ""), str):
-        says, fix = f"the name {given['name']} is not text", f'write "{given["name"]}" in quotes'
-        yield config.found(*here, "name", says=says, fix=fix)
+        yield each.found("name", says=f"the name {given['name']} is not text", fix=f'write "{given["name"]}" in quotes')
     if not isinstance(given.get("parameters", {}), dict | None):
         says, fix = "parameters is not a mapping", "write `name: value` lines below it"
-        yield config.found(*here, "parameters", says=says, fix=fix, on_key=True)
+        yield each.found("parameters", says=says, fix=fix, on_key=True)
     for key in given:
         if key not in PLUGIN_KEYS:
             fix = did_you_mean(str(key), PLUGIN_KEYS, listed_up_to=0) or "put it under parameters, if it is one"
-            yield config.found(*here, key, says=f"a plugin has no {key}", fix=fix, on_key=True)
-    names = config.names
-    if names.index(names[index]) != index:
-        yield config.found(*here, says=f"a plugin is called {names[index]} already", fix="give each another name")
-    if tables.plugins[kind].get("alpha") and not config.experimental:
+            yield each.found(key, says=f"a plugin has no {key}", fix=fix, on_key=True)
+    if each.name in each.config.names[: each.index]:
+        yield each.found(says=f"a plugin is called {each.name} already", fix="give each another name")
+    if each.facts.get("alpha") and not each.config.experimental:
         says = f"without the flag --allow-experimental-plugins the scheduler refuses {kind}"
-        yield config.found(*here, "type", says=says, fix="use another plugin, or set the flag")
-    yield from _parameters(config, index, kind, parameters_of(given))
-    yield from _references(config, index, given)
+        yield each.found("type", says=says, fix="use another plugin, or set the flag")
+    yield from _parameters(each, kind)
+    yield from _references(each)
 
 
-def _parameters(config: SchedulerConfig, index: int, kind: str, given: dict[str, Any]) -> Iterator[Draft]:
-    facts, here = config.tables.plugins[kind], ("plugins", index, "parameters")
+def _parameters(each: Listed, kind: str) -> Iterator[Draft]:
+    tables, facts = each.config.tables, each.facts
     known = facts.get("parameters", [])
-    for name in given:
+    for name in each.parameters:
         if name not in known:
-            does = "ignores" if facts.get("ignores_parameters") else _does(config)
+            does = "ignores" if facts.get("ignores_parameters") else _does(each.config)
             fix = did_you_mean(name, known) or f"remove it: {kind} has no parameters"
-            yield config.found(*here, name, says=f"{kind} {does} {name}", fix=fix, on_key=True)
-    yield from _typed(config, given, config.tables.types.get(kind, {}), here, tuple(facts.get("refuses", ())))
-    for path, words in config.tables.words(kind).items():
-        value = at(given, *path.split("."))
+            yield each.found("parameters", name, says=f"{kind} {does} {name}", fix=fix, on_key=True)
+    yield from _typed(each, each.parameters, ("parameters",))
+    for path, words in tables.words(kind).items():
+        value = each.at(path)
         if isinstance(value, str) and value not in words:
             says, fix = f"{path} is {value}, which the scheduler does not know", did_you_mean(value, words)
-            yield config.found(*here, *path.split("."), says=says, fix=fix or f"write {one_of(words)}")
-    for path, (least, most) in config.tables.ranges(kind).items():
-        value = at(given, *path.split("."))
+            yield each.found_at(path, says=says, fix=fix or f"write {one_of(words)}")
+    for path, (least, most) in tables.ranges(kind).items():
+        value = each.at(path)
         if isinstance(value, int | float) and not least <= value <= most:
             says = f"{path} is {value}, and the scheduler does not start"
-            yield config.found(*here, *path.split("."), says=says, fix=f"write a number from {least} to {most}")
+            yield each.found_at(path, says=says, fix=f"write a number from {least} to {most}")
     for path in facts.get("refuses", ()):
-        if at(given, *path.split(".")) is not None:
+        if each.at(path) is not None:
             says = f"{kind} does not take {path} any more, and the scheduler does not start"
-            yield config.found(*here, *path.split("."), says=says, fix="remove it", on_key=True)
+            yield each.found_at(path, says=says, fix="remove it", on_key=True)
     for path in facts.get("required", ()):
-        if not at(given, *path.split(".")):
-            yield config.found(*here, says=f"{kind} needs {path}", fix="name the model")
+        if not each.at(path):
+            yield each.found("parameters", says=f"{kind} needs {path}", fix="name the model")
     for needing, needed in facts.get("only_with", {}).items():
-        if at(given, *needing.split(".")) is not None and not at(given, *needed.split(".")):
+        if each.at(needing) is not None and not each.at(needed):
             says = f"{kind} with {needing} and without {needed} does not start"
-            yield config.found(*here, *needing.split("."), says=says, fix=f"set {needed}")
+            yield each.found_at(needing, says=says, fix=f"set {needed}")
     for path in facts.get("refuses_zero", ()):
-        if at(given, *path.split(".")) == 0:
-            says = f"{path} is 0, and the scheduler does not start"
-            yield config.found(*here, *path.split("."), says=says, fix="write a number above 0")
+        if each.at(path) == 0:
+            yield each.found_at(
+                path, says=f"{path} is 0, and the scheduler does not start", fix="write a number above 0"
+            )
 
 
-def _references(config: SchedulerConfig, index: int, given: dict[str, Any]) -> Iterator[Draft]:
-    """Plugins that another one names: there, of the kind that it needs, and before it where the order matters."""
-    tables, names = config.tables, config.names
-    facts, own, here = tables.of(given), name_of(given), ("plugins", index)
-    in_order = not tables.facts.get("any_order")
-    kinds = {name: tables.kind(each) for name, each in zip(names, config.plugins, strict=True)}
-    for key in facts.get("refers", ()):
-        name, wanted = tables.named(given, key), facts.get("refers_to", {}).get(key)
-        if not name:
-            continue
-        where = at(parameters_of(given), *key.split(".")) is not None
-        route: Route = (*here, "parameters", *key.split(".")) if where else here
-        there = names[:index] if in_order else names
+def _references(each: Listed) -> Iterator[Draft]:
+    """Plugins that this one names: there, of the kind that it needs, and before it where the order matters."""
+    names = each.config.names
+    in_order = not each.config.tables.facts.get("any_order")
+    kinds = {one.name: one.kind for one in each.config.plugins}
+    there = names[: each.index] if in_order else names
+    for key in each.facts.get("refers", ()):
+        name, wanted = each.names(key), each.facts.get("refers_to", {}).get(key)
+        where = ("parameters", *key.split(".")) if each.at(key) is not None else ()
         if name in there:
             if wanted and kinds.get(name) not in (wanted, ""):
-                says = f"{name} is a {kinds[name]}, and {own} needs a {wanted}: the scheduler does not start"
-                of_kind = [each for each, is_a in kinds.items() if is_a == wanted]
-                yield config.found(*route, says=says, fix=f"name {one_of(of_kind or [f'a {wanted}'])}")
-            continue
-        says = f"{own} needs {name} ({key}), which {'comes after it' if name in names else 'is not in the list'}"
-        meant = "" if name in names or not where else did_you_mean(name, there, listed_up_to=0)
-        add = f"put {name} before {own}" if name in names or in_order else f"add {name} to the plugins"
-        yield config.found(*route, says=says, fix=meant or add)
+                says = f"{name} is a {kinds[name]}, and {each.name} needs a {wanted}: the scheduler does not start"
+                of_kind = [one for one, is_a in kinds.items() if is_a == wanted]
+                yield each.found(*where, says=says, fix=f"name {one_of(of_kind or [f'a {wanted}'])}")
+        elif name:
+            what = "comes after it" if name in names else "is not in the list"
+            meant = "" if name in names or not where else did_you_mean(name, there, listed_up_to=0)
+            add = f"put {name} before {each.name}" if name in names or in_order else f"add {name} to the plugins"
+            yield each.found(*where, says=f"{each.name} needs {name} ({key}), which {what}", fix=meant or add)
 
 
-def _typed(
-    config: SchedulerConfig, value: Any, types: dict[str, str], here: Route, refused: tuple[str, ...], path: str = ""
-) -> Iterator[Draft]:
-    """Parameters whose type is known, and nested ones that nothing reads. Of `refused` ones is said elsewhere."""
+def _typed(each: Listed, value: Any, here: Route, path: str = "") -> Iterator[Draft]:
+    """Parameters whose type is known, and nested ones that nothing reads. Of refused ones is said elsewhere."""
+    types, refused = each.config.tables.types.get(each.type, {}), each.facts.get("refuses", ())
     if path in refused:
         return
     if path in types:
         if value is not None and not fits(value, types[path]):
             words = WORDS[types[path]]
-            yield config.found(*here, says=f"{path} is {value!r}, not {words}", fix=f"write {words}")
+            yield each.found(*here, says=f"{path} is {value!r}, not {words}", fix=f"write {words}")
     elif isinstance(value, dict):
         below = [known[len(path) :].lstrip(".") for known in types if known.startswith(f"{path}." if path else "")]
         keys = {known.partition(".")[0].partition("[")[0] for known in below}
         for key, item in value.items():
             inner = f"{path}.{key}" if path else str(key)
             if path and keys and key not in keys and inner not in refused:
-                fix = did_you_mean(str(key), sorted(keys))
-                says = f"the scheduler {_does(config)} {inner}"
-                yield config.found(*here, key, says=says, fix=fix or "remove it", on_key=True)
+                fix = did_you_mean(str(key), sorted(keys)) or "remove it"
+                says = f"the scheduler {_does(each.config)} {inner}"
+                yield each.found(*here, key, says=says, fix=fix, on_key=True)
             else:
-                yield from _typed(config, item, types, (*here, key), refused, inner)
+                yield from _typed(each, item, (*here, key), inner)
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            yield from _typed(config, item, types, (*here, index), refused, f"{path}[]")
+            yield from _typed(each, item, (*here, index), f"{path}[]")
 
 
 def _does(config: SchedulerConfig) -> str:

@@ -12,8 +12,8 @@ from msgspec import structs
 
 from llmdgen import registry
 from llmdgen.checks import load_plan_checks
-from llmdgen.checks._scheduler_text import scheduler_config
 from llmdgen.checks.engine import planned_findings
+from llmdgen.checks.scheduler import scheduler_config
 from llmdgen.findings import Finding, Located, Route, Severity
 from llmdgen.kube.servers import Servers
 from llmdgen.objects import objects

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from llmdgen.checks._scheduler_plugins import whole
 from llmdgen.registry import Draft, rule
-from llmdgen.scheduling.document import SchedulerConfig
-from llmdgen.scheduling.tables import name_of, of_type, parameters_of, references_of
+from llmdgen.scheduling.document import Listed, SchedulerConfig
+from llmdgen.scheduling.form import View
+from llmdgen.scheduling.tables import references_of
 from llmdgen.suggest import did_you_mean, one_of
-from llmdgen.untyped import at, mapping, maps
+from llmdgen.untyped import at, items, mapping, maps
 
 
 @rule("EPP016", "warning", "a scheduler configuration that a later version will not take")
@@ -32,26 +32,21 @@ def configuration_has_a_future(config: SchedulerConfig) -> Iterator[Draft]:
         if key in config.doc:
             says = f"{key} is deprecated"
             yield config.found(key, says=says, fix="set it where the scheduler's documentation moves it", on_key=True)
-    names = config.names
-    for index, each in enumerate(config.plugins):
-        facts, given = tables.of(each), parameters_of(each)
+    for each in config.plugins:
+        facts, after = each.facts, config.names[each.index + 1 :]
         if since := facts.get("deprecated_in"):
             end = f", announced to go in {facts['removed_in']}" if "removed_in" in facts else ""
             fix = f"use {facts['use_instead']}" if "use_instead" in facts else "remove it"
-            says = f"{each['type']} is deprecated since {since}{end}"
-            yield config.found("plugins", index, "type", says=says, fix=fix)
-        gone = [*facts.get("deprecated_parameters", ()), *facts.get("gone_in", ())]
-        for path in gone:
-            if at(given, *path.split(".")) is not None:
-                says = f"{path} of {each['type']} is deprecated"
+            yield each.found("type", says=f"{each.type} is deprecated since {since}{end}", fix=fix)
+        for path in (*facts.get("deprecated_parameters", ()), *facts.get("gone_in", ())):
+            if each.at(path) is not None:
                 new = facts.get("renamed_parameters", {}).get(path)
                 fix = f"write {new}" if new else "remove it"
-                yield config.found("plugins", index, "parameters", *path.split("."), says=says, fix=fix, on_key=True)
-        if tables.facts.get("any_order"):
-            for key in facts.get("refers", ()):
-                if tables.named(each, key) in names[index + 1 :]:
-                    says = f"{names[index]} stands before {tables.named(each, key)}, which router v0.9 refuses"
-                    yield config.found("plugins", index, says=says, fix="put it behind")
+                yield each.found_at(path, says=f"{path} of {each.type} is deprecated", fix=fix, on_key=True)
+        for key in facts.get("refers", ()) if tables.facts.get("any_order") else ():
+            if each.names(key) in after:
+                says = f"{each.name} stands before {each.names(key)}, which router v0.9 refuses"
+                yield each.found(says=says, fix="put it behind")
 
 
 @rule("EPP017", "warning", "a part of the scheduler's configuration without the effect that it seems to have")
@@ -65,26 +60,21 @@ def every_part_has_its_effect(config: SchedulerConfig) -> Iterator[Draft]:
     """
     if not config.inside:
         return
-    tables = config.tables
-    for index, each in enumerate(config.plugins):
-        facts, given = tables.of(each), parameters_of(each)
-        for path, least in facts.get("least", {}).items():
-            value = at(given, *path.split("."))
+    for each in config.plugins:
+        for path, least in each.facts.get("least", {}).items():
+            value = each.at(path)
             if isinstance(value, int) and 0 < value < least:
-                says = f"{name_of(each)} raises {path} {value} to {least}"
                 fix = f"write {least}, or a multiple of vLLM's block size above it"
-                yield config.found("plugins", index, "parameters", *path.split("."), says=says, fix=fix)
-        for path in facts.get("default_at_zero", ()):
-            if at(given, *path.split(".")) == 0:
-                default = tables.defaults.get(str(each["type"]), {}).get(path, "its default")
-                says, fix = f"{path} 0 means {default}", "write what the servers hold"
-                yield config.found("plugins", index, "parameters", *path.split("."), says=says, fix=fix)
-        for path, kind in tables.types.get(str(each.get("type")), {}).items():
-            value = at(given, *path.split("."))
+                yield each.found_at(path, says=f"{each.name} raises {path} {value} to {least}", fix=fix)
+        for path in each.facts.get("default_at_zero", ()):
+            if each.at(path) == 0:
+                default = config.tables.defaults.get(each.type, {}).get(path, "its default")
+                yield each.found_at(path, says=f"{path} 0 means {default}", fix="write what the servers hold")
+        for path, kind in config.tables.types.get(each.type, {}).items():
+            value = each.at(path)
             if isinstance(value, float) and whole(kind) and value.is_integer():
-                says, fix = f"{path} is written as {value!r} and counts", f"write {int(value)}"
-                yield config.found("plugins", index, "parameters", *path.split("."), says=says, fix=fix)
-    makers = {name_of(each) for _, each in config.of_kind("producer")}
+                yield each.found_at(path, says=f"{path} is written as {value!r} and counts", fix=f"write {int(value)}")
+    makers = {each.name for each in config.of_kind("producer")}
     for number, profile in enumerate(config.profiles):
         for index, name in enumerate(references_of(profile)):
             if name in makers:
@@ -93,8 +83,8 @@ def every_part_has_its_effect(config: SchedulerConfig) -> Iterator[Draft]:
                 yield config.found(*here, says=says, fix="remove it: its data is read by name")
     yield from _unread_producers(config)
     yield from _metrics(config)
-    for index, gate in enumerate(config.doc.get("featureGates") or ()):
-        if gate in ("flowControl", "flowControl=true") and "strict" in tables.facts:
+    for index, gate in enumerate(items(config.doc.get("featureGates"))):
+        if gate in ("flowControl", "flowControl=true") and "strict" in config.tables.facts:
             says = "flowControl holds requests in the scheduler, and nothing of this deployment reads its queues"
             yield config.found("featureGates", index, says=says, fix="remove it, or suppress this where it is meant")
 
@@ -102,20 +92,20 @@ def every_part_has_its_effect(config: SchedulerConfig) -> Iterator[Draft]:
 def _unread_producers(config: SchedulerConfig) -> Iterator[Draft]:
     """Producers of another than the default name that no plugin names."""
     tables = config.tables
-    reading = [(each, parameter) for each in config.plugins for parameter in tables.consumed(each).values()]
-    named = {parameters_of(each).get(parameter) for each, parameter in reading if parameter}
-    for index, each in config.of_kind("producer"):
-        name, makes = name_of(each), tables.of(each).get("produces", ())
-        if makes and name not in named and name not in {tables.default_producer(data) for data in makes}:
-            says = f"no plugin reads {name}: they read producers that they name, else the default one"
-            yield config.found("plugins", index, says=says, fix="name it where it is meant, or remove it")
+    reading = [(each, parameter) for each in config.plugins for parameter in tables.consumed(each.given).values()]
+    named = {each.parameters.get(parameter) for each, parameter in reading if parameter}
+    for each in config.of_kind("producer"):
+        makes = each.facts.get("produces", ())
+        if makes and each.name not in named and each.name not in {tables.default_producer(data) for data in makes}:
+            says = f"no plugin reads {each.name}: they read producers that they name, else the default one"
+            yield each.found(says=says, fix="name it where it is meant, or remove it")
 
 
 def _metrics(config: SchedulerConfig) -> Iterator[Draft]:
     layer = mapping(config.doc.get("dataLayer"))
     sources = {str(each.get("pluginRef")) for _, each in maps(layer.get("sources"))}
-    kinds = {each.get("type") for each in config.plugins if name_of(each) in sources}
-    if layer.get("injectDefaults") is False and not any("metrics" in str(kind) for kind in kinds):
+    read = any("metrics" in each.type for each in config.plugins if each.name in sources)
+    if layer.get("injectDefaults") is False and not read:
         says = "without the default source nobody reads the servers' metrics, and load scorers see zeros"
         fix = "remove injectDefaults, or add metrics-data-source with core-metrics-extractor"
         yield config.found("dataLayer", "injectDefaults", says=says, fix=fix)
@@ -134,66 +124,55 @@ def every_datum_has_its_producer(config: SchedulerConfig) -> Iterator[Draft]:
     tables = config.tables
     if not config.inside or not tables.facts.get("data_default_producer"):
         return
-    makes = {name_of(each): set(tables.of(each).get("produces", ())) for each in config.plugins}
-    for index, each in enumerate(config.plugins):
-        for data, parameter in tables.consumed(each).items():
-            optional = "(optional)" in tables.of(each)["consumes"][data]
-            yield from _producer(config, index, each, data, parameter, makes, optional)
-    for index, each in config.of_kind("producer"):
-        for view in config.form.views.values():
-            if view.type == each["type"] and view.source:
-                yield from _fed(config, index, each, view.source)
-                break
+    for each in config.plugins:
+        for data, parameter in tables.consumed(each.given).items():
+            yield from _producer(each, data, parameter)
+    for each in config.of_kind("producer"):
+        view = next((view for view in config.form.views.values() if view.type == each.type and view.source), None)
+        if view is not None:
+            yield from _fed(each, view)
     yield from _extractors(config)
 
 
-def _producer(
-    config: SchedulerConfig,
-    index: int,
-    each: dict[str, Any],
-    data: str,
-    parameter: str,
-    makes: dict[str, set[str]],
-    optional: bool,
-) -> Iterator[Draft]:
-    of_data = [name for name, made in makes.items() if data in made]
-    name = parameters_of(each).get(parameter) if parameter else None
+def _producer(each: Listed, data: str, parameter: str) -> Iterator[Draft]:
+    """The producer of what a plugin reads, by the parameter that names it, "" where none does."""
+    plugins, default = each.config.plugins, each.config.tables.default_producer(data)
+    makes = {one.name: data in one.facts.get("produces", ()) for one in plugins}
+    of_data = [name for name, made in makes.items() if made]
+    name = each.parameters.get(parameter) if parameter else None
     if isinstance(name, str) and name:
-        if name in of_data or (name not in makes and name == config.tables.default_producer(data)):
-            return
-        what = f"{name} makes no {data}" if name in makes else f"there is no producer {name}"
-        fix = f"name {one_of(of_data)}" if of_data else f"add a {config.tables.default_producer(data)} of that name"
-        here = ("plugins", index, "parameters", parameter)
-        yield config.found(*here, says=f"{what}, and the scheduler does not start", fix=fix)
+        if name not in of_data and (name in makes or name != default):
+            what = f"{name} makes no {data}" if name in makes else f"there is no producer {name}"
+            fix = f"name {one_of(of_data)}" if of_data else f"add a {default} of that name"
+            yield each.found("parameters", parameter, says=f"{what}, and the scheduler does not start", fix=fix)
         return
-    default = config.tables.default_producer(data)
-    same = [one for one, plugin in zip(config.names, config.plugins, strict=True) if plugin.get("type") == default]
-    if not parameter or optional or default in of_data or not same:
-        return
-    says = f"{name_of(each)} reads {default}, which is made anew beside {one_of(same)}, with its defaults"
-    yield config.found("plugins", index, says=says, fix=f"set {parameter} to {one_of(same)}")
+    same = [one.name for one in plugins if one.type == default]
+    optional = "(optional)" in each.facts["consumes"][data]
+    if parameter and not optional and default not in of_data and same:
+        says = f"{each.name} reads {default}, which is made anew beside {one_of(same)}, with its defaults"
+        yield each.found(says=says, fix=f"set {parameter} to {one_of(same)}")
 
 
-def _fed(config: SchedulerConfig, index: int, each: dict[str, Any], source: str) -> Iterator[Draft]:
+def _fed(each: Listed, view: View) -> Iterator[Draft]:
     """The entry of the data layer, and tokens that are the model's own."""
-    own, listed = name_of(each), {name_of(plugin) for _, plugin in of_type(config.doc, source)}
-    sources = [mapping(one) for _, one in maps(at(config.doc, "dataLayer", "sources"))]
-    feeding = [one for one in sources if one.get("pluginRef") in listed]
-    if not any(extractor.get("pluginRef") == own for one in feeding for _, extractor in maps(one.get("extractors"))):
-        says = f"nothing in dataLayer.sources feeds {own}, so that it never hears an event"
-        yield config.found("plugins", index, says=says, fix=f"add {source} with extractors: [{{pluginRef: {own}}}]")
-    for need in next(view.needs for view in config.form.views.values() if view.source == source):
-        if need == source or need not in config.tables.plugins:
-            continue
-        given = [parameters_of(plugin) for _, plugin in of_type(config.doc, need)]
-        if not all(any(at(each, *path) for each in given) for path in (("vllm", "url"), ("modelName",))):
-            says = f"without {need} and the model's own tokens {own} finds no block"
-            yield config.found("plugins", index, says=says, fix=f"add {need} with modelName and vllm.url")
+    config, listed = each.config, {one.name for one in each.config.of_type(view.source)}
+    sources = [one for _, one in maps(at(config.doc, "dataLayer", "sources")) if one.get("pluginRef") in listed]
+    if not any(
+        extractor.get("pluginRef") == each.name for one in sources for _, extractor in maps(one.get("extractors"))
+    ):
+        says = f"nothing in dataLayer.sources feeds {each.name}, so that it never hears an event"
+        yield each.found(says=says, fix=f"add {view.source} with extractors: [{{pluginRef: {each.name}}}]")
+    for need in view.needs:
+        given = config.of_type(need)
+        known = all(any(one.at(path) for one in given) for path in ("vllm.url", "modelName"))
+        if need != view.source and need in config.tables.plugins and not known:
+            says = f"without {need} and the model's own tokens {each.name} finds no block"
+            yield each.found(says=says, fix=f"add {need} with modelName and vllm.url")
 
 
 def _extractors(config: SchedulerConfig) -> Iterator[Draft]:
     """What dataLayer.sources refers to: sources, and plugins that extract."""
-    kinds = {name_of(each): config.tables.kind(each) for each in config.plugins}
+    kinds = {each.name: each.kind for each in config.plugins}
     for number, source in maps(at(config.doc, "dataLayer", "sources")):
         for route, name, wanted in (
             (("pluginRef",), source.get("pluginRef"), ("source",)),

@@ -8,16 +8,16 @@ from typing import Any
 from llmdgen.facts.catalogue import release_toml
 from llmdgen.findings import Route
 from llmdgen.registry import Draft, found, rule
-from llmdgen.scheduling.document import Endpoints, SchedulerConfig
+from llmdgen.scheduling.document import Endpoints, Listed, SchedulerConfig
 from llmdgen.scheduling.form import filled
-from llmdgen.scheduling.tables import name_of, parameters_of
 from llmdgen.untyped import at, mapping
 
 BLOCKS = ("blockSizeTokens", "blockSize")
-PODS = ("indexerConfig", "kvBlockIndexConfig", "inMemoryConfig", "podCacheSize")
-MODEL = ("indexerConfig", "tokenizersPoolConfig", "modelName")
-SOCKET = ("indexerConfig", "tokenizersPoolConfig", "uds", "socketFile")
+IN_MEMORY = "indexerConfig.kvBlockIndexConfig.inMemoryConfig"
+MODEL = "indexerConfig.tokenizersPoolConfig.modelName"
+SOCKET = "indexerConfig.tokenizersPoolConfig.uds"
 DEFAULT_BLOCK, DEFAULT_PODS, DEFAULT_PORT = 16, 10, 5557
+CAPACITY = "lruCapacityPerServer"
 EVERY_ADDRESS = ("*", "0.0.0.0", "[::]", "::")
 TOLERANCE = 1.05
 
@@ -31,11 +31,11 @@ def block_hashes_agree(config: SchedulerConfig) -> Iterator[Draft]:
             v0.6.0.
     Passes: one block size in engine.args, PYTHONHASHSEED left to the path.
     """
-    for index, plugin in _precise(config):
-        processor = mapping(parameters_of(plugin).get("tokenProcessorConfig"))
+    for plugin in _precise(config):
+        processor = mapping(plugin.at("tokenProcessorConfig"))
         key = next((each for each in BLOCKS if each in processor), BLOCKS[0] if _engines_listen(config) else BLOCKS[1])
         size, seed = processor.get(key, DEFAULT_BLOCK), str(processor.get("hashSeed", ""))
-        here = ("plugins", index, "parameters", "tokenProcessorConfig")
+        here = ("plugins", plugin.index, "parameters", "tokenProcessorConfig")
         for each in config.servers:
             if each.block_size != size:
                 says = f"{each.name} has blocks of {each.block_size} tokens, the scheduler counts blocks of {size}"
@@ -61,16 +61,12 @@ def events_reach_the_scheduler(config: SchedulerConfig) -> Iterator[Draft]:
             5559} and no replay_endpoint of vLLM.
     Passes: kv-events-config left to the path.
     """
-    plugins = _precise(config)
-    if not plugins:
-        return
-    index, plugin = plugins[0]
-    listening = mapping(parameters_of(plugin).get("kvEventsConfig"))
-    here = ("plugins", index, "parameters", "kvEventsConfig")
-    for each in config.servers:
-        says, fix = _unheard(config, each, listening)
-        if says:
-            yield _either(config, each.events_route, here, says, fix)
+    for plugin in _precise(config)[:1]:
+        for each in config.servers:
+            says, fix = _unheard(config, each, mapping(plugin.at("kvEventsConfig")))
+            if says:
+                here = ("plugins", plugin.index, "parameters", "kvEventsConfig")
+                yield _either(config, each.events_route, here, says, fix)
 
 
 @rule("EPP010", "error", "a scheduler configuration that does not hear the model servers")
@@ -91,17 +87,15 @@ def configuration_hears_events(config: SchedulerConfig) -> Iterator[Draft]:
         says = f"model servers report their KV blocks, and no {' or '.join(_precise_types(config))} listens"
         yield config.found(says=says, fix="add one, as values/router.yaml has it without this")
         return
-    for index, plugin in plugins:
-        given, here = parameters_of(plugin), ("plugins", index, "parameters")
-        if speaking is not None:
-            for path, value, wanted in _listening(config, mapping(given.get("kvEventsConfig")), speaking):
-                shown = "is missing" if value is None else f"is {_yaml(value)}"
-                says = f"kvEventsConfig.{'.'.join(path)} {shown}, and the servers have {_yaml(wanted)}"
-                yield config.found(*here, "kvEventsConfig", *path, says=says, fix=f"write {path[-1]}: {_yaml(wanted)}")
-        socket = at(given, *SOCKET)
-        if config.tokenizer_socket and socket != config.tokenizer_socket and at(given, *SOCKET[:-1]):
-            says = f"{'.'.join(SOCKET)} is {socket}, and the tokenizer listens at {config.tokenizer_socket}"
-            yield config.found(*here, *SOCKET, says=says, fix=f"write {SOCKET[-1]}: {config.tokenizer_socket}")
+    for plugin in plugins:
+        for path, value, wanted in _listening(config, plugin, speaking) if speaking is not None else ():
+            shown = "is missing" if value is None else f"is {_yaml(value)}"
+            says = f"{path} {shown}, and the servers have {_yaml(wanted)}"
+            yield plugin.found_at(path, says=says, fix=f"write {path.rpartition('.')[2]}: {_yaml(wanted)}")
+        file, socket = f"{SOCKET}.socketFile", config.tokenizer_socket
+        if socket and plugin.at(SOCKET) and plugin.at(file) != socket:
+            says = f"{file} is {plugin.at(file)}, and the tokenizer listens at {socket}"
+            yield plugin.found_at(file, says=says, fix=f"write socketFile: {socket}")
 
 
 @rule("EPP011", "warning", "a scheduler configuration that estimates the caches wrongly")
@@ -117,19 +111,18 @@ def configuration_knows_the_caches(config: SchedulerConfig) -> Iterator[Draft]:
     if not config.inside:
         return
     servers = sum(each.count for each in config.servers)
-    for index, plugin in _precise(config):
-        given, here = parameters_of(plugin), ("plugins", index, "parameters")
-        kept = at(given, *PODS)
-        kept = DEFAULT_PODS if kept is None else kept
-        in_memory = at(given, *PODS[:-1]) is not None or at(given, *PODS[:-2]) is None
+    for plugin in _precise(config):
+        pods = f"{IN_MEMORY}.podCacheSize"
+        kept = DEFAULT_PODS if plugin.at(pods) is None else plugin.at(pods)
+        in_memory = plugin.at(IN_MEMORY) is not None or plugin.at(IN_MEMORY.rpartition(".")[0]) is None
         if in_memory and isinstance(kept, int) and kept < servers:
             says = f"podCacheSize {kept} forgets servers: {servers} may share a block"
-            yield config.found(*here, *PODS, says=says, fix=f"write podCacheSize: {servers}")
-        yield from _model(config, index, plugin, MODEL)
-    for index, plugin in config.of_kind("producer"):
-        if "vllm" in parameters_of(plugin):
-            yield from _model(config, index, plugin, ("modelName",))
-        yield from _gpu_capacity(config, index, plugin)
+            yield plugin.found_at(pods, says=says, fix=f"write podCacheSize: {servers}")
+        yield from _model(plugin, MODEL)
+    for plugin in config.of_kind("producer"):
+        if "vllm" in plugin.parameters:
+            yield from _model(plugin, "modelName")
+        yield from _gpu_capacity(plugin)
 
 
 @rule("EPP015", "error", "prefixes counted in other blocks than vLLM's")
@@ -144,65 +137,60 @@ def configuration_counts_in_blocks(config: SchedulerConfig) -> Iterator[Draft]:
     """
     if not config.inside:
         return
-    guessing = _with(config, "lruCapacityPerServer")
-    tuned = [name_of(each) for _, each in guessing if parameters_of(each).get("autoTune", True) is not False]
+    guessing = _with(config, CAPACITY)
+    tuned = [each.name for each in guessing if each.parameters.get("autoTune", True) is not False]
     if len(tuned) > 1:
         says = f"{' and '.join(tuned)} both tune themselves, and score one cache twice"
         yield config.found("plugins", says=says, fix="set autoTune: false for the cache in CPU memory")
-    for index, each in guessing:
-        given, here = parameters_of(each), ("plugins", index, "parameters")
-        if given.get("autoTune", True) is not False:
-            continue
-        least = config.tables.of(each).get("least", {}).get(BLOCKS[0], 0)
-        size = given.get(BLOCKS[0], DEFAULT_BLOCK)
-        if isinstance(size, bool) or not isinstance(size, int) or size <= 0:
+    for each in guessing:
+        least, size = each.facts.get("least", {}).get(BLOCKS[0], 0), each.parameters.get(BLOCKS[0], DEFAULT_BLOCK)
+        if each.name in tuned or isinstance(size, bool) or not isinstance(size, int) or size <= 0:
             continue
         wrong = [one for one in config.servers if (size % one.block_size if least else size != one.block_size)]
         for one in wrong[:1]:
-            says = f"the scheduler counts blocks of {size} tokens, {one.name} caches blocks of {one.block_size}"
             block = one.block_size
+            says = f"the scheduler counts blocks of {size} tokens, {one.name} caches blocks of {block}"
             fix = f"write {BLOCKS[0]}: {block * max(1, -(-least // block))}"
             tunes = "" if least else ", or remove autoTune: false"
-            yield config.found(*here, BLOCKS[0], says=says, fix=fix + tunes)
-        yield from _capacity(config, index, each, max(size, least))
+            yield each.found_at(BLOCKS[0], says=says, fix=fix + tunes)
+        yield from _capacity(each, max(size, least))
 
 
-def _capacity(config: SchedulerConfig, index: int, plugin: dict[str, Any], size: int) -> Iterator[Draft]:
+def _capacity(plugin: Listed, size: int) -> Iterator[Draft]:
     """The capacity of whatever guesses at the cache in CPU memory."""
-    known = [each for each in config.servers if each.cpu_bytes and each.token_bytes]
+    known = [each for each in plugin.config.servers if each.cpu_bytes and each.token_bytes]
     rooms = [each.cpu_bytes // (each.token_bytes * size) for each in known]
-    capacity = parameters_of(plugin).get("lruCapacityPerServer", _default_capacity(config, plugin))
-    views = config.form.views  # without producers whoever does not tune itself guesses at the cache in CPU memory
-    if rooms and (not views or name_of(plugin) == views["cpu"].called):
-        yield from _misjudged(config, index, capacity, min(rooms), TOLERANCE, "a server's memory, where {} fit")
+    capacity = plugin.parameters.get(CAPACITY, _default_capacity(plugin))
+    views = (
+        plugin.config.form.views
+    )  # without producers whoever does not tune itself guesses at the cache in CPU memory
+    if rooms and (not views or plugin.name == views["cpu"].called):
+        yield from _misjudged(plugin, capacity, min(rooms), TOLERANCE, "a server's memory, where {} fit")
 
 
-def _gpu_capacity(config: SchedulerConfig, index: int, plugin: dict[str, Any]) -> Iterator[Draft]:
+def _gpu_capacity(plugin: Listed) -> Iterator[Draft]:
     """The capacity of a producer that guesses at GPU memory, within a factor of two: the room is an estimate."""
-    views, given = config.form.views, parameters_of(plugin)
+    views, given = plugin.config.form.views, plugin.parameters
     guesses = {views[name].called for name in ("default", "gpu") if name in views}
-    rooms = [each.gpu_tokens for each in config.servers if each.gpu_tokens]
-    capacity, size = given.get("lruCapacityPerServer"), given.get(BLOCKS[0], DEFAULT_BLOCK)
-    capacity = _default_capacity(config, plugin) if capacity is None else capacity
-    asked = name_of(plugin) in guesses and given.get("autoTune") is False
+    rooms = [each.gpu_tokens for each in plugin.config.servers if each.gpu_tokens]
+    capacity, size = given.get(CAPACITY), given.get(BLOCKS[0], DEFAULT_BLOCK)
+    capacity = _default_capacity(plugin) if capacity is None else capacity
+    asked = plugin.name in guesses and given.get("autoTune") is False
     if asked and rooms and isinstance(size, int) and size > 0:
-        room = min(rooms) // max(size, config.tables.of(plugin).get("least", {}).get(BLOCKS[0], 0))
-        yield from _misjudged(config, index, capacity, room, 2, "a server's GPUs, where {} fit by estimate")
+        room = min(rooms) // max(size, plugin.facts.get("least", {}).get(BLOCKS[0], 0))
+        yield from _misjudged(plugin, capacity, room, 2, "a server's GPUs, where {} fit by estimate")
 
 
-def _misjudged(
-    config: SchedulerConfig, index: int, capacity: Any, room: int, most: float, where: str
-) -> Iterator[Draft]:
+def _misjudged(plugin: Listed, capacity: Any, room: int, most: float, where: str) -> Iterator[Draft]:
     """A capacity of more than `most` times the blocks that there is room for, or of less than half of them."""
     if isinstance(capacity, int) and not room / 2 <= capacity <= room * most:
-        says = f"{config.names[index]} counts on {capacity} blocks in {where.format(room)}"
-        here = ("plugins", index, "parameters", "lruCapacityPerServer")
-        yield config.found(*here, says=says, fix=f"set lruCapacityPerServer to {room}")
+        says = f"{plugin.name} counts on {capacity} blocks in {where.format(room)}"
+        yield plugin.found_at(CAPACITY, says=says, fix=f"set {CAPACITY} to {room}")
 
 
-def _default_capacity(config: SchedulerConfig, plugin: dict[str, Any]) -> Any:
-    default = config.tables.defaults.get(str(plugin["type"]), {}).get("lruCapacityPerServer")
-    return default or release_toml(config.release, "engine.toml")["lru_capacity"]
+def _default_capacity(plugin: Listed) -> Any:
+    default = plugin.config.tables.defaults.get(plugin.type, {}).get(CAPACITY)
+    return default or release_toml(plugin.config.release, "engine.toml")["lru_capacity"]
 
 
 def _either(config: SchedulerConfig, setting: Route, inside: Route, says: str, fix: str) -> Draft:
@@ -216,15 +204,14 @@ def _precise_types(config: SchedulerConfig) -> list[str]:
     return [kind for kind, facts in known.items() if "kvEventsConfig" in facts.get("parameters", ())]
 
 
-def _precise(config: SchedulerConfig) -> list[tuple[int, dict[str, Any]]]:
-    """The plugins that listen to KV events, with their index."""
+def _precise(config: SchedulerConfig) -> list[Listed]:
+    """The plugins that listen to KV events."""
     return _with(config, "kvEventsConfig")
 
 
-def _with(config: SchedulerConfig, parameter: str) -> list[tuple[int, dict[str, Any]]]:
-    """The plugins that have a parameter, with their index."""
-    tables = config.tables
-    return [row for row in enumerate(config.plugins) if parameter in tables.of(row[1]).get("parameters", ())]
+def _with(config: SchedulerConfig, parameter: str) -> list[Listed]:
+    """The plugins that have a parameter."""
+    return [each for each in config.plugins if parameter in each.facts.get("parameters", ())]
 
 
 def _engines_listen(config: SchedulerConfig) -> bool:
@@ -273,24 +260,25 @@ def _topic(config: SchedulerConfig, topic: str, each: Endpoints) -> tuple[str, s
     return "", ""
 
 
-def _listening(
-    config: SchedulerConfig, given: dict[str, Any], speaking: Endpoints
-) -> Iterator[tuple[tuple[str, ...], Any, Any]]:
-    """Where the configuration listens otherwise than these servers speak: the path, what it has, what it has to be."""
+def _listening(config: SchedulerConfig, plugin: Listed, speaking: Endpoints) -> Iterator[tuple[str, Any, Any]]:
+    """Where the plugin listens otherwise than these servers speak: the parameter, what it has, what it has to be."""
     events = speaking.events or {}
     topic, (_, port) = str(events.get("topic", "")), _address(events.get("endpoint", ""))
-    topics = given.get("topicFilter", "kv@")
+    given = mapping(plugin.at("kvEventsConfig"))
+    topics, connects = given.get("topicFilter", "kv@"), given.get("discoverPods", True)
     if not topic.startswith(str(topics)):
-        yield ("topicFilter",), topics, "kv@"
-    connects = given.get("discoverPods", True)
+        yield "kvEventsConfig.topicFilter", topics, "kv@"
     if connects is not _engines_listen(config):
-        yield ("discoverPods",), connects, _engines_listen(config)
+        yield "kvEventsConfig.discoverPods", connects, _engines_listen(config)
     if _engines_listen(config):
         socket = at(given, "podDiscoveryConfig", "socketPort")
         if str(socket or DEFAULT_PORT) != port:
-            yield ("podDiscoveryConfig", "socketPort"), socket, int(port) if port.isdigit() else port
-    elif not _on_every_address(given.get("zmqEndpoint"), port):
-        yield ("zmqEndpoint",), given.get("zmqEndpoint"), f"tcp://*:{port}"
+            yield "kvEventsConfig.podDiscoveryConfig.socketPort", socket, int(port) if port.isdigit() else port
+    else:
+        endpoint = given.get("zmqEndpoint")
+        host, own = _address(endpoint)
+        if not str(endpoint).startswith("tcp://") or host not in EVERY_ADDRESS or own != port:
+            yield "kvEventsConfig.zmqEndpoint", endpoint, f"tcp://*:{port}"
 
 
 def _port(config: SchedulerConfig, listening: dict[str, Any]) -> Any:
@@ -299,22 +287,16 @@ def _port(config: SchedulerConfig, listening: dict[str, Any]) -> Any:
     return _address(listening.get("zmqEndpoint", ""))[1] or DEFAULT_PORT
 
 
-def _on_every_address(endpoint: Any, port: str) -> bool:
-    host, own = _address(endpoint)
-    return isinstance(endpoint, str) and endpoint.startswith("tcp://") and host in EVERY_ADDRESS and own == port
-
-
 def _address(endpoint: Any) -> tuple[str, str]:
     host, _, port = str(endpoint).removeprefix("tcp://").rpartition(":")
     return host, port
 
 
-def _model(config: SchedulerConfig, index: int, plugin: dict[str, Any], path: tuple[str, ...]) -> Iterator[Draft]:
-    model = at(parameters_of(plugin), *path)
-    if config.model and isinstance(model, str) and model != config.model:
-        says = f"the scheduler tokenizes for {model}, the servers have {config.model}"
-        says += ": with other tokens no block is found"
-        yield config.found("plugins", index, "parameters", *path, says=says, fix=f"write {path[-1]}: {config.model}")
+def _model(plugin: Listed, path: str) -> Iterator[Draft]:
+    model, served = plugin.at(path), plugin.config.model
+    if served and isinstance(model, str) and model != served:
+        says = f"the scheduler tokenizes for {model}, the servers have {served}: with other tokens no block is found"
+        yield plugin.found_at(path, says=says, fix=f"write modelName: {served}")
 
 
 def _yaml(value: Any) -> str:

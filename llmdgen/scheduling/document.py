@@ -6,6 +6,7 @@ says where the document stands; a rule names a route inside it.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 from msgspec import Struct
@@ -13,8 +14,8 @@ from msgspec import Struct
 from llmdgen.findings import Route
 from llmdgen.registry import Draft, found
 from llmdgen.scheduling.form import Form, form
-from llmdgen.scheduling.tables import Tables, name_of, profiles_of, tables
-from llmdgen.untyped import items
+from llmdgen.scheduling.tables import Tables, name_of, parameters_of, profiles_of, tables
+from llmdgen.untyped import at, items, mapping
 
 
 class Endpoints(Struct, frozen=True, kw_only=True):
@@ -40,7 +41,37 @@ class Endpoints(Struct, frozen=True, kw_only=True):
     events_route: Route = ()
 
 
-class SchedulerConfig(Struct, frozen=True, kw_only=True):
+class Listed:
+    """A plugin of a configuration's list, with what is known of its type; anything but a mapping is an empty one."""
+
+    def __init__(self, config: SchedulerConfig, index: int, given: Any) -> None:
+        self.config = config
+        self.index = index
+        self.given = mapping(given)
+        self.type = str(self.given.get("type"))
+        self.name = name_of(self.given)
+        self.parameters = parameters_of(self.given)
+        self.facts = config.tables.of(self.given)
+        self.kind = str(self.facts.get("kind", ""))
+
+    def at(self, path: str) -> Any:
+        """The parameter of that dotted path."""
+        return at(self.parameters, *path.split("."))
+
+    def names(self, path: str) -> str:
+        """What the parameter of that dotted path names, its default where it is not given, "" without either."""
+        return self.config.tables.named(self.given, path)
+
+    def found(self, *inside: str | int, says: str, fix: str, on_key: bool = False) -> Draft:
+        """A finding at a route inside the plugin."""
+        return self.config.found("plugins", self.index, *inside, says=says, fix=fix, on_key=on_key)
+
+    def found_at(self, path: str, *, says: str, fix: str, on_key: bool = False) -> Draft:
+        """A finding at the parameter of that dotted path."""
+        return self.found("parameters", *path.split("."), says=says, fix=fix, on_key=on_key)
+
+
+class SchedulerConfig(Struct, frozen=True, kw_only=True, dict=True):
     """A configuration and what it schedules.
 
     `document` is None where it cannot be read, which `unread` says. `at` and `of` are where it stands; `inside` says
@@ -76,31 +107,30 @@ class SchedulerConfig(Struct, frozen=True, kw_only=True):
         """The document, empty where it cannot be read."""
         return self.document or {}
 
-    @property
-    def plugins(self) -> list[dict[str, Any]]:
-        """The plugins; anything but a mapping counts as an empty one."""
-        return [each if isinstance(each, dict) else {} for each in items(self.doc.get("plugins"))]
+    @cached_property
+    def plugins(self) -> list[Listed]:
+        return [Listed(self, index, each) for index, each in enumerate(items(self.doc.get("plugins")))]
 
     @property
     def names(self) -> list[str]:
         """The plugins' names, in their order."""
-        return [name_of(each) for each in self.plugins]
+        return [each.name for each in self.plugins]
 
     @property
     def profiles(self) -> list[dict[str, Any]]:
         return profiles_of(self.doc)
 
-    def of_kind(self, kind: str) -> list[tuple[int, dict[str, Any]]]:
-        """The plugins of a kind, with their index."""
-        return [(index, each) for index, each in enumerate(self.plugins) if self.tables.kind(each) == kind]
+    def of_kind(self, kind: str) -> list[Listed]:
+        """The plugins of a kind."""
+        return [each for each in self.plugins if each.kind == kind]
 
-    def splitting(self) -> list[tuple[int, dict[str, Any]]]:
-        """The handlers that send a request to prefill and decode servers, with their index."""
-        return [
-            (index, each)
-            for index, each in self.of_kind("handler")
-            if "splits" in self.tables.of(each) and self.tables.named(each, self.tables.of(each)["splits"])
-        ]
+    def of_type(self, kind: str) -> list[Listed]:
+        """The plugins of a type."""
+        return [each for each in self.plugins if each.type == kind]
+
+    def splitting(self) -> list[Listed]:
+        """The handlers that send a request to prefill and decode servers."""
+        return [each for each in self.of_kind("handler") if "splits" in each.facts and each.names(each.facts["splits"])]
 
     def found(self, *route: str | int, says: str, fix: str, on_key: bool = False, instead: Route = ()) -> Draft:
         """A finding at a route inside the document; at `instead` where the document is not what a person wrote."""

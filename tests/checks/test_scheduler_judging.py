@@ -9,7 +9,7 @@ import pytest
 
 from llmdgen import plain_yaml, registry
 from llmdgen.checks import load_plan_checks
-from llmdgen.checks._scheduler_text import scheduler_config
+from llmdgen.checks.scheduler import scheduler_config
 from llmdgen.findings import Finding
 from llmdgen.scheduling.document import Endpoints, SchedulerConfig
 from tests.specs import GPT_OSS, QWEN, plan_of

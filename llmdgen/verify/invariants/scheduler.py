@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from llmdgen.facts.catalogue import release_toml
-from llmdgen.kube.caches import offloaded
+from llmdgen.kube.vllm import offloaded
 from llmdgen.kube.workload import Container, Manifest, Workload
 from llmdgen.plain_yaml import YAMLError, load
 from llmdgen.registry import Draft, found, rule
