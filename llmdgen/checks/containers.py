@@ -28,10 +28,10 @@ def environment_names_are_unique(container: Container) -> Iterator[Draft]:
     Fails:  HF_HOME twice in the env of one container.
     Passes: every name once.
     """
-    counts = Counter(str(each.get("name")) for each in container.list_of("env"))
-    for name in (name for name, count in counts.items() if count > 1):
-        says = f"container {container.name} has {name} {counts[name]} times"
-        yield container.found("env", says=says, fix=f"keep one {name}")
+    for name, count in Counter(container.names).items():
+        if count > 1:
+            says = f"container {container.name} has {name} {count} times"
+            yield container.found("env", says=says, fix=f"keep one {name}")
 
 
 @rule("VER011", "error", "two ports of a pod have one number or name")
@@ -43,22 +43,17 @@ def ports_are_unique(workload: Workload) -> Iterator[Draft]:
             8200}]}]}}}`.
     Passes: `{path: pd-disaggregation}`.
     """
-    numbers: dict[tuple[object, object], str] = {}
-    names: dict[str, str] = {}
+    owners: dict[object, str] = {}
     for container in workload.containers:
         for index, port in enumerate(container.list_of("ports")):
-            number = (port.get("containerPort"), port.get("protocol") or "TCP")
-            name = port.get("name")
-            place = (*container.route, "ports", index)
-            if number in numbers:
-                says = f"port {number[0]} of container {container.name} is also {numbers[number]}'s"
-                yield workload.found(*place, says=says, fix="give each container of the pod a port of its own")
-            if isinstance(name, str) and name in names:
-                says = f"port name {name} of container {container.name} is also {names[name]}'s"
-                yield workload.found(*place, says=says, fix="name the ports apart")
-            numbers.setdefault(number, container.name)
-            if isinstance(name, str):
-                names.setdefault(name, container.name)
+            number, name = (port.get("containerPort"), port.get("protocol") or "TCP"), port.get("name")
+            if number in owners:
+                says = f"port {number[0]} of container {container.name} is also {owners[number]}'s"
+                yield container.found("ports", index, says=says, fix="give each container of the pod a port of its own")
+            if isinstance(name, str) and name in owners:
+                says = f"port name {name} of container {container.name} is also {owners[name]}'s"
+                yield container.found("ports", index, says=says, fix="name the ports apart")
+            owners = {number: container.name, name: container.name} | owners
 
 
 @rule("VER012", "error", "a probe asks a port that the container does not have")
@@ -92,14 +87,14 @@ def mounts_have_volumes(workload: Workload) -> Iterator[Draft]:
     for container in workload.containers:
         paths: set[object] = set()
         for index, mount in enumerate(container.list_of("volumeMounts")):
-            place = (*container.route, "volumeMounts", index)
-            if mount.get("name") not in volumes:
-                says = f"container {container.name} mounts {mount.get('name')}, which is not a volume of the pod"
-                yield workload.found(*place, says=says, fix=f"add the volume {mount.get('name')} to the pod")
-            if mount.get("mountPath") in paths:
-                says = f"container {container.name} mounts two volumes at {mount.get('mountPath')}"
-                yield workload.found(*place, says=says, fix="mount each volume at a path of its own")
-            paths.add(mount.get("mountPath"))
+            name, path = mount.get("name"), mount.get("mountPath")
+            if name not in volumes:
+                says = f"container {container.name} mounts {name}, which is not a volume of the pod"
+                yield container.found("volumeMounts", index, says=says, fix=f"add the volume {name} to the pod")
+            if path in paths:
+                says = f"container {container.name} mounts two volumes at {path}"
+                yield container.found("volumeMounts", index, says=says, fix="mount each volume at a path of its own")
+            paths.add(path)
 
 
 @rule("VER103", "error", "a volume hides what the image needs")
@@ -113,9 +108,8 @@ def volumes_hide_nothing(container: Container) -> Iterator[Draft]:
     for index, mount in enumerate(container.list_of("volumeMounts")):
         path = str(mount.get("mountPath") or "")
         if path and (path.rstrip("/") or "/") in _OF_THE_IMAGE:
-            place = (*container.route, "volumeMounts", index, "mountPath")
-            says = f"{mount.get('name')} would cover the image's own {path}"
-            yield container.workload.found(*place, says=says, fix="mount it at a directory of its own")
+            says, fix = f"{mount.get('name')} would cover the image's own {path}", "mount it at a directory of its own"
+            yield container.found("volumeMounts", index, "mountPath", says=says, fix=fix)
 
 
 @rule("VER106", "error", "an environment variable has no name that Kubernetes takes")
@@ -127,9 +121,8 @@ def variables_have_names(container: Container) -> Iterator[Draft]:
     """
     for index, name in enumerate(container.names):
         if not _VARIABLE.fullmatch(name) or name == "None":
-            place = (*container.route, "env", index, "name")
             says = f"it is {name!r}" if name not in ("", "None") else "it has none"
-            yield container.workload.found(*place, says=says, fix="write letters, digits and _ only")
+            yield container.found("env", index, "name", says=says, fix="write letters, digits and _ only")
 
 
 @rule("K8S005", "warning", "a reference to a variable that is not defined there")
@@ -150,8 +143,7 @@ def references_are_defined(vllm: Engine) -> Iterator[Draft]:
         before.add(name)
     for inside, text in vllm.texts():
         for missing in sorted(references(text) - before) if inside[0] == "args" else ():
-            what = text.partition("=")[0][:60]
-            says = f"{what} refers to $({missing}), which no variable of the container is called"
+            says = f"{text.partition('=')[0][:60]} refers to $({missing}), which no variable of the container is called"
             fix = f"define {missing} in env, or write $$({missing}) for the text itself"
             yield vllm.found(*inside, says=says, fix=fix)
 
@@ -184,13 +176,9 @@ def nobody_is_root_against_its_will(workload: Workload) -> Iterator[Draft]:
     Fails:  `{path: pd-disaggregation, decode: {pod: {securityContext: {runAsUser: 0}}}}`.
     Passes: `{path: pd-disaggregation, decode: {pod: {containers: [{name: vllm, securityContext: {runAsUser: 0}}]}}}`.
     """
-    pod = at(workload.spec, "securityContext", "runAsUser")
-    strict = at(workload.spec, "securityContext", "runAsNonRoot")
     for container in workload.containers:
         own = at(container.doc, "securityContext", "runAsUser")
-        user = pod if own is None else own
-        refuses = at(container.doc, "securityContext", "runAsNonRoot")
-        if user == 0 and (strict if refuses is None else refuses) is True:
+        if container.security("runAsUser") == 0 and container.security("runAsNonRoot") is True:
             place = workload.in_template("spec") if own is None else container.route
             says = f"container {container.name} is told to run as root and not to: the kubelet does not start it"
             fix = "set runAsUser: 0 in the securityContext of the vllm container alone"
@@ -208,9 +196,9 @@ def shared_memory_is_there(vllm: Engine) -> Iterator[Draft]:
     """
     volume = mounted_at(vllm, SHARED_MEMORY)
     if volume is None or at(volume, "emptyDir", "medium") != "Memory":
-        says = "lies on a volume that is not in memory" if volume else "is the container's own, of 64 MiB"
+        what = "lies on a volume that is not in memory" if volume else "is the container's own, of 64 MiB"
         fix = f"mount an emptyDir of medium Memory at {SHARED_MEMORY}"
-        yield vllm.found("volumeMounts", says=f"{SHARED_MEMORY} {says}", fix=fix)
+        yield vllm.found("volumeMounts", says=f"{SHARED_MEMORY} {what}", fix=fix)
 
 
 @rule("VER053", "error", "a cache directory lies on no volume")

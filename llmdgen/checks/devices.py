@@ -133,8 +133,7 @@ def efa_containers_are_root(vllm: Engine) -> Iterator[Draft]:
             2000}}]}}}`.
     Passes: `{path: pd-disaggregation}`, whose containers with EFA are root.
     """
-    user = at(vllm.doc, "securityContext", "runAsUser")
-    user = at(vllm.workload.spec, "securityContext", "runAsUser") if user is None else user
+    user = vllm.security("runAsUser")
     if vllm.count(efa()) and user:
         says = f"as user {user} container {vllm.name} gets no IPC_LOCK, and EFA registers gigabytes"
         fix = "set runAsUser: 0 in its securityContext, or raise the memory lock limit of the nodes and suppress VER115"

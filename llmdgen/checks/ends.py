@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from llmdgen.engine.checks.values import shown
 from llmdgen.engine.derived import EXTRA, MULTI
 from llmdgen.engine.facts import connectors, engine
 from llmdgen.engine.flags import flag_table
 from llmdgen.engine.numbers import whole
-from llmdgen.findings import Route
 from llmdgen.kube.node import efa, runs_models
 from llmdgen.kube.servers import Servers
 from llmdgen.kube.workload import NIXL, Container
@@ -58,12 +56,8 @@ def ends_share_the_block_size(servers: Servers) -> Iterator[Draft]:
     """
     settings = engine(servers.release.name)
     default = settings["mla_block_size" if servers.model is not None and servers.model.mla else "block_size"]
-    ends = both_ends(servers)
-    sizes = {role: whole(vllm.flags.get("block-size"), 0) or default for role, vllm in ends.items()}
-    if len(set(sizes.values())) > 1:
-        says = f"prefill has blocks of {sizes['prefill']} tokens, decode of {sizes['decode']}"
-        fix = f"set block-size: {settings['transfer_block_size']} in engine.args and remove it from the roles"
-        yield _apart(servers, ends, "block-size", says=says, fix=fix)
+    wanted = f"block-size: {settings['transfer_block_size']}"
+    yield from differing(servers, "block-size", lambda vllm: whole(vllm.flags.get("block-size"), 0) or default, wanted)
 
 
 @rule("EFA013", "error", "UCX on pods with EFA")
@@ -79,25 +73,19 @@ def ucx_does_not_drive_efa(servers: Servers) -> Iterator[Draft]:
     known = connectors(servers.release.name)[NIXL].keys["backends"].choices
     ends = [vllm for vllm in transferring(servers) if runs_models(vllm.workload)]
     everywhere = all(vllm.count(efa()) for vllm in ends)
-    said: set[Route] = set()
     for vllm in ends:
         for inside, each in vllm.placed_connectors if vllm.count(efa()) else ():
-            named = backends(each)
+            named, written = backends(each), mapping(each.get(EXTRA)).get("backends", [])
             # Text instead of a list, and names that NIXL does not have, are VLLM006's.
-            if each.get("kv_connector") != NIXL or not {*named} <= {*known} or LIBFABRIC in named:
-                continue
-            if not isinstance(mapping(each.get(EXTRA)).get("backends", []), list):
+            mistaken = not isinstance(written, list) or not {*named} <= {*known}
+            if each.get("kv_connector") != NIXL or mistaken or LIBFABRIC in named:
                 continue
             place = vllm.flag_at(TRANSFER_FLAG, *inside, EXTRA, "backends")
-            route = servers.spec_route(vllm.workload.manifest, place)
-            if route and route in said:
-                continue
-            said.add(route)
+            by_field = servers.spec_route(vllm.workload.manifest, place) == BACKEND
             what = f"names {one_of(map(str, named))}" if named else "names no backends, so that NIXL takes UCX"
-            pods = f"the {vllm.count(efa())} EFA interfaces of {vllm.workload.role} pods"
-            fix = "set backend: LIBFABRIC" if route == BACKEND else f"add {EXTRA}: {{backends: [LIBFABRIC]}}"
+            fix = "set backend: LIBFABRIC" if by_field else f"add {EXTRA}: {{backends: [LIBFABRIC]}}"
             fix = fix if everywhere else f"put both roles on types with EFA and {fix}"
-            yield vllm.workload.found(*place, says=f"{EXTRA} {what}, which does not drive {pods}", fix=fix)
+            yield vllm.workload.found(*place, says=f"{EXTRA} {what}, which does not drive EFA interfaces", fix=fix)
 
 
 @rule("EFA015", "error", "prefill and decode with different KV cache types")
@@ -107,7 +95,8 @@ def ends_share_the_kv_cache_type(servers: Servers) -> Iterator[Draft]:
     Fails:  `{path: pd-disaggregation, decode: {args: {kv-cache-dtype: fp8}}}` beside prefill's auto.
     Passes: `{path: pd-disaggregation, engine: {args: {kv-cache-dtype: fp8}}}`.
     """
-    yield from _differ(servers, ("kv-cache-dtype", "dtype"), "auto", str)
+    for name in ("kv-cache-dtype", "dtype"):
+        yield from differing(servers, name, _flag(name, "auto"))
 
 
 @rule("EFA017", "error", "one end of the KV transfer has no NixlConnector")
@@ -123,22 +112,17 @@ def ends_have_the_connector(servers: Servers) -> Iterator[Draft]:
             OffloadingConnector.
     """
     known = flag_table(servers.release.name).connectors
-    said: set[Route] = set()
-    for role, vllm in both_ends(servers).items():
+    for vllm in both_ends(servers).values():
         names = [str(each.get("kv_connector")) for each in vllm.connectors]
         # A misspelt name is VLLM005's, and a module that llmdgen does not know may do anything.
         strange = any(name not in known for name in names)
         own = any(each.get("kv_connector_module_path") for each in vllm.connectors[:1])
-        place = vllm.flag_at(TRANSFER_FLAG, *(("kv_connector",) if names else ()))
-        route = servers.spec_route(vllm.workload.manifest, place)
-        if NIXL in names or strange or own or (route and route in said):
-            continue
-        said.add(route)
-        fix = f"remove {TRANSFER_FLAG}: the path writes it"
-        if names:
-            fix += f", or name {NIXL} and this one inside a {MULTI}"
-        says = f"{role} has {one_of(names) if names else 'no KV connector'}, and the transfer needs {NIXL}"
-        yield vllm.workload.found(*place, says=says, fix=fix)
+        if NIXL not in names and not strange and not own:
+            place = vllm.flag_at(TRANSFER_FLAG, *(("kv_connector",) if names else ()))
+            says = f"it has {one_of(names) if names else 'no KV connector'}, and the transfer needs {NIXL}"
+            or_both = f", or name {NIXL} and this one inside a {MULTI}" if names else ""
+            fix = f"remove {TRANSFER_FLAG}: the path writes it{or_both}"
+            yield vllm.workload.found(*place, says=says, fix=fix)
 
 
 @rule("EFA018", "error", "prefill and decode that serve different models or lengths")
@@ -149,19 +133,30 @@ def ends_serve_the_same(servers: Servers) -> Iterator[Draft]:
     Fails:  `{path: pd-disaggregation, prefill: {args: {max-model-len: 8192}}, decode: {args: {max-model-len: 32000}}}`.
     Passes: `{path: pd-disaggregation, engine: {args: {max-model-len: 8192}}}`.
     """
-    yield from _differ(servers, SHARED_FLAGS, None, lambda value: "the default" if value is None else shown(value))
+    for name in SHARED_FLAGS:
+        yield from differing(servers, name, _flag(name))
 
 
-def _differ(
-    servers: Servers, flags: tuple[str, ...], default: object, text: Callable[[object], str]
+def _flag(name: str, default: object = None) -> Callable[[Container], object]:
+    return lambda vllm: vllm.flags.get(name, default)
+
+
+def differing(
+    servers: Servers, name: str, read: Callable[[Container], object], wanted: str = "", *, variable: bool = False
 ) -> Iterator[Draft]:
-    """The flags in which the ends differ; `text` is a value as the message has it."""
+    """A finding where the ends differ in the flag or variable of that name, at the end whose own settings in the spec
+    say it. `wanted` is what both may have."""
     ends = both_ends(servers)
-    for name in flags if ends else ():
-        prefill, decode = (ends[each].flags.get(name, default) for each in _ENDS)
-        if repr(prefill) != repr(decode):
-            says = f"{name} is {text(prefill)} for prefill and {text(decode)} for decode"
-            yield _apart(servers, ends, name, says=says, fix=f"set {name} in engine.args and remove it from the roles")
+    values = {role: read(vllm) for role, vllm in ends.items()}
+    if len({*map(repr, values.values())}) > 1:
+        places = {role: vllm.env_at(name) if variable else vllm.flag_at(name) for role, vllm in ends.items()}
+        routes = {role: servers.spec_route(vllm.workload.manifest, places[role]) for role, vllm in ends.items()}
+        own = (role for role, route in routes.items() if route[:2] == ("spec", role) and {name, "pod"} & {*route})
+        role = next(own, next(iter(ends)))
+        prefill, decode = ("unset" if values[each] is None else values[each] for each in _ENDS)
+        says = f"{name} is {prefill} for prefill and {decode} for decode"
+        fix = f"set {wanted or name} in engine.{'env' if variable else 'args'} and remove it from the roles"
+        yield ends[role].workload.found(*places[role], says=says, fix=fix)
 
 
 @rule("VER059", "error", "the two ends of the KV transfer are set up differently")
@@ -202,17 +197,6 @@ def side_channel_is_the_pods_address(servers: Servers) -> Iterator[Draft]:
         if vllm.field_of(SIDE_CHANNEL) != "status.podIP":
             says = f"{SIDE_CHANNEL} of container {vllm.name} is not the pod's address"
             yield vllm.found("env", SIDE_CHANNEL, says=says, fix=f"take {SIDE_CHANNEL} from status.podIP")
-
-
-def _apart(servers: Servers, ends: dict[str, Container], flag: str, *, says: str, fix: str) -> Draft:
-    """A finding about a flag in which the ends differ, at the end whose own arguments in the spec set it."""
-    own = []
-    for role, vllm in ends.items():
-        route = servers.spec_route(vllm.workload.manifest, vllm.flag_at(flag))
-        if route[:2] == ("spec", role) and (route[-1:] == (flag,) or "pod" in route):
-            own.append(vllm)
-    vllm = (own or list(ends.values()))[0]
-    return vllm.workload.found(*vllm.flag_at(flag), says=says, fix=fix)
 
 
 @rule("EFA002", "warning", "KV caches travel over TCP")

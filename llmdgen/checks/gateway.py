@@ -9,8 +9,8 @@ from msgspec import Struct
 
 from llmdgen.checks._annotations import items, pairs, wrong
 from llmdgen.facts.catalogue import table
-from llmdgen.planning.gateway import PORT
 from llmdgen.planning.model import AUTO_MODE, Plan
+from llmdgen.planning.router import PORT
 from llmdgen.registry import Draft, found, rule
 from llmdgen.suggest import did_you_mean, one_of
 

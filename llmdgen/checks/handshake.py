@@ -7,18 +7,24 @@ The last was read in vLLM's source or told by its users, and not seen on hardwar
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
-from llmdgen.checks.ends import TRANSFER_FLAG, both_ends
+from llmdgen.checks.ends import TRANSFER_FLAG, both_ends, differing
 from llmdgen.engine.derived import NO_HYBRID, hybrid_manager_off_by
 from llmdgen.engine.facts import engine
 from llmdgen.engine.numbers import whole
-from llmdgen.facts.catalogue import release_toml
-from llmdgen.kube.attention import FLAG as BACKEND
-from llmdgen.kube.attention import backend, cache_dtype, capability, chosen, everywhere, is_sparse
-from llmdgen.kube.caches import EXTRA, OFFLOADING
 from llmdgen.kube.node import node_at, node_of
 from llmdgen.kube.servers import Engine, Servers
+from llmdgen.kube.vllm import (
+    BACKEND,
+    EXTRA,
+    OFFLOADING,
+    backend,
+    cache_dtype,
+    chosen,
+    everywhere,
+    generation,
+    is_sparse,
+)
 from llmdgen.kube.workload import NIXL, Container
 from llmdgen.registry import Draft, rule
 from llmdgen.suggest import one_of
@@ -43,19 +49,16 @@ def ends_share_the_attention_backend(servers: Servers) -> Iterator[Draft]:
             [p6-b200.48xlarge], prefill: {instanceType: p5en.48xlarge}, engine: {args: {attention-backend:
             TRITON_ATTN}}}`.
     """
-    ends = both_ends(servers)
-    if any(vllm.nixl is None for vllm in ends.values()):
-        return
+    ends = _nixl_ends(servers)
     named = {role: backend(vllm, servers.model) for role, vllm in ends.items()}
-    if len({*named.values()}) < 2 or None in named.values():
-        return
-    vllm = ends["prefill"]
-    common = everywhere(cache_dtype(vllm), servers.model, vllm.release)
-    says = f"prefill runs {named['prefill']}, decode {named['decode']}, and vLLM refuses the transfer between them"
-    fix = "put both roles on one GPU generation"
-    fix += f", or set attention-backend: {common} in engine.args" if common else ""
-    place = vllm.flag_at(BACKEND) if BACKEND in vllm.flags else node_at(vllm.workload)
-    yield vllm.workload.found(*place, says=says, fix=fix)
+    if len({*named.values()}) > 1 and None not in named.values():
+        vllm = ends["prefill"]
+        common = everywhere(cache_dtype(vllm), servers.model, vllm.release)
+        says = f"prefill runs {named['prefill']}, decode {named['decode']}, and vLLM refuses the transfer between them"
+        fix = "put both roles on one GPU generation"
+        fix += f", or set attention-backend: {common} in engine.args" if common else ""
+        place = vllm.flag_at(BACKEND) if BACKEND in vllm.flags else node_at(vllm.workload)
+        yield vllm.workload.found(*place, says=says, fix=fix)
 
 
 @rule("KVT002", "error", "prefill and decode with different KV cache layouts", read=True)
@@ -65,7 +68,8 @@ def ends_share_the_layout(servers: Servers) -> Iterator[Draft]:
     Fails:  `{path: pd-disaggregation, decode: {env: {VLLM_KV_CACHE_LAYOUT: NHD}}}`.
     Passes: `{path: pd-disaggregation}`, the variable in neither role; or alike in both.
     """
-    yield from _differ(servers, LAYOUT, lambda vllm: vllm.sets(LAYOUT))
+    if _nixl_ends(servers):
+        yield from differing(servers, LAYOUT, lambda vllm: vllm.sets(LAYOUT), variable=True)
 
 
 @rule("KVT003", "error", "a draft model on one side of the KV transfer")
@@ -78,7 +82,8 @@ def ends_share_the_draft_model(servers: Servers) -> Iterator[Draft]:
     Passes: `{path: pd-disaggregation, model: {name: deepseek-ai/DeepSeek-R1-0528}, engine: {args: {speculative-config:
             {method: mtp, num_speculative_tokens: 1}}}}`, for both roles.
     """
-    yield from _differ(servers, SPECULATION, _draft)
+    if _nixl_ends(servers):
+        yield from differing(servers, SPECULATION, _draft)
 
 
 @rule("KVT004", "error", "the hybrid KV cache manager on one side of the KV transfer", read=True)
@@ -88,8 +93,8 @@ def ends_share_the_hybrid_manager(servers: Servers) -> Iterator[Draft]:
     Fails:  `{path: pd-disaggregation, decode: {args: {disable-hybrid-kv-cache-manager: true}}}` with llm-d v0.9.0.
     Passes: `{path: pd-disaggregation, engine: {args: {disable-hybrid-kv-cache-manager: true}}}`, for both roles.
     """
-    if NO_HYBRID in mapping(release_toml(servers.release.name, "engine.toml").get("nixl")).get("same", ()):
-        yield from _differ(servers, NO_HYBRID, lambda vllm: vllm.flags.get(NO_HYBRID) is True)
+    if NO_HYBRID in engine(servers.release.name).get("nixl", {}).get("same", ()) and _nixl_ends(servers):
+        yield from differing(servers, NO_HYBRID, lambda vllm: vllm.flags.get(NO_HYBRID) is True)
 
 
 @rule("KVT007", "warning", "failed reads of KV blocks that count as received", read=True)
@@ -114,10 +119,8 @@ def failed_reads_are_noticed(servers: Servers) -> Iterator[Draft]:
             if model.layers.linear:
                 fix = "use a path without prefill servers, or watch vllm:nixl_num_failed_transfers on decode"
             at = vllm.flag_at(NO_HYBRID if NO_HYBRID in vllm.flags else TRANSFER_FLAG)
-            says = (
-                f"with the hybrid KV cache manager vLLM takes failed reads of {model.id}'s KV cache for received ones"
-            )
-            yield vllm.workload.found(*at, says=says, fix=fix)
+            says = f"with the hybrid KV cache manager vLLM takes failed reads of {model.id}'s KV cache for received"
+            yield vllm.workload.found(*at, says=f"{says} ones", fix=fix)
 
 
 @rule("KVT008", "error", "a state layout of linear attention that NIXL does not transfer", read=True)
@@ -153,22 +156,10 @@ def allocator_suits_the_connector(vllm: Engine) -> Iterator[Draft]:
             yield vllm.workload.found(*vllm.env_at(name), says=says, fix=f"remove {value} from it")
 
 
-def _differ(servers: Servers, name: str, read: Any) -> Iterator[Draft]:
-    """A finding where the ends differ in a flag or variable, at the end that sets it."""
+def _nixl_ends(servers: Servers) -> dict[str, Container]:
+    """Both ends of the transfer, where each has the NixlConnector."""
     ends = both_ends(servers)
-    if any(vllm.nixl is None for vllm in ends.values()):
-        return
-    values = {role: read(vllm) for role, vllm in ends.items()}
-    if len({repr(value) for value in values.values()}) < 2:
-        return
-    role = next(each for each in ("decode", "prefill") if values[each])
-    vllm = ends[role]
-    place = vllm.env_at(name) if name == LAYOUT else vllm.flag_at(name)
-    says = f"{role} alone sets {name}, and vLLM refuses the transfer between ends that differ in it"
-    if all(values.values()):
-        says = f"{name} is {values['prefill']} in prefill and {values['decode']} in decode"
-    where = "engine.env" if name == LAYOUT else "engine.args"
-    yield vllm.workload.found(*place, says=says, fix=f"set it for both roles, in {where}, or for none")
+    return {} if any(vllm.nixl is None for vllm in ends.values()) else ends
 
 
 def _draft(vllm: Container) -> str | None:
@@ -190,20 +181,14 @@ def blocks_across_layers_run(servers: Servers) -> Iterator[Draft]:
             {attention-backend: TRITON_ATTN}}}`; `{path: tiered-prefix-cache, instanceTypes: [p6-b200.48xlarge]}` with
             llm-d v0.9.0; H200.
     """
-    facts = mapping(release_toml(servers.release.name, "engine.toml").get("offloading"))
-    asserting = facts.get("asserts_contiguous", ())
+    asserting = engine(servers.release.name).get("offloading", {}).get("asserts_contiguous", ())
     for vllm in servers.engines:
-        node = node_of(vllm.workload)
-        number = capability(node) if node is not None else None
-        if node is None or number is None or number.partition(".")[0] not in asserting or not _across_layers(vllm):
-            continue
-        runs = backend(vllm, servers.model)
-        if runs == "FLASHINFER":
+        node, runs = node_of(vllm.workload), backend(vllm, servers.model)
+        if node and generation(node) in asserting and _across_layers(vllm) and runs == "FLASHINFER":
             common = everywhere(cache_dtype(vllm), servers.model, vllm.release)
             says = f"vLLM {servers.release.vllm} runs FLASHINFER on {node.name}, which stops at blocks across layers"
-            yield vllm.workload.found(
-                *vllm.flag_at(TRANSFER_FLAG), says=says, fix=f"set attention-backend: {common} in engine.args"
-            )
+            fix = f"set attention-backend: {common} in engine.args"
+            yield vllm.workload.found(*vllm.flag_at(TRANSFER_FLAG), says=says, fix=fix)
 
 
 @rule("KVT006", "error", "OffloadingConnector beside NIXL, which allocates many times its size")
@@ -217,8 +202,8 @@ def offloading_beside_nixl(servers: Servers) -> Iterator[Draft]:
     Passes: `{path: pd-disaggregation, with: [tiered-prefix-cache], release: v0.5.1, cache: {cpu: {connector:
             lmcache}}}`; `{path: pd-disaggregation, with: [tiered-prefix-cache], release: v0.6.0}` and later.
     """
-    facts = mapping(release_toml(servers.release.name, "engine.toml").get("offloading"))
-    if not facts.get("breaks_beside_nixl") or servers.model is None or servers.model.mla is not None:
+    breaks = engine(servers.release.name).get("offloading", {}).get("breaks_beside_nixl")
+    if not breaks or servers.model is None or servers.model.mla is not None:
         return
     for vllm in servers.engines:
         names = [each.get("kv_connector") for each in vllm.connectors]
@@ -249,8 +234,7 @@ def sparse_attention_has_a_backend(servers: Servers) -> Iterator[Draft]:
         return
     for vllm in servers.engines:
         node = node_of(vllm.workload)
-        number = capability(node) if node is not None else None
-        if node is not None and number and number.partition(".")[0] not in backends and backends and not chosen(vllm):
+        if node and generation(node) not in ("", *backends) and backends and not chosen(vllm):
             gpu = node.gpu.model.removeprefix("NVIDIA ")
             says = f"vLLM {servers.release.vllm} has no attention backend for {model.id} on {node.name} ({gpu})"
             fix = f"use an instance type with GPUs of {one_of(GPUS[each] for each in backends)}"

@@ -41,7 +41,7 @@ def values_are_read(plan: Plan) -> Iterator[Draft]:
     Fails:  `{values: {router: {router: {monitoring: {prometheus: {enable: true}}}}}}`.
     Passes: `{values: {router: {router: {monitoring: {prometheus: {enabled: true}}}}}}`.
     """
-    for each in unread(_values(plan), read_paths(plan.release.name, CHART)):
+    for each in unread(plan.spec.asked.values.router, read_paths(plan.release.name, CHART)):
         path = dotted(each.route)
         advice = next((fix for top, fix in _facts(plan, "advice").items() if is_below(path, top)), None)
         fix = advice or _meant(each.route, each.known, _facts(plan, "depended_on"))
@@ -57,10 +57,9 @@ def large_numbers_are_text(plan: Plan) -> Iterator[Draft]:
     Passes: `{values: {router: {router: {epp: {flags: {v: "4"}}}}}}`.
     """
     least = _written(plan)["exponent_from"]
-    for route, value in leaves(_values(plan)):
-        if isinstance(value, bool) or not isinstance(value, int) or abs(value) < least:
-            continue
-        if any(is_below(dotted(route), top) for top in _facts(plan, "printed")):
+    for route, path, value in _nodes(plan):
+        large = isinstance(value, int) and not isinstance(value, bool) and abs(value) >= least
+        if large and any(is_below(path, top) for top in _facts(plan, "printed")):
             yield _at(route, f"Helm would print {value} as {float(value):.6g}", f'write "{value}" in quotes')
 
 
@@ -73,12 +72,11 @@ def text_is_not_executed(plan: Plan) -> Iterator[Draft]:
     Passes: `{release: v0.6.0, values: {router: {inferenceExtension: {sidecar: {args: ["--greeting=name"]}}}}}`; the
             text "{{ `{{ name }}` }}", which comes out as {{ name }}.
     """
-    for route, value in nodes(_values(plan)):
-        executed = any(is_below(dotted(route), top) for top in _facts(plan, "executed"))
+    for route, path, value in _nodes(plan):
+        executed = any(is_below(path, top) for top in _facts(plan, "executed"))
         for text, on_key in ((route[-1], True), (value, False)) if executed else ():
             if isinstance(text, str) and "{{" in re.sub(_ESCAPED, "", text):
-                fix = "write {{ `{{` }} where two braces are meant"
-                yield _at(route, "Helm executes the {{ in it", fix, on_key=on_key)
+                yield _at(route, "Helm executes the {{ in it", "write {{ `{{` }} where two braces are meant", on_key)
 
 
 @rule("HELM010", "error", "a secret that a reference takes out of its place")
@@ -90,8 +88,8 @@ def no_reference_to_a_secret(plan: Plan) -> Iterator[Draft]:
     Fails:  `{values: {router: {router: {epp: {flags: {model-url: "http://example.com/$(HF_TOKEN)"}}}}}}`.
     Passes: `{values: {router: {router: {epp: {flags: {model-url: "http://example.com/$(POD_NAMESPACE)"}}}}}}`.
     """
-    kept = {str(at(each, "name")) for _, each in nodes(_values(plan)) if at(each, "valueFrom", "secretKeyRef")}
-    for route, value in leaves(_values(plan)):
+    kept = {str(at(each, "name")) for _, _, each in _nodes(plan) if at(each, "valueFrom", "secretKeyRef")}
+    for route, _, value in _nodes(plan):
         for name in sorted(references(value)):
             if name in kept or names_a_secret(name, None):
                 yield _at(route, f"$({name}) would write a secret here", SECRET_FIX)
@@ -106,8 +104,7 @@ def values_keep_what_others_need(plan: Plan) -> Iterator[Draft]:
             `{values: {router: {router: {modelServers: {targetPorts: [{number: 8080}]}}}}}`.
     Passes: `{release: v0.6.0, scheduler: {replicas: 2}}` in the spec itself.
     """
-    for route, value in nodes(_values(plan)):
-        path = dotted(route)
+    for route, path, value in _nodes(plan):
         fix = _facts(plan, "depended_on").get(path)
         if fix and value is not None:
             inner = route
@@ -125,16 +122,16 @@ def values_have_the_type_that_is_read(plan: Plan) -> Iterator[Draft]:
     Fails:  `{values: {router: {router: {tracing: {enabled: "false"}}}}}`; `{values: {router: {provider: none}}}`.
     Passes: `{values: {router: {router: {tracing: {enabled: false}}}}}`.
     """
-    tree = read_paths(plan.release.name, CHART)
-    for route, wanted in misshapen(_values(plan), tree):
-        yield _at(route, f"the chart reads a {wanted} in {dotted(route)}", f"write a {wanted}", on_key=True)
     switches = _written(plan)["switches"]["names"]
-    for route, value in leaves(_values(plan)):
-        path = dotted(route)
+    for each in beside(plan.spec.asked.values.router, read_paths(plan.release.name, CHART)):
+        path, value = dotted(each.route), each.value
+        wanted = "list" if ITEM in (each.reads or ()) else "map"
+        if each.reads and value is not None and not isinstance(value, {"list": list, "map": dict}[wanted]):
+            yield _at(each.route, f"the chart reads a {wanted} in {path}", f"write a {wanted}", on_key=True)
         # Read as it is, so that it is the chart's own and not a part of some Kubernetes object.
-        is_switch = route[-1] in switches and at(tree, *path.replace("[]", ".[]").split(".")) == {}
+        is_switch = each.reads == {} and each.route[-1] in switches
         if is_switch and isinstance(value, str | int) and not isinstance(value, bool):
-            yield _at(route, f"{path} is {value!r}, not true or false", "write true or false, without quotes")
+            yield _at(each.route, f"{path} is {value!r}, not true or false", "write true or false, without quotes")
 
 
 @rule("HELM007", "error", "a key removed that the chart needs")
@@ -146,8 +143,7 @@ def needed_keys_stay(plan: Plan) -> Iterator[Draft]:
     Passes: `{values: {router: {router: {epp: {tolerations: null}}}}}`.
     """
     depended_on = _facts(plan, "depended_on")
-    for route, value in nodes(_values(plan)):
-        path = dotted(route)
+    for route, path, value in _nodes(plan):
         if value is None and (path in _facts(plan, "required") or path in depended_on):
             fix = depended_on.get(path, "remove the line")
             yield _at(route, f"null removes {path}, which the deployment needs", fix, on_key=True)
@@ -163,10 +159,10 @@ def lists_replace(plan: Plan) -> Iterator[Draft]:
     Passes: `{values: {router: {router: {epp: {flags: {v: "4"}}}}}}`, a mapping, which is merged; or the finding
             suppressed, with the reason why it has to be.
     """
-    for route, value in nodes(_values(plan)):
-        fix = _facts(plan, "lists").get(dotted(route))
+    for route, path, value in _nodes(plan):
+        fix = _facts(plan, "lists").get(path)
         if fix and isinstance(value, list):
-            yield _at(route, f"the list replaces all of {dotted(route)}", fix, on_key=True)
+            yield _at(route, f"the list replaces all of {path}", fix, on_key=True)
 
 
 @rule("HELM009", "error", "a value that its last reader refuses")
@@ -181,16 +177,15 @@ def values_suit_their_reader(plan: Plan) -> Iterator[Draft]:
     """
     from llmdgen.kube.typed import TYPE, UNKNOWN, misfits
 
-    kinds = _facts(plan, "kinds")
-    for route, value in nodes(_values(plan)):
-        kind = kinds.get(dotted(route))
+    for route, path, value in _nodes(plan):
+        kind = _facts(plan, "kinds").get(path)
         if kind is None or value is None:
             continue
         if kind.startswith(ONE_OF):
             names = kind.removeprefix(ONE_OF).split(", ")
             if value not in names:
                 fix = did_you_mean(str(value), names) or f"write {names[0]}"
-                yield _at(route, f"{dotted(route)}: {value} is not {one_of(names)}", fix)
+                yield _at(route, f"{path}: {value} is not {one_of(names)}", fix)
             continue
         for each in misfits(value, kind):
             at = (*route, *each.route)
@@ -202,14 +197,10 @@ def values_suit_their_reader(plan: Plan) -> Iterator[Draft]:
 
 def _scheduler_flags(plan: Plan) -> Iterator[Draft]:
     """Flags of the scheduler that it does not have, that the chart writes itself, or that have another type."""
-    release = plan.release.name
-    at = (*_written(plan)["scheduler"].split("."), "flags")
-    flags: Any = _values(plan)
-    for key in at:
-        flags = mapping(flags).get(key)
+    release, place = plan.release.name, (*_written(plan)["scheduler"].split("."), "flags")
     facts, known = release_toml(release, "scheduler-flags.toml"), program_flags(release, "scheduler")
-    for name, value in mapping(flags).items():
-        route = (*at, name)
+    for name, value in mapping(at(plan.spec.asked.values.router, *place)).items():
+        route = (*place, name)
         if value is None:
             continue  # removed, which is HELM007's
         if name in facts["taken"]:
@@ -246,8 +237,9 @@ def _written(plan: Plan) -> dict[str, Any]:
     return release_toml(plan.release.name, "values.toml")
 
 
-def _values(plan: Plan) -> dict[str, Any]:
-    return plan.spec.asked.values.router
+def _nodes(plan: Plan) -> Iterator[tuple[Route, str, Any]]:
+    """Every key of the spec's values: its route, the same with dots, and its value."""
+    return ((route, dotted(route), value) for route, value in nodes(plan.spec.asked.values.router))
 
 
 def _facts(plan: Plan, section: str) -> Any:
@@ -282,44 +274,30 @@ def read_paths(release: str, chart: str) -> Tree:
     return tree
 
 
-class Unread(Struct, frozen=True):
-    """A route inside the values that nothing reads, and the keys that are read beside it."""
+class Beside(Struct, frozen=True):
+    """A value, and what the templates read below it: None where they do not read it at all, and `known` instead."""
 
     route: Route
-    known: tuple[str, ...]
+    value: Any
+    reads: Tree | None
+    known: tuple[str, ...] = ()
 
 
-def unread(values: Any, tree: Tree, route: Route = ()) -> Iterator[Unread]:
+def beside(value: Any, tree: Tree | None, route: Route = (), known: tuple[str, ...] = ()) -> Iterator[Beside]:
+    """The values beside what the templates read, as far down as that is known."""
+    if route:
+        yield Beside(route, value, tree, known)
+    if tree and ITEM in tree and isinstance(value, list):
+        for index, each in enumerate(value):
+            yield from beside(each, tree[ITEM], (*route, index))
+    elif tree and ITEM not in tree and isinstance(value, dict):
+        for key, each in value.items():
+            yield from beside(each, tree.get(key), (*route, key), tuple(tree))
+
+
+def unread(values: Any, tree: Tree) -> Iterator[Beside]:
     """Every key of the values that no template reads."""
-    if isinstance(values, dict) and ITEM not in tree and tree:
-        for key, value in values.items():
-            at = (*route, key)
-            if key not in tree:
-                yield Unread(at, tuple(name for name in tree if name != ITEM))
-            else:
-                yield from unread(value, tree[key], at)
-    elif isinstance(values, list) and ITEM in tree:
-        for index, value in enumerate(values):
-            yield from unread(value, tree[ITEM], (*route, index))
-
-
-def misshapen(values: Any, tree: Tree, route: Route = ()) -> Iterator[tuple[Route, str]]:
-    """Values of another shape than the templates read: a text where they look for keys, a map where for a list."""
-    if not tree or values is None:
-        return
-    if ITEM in tree and isinstance(values, list):
-        for index, value in enumerate(values):
-            yield from misshapen(value, tree[ITEM], (*route, index))
-    elif ITEM not in tree and isinstance(values, dict):
-        for key, value in values.items():
-            yield from misshapen(value, tree.get(key, {}), (*route, key))
-    else:
-        yield route, "list" if ITEM in tree else "map"
-
-
-def leaves(value: Any) -> Iterator[tuple[Route, Any]]:
-    """Every scalar, empty list and empty map of the values, with its route."""
-    return ((at, each) for at, each in nodes(value) if not isinstance(each, dict | list) or not each)
+    return (each for each in beside(values, tree) if each.reads is None)
 
 
 def nodes(value: Any, route: Route = ()) -> Iterator[tuple[Route, Any]]:

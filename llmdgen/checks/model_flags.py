@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from llmdgen.engine.memory import predicts_tokens
 from llmdgen.engine.profile import batch_of, has_v2_runner
 from llmdgen.facts.types import ModelFacts
-from llmdgen.kube.attention import capability
+from llmdgen.kube.vllm import generation
 from llmdgen.planning.model import Plan
 from llmdgen.registry import Draft, found, rule
 from llmdgen.suggest import one_of
@@ -16,7 +16,7 @@ from llmdgen.suggest import one_of
 # from_config without defaults).
 OFFLINE_METHODS = ("awq", "gptq", "compressed-tensors", "modelopt", "fbgemm_fp8", "quark", "mxfp4", "moe_wna16", "gguf")
 SPARSE_DTYPE = "fp8_ds_mla"
-BLACKWELL = 10.0  # the compute capability from which GPUs have FP4
+BLACKWELL = 10  # the compute capability from which GPUs have FP4
 SPECULATION = "speculative-config"
 
 
@@ -102,8 +102,8 @@ def nvfp4_is_computed(plan: Plan) -> Iterator[Draft]:
     if plan.model is None or not plan.model.weight_dtype.upper().startswith("NVFP4"):
         return
     for role in plan.roles:
-        number = capability(role.node.instance)
-        if number is not None and float(number) < BLACKWELL:
+        number = generation(role.node.instance)
+        if number and int(number) < BLACKWELL:
             gpu = role.node.instance.gpu.model.removeprefix("NVIDIA ")
             says = f"{gpu} of {role.node.instance.name} has no NVFP4: {plan.model.id} is no faster there than in BF16"
             yield found("spec", "model", "name", says=says, fix="serve an FP8 checkpoint, or use Blackwell")

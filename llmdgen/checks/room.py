@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from llmdgen.findings import Route
-from llmdgen.kube.caches import cpu_cache
 from llmdgen.kube.node import (
     Placed,
     demand,
@@ -22,6 +21,7 @@ from llmdgen.kube.node import (
 )
 from llmdgen.kube.room import UNLIMITED, fitting
 from llmdgen.kube.servers import Engine, Servers
+from llmdgen.kube.vllm import cpu_cache
 from llmdgen.kube.workload import SHARED_MEMORY, Container, limit_of, mounted_at
 from llmdgen.quantities import GIB, MIB, bytes_or_none, cpu_text, mib_text
 from llmdgen.registry import Draft, rule

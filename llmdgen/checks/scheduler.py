@@ -13,7 +13,7 @@ from llmdgen.registry import Draft, found, rule
 from llmdgen.scheduling.document import Endpoints, SchedulerConfig
 from llmdgen.scheduling.form import form
 from llmdgen.scheduling.tables import of_type, parameters_of
-from llmdgen.spec.text_blocks import BROKEN
+from llmdgen.spec.read import BROKEN
 from llmdgen.suggest import did_you_mean
 from llmdgen.untyped import at, mapping
 

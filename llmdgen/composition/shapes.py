@@ -1,14 +1,28 @@
-"""Role shapes that several paths share: how a path sizes a role from the model and the hardware."""
+"""What paths share: how they size a role from the model and the hardware, and what their settings add to a plan."""
 
 from __future__ import annotations
 
-from llmdgen.composition.contribution import Shape, Situation
+from typing import Any
+
+from llmdgen.composition.contribution import Contribution, Shape, Situation
 from llmdgen.composition.names import RoleName
 from llmdgen.engine.memory import experts_divide, smallest_tensor
 
 # Weights may take this much of the GPU's budget, so that the KV cache has room. A prefill server holds few requests.
 ROOMY = 0.6
 TIGHT = 0.92
+
+
+def contribution(situation: Situation, path: str, *, args: dict[str, Any] | None = None, **more: Any) -> Contribution:
+    """What a path's settings of the release add, and what the path itself does: further `args`, other fields."""
+    settings = situation.settings[path]
+    flags = {**settings["args"], **(args or {})}
+    own = {
+        "block_size": flags.pop("block-size", None),
+        "scheduling": situation.scheduler.paths[path],
+        "startup_minutes": settings["startup_minutes"],
+    }
+    return Contribution(path=path, args=flags, **(own | more))
 
 
 def whole_model_servers(situation: Situation, path: str) -> dict[RoleName, Shape]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from llmdgen.diff.deployment import ROUTER
 from llmdgen.diff.state import FAILURE_MODE, State
 from llmdgen.diff.step import SCHEDULER_CONFIG_TOPICS, Consequence, Step
-from llmdgen.planning.gateway import PORT as GATEWAY_PORT
+from llmdgen.planning.router import PORT as GATEWAY_PORT
 
 _SOURCE_RANGES = "annotation service.beta.kubernetes.io/load-balancer-source-ranges"
 

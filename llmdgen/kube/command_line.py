@@ -15,6 +15,12 @@ from collections.abc import Callable, Mapping, Sequence
 _KUBERNETES = re.compile(r"\$\$|\$\(([-._a-zA-Z][-._a-zA-Z0-9]*)\)")
 _ASSIGNMENT = re.compile(r"^\s*(?:export\s+)?([A-Za-z_]\w*)=", re.MULTILINE)
 _SERVE = re.compile(r"(?:^|[\s;&|])vllm\s+serve(?=\s|$)")
+# A piece of a shell's word, what is between words, and what ends a command.
+_PIECE = re.compile(
+    r"""'(?P<plain>[^']*)'?|"(?P<quoted>(?:[^"\\]|\\.)*)"?|\\(?P<escaped>.)"""
+    r"""|(?P<reference>\$\(\(.*?\)\)|\$\{[^}]*\}|\$\w+)|(?P<space>[ \t]+)|(?P<end>[\n;&|])|(?P<other>.)""",
+    re.DOTALL,
+)
 _BRACED = re.compile(r"\$\{(\w+)(:?-([^}]*))?\}")
 _NAMED = re.compile(r"\$(\w+)")
 _REFERENCE = re.compile(r"\$\((\w+)\)|\$\{(\w+)\}")
@@ -90,70 +96,32 @@ def _without_comments(text: str) -> str:
 def _words(text: str, positional: Sequence[str], variables: Mapping[str, str]) -> list[str]:
     """The words up to the end of the command: an unquoted newline, `;`, `&` or `|`."""
     words: list[str] = []
-    current: list[str] | None = None
-    index = 0
-    while index < len(text):
-        character = text[index]
-        if character == "'":
-            end = text.find("'", index + 1)
-            end = len(text) if end < 0 else end
-            current = [*(current or []), text[index + 1 : end]]
-            index = end + 1
-        elif character == '"':
-            inner, index = _double_quoted(text, index + 1)
-            if inner == "$@" and current is None:
-                words.extend(positional)
-            else:
-                current = [*(current or []), _expand_shell(inner, variables)]
-        elif character == "\\" and index + 1 < len(text):
-            current = [*(current or []), text[index + 1]]
-            index += 2
-        elif character == "$":
-            end = _reference_end(text, index)
-            current = [*(current or []), _expand_shell(text[index:end], variables)]
-            index = end
-        elif character in " \t\n;&|":
-            if current is not None:
-                words.append("".join(current))
-                current = None
-            if character not in " \t":
+    current: str | None = None
+    for piece in _PIECE.finditer(f"{text}\n"):
+        kind, value = str(piece.lastgroup), piece[str(piece.lastgroup)]
+        if kind in ("space", "end"):
+            words += [] if current is None else [current]
+            current = None
+            if kind == "end":
                 break
-            index += 1
+        elif kind == "quoted" and value == "$@" and current is None:
+            words += positional
         else:
-            current = [*(current or []), character]
-            index += 1
-    if current is not None:
-        words.append("".join(current))
+            value = re.sub(r'\\(["\\$`])', r"\1", value) if kind == "quoted" else value
+            value = _expand_shell(value, variables) if kind in ("quoted", "reference") else value
+            current = (current or "") + value
     return words
-
-
-def _double_quoted(text: str, start: int) -> tuple[str, int]:
-    """The text inside double quotes, with its backslash escapes taken out, and the index behind the closing quote."""
-    inner: list[str] = []
-    index = start
-    while index < len(text) and text[index] != '"':
-        if text[index] == "\\" and text[index + 1 : index + 2] in ('"', "\\", "$", "`"):
-            index += 1
-        inner.append(text[index])
-        index += 1
-    return "".join(inner), index + 1
-
-
-def _reference_end(text: str, start: int) -> int:
-    """The index behind the `$...` that begins at `start`."""
-    if text.startswith("$((", start):
-        end = text.find("))", start)
-        return len(text) if end < 0 else end + 2
-    if text.startswith("${", start):
-        end = text.find("}", start)
-        return len(text) if end < 0 else end + 1
-    match = _NAMED.match(text, start)
-    return match.end() if match else start + 1
 
 
 def _expand_shell(text: str, variables: Mapping[str, str]) -> str:
     def arithmetic(match: re.Match[str]) -> str:
-        return _calculated(match.group(1), variables) or match.group(0)
+        return _calculated(_filled(match.group(1), variables), variables) or match.group(0)
+
+    return _filled(re.sub(r"\$\(\((.*?)\)\)", arithmetic, text), variables)
+
+
+def _filled(text: str, variables: Mapping[str, str]) -> str:
+    """The text with the variables that are known in their places; of the others `$NAME` stays."""
 
     def braced(match: re.Match[str]) -> str:
         name, operation, default = match.groups()
@@ -162,21 +130,13 @@ def _expand_shell(text: str, variables: Mapping[str, str]) -> str:
             return default if operation else f"${name}"
         return value
 
-    def named(match: re.Match[str]) -> str:
-        return variables.get(match.group(1), match.group(0))
-
-    return _NAMED.sub(named, _BRACED.sub(braced, re.sub(r"\$\(\((.*?)\)\)", arithmetic, text)))
+    return _NAMED.sub(lambda match: variables.get(match.group(1), match.group(0)), _BRACED.sub(braced, text))
 
 
 def _calculated(expression: str, variables: Mapping[str, str]) -> str | None:
     """The value of a shell's integer expression, None where it holds what is not known."""
-
-    def braced(match: re.Match[str]) -> str:
-        return variables.get(match.group(1), match.group(3) or "?")
-
-    bare = _NAMED.sub(r"\1", _BRACED.sub(braced, expression))
     try:
-        return str(_integer(ast.parse(bare.strip(), mode="eval").body, variables))
+        return str(_integer(ast.parse(expression.strip(), mode="eval").body, variables))
     except (SyntaxError, ValueError, ZeroDivisionError):
         return None
 

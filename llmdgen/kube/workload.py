@@ -103,6 +103,11 @@ class Container:
         amount = self.quantity(resource) or self.quantity(resource, "requests") or "0"
         return int(amount) if amount.isdigit() else 0
 
+    def security(self, key: str) -> Any:
+        """What its security context says of the key, else the pod's, None where neither does."""
+        own = at(self.doc, "securityContext", key)
+        return at(self.workload.spec, "securityContext", key) if own is None else own
+
     def capabilities(self) -> tuple[str, ...]:
         if at(self.doc, "securityContext", "privileged") is True:
             return ("ALL",)

@@ -6,8 +6,8 @@ from typing import Any
 
 from llmdgen.findings import Route
 from llmdgen.objects.chart import Object, document
-from llmdgen.planning.gateway import PORT
 from llmdgen.planning.model import Plan
+from llmdgen.planning.router import PORT
 from llmdgen.yaml_text import dump
 
 _GROUP = "gateway.networking.k8s.io"

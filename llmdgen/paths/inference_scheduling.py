@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from llmdgen.composition.contribution import Contribution, Shape, Situation
 from llmdgen.composition.names import RoleName
-from llmdgen.composition.shapes import whole_model_servers
+from llmdgen.composition.shapes import contribution, whole_model_servers
 from llmdgen.engine.size import Size
 
 NAME = "inference-scheduling"
@@ -18,10 +18,4 @@ def shapes(situation: Situation) -> dict[RoleName, Shape]:
 
 def contribute(situation: Situation, sizes: dict[RoleName, Size]) -> Contribution:
     """Flags alone; nothing crosses pods, so no pod asks for EFA."""
-    settings = situation.settings[NAME]
-    return Contribution(
-        path=NAME,
-        args=settings["args"],
-        scheduling=situation.scheduler.paths[NAME],
-        startup_minutes=settings["startup_minutes"],
-    )
+    return contribution(situation, NAME)

@@ -7,7 +7,7 @@ from msgspec import structs
 from llmdgen.composition.connectors import nixl, transfer_args, transfer_environment
 from llmdgen.composition.contribution import Contribution, Shape, Situation
 from llmdgen.composition.names import RoleName
-from llmdgen.composition.shapes import TIGHT, shape, tensor
+from llmdgen.composition.shapes import TIGHT, contribution, shape, tensor
 from llmdgen.engine.size import Size
 
 NAME = "pd-disaggregation"
@@ -30,17 +30,13 @@ def shapes(situation: Situation) -> dict[RoleName, Shape]:
 
 def contribute(situation: Situation, sizes: dict[RoleName, Size]) -> Contribution:
     """NIXL on both ends, the side channel on the pod's own address, and a decider in the scheduler."""
-    settings = situation.settings[NAME]
     asked = situation.spec.asked.scheduler.non_cached_tokens
-    args = {flag: value for flag, value in settings["args"].items() if flag != "block-size"}
-    return Contribution(
-        path=NAME,
-        args=args | transfer_args(situation),
+    return contribution(
+        situation,
+        NAME,
+        args=transfer_args(situation),
         env=transfer_environment(situation),
         connectors=(nixl(situation),),
-        block_size=settings["args"]["block-size"],
-        non_cached_tokens=settings["non_cached_tokens"] if asked is None else asked,
+        non_cached_tokens=situation.settings[NAME]["non_cached_tokens"] if asked is None else asked,
         crosses_pods=True,
-        scheduling=situation.scheduler.paths[NAME],
-        startup_minutes=settings["startup_minutes"],
     )

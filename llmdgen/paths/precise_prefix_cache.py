@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from llmdgen.composition.contribution import Contribution, EnvVar, Shape, Situation
 from llmdgen.composition.names import RoleName
-from llmdgen.composition.shapes import whole_model_servers
+from llmdgen.composition.shapes import contribution, whole_model_servers
 from llmdgen.engine.size import Size
 from llmdgen.scheduling.form import filled
 
@@ -27,28 +27,24 @@ def contribute(situation: Situation, sizes: dict[RoleName, Size]) -> Contributio
 
     Behind a routing sidecar too the topic's port is the pool's, by which the scheduler knows its pods.
     """
-    settings, engine, events = situation.settings[NAME], situation.engine, situation.scheduler.kv_events
-    spec, ports = situation.spec, engine["ports"]
+    spec, events, ports = situation.spec, situation.scheduler.kv_events, situation.engine["ports"]
     places = {
         "scheduler_host": f"{situation.names.scheduler_service}.{spec.namespace}.svc.cluster.local",
         "port": ports["kv_events"],
         "service_port": ports["service"],
         "model": spec.asked.model.name,
     }
-    args = {flag: value for flag, value in settings["args"].items() if flag != "block-size"}
-    args["kv-events-config"] = {
+    reported = {
         "enable_kv_cache_events": True,
         "publisher": "zmq",
         "endpoint": filled(events.endpoint, places),
         "topic": filled(events.topic, places),
     }
-    return Contribution(
-        path=NAME,
-        args=args,
-        env=(POD_IP, EnvVar(name="PYTHONHASHSEED", value=engine["hash_seed"])),
-        block_size=settings["args"]["block-size"],
+    return contribution(
+        situation,
+        NAME,
+        args={"kv-events-config": reported},
+        env=(POD_IP, EnvVar(name="PYTHONHASHSEED", value=situation.engine["hash_seed"])),
         kv_events=True,
-        scheduling=situation.scheduler.paths[NAME],
-        startup_minutes=settings["startup_minutes"],
         notes=(RESTARTED,) if events.listens == "engine" else (),
     )

@@ -15,10 +15,9 @@ from llmdgen.composition.connectors import (
 )
 from llmdgen.composition.contribution import Connector, Contribution, EnvVar, Shape, Situation
 from llmdgen.composition.names import RoleName
-from llmdgen.composition.shapes import whole_model_servers
+from llmdgen.composition.shapes import contribution, whole_model_servers
 from llmdgen.engine.size import Size
-from llmdgen.kube.attention import FLAG as BACKEND
-from llmdgen.kube.attention import capability, everywhere
+from llmdgen.kube.vllm import BACKEND, everywhere, generation
 
 NAME = "tiered-prefix-cache"
 RANK = 5
@@ -31,7 +30,6 @@ def shapes(situation: Situation) -> dict[RoleName, Shape]:
 
 def contribute(situation: Situation, sizes: dict[RoleName, Size]) -> Contribution:
     """A connector that moves blocks, and container memory that holds them."""
-    settings = situation.settings[NAME]
     kept = tiers(situation, sizes)
     cpu, held = kept[0], memory_held(situation, kept[0], sizes)
     if cpu.connector == LMCACHE:
@@ -41,9 +39,9 @@ def contribute(situation: Situation, sizes: dict[RoleName, Size]) -> Contributio
         connector = offloading(situation, kept, sizes)
         # Files of one pod are found by another where both hash alike.
         env = (EnvVar(name="PYTHONHASHSEED", value=situation.engine["hash_seed"]),) if cpu.in_shm else ()
-    return Contribution(
-        path=NAME,
-        args=settings["args"],
+    return contribution(
+        situation,
+        NAME,
         role_args=_attention(situation, sizes, connector),
         env=env,
         volumes=volumes(situation, kept),
@@ -54,8 +52,6 @@ def contribute(situation: Situation, sizes: dict[RoleName, Size]) -> Contributio
         tiers=kept,
         # The scheduler counts blocks of the tier; of MLA models vLLM makes 64 tokens on some GPUs and 16 on others.
         block_size=situation.engine["mla_block_size_of_all"] if situation.model and situation.model.mla else None,
-        scheduling=situation.scheduler.paths[NAME],
-        startup_minutes=settings["startup_minutes"],
     )
 
 
@@ -68,5 +64,4 @@ def _attention(
     if connector.name != OFFLOADING or not asserting or model is None or model.mla is not None:
         return {}
     name = everywhere("auto", model, situation.release.name)
-    concerned = [role for role in sizes if (capability(situation.instances[role]) or "").partition(".")[0] in asserting]
-    return {role: {BACKEND: name} for role in concerned}
+    return {role: {BACKEND: name} for role in sizes if generation(situation.instances[role]) in asserting}

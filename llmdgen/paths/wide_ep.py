@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from llmdgen.composition.connectors import nixl, transfer_args, transfer_environment, transfers_linear_state
 from llmdgen.composition.contribution import Contribution, EnvVar, Shape, Situation
 from llmdgen.composition.names import RoleName
-from llmdgen.composition.shapes import ROOMY, shape
+from llmdgen.composition.shapes import ROOMY, contribution, shape
 from llmdgen.engine.memory import roomy_weights, weights_per_gpu
 from llmdgen.engine.size import Size
 from llmdgen.facts.types import ModelFacts
@@ -39,21 +39,18 @@ def contribute(situation: Situation, sizes: dict[RoleName, Size]) -> Contributio
     """Expert parallelism over NCCL and aws-ofi-nccl, EPLB where the model has it, NIXL where both roles are there."""
     settings = situation.settings[NAME]
     disaggregated = "prefill" in sizes
-    args = {flag: value for flag, value in settings["args"].items() if flag != "block-size"}
-    return Contribution(
-        path=NAME,
-        args=args | (transfer_args(situation) if disaggregated else {}),
+    return contribution(
+        situation,
+        NAME,
+        args=transfer_args(situation) if disaggregated else {},
         role_args={role: _role_args(situation, role, size) for role, size in sizes.items()},
         env=tuple(EnvVar(name=name, value=value) for name, value in settings["env"].items())
         + (transfer_environment(situation) if disaggregated else ()),
         connectors=(nixl(situation),) if disaggregated else (),
-        block_size=settings["args"]["block-size"],
         non_cached_tokens=situation.spec.asked.scheduler.non_cached_tokens or 0 if disaggregated else None,
         prefiller_sampling=disaggregated,
         supervised=settings.get("load_balancing") == "supervisor",
         crosses_pods=disaggregated or any(size.workers > 1 for size in sizes.values()),
-        scheduling=situation.scheduler.paths[NAME],
-        startup_minutes=settings["startup_minutes"],
         notes=_notes(situation, sizes),
     )
 

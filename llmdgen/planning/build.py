@@ -17,12 +17,11 @@ from llmdgen.facts import catalogue
 from llmdgen.facts.types import Instance, ModelFacts
 from llmdgen.findings import Finding, Located, Severity, SpecError
 from llmdgen.planning import problems
-from llmdgen.planning.gateway import gateway
 from llmdgen.planning.launch import sidecar_arguments
 from llmdgen.planning.model import Plan, RolePlan
 from llmdgen.planning.placement import own_tolerations, pools, tolerations
 from llmdgen.planning.roles import plan_role, settle
-from llmdgen.planning.scheduler import scheduler
+from llmdgen.planning.router import gateway, scheduler
 from llmdgen.planning.source import argument, images, model_server, uri, volume_size
 from llmdgen.planning.starting import bounds, started
 from llmdgen.scheduling.form import form

@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 from llmdgen.facts.catalogue import HYPERPOD_PREFIX, UnknownFact, instance, path_names, release_toml
-from llmdgen.kube.caches import offloaded
 from llmdgen.kube.node import demand, instance_types, node_of, room_on
 from llmdgen.kube.room import fitting
+from llmdgen.kube.vllm import offloaded
 from llmdgen.kube.workload import SHARED_MEMORY, Workload, limit_of, mounted_at
 from llmdgen.quantities import GIB, MIB, bytes_or_none, to_bytes, to_millis
 from llmdgen.registry import Draft, found, rule

@@ -1,4 +1,4 @@
-"""The endpoint picker: its configuration for the planned servers, and what the deployment needs around it."""
+"""What a request passes: the Gateway, as it is exposed, and the endpoint picker with its configuration."""
 
 from __future__ import annotations
 
@@ -9,14 +9,40 @@ import msgspec
 
 from llmdgen.composition.contribution import Situation, Tier
 from llmdgen.composition.fold import Folded
-from llmdgen.planning.model import RolePlan, SchedulerPlan
+from llmdgen.facts.catalogue import table
+from llmdgen.planning.launch import seconds
+from llmdgen.planning.model import AUTO_MODE, GatewayPlan, RolePlan, SchedulerPlan
 from llmdgen.scheduling.config import Asked, Built, build
 from llmdgen.scheduling.form import OMITTED, Form, Throughput
 from llmdgen.scheduling.tables import Tables, parameters_of, tables
+from llmdgen.spec.model import Gateway
 
 # How much of a prompt is matched, in blocks: at least the scheduler's own default of 256, at most 2048; and in tokens.
 LEAST_BLOCKS, MOST_BLOCKS, MOST_TOKENS = 256, 2048, 131072
 DIGEST_LENGTH = 16
+PORT = 80  # of the Gateway
+
+
+def gateway(asked: Gateway, settings: dict[str, Any]) -> GatewayPlan:
+    """The gateway of a provider's settings (gateways.toml)."""
+    balancer = asked.load_balancer
+    annotations: dict[str, str] = {}
+    if balancer is not None:
+        own = {"type": "external"} if balancer.class_ is None else {}
+        own |= {"scheme": balancer.scheme, "nlb-target-type": balancer.target_type}
+        if balancer.class_ != AUTO_MODE:
+            # A Network Load Balancer cuts a quiet stream after 350 s without a word.
+            own[f"listener-attributes.TCP-{PORT}"] = f"tcp.idle_timeout.seconds={seconds(asked.idle_timeout)}"
+        prefix = table("nlb.toml")["prefix"]
+        annotations = {f"{prefix}aws-load-balancer-{name}": value for name, value in own.items()}
+        annotations |= balancer.annotations
+    return GatewayPlan(
+        provider=asked.provider,
+        settings=settings,
+        service_type="LoadBalancer" if balancer else "ClusterIP",
+        annotations=annotations,
+        balancer_class=balancer.class_ if balancer else None,
+    )
 
 
 def scheduler(situation: Situation, folded: Folded, roles: tuple[RolePlan, ...]) -> SchedulerPlan:
