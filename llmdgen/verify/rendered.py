@@ -1,45 +1,51 @@
 """What a rendered directory becomes in the cluster, arranged for the rules that look at it.
 
-`Rendered` holds the objects and the files, `Workload` a pod template with what its pods are for. Everything here is
-read from the manifests alone, so that a rule sees what the cluster would see and not what the plan meant.
+Everything here is read from the files and the manifests alone, so that a rule sees what the cluster would see and not
+what the plan meant.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
 from llmdgen.facts.catalogue import release, release_names
 from llmdgen.facts.types import Release
+from llmdgen.findings import Route
 from llmdgen.kube.servers import Servers
 from llmdgen.kube.workload import Manifest, Workload
 from llmdgen.plain_yaml import YAMLError, load
 from llmdgen.untyped import at, mapping
 from llmdgen.verify.state import HELMFILE, HelmRelease, read_state
 
+ALLOCATION = "allocation.yaml"
 _POOL_GROUPS = ("inference.networking.k8s.io", "inference.networking.x-k8s.io")
 _STATED = re.compile(r"^release: [\"']?([^\s\"']+)", re.MULTILINE)
 
 
-class Rendered:
-    """A rendered directory: its objects, its own files by their paths, and the llm-d release that it deploys.
+class Rendered(Servers):
+    """A rendered directory: its objects, its own files by their paths, and the llm-d release that it deploys. Where it
+    `is_sealed`, the lock says that the files are those that llmdgen wrote.
 
     Raises VerifyError where its helmfile.yaml cannot be used.
     """
 
     def __init__(self, manifests: tuple[Manifest, ...], files: Mapping[str, str], is_sealed: bool = False) -> None:
-        self.manifests = manifests
-        self.is_sealed = is_sealed  # the lock says that the files are those that llmdgen wrote
         self.files = files
+        self.is_sealed = is_sealed
         self.state = read_state(files[HELMFILE])
-        self.release = _release_of(self.state.releases, files)
+        self.releases = self.state.releases
         self._documents: dict[str, Any] = {}
+        attached = {role: at(row, "efaPerNode") for role, row in mapping(self.stated.get("roles")).items()}
+        known = {role: number for role, number in attached.items() if isinstance(number, int)}
+        super().__init__(manifests, _release_of(self.releases, files), attached=known)
 
     @property
-    def releases(self) -> tuple[HelmRelease, ...]:
-        return self.state.releases
+    def parts(self) -> dict[str, Iterable[object]]:
+        """The rules over model servers look at it too."""
+        return {**super().parts, "Servers": (self,)}
 
     def document(self, name: str) -> Any:
         """A file of the directory as YAML, read once; None for an empty one and for one that is not there.
@@ -70,28 +76,6 @@ class Rendered:
         named = (each for each in self.of_kind(kind) if each.name == name and each.namespace == namespace)
         return next(named, None)
 
-    @cached_property
-    def servers(self) -> Servers:
-        """The same objects for the rules over model servers, with what allocation.yaml says of their nodes."""
-        roles = mapping(self.stated.get("roles"))
-        attached = {role: at(row, "efaPerNode") for role, row in roles.items()}
-        known = {role: number for role, number in attached.items() if isinstance(number, int)}
-        return Servers(self.manifests, self.release, attached=known)
-
-    @property
-    def workloads(self) -> tuple[Workload, ...]:
-        """Every pod template of every object."""
-        return self.servers.workloads
-
-    @property
-    def model_servers(self) -> tuple[Workload, ...]:
-        """The pod templates that run vLLM."""
-        return self.servers.model_servers
-
-    def of_kind(self, kind: str, *groups: str) -> Iterator[Manifest]:
-        """The objects of a kind, of any API group where none is given."""
-        return self.servers.of_kind(kind, *groups)
-
     def own(self) -> Iterator[Manifest]:
         """The objects of the local chart, none where the lock vouches for them."""
         releases = {each.name for each in self.releases if each.is_own and not self.is_sealed}
@@ -104,7 +88,7 @@ class Rendered:
     @cached_property
     def stated(self) -> dict[str, Any]:
         """allocation.yaml, empty where the directory has none or it is not YAML."""
-        return self.settings("allocation.yaml")
+        return self.settings(ALLOCATION)
 
     def pools_of(self, workload: Workload) -> list[Manifest]:
         """The pools of the workload's namespace that select its pods."""
@@ -124,9 +108,31 @@ def selects(selector: Mapping[str, Any], labels: Mapping[str, Any]) -> bool:
     return bool(selector) and all(labels.get(key) == value for key, value in selector.items())
 
 
+def differences(written: Any, real: Any, whose: str, path: Route = ()) -> Iterator[tuple[Route, str]]:
+    """Where a document parts from the real one, and how; a key that only one has counts once, whatever is below it."""
+    if isinstance(written, dict) and isinstance(real, dict):
+        for key in (*real, *(key for key in written if key not in real)):
+            if key not in written:
+                yield path, f"it lacks {key} of {whose}"
+            elif key not in real:
+                yield path, f"it has {key}, which is not part of {whose}"
+            else:
+                yield from differences(written[key], real[key], whose, (*path, str(key)))
+    elif isinstance(written, list) and isinstance(real, list) and len(written) == len(real):
+        for index, (one, other) in enumerate(zip(written, real, strict=True)):
+            yield from differences(one, other, whose, (*path, index))
+    elif written != real or type(written) is not type(real):
+        yield path, f"it is {_short(written)}, and {_short(real)} in {whose}"
+
+
+def _short(value: Any) -> str:
+    text = f"{len(value)} entries" if isinstance(value, (dict, list)) else repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
 def _release_of(releases: tuple[HelmRelease, ...], files: Mapping[str, str]) -> Release:
     """The llm-d release that allocation.yaml names, else the one whose charts helmfile.yaml has, else the newest."""
-    stated = _STATED.search(files.get("allocation.yaml", ""))
+    stated = _STATED.search(files.get(ALLOCATION, ""))
     if stated and stated.group(1) in release_names():
         return release(stated.group(1))
     versions = {(each.chart_name, each.version.removeprefix("v")) for each in releases if each.version}

@@ -23,7 +23,7 @@ from llmdgen.verify.files import against_lock, has_lock, read_files, strange
 from llmdgen.verify.helmfile import ToolError, Tools, fetch_chart, find_tools, template
 from llmdgen.verify.invariants.scheduler import scheduler_configs
 from llmdgen.verify.manifests import read
-from llmdgen.verify.rendered import Rendered
+from llmdgen.verify.rendered import ALLOCATION, Rendered
 from llmdgen.verify.state import HELMFILE, VerifyError
 
 __all__ = ["invariants", "judged", "verify"]
@@ -98,11 +98,9 @@ def judged(rendered: Rendered) -> list[Finding]:
     """What the rules say of a rendered directory, of the model servers in it, and of its scheduler's configuration.
     What the spec suppresses, as allocation.yaml has it, is left out; an error never is."""
     load_plan_checks()
-    servers = rendered.servers
     found = [
         *registry.run(rendered),
-        *registry.run(servers),
-        *rendered_findings(servers),
+        *rendered_findings(rendered),
         *(finding for config in scheduler_configs(rendered) for finding in registry.run(config)),
     ]
     silenced = {each.get("code") for _, each in maps(rendered.stated.get("suppressed"))}
@@ -117,7 +115,7 @@ def in_order(problems: list[Finding]) -> list[Finding]:
 
 def _is_prerequisites(files: Mapping[str, str]) -> bool:
     """Whether every release is one of a cluster's prerequisites, and none a deployment's."""
-    if HELMFILE not in files or "allocation.yaml" in files:
+    if HELMFILE not in files or ALLOCATION in files:
         return False
     try:
         releases = items(at(load(files[HELMFILE]), "releases"))

@@ -59,7 +59,7 @@ def servers_end_and_start_in_time(rendered: Rendered) -> Iterator[Draft]:
     Passes: preStop sleep 15, and a deadline ten minutes after the startup probe's.
     """
     waits = rendered.state.helm_defaults.timeout or 300
-    for vllm in () if rendered.is_sealed else rendered.servers.engines:
+    for vllm in () if rendered.is_sealed else rendered.engines:
         workload = vllm.workload
         sleep = items(at(vllm.doc, "lifecycle", "preStop", "exec", "command"))
         paused = at(vllm.doc, "lifecycle", "preStop", "sleep", "seconds") or next(iter(sleep[1:2]), None)
@@ -113,7 +113,7 @@ def variables_have_values(rendered: Rendered) -> Iterator[Draft]:
     Fails:  `{name: HF_HOME}`; `{name: POD_IP, valueFrom: {}}`.
     Passes: `value: ""` where the empty text is meant.
     """
-    for container in rendered.servers.containers:
+    for container in rendered.containers:
         for index, each in enumerate(container.list_of("env")):
             if each.get("value") is None and not any(mapping(each.get("valueFrom")).values()):
                 says = f"{each.get('name')} has no value"
@@ -131,7 +131,7 @@ def images_come_from_one_place(rendered: Rendered) -> Iterator[Draft]:
     release = rendered.release
     published = {*release.images.values(), *(each.image for each in release.model_servers.values())}
     homes = {image_name(each): _registry(each) for each in published}
-    ours = [each for each in rendered.servers.containers if image_name(each.image) in homes]
+    ours = [each for each in rendered.containers if image_name(each.image) in homes]
     moved = [each for each in ours if _registry(each.image) != homes[image_name(each.image)]]
     is_mirror = len(moved) == len(ours) and len({_registry(each.image) for each in moved}) == 1
     for each in () if rendered.is_sealed or is_mirror else moved:
@@ -147,7 +147,7 @@ def events_find_a_port(rendered: Rendered) -> Iterator[Draft]:
     Fails:  --kv-events-config with endpoint tcp://x-router-epp.ns.svc.cluster.local:5557, and a Service of 9002 alone.
     Passes: the port among the Service's.
     """
-    for vllm in rendered.servers.engines:
+    for vllm in rendered.engines:
         events = mapping(vllm.flags.get("kv-events-config"))
         address = urlsplit(str(events.get("endpoint") or ""))
         host = (address.hostname or "").split(".")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from llmdgen.checks.helm import dotted as spelled
 from llmdgen.checks.helm import is_below, read_paths, unread
@@ -14,12 +13,10 @@ from llmdgen.kube.workload import Workload
 from llmdgen.plain_yaml import YAMLError, reason
 from llmdgen.registry import Draft, found, rule
 from llmdgen.suggest import did_you_mean
-from llmdgen.verify.invariants.allocation import FILE as ALLOCATION
 from llmdgen.verify.manifests import FOLDER as MANIFESTS
 from llmdgen.verify.manifests import manifest_names
-from llmdgen.verify.rendered import Rendered
+from llmdgen.verify.rendered import ALLOCATION, Rendered, differences
 
-Route = tuple[str | int, ...]
 _FIX = "render again"
 
 
@@ -59,8 +56,8 @@ def manifests_are_what_helm_makes(rendered: Rendered) -> Iterator[Draft]:
         except YAMLError:
             yield found(says="it is not YAML document, or has a key twice", fix=_FIX, of=name)
             continue
-        for path, says in _differences(doc, manifest.doc):
-            yield found(*path, says=f"{says} of {manifest}", fix=_FIX, of=name)
+        for path, says in differences(doc, manifest.doc, str(manifest)):
+            yield found(*path, says=says, fix=_FIX, of=name)
     for name in sorted(written - set(real)):
         yield found(says="no release makes this object", fix="keep it elsewhere, or render again", of=name)
 
@@ -81,28 +78,6 @@ def values_are_mappings(rendered: Rendered) -> Iterator[Draft]:
             continue
         if not isinstance(values, dict) or not values:
             yield found(says="it holds no values", fix=_FIX, of=name)
-
-
-def _differences(written: Any, real: Any, path: Route = ()) -> Iterator[tuple[Route, str]]:
-    """Where two documents part, and how; a key that only one has counts once, whatever is below it."""
-    if isinstance(written, dict) and isinstance(real, dict):
-        for key in (*real, *(key for key in written if key not in real)):
-            if key not in written:
-                yield path, f"it lacks {key}"
-            elif key not in real:
-                yield path, f"it has {key}, which is not part"
-            else:
-                yield from _differences(written[key], real[key], (*path, str(key)))
-    elif isinstance(written, list) and isinstance(real, list) and len(written) == len(real):
-        for index, (one, other) in enumerate(zip(written, real, strict=True)):
-            yield from _differences(one, other, (*path, index))
-    elif written != real or type(written) is not type(real):
-        yield path, f"it is {_short(written)}, helm makes {_short(real)}"
-
-
-def _short(value: Any) -> str:
-    text = f"{len(value)} entries" if isinstance(value, (dict, list)) else repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 @rule("VER077", "error", "a value that no template of the chart reads")
