@@ -3,29 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from msgspec import structs
 
 from llmdgen.diff.fold import Side
-from llmdgen.diff.sources import (
-    ALL_BYTES,
-    FILE_BYTES,
-    FILES,
-    TOO_LARGE,
-    TOO_MUCH,
-    decoded,
-    spec_side,
-    targets_of,
-    wanted,
-)
+from llmdgen.diff.sources import FILE_BYTES, spec_side, targets_of, texts, wanted
 from llmdgen.diff.yaml import DiffError
 from llmdgen.findings import Located, SpecError
 from llmdgen.spec.read import ENDINGS
 
 DEFAULT_PATH = "rendered"
 _REGULAR = ("100644", "100755")
-Objects = dict[str, list[str]]  # by path: mode, type, identity and size
+Blobs = dict[str, tuple[str, int | None]]
+"""By path: a file's identity, and its size, None of what is not a regular file."""
 
 
 def split_range(text: str) -> tuple[str, str, bool] | None:
@@ -103,8 +94,8 @@ def _side(commit: str, revision: str, path: str, is_new: bool, may_fail: bool = 
         return _specs(commit, revision, path, is_new)
     root = os.path.normpath(os.path.relpath(path))
     place = f"{revision}:" if root == "." else f"{revision}:{root}/"
-    found = _texts(commit, root, place, wanted, may_fail)
-    return targets_of(found, path, place)
+    blobs = _blobs(commit, root, may_fail)
+    return targets_of(_texts(blobs, wanted(blobs), place), path, place)
 
 
 def _specs(commit: str, revision: str, path: str, is_new: bool) -> Side:
@@ -115,21 +106,18 @@ def _specs(commit: str, revision: str, path: str, is_new: bool) -> Side:
 
     top = _git(["rev-parse", "--show-toplevel"]).decode().strip("\n")
     file = os.path.relpath(os.path.abspath(path), os.path.realpath(top))
-
-    def read(objects: Objects, place: str) -> list[str]:
-        rendered = set(wanted(objects, place))
-        return [
-            name
-            for name, (mode, _, _, size) in objects.items()
-            if name.endswith((*ENDINGS, ".json")) and name not in rendered and not name.startswith("..")
-            if mode in _REGULAR and int(size) <= FILE_BYTES
-        ]
-
-    texts = _texts(commit, os.path.relpath(top), f"{revision}:", read)
-    if file not in texts:
+    place, blobs = f"{revision}:", _blobs(commit, os.path.relpath(top))
+    if file not in blobs:
         return {}
+    rendered = set(wanted(blobs))
+    beside = [
+        name
+        for name, (_, size) in blobs.items()
+        if name.endswith((*ENDINGS, ".json")) and name not in rendered and not name.startswith("..")
+        if size is not None and size <= FILE_BYTES
+    ]
     with TemporaryDirectory() as folder:
-        for name, text in texts.items():
+        for name, text in _texts(blobs, beside, place).items():
             own = Path(folder, name)
             own.parent.mkdir(parents=True, exist_ok=True)
             own.write_text(text, "utf-8")
@@ -137,7 +125,7 @@ def _specs(commit: str, revision: str, path: str, is_new: bool) -> Side:
         try:
             return spec_side(os.path.join(folder, file), is_checked=is_new)
         except SpecError as error:
-            raise SpecError([_renamed(each, f"{folder}/", f"{revision}:") for each in error.findings]) from None
+            raise SpecError([_renamed(each, f"{folder}/", place) for each in error.findings]) from None
 
 
 def _renamed(found: Located, old: str, new: str) -> Located:
@@ -149,37 +137,33 @@ def _renamed(found: Located, old: str, new: str) -> Located:
     )
 
 
-def _texts(
-    commit: str, root: str, place: str, chosen: Callable[[Objects, str], list[str]], may_fail: bool = False
-) -> dict[str, str]:
-    """The texts of the files chosen below a path of a commit, by their paths from there."""
-    objects: Objects = {}
+def _blobs(commit: str, root: str, may_fail: bool = False) -> Blobs:
+    """The files below a path of a commit, by their paths from there."""
     command = ["ls-tree", "-r", "-l", "-z", commit, "--", f":(literal){root}"]
+    found: Blobs = {}
     for row in _git(command, may_fail=may_fail).decode("utf-8", "surrogateescape").split("\0"):
         facts, _, name = row.partition("\t")
         if facts:
-            objects[os.path.relpath(name, root)] = facts.split()
-    names = chosen(objects, place)
-    if len(names) > FILES:
-        raise DiffError(place, f"more than {FILES} files", "name one rendered directory after --")
-    for name in names:
-        mode, _, _, size = objects[name]
-        if mode not in _REGULAR:
-            raise DiffError(f"{place}{name}", "a symbolic link or a submodule", "commit the file itself")
-        if int(size) > FILE_BYTES:
-            raise DiffError(f"{place}{name}", TOO_LARGE, "name one rendered directory after --")
-    if sum(int(objects[name][3]) for name in names) > ALL_BYTES:
-        raise DiffError(place, TOO_MUCH, "name one rendered directory after --")
-    identities = sorted({objects[name][2] for name in names})
-    data = _git(["cat-file", "--batch"], "".join(f"{each}\n" for each in identities).encode())
-    blobs: dict[str, bytes] = {}
-    at = 0
-    while at < len(data):
-        end = data.index(b"\n", at)
-        identity, _, length = data[at:end].decode().split()
-        blobs[identity] = data[end + 1 : end + 1 + int(length)]
-        at = end + 2 + int(length)
-    return {name: decoded(blobs[objects[name][2]], f"{place}{name}") for name in names}
+            mode, _, identity, size = facts.split()
+            found[os.path.relpath(name, root)] = identity, int(size) if mode in _REGULAR else None
+    return found
+
+
+def _texts(blobs: Blobs, names: Sequence[str], place: str) -> dict[str, str]:
+    """The texts of these files."""
+
+    def read(names: Collection[str]) -> Iterator[tuple[str, bytes]]:
+        given = "".join(f"{each}\n" for each in sorted({blobs[name][0] for name in names}))
+        data, at = _git(["cat-file", "--batch"], given.encode()), 0
+        held: dict[str, bytes] = {}
+        while at < len(data):
+            end = data.index(b"\n", at)
+            identity, _, length = data[at:end].decode().split()
+            held[identity] = data[end + 1 : end + 1 + int(length)]
+            at = end + 2 + int(length)
+        return ((name, held[blobs[name][0]]) for name in names)
+
+    return texts({name: blobs[name][1] for name in names}, place, read)
 
 
 def _git(arguments: Sequence[str], given: bytes = b"", may_fail: bool = False) -> bytes:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import stat
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 from llmdgen.diff.fold import Side
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 
 FILE_BYTES = 4 * 2**20  # of one file: far beyond anything that llmdgen writes
 FILES, ALL_BYTES = 20_000, 2**28  # of one side: a pull request must not decide how much a review reads
-TOO_LARGE = "larger than anything that llmdgen writes"
-TOO_MUCH = f"more than {ALL_BYTES >> 20} MiB in all files"
+_NAME_ONE = "name one rendered directory"
 _DEPTH = 6  # directories between the one that was named and a target
 _DEEPEST = 50  # directories of any kind
 
@@ -51,26 +50,18 @@ def plans_side(plans: Iterable[Plan], path: str, is_checked: bool = False) -> Si
 
 def directory_side(path: str) -> Side:
     """The targets in or below a directory; no symbolic link below it is followed. Raises DiffError."""
-    found: dict[str, str] = {}
-    left = ALL_BYTES
-    for file in wanted(list(_below(path)), path):
-        found[file] = _text(os.path.join(path, file))
-        left -= len(found[file])
-        if left < 0:
-            raise DiffError(path, TOO_MUCH, "name one rendered directory")
-    side = targets_of(found, path, path)
+    sizes = dict(_below(path))
+    names = wanted(sizes)
+    side = targets_of(texts({name: sizes[name] for name in names}, path, partial(_contents, path)), path, path)
     if not side:
         says = "no rendered target here or below (a directory with helmfile.yaml and chart/Chart.yaml)"
         raise DiffError(path, says, "name a directory that `llmdgen render` wrote")
     return side
 
 
-def wanted(paths: Collection[str], place: str) -> list[str]:
-    """Those that are files of a target and say something of its deployment. Raises DiffError where they are many."""
-    found = [path for root, own in _by_root(paths).items() for path in own if not repeats(path.removeprefix(root))]
-    if len(found) > FILES:
-        raise DiffError(place, f"more than {FILES} files", "name one rendered directory")
-    return found
+def wanted(paths: Collection[str]) -> list[str]:
+    """Those that are files of a target and say something of its deployment."""
+    return [path for root, own in _by_root(paths).items() for path in own if not repeats(path.removeprefix(root))]
 
 
 def _by_root(paths: Collection[str]) -> dict[str, list[str]]:
@@ -93,7 +84,7 @@ def targets_of(files: dict[str, str], top: str, place: str) -> Side:
     above = os.path.abspath(top).split(os.sep)
     for root, paths in _by_root(files).items():
         own = {path.removeprefix(root): files[path] for path in paths}
-        here = (place if place.endswith(":") or not root else f"{place.rstrip('/')}/") + root.rstrip("/")
+        here = _join(place, root.rstrip("/")) if root else place
         if missing := [path for path in NEEDED if path not in own]:
             raise DiffError(here, f"{missing[0]} is missing beside {HELMFILE}", "restore the file, or render it again")
         name, target = [*above, *root.split("/")[:-1]][-2:]
@@ -104,19 +95,43 @@ def targets_of(files: dict[str, str], top: str, place: str) -> Side:
     return side
 
 
-def decoded(data: bytes, place: str) -> str:
-    """The text of a file. Raises DiffError."""
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise DiffError(place, "this is not UTF-8 text", "restore the file, or render it again") from error
+def texts(
+    sizes: Mapping[str, int | None], place: str, read: Callable[[Collection[str]], Iterable[tuple[str, bytes]]]
+) -> dict[str, str]:
+    """The texts of files by their paths. Their sizes are known, None of what is not a regular file, and `read` gives
+    the bytes of those that are none too many; `place` is what messages call their directory. Raises DiffError."""
+    if len(sizes) > FILES:
+        raise DiffError(place, f"more than {FILES} files", _NAME_ONE)
+    for path, size in sizes.items():
+        if size is None:
+            says = "a symbolic link, or something else than a file"
+            raise DiffError(_join(place, path), says, "put the file itself there")
+        if size > FILE_BYTES:
+            raise DiffError(_join(place, path), "larger than anything that llmdgen writes", _NAME_ONE)
+    if sum(filter(None, sizes.values())) > ALL_BYTES:
+        raise DiffError(place, f"more than {ALL_BYTES >> 20} MiB in all files", _NAME_ONE)
+    found = {}
+    for path, data in read(sizes):
+        try:
+            found[path] = data.decode("utf-8")
+        except UnicodeDecodeError as error:
+            fix = "restore the file, or render it again"
+            raise DiffError(_join(place, path), "this is not UTF-8 text", fix) from error
+    return found
 
 
-def _below(top: str, folder: str = "", depth: int = _DEPTH, is_inside: bool = False) -> Iterable[str]:
-    """The paths of all files below a directory; outside of targets no hidden directories, and no deeper ones."""
+def _join(place: str, path: str) -> str:
+    return place + path if place.endswith((":", "/")) else f"{place}/{path}"
+
+
+def _below(
+    top: str, folder: str = "", depth: int = _DEPTH, is_inside: bool = False
+) -> Iterator[tuple[str, int | None]]:
+    """The paths and sizes of all files below a directory, None of what is none; outside of targets no hidden
+    directories, and no deeper ones."""
     here = os.path.join(top, folder)
     if folder.count("/") > _DEEPEST:
-        raise DiffError(here, f"deeper than {_DEEPEST} directories", "name one rendered directory")
+        raise DiffError(here, f"deeper than {_DEEPEST} directories", _NAME_ONE)
     try:
         with os.scandir(here) as entries:
             found = sorted(entries, key=lambda entry: entry.name)
@@ -126,22 +141,18 @@ def _below(top: str, folder: str = "", depth: int = _DEPTH, is_inside: bool = Fa
     for entry in found:
         path = f"{folder}/{entry.name}" if folder else entry.name
         if not entry.is_dir(follow_symlinks=False):
-            yield path
+            is_file = entry.is_file(follow_symlinks=False)
+            yield path, entry.stat(follow_symlinks=False).st_size if is_file else None
         elif is_inside or (depth and not entry.name.startswith(".")):
             yield from _below(top, path, depth - 1, is_inside)
 
 
-def _text(path: str) -> str:
-    """The text of a regular file, never of what a link leads to."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError as error:
-        says = "a symbolic link" if os.path.islink(path) else f"cannot be read: {error.strerror}"
-        raise DiffError(path, says, "put the file itself there") from error
-    with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise DiffError(path, "not a regular file", "put a file there")
-        data = file.read(FILE_BYTES + 1)
-    if len(data) > FILE_BYTES:
-        raise DiffError(path, TOO_LARGE, "name one rendered directory")
-    return decoded(data, path)
+def _contents(top: str, paths: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+    """The bytes of files that were regular a moment ago, as many as may be; never of what a link leads to."""
+    for path in paths:
+        full = os.path.join(top, path)
+        try:
+            with open(os.open(full, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+                yield path, file.read(FILE_BYTES)
+        except OSError as error:
+            raise DiffError(full, f"cannot be read: {error.strerror}", "check its permissions") from error
