@@ -13,6 +13,8 @@ from llmdgen.secrets import mask
 _P = ParamSpec("_P")
 LONGEST = 300  # characters of what was found: a label can be anything
 Verdict = Literal["ok", "missing", "short", "unknown"]
+Reply = tuple[Verdict, str, str]
+"""A verdict, what was found, and the fix."""
 
 
 class Answer(Struct, frozen=True, kw_only=True):
@@ -45,44 +47,32 @@ class Forbidden(Exception):
     """The user may not read that: `get nodes`, as RBAC names it."""
 
 
-class Question(Struct, frozen=True):
-    """What is asked of the cluster, under a rule's code, and what the plan needs. Its methods are the answers."""
-
-    code: str
-    what: str
-    needed: str
-
-    def ok(self, found: str) -> Answer:
-        return self.answer("ok", found)
-
-    def missing(self, found: str, fix: str) -> Answer:
-        return self.answer("missing", found, fix)
-
-    def short(self, found: str, fix: str) -> Answer:
-        return self.answer("short", found, fix)
-
-    def answer(self, verdict: Verdict, found: str, fix: str = "") -> Answer:
-        found = mask(found if len(found) <= LONGEST else f"{found[:LONGEST]}...")
-        return Answer(code=self.code, what=self.what, needed=self.needed, found=found, verdict=verdict, fix=fix)
+def ok(found: str) -> Reply:
+    return "ok", found, ""
 
 
-def asks(
-    code: str, title: str
-) -> Callable[[Callable[Concatenate[Question, _P], Answer]], Callable[Concatenate[str, str, _P], Answer]]:
+def missing(found: str, fix: str) -> Reply:
+    return "missing", found, fix
+
+
+def short(found: str, fix: str) -> Reply:
+    return "short", found, fix
+
+
+def asks(code: str, title: str) -> Callable[[Callable[_P, Reply]], Callable[Concatenate[str, str, _P], Answer]]:
     """Declare a rule of the preflight. The function answers a question, and its docstring says why that is asked; it is
     called with what is asked, what the plan needs, and what it has to look at."""
 
-    def register(
-        judge: Callable[Concatenate[Question, _P], Answer],
-    ) -> Callable[Concatenate[str, str, _P], Answer]:
+    def register(judge: Callable[_P, Reply]) -> Callable[Concatenate[str, str, _P], Answer]:
         declare(code, "error", title, judge.__doc__ or "")
 
         def ask(what: str, needed: str, /, *about: _P.args, **named: _P.kwargs) -> Answer:
-            question = Question(code, what, needed)
             try:
-                return judge(question, *about, **named)
+                verdict, found, fix = judge(*about, **named)
             except Forbidden as refused:
-                return question.answer("unknown", "forbidden", f"ask as a user who may {refused}")
+                verdict, found, fix = "unknown", "forbidden", f"ask as a user who may {refused}"
+            found = mask(found if len(found) <= LONGEST else f"{found[:LONGEST]}...")
+            return Answer(code=code, what=what, needed=needed, found=found, verdict=verdict, fix=fix)
 
         return ask
 

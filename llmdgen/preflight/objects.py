@@ -12,7 +12,7 @@ from llmdgen.objects import objects
 from llmdgen.objects.chart import servers_of
 from llmdgen.planning.model import Plan
 from llmdgen.planning.source import namespace_command, token_command
-from llmdgen.preflight.answer import Answer, Forbidden, Question, asks
+from llmdgen.preflight.answer import Answer, Forbidden, Reply, asks, missing, ok, short
 from llmdgen.preflight.cluster import Cluster
 from llmdgen.prerequisites.facts import ServedKind, prerequisites
 from llmdgen.untyped import at, mapping, maps
@@ -98,7 +98,7 @@ def secrets(plan: Plan) -> dict[str, str]:
 
 
 @asks("PRE101", "a kind of object that the cluster does not serve")
-def _kind(question: Question, kind: ServedKind, cluster: Cluster) -> Answer:
+def _kind(kind: ServedKind, cluster: Cluster) -> Reply:
     """Every release makes objects of kinds that Kubernetes learns from CustomResourceDefinitions. Helm stops at the
     first kind that the API server does not serve in the version that is written, so each one must be there before the
     first `helmfile apply`, established, with that version served.
@@ -106,38 +106,38 @@ def _kind(question: Question, kind: ServedKind, cluster: Cluster) -> Answer:
     Fails:  a cluster without inferencepools.inference.networking.k8s.io, or with its v1alpha2 alone.
     Passes: the same after the prerequisites of the platform and gateway provider are installed.
     """
-    return _served(question, kind, cluster)
+    return _served(kind, cluster)
 
 
 @asks("PRE103", "no AWS Load Balancer Controller")
-def _load_balancer(question: Question, kind: ServedKind, cluster: Cluster) -> Answer:
+def _load_balancer(kind: ServedKind, cluster: Cluster) -> Reply:
     """A Service with the annotations of a Network Load Balancer is left alone by everything but the AWS Load
     Balancer Controller, which brings the kinds TargetGroupBinding and IngressClassParams of elbv2.k8s.aws.
 
     Fails:  gateway.loadBalancer on a cluster without these kinds.
     Passes: the same with the controller's chart installed; a gateway without a loadBalancer.
     """
-    return _served(question, kind, cluster)
+    return _served(kind, cluster)
 
 
-def _served(question: Question, kind: ServedKind, cluster: Cluster) -> Answer:
+def _served(kind: ServedKind, cluster: Cluster) -> Reply:
     found = cluster.crd(kind.name)
     if found is None:
         fix = f"install {kind.of}; `llmdgen render` writes the cluster's prerequisites with --prerequisites"
-        return question.missing("no such CRD", fix)
+        return missing("no such CRD", fix)
     served = [each.name for each in found.spec.versions if each.served]
     if kind.version not in served:
         fix = f"install the release of {kind.of} that serves {kind.version}"
-        return question.missing(f"{', '.join(served) or 'no version'} served", fix)
+        return missing(f"{', '.join(served) or 'no version'} served", fix)
     if found.is_leaving:
-        return question.missing("being deleted", f"wait until it is gone, then install {kind.of}")
+        return missing("being deleted", f"wait until it is gone, then install {kind.of}")
     if found.condition("Established") == "False":
-        return question.missing("not established", f"see `kubectl describe crd {kind.name}`")
-    return question.ok(f"{', '.join(served)} served")
+        return missing("not established", f"see `kubectl describe crd {kind.name}`")
+    return ok(f"{', '.join(served)} served")
 
 
 @asks("PRE102", "no controller for the GatewayClass")
-def _gateway_class(question: Question, plan: Plan, cluster: Cluster) -> Answer:
+def _gateway_class(plan: Plan, cluster: Cluster) -> Reply:
     """A Gateway is only a wish until the controller of its GatewayClass acts on it. The class must exist and carry
     the condition Accepted, which its controller sets; otherwise the Gateway never gets an address.
 
@@ -146,14 +146,14 @@ def _gateway_class(question: Question, plan: Plan, cluster: Cluster) -> Answer:
     """
     provider, found = plan.gateway.provider, cluster.gateway_class(str(plan.gateway.settings["class"]))
     if found is None:
-        return question.missing("no such GatewayClass", f"install {provider}, which makes it")
+        return missing("no such GatewayClass", f"install {provider}, which makes it")
     if found.condition("Accepted") == "True":
-        return question.ok("Accepted")
-    return question.missing("not Accepted", f"see whether the controller of {provider} runs: no other does")
+        return ok("Accepted")
+    return missing("not Accepted", f"see whether the controller of {provider} runs: no other does")
 
 
 @asks("PRE130", "a namespace that takes no objects")
-def _namespace(question: Question, name: str, cluster: Cluster) -> Answer:
+def _namespace(name: str, cluster: Cluster) -> Reply:
     """`helmfile apply` makes a namespace that is absent. One that is being deleted refuses new objects.
 
     Fails:  a namespace in phase Terminating.
@@ -161,9 +161,9 @@ def _namespace(question: Question, name: str, cluster: Cluster) -> Answer:
     """
     found = cluster.namespace(name)
     if found is None:
-        return question.ok("absent: helmfile apply makes it")
+        return ok("absent: helmfile apply makes it")
     phase = found.status.phase or "Active"
-    return question.ok(phase) if phase == "Active" else question.missing(phase, "wait until it is gone")
+    return ok(phase) if phase == "Active" else missing(phase, "wait until it is gone")
 
 
 def _security(plan: Plan, cluster: Cluster) -> Iterator[Answer]:
@@ -178,18 +178,18 @@ def _security(plan: Plan, cluster: Cluster) -> Iterator[Answer]:
 
 
 @asks("PRE135", "an image that its registry no longer serves")
-def _image(question: Question, gone: Withdrawn) -> Answer:
+def _image(gone: Withdrawn) -> Reply:
     """Nodes of a cluster that runs the release may still have an image that upstream withdrew; a new node cannot pull
     it, and its pods never start. No cluster shows what a registry holds: the release's facts say what is gone.
 
     Fails:  llm-d v0.5.1 with upstream's own images.
     Passes: the same with `images.registry`; llm-d v0.9.0.
     """
-    return question.missing(gone.says, "set images.registry to a registry that has it: llmdgen images lists them all")
+    return missing(gone.says, "set images.registry to a registry that has it: llmdgen images lists them all")
 
 
 @asks("PRE133", "a namespace that refuses the pods")
-def _admits(question: Question, plan: Plan, level: str) -> Answer:
+def _admits(plan: Plan, level: str) -> Reply:
     """A namespace with the label pod-security.kubernetes.io/enforce takes only pods of that standard: baseline refuses
     the capability IPC_LOCK, which EFA needs, and hostPath volumes, restricted also root, which that capability needs,
     and every pod without a seccomp profile. The Deployment is made all the same, and its pods never appear.
@@ -199,9 +199,9 @@ def _admits(question: Question, plan: Plan, level: str) -> Answer:
     """
     refused = dict.fromkeys(each for workload in pods(plan) for each in _beyond(workload, level))
     if level == "privileged" or not refused:
-        return question.ok(level)
+        return ok(level)
     fix = f"kubectl label --overwrite namespace {plan.names.namespace} {SECURITY_LABEL}=privileged"
-    return question.missing(f"{level}, which refuses {', '.join(refused)}", fix)
+    return missing(f"{level}, which refuses {', '.join(refused)}", fix)
 
 
 def _beyond(workload: Workload, level: str) -> Iterator[str]:
@@ -221,7 +221,7 @@ def _beyond(workload: Workload, level: str) -> Iterator[str]:
 
 
 @asks("PRE131", "no Secret with the Hugging Face token")
-def _token(question: Question, namespace: str, name: str, key: str, cluster: Cluster) -> Answer:
+def _token(namespace: str, name: str, key: str, cluster: Cluster) -> Reply:
     """Model servers read the token from the key HF_TOKEN of the Secret that `model.authSecretName` names, in the
     namespace of the deployment. Without it, containers stop with CreateContainerConfigError. Only the names of the
     keys are looked at and shown, never a value.
@@ -231,11 +231,11 @@ def _token(question: Question, namespace: str, name: str, key: str, cluster: Clu
     """
     make = f"{namespace_command(namespace)}; {token_command(namespace, name)}"
     fix = f"put the token under the key {key}"
-    return _secret(question, cluster.secret_keys(namespace, name), key, make, fix)
+    return _secret(cluster.secret_keys(namespace, name), key, make, fix)
 
 
 @asks("PRE136", "no Secret that pods refer to")
-def _other_secret(question: Question, namespace: str, name: str, key: str, cluster: Cluster) -> Answer:
+def _other_secret(namespace: str, name: str, key: str, cluster: Cluster) -> Reply:
     """A variable or a volume that a spec gives its pods under `pod` may come from a Secret. Without that, or the key,
     containers stop with CreateContainerConfigError, or wait for the volume. No value is looked at.
 
@@ -245,12 +245,12 @@ def _other_secret(question: Question, namespace: str, name: str, key: str, clust
     keys = cluster.secret_keys(namespace, name)
     make = f"kubectl -n {namespace} create secret generic {name} --from-file={key or 'KEY'}=/dev/stdin"
     if keys is not None and not key:
-        return question.ok("is there")
-    return _secret(question, keys, key, make, f"add the key {key}")
+        return ok("is there")
+    return _secret(keys, key, make, f"add the key {key}")
 
 
 @asks("PRE134", "no Secret to pull images with")
-def _pull_secret(question: Question, namespace: str, name: str, cluster: Cluster) -> Answer:
+def _pull_secret(namespace: str, name: str, cluster: Cluster) -> Reply:
     """The kubelet pulls model servers' images with the Secrets that `images.pullSecrets` names, in the namespace of the
     deployment. One that is missing is no error to it: it pulls without, and a private registry refuses. Only the names
     of the keys are looked at and shown, never a value.
@@ -260,20 +260,20 @@ def _pull_secret(question: Question, namespace: str, name: str, cluster: Cluster
     """
     make = f"kubectl -n {namespace} create secret docker-registry {name} --docker-server=... --docker-username=..."
     fix = f"make it anew, of the type that has the key {REGISTRY}"
-    return _secret(question, cluster.secret_keys(namespace, name), REGISTRY, make, fix)
+    return _secret(cluster.secret_keys(namespace, name), REGISTRY, make, fix)
 
 
-def _secret(question: Question, keys: dict[str, bool] | None, key: str, make: str, fix: str) -> Answer:
+def _secret(keys: dict[str, bool] | None, key: str, make: str, fix: str) -> Reply:
     """Whether a Secret has a value under a key: `make` says how to make one, `fix` what to do with a wrong one."""
     if keys is None:
-        return question.missing("no such Secret", make)
+        return missing("no such Secret", make)
     if keys.get(key):
-        return question.ok(f"key {key}")
-    return question.missing(f"an empty {key}" if key in keys else f"keys: {', '.join(sorted(keys)) or 'none'}", fix)
+        return ok(f"key {key}")
+    return missing(f"an empty {key}" if key in keys else f"keys: {', '.join(sorted(keys)) or 'none'}", fix)
 
 
 @asks("PRE132", "a PersistentVolumeClaim that pods cannot mount")
-def _claim(question: Question, plan: Plan, name: str, enough: tuple[str, ...], cluster: Cluster) -> Answer:
+def _claim(plan: Plan, name: str, enough: tuple[str, ...], cluster: Cluster) -> Reply:
     """A model of pvc:// and a cache tier on shared storage come from claims that exist before the deployment. Each
     must be Bound, and pods on several nodes need an access mode for many nodes.
 
@@ -284,22 +284,22 @@ def _claim(question: Question, plan: Plan, name: str, enough: tuple[str, ...], c
     namespace = plan.names.namespace
     found = cluster.claim(namespace, name)
     if found is None:
-        return question.missing("no such claim", f"make the claim in {namespace} before the deployment")
+        return missing("no such claim", f"make the claim in {namespace} before the deployment")
     phase, kind = found.status.phase or "Pending", found.spec.storage_class_name
     modes = found.status.access_modes or found.spec.access_modes
     says = f"{phase}, {', '.join(modes)}"
     if found.is_leaving:
-        return question.missing(f"{says}, being deleted", "make the claim again once it is gone")
+        return missing(f"{says}, being deleted", "make the claim again once it is gone")
     if phase == "Pending" and kind:
         storage = cluster.storage_class(kind)
         if storage is None:
             fix = f"make the StorageClass {kind}, or a claim of another"
-            return question.missing(f"{says}, no StorageClass {kind}", fix)
+            return missing(f"{says}, no StorageClass {kind}", fix)
         if storage.volume_binding_mode == "WaitForFirstConsumer":
             says, phase = f"{says}: bound with its first pod", "Bound"
     if phase != "Bound":
-        return question.missing(says, f"see `kubectl -n {namespace} describe pvc {name}`")
+        return missing(says, f"see `kubectl -n {namespace} describe pvc {name}`")
     alone = modes == ["ReadWriteOncePod"] and sum(role.pods for role in plan.roles) > 1
     if alone or (enough and not any(mode in enough for mode in modes)):
-        return question.short(says, "use a claim with ReadWriteMany, on FSx for Lustre or EFS")
-    return question.ok(says)
+        return short(says, "use a claim with ReadWriteMany, on FSx for Lustre or EFS")
+    return ok(says)
