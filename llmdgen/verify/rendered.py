@@ -21,7 +21,7 @@ from llmdgen.untyped import at, mapping
 from llmdgen.verify.state import HELMFILE, HelmRelease, read_state
 
 ALLOCATION = "allocation.yaml"
-_POOL_GROUPS = ("inference.networking.k8s.io", "inference.networking.x-k8s.io")
+_POOL_GROUP = "inference.networking.k8s.io"
 _STATED = re.compile(r"^release: [\"']?([^\s\"']+)", re.MULTILINE)
 
 
@@ -83,7 +83,7 @@ class Rendered(Servers):
 
     @cached_property
     def pools(self) -> tuple[Manifest, ...]:
-        return tuple(self.of_kind("InferencePool", *_POOL_GROUPS))
+        return tuple(self.of_kind("InferencePool", _POOL_GROUP))
 
     @cached_property
     def stated(self) -> dict[str, Any]:
@@ -93,14 +93,16 @@ class Rendered(Servers):
     def pools_of(self, workload: Workload) -> list[Manifest]:
         """The pools of the workload's namespace that select its pods."""
         here = (pool for pool in self.pools if pool.namespace == workload.namespace)
-        return [pool for pool in here if selects(pool_selector(pool.doc), workload.labels)]
+        return [pool for pool in here if selects(match_labels(pool), workload.labels)]
+
+    def selected(self, selector: Mapping[str, Any]) -> list[Workload]:
+        """The pod templates whose labels a selector matches."""
+        return [each for each in self.workloads if selects(selector, each.labels)]
 
 
-def pool_selector(pool: dict[str, Any]) -> dict[str, Any]:
-    """The labels that a pool selects: below matchLabels in v1, the selector itself in v1alpha2."""
-    selector = mapping(at(pool, "spec", "selector"))
-    labels = selector.get("matchLabels", selector)
-    return mapping(labels)
+def match_labels(manifest: Manifest) -> dict[str, Any]:
+    """The labels that an object selects pods by."""
+    return mapping(at(manifest.doc, "spec", "selector", "matchLabels"))
 
 
 def selects(selector: Mapping[str, Any], labels: Mapping[str, Any]) -> bool:

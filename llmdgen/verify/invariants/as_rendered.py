@@ -17,9 +17,9 @@ from llmdgen.facts.catalogue import table
 from llmdgen.kube.workload import ROLE_LABEL, image_name
 from llmdgen.registry import Draft, found, rule
 from llmdgen.untyped import at, items, mapping, maps
-from llmdgen.verify.rendered import Rendered, selects
+from llmdgen.verify.invariants.labels import DEPLOYMENT
+from llmdgen.verify.rendered import Rendered, match_labels
 
-_DEPLOYMENT = "llm-d.ai/deployment"
 _OF_A_ROLE = frozenset(
     {"args", "command", "containerPort", "initContainers", "replicas", "resources", "size", ROLE_LABEL, "nodeSelector"}
 )
@@ -37,15 +37,15 @@ def objects_are_the_deployments(rendered: Rendered) -> Iterator[Draft]:
     """
     name = rendered.stated.get("name")
     for manifest in rendered.own() if name else ():
-        if at(manifest.doc, "metadata", "labels", _DEPLOYMENT) != name:
-            says = f"it is not labelled {_DEPLOYMENT}: {name}"
-            yield found("metadata", "labels", _DEPLOYMENT, says=says, fix="render again", of=manifest)
+        if at(manifest.doc, "metadata", "labels", DEPLOYMENT) != name:
+            says = f"it is not labelled {DEPLOYMENT}: {name}"
+            yield found("metadata", "labels", DEPLOYMENT, says=says, fix="render again", of=manifest)
         if manifest.kind in _SELECTING:
-            selector = mapping(at(manifest.doc, "spec", "selector", "matchLabels"))
-            roles = {each.role for each in rendered.model_servers if selects(selector, each.labels)}
-            if selector.get(_DEPLOYMENT) != name or selector.get(ROLE_LABEL) not in roles:
+            selector = match_labels(manifest)
+            roles = {each.role for each in rendered.selected(selector) if each.vllm is not None}
+            if selector.get(DEPLOYMENT) != name or selector.get(ROLE_LABEL) not in roles:
                 says = f"it does not select the pods of one role of {name}"
-                yield found("spec", "selector", says=says, fix=f"select {_DEPLOYMENT} and {ROLE_LABEL}", of=manifest)
+                yield found("spec", "selector", says=says, fix=f"select {DEPLOYMENT} and {ROLE_LABEL}", of=manifest)
 
 
 @rule("VER119", "warning", "a model server ends or starts in another way than it was rendered to")

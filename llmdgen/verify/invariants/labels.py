@@ -10,10 +10,9 @@ from llmdgen.kube.node import gpu
 from llmdgen.kube.workload import ROLE_LABEL, Workload
 from llmdgen.registry import Draft, found, rule
 from llmdgen.untyped import at, mapping, maps
-from llmdgen.verify.rendered import Rendered, pool_selector, selects
+from llmdgen.verify.rendered import Rendered, match_labels, selects
 
-_MODEL, _VENDOR = "llm-d.ai/model", "llm-d.ai/accelerator-vendor"
-_NVIDIA = "nvidia"
+DEPLOYMENT, _MODEL, _VENDOR = "llm-d.ai/deployment", "llm-d.ai/model", "llm-d.ai/accelerator-vendor"
 
 
 @rule("VER030", "error", "a model server is in no pool")
@@ -38,13 +37,13 @@ def pools_select_model_servers_only(rendered: Rendered) -> Iterator[Draft]:
     Passes: a selector that only model servers match, and that is not empty.
     """
     for pool in rendered.pools:
-        selector = pool_selector(pool.doc)
+        selector = match_labels(pool)
         if not selector:
             fix = "select the model servers' labels"
             yield found("spec", "selector", says="the selector is empty", fix=fix, of=pool)
             continue
-        for workload in rendered.workloads:
-            if workload.vllm is None and workload.namespace == pool.namespace and selects(selector, workload.labels):
+        for workload in rendered.selected(selector):
+            if workload.vllm is None and workload.namespace == pool.namespace:
                 says = f"it selects the pods of {workload}, which do not serve vLLM"
                 yield found("spec", "selector", says=says, fix="select labels that only model servers have", of=pool)
 
@@ -60,14 +59,14 @@ def selectors_match_their_templates(rendered: Rendered) -> Iterator[Draft]:
     for workload in rendered.workloads:
         if workload.manifest.kind not in ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"):
             continue
-        selector = mapping(at(workload.manifest.doc, "spec", "selector", "matchLabels"))
+        selector = match_labels(workload.manifest)
         if not selects(selector, workload.labels):
             says = "the selector does not match the labels of the pod template"
             fix = "give the template every label of the selector"
             yield found("spec", "selector", says=says, fix=fix, of=workload.manifest)
-        for other in rendered.workloads:
+        for other in rendered.selected(selector):
             same = other.manifest is workload.manifest or other.namespace != workload.namespace
-            if not same and other.manifest.kind == workload.manifest.kind and selects(selector, other.labels):
+            if not same and other.manifest.kind == workload.manifest.kind:
                 says = f"it also selects the pods of {other}"
                 fix = "add a label that tells them apart"
                 yield found("spec", "selector", says=says, fix=fix, of=workload.manifest)
@@ -96,8 +95,7 @@ def monitors_find_their_targets(rendered: Rendered) -> Iterator[Draft]:
     Passes: the selector matches a pod template that has a port of that name.
     """
     for monitor in rendered.of_kind("PodMonitor"):
-        selector = mapping(at(monitor.doc, "spec", "selector", "matchLabels"))
-        watched = [each for each in rendered.workloads if selects(selector, each.labels)]
+        watched = rendered.selected(match_labels(monitor))
         if not watched:
             yield found("spec", "selector", says="it selects no pods", fix="select the labels of the role", of=monitor)
         for index, endpoint in maps(at(monitor.doc, "spec", "podMetricsEndpoints")):
@@ -109,9 +107,8 @@ def monitors_find_their_targets(rendered: Rendered) -> Iterator[Draft]:
                 for says, fix in _wrong_port(workload, endpoint.get("port")):
                     yield found(*place, "port", says=says, fix=fix, of=monitor)
     for monitor in rendered.of_kind("ServiceMonitor"):
-        selector = mapping(at(monitor.doc, "spec", "selector", "matchLabels"))
-        every = rendered.of_kind("Service")
-        services = [each for each in every if selects(selector, mapping(at(each.doc, "metadata", "labels")))]
+        every = [(each, mapping(at(each.doc, "metadata", "labels"))) for each in rendered.of_kind("Service")]
+        services = [service for service, labels in every if selects(match_labels(monitor), labels)]
         if not services:
             yield found("spec", "selector", says="it selects no Service", fix="select the Service's labels", of=monitor)
         for index, endpoint in maps(at(monitor.doc, "spec", "endpoints")):
@@ -145,10 +142,8 @@ def services_reach_pods(rendered: Rendered) -> Iterator[Draft]:
     """
     for service in rendered.of_kind("Service"):
         selector = mapping(at(service.doc, "spec", "selector"))
-        pods = [each for each in rendered.workloads if selects(selector, each.labels)]
-        if not selector:
-            continue
-        if not pods:
+        pods = rendered.selected(selector)
+        if selector and not pods:
             yield found("spec", "selector", says="it selects no pods", fix="select the labels of its pods", of=service)
         for index, port in maps(at(service.doc, "spec", "ports")):
             target = port.get("targetPort", port.get("port"))
@@ -176,24 +171,20 @@ def labels_say_what_pods_are(rendered: Rendered) -> Iterator[Draft]:
         if vllm is None or not {_MODEL, _VENDOR} & set(workload.labels):
             continue
         served = str(vllm.flags.get("served-model-name") or vllm.flags.get("model") or "")
-        wanted = {_MODEL: model_label(served) if served else None, _VENDOR: _NVIDIA if vllm.count(gpu()) else None}
+        wanted = {_MODEL: model_label(served) if served else None, _VENDOR: "nvidia" if vllm.count(gpu()) else None}
         for key, value in wanted.items():
             if value is not None and workload.labels.get(key) != value:
                 says = f"it is {workload.labels.get(key) or 'missing'}, the pods are {value}"
                 place = workload.in_template("metadata", "labels", key)
                 yield found(*place, says=says, fix=f"write {value}", of=workload.manifest)
-    yield from _pools(rendered)
-
-
-def _pools(rendered: Rendered) -> Iterator[Draft]:
-    deployment = "llm-d.ai/deployment"
     for pool in rendered.pools:
-        selector = at(pool.doc, "spec", "selector", "matchLabels") or at(pool.doc, "spec", "selector")
-        carried = {each.labels.get(deployment) for each in rendered.model_servers if each.namespace == pool.namespace}
-        ours = isinstance(selector, dict) and any(str(key).startswith("llm-d.ai/") for key in selector)
-        if ours and deployment not in selector and len(carried - {None}) == 1:
-            says = f"it does not select {deployment}, and would take another deployment's pods too"
-            yield found("spec", "selector", says=says, fix=f"add {deployment}: {carried.pop()}", of=pool)
+        selector = match_labels(pool)
+        servers = [each for each in rendered.model_servers if each.namespace == pool.namespace]
+        carried = {each.labels[DEPLOYMENT] for each in servers if DEPLOYMENT in each.labels}
+        ours = any(str(key).startswith("llm-d.ai/") for key in selector)
+        if ours and DEPLOYMENT not in selector and len(carried) == 1:
+            says = f"it does not select {DEPLOYMENT}, and would take another deployment's pods too"
+            yield found("spec", "selector", says=says, fix=f"add {DEPLOYMENT}: {carried.pop()}", of=pool)
 
 
 @rule("VER014", "error", "a pod refers to an object that is not there")

@@ -9,7 +9,7 @@ from llmdgen.facts.catalogue import program_flags, release_toml
 from llmdgen.kube.workload import Manifest
 from llmdgen.registry import Draft, found, rule
 from llmdgen.untyped import at, items, mapping, maps
-from llmdgen.verify.rendered import Rendered, selects
+from llmdgen.verify.rendered import Rendered
 
 _GATEWAY_GROUP = "gateway.networking.k8s.io"
 _FEW_REQUESTS = 1024  # Envoy's own default circuit breaker, which Istio lifts
@@ -75,13 +75,13 @@ def pools_have_an_endpoint_picker(rendered: Rendered) -> Iterator[Draft]:
     Passes: the Service exists in the pool's namespace and has the port.
     """
     for pool in rendered.pools:
-        key, name, port = _picker(rendered, pool)
+        (name, port), place = _picker(rendered, pool), ("spec", "endpointPickerRef")
         service = rendered.find("Service", name, pool.namespace)
         if service is None:
-            yield found("spec", key, says=f"there is no Service {name}", fix="name the scheduler's Service", of=pool)
+            yield found(*place, says=f"there is no Service {name}", fix="name the scheduler's Service", of=pool)
         elif port not in _ports(service):
             says = f"{service} has no port {port}, only {', '.join(map(str, _ports(service)))}"
-            yield found("spec", key, "port", says=says, fix="make the two ports one", of=pool)
+            yield found(*place, "port", says=says, fix="make the two ports one", of=pool)
 
 
 @rule("VER043", "error", "a pool gets no requests")
@@ -128,11 +128,11 @@ def routes_take_the_api(rendered: Rendered) -> Iterator[Draft]:
     """
     for route in rendered.of_kind("HTTPRoute", _GATEWAY_GROUP):
         paths: list[str] = []
-        for number, entry in enumerate(map(mapping, items(at(route.doc, "spec", "rules")))):
-            matches = [mapping(each) for each in items(entry.get("matches"))] or [{}]
-            paths += [str(at(each, "path", "value") or "/") for each in matches]
-            backends = [mapping(each) for each in items(entry.get("backendRefs"))]
-            if backends and not any(each.get("weight", 1) for each in backends):
+        for number, entry in maps(at(route.doc, "spec", "rules")):
+            matches = maps(entry.get("matches")) or [(0, {})]
+            paths += [str(at(each, "path", "value") or "/") for _, each in matches]
+            backends = maps(entry.get("backendRefs"))
+            if backends and not any(each.get("weight", 1) for _, each in backends):
                 says = "all of its backends have weight 0"
                 yield found("spec", "rules", number, "backendRefs", says=says, fix="give one a weight", of=route)
         if paths and not any("/v1".startswith(path.rstrip("/")) or path.startswith("/v1") for path in paths):
@@ -169,7 +169,7 @@ def istio_has_its_rule(rendered: Rendered) -> Iterator[Draft]:
     if not any(at(each.doc, "spec", "gatewayClassName") == "istio" for each in rendered.of_kind("Gateway")):
         return
     for pool in rendered.pools:
-        _, picker, _ = _picker(rendered, pool)
+        picker, _ = _picker(rendered, pool)
         hosts = [
             each
             for each in rendered.of_kind("DestinationRule")
@@ -224,26 +224,16 @@ def picker_listens_where_the_pool_asks(rendered: Rendered) -> Iterator[Draft]:
     """
     default = release_toml(rendered.release.name, "engine.toml")["ports"]["scheduler"]
     for pool in rendered.pools:
-        _, name, number = _picker(rendered, pool)
+        name, number = _picker(rendered, pool)
         service = rendered.find("Service", name, pool.namespace)
         if service is None:
             continue
-        selector = mapping(at(service.doc, "spec", "selector"))
-        targets = [
-            port.get("targetPort", port.get("port"))
-            for _, port in maps(at(service.doc, "spec", "ports"))
-            if port.get("port") == number
-        ]
-        for workload in rendered.workloads:
-            if not selects(selector, workload.labels):
-                continue
-            for container in workload.containers:
-                flags = container.sidecar_flags
-                if "pool-name" not in flags:
-                    continue
+        ports = [port for _, port in maps(at(service.doc, "spec", "ports")) if port.get("port") == number]
+        for workload in rendered.selected(mapping(at(service.doc, "spec", "selector"))):
+            for container in (each for each in workload.containers if "pool-name" in each.sidecar_flags):
                 names = {port.get("name"): port.get("containerPort") for port in container.list_of("ports")}
-                listens = flags.get("grpc-port", str(default))
-                for target in targets:
+                listens = container.sidecar_flags.get("grpc-port", str(default))
+                for target in (port.get("targetPort", number) for port in ports):
                     if str(names.get(target, target)) != listens:
                         says = f"it sends port {number} to {target}, the scheduler listens on {listens}"
                         yield found("spec", "ports", says=says, fix=f"send to {listens}", of=service)
@@ -256,21 +246,17 @@ def _rules(rendered: Rendered) -> Iterator[tuple[Manifest, int, dict[str, Any]]]
             yield route, number, entry
 
 
-def _picker(rendered: Rendered, pool: Manifest) -> tuple[str, Any, Any]:
-    """The field in which a pool names its endpoint picker's Service, the name, and the port that it asks."""
-    key = "endpointPickerRef" if at(pool.doc, "spec", "endpointPickerRef") else "extensionRef"
-    reference = mapping(at(pool.doc, "spec", key))
+def _picker(rendered: Rendered, pool: Manifest) -> tuple[Any, Any]:
+    """The Service of a pool's endpoint picker by its name, and the port that the gateway asks."""
     default = release_toml(rendered.release.name, "engine.toml")["ports"]["scheduler"]
-    return key, reference.get("name"), at(reference, "port", "number") or reference.get("portNumber") or default
+    reference = mapping(at(pool.doc, "spec", "endpointPickerRef"))
+    return reference.get("name"), at(reference, "port", "number") or default
 
 
 def _ports(backend: Manifest) -> list[object]:
     """The port numbers at which a pool or a Service takes requests."""
-    spec = mapping(backend.doc.get("spec"))
-    if backend.kind == "Service":
-        return [mapping(each).get("port") for each in items(spec.get("ports"))]
-    numbers = [mapping(each).get("number") for each in items(spec.get("targetPorts"))]
-    return numbers or [each for each in (spec.get("targetPortNumber"),) if each is not None]
+    place, key = ("ports", "port") if backend.kind == "Service" else ("targetPorts", "number")
+    return [each.get(key) for _, each in maps(at(backend.doc, "spec", place))]
 
 
 def _one_of(manifests: Iterable[Manifest]) -> str:
