@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from llmdgen.checks.room import RANK_MIB, gib, gib_up
 from llmdgen.composition.connectors import LMCACHE
 from llmdgen.facts.catalogue import table
+from llmdgen.kube.room import sure_nodes
 from llmdgen.objects.origin import hardware
 from llmdgen.planning.model import Plan
 from llmdgen.quantities import GIB, MIB, to_bytes, to_millis
@@ -151,3 +152,32 @@ def ranks_have_room(plan: Plan) -> Iterator[Draft]:
         if own.cpu and 100 <= to_millis(role.cpu) < 1000 * ranks:
             says = f"{role.cpu} cpu is less than a core for each of {ranks} ranks"
             yield found("spec", role.name, "resources", "cpu", says=says, fix=f'set cpu: "{ranks}" or more')
+
+
+@rule("FIT019", "warning", "pods that find room only while they are packed")
+def pods_find_room_in_any_order(plan: Plan) -> Iterator[Draft]:
+    """A plan counts nodes as if they were filled without a gap. The pods of a role prefer nodes where others of it are,
+    and so they fill them at first; but in a rolling update, or after a node is lost, small pods may take what is free
+    first, a little on every node, and a larger one stays Pending until somebody moves them. One of a higher priority
+    makes that room itself.
+
+    Fails:  `{path: pd-disaggregation, prefill: {replicas: 2, parallelism: {tensor: 1}}, decode: {replicas: 3,
+            parallelism: {tensor: 4}}}`: 14 GPUs on two nodes of 8.
+    Passes: fewer, `{path: pd-disaggregation, prefill: {replicas: 2, parallelism: {tensor: 1}}, decode: {replicas: 2,
+            parallelism: {tensor: 4}}}`, or with a PriorityClass: `{path: pd-disaggregation, prefill: {replicas: 2,
+            parallelism: {tensor: 1}}, decode: {replicas: 3, parallelism: {tensor: 4}, pod: {priorityClassName: a}}}`.
+    """
+    for pool in plan.pools:
+        roles = [role for role in plan.roles if role.name in pool.roles and role.pods_per_node]
+        if len(roles) < 2:
+            continue
+        small, *_, large = sorted(roles, key=lambda role: role.need)
+        sure = sure_nodes([(role.need, role.pods) for role in roles], large.node.room)
+        classes = [plan.spec.role(role.name).pod.get("priorityClassName") for role in (small, large)]
+        if sure > pool.nodes and (not classes[1] or classes[0] == classes[1]):
+            says = (
+                f"{pool.nodes} x {pool.instance} have room for all pods only while they are packed: in an update those"
+            )
+            says += f" of {small.name} may take what {large.name} needs"
+            fix = f"give {large.name} a PriorityClass (pod: {{priorityClassName: ...}}), or keep {sure} such nodes"
+            yield found("spec", large.name, "replicas", says=says, fix=fix)

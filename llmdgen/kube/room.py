@@ -6,7 +6,8 @@ scheduler can fill them: large pods first, each on the first node with room.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import product
 
 from msgspec import Struct
 from msgspec.structs import astuple
@@ -83,18 +84,31 @@ def placed(pods: Iterable[tuple[Need, int]], rooms: Iterable[Need]) -> int:
     return found
 
 
-def surely_free(asks: int, sizes: Iterable[int], used: int, nodes: int, each: int) -> int:
-    """How many of the nodes, each of which has `each` of a resource, have `asks` of it left wherever pods have landed.
+def most_blocked(need: Need, others: Sequence[tuple[Need, int]], node: Need) -> int:
+    """How many equal nodes the other pods can leave without room for one more such pod, wherever they have landed.
 
-    The pods are of these sizes and take `used` of it together. The scheduler takes the emptiest node for each of them,
-    so that what is free may be a little on every node.
+    The scheduler takes the emptiest node for each pod, so that what is free may be a little on every node. Each node
+    without room has a mix of the others, and there are at most as many as the smallest such mix allows: of pods, and of
+    each resource.
     """
-    sums = {0}
-    for size in filter(None, sizes):
-        sums |= {start + size * count for start in sums for count in range(1, each // size + 1)}
-    # What pods take at least of a node that has no room left; none where no pods can fill one so.
-    full = min((taken for taken in sums if each - asks < taken <= each), default=0)
-    return nodes - used // full if full else nodes
+    kinds, counts = [each for each, _ in others], [count for _, count in others]
+    full: list[tuple[int, ...]] = []
+    for mix in product(*(range(min(count, fitting(each, node)[0]) + 1) for each, count in others)):
+        taken = total(map(times, kinds, mix))
+        left = minus(node, taken)
+        if min(astuple(left)) >= 0 and not fitting(need, left)[0]:
+            full.append((sum(mix), *astuple(taken)))
+    least = map(min, zip(*full, strict=True))
+    used = (sum(counts), *astuple(total(map(times, kinds, counts))))
+    return min((have // each for have, each in zip(used, least, strict=False) if each), default=0)
+
+
+def sure_nodes(pods: Sequence[tuple[Need, int]], node: Need) -> int:
+    """How many equal nodes let every pod find a place in whatever order they come: as many as the others can block, and
+    one more."""
+    kinds = range(len(pods))
+    others = [[(need, count - (kind == own)) for kind, (need, count) in enumerate(pods)] for own in kinds]
+    return max(most_blocked(pods[own][0], others[own], node) + 1 for own in kinds)
 
 
 def nodes_for(pods: Iterable[tuple[Need, int]], node: Need) -> int:

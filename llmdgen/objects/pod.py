@@ -7,7 +7,7 @@ from typing import Any
 
 from llmdgen.composition.contribution import SLOT, EnvVar, Volume
 from llmdgen.findings import Route
-from llmdgen.objects.chart import DEPLOYMENT, pod_labels
+from llmdgen.objects.chart import DEPLOYMENT, pod_labels, selector
 from llmdgen.planning.model import Plan, RolePlan
 
 ACTIVE_PORTS = "llm-d.ai/active-ports"  # by which the scheduler knows a pod that has fewer servers than others
@@ -23,6 +23,9 @@ for folder in "$@"; do
   chown {user}:{user} "$folder" || echo "$folder keeps its owner"
 done
 """
+_AFFINITY: Route = ("affinity", "podAffinity")
+REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
+PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
 _BY_SCRIPT = ["/bin/bash", "-c"]
 OWN_SECONDS, SHARED_SECONDS = 60, 600  # between two looks at the size of a tier
 _KEEP = """\
@@ -56,8 +59,12 @@ def pod_spec(plan: Plan, role: RolePlan) -> dict[str, Any]:
         "nodeSelector": role.node_selector,
         "tolerations": [dict(each) for each in plan.tolerations],
     }
-    if plan.one_zone and not plan.spec.asked.cluster.zone:
-        found["affinity"] = _same_zone(plan)
+    if affinity := _affinity(plan, role):
+        found["affinity"] = {"podAffinity": affinity}
+    if plan.mixes(role):
+        found["topologySpreadConstraints"] = [
+            {"maxSkew": 1, "whenUnsatisfiable": "ScheduleAnyway", **_near(plan.platform["zone_label"], plan, role)}
+        ]
     if plan.images.pull_secrets:
         found["imagePullSecrets"] = [{"name": name} for name in plan.images.pull_secrets]
     found["terminationGracePeriodSeconds"] = role.life.grace
@@ -79,20 +86,36 @@ def comments(plan: Plan, role: RolePlan) -> dict[Route, str]:
         (*container, "startupProbe"): "Weights take long to arrive and to load; until then only this probe runs.",
     }
     if plan.one_zone and not plan.spec.asked.cluster.zone:
-        found[("affinity",)] = "EFA does not leave an availability zone, so every pod of this deployment is in one."
+        text = "EFA does not leave an availability zone, so every pod of this deployment is in one."
+        found[(*_AFFINITY, REQUIRED)] = text
+    if plan.mixes(role):
+        text = (
+            f"Pods of {role.name} fill a node before the next, else a few on every node leave no room for larger ones."
+        )
+        found[(*_AFFINITY, PREFERRED)] = text
+        text = "Without a constraint of its own a pod has the scheduler's default ones, which spread it over nodes."
+        found[("topologySpreadConstraints",)] = text
     if role.efa_per_pod:
         text = "EFA registers memory that must not be swapped, and only root's capabilities take effect."
         found[(*container, "securityContext")] = text
     return found
 
 
-def _same_zone(plan: Plan) -> dict[str, Any]:
-    """All pods of the deployment in one zone, whichever the first is in."""
-    term = {
-        "labelSelector": {"matchLabels": {DEPLOYMENT: plan.spec.name}},
-        "topologyKey": plan.platform["zone_label"],
-    }
-    return {"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}
+def _affinity(plan: Plan, role: RolePlan) -> dict[str, Any]:
+    """All pods of the deployment in one zone, whichever the first is in; those of a role together where the other's are
+    of another size."""
+    found: dict[str, Any] = {}
+    if plan.one_zone and not plan.spec.asked.cluster.zone:
+        found[REQUIRED] = [_near(plan.platform["zone_label"], plan)]
+    if plan.mixes(role):
+        found[PREFERRED] = [{"weight": 100, "podAffinityTerm": _near("kubernetes.io/hostname", plan, role)}]
+    return found
+
+
+def _near(topology: str, plan: Plan, role: RolePlan | None = None) -> dict[str, Any]:
+    """Near the deployment's pods, or those of one role: as a term of an affinity has it, and a spread constraint."""
+    labels = selector(plan, role.name) if role else {DEPLOYMENT: plan.spec.name}
+    return {"labelSelector": {"matchLabels": labels}, "topologyKey": topology}
 
 
 def vllm(plan: Plan, role: RolePlan) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from llmdgen.engine.memory import Memory
 from llmdgen.engine.size import Size
 from llmdgen.facts.types import Instance, ModelFacts, ModelServer, Release
 from llmdgen.findings import Route
-from llmdgen.kube.room import Need, surely_free
+from llmdgen.kube.room import Need, most_blocked
 from llmdgen.planning.launch import Lifecycle
 from llmdgen.spec.model import Spec
 
@@ -191,23 +191,21 @@ class Plan(Struct, frozen=True, kw_only=True):
         return any(role.size.workers > 1 for role in self.roles)
 
     def spare(self, role: RolePlan) -> bool:
-        """Whether one more server of a role surely finds GPUs and EFA interfaces on the planned nodes.
+        """Whether one more server of a role surely finds room on the planned nodes.
 
         Others on them may start one more meanwhile: those of smaller pods, and those of larger ones that have the room.
         """
         pool = next(each for each in self.pools if role.name in each.roles)
-        sharing = [each for each in self.roles if each.name in pool.roles]
-        gpus = {each.name: each.size.gpus_per_pod for each in sharing}
-        efa = {each.name: each.efa_per_pod for each in sharing}
-        others = [each for each in sharing if each is not role]
-        starting = [each for each in others if gpus[each.name] <= gpus[role.name] or self.spare(each)]
+        others = [each for each in self.roles if each.name in pool.roles and each is not role]
+        more = [each for each in others if each.need.gpus <= role.need.gpus or self.spare(each)]
+        taken = [(each.need, each.pods + each.size.workers * (each in more)) for each in others]
+        taken.append((role.need, role.pods + role.size.workers - 1))
+        return most_blocked(role.need, taken, role.node.room) < pool.nodes
 
-        def fits(taken: dict[RoleName, int], used: int, offered: int) -> bool:
-            used += sum(taken[each.name] * each.size.workers for each in starting)
-            free = surely_free(taken[role.name], taken.values(), used, pool.nodes, offered // max(1, pool.nodes))
-            return not taken[role.name] or free >= role.size.workers
-
-        return fits(gpus, pool.gpus_used, pool.gpus) and fits(efa, pool.efa_used, pool.efa)
+    def mixes(self, role: RolePlan) -> bool:
+        """Whether pods of another size may land on a role's nodes."""
+        sizes = {each.need.gpus for each in self.roles if each.node.label == role.node.label}
+        return len(sizes) > 1
 
     @property
     def target_ports(self) -> tuple[int, ...]:

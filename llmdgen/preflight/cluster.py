@@ -33,6 +33,9 @@ class Cluster:
     def storage_class(self, name: str) -> Thing | None:
         return self._one("/apis/storage.k8s.io/v1", "storageclasses", name)
 
+    def priority_class(self, name: str) -> Thing | None:
+        return self._one("/apis/scheduling.k8s.io/v1", "priorityclasses", name)
+
     def namespace(self, name: str) -> Thing | None:
         return self._one("/api/v1", "namespaces", name)
 

@@ -40,6 +40,8 @@ def answers(plan: Plan, cluster: Cluster) -> Iterator[Answer]:
         yield asked(f"Secret {namespace}/{secret}", f"key {key}" if key else "any key", namespace, secret, key, cluster)
     for name in plan.images.pull_secrets:
         yield _pull_secret(f"Secret {namespace}/{name}", f"key {REGISTRY}", namespace, name, cluster)
+    for name in priority_classes(plan):
+        yield _priority_class(f"PriorityClass {name}", "is there", name, cluster)
     for gone in withdrawn(plan):
         yield _image("image", "served by its registry", gone)
     spread = sum(pool.nodes for pool in plan.pools) > 1
@@ -95,6 +97,11 @@ def secrets(plan: Plan) -> dict[str, str]:
             if "secretName" in held and not held.get("optional"):
                 found.setdefault(held["secretName"], "")
     return found
+
+
+def priority_classes(plan: Plan) -> list[str]:
+    """The PriorityClasses that pods name, each once."""
+    return sorted({str(name) for workload in pods(plan) if (name := workload.spec.get("priorityClassName"))})
 
 
 @asks("PRE101", "a kind of object that the cluster does not serve")
@@ -261,6 +268,19 @@ def _pull_secret(namespace: str, name: str, cluster: Cluster) -> Reply:
     make = f"kubectl -n {namespace} create secret docker-registry {name} --docker-server=... --docker-username=..."
     fix = f"make it anew, of the type that has the key {REGISTRY}"
     return _secret(cluster.secret_keys(namespace, name), REGISTRY, make, fix)
+
+
+@asks("PRE137", "no PriorityClass that pods name")
+def _priority_class(name: str, cluster: Cluster) -> Reply:
+    """A spec may name a PriorityClass under `pod`, by which large pods preempt small ones. The API server refuses pods
+    of a class that is not there, so that a workload has none; only who made it says so, in its events.
+
+    Fails:  `pod: {priorityClassName: serving}` and no such PriorityClass.
+    Passes: the same once the class is made; one of Kubernetes' own, such as system-cluster-critical.
+    """
+    if cluster.priority_class(name) is not None:
+        return ok("is there")
+    return missing("no such PriorityClass", f"kubectl create priorityclass {name} --value=1000")
 
 
 def _secret(keys: dict[str, bool] | None, key: str, make: str, fix: str) -> Reply:

@@ -345,3 +345,21 @@ def test_a_tier_is_judged_on_a_node_that_nobody_knows_too() -> None:
 
     (says,) = [each.says for each in objects.found(plan, change) if each.code == "FIT007"]
     assert says.endswith(" of a decode pod")
+
+
+@pytest.mark.parametrize(
+    ("replicas", "pod", "told"),
+    [(2, {}, False), (3, {}, True), (3, {"priorityClassName": "serving"}, False)],
+)
+def test_pods_that_need_a_gap_are_told_unless_they_make_it_themselves(
+    replicas: int, pod: dict[str, str], told: bool
+) -> None:
+    small = {"replicas": 2, "parallelism": {"tensor": 1}}
+    large = {"replicas": replicas, "parallelism": {"tensor": 4}, "pod": pod}
+    asked = {"prefill": small, "decode": large, "engine": {"args": {"max-model-len": 8192}}}
+    assert ("FIT019" in codes("pd-disaggregation", "p5.48xlarge", "openai/gpt-oss-120b", **asked)) is told
+    if told:
+        assert (
+            "or keep 3 such nodes"
+            in the("FIT019", "pd-disaggregation", "p5.48xlarge", "openai/gpt-oss-120b", **asked)[2]
+        )

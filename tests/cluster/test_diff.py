@@ -44,12 +44,6 @@ PAIRS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 }
 
 
-# A plan counts its nodes as if pods were packed, and the scheduler spreads them: of 16 GPUs on two nodes 10 are taken,
-# 3 are left on each, and one more server of 4 finds no place until pods are moved by hand. Neither plan nor diff says
-# so yet.
-SPREAD = {"spec.decode.replicas", "more servers", "fewer servers"}
-
-
 def draft(document: dict[str, Any]) -> Plan | None:
     """The plan of a spec, whatever the checks say of it; None where there is none."""
     try:
@@ -82,8 +76,7 @@ def step(name: str, base: dict[str, Any], more: dict[str, Any]) -> Iterator[Any]
         {name: text for name, text in files(plan).items() if not name.endswith(FOR_READERS)} for plan in plans if plan
     )
     if before != after:
-        known = pytest.mark.xfail(name in SPREAD, reason="free GPUs are a few on every node", strict=False)
-        yield pytest.param(*plans, id=name, marks=known)
+        yield pytest.param(*plans, id=name)
 
 
 @pytest.mark.parametrize(("old", "new"), steps())

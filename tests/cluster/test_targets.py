@@ -92,6 +92,19 @@ def test_a_release_a_path_and_a_gateway(plan: Plan, deploy: Deploy, plane: Contr
     rehearse(deploy(plan))
 
 
+@pytest.mark.parametrize(
+    ("prefill", "decode"), [((2, 1), (3, 4)), ((8, 1), (2, 4)), ((4, 4), (2, 8)), ((4, 2), (6, 4)), ((9, 1), (3, 4))]
+)
+def test_pods_of_two_sizes_fill_the_planned_nodes(
+    prefill: tuple[int, int], decode: tuple[int, int], deploy: Deploy, plane: ControlPlane
+) -> None:
+    """Replicas and GPUs of a pod: the scheduler would spread the small ones, and leave no node for a large one."""
+    asked = [{"replicas": replicas, "parallelism": {"tensor": gpus}} for replicas, gpus in (prefill, decode)]
+    plan = plan_of("pd-disaggregation", GPT_OSS, prefill=asked[0], decode=asked[1], **MIRROR)
+    serve(plane.api, plan.release)
+    rehearse(deploy(plan))
+
+
 FAULTS = {
     "one EFA interface fewer": ('vpc.amazonaws.com/efa: "16"', 'vpc.amazonaws.com/efa: "15"'),
     "more EFA interfaces than a node has": ('vpc.amazonaws.com/efa: "16"', 'vpc.amazonaws.com/efa: "40"'),

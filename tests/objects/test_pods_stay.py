@@ -44,7 +44,10 @@ DRAIN = "answers go on once a pod is asked to end; before they were cut"
 SLOT = "each pod takes a slot of the node's disk under a lock: files went under a running engine before"
 NAMES = "objects are called after the deployment, not after a chart's release"
 WRITTEN = "the chart leaves a default unsaid, or writes an empty value"
+PACKED = "small pods on every node left no room for larger ones"
 INTENDED = (
+    Intended("*.spec.affinity.podAffinity.preferredDuringSchedulingIgnoredDuringExecution", NOTHING, "*", PACKED),
+    Intended("*.spec.topologySpreadConstraints", NOTHING, "*", PACKED),
     *(Intended(f"{VLLM}.env.{name}", "*", NOTHING, UNREAD) for name in ("DP_SIZE", "TP_SIZE", "DP_SIZE_LOCAL")),
     Intended("*.spec.serviceAccountName", "ms-*-llm-d-modelservice", "*", NAMES),
     Intended("decode.spec.containers.vllm.args.--kv-events-config", "*//gaie-*-epp.*", "*//*-router-epp.*", NAMES),

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from llmdgen.kube.room import surely_free
 from llmdgen.objects import objects
 from tests.specs import DEEPSEEK, plan_of, role_of
 
@@ -76,16 +75,6 @@ def test_free_gpus_that_may_be_few_on_every_node_are_no_room_for_a_new_server() 
     for role, surge in (("prefill", 1), ("decode", 0)):
         spec = workload("pd-disaggregation", role=role, **asked)
         assert spec["strategy"]["rollingUpdate"] == {"maxUnavailable": 1 - surge, "maxSurge": surge}
-
-
-@pytest.mark.parametrize(
-    ("asks", "sizes", "used", "free"),
-    [(4, [1, 4], 10, 0), (4, [1, 4], 9, 1), (1, [1, 4], 15, 1), (1, [1], 16, 0), (2, [2], 14, 1), (8, [8], 8, 1)],
-)
-def test_room_is_sure_only_where_no_way_to_spread_the_pods_leaves_none(
-    asks: int, sizes: list[int], used: int, free: int
-) -> None:
-    assert surely_free(asks, sizes, used, nodes=2, each=8) == free
 
 
 def test_the_spec_may_choose_the_rollout() -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from functools import cache
+from random import Random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmdgen.facts.types import Efa, Gpu, Instance
 from llmdgen.kube.node import room_on
-from llmdgen.kube.room import UNLIMITED, Need, fitting, nodes_for
+from llmdgen.kube.room import UNLIMITED, Need, fitting, most_blocked, nodes_for, sure_nodes
+from llmdgen.objects.pod import PREFERRED, pod_spec
 from tests.specs import GPT_OSS, plan_of
 
 NODE = Need(8, 16, 16000, 64, UNLIMITED)
@@ -90,6 +93,59 @@ def test_roles_on_other_hardware_have_nodes_of_their_own() -> None:
         ("p5.48xlarge", 1, 16),
     ]
     assert plan.target == "p5en.48xlarge_p5.48xlarge"
+
+
+@pytest.mark.parametrize(
+    ("asks", "others", "blocked"),
+    [
+        (4, [(1, 2), (4, 2)], 2),  # 1 + 4 on each of two nodes leave 3
+        (4, [(1, 1), (4, 2)], 1),
+        (8, [(4, 4), (8, 1)], 5),  # each pod of half a node on another one
+        (1, [(1, 7), (4, 2)], 1),
+        (1, [(1, 8), (4, 2)], 2),
+        (2, [(2, 7)], 1),
+        (8, [(8, 1)], 1),
+    ],
+)
+def test_small_pods_may_block_more_nodes_than_they_would_fill(
+    asks: int, others: list[tuple[int, int]], blocked: int
+) -> None:
+    node = Need(8, UNLIMITED, UNLIMITED, UNLIMITED, UNLIMITED)
+    assert most_blocked(Need(asks, 0, 0, 0), [(Need(gpus, 0, 0, 0), count) for gpus, count in others], node) == blocked
+
+
+@settings(max_examples=200)
+@given(NEEDS, st.lists(st.tuples(NEEDS, st.integers(min_value=1, max_value=12)), min_size=1, max_size=2), st.randoms())
+def test_no_order_of_pods_blocks_more_nodes_than_counted(
+    need: Need, others: list[tuple[Need, int]], random: Random
+) -> None:
+    waiting = [each for each, count in others for _ in range(count)]
+    random.shuffle(waiting)
+    nodes = [Need(8, 16, 16000, 64)] * (len(waiting) + 1)
+    for each in waiting:
+        index = random.choice([index for index, room in enumerate(nodes) if _fits(each, room)])
+        nodes[index] = _less(nodes[index], each)
+    assert sum(not _fits(need, room) for room in nodes) <= most_blocked(need, others, NODE)
+
+
+@pytest.mark.parametrize(
+    ("prefill", "decode", "nodes", "sure"),
+    [
+        ((2, 1), (3, 4), 2, 3),
+        ((4, 4), (2, 8), 4, 6),
+        ((2, 1), (2, 4), 2, 2),  # in any order 5 GPUs of each node are taken
+        ((4, 4), (2, 4), 3, 3),
+    ],
+)
+def test_more_nodes_are_sure_only_where_pods_are_of_two_sizes(
+    prefill: tuple[int, int], decode: tuple[int, int], nodes: int, sure: int
+) -> None:
+    asked = [{"replicas": replicas, "parallelism": {"tensor": gpus}} for replicas, gpus in (prefill, decode)]
+    plan = plan_of("pd-disaggregation", GPT_OSS, prefill=asked[0], decode=asked[1])
+    assert [pool.nodes for pool in plan.pools] == [nodes]
+    assert sure_nodes([(role.need, role.pods) for role in plan.roles], plan.roles[0].node.room) == sure
+    near = [pod_spec(plan, role)["affinity"]["podAffinity"] for role in plan.roles]
+    assert [PREFERRED in each for each in near] == [prefill[1] != decode[1]] * 2
 
 
 def _sums(pods: list[tuple[Need, int]]) -> tuple[int, int, int, int]:

@@ -12,9 +12,10 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from llmdgen.planning.model import Plan
-from llmdgen.preflight.objects import claims, kinds
+from llmdgen.preflight.objects import claims, kinds, priority_classes
 
 STORAGE_CLASSES = "/apis/storage.k8s.io/v1/storageclasses"
+PRIORITY_CLASSES = "/apis/scheduling.k8s.io/v1/priorityclasses"
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 CLASSES = "/apis/gateway.networking.k8s.io/v1/gatewayclasses"
 DAEMON_SETS = "/apis/apps/v1/daemonsets"
@@ -148,6 +149,8 @@ def able(plan: Plan) -> Api:
     for claim in claims(plan):
         bound = {"phase": "Bound", "accessModes": ["ReadWriteMany"]}
         api.answers[f"{here}/persistentvolumeclaims/{claim}"] = {"spec": {}, "status": bound}
+    for name in priority_classes(plan):
+        api.answers[f"{PRIORITY_CLASSES}/{name}"] = {"metadata": {"name": name}}
     label, selects = plan.roles[0].node.label, plan.roles[0].node_selector
     count = sum(pool.nodes for pool in plan.pools)
     api.answers[NODES] = [node(f"node-{number}", label, labels=selects) for number in range(count)]

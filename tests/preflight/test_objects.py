@@ -9,7 +9,7 @@ import pytest
 from llmdgen.facts.catalogue import release_names
 from llmdgen.preflight.objects import kinds
 from tests import specs
-from tests.preflight.api_server import CLASSES, CRDS, NAMESPACES, STORAGE_CLASSES, able, crd
+from tests.preflight.api_server import CLASSES, CRDS, NAMESPACES, PRIORITY_CLASSES, STORAGE_CLASSES, able, crd
 from tests.preflight.conftest import Ask
 from tests.preflight.plans import plan_of
 from tests.specs import DEEPSEEK, GPT_OSS
@@ -299,3 +299,13 @@ def test_what_a_spec_puts_into_its_pods_is_asked_for_too(ask: Ask) -> None:
     api.answers[f"{NAMESPACES}/llm-d-demo/secrets/proxy"] = {"data": {"url": "eA=="}}
     api.answers[f"{NAMESPACES}/llm-d-demo/secrets/keys"] = {"data": {}}
     assert [each.found for each in ask(plan, api)["PRE136"]] == ["key url", "is there"]
+
+
+def test_a_priority_class_that_pods_name_has_to_be_there(ask: Ask) -> None:
+    plan = plan_of("inference-scheduling", decode={"pod": {"priorityClassName": "serving"}})
+    api = able(plan)
+    del api.answers[f"{PRIORITY_CLASSES}/serving"]
+    (answer,) = ask(plan, api)["PRE137"]
+    assert (answer.verdict, answer.what) == ("missing", "PriorityClass serving")
+    api.answers[f"{PRIORITY_CLASSES}/serving"] = {"metadata": {"name": "serving"}}
+    assert ask(plan, api)["PRE137"][0].verdict == "ok"
