@@ -42,6 +42,11 @@ class Finding(Struct, frozen=True):
         return self.severity is Severity.ERROR
 
     @property
+    def message(self) -> str:
+        """The reason and the fix."""
+        return f"{self.says} (fix: {self.fix})" if self.fix else self.says
+
+    @property
     def path(self) -> str:
         return dotted(self.at)
 
@@ -88,9 +93,8 @@ class Located(Struct, frozen=True):
 
     def __str__(self) -> str:
         place, finding = self.place, self.finding
-        what = f"{finding.severity.value} {finding.code}: {finding.says}"
-        fix = f" (fix: {finding.fix})" if finding.fix else ""
-        return f"{place.path}:{place.line}:{place.column}: {what}{fix}{self.about}"
+        what = f"{finding.severity.value} {finding.code}: {finding.message}{self.about}"
+        return f"{place.path}:{place.line}:{place.column}: {what}"
 
 
 def in_order(findings: Iterable[Located]) -> tuple[Located, ...]:

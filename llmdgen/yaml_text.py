@@ -98,27 +98,22 @@ def _below(comments: Comments, key: str | int) -> Comments:
 
 def _write(found: list[str], value: Any, indent: str, comments: Comments) -> None:
     """Add the lines of a value in block style, each with its indent."""
-    if isinstance(value, dict) and value:
-        for key, item in value.items():
-            if (key,) in comments:
-                found.append(f"{indent}# {comments[key,]}")
-            if isinstance(item, _COLLECTIONS) and item:
-                found.append(f"{indent}{as_yaml(key)}:")
-                _write(found, item, indent + "  ", _below(comments, key))
-            else:
-                found.append(f"{indent}{as_yaml(key)}: {_inline(item, indent + '  ')}")
-    elif isinstance(value, list | tuple) and value:
-        for index, item in enumerate(value):
-            if (index,) in comments:
-                found.append(f"{indent}# {comments[index,]}")
-            if isinstance(item, _COLLECTIONS) and item:
-                first = len(found)
-                _write(found, item, indent + "  ", _below(comments, index))
-                found[first] = f"{indent}- {found[first][len(indent) + 2 :]}"
-            else:
-                found.append(f"{indent}- {_inline(item, indent + '  ')}")
-    else:
+    if not value or not isinstance(value, _COLLECTIONS):
         found.append(indent + _inline(value, indent or "  "))
+        return
+    is_mapping = isinstance(value, dict)
+    for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+        if (key,) in comments:
+            found.append(f"{indent}# {comments[key,]}")
+        start, first = f"{indent}{as_yaml(key)}:" if is_mapping else f"{indent}-", len(found)
+        if not item or not isinstance(item, _COLLECTIONS):
+            found.append(f"{start} {_inline(item, indent + '  ')}")
+            continue
+        if is_mapping:
+            found.append(start)
+        _write(found, item, indent + "  ", _below(comments, key))
+        if not is_mapping:  # the first line of an item of a list stands behind its dash
+            found[first] = f"{start} {found[first][len(indent) + 2 :]}"
 
 
 def _inline(value: Any, indent: str) -> str:

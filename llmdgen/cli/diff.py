@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib import import_module
 
 import click
 from msgspec import structs
@@ -37,19 +38,8 @@ def command(sides: tuple[str, ...], form: str) -> int:
     except SpecError as error:
         report(error.findings)
         return status.ERROR
-    if form == "json":
-        from llmdgen.diff.json import write as write_json
-
-        text = write_json(found)
-    elif form == "markdown":
-        from llmdgen.diff.markdown import write as write_markdown
-
-        text = write_markdown(found)
-    else:
-        from llmdgen.diff.text import write as write_text
-
-        text = folded(write_text(found, colour=has_colour()))
-    click.echo(text, nl=False)
+    write = import_module(f"llmdgen.diff.{form}").write
+    click.echo(folded(write(found, colour=has_colour())) if form == "text" else write(found), nl=False)
     return status.OK if found.is_empty else status.DIFFERS
 
 

@@ -17,6 +17,7 @@ from llmdgen.registry import RULES, Rule
 from llmdgen.scheduling.form import form
 from llmdgen.shown import filled
 from llmdgen.spec.model import DEFAULT_RELEASE
+from llmdgen.suggest import did_you_mean, one_of
 
 OTHERWISE = "`llmdgen list` and docs/diagnostics.md show what can be explained"
 Rows = dict[str, object]
@@ -40,23 +41,16 @@ def command(topic: str) -> int:
     (VLLM_LOGGING_LEVEL), a scheduler plugin (queue-scorer), a well-lit path (wide-ep), a release (v0.5.1), an
     instance type (p5.48xlarge) or a model (openai/gpt-oss-120b).
     """
-    from llmdgen.suggest import did_you_mean
-
     text = explain(topic)
     if text is None:
-        hint = did_you_mean(topic.lstrip("-"), names(), listed_up_to=0) or _beginning(topic) or OTHERWISE
+        # Such as the sizes of a family of instances.
+        begin = [name for name in names() if topic and name.lower().startswith(topic.lower())]
+        few = f"did you mean {one_of(begin)}?" if 0 < len(begin) <= _FEW else ""
+        hint = did_you_mean(topic.lstrip("-"), names(), listed_up_to=0) or few or OTHERWISE
         complain(f"llmdgen: error: nothing is known of {topic!r} (fix: {hint})")
         return status.ERROR
     tell(text)
     return status.OK
-
-
-def _beginning(topic: str) -> str:
-    """The few names that begin as a topic does, such as the sizes of a family of instances, as a fix."""
-    from llmdgen.suggest import one_of
-
-    found = [name for name in names() if topic and name.lower().startswith(topic.lower())]
-    return f"did you mean {one_of(found)}?" if 0 < len(found) <= _FEW else ""
 
 
 def names() -> list[str]:
@@ -81,10 +75,6 @@ def _text(title: str, rows: Rows, sources: Iterable[str], notes: Iterable[str] =
         lines += [f"{heading}:"] if items else []
         lines += [filled(item, width_of(_WIDTH), "  - ", "    ") for item in items]
     return "\n".join(lines)
-
-
-def _codes() -> list[str]:
-    return sorted({*_rules(), *(code[:-3] for code in _rules())})
 
 
 def _rule(topic: str) -> str | None:
@@ -213,7 +203,11 @@ def _plugin(topic: str, release: str) -> str | None:
     if found is None:
         return None
     types = catalogue.release_toml(release, "plugin-parameters.toml").get(name, {})
-    untyped = [each for each in found.get("parameters", ()) if not any(_below(path, each) for path in types)]
+    untyped = [
+        each
+        for each in found.get("parameters", ())
+        if each not in types and not any(path.startswith((f"{each}.", f"{each}[")) for path in types)
+    ]
     parameters = []
     for each in [*types, *untyped]:
         kind = f" ({types[each]})" if each in types else ""
@@ -232,10 +226,6 @@ def _plugin(topic: str, release: str) -> str | None:
         "experimental": "only with --allow-experimental-plugins" if found.get("alpha") else "",
     }
     return _text(f"{name} (scheduler of llm-d {release})", rows, table["sources"])
-
-
-def _below(path: str, name: str) -> bool:
-    return path == name or path.startswith((f"{name}.", f"{name}["))
 
 
 def _flag(topic: str) -> str | None:
@@ -301,7 +291,7 @@ def _variable(topic: str, release: str) -> str | None:
 
 
 KINDS: tuple[tuple[Callable[[], Iterable[str]], Callable[[str], str | None]], ...] = (
-    (_codes, _rule),
+    (lambda: sorted({*_rules(), *(code[:-3] for code in _rules())}), _rule),
     (catalogue.instance_names, _instance),
     (catalogue.model_names, _model),
     (catalogue.path_names, _path),

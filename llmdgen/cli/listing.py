@@ -12,7 +12,7 @@ from msgspec import Struct
 from llmdgen.cli import options
 from llmdgen.cli.terminal import columns, print_json, say
 from llmdgen.facts import catalogue
-from llmdgen.facts.types import Instance, ModelFacts, Release
+from llmdgen.facts.types import Instance, ModelFacts
 
 
 class Listing(Struct, frozen=True):
@@ -34,10 +34,6 @@ def _paths() -> list[dict[str, str]]:
     return [{"name": name, "about": about[name]} for name in catalogue.path_names()]
 
 
-def _path(each: dict[str, str]) -> tuple[object, ...]:
-    return each["name"], each["about"]
-
-
 def _instance(each: Instance) -> tuple[object, ...]:
     memory = f"{each.gpu.memory_mib / 1024:.0f} GiB" if each.gpu.memory_mib else "-"
     efa = f"{each.efa.interfaces} {each.efa.generation or ''}".strip() if each.efa.interfaces else "-"
@@ -52,12 +48,8 @@ def _model(each: ModelFacts) -> tuple[object, ...]:
     return each.id, parameters, weights, each.max_position_embeddings
 
 
-def _release(each: Release) -> tuple[object, ...]:
-    return each.name, each.date, each.vllm, each.nixl
-
-
 LISTINGS = {
-    "paths": Listing(("PATH", "WHAT IT IS"), _path, _paths),
+    "paths": Listing(("PATH", "WHAT IT IS"), lambda each: (each["name"], each["about"]), _paths),
     "instances": Listing(
         ("INSTANCE TYPE", "GPUS", "GPU", "GPU MEMORY", "EFA", "VCPUS", "MEMORY", "HYPERPOD"),
         _instance,
@@ -69,7 +61,9 @@ LISTINGS = {
         lambda: map(catalogue.model, catalogue.model_names()),
     ),
     "releases": Listing(
-        ("RELEASE", "DATE", "VLLM", "NIXL"), _release, lambda: map(catalogue.release, catalogue.release_names())
+        ("RELEASE", "DATE", "VLLM", "NIXL"),
+        lambda each: (each.name, each.date, each.vllm, each.nixl),
+        lambda: map(catalogue.release, catalogue.release_names()),
     ),
 }
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 import click
 
+from llmdgen.facts import catalogue
 from llmdgen.spec.model import Spec
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -52,16 +53,8 @@ def completed(names: Callable[[], Iterable[str]]) -> Callable[..., list[str]]:
     return complete
 
 
-def _instance_names() -> Iterator[str]:
-    from llmdgen.facts.catalogue import instance_names
-
-    return (f"{prefix}{name}" for prefix in ("", "ml.") for name in instance_names())
-
-
-def _model_names() -> Iterable[str]:
-    from llmdgen.facts.catalogue import model_names
-
-    return model_names()
+def _instance_names() -> list[str]:
+    return [f"{prefix}{name}" for prefix in ("", catalogue.HYPERPOD_PREFIX) for name in catalogue.instance_names()]
 
 
 ONE_INSTANCE_TYPE = click.option(
@@ -76,7 +69,7 @@ MODEL = click.option(
     metavar="M",
     callback=_name,
     help="The model to serve, by its Hugging Face id.",
-    shell_complete=completed(_model_names),
+    shell_complete=completed(catalogue.model_names),
 )
 
 

@@ -9,7 +9,6 @@ import click
 from llmdgen.cli import options, status, work
 from llmdgen.cli.terminal import columns, print_json, say, visible
 from llmdgen.planning.model import Plan
-from llmdgen.spec.model import Spec
 
 TOTAL = ("INSTANCE TYPE", "ZONE", "SPECS", "NODES", "GPUS", "EFA")
 
@@ -27,7 +26,10 @@ TOTAL = ("INSTANCE TYPE", "ZONE", "SPECS", "NODES", "GPUS", "EFA")
 def command(specs: tuple[str, ...], instance_types: tuple[str, ...], form: str) -> int:
     """Show topology, placement and capacity of specs on each of their instance types, and what all take together."""
     if form == "yaml":
-        _print_specs(work.read(specs)[0])
+        from llmdgen.rendering.merged import merged
+
+        # Whatever the checks say of the specs: they are what a finding is about.
+        click.echo(visible("---\n".join(map(merged, work.read(specs)[0]))), nl=False)
     plans = work.sound_plans(specs, instance_types)
     if form == "svg":
         _print_drawing(plans)
@@ -43,13 +45,6 @@ def command(specs: tuple[str, ...], instance_types: tuple[str, ...], form: str) 
                 tables.append(_together(plans, taken))
             say("\n\n".join(tables))
     return status.OK
-
-
-def _print_specs(specs: list[Spec]) -> None:
-    """The specs, whatever the checks say of them: they are what a finding is about."""
-    from llmdgen.rendering.merged import merged
-
-    click.echo(visible("---\n".join(map(merged, specs))), nl=False)
 
 
 def _print_drawing(plans: list[Plan]) -> None:

@@ -63,7 +63,7 @@ def _folded(line: str, width: int) -> str:
 
 def print_json(value: object) -> None:
     """A document for a program, on stdout."""
-    from llmdgen.report.document import document
+    from llmdgen.report.formats import document
 
     click.echo(document(value), nl=False)
 

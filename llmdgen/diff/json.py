@@ -6,7 +6,7 @@ from typing import Any
 
 from llmdgen.diff.compare import Change
 from llmdgen.diff.fold import Difference, Section
-from llmdgen.report.document import document
+from llmdgen.report.formats import document
 
 VERSION = 1
 

@@ -16,7 +16,7 @@ from llmdgen.facts.catalogue import release, release_names
 from llmdgen.kube.gateway import parameters_of
 from llmdgen.kube.workload import Manifest, Workload, workloads
 from llmdgen.objects.chart import FOLDER
-from llmdgen.report.document import encodable
+from llmdgen.report.formats import encodable
 from llmdgen.spec.fields import ROLES
 
 HELMFILE, ALLOCATION, CHART = "helmfile.yaml", "allocation.yaml", f"{FOLDER}/Chart.yaml"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from llmdgen.findings import Located, Severity
-from llmdgen.report.document import from_here
+from llmdgen.report.formats import from_here
 
 _COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "notice"}
 
@@ -20,20 +20,16 @@ def write(findings: Sequence[Located]) -> str:
 
 def _command(each: Located) -> str:
     place, finding = each.place, each.finding
-    message = (f"{finding.says} (fix: {finding.fix})" if finding.fix else finding.says) + each.about
     properties = {
         "file": from_here(place.path),
         "line": str(place.line),
         "col": str(place.column),
         "title": finding.code,
     }
-    written = ",".join(f"{name}={_property(value)}" for name, value in properties.items())
-    return f"::{_COMMANDS[finding.severity]} {written}::{_data(message)}"
+    encoded = {name: _data(value).replace(":", "%3A").replace(",", "%2C") for name, value in properties.items()}
+    written = ",".join(f"{name}={value}" for name, value in encoded.items())
+    return f"::{_COMMANDS[finding.severity]} {written}::{_data(finding.message + each.about)}"
 
 
 def _data(text: str) -> str:
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _property(text: str) -> str:
-    return _data(text).replace(":", "%3A").replace(",", "%2C")

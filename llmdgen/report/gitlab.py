@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from hashlib import sha256
 
 from llmdgen.findings import Located, Severity
-from llmdgen.report.document import document, encodable, from_here
+from llmdgen.report.formats import document, encodable, from_here
 
 _SEVERITIES = {Severity.ERROR: "critical", Severity.WARNING: "minor", Severity.NOTE: "info"}
 
@@ -23,12 +23,11 @@ def write(findings: Sequence[Located]) -> str:
 
 def _issue(each: Located, seen: dict[str, int]) -> dict[str, object]:
     place, finding = each.place, each.finding
-    message = f"{finding.says} (fix: {finding.fix})" if finding.fix else finding.says
     what = "\0".join((finding.code, place.path, finding.says))
     seen[what] = seen.get(what, 0) + 1  # two equal findings of a file are two issues
     return {
         "check_name": finding.code,
-        "description": encodable(f"{finding.code}: {message}"),
+        "description": encodable(f"{finding.code}: {finding.message}"),
         "severity": _SEVERITIES[finding.severity],
         "fingerprint": sha256(f"{what}\0{seen[what]}".encode("utf-8", "surrogatepass")).hexdigest(),
         "location": {"path": encodable(from_here(place.path)), "lines": {"begin": place.line}},

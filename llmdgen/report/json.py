@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from llmdgen.findings import Located
-from llmdgen.report.document import document, encodable
+from llmdgen.report.formats import document, encodable
 
 VERSION = 1
 

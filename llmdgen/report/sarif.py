@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from llmdgen.findings import Located, Severity
 from llmdgen.registry import RULES, Rule
-from llmdgen.report.document import document, encodable, from_here
+from llmdgen.report.formats import document, encodable, from_here
 from llmdgen.version import VERSION
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -54,16 +54,12 @@ def _result(each: Located, rule: int) -> dict[str, Any]:
     text = f"{finding.says}{each.about}"
     text = f"{text}\nFix: {finding.fix}" if finding.fix else text
     region = {"startLine": place.line, "startColumn": place.column}
+    uri = quote(os.fsencode(from_here(place.path).replace("\\", "/")))  # a name that is not UTF-8 by its bytes
     return {
         "ruleId": finding.code,
         "ruleIndex": rule,
         "level": _LEVELS[finding.severity],
         "message": {"text": encodable(text)},
-        "locations": [{"physicalLocation": {"artifactLocation": {"uri": _uri(place.path)}, "region": region}}],
+        "locations": [{"physicalLocation": {"artifactLocation": {"uri": uri}, "region": region}}],
         "properties": {"fix": encodable(finding.fix)},
     }
-
-
-def _uri(path: str) -> str:
-    """A path as a URI reference, a name that is not UTF-8 by its bytes."""
-    return quote(os.fsencode(from_here(path).replace("\\", "/")))

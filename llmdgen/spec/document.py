@@ -126,7 +126,10 @@ class _Reader:
     def read(self) -> None:
         """Read to the end, or to where nothing of use would follow."""
         with suppress(_Stop):
-            self.look_for_invisible()
+            found = None if _is_shown(self.text) else re.search(_INVISIBLE, self.text)
+            if found:
+                place = Place(self.path, *position_of(self.text, found.start()))
+                self._end("SPEC018", f"invisible character U+{ord(found[0]):04X}", "delete it", place)
             while not _is(event := self._next(), "StreamEnd"):
                 if _is(event, "DocumentStart"):
                     self._document(event)
@@ -141,12 +144,6 @@ class _Reader:
         """The same, of what makes reading on useless."""
         self.report(code, says, fix, place)
         raise _Stop
-
-    def look_for_invisible(self) -> None:
-        found = None if _is_shown(self.text) else re.search(_INVISIBLE, self.text)
-        if found:
-            place = Place(self.path, *position_of(self.text, found.start()))
-            self._end("SPEC018", f"invisible character U+{ord(found[0]):04X}", "delete it", place)
 
     def _next(self) -> Any:
         """The next event. The parser takes a second for some ten thousand values, which is the limit."""

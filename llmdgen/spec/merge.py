@@ -55,7 +55,11 @@ def merge(base: Parsed, over: Parsed) -> tuple[Parsed, tuple[Idle, ...]]:
         return merged
 
     data = mapping(base.data, over.data, ())
-    of_base = {at: place for at, place in base.places.items() if replaced.isdisjoint(_around(at))}
+    of_base = {
+        at: place
+        for at, place in base.places.items()
+        if replaced.isdisjoint(at[:length] for length in range(len(at) + 1))
+    }
     of_over = {at: place for at, place in over.places.items() if at not in deleted}
     return Parsed(over.path, over.index, data, of_base | of_over, base.damaged | over.damaged), tuple(idle)
 
@@ -65,8 +69,3 @@ def _takes_null(route: Route, is_in_base: bool) -> bool:
     if len(route) > 3 and route[2] == "pod":
         return True
     return not is_in_base and (route[:2] == ("spec", "values") or route[2:3] == ("args",))
-
-
-def _around(route: Route) -> list[Route]:
-    """A route and all that it leads through."""
-    return [route[:length] for length in range(len(route) + 1)]

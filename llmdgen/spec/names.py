@@ -34,8 +34,15 @@ def misnamed(data: dict[str, Any]) -> Iterator[Finding]:
         if isinstance(text, str):
             yield from rule(text, route)
     spec = mapping(data.get("spec"))
-    for of_a_spec in (_paths, _provider, _instance_types, uri.without_uri, texts.misread, _pods, _retired_values):
+    for of_a_spec in (_paths, _provider, _instance_types, uri.without_uri, texts.misread):
         yield from of_a_spec(spec)
+    for role in ROLES:
+        if pod := mapping(mapping(spec.get(role)).get("pod")):
+            yield from _pod(pod, role)
+    values = mapping(spec.get("values"))
+    for chart in _RETIRED:
+        if chart in values:
+            yield from _moved(values[chart], (), chart, catalogue.table("retired-values.toml")[chart])
 
 
 def _name(name: str, route: Route) -> Iterator[Finding]:
@@ -100,19 +107,15 @@ def _instance_types(spec: dict[str, Any]) -> Iterator[Finding]:
 
 
 def _instance_type(name: str, route: Route) -> Iterator[Finding]:
-    if not _is_known(name):
+    try:  # the catalogue opens a file by the name, so what is too long for a file's name is not asked for
+        is_known = len(name) <= LONGEST_INSTANCE_TYPE and bool(catalogue.instance(name))
+    except catalogue.UnknownFact:
+        is_known = False
+    if not is_known:
         prefix = catalogue.HYPERPOD_PREFIX if name.startswith(catalogue.HYPERPOD_PREFIX) else ""
         known = [f"{prefix}{each}" for each in catalogue.instance_names()]
         fix = did_you_mean(name, known, listed_up_to=0) or "`llmdgen list instances` shows those that are"
         yield error("SPEC009", f"instance type {quoted(name)} is not known", fix, route)
-
-
-def _is_known(instance_type: str) -> bool:
-    """The catalogue opens a file by the name, so what is too long for a file's name is not asked for."""
-    try:
-        return len(instance_type) <= LONGEST_INSTANCE_TYPE and bool(catalogue.instance(instance_type))
-    except catalogue.UnknownFact:
-        return False
 
 
 def _model_name(name: str, route: Route) -> Iterator[Finding]:
@@ -121,15 +124,8 @@ def _model_name(name: str, route: Route) -> Iterator[Finding]:
         yield error("SPEC008", f"{quoted(name)} starts or ends with what no model's name has", fix, route)
 
 
-def _pods(spec: dict[str, Any]) -> Iterator[Finding]:
-    """Whether Kubernetes knows what `pod` of each role says; what it does to a pod is judged on the objects."""
-    for role in ROLES:
-        pod = mapping(mapping(spec.get(role)).get("pod"))
-        if pod:
-            yield from _pod(pod, role)
-
-
 def _pod(pod: dict[str, Any], role: str) -> Iterator[Finding]:
+    """Whether Kubernetes knows what `pod` of a role says; what it does to a pod is judged on the objects."""
     from llmdgen.kube.merge import BadPatch, merge
     from llmdgen.kube.typed import POD, TYPE
     from llmdgen.kube.typed import misfits as of_kind
@@ -152,16 +148,10 @@ def is_retired(route: Route) -> bool:
     return route[:-1] == _VALUES and route[-1] in _RETIRED
 
 
-def _retired_values(spec: dict[str, Any]) -> Iterator[Finding]:
-    """A finding for each key that went somewhere else, at the outermost place of which the facts say where."""
-    values = mapping(spec.get("values"))
-    for chart in _RETIRED:
-        if chart in values:
-            yield from _moved(values[chart], (), chart, catalogue.table("retired-values.toml")[chart])
-
-
 def _moved(value: Any, route: Route, chart: str, places: dict[str, str]) -> Iterator[Finding]:
-    paths = {path: parts for path in places if path != "otherwise" and _begins(parts := _parts(path), route)}
+    """A finding for each key that went somewhere else, at the outermost place of which the facts say where."""
+    every = {path: path.replace("[]", ".[]").split(".") for path in places if path != "otherwise"}
+    paths = {path: parts for path, parts in every.items() if len(route) <= len(parts) and all(map(_is, parts, route))}
     if value and any(len(parts) > len(route) for parts in paths.values()) and isinstance(value, dict | list):
         for key, each in value.items() if isinstance(value, dict) else enumerate(value):
             yield from _moved(each, (*route, key), chart, places)
@@ -170,15 +160,6 @@ def _moved(value: Any, route: Route, chart: str, places: dict[str, str]) -> Iter
     at: Route = (*_VALUES, chart, *route)
     says = f"nothing reads {quoted(dotted(at), bare=True)}: of spec.values only router is left"
     yield error("SPEC029", says, fix.format(role=(*route, "")[0], key=at[-1]), at, on_key=True)
-
-
-def _parts(path: str) -> list[str]:
-    return path.replace("[]", ".[]").split(".")
-
-
-def _begins(parts: list[str], route: Route) -> bool:
-    """Whether a path, or its start, is that of the route."""
-    return len(route) <= len(parts) and all(map(_is, parts, route))
 
 
 def _is(part: str, key: str | int) -> bool:

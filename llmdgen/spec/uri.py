@@ -34,7 +34,9 @@ def weights(uri: str, at: Route) -> Iterator[Finding]:
     elif scheme in _FORMS and separator:
         pattern, form = _FORMS[scheme]
         if not re.fullmatch(pattern, rest):
-            yield error("SPEC012", f"{quoted(uri)} is not of the form {form}", f"write {_repaired(scheme, rest)}", at)
+            segments = "/".join(segment.strip() for segment in rest.split("/") if segment.strip())
+            fix = f"write {f'{scheme}://{segments}' if re.fullmatch(pattern, segments) else form}"
+            yield error("SPEC012", f"{quoted(uri)} is not of the form {form}", fix, at)
     elif re.fullmatch(_REPOSITORY, uri):
         yield error("SPEC012", f"{quoted(uri)} has no scheme", f"write hf://{uri}", at)
     elif scheme in ("s3", "fsx", "efs", "file") or uri.startswith("/"):
@@ -42,13 +44,6 @@ def weights(uri: str, at: Route) -> Iterator[Finding]:
         yield error("SPEC012", says, "put the weights on a PersistentVolumeClaim and write pvc://claim/path", at)
     else:
         yield error("SPEC012", f"{quoted(uri)} is not a model URI", f"use {FORMS}", at)
-
-
-def _repaired(scheme: str, rest: str) -> str:
-    """The same URI without empty segments and spaces where that makes it one, else its form."""
-    pattern, form = _FORMS[scheme]
-    segments = "/".join(segment.strip() for segment in rest.split("/") if segment.strip())
-    return f"{scheme}://{segments}" if re.fullmatch(pattern, segments) else form
 
 
 def without_uri(spec: dict[str, Any]) -> Iterator[Finding]:
