@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-_UNITS = {
+_BYTES = {
     "": 1,
     "k": 10**3,
     "M": 10**6,
@@ -15,25 +15,19 @@ _UNITS = {
     "Ti": 2**40,
     "Pi": 2**50,
 }
+_MILLIS = {"m": 1, **{unit: 1000 * factor for unit, factor in _BYTES.items()}}
 MIB = 2**20
 GIB = 2**30
 
 
 def to_bytes(quantity: str) -> int:
     """Bytes of a memory or storage quantity, rounded up. "m" (thousandths) is not a size and raises ValueError."""
-    number = quantity.rstrip("kMGTPiKm")
-    unit = quantity[len(number) :]
-    if unit not in _UNITS:
-        raise ValueError(f"{quantity!r} is not a size in bytes")
-    return _scaled(number, _UNITS[unit])
+    return _scaled(quantity, _BYTES)
 
 
 def to_millis(quantity: str) -> int:
-    """Millicores of a cpu quantity, rounded up: "16" is 16000, "1500m" is 1500."""
-    if quantity.endswith("m"):
-        return _scaled(quantity[:-1], 1)
-    number = quantity.rstrip("kMGTPiK")
-    return _scaled(number, 1000 * _UNITS[quantity[len(number) :]])
+    """Millicores of a cpu quantity, rounded up: "16" is 16000, "1500m" is 1500. Raises ValueError for anything else."""
+    return _scaled(quantity, _MILLIS)
 
 
 def bytes_or_none(quantity: object) -> int | None:
@@ -48,7 +42,7 @@ def millis_or_none(quantity: object) -> int | None:
     """Millicores of what stands where a cpu quantity should, None for anything else."""
     try:
         return None if quantity is None else to_millis(str(quantity))
-    except (KeyError, ValueError):
+    except ValueError:
         return None
 
 
@@ -62,8 +56,11 @@ def cpu_text(millis: int) -> str:
     return str(millis // 1000) if millis % 1000 == 0 else f"{millis}m"
 
 
-def _scaled(number: str, factor: int) -> int:
+def _scaled(quantity: str, units: dict[str, int]) -> int:
+    number = quantity.rstrip("kMGTPiKm")
+    unit = quantity[len(number) :]
+    if unit not in units:
+        raise ValueError(f"{quantity!r} is not a quantity")
     whole, _, part = number.partition(".")
-    digits = int(whole + part) * factor
     scale: int = 10 ** len(part)
-    return -(-digits // scale)
+    return -(-int(whole + part) * units[unit] // scale)

@@ -13,7 +13,6 @@ from typing import Any
 import msgspec
 
 from llmdgen.facts import catalogue
-from llmdgen.facts.types import Release
 from llmdgen.resources import SCHEMAS
 from llmdgen.spec import suggestions
 from llmdgen.spec.fields import ROLES, Base
@@ -25,7 +24,6 @@ from llmdgen.spec.texts import ENV_NAME, FLAG_NAME
 FILE = "wellitpath.v1alpha1.json"
 IDENTITY = f"https://llmdgen.dev/schemas/{FILE}"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-INSTANCE_TYPES = ("p5.48xlarge", "ml.p5en.48xlarge")
 
 BASE = r"^[^/~\\][^\\]*\.ya?ml$"
 """What `extends` looks like; whether it leads somewhere, only the tool can say."""
@@ -57,8 +55,8 @@ def overlay() -> dict[str, Any]:
     body: dict[str, Any] = _partial(whole)
     body["properties"] |= {key: keys[key] for key in ("apiVersion", "kind")}
     body["properties"]["extends"] = {**keys["extends"], "pattern": BASE}
-    body["properties"]["metadata"] = _not_null(body["properties"]["metadata"])
     metadata = body["properties"]["metadata"]
+    metadata["type"] = "object"
     metadata["properties"]["name"] = keys["metadata"]["properties"]["name"]
     metadata["required"] = ["name"]
     body["required"] = ["apiVersion", "kind", "extends", "metadata"]
@@ -82,8 +80,9 @@ def complete() -> dict[str, Any]:
     spec["path"] |= known_paths
     spec["with"] |= {"items": {"type": "string", **known_paths}, "uniqueItems": True}
     releases = [catalogue.release(name) for name in catalogue.release_names()]
-    spec["release"] |= {"enum": [each.name for each in releases], _MEANINGS: [_release(each) for each in releases]}
-    spec["instanceTypes"]["items"] |= {"examples": list(INSTANCE_TYPES)}
+    meanings = [f"vLLM {each.vllm}, NIXL {each.nixl}; {each.date}." for each in releases]
+    spec["release"] |= {"enum": [each.name for each in releases], _MEANINGS: meanings}
+    spec["instanceTypes"]["items"] |= {"examples": ["p5.48xlarge", "ml.p5en.48xlarge"]}
     spec["instanceTypes"]["uniqueItems"] = True
     body["properties"]["metadata"]["properties"]["name"]["maxLength"] = LONGEST_NAME
     for role in (*ROLES, "engine"):
@@ -139,12 +138,17 @@ def _described(said: Description, node: dict[str, Any]) -> dict[str, Any]:
 
 
 def _inlined(node: Any, definitions: dict[str, Any]) -> Any:
-    """A node with every reference replaced by what it names, and without null, which no key of a spec takes."""
+    """A node with every reference replaced by what it names, and without null, which no key of a spec takes: as a
+    default it means that the path chooses."""
     if isinstance(node, list):
         return [_inlined(each, definitions) for each in node]
     if not isinstance(node, dict):
         return node
-    node = {key: _inlined(value, definitions) for key, value in _without_nulls(node).items()}
+    node = {
+        key: _set(value) if key == "default" else _inlined(value, definitions)
+        for key, value in node.items()
+        if key != "default" or value is not None
+    }
     if "$ref" in node:
         target = _inlined(definitions[node.pop("$ref").removeprefix(_REFERENCE)], definitions)
         node = {**target, **node}
@@ -152,10 +156,6 @@ def _inlined(node: Any, definitions: dict[str, Any]) -> Any:
         options = [option for option in node.pop("anyOf") if option != {"type": "null"}]
         node = {**options[0], **node} if len(options) == 1 else {**node, "anyOf": options}
     return node
-
-
-def _release(release: Release) -> str:
-    return f"vLLM {release.vllm}, NIXL {release.nixl}; {release.date}."
 
 
 def _partial(node: dict[str, Any]) -> dict[str, Any]:
@@ -178,17 +178,6 @@ def _or_null(node: dict[str, Any]) -> dict[str, Any]:
     return {**node, "type": [node["type"], "null"]} if "type" in node else node
 
 
-def _not_null(node: dict[str, Any]) -> dict[str, Any]:
-    return {**node, "type": node["type"][0]}
-
-
-def _without_nulls(node: dict[str, Any]) -> dict[str, Any]:
-    """A node whose default, where it has one, says what the format sets; None means that the path chooses."""
-    if node.get("default") is None:
-        return {key: value for key, value in node.items() if key != "default"}
-    return {**node, "default": _set(node["default"])}
-
-
 def _set(value: Any) -> Any:
     """A default without what it leaves to the path."""
     if isinstance(value, dict):
@@ -196,12 +185,6 @@ def _set(value: Any) -> Any:
     return value
 
 
-def main() -> None:
-    """Write the file."""
-    os.makedirs(SCHEMAS, exist_ok=True)
+if __name__ == "__main__":
     with open(os.path.join(SCHEMAS, FILE), "w", encoding="utf-8") as file:
         file.write(schema_text())
-
-
-if __name__ == "__main__":
-    main()

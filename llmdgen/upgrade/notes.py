@@ -14,9 +14,9 @@ from llmdgen.planning.model import Plan
 from llmdgen.spec.load import parse
 from llmdgen.spec.model import Spec
 from llmdgen.untyped import at
-from llmdgen.upgrade.cases import keys_of
+from llmdgen.upgrade.decide import keys_of
 from llmdgen.upgrade.edits import Editor
-from llmdgen.upgrade.layout import CannotEdit, scalar
+from llmdgen.upgrade.edits import CannotEdit, scalar
 from llmdgen.upgrade.rules import BY_HAND, CHANGES, noted
 
 _PATH: Route = ("spec", "path")

@@ -11,7 +11,7 @@ from llmdgen.facts.upgrades import moves, steps
 from llmdgen.findings import Located, Route
 from llmdgen.spec.load import parse
 from llmdgen.spec.model import Spec
-from llmdgen.upgrade.cases import cases
+from llmdgen.upgrade.decide import cases
 from llmdgen.upgrade.decide import in_words, set_release, take_step
 from llmdgen.upgrade.edits import Editor
 from llmdgen.upgrade.notes import drop_weights, own_images

@@ -53,7 +53,7 @@ def test_the_package_as_it_is_keeps_its_layers(checkout: Path) -> None:
     ],
 )
 def test_an_import_that_goes_up_fails_wherever_it_stands(checkout: Path, line: str) -> None:
-    spoil(checkout, "spec/words.py", line)
+    spoil(checkout, "spec/places.py", line)
     code, printed = lint(checkout)
     assert code == 1
     assert "llmdgen.spec is not allowed to import llmdgen." in printed

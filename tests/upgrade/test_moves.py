@@ -12,7 +12,7 @@ from llmdgen.engine.facts import variables
 from llmdgen.engine.flags import flag_table
 from llmdgen.facts.catalogue import release_names, release_toml
 from llmdgen.facts.upgrades import Move, Moves, moves, newest, steps
-from llmdgen.upgrade.cases import type_of
+from llmdgen.upgrade.decide import type_of
 
 STEPS = [(name, step) for name in release_names() if (step := moves(name)) is not None]
 NAMES = {"spec", "name", "namespace", "target", "old_route", "old_pool", "old_gateway"}
