@@ -1,5 +1,5 @@
-"""Which settings of a document a step to a release is about (what its upgrade.toml names, and what its vLLM lacks), and
-what becomes of each: edited where that is safe, else said with its reason and its fix."""
+"""Which settings of a document a step to a release is about, as its upgrade.toml says, and what becomes of each: edited
+where that is safe, else said with its reason and its fix."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 
 from msgspec import UNSET, Struct
 
-from llmdgen.engine.facts import variables
 from llmdgen.engine.flags import ConfigField, flag_table
 from llmdgen.facts.upgrades import Move, Moves
 from llmdgen.findings import Located, Route
@@ -19,7 +18,6 @@ from llmdgen.upgrade.edits import CannotEdit, Editor, scalar
 from llmdgen.upgrade.rules import BY_HAND, CHANGES, noted
 
 SECTIONS = ("engine", "prefill", "decode")
-_PREFIX = "VLLM_"  # vLLM's own variables; of others nobody has a list
 _FLAG_DEPTH = len(("spec", "engine", "args", "all2all-backend"))
 _RELEASE: Route = ("spec", "release")
 _PATH: Route = ("spec", "path")
@@ -45,16 +43,25 @@ class Case(Struct, frozen=True):
         return "env" in self.route[:3]
 
 
-def cases(data: Any, release: str, step: Moves) -> Iterator[Case]:
-    """Every setting of the document's data that the step to this release is about."""
+def cases(data: Any, step: Moves) -> Iterator[Case]:
+    """Every setting of the document's data that a step is about."""
     for path, move in step.settings.items():
         route = ("spec", *path.split("."))
         holder = mapping(at(data, *route[:-1]))
         if route[-1] in holder and move.when in (UNSET, holder[route[-1]]):
             yield Case(route, f"spec.{path}", move, ("spec",))
     for section in SECTIONS:
-        yield from _variables(data, section, release, step)
-        yield from _flags(data, section, release, step)
+        args, env = ("spec", section, "args"), ("spec", section, "env")
+        for name in mapping(at(data, *env)):
+            if name in step.environment:
+                yield Case((*env, name), name, step.environment[name], args)
+        for name, value in mapping(at(data, *args)).items():
+            chosen = step.choices.get(name, {}).get(value) if isinstance(value, str) else None
+            if of_flag := step.flags.get(name) or chosen:
+                yield Case((*args, name), f"--{name}", of_flag, args)
+            for key in mapping(value):
+                if of_key := step.flags.get(f"{name}.{key}"):
+                    yield Case((*args, name, key), f"{key} of --{name}", of_key, args)
 
 
 def type_of(release: str, path: str) -> str:
@@ -71,37 +78,6 @@ def keys_of(release: str, flag: str) -> dict[str, ConfigField]:
     return table.configs.get(found.config or "", {}) if found else {}
 
 
-def _variables(data: Any, section: str, release: str, step: Moves) -> Iterator[Case]:
-    args = ("spec", section, "args")
-    for name in mapping(at(data, "spec", section, "env")):
-        move = step.environment.get(name)
-        if move is None and name.startswith(_PREFIX) and name in variables(step.since).keys() - variables(release):
-            says = f"vLLM {flag_table(release).vllm} does not read it"
-            move = Move(says=says, fix="remove it, or set the flag that takes its place")
-        if move is not None:
-            yield Case(("spec", section, "env", name), name, move, args)
-
-
-def _flags(data: Any, section: str, release: str, step: Moves) -> Iterator[Case]:
-    args = ("spec", section, "args")
-    old, new = flag_table(step.since), flag_table(release)
-    gone = f"vLLM {new.vllm} does not have it"
-    for name, value in mapping(at(data, *args)).items():
-        move = step.flags.get(name)
-        if move is None and name in old.flags and name not in new.flags:
-            move = Move(says=gone, fix="remove it; `llmdgen explain FLAG` knows every flag")
-        choice = step.choices.get(name, {}).get(value) if isinstance(value, str) else None
-        if move is not None or choice is not None:
-            yield Case((*args, name), f"--{name}", move or choice or Move(), args)
-            continue
-        for key in mapping(value):
-            move = step.flags.get(f"{name}.{key}")
-            if move is None and key in keys_of(step.since, name) and key not in keys_of(release, name):
-                move = Move(says=gone, fix="remove it")
-            if move is not None:
-                yield Case((*args, name, key), f"{key} of --{name}", move, args)
-
-
 class _ByHand(Exception):
     """Why a setting is left to a person, and what to do."""
 
@@ -112,7 +88,7 @@ class _ByHand(Exception):
 
 def take_step(editor: Editor, spec: Spec, release: str, step: Moves) -> Iterator[Located]:
     """Edit the document for a release, `spec.release` aside; what is worth saying of it."""
-    for case in tuple(cases(editor.data, release, step)):
+    for case in tuple(cases(editor.data, step)):
         try:
             _settle(editor, case, release)
         except CannotEdit as error:

@@ -18,7 +18,6 @@ from msgspec import UNSET, Struct
 from llmdgen.findings import Route
 from llmdgen.spec.document import NotANumber, read, resolve
 
-
 _BREAK = re.compile(r"\r\n|\r|\n")
 _COMMENT = re.compile(r"(?:^|(?<=\s))#[^\r\n]*")
 _PLAIN = re.compile(r"[A-Za-z_/.][\w./@+-]*")

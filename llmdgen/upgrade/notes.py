@@ -15,8 +15,7 @@ from llmdgen.spec.load import parse
 from llmdgen.spec.model import Spec
 from llmdgen.untyped import at
 from llmdgen.upgrade.decide import keys_of
-from llmdgen.upgrade.edits import Editor
-from llmdgen.upgrade.edits import CannotEdit, scalar
+from llmdgen.upgrade.edits import CannotEdit, Editor, scalar
 from llmdgen.upgrade.rules import BY_HAND, CHANGES, noted
 
 _PATH: Route = ("spec", "path")

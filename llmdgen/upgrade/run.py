@@ -11,8 +11,7 @@ from llmdgen.facts.upgrades import moves, steps
 from llmdgen.findings import Located, Route
 from llmdgen.spec.load import parse
 from llmdgen.spec.model import Spec
-from llmdgen.upgrade.decide import cases
-from llmdgen.upgrade.decide import in_words, set_release, take_step
+from llmdgen.upgrade.decide import cases, in_words, set_release, take_step
 from llmdgen.upgrade.edits import Editor
 from llmdgen.upgrade.notes import drop_weights, own_images
 from llmdgen.upgrade.rules import IN_A_BASE, NO_WAY, noted
@@ -93,7 +92,7 @@ def _document(editor: Editor, spec: Spec, release: str) -> Iterator[Located]:
     for each in way:
         step = moves(each)
         assert step is not None
-        for case in cases(spec.said, each, step):
+        for case in cases(spec.said, step):
             place = spec.locate(case.route, True)
             if place.path != spec.path:
                 says = f"{case.name} changes with {each}, and stands in {place.path}, which {spec.path} extends"
