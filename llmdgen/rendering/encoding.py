@@ -1,13 +1,14 @@
 """How values are written into each kind of text, so that none can leave its place.
 
-The encoder of a template follows from its name (helmfile.yaml.j2, README.md.j2) and runs on each `{{ }}`, so that none
-can forget it: YAML gets YAML scalars, Markdown text without markup. What functions write, they encode by name.
+The encoder of a Jinja template follows from its name (helmfile.yaml.j2, README.md.j2) and runs on each `{{ }}`, so that
+none can forget it: YAML gets YAML scalars, Markdown text without markup. What functions write, they encode by name.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from llmdgen.resources import TEMPLATES
@@ -17,27 +18,22 @@ from llmdgen.yaml_text import Text, as_yaml, block
 if TYPE_CHECKING:
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-Encoder = Callable[[Any], Text]
-
 _MARKDOWN = str.maketrans({character: "\\" + character for character in "\\`*_[]<>|#"})
 
 _XML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;"})
 
 
-def shell_word(value: Any) -> Text:
-    """A value as one word of a POSIX shell."""
-    from shlex import quote
-
-    if isinstance(value, Text):
-        return Text(str(value))
-    return Text(quote(str(value)))
+def _encoder(encode: Callable[[str], str]) -> Callable[[Any], Text]:
+    """The encoder of values that are not encoded already."""
+    return lambda value: Text(str(value) if isinstance(value, Text) else encode(str(value)))
 
 
-def markdown(value: Any) -> Text:
-    """A value as plain text of one line of Markdown."""
-    if isinstance(value, Text):
-        return Text(str(value))
-    return Text(" ".join(str(value).translate(_MARKDOWN).split()))
+shell_word = _encoder(quote)
+"""A value as one word of a POSIX shell."""
+markdown = _encoder(lambda text: " ".join(text.translate(_MARKDOWN).split()))
+"""A value as plain text of one line of Markdown."""
+xml = _encoder(lambda text: text.translate(_XML))
+"""A value as text or attribute of XML."""
 
 
 def code(value: Any) -> Text:
@@ -50,25 +46,9 @@ def comment(value: Any) -> Text:
     return Text(" ".join(str(value).split()))
 
 
-def xml(value: Any) -> Text:
-    """A value as text or attribute of XML."""
-    if isinstance(value, Text):
-        return Text(str(value))
-    return Text(str(value).translate(_XML))
-
-
-def filled_markdown(template: str, **values: Any) -> Text:
-    """Markdown with values in its `{}`, each as text without markup unless it is encoded already."""
-    return Text(template.format(**{name: markdown(value) for name, value in values.items()}))
-
-
 def filled_xml(template: str, **values: Any) -> Text:
     """XML with values in its `{}`, each as text or attribute unless it is encoded already."""
     return Text(template.format(**{name: xml(value) for name, value in values.items()}))
-
-
-ENCODERS: dict[str, Encoder] = {"yaml": as_yaml, "md": markdown}
-FILTERS: dict[str, Callable[..., Text]] = {"block": block, "code": code, "comment": comment}
 
 
 def render(template: str, **context: Any) -> str:
@@ -82,7 +62,7 @@ def environment(writes: str) -> ImmutableSandboxedEnvironment:
     from jinja2 import FileSystemLoader, StrictUndefined, Undefined
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-    encode = ENCODERS[writes]
+    encode = {"yaml": as_yaml, "md": markdown}[writes]
 
     def finalize(value: Any) -> str:
         return str(value) if isinstance(value, Undefined) else encode(value)
@@ -95,5 +75,5 @@ def environment(writes: str) -> ImmutableSandboxedEnvironment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    made.filters |= FILTERS
+    made.filters |= {"block": block, "code": code, "comment": comment}
     return made

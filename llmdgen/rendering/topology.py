@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from llmdgen.kube.room import fitting, minus
 from llmdgen.planning.model import Plan, RolePlan
 from llmdgen.quantities import GIB
-from llmdgen.rendering.encoding import filled_xml
+from llmdgen.rendering.encoding import filled_xml, xml
+from llmdgen.resources import filled
 from llmdgen.spec.fields import ROLES
 from llmdgen.yaml_text import Text
 
@@ -21,49 +23,6 @@ DOTS_A_GPU, DOT_STEP = 2, 11
 # Widths of a character: SVG without scripts cannot measure its text, so a little more than the common fonts take.
 TITLE_CHARACTER, LABEL_CHARACTER = 10, 7
 INITIAL = {"prefill": "P", "decode": "D"}
-
-_PICTURE = """\
-<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img"\
- font-family="system-ui, sans-serif" font-size="12">
-  <title>{title}</title>
-  <style>
-    .page {{ fill: #ffffff }} .node {{ fill: #f6f8fa; stroke: #8c959f }}\
- .text {{ fill: #1f2328 }} .dim {{ fill: #59636e }}
-    .prefill {{ fill: #bf8700 }} .decode {{ fill: #0969da }} .free {{ fill: #d1d9e0 }} .reserve {{ fill: #818b98 }}
-    .pod, .way {{ fill: none; stroke: #59636e; stroke-width: 1.5 }} .on {{ fill: #1a7f37 }} .off {{ fill: #d1d9e0 }}
-    .kv {{ fill-opacity: 0.4 }}
-    @media (prefers-color-scheme: dark) {{
-      .page {{ fill: #0d1117 }} .node {{ fill: #161b22; stroke: #656c76 }}\
- .text {{ fill: #f0f6fc }} .dim {{ fill: #9198a1 }}
-      .prefill {{ fill: #d29922 }} .decode {{ fill: #388bfd }} .free {{ fill: #3d444d }} .reserve {{ fill: #79828e }}
-      .pod, .way {{ stroke: #9198a1 }} .on {{ fill: #3fb950 }} .off {{ fill: #3d444d }}
-    }}
-  </style>
-  <defs>
-{tiles}
-  </defs>
-  <rect class="page" width="{width}" height="{height}"/>
-  <text class="text" x="16" y="26" font-size="15" font-weight="600">{title}</text>
-{drawn}
-</svg>
-"""
-_NODE = """\
-  <g transform="translate({x} {y})">
-    <rect class="node" width="{width}" height="{height}" rx="6"/>
-    <text class="text" x="12" y="20" font-weight="600">{label}</text>
-    <text class="dim" x="{right}" y="20" text-anchor="end">{zone}</text>
-{parts}
-    <text class="dim" x="12" y="{bottom}" font-size="10">{note}</text>
-  </g>"""
-_BOX = """\
-  <rect class="node" x="{x}" y="{y}" width="{width}" height="{height}" rx="6"/>
-  <rect class="{style}" x="{x}" y="{y}" width="5" height="{height}" rx="2"/>
-  <text class="text" x="{left}" y="{first}" font-weight="600">{name}</text>
-  <text class="dim" x="{left}" y="{second}" font-size="10">{says}</text>
-  <text class="dim" x="{left}" y="{third}" font-size="10">{more}</text>"""
-_WAY = """\
-  <path class="way" d="{path}"/>
-  <text class="dim" x="{middle}" y="{below}" text-anchor="middle" font-size="10">{label}</text>"""
 
 
 class _Node:
@@ -118,13 +77,16 @@ def topology(plan: Plan) -> str:
     if more:
         says = f"and {more} more node{'s' * (more > 1)}"
         drawn.append(filled_xml('  <text class="dim" x="16" y="{y}">{says}</text>', y=bottom - 14, says=says))
-    return filled_xml(
-        _PICTURE,
-        title=title,
-        width=max(columns * (width + GAP) + GAP, 2 * GAP + len(title) * TITLE_CHARACTER, legend_end, traffic_end),
-        height=bottom,
-        tiles=_lines([_tile(role) for role in plan.roles]),
-        drawn=_lines(drawn),
+    return (
+        _part(
+            "picture",
+            title=title,
+            width=max(columns * (width + GAP) + GAP, 2 * GAP + len(title) * TITLE_CHARACTER, legend_end, traffic_end),
+            height=bottom,
+            tiles=_lines([_tile(role) for role in plan.roles]),
+            drawn=_lines(drawn),
+        )
+        + "\n"
     )
 
 
@@ -218,7 +180,7 @@ def _traffic(plan: Plan, top: int) -> tuple[list[Text], int]:
         x = GAP + index * (BOX_WIDTH + WAY)
         lines = {"first": top + 17, "second": top + 31, "third": top + 43}
         place = {"x": x, "y": top, "left": x + 12, "width": BOX_WIDTH, "height": BOX_HEIGHT, **lines}
-        found.append(filled_xml(_BOX, style=style, name=name, says=says, more=more, **place))
+        found.append(_part("box", style=style, name=name, says=says, more=more, **place))
     last = GAP + (len(boxes) - 1) * (BOX_WIDTH + WAY)
     found.append(_way(last, top + 26, "requests", -8, is_back=True))
     if plan.disaggregated:
@@ -240,7 +202,7 @@ def _way(right: int, y: int, label: str, below: int, *, is_back: bool) -> Text:
     """An arrow over the gap that ends at the box at `right`."""
     left, right = right - WAY + 6, right - 6
     path = f"M{right} {y}H{left}m6 -4l-6 4l6 4" if is_back else f"M{left} {y}H{right}m-6 -4l6 4l-6 4"
-    return filled_xml(_WAY, path=path, middle=(left + right) / 2, below=y + below, label=label)
+    return _part("way", path=path, middle=(left + right) / 2, below=y + below, label=label)
 
 
 def _dot_columns(node: _Node) -> int:
@@ -296,8 +258,8 @@ def _pods(node: _Node) -> list[Text]:
 def _drawn(node: _Node, index: int, width: int, height: int, top: int, zone: str) -> Text:
     row, column = divmod(index, COLUMNS)
     efa = f"{node.efa} of {node.node.efa} EFA interfaces" if node.node.efa else "no EFA interfaces"
-    return filled_xml(
-        _NODE,
+    return _part(
+        "node",
         x=GAP + column * (width + GAP),
         y=top + row * (height + GAP),
         width=width,
@@ -309,6 +271,11 @@ def _drawn(node: _Node, index: int, width: int, height: int, top: int, zone: str
         parts=_lines([*_gpus(node), *_pods(node), *_dots(node)]),
         note=f"{node.gpus} of {node.node.gpus} GPUs, {efa}",
     )
+
+
+def _part(name: str, /, **values: Any) -> Text:
+    """A file of templates/topology with these values."""
+    return Text(filled(f"topology/{name}.svg", {key: xml(value) for key, value in values.items()}))
 
 
 def _lines(parts: list[Text]) -> Text:
