@@ -118,6 +118,11 @@ def document(plan: Plan, version: str, kind: str, name: str, **body: Any) -> dic
     return {"apiVersion": version, "kind": kind, "metadata": metadata(plan, name), **body}
 
 
+def present(**fields: Any) -> dict[str, Any]:
+    """The fields that have a value: not None, false or empty."""
+    return {name: value for name, value in fields.items() if value}
+
+
 def pod_labels(plan: Plan, role: RoleName) -> dict[str, str]:
     """All labels of a role's pods."""
     return plan.labels | {ROLE: role}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from llmdgen.findings import Route
-from llmdgen.objects.chart import Object, document
+from llmdgen.objects.chart import Object, document, present
 from llmdgen.planning.model import Plan
 from llmdgen.planning.router import PORT
 from llmdgen.yaml_text import dump
@@ -69,10 +69,7 @@ def http_route(plan: Plan) -> Object:
 
 def _service(plan: Plan) -> dict[str, Any]:
     """What a provider puts into the spec of its Service."""
-    found: dict[str, Any] = {"type": plan.gateway.service_type}
-    if plan.gateway.balancer_class:
-        found["loadBalancerClass"] = plan.gateway.balancer_class
-    return found
+    return present(type=plan.gateway.service_type, loadBalancerClass=plan.gateway.balancer_class)
 
 
 def _istio(plan: Plan) -> dict[str, Any]:
@@ -84,20 +81,15 @@ def _istio(plan: Plan) -> dict[str, Any]:
 
 
 def _kgateway(plan: Plan) -> dict[str, Any]:
-    service: dict[str, Any] = {"type": plan.gateway.service_type}
-    if plan.gateway.annotations:
-        service["extraAnnotations"] = plan.gateway.annotations
+    service = present(type=plan.gateway.service_type, extraAnnotations=plan.gateway.annotations)
     proxy = {**plan.gateway.settings.get("proxy", {}), "resources": plan.gateway.settings["resources"]}
     return {"spec": {"kube": {"envoyContainer": proxy, "service": service}}}
 
 
 def _agentgateway(plan: Plan) -> dict[str, Any]:
-    service: dict[str, Any] = {"spec": _service(plan)}
-    if plan.gateway.annotations:
-        service = {"metadata": {"annotations": plan.gateway.annotations}, **service}
     settings = plan.gateway.settings
-    own = settings["parameters"].get("spec", {})
-    return {"spec": {**own, "resources": settings["resources"], "service": service}}
+    service = present(metadata=present(annotations=plan.gateway.annotations), spec=_service(plan))
+    return {"spec": {**settings["parameters"].get("spec", {}), "resources": settings["resources"], "service": service}}
 
 
 _BODIES = {"ConfigMap": _istio, "GatewayParameters": _kgateway, "AgentgatewayParameters": _agentgateway}

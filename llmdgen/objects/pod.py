@@ -8,7 +8,7 @@ from typing import Any
 
 from llmdgen.composition.contribution import SLOT, EnvVar, Volume
 from llmdgen.findings import Route
-from llmdgen.objects.chart import DEPLOYMENT, pod_labels, selector
+from llmdgen.objects.chart import DEPLOYMENT, pod_labels, present, selector
 from llmdgen.planning.model import Plan, RolePlan
 from llmdgen.resources import filled
 
@@ -19,52 +19,37 @@ METRICS_PATH = "/metrics"
 PULL_POLICY = "IfNotPresent"  # every image is pinned
 SIDECAR = "routing-proxy"
 SIDECAR_PORT = "sidecar"
-_MAKE = """set -eu
-for folder in "$@"; do
-  mkdir -p -m 0750 "$folder"
-  chown {user}:{user} "$folder" || echo "$folder keeps its owner"
-done
-"""
 _AFFINITY: Route = ("affinity", "podAffinity")
 REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
-_BY_SCRIPT = ["/bin/bash", "-c"]
 OWN_SECONDS, SHARED_SECONDS = 60, 600  # between two looks at the size of a tier
 
 
 def pod_template(plan: Plan, role: RolePlan, spec: dict[str, Any]) -> dict[str, Any]:
     """The pod template of a role, with its PodSpec."""
-    about: dict[str, Any] = {"labels": pod_labels(plan, role.name)}
     annotations = dict(plan.platform[plan.spec.asked.platform]["pod_annotations"])
     if role.ranks < len(plan.target_ports):
         annotations[ACTIVE_PORTS] = ",".join(map(str, plan.target_ports[: role.ranks]))
-    if annotations:
-        about["annotations"] = annotations
-    return {"metadata": about, "spec": spec}
+    return {"metadata": present(labels=pod_labels(plan, role.name), annotations=annotations), "spec": spec}
 
 
 def pod_spec(plan: Plan, role: RolePlan) -> dict[str, Any]:
     """The PodSpec of a role as the plan has it."""
-    found: dict[str, Any] = {
-        "serviceAccountName": plan.names.account,
-        "nodeSelector": role.node_selector,
-        "tolerations": [dict(each) for each in plan.tolerations],
-    }
-    if affinity := _affinity(plan, role):
-        found["affinity"] = {"podAffinity": affinity}
-    if plan.mixes(role):
-        found["topologySpreadConstraints"] = [
-            {"maxSkew": 1, "whenUnsatisfiable": "ScheduleAnyway", **_near(plan.platform["zone_label"], plan, role)}
-        ]
-    if plan.images.pull_secrets:
-        found["imagePullSecrets"] = [{"name": name} for name in plan.images.pull_secrets]
-    found["terminationGracePeriodSeconds"] = role.life.grace
-    starting = init_containers(plan, role)
-    if starting:
-        found["initContainers"] = starting
-    found["containers"] = [vllm(plan, role)]
-    found["volumes"] = [{"name": volume.name, **volume.source} for volume in role.volumes]
-    return found
+    spread = {"maxSkew": 1, "whenUnsatisfiable": "ScheduleAnyway"}
+    return present(
+        serviceAccountName=plan.names.account,
+        nodeSelector=role.node_selector,
+        tolerations=[dict(each) for each in plan.tolerations],
+        affinity=present(podAffinity=_affinity(plan, role)),
+        topologySpreadConstraints=(
+            [{**spread, **_near(plan.platform["zone_label"], plan, role)}] if plan.mixes(role) else None
+        ),
+        imagePullSecrets=[{"name": name} for name in plan.images.pull_secrets],
+        terminationGracePeriodSeconds=role.life.grace,
+        initContainers=[*_directories(plan, role), *_sidecar(plan, role)],
+        containers=[_vllm(plan, role)],
+        volumes=[{"name": volume.name, **volume.source} for volume in role.volumes],
+    )
 
 
 def comments(plan: Plan, role: RolePlan) -> dict[Route, str]:
@@ -109,35 +94,30 @@ def _near(topology: str, plan: Plan, role: RolePlan | None = None) -> dict[str, 
     return {"labelSelector": {"matchLabels": labels}, "topologyKey": topology}
 
 
-def vllm(plan: Plan, role: RolePlan) -> dict[str, Any]:
+def _vllm(plan: Plan, role: RolePlan) -> dict[str, Any]:
     """The model server: command and arguments, environment, ports, probes, resources, mounts."""
-    start, args = command(plan, role)
-    found: dict[str, Any] = {
-        "name": NAME,
-        "image": plan.images.model_server,
-        "imagePullPolicy": PULL_POLICY,
-        "command": start,
-        "args": args,
-        "env": [environment(variable) for variable in role.env],
-        "ports": _ports(plan, role),
+    command, args = list(plan.server.command), [*role.head, *role.arguments]
+    if plan.by_script:
+        command, args = ["/bin/bash", "-c"], [script(plan, role)]
+    as_root = {"runAsUser": 0, "runAsGroup": 0, "capabilities": {"add": ["IPC_LOCK"]}}
+    return present(
+        name=NAME,
+        image=plan.images.model_server,
+        imagePullPolicy=PULL_POLICY,
+        command=command,
+        args=args,
+        env=[_environment(variable) for variable in role.env],
+        ports=_ports(plan, role),
         **_probes(role),
-        "resources": _resources(plan, role),
-        "volumeMounts": [mount(volume) for volume in role.volumes],
-    }
-    # The scheduler and the gateway see that a pod ends a moment later than the pod itself.
-    found["lifecycle"] = {"preStop": {"exec": {"command": ["sleep", str(role.life.pre_stop)]}}}
-    if role.efa_per_pod:
-        found["securityContext"] = {"runAsUser": 0, "runAsGroup": 0, "capabilities": {"add": ["IPC_LOCK"]}}
-    return found
+        resources=_resources(plan, role),
+        volumeMounts=[_mount(volume) for volume in role.volumes],
+        # The scheduler and the gateway see that a pod ends a moment later than the pod itself.
+        lifecycle={"preStop": {"exec": {"command": ["sleep", str(role.life.pre_stop)]}}},
+        securityContext=as_root if role.efa_per_pod else None,
+    )
 
 
-def user_of(plan: Plan, role: RolePlan) -> int:
-    """The user that vLLM runs as: root where EFA registers memory, because a capability that a container adds is not
-    effective for any other user (https://github.com/kubernetes/kubernetes/issues/56374)."""
-    return 0 if role.efa_per_pod else plan.server.user_id
-
-
-def environment(variable: EnvVar) -> dict[str, Any]:
+def _environment(variable: EnvVar) -> dict[str, Any]:
     """An environment variable as Kubernetes has it."""
     if variable.field:
         return {"name": variable.name, "valueFrom": {"fieldRef": {"fieldPath": variable.field}}}
@@ -146,28 +126,24 @@ def environment(variable: EnvVar) -> dict[str, Any]:
     return {"name": variable.name, "value": variable.value}
 
 
-def mount(volume: Volume) -> dict[str, Any]:
+def _mount(volume: Volume) -> dict[str, Any]:
     """Where the container has a volume; a directory of its own inside it, where the volume has one for each pod."""
-    found: dict[str, Any] = {"name": volume.name, "mountPath": volume.mount_path}
-    if volume.own_directory:
-        found["subPathExpr"] = volume.own_directory
-    if volume.read_only:
-        found["readOnly"] = True
-    return found
+    path, own = volume.mount_path, volume.own_directory
+    return present(name=volume.name, mountPath=path, subPathExpr=own, readOnly=volume.read_only)
 
 
 def _ports(plan: Plan, role: RolePlan) -> list[dict[str, Any]]:
-    found = [port(rank_name(NAME, rank), role.port + rank) for rank in range(role.ranks)]
+    found = [_port(rank_name(NAME, rank), role.port + rank) for rank in range(role.ranks)]
     if role.probed_port:
-        found.append(port(SUPERVISOR, role.probed_port))
+        found.append(_port(SUPERVISOR, role.probed_port))
     if plan.transfers:
-        found.append(port("nixl", plan.engine["ports"]["nixl"]))
+        found.append(_port("nixl", plan.engine["ports"]["nixl"]))
     if plan.scheduler.kv_events_port and plan.scheduler.kv_events_listener == "engine":
-        found.append(port("kv-events", plan.scheduler.kv_events_port))
+        found.append(_port("kv-events", plan.scheduler.kv_events_port))
     return found
 
 
-def port(name: str, number: int) -> dict[str, Any]:
+def _port(name: str, number: int) -> dict[str, Any]:
     """A port of a container."""
     return {"name": name, "containerPort": number, "protocol": "TCP"}
 
@@ -208,53 +184,41 @@ def _resources(plan: Plan, role: RolePlan) -> dict[str, Any]:
     return {"limits": amounts, "requests": amounts | disk}
 
 
-def init_containers(plan: Plan, role: RolePlan) -> list[dict[str, Any]]:
-    """The init containers of a role's pods, in the order in which they start."""
-    found = []
-    if any(volume.own_directory for volume in role.volumes):
-        found.append(_directories(plan, role))
-    if plan.sidecar and role.name == "decode":
-        found.append(_sidecar(plan, role))
-    return found
-
-
-def _directories(plan: Plan, role: RolePlan) -> dict[str, Any]:
+def _directories(plan: Plan, role: RolePlan) -> Iterator[dict[str, Any]]:
     """Makes the deployment's directory on host and shared volumes, which arrive owned by root, for the user that vLLM
-    runs as. An EFS access point has one owner for all that is in it and refuses to change it, which does no harm."""
+    runs as. An EFS access point has one owner for all that is in it and refuses to change it, which does no harm.
+
+    That user is root where EFA registers memory, because a capability that a container adds is not effective for any
+    other (https://github.com/kubernetes/kubernetes/issues/56374).
+    """
     owned = [volume for volume in role.volumes if volume.own_directory]
-    user = str(user_of(plan, role))
+    script = filled("directories.sh", {"user": "0" if role.efa_per_pod else str(plan.server.user_id)})
     folders = [f"{volume.mount_path}/{volume.own_directory}" for volume in owned]
-    return {
-        "name": "kv-cache-directories",
-        "image": plan.images.model_server,
-        "imagePullPolicy": PULL_POLICY,
-        "command": ["/bin/sh", "-c", _MAKE.format(user=user), "sh", *folders],
-        "securityContext": {"runAsUser": 0},
-        "volumeMounts": [{"name": volume.name, "mountPath": volume.mount_path} for volume in owned],
-    }
+    if owned:
+        yield {
+            "name": "kv-cache-directories",
+            "image": plan.images.model_server,
+            "imagePullPolicy": PULL_POLICY,
+            "command": ["/bin/sh", "-c", f"{script}\n", "sh", *folders],
+            "securityContext": {"runAsUser": 0},
+            "volumeMounts": [{"name": volume.name, "mountPath": volume.mount_path} for volume in owned],
+        }
 
 
-def _sidecar(plan: Plan, role: RolePlan) -> dict[str, Any]:
+def _sidecar(plan: Plan, role: RolePlan) -> Iterator[dict[str, Any]]:
     """Takes requests on the pool's port, asks a prefill server first, then decode's own vLLM. As an init container that
     restarts always it is there before vLLM is and stops after it."""
-    assert plan.sidecar is not None
-    return {
-        "name": SIDECAR,
-        "image": plan.images.sidecar,
-        "imagePullPolicy": PULL_POLICY,
-        "restartPolicy": "Always",
-        "args": list(plan.sidecar),
-        "ports": [port(rank_name(SIDECAR_PORT, rank), plan.target_ports[rank]) for rank in range(role.ranks)],
-        "resources": {"requests": dict(plan.engine["sidecar"]["requests"])},
-        "securityContext": {"allowPrivilegeEscalation": False, "runAsNonRoot": True},
-    }
-
-
-def command(plan: Plan, role: RolePlan) -> tuple[list[str], list[str]]:
-    """The container's command and its arguments."""
-    if plan.by_script:
-        return _BY_SCRIPT, [script(plan, role)]
-    return list(plan.server.command), [*role.head, *role.arguments]
+    if plan.sidecar and role.name == "decode":
+        yield {
+            "name": SIDECAR,
+            "image": plan.images.sidecar,
+            "imagePullPolicy": PULL_POLICY,
+            "restartPolicy": "Always",
+            "args": list(plan.sidecar),
+            "ports": [_port(rank_name(SIDECAR_PORT, rank), plan.target_ports[rank]) for rank in range(role.ranks)],
+            "resources": {"requests": dict(plan.engine["sidecar"]["requests"])},
+            "securityContext": {"allowPrivilegeEscalation": False, "runAsNonRoot": True},
+        }
 
 
 def script(plan: Plan, role: RolePlan) -> str:
