@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from llmdgen.findings import Route
-from llmdgen.objects.chart import pool_selector
+from llmdgen.objects.chart import pool_selector, present
 from llmdgen.planning.model import Plan
 from llmdgen.planning.source import split
 from llmdgen.yaml_text import dump
@@ -49,18 +49,17 @@ def overridden(values: dict[str, Any], override: dict[str, Any]) -> dict[str, An
 
 def _inferencepool(plan: Plan) -> dict[str, Any]:
     registry, name, tag = split(plan.images.scheduler)
-    scheduler = plan.scheduler
     extension: dict[str, Any] = {
-        "replicas": scheduler.replicas,
+        "replicas": plan.scheduler.replicas,
         "image": {"hub": registry, "name": name, "tag": tag, "pullPolicy": "IfNotPresent"},
         "extProcPort": plan.engine["ports"]["scheduler"],
         "flags": plan.release.scheduler_flags,
         "monitoring": _monitoring(plan),
     }
-    if port := scheduler.kv_events_port:
+    if port := plan.scheduler.kv_events_port:
         extension["extraContainerPorts"] = [{"name": "zmq", "containerPort": port, "protocol": "TCP"}]
         extension["extraServicePorts"] = [{"name": "zmq", "port": port, "targetPort": port, "protocol": "TCP"}]
-    if scheduler.tokenizer:
+    if plan.scheduler.tokenizer:
         extension |= _tokenizer(plan)
     return {
         "inferencePool": {
@@ -131,18 +130,15 @@ def _tokenizer(plan: Plan) -> dict[str, Any]:
     precise, secret = plan.precise, plan.spec.asked.model.auth_secret_name
     tokenizers, socket = precise["tokenizers_dir"], {"name": "tokenizer-uds", "mountPath": precise["socket_dir"]}
     token = [{"name": "HF_TOKEN", "valueFrom": {"secretKeyRef": {"name": secret, "key": "HF_TOKEN"}}}] if secret else []
-    sidecar: dict[str, Any] = {
-        "enabled": True,
-        "name": "tokenizer-uds",
-        "image": plan.images.tokenizer,
-        "imagePullPolicy": "IfNotPresent",
-        "env": [*({"name": name, "value": tokenizers} for name in ("TOKENIZERS_DIR", "HF_HOME")), *token],
-    }
-    if precise.get("sidecar_config_map"):
-        sidecar["configMap"] = {"name": f"{plan.names.router}-tokenizer", "data": {}}
-    return {
-        **({"env": token} if token else {}),
-        "sidecar": {**sidecar, "volumeMounts": [{"name": "tokenizers", "mountPath": tokenizers}, socket]},
-        "volumes": [{"name": name, "emptyDir": {}} for name in ("tokenizers", "tokenizer-uds")],
-        "volumeMounts": [socket],
-    }
+    config_map = {"name": f"{plan.names.router}-tokenizer", "data": {}}
+    sidecar = present(
+        enabled=True,
+        name="tokenizer-uds",
+        image=plan.images.tokenizer,
+        imagePullPolicy="IfNotPresent",
+        env=[*({"name": name, "value": tokenizers} for name in ("TOKENIZERS_DIR", "HF_HOME")), *token],
+        configMap=config_map if precise.get("sidecar_config_map") else None,
+        volumeMounts=[{"name": "tokenizers", "mountPath": tokenizers}, socket],
+    )
+    volumes: list[dict[str, Any]] = [{"name": name, "emptyDir": {}} for name in ("tokenizers", "tokenizer-uds")]
+    return present(env=token, sidecar=sidecar, volumes=volumes, volumeMounts=[socket])

@@ -8,7 +8,7 @@ from typing import Any
 
 from llmdgen.findings import Route
 from llmdgen.kube.merge import Merged, merge
-from llmdgen.objects.chart import Object, document, selector
+from llmdgen.objects.chart import Object, document, present, selector
 from llmdgen.objects.origin import origins
 from llmdgen.objects.pod import METRICS_PATH, NAME, comments, pod_spec, pod_template, rank_name
 from llmdgen.planning.model import Plan, RolePlan
@@ -22,18 +22,15 @@ def workload(plan: Plan, role: RolePlan) -> Object:
     """The object that keeps a role's pods running."""
     merged = merge(pod_spec(plan, role), plan.spec.role(role.name).pod)
     template = pod_template(plan, role, merged.value)
+    spec: dict[str, Any] = {"replicas": role.size.replicas}
     if plan.multinode:
         kind, version, route = "LeaderWorkerSet", "leaderworkerset.x-k8s.io/v1", _IN_GROUP
-        policy = {"restartPolicy": name} if (name := restart_policy(plan)) else {}
-        spec: dict[str, Any] = {
-            "replicas": role.size.replicas,
-            "rolloutStrategy": {"type": "RollingUpdate", "rollingUpdateConfiguration": rollout(plan, role)},
-            "leaderWorkerTemplate": {"size": role.size.workers, **policy, "workerTemplate": template},
-        }
+        spec["rolloutStrategy"] = {"type": "RollingUpdate", "rollingUpdateConfiguration": rollout(plan, role)}
+        policy = restart_policy(plan)
+        spec["leaderWorkerTemplate"] = present(size=role.size.workers, restartPolicy=policy, workerTemplate=template)
     else:
         kind, version, route = "Deployment", "apps/v1", _IN_DEPLOYMENT
-        spec = {
-            "replicas": role.size.replicas,
+        spec |= {
             "selector": {"matchLabels": selector(plan, role.name)},
             "strategy": {"type": "RollingUpdate", "rollingUpdate": rollout(plan, role)},
             "progressDeadlineSeconds": deadline(role),
