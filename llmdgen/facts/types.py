@@ -148,23 +148,20 @@ class Chart(Fact, frozen=True, kw_only=True):
 class ModelServer(Fact, frozen=True, kw_only=True):
     """A model server image, a variant of a release's.
 
-    Its user is `user_id` of group `group_id`, whose home is `home`; `command` starts vLLM and passes signals on to it.
+    Its user is `user_id`, whose home is `home`; `command` starts vLLM and passes signals on to it.
     `environment` is set in every container; `caches` are variables whose folders must lie on a writable volume, as
     paths relative to its mount. `library_path` are directories that LD_LIBRARY_PATH lacks for NCCL between nodes, to be
-    put before it. `lacks` says what a deployment might look for in vain.
+    put before it.
     """
 
     image: str
     architectures: tuple[str, ...]
     user_id: int
-    group_id: int
     home: str
     command: tuple[str, ...]
     environment: dict[str, str] = {}
     caches: dict[str, str]
     library_path: tuple[str, ...] = ()
-    packages: dict[str, str]
-    lacks: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     sources: tuple[str, ...]
 
@@ -185,7 +182,7 @@ class ProgramFlag(Fact, frozen=True, kw_only=True):
 
     `default` is None where the program has none. `one_of` are the words that it takes, with `or_whole` a number from 1
     too; `items` what its list may hold. `environment` is the variable that it is read from where it is not given,
-    `port` says that it is a TCP port, `deprecated` what to write instead.
+    `port` says that it is a TCP port.
     """
 
     type: Literal["boolean", "whole", "text", "list", "duration"]
@@ -195,14 +192,13 @@ class ProgramFlag(Fact, frozen=True, kw_only=True):
     items: tuple[str, ...] = ()
     environment: str | None = None
     port: bool = False
-    deprecated: str | None = None
 
 
 class Release(Fact, frozen=True, kw_only=True):
     """An llm-d release: what its images hold and the charts that deploy it.
 
     `model_servers` are the variants of the model server's image, of which `default_model_server` names the one that is
-    taken where a spec names none. `digests` and `withdrawn` are of `images`, by the same names.
+    taken where a spec names none. `withdrawn` are of `images`, by the same names.
     """
 
     name: str
@@ -213,7 +209,6 @@ class Release(Fact, frozen=True, kw_only=True):
     lmcache: str
     architectures: tuple[str, ...]
     images: dict[str, str]
-    digests: dict[str, str] = {}
     withdrawn: dict[str, Withdrawn] = {}
     model_servers: dict[str, ModelServer]
     default_model_server: str
@@ -222,7 +217,6 @@ class Release(Fact, frozen=True, kw_only=True):
     scheduler_resources: dict[str, dict[str, str]] = {}
     pool_failure_mode: Literal["FailClose", "FailOpen"]  # of the router's chart, where its values do not say it
     prerequisites: dict[str, Any]
-    packages: dict[str, str]
     notes: tuple[str, ...] = ()
     sources: tuple[str, ...]
 
