@@ -61,21 +61,14 @@ def _text(value: Any) -> str:
     return msgspec.json.encode(value).decode()
 
 
-def parse(argv: Sequence[str], table: FlagTable) -> dict[str, Any]:
-    """The settings of an argument list: flag without dashes -> typed value, the model under "model".
+def parse(argv: Sequence[str], table: FlagTable) -> tuple[dict[str, Any], tuple[ArgumentError, ...]]:
+    """The settings of an argument list: flag without dashes -> typed value, the model under "model". Flags that the
+    parser would refuse are left out, their values too, and why it would is said beside.
 
     Understands what vLLM's parser does: `--flag value`, `--flag=value`, underscores, short forms, `-O2`,
     `--config.key value`. A unique prefix of a flag is refused although vLLM takes it, because a later vLLM may not.
-    The last of repeated flags wins. Raises ArgumentError.
+    The last of repeated flags wins.
     """
-    settings, errors = parse_what_is_taken(argv, table)
-    if errors:
-        raise errors[0]
-    return settings
-
-
-def parse_what_is_taken(argv: Sequence[str], table: FlagTable) -> tuple[dict[str, Any], tuple[ArgumentError, ...]]:
-    """The same, with each flag that the parser would refuse left out, its values too, and why it would."""
     settings: dict[str, Any] = {}
     dotted: dict[str, dict[str, Any]] = {}
     errors: list[ArgumentError] = []
@@ -143,19 +136,19 @@ def _store(settings: dict[str, Any], flag: Flag, negative: bool, given: str | No
         settings[flag.name] = not negative
     elif negative:
         raise ArgumentError(f"{flag} has no --no- form", str(flag))
-    elif flag.many == "values":
-        texts = [given] if given is not None else _take_all(rest, str(flag))
-        settings[flag.name] = [value_of(flag, text) for text in texts]
-    elif flag.many == "append":
-        text = given if given is not None else _take(rest, str(flag))
-        settings.setdefault(flag.name, []).append(value_of(flag, text))
     elif flag.bare and given is None and (not rest or _is_flag(rest[0])):
         settings[flag.name] = True
     else:
-        settings[flag.name] = value_of(flag, given if given is not None else _take(rest, str(flag)))
+        values = [_value(flag, _take(rest, str(flag)) if given is None else given)]
+        while flag.many == "values" and given is None and rest and not _is_flag(rest[0]):
+            values.append(_value(flag, rest.pop(0)))
+        if flag.many:
+            settings[flag.name] = [*(settings.get(flag.name, ()) if flag.many == "append" else ()), *values]
+        else:
+            settings[flag.name] = values[0]
 
 
-def value_of(flag: Flag, text: str) -> Any:
+def _value(flag: Flag, text: str) -> Any:
     """What vLLM reads from that text for the flag. Raises ArgumentError where it refuses the text."""
     if flag.optional and text in ("", "None"):
         return None
@@ -205,13 +198,6 @@ def _take(rest: list[str], flag: str) -> str:
     if not rest or _is_flag(rest[0]):
         raise ArgumentError(f"{flag} expects a value", flag)
     return rest.pop(0)
-
-
-def _take_all(rest: list[str], flag: str) -> list[str]:
-    taken = [_take(rest, flag)]
-    while rest and not _is_flag(rest[0]):
-        taken.append(rest.pop(0))
-    return taken
 
 
 def _merge(target: dict[str, Any], key: str, text: str) -> None:

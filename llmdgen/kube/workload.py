@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from llmdgen.engine.argv import ArgumentError, parse_what_is_taken
+from llmdgen.engine.argv import ArgumentError, parse
 from llmdgen.engine.flags import flag_table
 from llmdgen.findings import Route
 from llmdgen.kube.command_line import expanded, served_arguments
@@ -152,7 +152,7 @@ class Container:
     @cached_property
     def _parsed(self) -> tuple[dict[str, Any], tuple[ArgumentError, ...]]:
         arguments = self.arguments({"LWS_WORKER_INDEX": "0", "LWS_GROUP_SIZE": "1"}) or ()
-        return parse_what_is_taken(arguments, flag_table(self.release))
+        return parse(arguments, flag_table(self.release))
 
     @property
     def flags(self) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from llmdgen.engine.argv import parse
 from llmdgen.engine.flags import FlagTable, flag_table
 from llmdgen.facts.catalogue import release_names
 
@@ -35,6 +36,14 @@ def corpus(name: str) -> list[dict[str, Any]]:
 def release_of(table: FlagTable) -> str:
     """The release whose table that is."""
     return next(name for name in release_names() if flag_table(name).vllm == table.vllm)
+
+
+def parsed(argv: Sequence[str], table: FlagTable) -> dict[str, Any]:
+    """The settings of an argument list that vLLM's parser takes. Raises ArgumentError for any other."""
+    settings, refused = parse(argv, table)
+    if refused:
+        raise refused[0]
+    return settings
 
 
 def of(case: dict[str, Any], key: str, release: str) -> Any:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from llmdgen.engine.argv import ArgumentError, arguments, parse
+from llmdgen.engine.argv import ArgumentError, arguments
 from llmdgen.engine.flags import FlagTable
 from llmdgen.engine.numbers import human_int
+from tests.engine.cases import parsed
 
 
 @pytest.mark.parametrize(
@@ -50,7 +51,7 @@ def test_settings_survive_the_way_to_arguments_and_back(table: FlagTable) -> Non
         "middleware": ["x.Y"],
         "kv-transfer-config": {"kv_connector": "NixlConnector", "kv_connector_extra_config": {"backends": ["UCX"]}},
     }
-    assert parse(arguments(settings, table), table) == settings
+    assert parsed(arguments(settings, table), table) == settings
 
 
 @pytest.mark.parametrize(
@@ -81,7 +82,7 @@ def test_settings_survive_the_way_to_arguments_and_back(table: FlagTable) -> Non
     ],
 )
 def test_every_spelling_that_vllm_takes_is_read(table: FlagTable, argv: list[str], settings: dict[str, object]) -> None:
-    assert parse(argv, table) == settings
+    assert parsed(argv, table) == settings
 
 
 @pytest.mark.parametrize(
@@ -103,7 +104,7 @@ def test_every_spelling_that_vllm_takes_is_read(table: FlagTable, argv: list[str
 )
 def test_what_vllm_refuses_is_refused_with_its_reason(table: FlagTable, argv: list[str], says: str) -> None:
     with pytest.raises(ArgumentError, match=says):
-        parse(argv, table)
+        parsed(argv, table)
 
 
 def test_a_binary_suffix_takes_no_decimals() -> None:

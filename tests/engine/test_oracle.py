@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from llmdgen.engine.argv import ArgumentError, arguments, parse
+from llmdgen.engine.argv import ArgumentError, arguments
 from llmdgen.engine.checks.settings import RoleSettings
 from llmdgen.engine.flags import ConfigField, Flag, FlagTable
 from llmdgen.engine.numbers import human_int
 from llmdgen.findings import Severity
 from llmdgen.registry import run
-from tests.engine.cases import REPOSITORY, Ask, corpus, of
+from tests.engine.cases import REPOSITORY, Ask, corpus, of, parsed
 
 MODEL = "org/model"
 NEEDED = {
@@ -120,7 +120,7 @@ def test_every_flag_of_the_table_refuses_what_vllm_refuses(table: FlagTable, ask
     for argv, answer in zip(lists, ask(lists), strict=True):
         assert not answer["accepted"], argv
         with pytest.raises(ArgumentError):
-            parse(argv, table)
+            parsed(argv, table)
 
 
 def test_right_settings_are_right_to_both(table: FlagTable, release: str, ask: Ask) -> None:
@@ -131,7 +131,7 @@ def test_right_settings_are_right_to_both(table: FlagTable, release: str, ask: A
         assert answer["accepted"], (case["case"], answer)
         settings = {"model": MODEL, **meant(case["args"], table)}
         assert list(understood(settings, answer["values"], table)) == [], case["case"]
-        assert list(understood(parse(argv, table), answer["values"], table)) == [], case["case"]
+        assert list(understood(parsed(argv, table), answer["values"], table)) == [], case["case"]
 
 
 def test_vllms_verdict_on_wrong_settings_is_as_recorded(table: FlagTable, release: str, ask: Ask) -> None:
@@ -159,10 +159,10 @@ def test_argument_lists_of_any_spelling_are_read_as_vllm_reads_them(table: FlagT
         accepted = of(case, "accepted", release)
         assert answer["accepted"] is accepted, (case, answer)
         if accepted:
-            assert list(understood(parse(case["argv"], table), answer["values"], table)) == [], case
+            assert list(understood(parsed(case["argv"], table), answer["values"], table)) == [], case
         else:
             with pytest.raises(ArgumentError):
-                parse(case["argv"], table)
+                parsed(case["argv"], table)
 
 
 def rendered(release: str) -> list[Path]:
@@ -182,4 +182,4 @@ def test_vllm_starts_with_every_rendered_argument_list(table: FlagTable, release
     lists = [text_of(file).splitlines() for file in files]
     for file, argv, answer in zip(files, lists, ask(lists), strict=True):
         assert answer["accepted"], (file, answer)
-        assert list(understood(parse(argv, table), answer["values"], table)) == [], file
+        assert list(understood(parsed(argv, table), answer["values"], table)) == [], file
