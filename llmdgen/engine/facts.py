@@ -52,23 +52,13 @@ class LmCache(Struct, frozen=True, kw_only=True):
         return msgspec.convert({name: {"kind": kind} for name, kind in found.items()}, dict[str, Variable])
 
 
-class Pair(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A key of a JSON flag that needs another: `key` (of `value`, if given) needs `needs` (one of `of`, if given)."""
-
-    flag: str
-    key: str
-    value: str | bool | None = None
-    needs: str
-    of: tuple[str, ...] = ()
-
-
 class Taken(Struct, frozen=True, kw_only=True):
     """Flags and variables that are not the spec's to set, and all2all backends that cannot run, each with the reason
     or what to do instead. `names` are the values of flags, or of keys of JSON flags, that vLLM looks up only when it
     starts, `least` the smallest numbers that its parser does not bound, `variables` the values of variables that their
     reader takes only at the start, `gone` variables and `old_flags` flags of other versions, with what to do instead,
     `speculation` lists of methods of speculative decoding, `patterns` the form of a flag's text and what to write,
-    `pairs` keys of JSON flags that need each other, `needs` flags that need another with a value ("..." is any), `only`
+    `needs` flags and keys of JSON flags that need another beside them, with some value or one of those named, `only`
     flags that are supported with that value alone, `deprecated_quantization` methods that it takes on demand."""
 
     flags: dict[str, str]
@@ -81,8 +71,7 @@ class Taken(Struct, frozen=True, kw_only=True):
     old_flags: dict[str, str] = {}
     speculation: dict[str, tuple[str, ...]] = {}
     patterns: dict[str, tuple[str, str]] = {}
-    pairs: tuple[Pair, ...] = ()
-    needs: dict[str, tuple[str, str]] = {}
+    needs: dict[str, tuple[str, ...]] = {}
     only: dict[str, int | str] = {}
     deprecated_quantization: tuple[str, ...] = ()
 

@@ -104,17 +104,12 @@ def flags_go_together(role: RoleSettings) -> Iterator[Draft]:
     Passes: args: {enable-auto-tool-choice: true, tool-call-parser: openai}.
     """
     known = taken(role.release)
-    for flag, (other, wanted) in known.needs.items():
-        given = role.args.get(other)
-        if role.args.get(flag) not in (None, False) and (not given or str(given).lower() != wanted != "..."):
-            says = f"--{flag} needs --{other}{'' if wanted in ('true', '...') else f'={wanted}'}"
-            yield role.found(flag, says=says, fix=f"add {other}: {wanted}", on_key=True)
+    yield from _needs(role)
     for flag, only in known.only.items():
         value = role.args.get(flag)
         if type(value) is type(only) and value > only:
             says = f"vLLM {role.table.vllm} does not support --{flag} {shown(value)}"
             yield role.found(flag, says=says, fix="remove it", on_key=True)
-    yield from _pairs(role)
     group, part = integer(role.value("offload-group-size")) or 0, integer(role.value("offload-num-in-group")) or 1
     if role.args.get("offload-backend") == "prefetch" and part > group:
         says = f"--offload-backend=prefetch takes {part} of each group of {group} layers"
@@ -162,18 +157,19 @@ def _graphs(role: RoleSettings, compilation: Mapping[str, Any]) -> Iterator[Draf
         yield found(*at, says=says, fix="remove it")
 
 
-def _pairs(role: RoleSettings) -> Iterator[Draft]:
-    """Keys of JSON flags that need each other."""
-    for pair in taken(role.release).pairs:
-        config = mapping(role.args.get(pair.flag))
-        value, other = config.get(pair.key), config.get(pair.needs)
-        given = value not in (None, "") if pair.value is None else value == pair.value
-        if given and (other not in pair.of if pair.of else not other):
-            what = f"{pair.key}: {shown(pair.value).strip(chr(39))}" if pair.value is not None else pair.key
-            of = f" {one_of(pair.of)}" if pair.of else ""
-            says = f"--{pair.flag}: {what} needs {pair.needs}{of}"
-            fix = f"write {pair.needs}: {pair.of[0]}" if pair.of else f"add {pair.needs}"
-            yield role.found(pair.flag, pair.key, says=says, fix=fix, on_key=True)
+def _needs(role: RoleSettings) -> Iterator[Draft]:
+    """Flags, and keys of JSON flags, that need another beside them."""
+    for path, (other, *allowed) in taken(role.release).needs.items():
+        flag, *inside = path.partition("=")[0].split(".")
+        beside, wanted = mapping(role.args.get(flag)) if inside else role.args, path.partition("=")[2]
+        given = beside.get(inside[0] if inside else flag)
+        missing = str(beside.get(other)).lower() not in allowed if allowed else not beside.get(other)
+        if missing and (given == wanted if wanted else given not in (None, False, "")):
+            what = f"--{': '.join([flag, *inside])}" + (f": {shown(given).strip(chr(39))}" if inside else "")
+            of = "" if allowed in ([], ["true"]) else f" {one_of(allowed)}"
+            says = f"{what} needs {'' if inside else '--'}{other}{of}"
+            fix = f"write {other}: {allowed[0]}" if allowed else f"add {other}"
+            yield role.found(flag, *inside, says=says, fix=fix, on_key=True)
 
 
 def context_length(value: Any) -> int | None:

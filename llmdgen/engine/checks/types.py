@@ -78,10 +78,6 @@ def _forms(role: RoleSettings) -> Iterator[Draft]:
         value = role.args.get(flag)
         if isinstance(value, str) and value not in ("", "None") and not fullmatch(form, value):
             yield role.found(flag, says=f"--{flag} cannot be {shown(value)}", fix=fix)
-    template = role.args.get("chat-template")
-    if isinstance(template, str) and template and not any(each in template for each in "{}\n/."):
-        says = f"--chat-template {shown(template)} is neither the path of a file nor a template"
-        yield role.found("chat-template", says=says, fix="write the path of a file in the container, or remove it")
 
 
 def _least(role: RoleSettings) -> Iterator[Draft]:
