@@ -19,7 +19,17 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from tests.cluster.programs import CACHE, CRD_FILES, CRDS, MODULES, NEEDED, PROGRAMS, STAGES
+from tests.cluster.programs import (
+    CACHE,
+    CRD_FILES,
+    CRDS,
+    ISTIOD,
+    MODULES,
+    NEEDED,
+    PROGRAMS,
+    STAGES,
+    istiod_chart,
+)
 
 
 def main(arguments: list[str]) -> int:
@@ -49,7 +59,7 @@ def main(arguments: list[str]) -> int:
 
 def digest_of(module: Path) -> str:
     """What changes with anything that the module pins, or with what is taken out of it."""
-    taken = json.dumps([PROGRAMS.get(module.name), CRD_FILES, STAGES])
+    taken = json.dumps([PROGRAMS.get(module.name), CRD_FILES, STAGES, ISTIOD])
     texts = [file.read_bytes() for file in (module / "go.mod", module / "go.sum", *sorted(module.rglob("*.go")))]
     return hashlib.sha256(b"\0".join([*texts, taken.encode()])).hexdigest()
 
@@ -70,9 +80,18 @@ def build(module: Path) -> None:
         aside = folder / f"{name}.part"
         go(module, "build", f"-ldflags=-s -w {stamps(module)}", "-o", str(aside), package)
         aside.replace(folder / name)
-    source, patterns = STAGES
     if module.name == "control-plane":
-        copy(Path(go(module, "list", "-m", "-f", "{{.Dir}}", source).strip()), patterns, CACHE / "stages")
+        source, patterns = STAGES
+        copy(source_of(module, source), patterns, CACHE / "stages")
+    if module.name == "istio":
+        source, chart = ISTIOD
+        shutil.rmtree(istiod_chart(), ignore_errors=True)
+        shutil.copytree(source_of(module, source) / chart, istiod_chart())
+
+
+def source_of(module: Path, name: str) -> Path:
+    """The folder with the source of a module that another one needs."""
+    return Path(go(module, "list", "-m", "-f", "{{.Dir}}", name).strip())
 
 
 def stamps(module: Path) -> str:

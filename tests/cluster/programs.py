@@ -32,12 +32,15 @@ PROGRAMS = {
         "pd-sidecar": "github.com/llm-d/llm-d-router/cmd/pd-sidecar",
         "ask": "./ask",
     },
+    "istio": {"pilot-discovery": "istio.io/istio/pilot/cmd/pilot-discovery"},
 }
 NEEDED = ("control-plane", "helm")  # without the others only the tests of their programs skip
 CRDS = "crds-"  # a module of this prefix and a release's name pins the CustomResourceDefinitions of that release
 WEBHOOKS = "manifests.yaml"  # those of the LeaderWorkerSet controller, among the files of a release
 # How kwok plays kubelets: nodes become ready, pods run as soon as they have a node, and end when they are asked to.
 STAGES = "sigs.k8s.io/kwok", ["kustomize/stage/node/fast/node-*.yaml", "kustomize/stage/pod/fast/pod-*.yaml"]
+# Istio's own chart of its control plane, which holds the templates of the proxies that it makes for Gateways.
+ISTIOD = "istio.io/istio", "manifests/charts/istio-control/istio-discovery"
 # The files of each module that hold them; kinds.py makes those that no module has.
 CRD_FILES = {
     "github.com/prometheus-operator/prometheus-operator": ["example/prometheus-operator-crd/*monitors.yaml"],
@@ -66,6 +69,11 @@ def missing() -> list[str]:
     if not stages():
         lacking.append("kwok's stages")
     return lacking + [name for name in ("openssl",) if shutil.which(name) is None]
+
+
+def istiod_chart() -> Path:
+    """The chart of Istio's control plane."""
+    return CACHE / "istiod"
 
 
 def stages() -> list[Path]:
