@@ -6,6 +6,7 @@ at the value itself.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 
@@ -34,3 +35,15 @@ def at(value: Any, *path: str | int) -> Any:
         else:
             return None
     return value
+
+
+def nodes(value: Any, route: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Any]]:
+    """Everything in a value with its route, mappings and lists included, from the outside in."""
+    if route:
+        yield route, value
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from nodes(item, (*route, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from nodes(item, (*route, index))

@@ -31,7 +31,6 @@ def pairs(value: str) -> list[tuple[str, str]]:
 
 
 def items(value: str) -> list[str]:
-    """The parts of a comma-separated value."""
     return [part.strip() for part in value.split(",") if part.strip()]
 
 

@@ -53,7 +53,6 @@ def loaded(plan: Plan) -> Iterator[tuple[RolePlan, ModelFacts, Memory]]:
 
 
 def favourable(plan: Plan, role: RolePlan, model: ModelFacts, use: Memory) -> Favourable:
-    """The role's GPU memory at its best."""
     quantised = "quantization" in role.flags and model.weight_dtype.startswith("BF16")
     ratio = model.resident_weights or 1.0
     in_cpu = int(decimal(role.flags.get("cpu-offload-gb", 0), 0) * GIB)

@@ -32,7 +32,6 @@ _LEAST = {"count": 0, "positive": 1, "port": 0}
 
 
 def head(config: SchedulerConfig) -> Iterator[Draft]:
-    """Version, kind, top-level keys and feature gates."""
     doc, facts = config.doc, config.tables.facts
     versions = [facts["api_version"], *facts.get("old_api_versions", ())]
     for key, known in (("apiVersion", versions), ("kind", ["EndpointPickerConfig"])):
@@ -55,7 +54,6 @@ def head(config: SchedulerConfig) -> Iterator[Draft]:
 
 
 def plugin(each: Listed) -> Iterator[Draft]:
-    """One entry of the list."""
     tables, given, kind = each.config.tables, each.given, each.given.get("type")
     if not isinstance(kind, str) or kind not in tables.plugins:
         fix = did_you_mean(str(kind), tables.plugins) or "see the plugin types of the scheduler"
@@ -183,5 +181,4 @@ def fits(value: Any, kind: str) -> bool:
 
 
 def whole(kind: str) -> bool:
-    """Whether that kind is a whole number."""
     return kind in _LEAST

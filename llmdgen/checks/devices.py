@@ -43,7 +43,6 @@ def devices_are_requested_as_limited(container: Container) -> Iterator[Draft]:
 
 
 def _resources(container: Container) -> list[str]:
-    """The names of what a container asks for."""
     resources = mapping(container.doc.get("resources"))
     return sorted({*map(str, mapping(resources.get("limits"))), *map(str, mapping(resources.get("requests")))})
 

@@ -31,7 +31,8 @@ def crossing_pods_have_interfaces(servers: Servers) -> Iterator[Draft]:
     Passes: `{path: pd-disaggregation, instanceTypes: [g6e.8xlarge], model: {name: meta-llama/Llama-3.1-8B-Instruct}}`;
             the same without `efa`, which gives each pod its share: `{path: pd-disaggregation}`.
     """
-    without = [each for each in _crossing(servers) if not each.need.efa and (_spans(each) or not _over_tcp(each))]
+    over_tcp = [each for each in _pods(servers) if UCX in backends(each.vllm.nixl)]  # on purpose
+    without = [each for each in _crossing(servers) if not each.need.efa and (_spans(each) or each not in over_tcp)]
     for name in dict.fromkeys(each.node.name for each in without):
         sharing = [each for each in without if each.node.name == name]
         pod, names = sharing[0], " and ".join(each.role for each in sharing)
@@ -62,7 +63,11 @@ def interfaces_fit_the_node(servers: Servers) -> Iterator[Draft]:
     """
     for pod in _pods(servers):
         if pod.need.efa > pod.room.efa and pod.need.gpus <= pod.room.gpus:
-            says = f"a {pod.role} pod asks for {pod.need.efa} EFA interfaces, {_node(pod)}"
+            most, name = pod.node.efa.interfaces, pod.node.name
+            has = (
+                f"{name} has {most}" if pod.room.efa == most else f"{pod.room.efa} of the {most} of {name} are attached"
+            )
+            says = f"a {pod.role} pod asks for {pod.need.efa} EFA interfaces, {has}"
             fix = f"set efa: {pod.efa_share}" if pod.room.efa else "set efa: 0, or use an instance type with EFA"
             yield pod.vllm.found(*LIMITS, efa(), says=says, fix=fix)
 
@@ -132,8 +137,8 @@ def attached_interfaces_exist(plan: Plan) -> Iterator[Draft]:
     Passes: `{path: pd-disaggregation, cluster: {efaPerNode: 16}}` with p5.48xlarge; `{path: pd-disaggregation}`, which
             is what each type can have.
     """
-    for instance, attached in _beyond(plan):
-        if attached > _most_of_any_type(plan):
+    for instance, attached, is_too_much in _beyond(plan):
+        if is_too_much:
             most, cards = instance.efa.interfaces, instance.efa.network_cards
             note = f": of its {cards} network cards the first is ENA only" if attached == cards else ""
             says = f"{instance.name} can have {most} EFA interfaces, not {attached}{note}"
@@ -148,26 +153,22 @@ def attached_interfaces_fit_each_type(plan: Plan) -> Iterator[Draft]:
             which p6-b200.48xlarge has 8.
     Passes: `{path: pd-disaggregation, instanceTypes: [p6-b200.48xlarge, p5.48xlarge]}`, each with what it can have.
     """
-    for instance, attached in _beyond(plan):
-        if attached <= _most_of_any_type(plan):
+    for instance, attached, is_too_much in _beyond(plan):
+        if not is_too_much:
             most = f"{instance.efa.interfaces} EFA interfaces it can have"
             says = f"{instance.name} is planned with the {most}, not {attached}"
             yield found(*ATTACHED, says=says, fix="leave efaPerNode out, or write a spec for each instance type")
 
 
-def _beyond(plan: Plan) -> Iterator[tuple[Instance, int]]:
-    """The instance types of the plan that cannot have what efaPerNode says, each once."""
+def _beyond(plan: Plan) -> Iterator[tuple[Instance, int, bool]]:
+    """The instance types of the plan that cannot have what efaPerNode says, each once, and whether none of the spec's
+    can."""
     attached = plan.spec.asked.cluster.efa_per_node
     instances = {role.node.instance.name: role.node.instance for role in plan.roles}
+    most = max(catalogue.instance(name).efa.interfaces for name in (*plan.spec.asked.instance_types, *instances))
     for instance in instances.values():
         if attached is not None and attached > instance.efa.interfaces:
-            yield instance, attached
-
-
-def _most_of_any_type(plan: Plan) -> int:
-    """The most EFA interfaces that any instance type of the spec can have."""
-    names = {*plan.spec.asked.instance_types, *(role.node.instance.name for role in plan.roles)}
-    return max(catalogue.instance(name).efa.interfaces for name in names)
+            yield instance, attached, attached > most
 
 
 @rule("EFA012", "error", "two zones for one deployment")
@@ -199,19 +200,6 @@ def _crossing(servers: Servers) -> list[Placed]:
 def _spans(pod: Placed) -> bool:
     """Whether one server spreads over several pods."""
     return pod.vllm.workload.size > 1
-
-
-def _over_tcp(pod: Placed) -> bool:
-    """Whether its KV caches travel over TCP on purpose."""
-    return UCX in backends(pod.vllm.nixl)
-
-
-def _node(pod: Placed) -> str:
-    """What the pod's nodes have, and how many it may ask for."""
-    most = pod.node.efa.interfaces
-    if pod.room.efa == most:
-        return f"{pod.node.name} has {most}"
-    return f"{pod.room.efa} of the {most} of {pod.node.name} are attached"
 
 
 def _with_efa(pod: Placed) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 from llmdgen.engine.derived import EXTRA, MULTI
 from llmdgen.engine.facts import connectors, engine
@@ -37,12 +38,10 @@ def both_ends(servers: Servers) -> dict[str, Container]:
 
 
 def transferring(servers: Servers) -> Iterator[Container]:
-    """The model servers with a NixlConnector."""
     return (vllm for vllm in servers.engines if vllm.nixl is not None)
 
 
-def backends(nixl: dict[str, object] | None) -> list[object]:
-    """The backends that a NixlConnector is told to use."""
+def backends(nixl: Mapping[str, Any] | None) -> list[object]:
     named = mapping(mapping(nixl).get(EXTRA)).get("backends")
     return named if isinstance(named, list) else []
 
@@ -309,7 +308,7 @@ def _is_closed(plan: Plan, role: RolePlan) -> bool:
 
 def _planned(plan: Plan) -> list[RolePlan]:
     """Both ends of the KV transfer as they are planned; none where the path has no prefill servers."""
-    return [role for role in plan.roles if plan.disaggregated and role.efa_needed]
+    return [*plan.roles] if plan.disaggregated else []
 
 
 def _by_type(plan: Plan) -> Iterator[tuple[RolePlan, str]]:

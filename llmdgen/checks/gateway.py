@@ -115,8 +115,7 @@ def annotations_leave_the_fields_alone(plan: Plan) -> Iterator[Draft]:
     Passes: `{gateway: {loadBalancer: {scheme: internet-facing}}}`.
     """
     for each in _annotations(plan):
-        field = each.entry.get("field")
-        if field:
+        if field := each.entry.get("field"):
             yield each.found(f"{each.name} is what spec.{field} sets", f"remove it, and set {field}", on_key=True)
 
 
@@ -133,9 +132,9 @@ def the_api_is_not_open(plan: Plan) -> Iterator[Draft]:
     if balancer is None or balancer.scheme != "internet-facing":
         return
     given = _given(plan)
-    ranges = items(given.get(RANGES, ""))
+    ranges = items(given.get(RANGES, "")) or EVERYONE
     guarded = any(given.get(name, "").strip() for name in (GROUPS, PREFIX_LISTS))
-    if not guarded and (not ranges or any(each in EVERYONE for each in ranges)):
+    if not guarded and {*EVERYONE} & {*ranges}:
         says = "anyone on the internet can use the model: the gateway has no authentication"
         fix = f"add the annotation {RANGES} or {GROUPS}, or use scheme: internal"
         yield found(*AT, "scheme", says=says, fix=fix)
@@ -236,8 +235,8 @@ def attributes_are_known(plan: Plan) -> Iterator[Draft]:
             load_balancing.cross_zone.enabled=true}}}}`.
     """
     for each, name, of in _attributes(plan):
-        known = table("nlb.toml")["attributes"].get(of, {})
-        strange = known and name not in known and not _of_an_application(name, of)
+        known = table("nlb.toml")["attributes"].get(of) or {name}
+        strange = name not in known and not _of_an_application(name, of)
         if strange and not did_you_mean(name, known, listed_up_to=0):
             says = f"{name} is not among the {of.replace('_', ' ')} attributes of a Network Load Balancer"
             yield each.found(says, "check it against the Elastic Load Balancing API reference")

@@ -21,7 +21,7 @@ from llmdgen.registry import Draft, found, rule
 from llmdgen.resources import read_fact
 from llmdgen.secrets import names_a_secret
 from llmdgen.suggest import did_you_mean, one_of
-from llmdgen.untyped import at, mapping
+from llmdgen.untyped import at, mapping, nodes
 
 CHART = "router"
 ONE_OF = "one of "
@@ -296,20 +296,7 @@ def beside(value: Any, tree: Tree | None, route: Route = (), known: tuple[str, .
 
 
 def unread(values: Any, tree: Tree) -> Iterator[Beside]:
-    """Every key of the values that no template reads."""
     return (each for each in beside(values, tree) if each.reads is None)
-
-
-def nodes(value: Any, route: Route = ()) -> Iterator[tuple[Route, Any]]:
-    """Every key of the values with its value, maps and lists included, from the outside in."""
-    if route:
-        yield route, value
-    if isinstance(value, dict):
-        for key, item in value.items():
-            yield from nodes(item, (*route, key))
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from nodes(item, (*route, index))
 
 
 def dotted(route: Route) -> str:

@@ -121,20 +121,13 @@ def images_are_served(plan: Plan) -> Iterator[Draft]:
 def withdrawn(plan: Plan) -> list[Withdrawn]:
     """What the deployment would pull and its registry no longer serves."""
     asked = plan.spec.asked.images
-    own = {"scheduler": asked.scheduler, "routing_sidecar": asked.sidecar}
-    if asked.registry is not None:
-        return []
-    gone = plan.release.withdrawn.items()
-    return [each for name, each in gone if own.get(name) is None and name in used(plan)]
-
-
-def used(plan: Plan) -> set[str]:
-    """The images of the release, by their names in its facts, that some container of the deployment runs."""
-    return {
-        "scheduler",
-        *(["routing_sidecar"] if plan.sidecar is not None else []),
-        *(["tokenizer"] if plan.scheduler.tokenizer else []),
+    theirs = {
+        "scheduler": asked.scheduler is None,
+        "routing_sidecar": asked.sidecar is None and plan.sidecar is not None,
+        "tokenizer": plan.scheduler.tokenizer,
     }
+    gone = plan.release.withdrawn.items() if asked.registry is None else ()
+    return [each for name, each in gone if theirs.get(name)]
 
 
 @rule("IMG003", "warning", "pull secrets that the scheduler does not get")

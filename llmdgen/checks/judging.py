@@ -77,16 +77,12 @@ def needless(spec: Spec, silenced: Collection[str]) -> Iterator[Located]:
     """
     seen: set[str] = set()
     for index, each in enumerate(spec.asked.suppress):
-        place = spec.locate(("spec", "suppress", index, "code"))
-        known = RULES.get(each.code)
-        is_needed = each.code in silenced and each.code not in seen
-        if (known and known.severity is Severity.ERROR) or is_needed or each.code in _ON_REQUEST or place.spec:
-            seen.add(each.code)
-            continue
-        says = f"no instance type of this spec has the finding {each.code}"
-        if each.code in seen:
-            says = f"{each.code} is suppressed already"
-        elif known is None:
-            continue
+        place, known, twice = spec.locate(("spec", "suppress", index, "code")), RULES.get(each.code), each.code in seen
         seen.add(each.code)
-        yield Located(Finding(NEEDLESS.code, NEEDLESS.severity, says, "delete the suppression"), place)
+        is_needed = each.code in silenced and not twice
+        if (known and known.severity is Severity.ERROR) or is_needed or each.code in _ON_REQUEST or place.spec:
+            continue
+        if twice or known is not None:
+            says = f"no instance type of this spec has the finding {each.code}"
+            says = f"{each.code} is suppressed already" if twice else says
+            yield Located(Finding(NEEDLESS.code, NEEDLESS.severity, says, "delete the suppression"), place)

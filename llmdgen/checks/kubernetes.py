@@ -14,7 +14,6 @@ from llmdgen.suggest import did_you_mean
 
 GPU_NAME = r"\b[A-Z]+[0-9]+[A-Z]?\b"
 SAGEMAKER = "sagemaker.amazonaws.com"
-FAMILY_LABELS = ("karpenter.k8s.aws/instance-family", "eks.amazonaws.com/instance-family")
 OLD_INSTANCE_LABEL = "beta.kubernetes.io/instance-type"
 SYSTEM = ("/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/proc", "/root", "/run", "/sbin", "/sys", "/usr")
 SYSTEM_STATE = ("/var/lib/kubelet", "/var/lib/containerd", "/var/lib/etcd", "/var/lib/docker", "/var/run", "/var/log")
@@ -61,80 +60,69 @@ def selectors_agree(plan: Plan) -> Iterator[Draft]:
             `{cluster: {nodeSelector: {karpenter.k8s.aws/instance-family: p4d}}}` for p5.48xlarge.
     Passes: `{platform: hyperpod, cluster: {nodeSelector: {sagemaker.amazonaws.com/instance-group-name: inference}}}`.
     """
-    cluster, platform = plan.spec.asked.cluster, plan.platform
-    for key, value in cluster.node_selector.items():
-        at = ("spec", "cluster", "nodeSelector", key)
-        yield from _no_such_label(plan, key, value, at)
-        healthy = platform[plan.spec.asked.platform]["node_selector"]
-        if key in (platform["instance_type_label"], OLD_INSTANCE_LABEL):
-            fix = "remove it, and use instanceTypes, or instanceType of a role"
-            yield found(*at, says="llmdgen selects the instance type of each role", fix=fix, on_key=True)
-        elif key in healthy and value != healthy[key]:
-            says = f"pods would select nodes that are {value}, which HyperPod keeps free or replaces"
-            yield found(*at, says=says, fix="remove it: healthy nodes are selected anyway")
-        elif key in ("kubernetes.io/arch", "beta.kubernetes.io/arch"):
-            wanted = {"x86_64": "amd64", "arm64": "arm64"}
+    for key, value in plan.spec.asked.cluster.node_selector.items():
+        found_here = _wrong_label(plan, key, value)
+        if found_here is None:
             for role in plan.roles:
-                architecture = role.node.instance.architecture
-                if value != wanted.get(architecture, architecture):
-                    says = f"{role.node.instance.name} is {wanted.get(architecture, architecture)}"
-                    yield found(*at, says=says, fix="remove it: the instance type decides")
+                carried = _carried(key, value, role.node.instance)
+                if carried is not None and value != carried:
+                    says = f"{role.node.instance.name} has {carried}, and this selects {value}"
+                    found_here = says, "remove it: the instance type decides", False
                     break
+        if found_here is not None:
+            says, fix, on_key = found_here
+            yield found("spec", "cluster", "nodeSelector", key, says=says, fix=fix, on_key=on_key)
 
 
-def _no_such_label(plan: Plan, key: str, value: str, at: tuple[str, ...]) -> Iterator[Draft]:
-    """Labels that no node of the platform carries, or not with this value."""
+def _wrong_label(plan: Plan, key: str, value: str) -> tuple[str, str, bool] | None:
+    """What is wrong with a label that llmdgen selects itself, or that no node of the platform carries, or not with this
+    value; what helps, and whether the key is wrong."""
     domain, _, name = key.rpartition("/")
-    platform = plan.platform
+    platform, zone = plan.platform, plan.spec.asked.cluster.zone
+    hyperpod = plan.spec.asked.platform == "hyperpod"
     known, values = platform["node_labels"].get(domain), platform["node_label_values"].get(key)
-    families = {role.node.instance.name.partition(".")[0] for role in plan.roles}
-    if domain == SAGEMAKER and plan.spec.asked.platform != "hyperpod":
-        says = "only nodes of HyperPod carry it"
-        yield found(*at, says=says, fix="remove it, or set platform: hyperpod", on_key=True)
-    elif key == "eks.amazonaws.com/nodegroup" and plan.spec.asked.platform == "hyperpod":
+    healthy = platform[plan.spec.asked.platform]["node_selector"].get(key, value)
+    if key in (platform["instance_type_label"], OLD_INSTANCE_LABEL):
+        fix = "remove it, and use instanceTypes, or instanceType of a role"
+        return "llmdgen selects the instance type of each role", fix, True
+    if domain == SAGEMAKER and not hyperpod:
+        return "only nodes of HyperPod carry it", "remove it, or set platform: hyperpod", True
+    if key == "eks.amazonaws.com/nodegroup" and hyperpod:
         fix = f"use {SAGEMAKER}/instance-group-name"
-        yield found(*at, says="nodes of HyperPod belong to instance groups, not node groups", fix=fix, on_key=True)
-    elif known is not None and name not in known:
-        fix = did_you_mean(name, known) or "remove it"
-        yield found(*at, says=f"no node carries a label {key}", fix=fix, on_key=True)
-    elif values is not None and value not in values:
-        yield found(*at, says=f"no node of model servers has {key}={value}", fix=did_you_mean(value, values))
-    elif key in FAMILY_LABELS and families != {value}:
-        says = f"llmdgen plans for {' and '.join(sorted(families))}, and this selects {value}"
-        yield found(*at, says=says, fix="remove it, and use instanceTypes, or instanceType of a role")
-    elif key == "topology.kubernetes.io/region" and plan.spec.asked.cluster.zone:
-        zone = plan.spec.asked.cluster.zone
-        if not zone.startswith(value):
-            yield found(*at, says=f"the zone {zone} is not in {value}", fix="remove it: the zone decides")
-    else:
-        for role in plan.roles:
-            fits = _of_the_instance(key, value, role.node.instance)
-            if fits is not None:
-                says = f"{role.node.instance.name} has {fits}, and this selects {value}"
-                yield found(*at, says=says, fix="remove it: the instance type decides")
-                break
+        return "nodes of HyperPod belong to instance groups, not node groups", fix, True
+    if value != healthy:
+        says = f"pods would select nodes that are {value}, which HyperPod keeps free or replaces"
+        return says, "remove it: healthy nodes are selected anyway", False
+    if known is not None and name not in known:
+        return f"no node carries a label {key}", did_you_mean(name, known) or "remove it", True
+    if values is not None and value not in values:
+        return f"no node of model servers has {key}={value}", did_you_mean(value, values), False
+    if key == "topology.kubernetes.io/region" and zone and not zone.startswith(value):
+        return f"the zone {zone} is not in {value}", "remove it: the zone decides", False
+    return None
 
 
-def _of_the_instance(key: str, value: str, given: Instance) -> str | None:
-    """What a node of the instance type carries in a label of Karpenter's or NVIDIA's, where that is another value."""
+def _carried(key: str, value: str, given: Instance) -> str | None:
+    """What nodes of an instance type carry in a label of Kubernetes', Karpenter's or NVIDIA's, where it is known."""
     family, _, size = given.name.partition(".")
-    models = (instance(each).gpu.model for each in instance_names())
-    named = {name.lower() for model in models for name in re.findall(GPU_NAME, model)}
-    own = {name.lower() for name in re.findall(GPU_NAME, given.gpu.model)}
-    exact = {
+    domain, _, name = key.rpartition("/")
+    if domain not in ("kubernetes.io", "beta.kubernetes.io", "karpenter.k8s.aws", "eks.amazonaws.com", "nvidia.com"):
+        return None
+    if name in ("instance-gpu-name", "gpu.product"):
+        models = (instance(each).gpu.model for each in instance_names())
+        named = {each.lower() for model in models for each in re.findall(GPU_NAME, model)}
+        own = {each.lower() for each in re.findall(GPU_NAME, given.gpu.model)}
+        selected = set(re.split(r"[^a-z0-9]+", value.lower())) & named
+        return None if not selected or selected & own else given.gpu.model
+    return {
+        "arch": {"x86_64": "amd64"}.get(given.architecture, given.architecture),
+        "instance-family": family,
         "instance-size": size,
         "instance-gpu-count": str(given.gpu.count),
         "gpu.count": str(given.gpu.count),
         "instance-cpu": str(given.vcpus),
         "instance-category": re.split(r"[0-9]", family)[0],
-    }
-    domain, _, name = key.rpartition("/")
-    if domain not in ("karpenter.k8s.aws", "eks.amazonaws.com", "nvidia.com"):
-        return None
-    if name in ("instance-gpu-name", "gpu.product"):
-        selected = set(re.split(r"[^a-z0-9]+", value.lower())) & named
-        return None if not selected or selected & own else given.gpu.model
-    return exact[name] if name in exact and value != exact[name] else None
+    }.get(name)
 
 
 @rule("K8S006", "error", "a cache directory that belongs to the node's system")

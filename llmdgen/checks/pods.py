@@ -4,31 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from itertools import product
 from typing import Any
 
+from llmdgen.facts.catalogue import table
 from llmdgen.kube.node import demand
 from llmdgen.kube.servers import Engine, Servers
 from llmdgen.kube.workload import Workload
 from llmdgen.registry import Draft, found, rule
-from llmdgen.untyped import at, items, mapping
+from llmdgen.untyped import at, items, mapping, nodes
 
 _SCALED = ("Deployment", "StatefulSet", "ReplicaSet", "LeaderWorkerSet")
-# The validation of Kubernetes' core/v1, which its schema leaves out.
-_WORDS: dict[str, tuple[str, ...]] = {
-    "imagePullPolicy": ("Always", "IfNotPresent", "Never"),
-    "restartPolicy": ("Always", "OnFailure", "Never"),
-    "protocol": ("TCP", "UDP", "SCTP"),
-    "scheme": ("HTTP", "HTTPS"),
-    "effect": ("NoSchedule", "PreferNoSchedule", "NoExecute"),
-    "medium": ("", "Memory", "HugePages", "HugePages-2Mi", "HugePages-1Gi"),
-    "dnsPolicy": ("ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"),
-    "whenUnsatisfiable": ("DoNotSchedule", "ScheduleAnyway"),
-}
-_OPERATORS = {
-    "tolerations": ("Exists", "Equal"),
-    "matchExpressions": ("In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"),
-    "matchFields": ("In", "NotIn"),
-}
 _REPEATABLE = frozenset({"--middleware", "--lora-modules", "--override-generation-config"})
 
 
@@ -40,10 +26,13 @@ def words_are_known(workload: Workload) -> Iterator[Draft]:
     Fails:  `{decode: {pod: {containers: [{name: vllm, imagePullPolicy: Sometimes}]}}}`.
     Passes: `{decode: {pod: {containers: [{name: vllm, imagePullPolicy: Always}]}}}`.
     """
-    for path, value, known in _words(workload.spec, workload.in_template("spec"), ""):
-        if value not in known:
+    words = table("kubernetes/words.toml")
+    for route, value in nodes(workload.spec):
+        lists = [words["operators"][each] for each in route[-3:-1] if each in words["operators"]]
+        known = lists[0] if lists and route[-1] == "operator" else words["fields"].get(route[-1], ())
+        if known and isinstance(value, str) and value not in known:
             fix = f"write one of {', '.join(each for each in known if each)}"
-            yield workload.found(*path, says=f"it is {value!r}", fix=fix)
+            yield workload.found(*workload.in_template("spec", *route), says=f"it is {value!r}", fix=fix)
 
 
 @rule("VER037", "error", "two parts of a pod have one name, or one has none")
@@ -94,21 +83,6 @@ def somebody_is_there(servers: Servers) -> Iterator[Draft]:
     for manifest in servers.manifests:
         if manifest.kind in _SCALED and at(manifest.doc, "spec", "replicas") == 0:
             yield found("spec", "replicas", says="it is 0", fix="set it to 1 or more", of=manifest)
-
-
-def _words(
-    value: Any, path: tuple[str | int, ...], inside: str
-) -> Iterator[tuple[tuple[str | int, ...], Any, tuple[str, ...]]]:
-    """Every field of a pod that takes one of a few words, with those."""
-    if isinstance(value, dict):
-        for key, each in value.items():
-            known = _OPERATORS.get(inside, ()) if key == "operator" else _WORDS.get(key, ())
-            if known and isinstance(each, str):
-                yield (*path, key), each, known
-            yield from _words(each, (*path, key), key)
-    elif isinstance(value, list):
-        for index, each in enumerate(value):
-            yield from _words(each, (*path, index), inside)
 
 
 @rule("VER004", "error", "pods of a role do not run vLLM")
@@ -195,24 +169,16 @@ def leader_and_workers_agree(servers: Servers) -> Iterator[Draft]:
     Fails:  EFA interfaces in the worker template only.
     Passes: no leader template, or one with the same resources, image and environment.
     """
-    for leader in servers.workloads:
-        if not leader.is_leader:
+    for leader, worker in product(servers.workloads, servers.workloads):
+        if worker.manifest is not leader.manifest or not leader.is_leader or worker.is_leader:
             continue
-        for worker in servers.workloads:
-            if worker.manifest is not leader.manifest or worker.is_leader:
-                continue
-            for what in _differences(leader, worker):
-                says = f"the leader's {what} differ from the workers'"
-                yield leader.found(*leader.route, says=says, fix=f"give both templates the same {what}")
-
-
-def _differences(leader: Workload, worker: Workload) -> Iterator[str]:
-    if demand(leader) != demand(worker):
-        yield "resources"
-    if leader.vllm is not None and worker.vllm is not None:
-        if leader.vllm.list_of("env") != worker.vllm.list_of("env"):
-            yield "environment variables"
-        if leader.vllm.image != worker.vllm.image:
-            yield "images"
-    if leader.node_selector != worker.node_selector:
-        yield "nodes"
+        alike = {
+            "resources": demand(leader) == demand(worker),
+            "nodes": leader.node_selector == worker.node_selector,
+        }
+        if leader.vllm is not None and worker.vllm is not None:
+            alike["environment variables"] = leader.vllm.list_of("env") == worker.vllm.list_of("env")
+            alike["images"] = leader.vllm.image == worker.vllm.image
+        for what in (name for name, is_alike in alike.items() if not is_alike):
+            says = f"the leader's {what} differ from the workers'"
+            yield leader.found(*leader.route, says=says, fix=f"give both templates the same {what}")

@@ -206,7 +206,6 @@ class _Tier(Struct, frozen=True, kw_only=True):
         return f"{gib(self.cache)} of KV blocks{pinned} and {mib_text(self.shm)} of /dev/shm"
 
     def smaller(self, servers: Servers) -> str:
-        """The fix: a tier of a size that fits."""
         mib = self.memory - self.shm - self.engine
         if self.pinned and mib > self.vllm.gpus:
             mib = (1 << (mib // self.vllm.gpus).bit_length() - 1) * self.vllm.gpus
@@ -275,5 +274,4 @@ def gib(mib: int) -> str:
 
 
 def gib_up(mib: int) -> str:
-    """Whole GiB, rounded up."""
     return f"{-(-mib // 1024)}Gi"

@@ -12,7 +12,7 @@ from llmdgen.planning.model import Plan, RolePlan
 from llmdgen.registry import Draft, found, rule
 from llmdgen.scheduling.document import Endpoints, SchedulerConfig
 from llmdgen.scheduling.form import form
-from llmdgen.scheduling.tables import of_type, parameters_of
+from llmdgen.scheduling.tables import parameters_of
 from llmdgen.spec.read import BROKEN
 from llmdgen.suggest import did_you_mean
 from llmdgen.untyped import at, mapping
@@ -63,13 +63,13 @@ def decider_has_a_choice(plan: Plan) -> Iterator[Draft]:
     Passes: `{path: pd-disaggregation, scheduler: {nonCachedTokens: 16}}`;
             `{path: wide-ep, scheduler: {nonCachedTokens: 0}}`.
     """
-    tokens = plan.spec.asked.scheduler.non_cached_tokens
+    tokens, by_prefix = plan.spec.asked.scheduler.non_cached_tokens, form(plan.release.name).split.by_prefix.type
     if tokens is None:
         return
     path = " with ".join(plan.paths)
     if not plan.disaggregated:
         yield found(*AT, "nonCachedTokens", says=f"{path} has no prefill servers", fix="remove it", on_key=True)
-    elif tokens > 0 and not of_type(plan.scheduler.config, form(plan.release.name).split.by_prefix.type):
+    elif tokens > 0 and not any(each["type"] == by_prefix for each in plan.scheduler.config["plugins"]):
         says = f"{path} has no prefix-cache-scorer to count cached tokens, so every request is disaggregated"
         yield found(*AT, "nonCachedTokens", says=says, fix="remove it, or set it to 0", on_key=True)
 
@@ -112,13 +112,12 @@ def some_prompts_are_disaggregated(plan: Plan) -> Iterator[Draft]:
         length = plan.model.max_position_embeddings
     if not plan.disaggregated or isinstance(length, bool) or not isinstance(length, int) or length <= 0:
         return
-    config, at, inside = effective(plan)
-    for index, decider in of_type(config or {}, form(plan.release.name).split.by_prefix.type):
-        tokens = parameters_of(decider).get("nonCachedTokens")
+    for decider in scheduler_config(plan).of_type(form(plan.release.name).split.by_prefix.type):
+        tokens = decider.parameters.get("nonCachedTokens")
         if isinstance(tokens, int) and tokens >= length:
-            route = (*at, "plugins", index, "parameters", "nonCachedTokens") if inside else (*AT, "nonCachedTokens")
             says = f"no prompt has {tokens} tokens that are not cached: vLLM takes {length} at most"
-            yield found(*route, says=says, fix="write a smaller number, such as 512")
+            here, field = ("plugins", decider.index, "parameters", "nonCachedTokens"), (*AT, "nonCachedTokens")
+            yield decider.config.found(*here, says=says, fix="write a smaller number, such as 512", instead=field)
 
 
 @rule("EPP013", "warning", "an index of cached blocks that a second scheduler does not share")
@@ -159,7 +158,6 @@ def own_files_are_read(plan: Plan) -> Iterator[Draft]:
 
 
 def scheduler_config(plan: Plan) -> SchedulerConfig:
-    """The configuration of a plan, to be judged."""
     document, where, inside = effective(plan)
     cpu = next((tier for tier in plan.tiers if tier.name == "cpu"), None)
     host = f"{plan.names.scheduler_service}.{plan.names.namespace}"
@@ -194,7 +192,6 @@ def override(plan: Plan) -> Route:
 
 
 def epp_values(plan: Plan) -> dict[str, Any]:
-    """The spec's own values of the scheduler."""
     return mapping(at(plan.spec.asked.values.router, *form(plan.release.name).values))
 
 
@@ -240,7 +237,6 @@ def _read(text: str) -> tuple[dict[str, Any] | None, str]:
 
 
 def _endpoints(role: RolePlan, cpu_bytes: int) -> Endpoints:
-    """A role as the scheduler sees it."""
     events, memory = role.flags.get(EVENTS), role.memory_use
     return Endpoints(
         name=role.name,
@@ -264,8 +260,6 @@ def _own(route: Route | None) -> Route:
 
 
 def _socket(plan: Plan) -> str:
-    from llmdgen.scheduling.tables import parameters_of
-
     for plugin in plan.scheduler.config["plugins"]:
         socket = at(parameters_of(plugin), "indexerConfig", "tokenizersPoolConfig", "uds", "socketFile")
         if socket:

@@ -92,7 +92,7 @@ def every_part_has_its_effect(config: SchedulerConfig) -> Iterator[Draft]:
 def _unread_producers(config: SchedulerConfig) -> Iterator[Draft]:
     """Producers of another than the default name that no plugin names."""
     tables = config.tables
-    reading = [(each, parameter) for each in config.plugins for parameter in tables.consumed(each.given).values()]
+    reading = [(each, parameter) for each in config.plugins for parameter in tables.consumed(each.type).values()]
     named = {each.parameters.get(parameter) for each, parameter in reading if parameter}
     for each in config.of_kind("producer"):
         makes = each.facts.get("produces", ())
@@ -125,7 +125,7 @@ def every_datum_has_its_producer(config: SchedulerConfig) -> Iterator[Draft]:
     if not config.inside or not tables.facts.get("data_default_producer"):
         return
     for each in config.plugins:
-        for data, parameter in tables.consumed(each.given).items():
+        for data, parameter in tables.consumed(each.type).items():
             yield from _producer(each, data, parameter)
     for each in config.of_kind("producer"):
         view = next((view for view in config.form.views.values() if view.type == each.type and view.source), None)

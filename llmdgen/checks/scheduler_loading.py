@@ -52,16 +52,8 @@ def configuration_is_sound(config: SchedulerConfig) -> Iterator[Draft]:
         return
     for each in config.plugins:
         yield from _scheduler_plugins.plugin(each)
-    for part in (_handlers, _deciders, _unasked, _profiles, _of_the_handler, _header, _saturation, _roles):
+    for part in (_handlers, _deciders, _unasked, _profiles, _of_the_handler, _saturation, _roles):
         yield from part(config)
-
-
-def _header(config: SchedulerConfig) -> Iterator[Draft]:
-    """The plugin that names the chosen prefill server in a header, in releases whose handler does not."""
-    header = config.form.split.header
-    if header is not None and config.splitting() and not config.of_kind("header"):
-        says = f"without {header.type} no request names its prefill server, and decode computes every prompt"
-        yield config.found("plugins", says=says, fix=f"add {header.type}")
 
 
 def _saturation(config: SchedulerConfig) -> Iterator[Draft]:
@@ -77,8 +69,12 @@ def _saturation(config: SchedulerConfig) -> Iterator[Draft]:
 
 
 def _roles(config: SchedulerConfig) -> Iterator[Draft]:
-    """Profiles for the roles that there are, no more and no less, and a port that the pool has."""
-    roles, splitting = {each.role for each in config.servers}, config.splitting()
+    """Profiles for the roles that there are, no more and no less, and a port that the pool has. In some releases a
+    plugin beside the handler names the chosen prefill server."""
+    roles, splitting, header = {each.role for each in config.servers}, config.splitting(), config.form.split.header
+    if header is not None and splitting and not config.of_kind("header"):
+        says = f"without {header.type} no request names its prefill server, and decode computes every prompt"
+        yield config.found("plugins", says=says, fix=f"add {header.type}")
     if roles and splitting and "prefill" not in roles:
         says = f"{splitting[0].name} needs prefill servers, and there are none"
         yield config.found(says=says, fix=f"use {config.form.single.handler.type}")
@@ -146,7 +142,6 @@ def _unasked(config: SchedulerConfig) -> Iterator[Draft]:
 
 
 def _profiles(config: SchedulerConfig) -> Iterator[Draft]:
-    """Each profile by itself, and those of one name."""
     called = [str(profile.get("name")) for profile in config.profiles]
     for number, profile in enumerate(config.profiles):
         if not isinstance(profile.get("name"), str) or not profile["name"]:

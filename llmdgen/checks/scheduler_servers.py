@@ -84,7 +84,11 @@ def configuration_hears_events(config: SchedulerConfig) -> Iterator[Draft]:
     speaking = next((each for each in config.servers if each.events), None)
     plugins = _precise(config)
     if speaking is not None and not plugins:
-        says = f"model servers report their KV blocks, and no {' or '.join(_precise_types(config))} listens"
+        types = [
+            kind for kind, facts in config.tables.plugins.items() if "kvEventsConfig" in facts.get("parameters", ())
+        ]
+        listening = [kind for kind in types if "deprecated_in" not in config.tables.plugins[kind]]
+        says = f"model servers report their KV blocks, and no {' or '.join(listening)} listens"
         yield config.found(says=says, fix="add one, as values/router.yaml has it without this")
         return
     for plugin in plugins:
@@ -198,19 +202,12 @@ def _either(config: SchedulerConfig, setting: Route, inside: Route, says: str, f
     return found(*setting, says=says, fix=fix) if setting else config.found(*inside, says=says, fix=fix)
 
 
-def _precise_types(config: SchedulerConfig) -> list[str]:
-    """The plugin types that listen to KV events."""
-    known = {kind: facts for kind, facts in config.tables.plugins.items() if "deprecated_in" not in facts}
-    return [kind for kind, facts in known.items() if "kvEventsConfig" in facts.get("parameters", ())]
-
-
 def _precise(config: SchedulerConfig) -> list[Listed]:
     """The plugins that listen to KV events."""
     return _with(config, "kvEventsConfig")
 
 
 def _with(config: SchedulerConfig, parameter: str) -> list[Listed]:
-    """The plugins that have a parameter."""
     return [each for each in config.plugins if parameter in each.facts.get("parameters", ())]
 
 

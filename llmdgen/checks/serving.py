@@ -118,24 +118,24 @@ def sidecar_flags_work(vllm: Engine) -> Iterator[Draft]:
             [--secure-proxy=true]}]}}}`.
     Passes: `{path: pd-disaggregation}`.
     """
-    if vllm.workload.sidecar is not None:
-        for flag, says, fix in _wrong(vllm.release, vllm.workload.sidecar.sidecar_flags, vllm.nixl is not None):
-            yield vllm.workload.found(*vllm.workload.sidecar.flag_at(flag), says=says, fix=fix)
-
-
-def _wrong(release: str, flags: dict[str, str], transfers: bool) -> Iterator[tuple[str, str, str]]:
-    """The flags of a sidecar that are wrong, what about them, and what helps."""
-    known, settings = program_flags(release, "sidecar"), engine(release)["sidecar"]
-    connectors = settings["nixl_connectors"] if transfers else settings["connectors"]
-    for flag, value in flags.items():
+    sidecar = vllm.workload.sidecar
+    known, settings = program_flags(vllm.release, "sidecar"), engine(vllm.release)["sidecar"]
+    connectors = settings["nixl_connectors" if vllm.nixl is not None else "connectors"]
+    if sidecar is None:
+        return
+    for flag, value in sidecar.sidecar_flags.items():
         row = known.get(flag)
         words = connectors if flag in _CONNECTOR else row.one_of if row else ()
         if row is None:
-            yield flag, f"it has no flag --{flag}", did_you_mean(flag, known) or "remove it"
+            says, fix = f"it has no flag --{flag}", did_you_mean(flag, known) or "remove it"
         elif words and value not in words and not (row.or_whole and value.isdigit()):
-            yield flag, f"--{flag} cannot be {value}", f"use {one_of(words)}{' or a number' if row.or_whole else ''}"
-    if flags.get(_TLS, "true") != "false":
-        yield _TLS, "it serves TLS on the pool's port", f"add --{_TLS}=false"
+            says, fix = f"--{flag} cannot be {value}", f"use {one_of(words)}{' or a number' if row.or_whole else ''}"
+        else:
+            continue
+        yield vllm.workload.found(*sidecar.flag_at(flag), says=says, fix=fix)
+    if sidecar.sidecar_flags.get(_TLS, "true") != "false":
+        says = "it serves TLS on the pool's port"
+        yield vllm.workload.found(*sidecar.flag_at(_TLS), says=says, fix=f"add --{_TLS}=false")
 
 
 @rule("VER026", "error", "nobody asks whether vLLM is ready, or at an address that it does not have")
@@ -189,16 +189,9 @@ def front_ends_wait(vllm: Engine) -> Iterator[Draft]:
     Fails:  `{path: wide-ep, release: v0.6.0, engine: {env: {VLLM_ENGINE_READY_TIMEOUT_S: "600"}}}`.
     Passes: `{path: wide-ep, release: v0.6.0}`, which sets it to what the probe waits for.
     """
-    waits, startup = (
-        whole(vllm.variables.get(READY), 0) or engine(vllm.release)["timeouts"]["engine_ready"],
-        _startup(vllm),
-    )
-    if (
-        vllm.size("data-parallel-size", 1) > 1
-        and not vllm.supervisor_port
-        and startup is not None
-        and waits < startup - 60
-    ):
+    waits = whole(vllm.variables.get(READY), 0) or engine(vllm.release)["timeouts"]["engine_ready"]
+    startup, several = _startup(vllm), vllm.size("data-parallel-size", 1) > 1 and not vllm.supervisor_port
+    if several and startup is not None and waits < startup - 60:
         says = f"front ends give up after {waits} s, and the startup probe waits {startup} s for the engines"
         yield vllm.workload.found(*vllm.env_at(READY), says=says, fix=f'remove it, or set it to "{startup}"')
 
@@ -229,10 +222,8 @@ def pods_end_in_time(vllm: Engine) -> Iterator[Draft]:
     Passes: `{decode: {drain: 30s}}`, from which the period follows.
     """
     stop = mapping(at(vllm.doc, "lifecycle", "preStop"))
-    words = items(at(stop, "exec", "command"))
-    waits = whole(at(stop, "sleep", "seconds"), 0) or (
-        whole(words[1], 0) if words[:1] == ["sleep"] and words[1:] else 0
-    )
+    words = [*items(at(stop, "exec", "command")), 0, 0]
+    waits = whole(at(stop, "sleep", "seconds"), 0) or (whole(words[1], 0) if words[0] == "sleep" else 0)
     needed = waits + whole(vllm.flags.get("shutdown-timeout"), 0)
     grace = whole(vllm.workload.spec.get("terminationGracePeriodSeconds"), _GRACE)
     if grace < needed:

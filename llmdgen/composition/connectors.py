@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from llmdgen.composition.contribution import SLOT, Connector, EnvVar, Situation, Tier, Volume
+from llmdgen.composition.contribution import SLOT, Connector, EnvVar, Situation, Tier, Volume, variables
 from llmdgen.composition.names import RoleName
 from llmdgen.engine.size import Size
 from llmdgen.quantities import GIB, MIB, to_bytes
@@ -32,7 +32,9 @@ def tiers(situation: Situation, sizes: dict[RoleName, Size]) -> tuple[Tier, ...]
     found = [Tier(name="cpu", connector=connector, where="CPU memory of the pod", in_shm=in_shm, bytes=own)]
     if cache.disk:
         size, where = cache.disk.size, f"{disk_path(situation)} of the node"
-        own = {role: to_bytes(size) if size else _disk_share(situation, role, sizes) for role in sizes}
+        shares = {role: situation.instances[role].nvme_gb * GB * _share(situation, role, sizes) for role in sizes}
+        free = {role: max(GIB, int(share * settings["disk_share"]) // GIB * GIB) for role, share in shares.items()}
+        own = dict.fromkeys(sizes, to_bytes(size)) if size else free
         found.append(Tier(name="disk", connector=below, where=where, bytes=own))
     if cache.storage:
         own = dict.fromkeys(sizes, to_bytes(cache.storage.size or settings["storage_size"]))
@@ -81,22 +83,24 @@ def lmcache_environment(
 ) -> tuple[EnvVar, ...]:
     """LMCACHE_* of the tiers. Sizes are for one rank's process; block keys of two pods agree by PYTHONHASHSEED."""
     settings, engine = situation.settings[_PATH], situation.engine
-    found = [
-        EnvVar(name="LMCACHE_CHUNK_SIZE", value=str(engine["lmcache"]["chunk_size"])),
-        EnvVar(name="PYTHONHASHSEED", value=engine["hash_seed"]),
-    ]
+    found = variables(
+        {"LMCACHE_CHUNK_SIZE": str(engine["lmcache"]["chunk_size"]), "PYTHONHASHSEED": engine["hash_seed"]}
+    )
+    own = {
+        "cpu": {"LMCACHE_LOCAL_CPU": "True"},
+        "disk": {"LMCACHE_LOCAL_DISK": f"file://{SLOT}/"},
+        "storage": {
+            "LMCACHE_REMOTE_URL": f"fs://localhost:0{settings['storage_mount']}",
+            "LMCACHE_REMOTE_SERDE": "naive",
+        },
+    }
     for tier in kept:
-        by_role = {role: tier.bytes[role] / GIB / size.gpus_per_pod for role, size in sizes.items()}
-        if tier.name == "cpu":
-            found.append(EnvVar(name="LMCACHE_LOCAL_CPU", value="True"))
-            found.append(EnvVar(name="LMCACHE_MAX_LOCAL_CPU_SIZE", by_role=_texts(by_role)))
-        elif tier.name == "disk":
-            found.append(EnvVar(name="LMCACHE_LOCAL_DISK", value=f"file://{SLOT}/"))
-            found.append(EnvVar(name="LMCACHE_MAX_LOCAL_DISK_SIZE", by_role=_texts(by_role)))
-        else:
-            found.append(EnvVar(name="LMCACHE_REMOTE_URL", value=f"fs://localhost:0{settings['storage_mount']}"))
-            found.append(EnvVar(name="LMCACHE_REMOTE_SERDE", value="naive"))
-    return tuple(found)
+        found += variables(own[tier.name])
+        if tier.name != "storage":
+            gib = {role: tier.bytes[role] / GIB / size.gpus_per_pod for role, size in sizes.items()}
+            texts = {role: f"{each:.3f}".rstrip("0").rstrip(".") for role, each in gib.items()}
+            found += (EnvVar(name=f"LMCACHE_MAX_LOCAL_{tier.name.upper()}_SIZE", by_role=texts),)
+    return found
 
 
 def volumes(situation: Situation, kept: tuple[Tier, ...]) -> tuple[Volume, ...]:
@@ -137,10 +141,6 @@ def memory_held(situation: Situation, cpu: Tier, sizes: dict[RoleName, Size]) ->
     return held
 
 
-def _texts(by_role: dict[RoleName, float]) -> dict[RoleName, str]:
-    return {role: f"{size:.3f}".rstrip("0").rstrip(".") for role, size in by_role.items()}
-
-
 def _share(situation: Situation, role: RoleName, sizes: dict[RoleName, Size]) -> float:
     """The pod's share of its node, by GPUs."""
     return sizes[role].gpus_per_pod / max(1, situation.instances[role].gpu.count)
@@ -165,11 +165,6 @@ def _pins_powers_of_two(situation: Situation) -> bool:
     cache = situation.spec.asked.cache
     pins: bool = situation.engine.get("offloading", {}).get("pins_powers_of_two", False)
     return pins and cache.disk is None and cache.storage is None and _connector(situation) == OFFLOADING
-
-
-def _disk_share(situation: Situation, role: RoleName, sizes: dict[RoleName, Size]) -> int:
-    wanted = situation.instances[role].nvme_gb * GB * _share(situation, role, sizes)
-    return max(GIB, int(wanted * situation.settings[_PATH]["disk_share"]) // GIB * GIB)
 
 
 def nixl(situation: Situation) -> Connector:
@@ -204,7 +199,7 @@ def transfer_environment(situation: Situation) -> tuple[EnvVar, ...]:
     """Variables of both ends of a transfer: each tells the other its own address."""
     model, nixl_facts = situation.model, situation.engine.get("nixl", {})
     linear = nixl_facts.get("hybrid_environment", {}) if model is not None and model.layers.linear else {}
-    return (SIDE_CHANNEL, *(EnvVar(name=name, value=value) for name, value in linear.items()))
+    return (SIDE_CHANNEL, *variables(linear))
 
 
 def transfers_linear_state(situation: Situation) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -59,8 +60,12 @@ class EnvVar(Struct, frozen=True, kw_only=True):
     secret: str | None = None
 
     def for_role(self, role: RoleName) -> EnvVar:
-        """The variable as one role has it."""
         return EnvVar(name=self.name, value=self.by_role.get(role, self.value), field=self.field, secret=self.secret)
+
+
+def variables(values: Mapping[str, str | None]) -> tuple[EnvVar, ...]:
+    """Variables with one value for all roles."""
+    return tuple(EnvVar(name=name, value=value) for name, value in values.items())
 
 
 SLOT = "/tmp/kv-disk"

@@ -31,6 +31,7 @@ CONFLICT = declare(
 )
 TRANSFER = "kv-transfer-config"
 _ANY = ("supervised", "prefiller_sampling", "kv_events", "crosses_pods", "cleans_shm")  # true where one path says so
+_ALL = ("volumes", "tiers", "notes")
 
 
 class Folded(Contribution, frozen=True, kw_only=True):
@@ -48,41 +49,34 @@ def fold(contributions: Sequence[Contribution], settled: set[str]) -> tuple[Fold
     connectors: dict[str, Connector] = {}
     for each in contributions:
         for flag, value in each.args.items():
-            said.clash(flag, args.setdefault(flag, value), value, each.path, flag)
+            said.keep(args, flag, value, each.path)
         for role, flags in each.role_args.items():
-            of_role = role_args.setdefault(role, {})
             for flag, value in flags.items():
-                said.clash(f"{flag} of {role}", of_role.setdefault(flag, value), value, each.path, flag)
+                said.keep(role_args.setdefault(role, {}), flag, value, each.path, f"{flag} of {role}")
         for variable in each.env:
-            said.clash(variable.name, env.setdefault(variable.name, variable), variable, each.path, variable.name)
+            said.keep(env, variable.name, variable, each.path)
         for connector in each.connectors:
-            name, known = connector.name, connectors.setdefault(connector.name, connector)
-            before, after = ((one.extra, one.extra_by_role) for one in (known, connector))
-            said.clash(f"connector {name}", before, after, each.path, TRANSFER)
+            said.keep(connectors, connector.name, connector, each.path, f"connector {connector.name}", TRANSFER)
     for role, of_role in role_args.items():
         for flag, value in of_role.items():
             first, second = said.origin.get(flag), said.origin[f"{flag} of {role}"]
             if first not in (None, second):
-                said.clash(flag, args[flag], value, second, flag)
-    decider = next((each.non_cached_tokens for each in contributions if each.non_cached_tokens is not None), None)
-    wishes = [each.block_size for each in contributions if each.block_size is not None]
-    switches: dict[str, Any] = {name: any(getattr(each, name) for each in contributions) for name in _ANY}
+                said.keep(args, flag, value, second)
+    joined: dict[str, Any] = {name: any(getattr(each, name) for each in contributions) for name in _ANY}
+    joined |= {name: tuple(part for each in contributions for part in getattr(each, name)) for name in _ALL}
     folded = Folded(
         path=" + ".join(each.path for each in contributions),
         args=args,
         role_args=role_args,
         env=tuple(env.values()),
-        volumes=tuple(volume for each in contributions for volume in each.volumes),
         connectors=tuple(connectors.values()),
         asks={each.path: each.scheduling for each in contributions},
-        block_size=max(wishes, default=None),
-        non_cached_tokens=decider,
-        **switches,
+        block_size=max((each.block_size for each in contributions if each.block_size is not None), default=None),
+        non_cached_tokens=next((n for each in contributions if (n := each.non_cached_tokens) is not None), None),
         memory_mib=sum((Counter(each.memory_mib) for each in contributions), Counter[RoleName]()),
         shm_mib=sum((Counter(each.shm_mib) for each in contributions), Counter[RoleName]()),
-        tiers=tuple(tier for each in contributions for tier in each.tiers),
         startup_minutes=max(each.startup_minutes for each in contributions),
-        notes=tuple(note for each in contributions for note in each.notes),
+        **joined,
     )
     return folded, said.conflicts
 
@@ -95,10 +89,12 @@ class _Said:
         self.conflicts: list[Finding] = []
         self._settled = settled
 
-    def clash(self, what: str, known: Any, value: Any, path: str, name: str) -> None:
-        """`name` is the flag or variable by which the spec settles it."""
-        first = self.origin.setdefault(what, path)
-        if known != value and name not in self._settled:
+    def keep(self, table: dict[str, Any], key: str, value: Any, path: str, what: str = "", flag: str = "") -> None:
+        """Put a value into a table, or say that another path had another. `what` is how it is called, where that is not
+        its key, and `flag` the one by which the spec settles it."""
+        what, flag = what or key, flag or key
+        known, first = table.setdefault(key, value), self.origin.setdefault(what, path)
+        if known != value and flag not in self._settled:
             says = f"{first} and {path} set {what} differently"
-            fix = f"set {name} in engine.args or engine.env, or leave one of the paths out"
+            fix = f"set {flag} in engine.args or engine.env, or leave one of the paths out"
             self.conflicts.append(CONFLICT.at("spec", "with", says=says, fix=fix))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from msgspec import Struct
@@ -21,34 +21,19 @@ REPELLING = ("NoSchedule", "NoExecute")  # effects of taints
 
 
 def platform() -> dict[str, Any]:
-    """The facts about platforms."""
     return table("platforms.toml")
-
-
-def gpu() -> str:
-    """The resource by which pods ask for GPUs."""
-    return _word("gpu_resource")
-
-
-def efa() -> str:
-    """The resource by which pods ask for EFA interfaces."""
-    return _word("efa_resource")
-
-
-def instance_type_label() -> str:
-    """The node label with the instance type, on HyperPod by its ml. name."""
-    return _word("instance_type_label")
-
-
-def zone_label() -> str:
-    """The node label with the availability zone."""
-    return _word("zone_label")
 
 
 @cache
 def _word(key: str) -> str:
     word: str = platform()[key]
     return word
+
+
+# The resources by which pods ask for GPUs and EFA interfaces; the labels of nodes with the instance type (on HyperPod
+# by its ml. name) and with the availability zone.
+gpu, efa = partial(_word, "gpu_resource"), partial(_word, "efa_resource")
+instance_type_label, zone_label = partial(_word, "instance_type_label"), partial(_word, "zone_label")
 
 
 def instance_types(workload: Workload) -> list[str]:

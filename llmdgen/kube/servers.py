@@ -43,27 +43,22 @@ class Servers:
         self._origins = origins or {}
 
     def of_kind(self, kind: str, *groups: str) -> Iterator[Manifest]:
-        """The objects of a kind, of any API group where none is given."""
         return (each for each in self.manifests if each.kind == kind and (not groups or each.group in groups))
 
     @cached_property
     def workloads(self) -> tuple[Workload, ...]:
-        """Every pod template of every object."""
         return tuple(workloads(self.manifests, self.release.name, self._attached))
 
     @property
     def containers(self) -> Iterator[Container]:
-        """Every container of every pod template."""
         return (each for workload in self.workloads for each in workload.containers)
 
     @cached_property
     def engines(self) -> tuple[Engine, ...]:
-        """The containers that run vLLM."""
         return tuple(Engine(each.vllm) for each in self.workloads if each.vllm is not None)
 
     @property
     def model_servers(self) -> tuple[ModelServer, ...]:
-        """The pod templates that run vLLM."""
         return tuple(ModelServer(vllm.workload) for vllm in self.engines)
 
     @property
@@ -77,7 +72,6 @@ class Servers:
         }
 
     def role(self, name: str) -> Workload | None:
-        """The model servers of a role, None where there are none."""
         return next((each for each in self.model_servers if each.role == name), None)
 
     @cached_property

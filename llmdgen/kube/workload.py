@@ -10,6 +10,7 @@ from typing import Any
 from msgspec import Struct
 
 from llmdgen.engine.argv import ArgumentError, parse
+from llmdgen.engine.derived import connectors_in
 from llmdgen.engine.flags import flag_table
 from llmdgen.findings import Route
 from llmdgen.kube.command_line import expanded, served_arguments
@@ -21,16 +22,10 @@ SUPERVISED, SUPERVISOR_PORT = "data-parallel-multi-port-external-lb", "data-para
 PROBES = ("startupProbe", "livenessProbe", "readinessProbe")
 ROLE_LABEL = "llm-d.ai/role"
 SHARED_MEMORY = "/dev/shm"
+_GROUP = ("spec", "leaderWorkerTemplate")
 _TEMPLATES: dict[str, tuple[tuple[str, ...], ...]] = {
-    "Deployment": (("spec", "template"),),
-    "StatefulSet": (("spec", "template"),),
-    "DaemonSet": (("spec", "template"),),
-    "ReplicaSet": (("spec", "template"),),
-    "Job": (("spec", "template"),),
-    "LeaderWorkerSet": (
-        ("spec", "leaderWorkerTemplate", "workerTemplate"),
-        ("spec", "leaderWorkerTemplate", "leaderTemplate"),
-    ),
+    **dict.fromkeys(("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job"), (("spec", "template"),)),
+    "LeaderWorkerSet": ((*_GROUP, "workerTemplate"), (*_GROUP, "leaderTemplate")),
     "Pod": ((),),
 }
 _CLUSTERS = ("ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition", "Namespace")
@@ -55,7 +50,6 @@ class Container:
         return str(self.doc.get("image") or "")
 
     def found(self, *inside: str | int, says: str, fix: str, on_key: bool = False) -> Draft:
-        """A finding at a place in the container."""
         return self.workload.found(*self.route, *inside, says=says, fix=fix, on_key=on_key)
 
     @property
@@ -80,7 +74,6 @@ class Container:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of the environment variables, in their order."""
         return tuple(str(each.get("name")) for each in self.list_of("env"))
 
     def sets(self, variable: str) -> str | None:
@@ -129,21 +122,13 @@ class Container:
 
         `variables` are further ones that the pod would have, such as a LeaderWorkerSet's LWS_WORKER_INDEX.
         """
-        return self._served(variables) if variables else self._plain
+        command, args = (tuple(map(str, items(self.doc.get(key)))) for key in ("command", "args"))
+        return served_arguments(command, args, {**self.variables, **(variables or {})})
 
     def arguments_at(self, index: int) -> tuple[str, ...]:
         """The same in the pod of that index of a group, empty where it does not run vLLM."""
         size = str(self.workload.size)
         return self.arguments({"LWS_WORKER_INDEX": str(index), "LWS_GROUP_SIZE": size}) or ()
-
-    @cached_property
-    def _plain(self) -> tuple[str, ...] | None:
-        return self._served({})
-
-    def _served(self, variables: Mapping[str, str]) -> tuple[str, ...] | None:
-        command = tuple(map(str, items(self.doc.get("command"))))
-        args = tuple(map(str, items(self.doc.get("args"))))
-        return served_arguments(command, args, {**self.variables, **variables})
 
     @cached_property
     def serves(self) -> bool:
@@ -169,7 +154,6 @@ class Container:
         return (*self.route, "args", f"--{flag}", *inside)
 
     def env_at(self, variable: str) -> Route:
-        """The place of an environment variable, by its name."""
         return (*self.route, "env", variable)
 
     def size(self, flag: str, default: int) -> int:
@@ -211,21 +195,17 @@ class Container:
         return self.size("tensor-parallel-size", 1) * self.size("pipeline-parallel-size", 1) * self.ranks
 
     @property
-    def connectors(self) -> list[dict[str, Any]]:
+    def connectors(self) -> list[Mapping[str, Any]]:
         """The KV connectors of --kv-transfer-config, a MultiConnector's own included."""
         return [each for _, each in self.placed_connectors]
 
     @property
-    def placed_connectors(self) -> list[tuple[Route, dict[str, Any]]]:
+    def placed_connectors(self) -> list[tuple[Route, Mapping[str, Any]]]:
         """The same with the route of each inside the flag's value."""
-        config = mapping(self.flags.get("kv-transfer-config"))
-        inside: Route = ("kv_connector_extra_config", "connectors")
-        nested = maps(at(config, *inside))
-        return [((), config), *(((*inside, index), each) for index, each in nested)] if config else []
+        return list(connectors_in(self.flags.get("kv-transfer-config")))
 
     @property
-    def nixl(self) -> dict[str, Any] | None:
-        """The NixlConnector's configuration, None where the pod has none."""
+    def nixl(self) -> Mapping[str, Any] | None:
         return next((each for each in self.connectors if each.get("kv_connector") == NIXL), None)
 
     @property
@@ -302,16 +282,13 @@ class Workload:
 
     @cached_property
     def vllm(self) -> Container | None:
-        """The container that runs `vllm serve`, None where the pod is not a model server."""
         return next((each for each in self.containers if each.serves), None)
 
     @cached_property
     def sidecar(self) -> Container | None:
-        """The routing sidecar, None where the pod has none."""
         return next((each for each in self.containers if each.is_routing_sidecar), None)
 
     def found(self, *at: str | int, says: str, fix: str, on_key: bool = False) -> Draft:
-        """A finding at a place in the object."""
         return found(*at, says=says, fix=fix, on_key=on_key, of=self.manifest)
 
     def in_template(self, *path: str | int) -> tuple[str | int, ...]:
@@ -331,16 +308,11 @@ def workloads(
 
 def mounted_at(container: Container, path: str) -> dict[str, Any] | None:
     """The volume on which a path of a container lies, None where it is the container's own file system."""
-    best: dict[str, Any] | None = None
-    for mount in container.list_of("volumeMounts"):
-        folder = str(mount.get("mountPath") or "").rstrip("/")
-        if path == folder or path.startswith(f"{folder}/"):
-            longer = best is None or len(folder) > len(str(best.get("mountPath")))
-            best = mount if longer else best
-    if best is None:
-        return None
-    volumes = maps(container.workload.spec.get("volumes"))
-    return next((each for _, each in volumes if each.get("name") == best.get("name")), None)
+    mounts = reversed(container.list_of("volumeMounts"))  # of two at one path, the first
+    folders = {str(each.get("mountPath") or "").rstrip("/"): each.get("name") for each in mounts}
+    above = [folder for folder in folders if path == folder or path.startswith(f"{folder}/")]
+    volumes = maps(container.workload.spec.get("volumes")) if above else []
+    return next((each for _, each in volumes if each.get("name") == folders[max(above, key=len)]), None)
 
 
 def limit_of(volume: dict[str, Any]) -> Any:

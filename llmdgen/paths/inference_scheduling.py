@@ -12,7 +12,6 @@ RANK = 10
 
 
 def shapes(situation: Situation) -> dict[RoleName, Shape]:
-    """Decode servers only, as many as fill a node."""
     return whole_model_servers(situation, NAME)
 
 

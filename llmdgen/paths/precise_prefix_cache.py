@@ -18,7 +18,6 @@ POD_IP = EnvVar(name="POD_IP", field="status.podIP")
 
 
 def shapes(situation: Situation) -> dict[RoleName, Shape]:
-    """Decode servers only, as many as fill a node."""
     return whole_model_servers(situation, NAME)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from llmdgen.composition.connectors import nixl, transfer_args, transfer_environment, transfers_linear_state
-from llmdgen.composition.contribution import Contribution, EnvVar, Shape, Situation
+from llmdgen.composition.contribution import Contribution, Shape, Situation, variables
 from llmdgen.composition.names import RoleName
 from llmdgen.composition.shapes import ROOMY, contribution, shape
 from llmdgen.engine.memory import roomy_weights, weights_per_gpu
@@ -32,7 +32,11 @@ def shapes(situation: Situation) -> dict[RoleName, Shape]:
     asked = situation.spec.asked.prefill is not None or "pd-disaggregation" in situation.paths
     if model is not None and model.layers.linear and not asked and not transfers_linear_state(situation):
         roles = ("decode",)
-    return {role: _shape(situation, role) for role in roles}
+    gpus = {role: max(1, situation.instances[role].gpu.count) for role in roles}
+    one = {role: shape(situation, NAME, role, 1) for role in roles}
+    return {
+        role: replace(one[role], data_local=gpus[role], workers=_nodes(situation, role), expert=True) for role in roles
+    }
 
 
 def contribute(situation: Situation, sizes: dict[RoleName, Size]) -> Contribution:
@@ -44,8 +48,7 @@ def contribute(situation: Situation, sizes: dict[RoleName, Size]) -> Contributio
         NAME,
         args=transfer_args(situation) if disaggregated else {},
         role_args={role: _role_args(situation, role, size) for role, size in sizes.items()},
-        env=tuple(EnvVar(name=name, value=value) for name, value in settings["env"].items())
-        + (transfer_environment(situation) if disaggregated else ()),
+        env=variables(settings["env"]) + (transfer_environment(situation) if disaggregated else ()),
         connectors=(nixl(situation),) if disaggregated else (),
         non_cached_tokens=situation.spec.asked.scheduler.non_cached_tokens or 0 if disaggregated else None,
         prefiller_sampling=disaggregated,
@@ -74,12 +77,6 @@ def has_eplb(model: ModelFacts, table: dict[str, Any]) -> bool:
     """Whether vLLM can balance the model's experts, by the release's [eplb] in engine.toml."""
     dtypes = tuple(table["weight_dtypes"])
     return model.architecture in table["architectures"] and model.weight_dtype.startswith(dtypes)
-
-
-def _shape(situation: Situation, role: RoleName) -> Shape:
-    ranks = max(1, situation.instances[role].gpu.count)
-    whole = shape(situation, NAME, role, 1)
-    return replace(whole, data_local=ranks, workers=_nodes(situation, role), expert=True)
 
 
 def _nodes(situation: Situation, role: RoleName) -> int:

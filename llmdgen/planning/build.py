@@ -96,7 +96,6 @@ def _plan(
         gateway=gateway(spec.asked.gateway, _provider(spec)),
         tolerations=tolerations(situation.platform, spec.asked.cluster),
         own_tolerations=own_tolerations(spec.asked.cluster),
-        startup_minutes=folded.startup_minutes,
         notes=(*folded.notes, *bounds(situation)),
         most=situation.most,
         precise=situation.settings["precise-prefix-cache"],

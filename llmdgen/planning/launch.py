@@ -68,14 +68,10 @@ def rank_flags(role: RoleName, size: Size, situation: Situation, *, supervised: 
 
 def head(model: str, served_name: str, port: int, size: Size) -> tuple[str, ...]:
     """The model, the port, the parallel sizes that are not 1, and the name that requests give."""
-    found = [model, "--port", str(port)]
-    if size.tensor > 1:
-        found += ["--tensor-parallel-size", str(size.tensor)]
-    if size.data > 1:
-        found += ["--data-parallel-size", str(size.data)]
-    if size.data_local > 1:
-        found += ["--data-parallel-size-local", str(size.data_local)]
-    return (*found, "--served-model-name", served_name)
+    sizes = {"tensor-parallel-size": size.tensor, "data-parallel-size": size.data}
+    sizes |= {"data-parallel-size-local": size.data_local}
+    words = (word for flag, number in sizes.items() if number > 1 for word in (f"--{flag}", str(number)))
+    return (model, "--port", str(port), *words, "--served-model-name", served_name)
 
 
 def sidecar_arguments(engine: dict[str, Any], ranks: int, *, sampling: bool) -> tuple[str, ...]:

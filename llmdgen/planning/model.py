@@ -36,7 +36,6 @@ class Node(Struct, frozen=True, kw_only=True):
 
     @property
     def efa(self) -> int:
-        """EFA interfaces that are attached."""
         return self.room.efa
 
 
@@ -56,7 +55,6 @@ class RolePlan(Struct, frozen=True, kw_only=True):
     size: Size
     node: Node
     efa_per_pod: int
-    efa_needed: bool
     efa_share: int
     cpu: str
     memory: str
@@ -174,7 +172,6 @@ class Plan(Struct, frozen=True, kw_only=True):
     gateway: GatewayPlan
     tolerations: tuple[dict[str, Any], ...]
     own_tolerations: tuple[dict[str, Any], ...]
-    startup_minutes: int
     notes: tuple[str, ...]
     most: dict[str, int]
     precise: dict[str, Any]
@@ -182,7 +179,6 @@ class Plan(Struct, frozen=True, kw_only=True):
     platform: dict[str, Any]
 
     def role(self, name: RoleName) -> RolePlan | None:
-        """The role of that name, None where the plan has none."""
         return next((role for role in self.roles if role.name == name), None)
 
     @property

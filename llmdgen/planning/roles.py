@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from llmdgen.composition.contribution import Connector, EnvVar, Shape, Situation, Volume
+from llmdgen.composition.contribution import Connector, EnvVar, Shape, Situation, Volume, variables
 from llmdgen.composition.fold import Folded
 from llmdgen.composition.names import RoleName
 from llmdgen.engine.argv import arguments
+from llmdgen.engine.derived import EXTRA, MULTI
 from llmdgen.engine.flags import flag_table
 from llmdgen.engine.memory import memory
 from llmdgen.engine.numbers import whole
@@ -49,17 +50,11 @@ def settle(shape: Shape, role: Role, engine: Engine) -> Size:
     tensor = asked.tensor or shape.tensor
     ranks = max(1, shape.tensor * shape.data_local // tensor) if shape.data_local > 1 else 1
     if asked.data is None:
-        local = asked.data_local or ranks
-        workers = asked.workers or shape.workers
-    elif asked.data_local is not None:
-        local = asked.data_local
-        workers = asked.workers or -(-asked.data // local)
-    elif asked.workers is not None:
-        workers = asked.workers
-        local = max(1, asked.data // workers)
+        local, workers = asked.data_local or ranks, asked.workers or shape.workers
     else:
-        local = min(asked.data, ranks) if shape.data_local > 1 else asked.data
-        workers = -(-asked.data // local)
+        fitting_here = min(asked.data, ranks) if shape.data_local > 1 else asked.data
+        local = asked.data_local or (max(1, asked.data // asked.workers) if asked.workers else fitting_here)
+        workers = asked.workers or -(-asked.data // local)
     return Size(
         replicas=role.replicas or shape.replicas,
         tensor=tensor,
@@ -84,12 +79,10 @@ def plan_role(
     spec, model = situation.spec.asked, situation.model
     role = situation.spec.role(name)
     place = node(situation.instances[name], situation)
-    needed = folded.crosses_pods
-    per_share = efa_share(place.efa, place.gpus, size.gpus_per_pod) if needed else 0
+    per_share = efa_share(place.efa, place.gpus, size.gpus_per_pod) if folded.crosses_pods else 0
     interfaces = per_share if role.efa == "auto" else role.efa
-    cpu, memory_text, shm = _resources(
-        shape, role, place, size, folded.memory_mib.get(name, 0), folded.shm_mib.get(name, 0)
-    )
+    held, shared_mib = folded.memory_mib.get(name, 0), folded.shm_mib.get(name, 0)
+    cpu, memory_text, shm = _resources(shape, role, place, size, held, shared_mib)
     storage = volume_size(spec.model, situation.model)
     beside = situation.engine["sidecar"]["requests"] if behind_sidecar else {"cpu": "0", "memory": "0"}
     millis, mib = to_millis(cpu) + to_millis(beside["cpu"]), _mib(memory_text) + _mib(beside["memory"])
@@ -114,7 +107,6 @@ def plan_role(
         size=size,
         node=place,
         efa_per_pod=interfaces,
-        efa_needed=needed,
         efa_share=per_share,
         cpu=cpu,
         memory=memory_text,
@@ -154,14 +146,10 @@ def kv_transfer(connectors: tuple[Connector, ...], role: RoleName) -> dict[str, 
     for connector in connectors:
         one: dict[str, Any] = {"kv_connector": connector.name, "kv_role": connector.roles.get(role, "kv_both")}
         extra = {**connector.extra, **connector.extra_by_role.get(role, {})}
-        found.append({**one, "kv_connector_extra_config": extra} if extra else one)
+        found.append({**one, EXTRA: extra} if extra else one)
     if len(found) < 2:
         return found[0] if found else None
-    return {
-        "kv_connector": "MultiConnector",
-        "kv_role": "kv_both",
-        "kv_connector_extra_config": {"connectors": found},
-    }
+    return {"kv_connector": MULTI, "kv_role": "kv_both", EXTRA: {"connectors": found}}
 
 
 def _flags(
@@ -211,27 +199,23 @@ def _env(
 ) -> tuple[tuple[EnvVar, ...], dict[str, Route]]:
     """The container's environment, and where in the spec each variable is decided. The spec's own wins."""
     spec = situation.spec.asked
-    found = {name: EnvVar(name=name, value=value) for name, value in situation.server.environment.items()}
-    caches = situation.server.caches.items()
-    found |= {name: EnvVar(name=name, value=f"{CACHES.mount_path}/{folder}") for name, folder in caches}
+    caches = {each: f"{CACHES.mount_path}/{folder}" for each, folder in situation.server.caches.items()}
     # Who sends on a connection that vLLM is just closing gets an error; gateways and sidecars keep idle ones for long.
-    found[KEEP_ALIVE] = EnvVar(name=KEEP_ALIVE, value=str(situation.engine["timeouts"]["keep_alive_wanted"]))
-    found |= {variable.name: variable.for_role(name) for variable in folded.env}
-    found |= {variable.name: variable for variable in hub_environment(spec.model)}
+    caches[KEEP_ALIVE] = str(situation.engine["timeouts"]["keep_alive_wanted"])
+    here: dict[str, str | None] = {}
     if interfaces:
-        found["FI_PROVIDER"] = EnvVar(name="FI_PROVIDER", value="efa")
-        if place.instance.efa.rdma:
-            found["FI_EFA_USE_DEVICE_RDMA"] = EnvVar(name="FI_EFA_USE_DEVICE_RDMA", value="1")
+        here |= {"FI_PROVIDER": "efa"} | ({"FI_EFA_USE_DEVICE_RDMA": "1"} if place.instance.efa.rdma else {})
     if size.data > 1:
         # The front ends of several engines give up on them after ten minutes.
-        found[READY_TIMEOUT] = EnvVar(name=READY_TIMEOUT, value=str(startup))
+        here[READY_TIMEOUT] = str(startup)
     if size.workers > 1:
         # Excluding lets NCCL keep EFA; a name would pin it to that interface. Gloo bootstraps on the pod's own.
-        found["NCCL_SOCKET_IFNAME"] = EnvVar(name="NCCL_SOCKET_IFNAME", value="^lo,docker,veth")
-        found["GLOO_SOCKET_IFNAME"] = EnvVar(name="GLOO_SOCKET_IFNAME", value="eth0")
+        here |= {"NCCL_SOCKET_IFNAME": "^lo,docker,veth", "GLOO_SOCKET_IFNAME": "eth0"}
+    given = (*variables(situation.server.environment | caches), *folded.env, *hub_environment(spec.model))
+    found = {each.name: each.for_role(name) for each in (*given, *variables(here))}
     routes: dict[str, Route] = dict.fromkeys(found, ("spec", "path"))
     for route, asked in ((("spec", "engine", "env"), spec.engine.env), (("spec", name, "env"), role.env)):
-        found |= {key: EnvVar(name=key, value=value) for key, value in asked.items()}
+        found |= {each.name: each for each in variables(asked)}
         routes |= {key: (*route, key) for key in asked}
     return tuple(found.values()), routes
 

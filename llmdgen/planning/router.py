@@ -7,13 +7,13 @@ from typing import Any
 
 import msgspec
 
-from llmdgen.composition.contribution import Situation, Tier
+from llmdgen.composition.contribution import Situation
 from llmdgen.composition.fold import Folded
 from llmdgen.facts.catalogue import table
 from llmdgen.planning.launch import seconds
 from llmdgen.planning.model import AUTO_MODE, GatewayPlan, RolePlan, SchedulerPlan
-from llmdgen.scheduling.config import Asked, Built, build
-from llmdgen.scheduling.form import OMITTED, Form, Throughput
+from llmdgen.scheduling.config import Asked, build
+from llmdgen.scheduling.form import OMITTED, Throughput
 from llmdgen.scheduling.tables import Tables, parameters_of, tables
 from llmdgen.spec.model import Gateway
 
@@ -24,7 +24,6 @@ PORT = 80  # of the Gateway
 
 
 def gateway(asked: Gateway, settings: dict[str, Any]) -> GatewayPlan:
-    """The gateway of a provider's settings (gateways.toml)."""
     balancer = asked.load_balancer
     annotations: dict[str, str] = {}
     if balancer is not None:
@@ -46,30 +45,21 @@ def gateway(asked: Gateway, settings: dict[str, Any]) -> GatewayPlan:
 
 
 def scheduler(situation: Situation, folded: Folded, roles: tuple[RolePlan, ...]) -> SchedulerPlan:
-    """The EndpointPickerConfig and what belongs to it."""
     form, release = situation.scheduler, tables(situation.release.name)
     asked = situation.spec.asked.scheduler
-    built = build(
-        form,
-        release,
-        Asked(
-            paths=folded.asks,
-            non_cached_tokens=folded.non_cached_tokens,
-            weights=asked.weights,
-            numbers=_numbers(situation, folded, roles, release),
-        ),
-    )
-    precise = folded.kv_events
+    precise, numbers = folded.kv_events, _numbers(situation, folded, roles, release)
+    tokens, paths = folded.non_cached_tokens, folded.asks
+    config, scorers = build(Asked(form, release, paths, tokens, asked.weights, numbers))
     return SchedulerPlan(
         replicas=asked.replicas,
-        config=built.config,
-        digest=digest(built.config),
-        scorers=built.scorers,
+        config=config,
+        digest=digest(config),
+        scorers=scorers,
         tokenizer=precise and form.tokenizer == "sidecar",
         render_service=render_service(situation) if precise and form.tokenizer == "render" else None,
         kv_events_port=situation.engine["ports"]["kv_events"] if precise else None,
         kv_events_listener=form.kv_events.listens,
-        notes=_notes(form, built, situation, roles),
+        notes=_notes(config, situation, roles),
     )
 
 
@@ -87,18 +77,28 @@ def _numbers(situation: Situation, folded: Folded, roles: tuple[RolePlan, ...], 
     """Every number and name that parameters may hold."""
     form, engine, ports = situation.scheduler, situation.engine, situation.engine["ports"]
     block = roles[-1].block_size
-    approximate = _raised(block, _least_block(form, release))
-    longest = max((role.memory_use.max_model_len for role in roles if role.memory_use), default=0)
+    # An approximate producer raises a smaller block than its least: to the next multiple, then, of vLLM's.
+    least = [release.plugins[view.type].get("least", {}).get("blockSizeTokens", 1) for view in form.views.values()]
+    approximate = block * -(-max(least, default=1) // block)
     cpu = next((tier for tier in folded.tiers if tier.name == "cpu"), None)
     endpoints = sum(role.pods * role.ranks for role in roles)
+    # Blocks of one endpoint, of the role that holds fewest: the scheduler must not count on blocks that are gone.
+    uses = [(role, role.memory_use) for role in roles if role.memory_use]
+    on_gpus = [use.kv_tokens * role.size.data_local // role.ranks // approximate for role, use in uses]
+    in_memory = [
+        cpu.bytes[role.name] // role.ranks // (use.stored_bytes_per_token * role.size.tensor * approximate)
+        for role, use in uses
+        if cpu
+    ]
     peak = _peak(form.prefill_throughput, situation, roles) if form.prefill_throughput else None
+    longest = max((use.max_model_len for _, use in uses), default=0)
     return {
         "block_size": block,
         "approximate_block": approximate,
         "prompt_blocks": min(max(-(-longest // block), LEAST_BLOCKS), MOST_BLOCKS),
         "prompt_tokens": min(longest or MOST_TOKENS, MOST_TOKENS),
-        "gpu_blocks": _gpu_blocks(roles, approximate) or OMITTED,
-        "cpu_blocks": (_cpu_blocks(cpu, roles, approximate) if cpu else 0) or OMITTED,
+        "gpu_blocks": max(1, min(on_gpus)) if on_gpus else OMITTED,
+        "cpu_blocks": max(1, min(in_memory)) if in_memory else OMITTED,
         "pod_cache_size": max(form.pod_cache_size, endpoints),
         "cache_backends": list(form.cache_backends) if cpu else OMITTED,
         "peak_prefill": peak or (form.prefill_throughput.default if form.prefill_throughput else OMITTED),
@@ -112,39 +112,6 @@ def _numbers(situation: Situation, folded: Folded, roles: tuple[RolePlan, ...], 
     }
 
 
-def _least_block(form: Form, release: Tables) -> int:
-    """The tokens of a block to which an approximate producer raises what is less, 1 where none raises it."""
-    least = [release.plugins[view.type].get("least", {}).get("blockSizeTokens", 1) for view in form.views.values()]
-    return max(least, default=1)
-
-
-def _raised(block: int, least: int) -> int:
-    """The smallest multiple of the block that is not less."""
-    return block * -(-least // block) if block < least else block
-
-
-def _gpu_blocks(roles: tuple[RolePlan, ...], block: int) -> int:
-    """Blocks that the GPUs of one endpoint hold, of the role that holds fewest; 0 where memory is not known."""
-    held = [
-        role.memory_use.kv_tokens * role.size.data_local // role.ranks // block for role in roles if role.memory_use
-    ]
-    return max(1, min(held)) if held else 0
-
-
-def _cpu_blocks(tier: Tier, roles: tuple[RolePlan, ...], block: int) -> int:
-    """KV blocks that the CPU tier of one endpoint holds: its bytes over the bytes of a block on all its ranks.
-
-    The smallest of the roles' capacities, so that the scheduler does not count on blocks that are gone; 0 where nobody
-    knows how large a block is.
-    """
-    capacities = [
-        tier.bytes[role.name] // role.ranks // (role.memory_use.stored_bytes_per_token * role.size.tensor * block)
-        for role in roles
-        if role.memory_use
-    ]
-    return max(1, min(capacities)) if capacities else 0
-
-
 def _peak(throughput: Throughput, situation: Situation, roles: tuple[RolePlan, ...]) -> int | None:
     """The measured prefill throughput of the servers that compute prompts, None where nobody measured it."""
     role, model = roles[0], situation.spec.asked.model.name
@@ -154,10 +121,9 @@ def _peak(throughput: Throughput, situation: Situation, roles: tuple[RolePlan, .
     return None
 
 
-def _notes(form: Form, built: Built, situation: Situation, roles: tuple[RolePlan, ...]) -> tuple[str, ...]:
-    """What a reviewer has to know of the numbers."""
-    throughput = form.prefill_throughput
-    uses = any("peakPrefillThroughput" in parameters_of(each) for each in built.config["plugins"])
+def _notes(config: dict[str, Any], situation: Situation, roles: tuple[RolePlan, ...]) -> tuple[str, ...]:
+    throughput = situation.scheduler.prefill_throughput
+    uses = any("peakPrefillThroughput" in parameters_of(each) for each in config["plugins"])
     if throughput is None or not uses or _peak(throughput, situation, roles) is not None:
         return ()
     return (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from llmdgen.composition.contribution import EnvVar, Volume
+from llmdgen.composition.contribution import EnvVar, Volume, variables
 from llmdgen.facts.types import ModelFacts, ModelServer, Release
 from llmdgen.planning.model import Images
 from llmdgen.quantities import GIB
@@ -45,16 +45,13 @@ def weights(model: Model, facts: ModelFacts | None) -> Volume:
 def hub_environment(model: Model) -> tuple[EnvVar, ...]:
     """Where the Hugging Face hub's client finds and keeps weights, and with which token it asks for them."""
     protocol, _, rest = uri(model).partition("://")
-    found = []
-    if protocol == "hf":
-        found.append(EnvVar(name="HF_HOME", value=MOUNT_PATH))
+    found = variables({"HF_HOME": MOUNT_PATH}) if protocol == "hf" else ()
     if protocol == "pvc+hf":
         # Asked for a newer revision, the client would want to write to the claim, which is mounted read-only.
-        found.append(EnvVar(name="HF_HUB_OFFLINE", value="1"))
-        found.append(EnvVar(name="HF_HUB_CACHE", value="/".join([MOUNT_PATH, *rest.split("/")[1:-2]])))
-    if model.auth_secret_name:
-        found.append(EnvVar(name="HF_TOKEN", secret=model.auth_secret_name))
-    return tuple(found)
+        cache = "/".join([MOUNT_PATH, *rest.split("/")[1:-2]])
+        found = variables({"HF_HUB_OFFLINE": "1", "HF_HUB_CACHE": cache})
+    secret = model.auth_secret_name
+    return (*found, EnvVar(name="HF_TOKEN", secret=secret)) if secret else found
 
 
 def volume_size(model: Model, facts: ModelFacts | None) -> str | None:
@@ -98,7 +95,6 @@ def mirrored(image: str, registry: str | None) -> str:
 
 
 def repository(image: str) -> str:
-    """A reference without its tag and digest."""
     name = image.partition("@")[0]
     head, slash, last = name.rpartition("/")
     return f"{head}{slash}{last.partition(':')[0]}"

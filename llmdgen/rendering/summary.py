@@ -78,7 +78,7 @@ def _used(plan: Plan) -> Iterator[str]:
             f"{pool.nodes} x {pool.instance}: {pool.gpus_used} of {pool.gpus} GPUs,"
             f" {pool.efa_used} of {pool.efa} EFA interfaces in use."
         )
-    yield from (_efa(role) for role in plan.roles if role.efa_needed)
+    yield from (_efa(role) for role in plan.roles if plan.one_zone)
 
 
 def _role(role: RolePlan) -> tuple[Any, ...]:

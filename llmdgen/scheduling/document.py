@@ -14,7 +14,7 @@ from msgspec import Struct
 from llmdgen.findings import Route
 from llmdgen.registry import Draft, found
 from llmdgen.scheduling.form import Form, form
-from llmdgen.scheduling.tables import Tables, name_of, parameters_of, profiles_of, tables
+from llmdgen.scheduling.tables import Tables, name_of, parameters_of, tables
 from llmdgen.untyped import at, items, mapping
 
 
@@ -51,7 +51,7 @@ class Listed:
         self.type = str(self.given.get("type"))
         self.name = name_of(self.given)
         self.parameters = parameters_of(self.given)
-        self.facts = config.tables.of(self.given)
+        self.facts = mapping(config.tables.plugins.get(self.type))
         self.kind = str(self.facts.get("kind", ""))
 
     def at(self, path: str) -> Any:
@@ -60,14 +60,13 @@ class Listed:
 
     def names(self, path: str) -> str:
         """What the parameter of that dotted path names, its default where it is not given, "" without either."""
-        return self.config.tables.named(self.given, path)
+        return str(self.at(path) or self.facts.get("defaults", {}).get(path, ""))
 
     def found(self, *inside: str | int, says: str, fix: str, on_key: bool = False) -> Draft:
         """A finding at a route inside the plugin."""
         return self.config.found("plugins", self.index, *inside, says=says, fix=fix, on_key=on_key)
 
     def found_at(self, path: str, *, says: str, fix: str, on_key: bool = False) -> Draft:
-        """A finding at the parameter of that dotted path."""
         return self.found("parameters", *path.split("."), says=says, fix=fix, on_key=on_key)
 
 
@@ -94,12 +93,10 @@ class SchedulerConfig(Struct, frozen=True, kw_only=True, dict=True):
 
     @property
     def tables(self) -> Tables:
-        """What this release's scheduler knows."""
         return tables(self.release)
 
     @property
     def form(self) -> Form:
-        """How llmdgen writes a configuration of this release."""
         return form(self.release)
 
     @property
@@ -113,19 +110,16 @@ class SchedulerConfig(Struct, frozen=True, kw_only=True, dict=True):
 
     @property
     def names(self) -> list[str]:
-        """The plugins' names, in their order."""
         return [each.name for each in self.plugins]
 
     @property
     def profiles(self) -> list[dict[str, Any]]:
-        return profiles_of(self.doc)
+        return list(map(mapping, items(self.doc.get("schedulingProfiles"))))
 
     def of_kind(self, kind: str) -> list[Listed]:
-        """The plugins of a kind."""
         return [each for each in self.plugins if each.kind == kind]
 
     def of_type(self, kind: str) -> list[Listed]:
-        """The plugins of a type."""
         return [each for each in self.plugins if each.type == kind]
 
     def splitting(self) -> list[Listed]:

@@ -33,7 +33,6 @@ class Reference(Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def called(self) -> str:
-        """The name by which a profile refers to it."""
         return self.name or self.plugin
 
 
