@@ -10,7 +10,7 @@ from collections.abc import Collection
 
 from msgspec import Struct
 
-from llmdgen.findings import Located, SpecError, in_order
+from llmdgen.findings import Finding, Located, Severity, SpecError, in_order
 from llmdgen.planning.model import Plan
 from llmdgen.spec.model import Spec
 
@@ -20,9 +20,14 @@ def load(path: str | os.PathLike[str]) -> Spec:
 
     Raises SpecError, whose `findings` hold every error of the file with its line and column.
     """
-    from llmdgen.spec.load import load as load_spec
+    from llmdgen.spec.load import load_all
 
-    return load_spec(str(path))
+    specs = load_all(path)
+    if len(specs) > 1:
+        says = f"the file holds {len(specs)} specs, one is expected here"
+        finding = Finding("SPEC002", Severity.ERROR, says, "split the file, or load all of them")
+        raise SpecError([Located(finding, specs[1].locate(()))])
+    return specs[0]
 
 
 def targets(spec: Spec) -> tuple[str, ...]:

@@ -26,19 +26,6 @@ if TYPE_CHECKING:
 CLUSTER = "cluster"  # rendered/cluster/ holds prerequisites
 
 
-class Settings(Struct, frozen=True, kw_only=True):
-    """What the command line says beside the specs.
-
-    `instance_types` are those asked for, none for all; `charts` is a directory of charts, None for the release's own.
-    """
-
-    out: str
-    instance_types: tuple[str, ...]
-    charts: str | None
-    manifests: bool
-    prerequisites: bool
-
-
 class Made(Struct, frozen=True, kw_only=True):
     """Directories in memory, by their names, below <out>/<name>/. `whole` says that no others belong there, `asked`
     what the spec asks of its cluster, where that was wanted and all its targets are here."""
@@ -49,19 +36,29 @@ class Made(Struct, frozen=True, kw_only=True):
     asked: Asked | None = None
 
 
-def make(spec: Spec, instance_types: tuple[str, ...], settings: Settings) -> tuple[Made | None, list[Located]]:
-    """The targets of a spec on the instance types given, None where anything of it is wrong; and every finding."""
+def make(
+    spec: Spec,
+    instance_types: tuple[str, ...],
+    *,
+    out: str,
+    charts: str | None,
+    whole: bool,
+    with_manifests: bool,
+    with_prerequisites: bool,
+) -> tuple[Made | None, list[Located]]:
+    """The targets of a spec on the instance types given, None where anything of it is wrong; and every finding.
+
+    `charts` is a directory of charts, None for the release's own; `whole` says that these are all of its targets.
+    """
     done = api.judged(spec, instance_types)
     findings = list(done.findings)
     targets: dict[str, Rendered] = {}
     for plan in () if any(found.is_error for found in findings) else done.plans:
-        charts = settings.charts
-        if charts is not None:
-            target = os.path.join(os.path.realpath(settings.out), spec.name, plan.target)
-            charts = os.path.relpath(os.path.realpath(charts), target)
-        files = api.render(plan, charts, done.warnings[plan.target])
-        if settings.manifests:
-            manifests, found = _manifests(plan, files, settings.charts)
+        target = os.path.join(os.path.realpath(out), spec.name, plan.target)
+        from_there = None if charts is None else os.path.relpath(os.path.realpath(charts), target)
+        files = api.render(plan, from_there, done.warnings[plan.target])
+        if with_manifests:
+            manifests, found = _manifests(plan, files, charts)
             files |= manifests
             findings += found
         facts = facts_digest(plan.release.name, spec.asked.model.name)
@@ -69,11 +66,11 @@ def make(spec: Spec, instance_types: tuple[str, ...], settings: Settings) -> tup
     if any(found.is_error for found in findings):
         return None, findings
     asked = None
-    if settings.prerequisites and not settings.instance_types:
+    if with_prerequisites and whole:
         from llmdgen.prerequisites import asked_in
 
         asked = asked_in(done.plans)
-    return Made(name=spec.name, targets=targets, whole=not settings.instance_types, asked=asked), findings
+    return Made(name=spec.name, targets=targets, whole=whole, asked=asked), findings
 
 
 def make_prerequisites(specs: list[Spec], asked: dict[str, Asked], whole: bool) -> tuple[Made | None, list[Located]]:

@@ -54,9 +54,6 @@ def command(
     """
     read, findings = work.read(specs)
     asked = options.chosen(read, instance_types)
-    settings = making.Settings(
-        out=out, instance_types=instance_types, charts=charts, manifests=manifests, prerequisites=prerequisites
-    )
     missing = making.missing_charts(charts, read)
     findings += missing + making.shared_names(read)
     taken = making.taken_names(read)
@@ -69,7 +66,15 @@ def command(
         complain(f"{out}: another llmdgen writes there; this one waits for it")
 
     def rendered(spec: Spec, names: tuple[str, ...]) -> Outcome:
-        made, found = making.make(spec, names, settings)
+        made, found = making.make(
+            spec,
+            names,
+            out=out,
+            charts=charts,
+            whole=not instance_types,
+            with_manifests=manifests,
+            with_prerequisites=prerequisites,
+        )
         done = finished(made) if made and not missing and spec.name not in taken else Outcome()
         return structs.replace(done, findings=(*found, *done.findings), asked=made.asked if made else None)
 

@@ -15,16 +15,6 @@ from llmdgen.spec.read import documents, text_of
 from llmdgen.spec.structure import MAY_BE_A_BASE, build, foreign
 
 
-def load(path: str | os.PathLike[str]) -> Spec:
-    """The spec of a file that holds exactly one. Raises SpecError with every finding of the file and its bases."""
-    specs = load_all(path)
-    if len(specs) > 1:
-        second = locate(specs[1].path, specs[1].places, ())
-        says = f"the file holds {len(specs)} specs, one is expected here"
-        raise SpecError([error_at(second, "SPEC002", says, "split the file, or load all of them")])
-    return specs[0]
-
-
 def load_all(path: str | os.PathLike[str]) -> list[Spec]:
     """The specs of a file, in its order. Raises SpecError with every finding of the whole file and its bases."""
     name = os.fspath(path)

@@ -17,6 +17,7 @@ from msgspec import UNSET, Struct
 
 from llmdgen.findings import Route
 from llmdgen.spec.document import NotANumber, read, resolve
+from llmdgen.untyped import at, mapping
 
 _BREAK = re.compile(r"\r\n|\r|\n")
 _COMMENT = re.compile(r"(?:^|(?<=\s))#[^\r\n]*")
@@ -39,14 +40,10 @@ class Editor:
 
     def get(self, route: Route) -> Any:
         """The value at a route of keys, None where there is none."""
-        data = self.data
-        for key in route:
-            data = data.get(key) if isinstance(data, dict) else None
-        return data
+        return at(self.data, *route)
 
     def has(self, route: Route) -> bool:
-        holder = self.get(route[:-1])
-        return isinstance(holder, dict) and route[-1] in holder
+        return route[-1] in mapping(self.get(route[:-1]))
 
     def put(self, route: Route, value: Any, before: Route = (), after: Route = ()) -> None:
         """A scalar at a route. Where the key is new it goes before the key that leads to `before` or behind the one
@@ -184,22 +181,22 @@ class Layout:
 
     def inserted(self, route: Route, depth: int, piece: Piece, before: Route = (), after: Route = ()) -> str:
         """The text with an entry; mappings on the way to it are there down to `depth`, and made from there on."""
-        entries = list(self._at(route[:depth]).entries)
-        at = len(entries)
+        holder = self._at(route[:depth])
+        entries = list(holder.entries)
+        index = len(entries)
         for other, behind in ((before, 0), (after, 1)):
             if other[:depth] == route[:depth] and other[depth : depth + 1] and other[depth] in entries:
-                at = entries.index(str(other[depth])) + behind
-        holder, beside = self._at(route[:depth]), None
-        if entries:
-            beside = holder.entries[entries[min(at, len(entries) - 1)]]
+                index = entries.index(str(other[depth])) + behind
+        is_before = index < len(entries)
+        beside = holder.entries[entries[index if is_before else -1]] if entries else None
         if beside is None or not holder.in_lines:
-            return self._between_brackets(route, depth, piece, beside, at < len(entries))
+            return self._between_brackets(route, depth, piece, beside, is_before)
         lines = [*(f"{self._scalar(key)}:" for key in route[depth:-1]), *piece.lines]
         deepest, column = len(route) - 1 - depth, self._column(beside.start)
         indents = [" " * (column + self._step * min(number, deepest)) for number in range(len(lines))]
         written = self.line_break.join((indent + line).rstrip(" ") for indent, line in zip(indents, lines, strict=True))
         start, end = self._lines(beside)
-        position = start if at < len(entries) else end
+        position = start if is_before else end
         if position and self.text[position - 1] not in "\r\n":
             return self.text + self.line_break + written
         return self.text[:position] + written + self.line_break + self.text[position:]

@@ -74,11 +74,8 @@ def _document(editor: Editor, spec: Spec, release: str) -> Iterator[Located]:
     current = spec.asked.release
     way, place = steps(current, release), spec.locate(_RELEASE)
     if way is None:
-        says = f"no upgrade from {current} to {release} is known"
-        fix = "set the release by hand and run llmdgen validate"
-        if steps(release, current) is not None:
-            says = f"the spec is for {current}, which is later than {release}, and an upgrade does not go back"
-            fix = f"take the spec out of version control as it was with {release}, or edit it and run llmdgen validate"
+        says = f"the spec is for {current}, which is later than {release}, and an upgrade does not go back"
+        fix = f"take the spec out of version control as it was with {release}, or edit it and run llmdgen validate"
         yield noted(NO_WAY, spec, _RELEASE, says, fix)
         return
     if place.path != spec.path and not editor.has(_RELEASE) and _RELEASE in spec.places:

@@ -68,7 +68,7 @@ def test_the_drawing_is_of_one_instance_type(llmdgen: Llmdgen, spec: Path) -> No
     assert (answer.code, "choose it with --instance-type" in answer.err) == (64, True)
     spec.with_name("other.yaml").write_text(SPEC.replace("name: chat", "name: other"))
     answer = llmdgen("plan", "chat.yaml", "other.yaml", "--format", "svg", "--instance-type", "p5.48xlarge")
-    assert (answer.code, "give one alone" in answer.err) == (64, True)
+    assert (answer.code, "one drawing shows one spec" in answer.err) == (64, True)
 
 
 def test_yaml_is_the_spec_with_its_base_and_the_place_of_each_value(llmdgen: Llmdgen, spec: Path) -> None:

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from llmdgen import api
+from llmdgen.api import load
 from llmdgen.cli.main import main
 from llmdgen.findings import SpecError
 from llmdgen.planning.model import Plan
 from llmdgen.rendering.merged import merged
-from llmdgen.spec.load import load
 
 FOLDER = "examples/environments"
 SPECS = ("staging", "production", "production-eu")

@@ -12,11 +12,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from llmdgen import api
+from llmdgen.api import load
 from llmdgen.findings import Place, SpecError
 from llmdgen.rendering.digests import spec_digest
 from llmdgen.spec import document
 from llmdgen.spec.extends import MOST_BASES
-from llmdgen.spec.load import load, load_all, parse
+from llmdgen.spec.load import load_all, parse
 
 from .conftest import FULL
 

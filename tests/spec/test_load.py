@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from llmdgen.api import load
 from llmdgen.findings import Located, SpecError
 from llmdgen.spec.document import MOST_BYTES
-from llmdgen.spec.load import load, load_all, parse
+from llmdgen.spec.load import load_all, parse
 
 GOOD = """\
 apiVersion: llmdgen.dev/v1alpha1
