@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import click
-from msgspec import Struct
 
 from llmdgen.cli import options, status
 from llmdgen.cli.schema import NAME as SCHEMA
@@ -60,9 +59,11 @@ def command(
     if path is None:
         raise click.UsageError(f"name a path, one of {', '.join(catalogue.path_names())}, or a deployment with --from")
     model = model or MODEL_OF_PATH.get(path, USUAL_MODEL)
-    start = Start(path, model, instance_type or USUAL_NODES, name or path, schema or SCHEMA, _asked_size(model))
+    size, source = _asked_size(model), file or f"llmdgen init {path}"
     try:
-        text, wrong = start.spec(file or f"llmdgen init {path}")
+        text, wrong = started(
+            path, model, instance_type or USUAL_NODES, name or path, source, schema=schema or SCHEMA, size=size
+        )
     except SpecError as error:
         report(error.findings)
         return status.ERROR
@@ -149,51 +150,46 @@ def _schema(file: str) -> str | None:
     return None
 
 
-class Start(Struct, frozen=True):
-    """What a spec starts from. `size` is that of a model which the facts do not know, None where nobody said it."""
+def started(
+    path: str, model: str, instance_type: str, name: str, source: str, *, schema: str = SCHEMA, size: str | None = None
+) -> tuple[str, list[Located]]:
+    """The text of a spec, and what is wrong with it, by the name `source`: what it lacks, or that the model does not
+    run so on those nodes. `size` is that of a model which the facts do not know, None where nobody said it.
 
-    path: str
-    model: str
-    instance_type: str
-    name: str
-    schema: str = SCHEMA
-    size: str | None = None
+    Raises SpecError where it would not be a spec at all.
+    """
+    from llmdgen import api
+    from llmdgen.rendering.encoding import render
+    from llmdgen.spec.load import parse
 
-    def spec(self, source: str) -> tuple[str, list[Located]]:
-        """The text of a spec, and what is wrong with it, by the name `source`: what it lacks, or that the model does
-        not run so on those nodes. Raises SpecError where it would not be a spec at all."""
-        from llmdgen import api
-        from llmdgen.spec.load import parse
+    known = catalogue.model_names()
 
-        bare = self._text(None)
-        try:
-            plan = api.draft(parse(bare, source)[0], self.instance_type)
-        except SpecError as error:
-            if any(each.finding.code.startswith("SPEC") for each in error.findings):
-                raise
-            return bare, list(error.findings)
-        text = self._text(plan)
-        found = api.check(api.draft(parse(text, source)[0], self.instance_type))
-        return text, [each for each in found if each.is_error]
-
-    def _text(self, plan: Plan | None) -> str:
+    def text(plan: Plan | None) -> str:
         """The spec; without a plan, without what only a plan knows."""
-        from llmdgen.rendering.encoding import render
-
-        known = catalogue.model_names()
         return render(
             "init.yaml.j2",
-            schema=self.schema,
-            about=catalogue.release_toml(DEFAULT_RELEASE, "paths.toml")[self.path]["about"],
-            path=self.path,
-            name=self.name,
-            other="inference-scheduling" if self.path == "tiered-prefix-cache" else "tiered-prefix-cache",
+            schema=schema,
+            about=catalogue.release_toml(DEFAULT_RELEASE, "paths.toml")[path]["about"],
+            path=path,
+            name=name,
+            other="inference-scheduling" if path == "tiered-prefix-cache" else "tiered-prefix-cache",
             release=DEFAULT_RELEASE,
-            instance_types=[self.instance_type],
-            model=self.model,
-            known=self.model in known,
-            nearest=" or ".join(nearest(self.model, known, limit=2)),
-            size=plan.model_size if plan else self.size,
+            instance_types=[instance_type],
+            model=model,
+            known=model in known,
+            nearest=" or ".join(nearest(model, known, limit=2)),
+            size=plan.model_size if plan else size,
             roles=plan.roles if plan else (),
             most={flag: min(role.flags[flag] for role in plan.roles) for flag in plan.most} if plan else {},
         )
+
+    bare = text(None)
+    try:
+        plan = api.draft(parse(bare, source)[0], instance_type)
+    except SpecError as error:
+        if any(each.finding.code.startswith("SPEC") for each in error.findings):
+            raise
+        return bare, list(error.findings)
+    written = text(plan)
+    found = api.check(api.draft(parse(written, source)[0], instance_type))
+    return written, [each for each in found if each.is_error]

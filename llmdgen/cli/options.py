@@ -89,9 +89,9 @@ def form(*forms: str, text: str = "") -> Callable[[_F], _F]:
     return click.option("--format", "form", type=choice, default=forms[0], show_default=True, help=text or None)
 
 
-def charts(text: str) -> Callable[[_F], _F]:
-    """--charts, a directory that exists."""
-    return click.option("--charts", metavar="DIR", type=click.Path(exists=True, file_okay=False), help=text)
+def folder(name: str, text: str, exists: bool = True) -> Callable[[_F], _F]:
+    """An option that names a directory."""
+    return click.option(name, metavar="DIR", type=click.Path(exists=exists, file_okay=False), help=text)
 
 
 def chosen(specs: list[Spec], asked: tuple[str, ...]) -> list[tuple[str, ...]]:

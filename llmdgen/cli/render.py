@@ -27,7 +27,7 @@ from llmdgen.spec.model import Spec
 @options.OUTPUT
 @options.INSTANCE_TYPES
 @click.option("--manifests", is_flag=True, help="Write the manifests too that helm makes of it, one object a file.")
-@options.charts("Charts for machines without a network; helmfile.yaml names them by a relative path.")
+@options.folder("--charts", "Charts for machines without a network; helmfile.yaml names them by a relative path.")
 @click.option(
     "--prerequisites",
     is_flag=True,

@@ -14,19 +14,13 @@ HELMFILE = "helmfile.yaml"
 
 @click.command(epilog="Exit codes: 0 no error, 1 an error, 64 wrong usage.")
 @click.argument("directories", nargs=-1, required=True, metavar="DIR...", type=click.Path(exists=True, file_okay=False))
-@options.charts("Charts for machines without a network, by their names.")
-@click.option(
+@options.folder("--charts", "Charts for machines without a network, by their names.")
+@options.folder(
     "--fetch-charts",
-    metavar="DIR",
-    type=click.Path(file_okay=False),
-    help="The same, and helm pulls there first what is missing: the router's chart of each llm-d release.",
+    "The same, and helm pulls there first what is missing: the router's chart of each llm-d release.",
+    exists=False,
 )
-@click.option(
-    "--crds",
-    metavar="DIR",
-    type=click.Path(exists=True, file_okay=False),
-    help="CustomResourceDefinitions to check with.",
-)
+@options.folder("--crds", "CustomResourceDefinitions to check with.")
 def command(directories: tuple[str, ...], charts: str | None, fetch_charts: str | None, crds: str | None) -> int:
     """Run helmfile and helm on rendered directories, or on all below DIR, and check the manifests they give.
 

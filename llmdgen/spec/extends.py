@@ -1,4 +1,5 @@
-"""A spec that extends another: the chain of its bases, and all of them merged.
+"""A spec that extends another: the chain of its bases, and all of them merged. Maps merge, everything else replaces,
+null deletes, and each value keeps its place.
 
 What is asked of each file: that it is a spec of this version and kind and says so, and that what it extends can be
 used. What is asked of the spec alone: a name of its own. Everything else is asked of the merged document, whose every
@@ -9,12 +10,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from llmdgen.findings import Finding, Located, Route, SpecError, dotted
 from llmdgen.spec.document import Parsed
-from llmdgen.spec.merge import Idle, merge
 from llmdgen.spec.model import API_VERSION, KIND
 from llmdgen.spec.names import LONGEST_NAME
 from llmdgen.spec.places import described, error, quoted
@@ -44,7 +44,7 @@ def extended(spec: Parsed) -> tuple[Parsed | None, list[Located]]:
     merged = layers[-1]
     for layer in reversed(layers[:-1]):
         merged, idle = merge(merged, layer)
-        findings += [layer.located(_idle(each)) for each in idle if each.at != NAME]
+        findings += [layer.located(each) for each in idle if each.at != NAME]
     # A key in one file and a value in another may be a secret together.
     hidden, merged = without_secrets(merged)
     del merged.data[KEY]
@@ -122,12 +122,64 @@ def _name(layer: Parsed) -> Any:
     return metadata.get("name") if isinstance(metadata, dict) else None
 
 
-def _idle(null: Idle) -> Finding:
+def merge(base: Parsed, over: Parsed) -> tuple[Parsed, list[Finding]]:
+    """The mapping `over` on top of the mapping `base`, and a finding for each null in it that deletes nothing.
+
+    Keys come in the order of the base, then those that it lacks. A mapping that both have stands where `over` has it.
+    Neither document is changed, and lists may be shared with them.
+    """
+    replaced: set[Route] = set()  # values of the base that are there no more
+    deleted: set[Route] = set()
+    idle: list[Finding] = []
+
+    def mapping(below: dict[str, Any], above: dict[str, Any], at: Route) -> dict[str, Any]:
+        merged: dict[str, Any] = {}
+        for key in below | above:
+            route, value = (*at, key), above.get(key)
+            if key not in above:
+                merged[key] = below[key]
+            # A null in a damaged place stands for a value that could not be read, and deletes nothing.
+            elif value is None and route not in over.damaged and not _takes_null(route, key in below):
+                deleted.add(route)
+                replaced.add(route)
+                if key not in below:
+                    idle.append(_idle(route, below))
+            elif isinstance(value, dict):
+                inner = below.get(key)
+                if not isinstance(inner, dict):
+                    replaced.add(route)
+                merged[key] = mapping(inner if isinstance(inner, dict) else {}, value, route)
+            else:
+                replaced.add(route)
+                merged[key] = value
+        return merged
+
+    data = mapping(base.data, over.data, ())
+    of_base = {
+        at: place
+        for at, place in base.places.items()
+        if replaced.isdisjoint(at[:length] for length in range(len(at) + 1))
+    }
+    of_over = {at: place for at, place in over.places.items() if at not in deleted}
+    return Parsed(over.path, over.index, data, of_base | of_over, base.damaged | over.damaged), idle
+
+
+def _takes_null(route: Route, is_in_base: bool) -> bool:
+    """Whether null stays, having a meaning to its reader. Inside `pod` it deletes from the pod that llmdgen makes, in
+    every file alike; under `args` and `values` it stays where the base has no such key. Elsewhere it is idle there, and
+    probably a key misspelt."""
+    if len(route) > 3 and route[2] == "pod":
+        return True
+    return not is_in_base and (route[:2] == ("spec", "values") or route[2:3] == ("args",))
+
+
+def _idle(at: Route, known: Iterable[str]) -> Finding:
+    """A null that deletes nothing; `known` are the keys that the base has beside it."""
     from llmdgen.suggest import did_you_mean
 
-    says = f"null deletes a key of the base, and the base has no {quoted(dotted(null.at), bare=True)}"
-    fix = did_you_mean(str(null.at[-1]), null.known, listed_up_to=0) or "delete the line"
-    return error("SPEC027", says, fix, null.at, on_key=True)
+    says = f"null deletes a key of the base, and the base has no {quoted(dotted(at), bare=True)}"
+    fix = did_you_mean(str(at[-1]), known, listed_up_to=0) or "delete the line"
+    return error("SPEC027", says, fix, at, on_key=True)
 
 
 class Unusable(Exception):

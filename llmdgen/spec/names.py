@@ -1,4 +1,4 @@
-"""Names and texts in a spec that the types cannot judge: do they exist, do they fit, can their reader take them?
+"""Names, paths and texts in a spec that the types cannot judge: do they exist, do they fit, can their reader take them?
 
 These rules look at plain data, so that they still speak where another part of the document does not fit its type; what
 is of the wrong type is left to `llmdgen.spec.shape`.
@@ -6,12 +6,13 @@ is of the wrong type is left to `llmdgen.spec.shape`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from llmdgen.facts import catalogue
 from llmdgen.findings import Finding, Route, dotted
-from llmdgen.spec import texts, uri
+from llmdgen.spec import texts
 from llmdgen.spec.fields import ROLES
 from llmdgen.spec.model import DEFAULT_RELEASE
 from llmdgen.spec.places import error, quoted
@@ -21,6 +22,16 @@ from llmdgen.untyped import at, items, mapping
 LONGEST_NAME = 40 - len("-router")  # the router charts cut longer names of their release
 
 LONGEST_INSTANCE_TYPE = 64
+_SEGMENT = r"(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._-]+"
+_REPOSITORY = r"[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*"
+_CLAIM = r"[a-z0-9](?:[-a-z0-9.]*[a-z0-9])?"
+_FORMS = {
+    "hf": (_REPOSITORY, "hf://org/name"),
+    "pvc": (rf"{_CLAIM}(?:/{_SEGMENT})+", "pvc://claim/path"),
+    "pvc+hf": (rf"{_CLAIM}(?:/{_SEGMENT})+/{_REPOSITORY}", "pvc+hf://claim/path/org/name"),
+}
+FORMS = "hf://org/name, pvc://claim/path or pvc+hf://claim/path/org/name"
+_HUB = rf"(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)/({_REPOSITORY})(?:/.*)?"
 _VALUES: Route = ("spec", "values")
 _RETIRED = ("infra", "gaie", "ms")  # charts that are no longer used
 _POD_CODES = {"unknown": "SPEC005", "type": "SPEC007", "twice": "SPEC014"}
@@ -34,7 +45,7 @@ def misnamed(data: dict[str, Any]) -> Iterator[Finding]:
         if isinstance(text, str):
             yield from rule(text, route)
     spec = mapping(data.get("spec"))
-    for of_a_spec in (_paths, _provider, _instance_types, uri.without_uri, texts.misread):
+    for of_a_spec in (_paths, _provider, _instance_types, _without_uri, texts.misread):
         yield from of_a_spec(spec)
     for role in ROLES:
         if pod := mapping(mapping(spec.get(role)).get("pod")):
@@ -124,6 +135,58 @@ def _model_name(name: str, route: Route) -> Iterator[Finding]:
         yield error("SPEC008", f"{quoted(name)} starts or ends with what no model's name has", fix, route)
 
 
+def _weights(uri: str, route: Route) -> Iterator[Finding]:
+    """spec.model.uri, from which a model server reads its weights."""
+    scheme, separator, rest = uri.partition("://")
+    hub = re.fullmatch(_HUB, uri)
+    if hub:
+        yield error("SPEC012", f"{quoted(uri)} is a web page, not a model URI", f"write hf://{hub[1]}", route)
+    elif scheme == "oci" and separator:
+        says = "a model server cannot read its weights from oci://"
+        yield error("SPEC012", says, f"use {FORMS}", route)
+    elif scheme in _FORMS and separator:
+        pattern, form = _FORMS[scheme]
+        if not re.fullmatch(pattern, rest):
+            segments = "/".join(segment.strip() for segment in rest.split("/") if segment.strip())
+            fix = f"write {f'{scheme}://{segments}' if re.fullmatch(pattern, segments) else form}"
+            yield error("SPEC012", f"{quoted(uri)} is not of the form {form}", fix, route)
+    elif re.fullmatch(_REPOSITORY, uri):
+        yield error("SPEC012", f"{quoted(uri)} has no scheme", f"write hf://{uri}", route)
+    elif scheme in ("s3", "fsx", "efs", "file") or uri.startswith("/"):
+        says = f"{quoted(uri)} is not a place that a model server reads its weights from"
+        yield error("SPEC012", says, "put the weights on a PersistentVolumeClaim and write pvc://claim/path", route)
+    else:
+        yield error("SPEC012", f"{quoted(uri)} is not a model URI", f"use {FORMS}", route)
+
+
+def _without_uri(spec: dict[str, Any]) -> Iterator[Finding]:
+    """spec.model.name, which says where the weights come from where spec.model.uri does not."""
+    model = mapping(spec.get("model"))
+    name = model.get("name")
+    if "uri" not in model and isinstance(name, str) and name and not re.fullmatch(_REPOSITORY, name):
+        says = f"without a uri the weights come from hf://<name>, and {quoted(name)} is not an org/name of Hugging Face"
+        yield error("SPEC012", says, "set spec.model.uri", ("spec", "model", "name"))
+
+
+def _config(path: str, route: Route) -> Iterator[Finding]:
+    """spec.model.config, which stays below the spec's directory."""
+    if path.startswith(("/", "~")) or re.match(r"[A-Za-z]:|[A-Za-z]+://", path) or "\\" in path:
+        says = f"{quoted(path)} is not a path relative to the spec"
+        yield error("SPEC013", says, "put the file beside the spec and write ./config.json", route)
+    elif ".." in path.split("/"):
+        says = f"{quoted(path)} leaves the spec's directory"
+        yield error("SPEC013", says, "put the file beside the spec, or below it", route)
+    elif path.strip("./") == "" or path.endswith("/"):
+        yield error("SPEC013", f"{quoted(path)} names no file", "write ./config.json", route)
+
+
+def _host_path(path: str, route: Route) -> Iterator[Finding]:
+    """spec.cache.disk.path, a directory of the node."""
+    if ".." in path.split("/"):
+        says = f"{quoted(path)} holds .., which Kubernetes refuses in a hostPath"
+        yield error("SPEC013", says, "write the directory without ..", route)
+
+
 def _pod(pod: dict[str, Any], role: str) -> Iterator[Finding]:
     """Whether Kubernetes knows what `pod` of a role says; what it does to a pod is judged on the objects."""
     from llmdgen.kube.merge import BadPatch, merge
@@ -170,9 +233,9 @@ _TEXTS: dict[Route, Callable[[str, Route], Iterator[Finding]]] = {
     ("metadata", "name"): _name,
     ("spec", "release"): _release,
     ("spec", "model", "name"): _model_name,
-    ("spec", "model", "uri"): uri.weights,
-    ("spec", "model", "config"): uri.config,
-    ("spec", "cache", "disk", "path"): uri.host_path,
+    ("spec", "model", "uri"): _weights,
+    ("spec", "model", "config"): _config,
+    ("spec", "cache", "disk", "path"): _host_path,
     ("spec", "cluster", "zone"): texts.availability_zone,
     ("spec", "cluster", "nodeSelector", texts.ZONE_LABEL): texts.availability_zone,
     **{("spec", role, "instanceType"): _instance_type for role in ROLES},

@@ -70,10 +70,8 @@ def _inside(name: str) -> str:
         beside = os.listdir(name)
     except OSError:
         beside = []
-    for ending in ENDINGS:
-        if any(each.endswith(ending) for each in beside):
-            return f"name the spec files in it: {os.path.join(name, f'*{ending}')}"
-    return "name a spec file"
+    ending = next((each for each in ENDINGS if any(file.endswith(each) for file in beside)), None)
+    return f"name the spec files in it: {os.path.join(name, f'*{ending}')}" if ending else "name a spec file"
 
 
 def _meant(name: str) -> str:

@@ -27,7 +27,7 @@ class Item(Struct, frozen=True, kw_only=True):
 
     title: str
     says: str
-    commands: tuple[str, ...]
+    commands: list[str]
 
 
 class Way(Struct, frozen=True, kw_only=True):
@@ -35,7 +35,7 @@ class Way(Struct, frozen=True, kw_only=True):
 
     name: str
     why: str
-    items: tuple[Item, ...]
+    items: list[Item]
 
 
 def way(before: Sequence[Plan], new: Spec) -> Way | None:
@@ -62,7 +62,14 @@ def way(before: Sequence[Plan], new: Spec) -> Way | None:
         "new_gateway": names.gateway,
     }
     targets = [plan.target for plan in before]
-    items = tuple(_item(step, values, targets) for step in found.steps if _is_for(step, old))
+    items = []
+    for step in (each for each in found.steps if _is_for(each, old)):
+        commands = [
+            _filled(command, {**values, "target": target})
+            for command in step.commands
+            for target in (targets if "{target}" in command else targets[:1])
+        ]
+        items.append(Item(title=_filled(step.title, values), says=_filled(step.says, values), commands=commands))
     return Way(name=old.spec.name, why=_filled(found.why, values), items=items)
 
 
@@ -95,15 +102,6 @@ def _is_for(step: ReplacementStep, plan: Plan) -> bool:
         and (plan.multinode or not step.multinode)
         and (plan.disaggregated or not step.disaggregated)
     )
-
-
-def _item(step: ReplacementStep, values: dict[str, str], targets: Sequence[str]) -> Item:
-    commands = [
-        _filled(command, {**values, "target": target})
-        for command in step.commands
-        for target in (targets if "{target}" in command else targets[:1])
-    ]
-    return Item(title=_filled(step.title, values), says=_filled(step.says, values), commands=tuple(commands))
 
 
 def _filled(text: str, values: dict[str, str]) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from llmdgen import api
-from llmdgen.cli.init import Start
+from llmdgen.cli.init import started
 from llmdgen.facts import catalogue
 from llmdgen.findings import SpecError
 from tests.specs import GPT_OSS, QWEN, plan_of, role_of
@@ -66,6 +66,6 @@ def test_what_the_spec_decides_stays_as_it_is(decode: dict[str, Any]) -> None:
 
 
 def test_init_writes_the_bounds_and_its_file_is_clean() -> None:
-    text, wrong = Start("inference-scheduling", GPT_OSS, "p5.4xlarge", "demo").spec("demo.yaml")
+    text, wrong = started("inference-scheduling", GPT_OSS, "p5.4xlarge", "demo", "demo.yaml")
     assert wrong == []
     assert '"max-num-seqs":256' in text

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from llmdgen.findings import Place, Route
 from llmdgen.spec.document import Parsed, read
-from llmdgen.spec.merge import Idle, merge
+from llmdgen.spec.extends import merge
 
 
 def parsed(text: str | dict[str, Any], name: str = "base.yaml") -> Parsed:
@@ -51,7 +51,7 @@ def test_a_merge_gives(base: str, over: str, expected: Any) -> None:
 
 def test_null_where_the_base_has_no_such_key_is_told_with_the_keys_that_it_has() -> None:
     whole, idle = merge(parsed("{a: {b: 1, c: 2}}"), parsed("{a: {d: null}, e: {f: null}}"))
-    assert idle == (Idle(("a", "d"), ("b", "c")), Idle(("e", "f"), ()))
+    assert [each.at for each in idle] == [("a", "d"), ("e", "f")]
     assert whole.data == {"a": {"b": 1, "c": 2}, "e": {}}
 
 
@@ -59,26 +59,26 @@ def test_null_where_the_base_has_no_such_key_is_told_with_the_keys_that_it_has()
 def test_under_args_and_values_null_stays_where_it_deletes_nothing(at: str) -> None:
     base, over = f"spec: {{{at}: {{a: 1}}}}}}", f"spec: {{{at}: {{a: null, b: null, c: {{d: null}}}}}}}}"
     whole, idle = merge(parsed(base), parsed(over))
-    assert idle == ()
+    assert idle == []
     assert whole.data == parsed(f"spec: {{{at}: {{b: null, c: {{d: null}}}}}}}}").data
 
 
 def test_inside_pod_null_stays_whatever_the_base_says() -> None:
     base, over = "spec: {decode: {pod: {a: 1, b: {c: 2}}}}", "spec: {decode: {pod: {a: null, b: {c: null}, d: null}}}"
     whole, idle = merge(parsed(base), parsed(over))
-    assert (whole.data, idle) == (parsed(over).data, ())
+    assert (whole.data, idle) == (parsed(over).data, [])
 
 
 def test_null_for_pod_itself_deletes_what_the_base_says_of_it() -> None:
     whole, idle = merge(parsed("spec: {decode: {pod: {a: 1}, efa: 1}}"), parsed("spec: {decode: {pod: null}}"))
-    assert (whole.data, idle) == ({"spec": {"decode": {"efa": 1}}}, ())
+    assert (whole.data, idle) == ({"spec": {"decode": {"efa": 1}}}, [])
     _, idle = merge(parsed("spec: {decode: {efa: 1}}"), parsed("spec: {decode: {pod: null}}"))
-    assert idle == (Idle(("spec", "decode", "pod"), ("efa",)),)
+    assert [each.at for each in idle] == [("spec", "decode", "pod")]
 
 
 def test_a_null_that_stands_for_what_could_not_be_read_deletes_nothing() -> None:
     whole, idle = merge(parsed("{a: 1}"), parsed("{a: *x, b: *y}"))
-    assert (whole.data, idle) == ({"a": None, "b": None}, ())
+    assert (whole.data, idle) == ({"a": None, "b": None}, [])
     assert whole.damaged == {("a",), ("b",)}
 
 
@@ -130,7 +130,7 @@ def test_an_empty_document_changes_nothing_and_is_changed_by_nothing(tree: dict[
 @given(TREES)
 def test_a_document_over_itself_is_itself(tree: dict[str, Any]) -> None:
     whole, idle = merge(parsed(tree), parsed(tree, "over.yaml"))
-    assert (whole.data, idle) == (tree, ())
+    assert (whole.data, idle) == (tree, [])
     assert {place.path for pair in whole.places.values() for place in pair} == {"over.yaml"}
 
 
