@@ -10,8 +10,12 @@ from msgspec import structs
 
 from llmdgen.cli import options, status
 from llmdgen.cli.terminal import complain, folded, has_colour, report
-from llmdgen.diff.fold import Side, Stale
-from llmdgen.diff.git import DEFAULT_PATH
+from llmdgen.diff.fold import Side, Stale, difference
+from llmdgen.diff.git import DEFAULT_PATH, is_checked_out, range_sides, revision_side, split_range
+from llmdgen.diff.sources import directory_side, spec_side
+from llmdgen.diff.stale import stale
+from llmdgen.diff.yaml import DiffError
+from llmdgen.findings import SpecError
 
 
 @click.command(epilog="Exit codes: 0 the same, 2 differs, 1 an error, 64 wrong usage.")
@@ -26,10 +30,6 @@ def command(sides: tuple[str, ...], form: str) -> int:
     are noise; where the cluster gets something else, that is said.
     A directory on the new side, or what is checked out of it, that is not what its spec gives is said to be stale.
     """
-    from llmdgen.diff.fold import difference
-    from llmdgen.diff.yaml import DiffError
-    from llmdgen.findings import SpecError
-
     try:
         found = structs.replace(difference(*_sides(sides)), stale=_stale(sides))
     except DiffError as error:
@@ -45,10 +45,7 @@ def command(sides: tuple[str, ...], form: str) -> int:
 
 def _sides(given: tuple[str, ...]) -> tuple[Side, Side]:
     """Both sides. Raises click.UsageError, DiffError and SpecError."""
-    from llmdgen.diff.git import range_sides, split_range
-
-    first = given[0]
-    parts = None if os.path.exists(first) else split_range(first)
+    first, parts = given[0], _range(given[0])
     if parts is not None:
         if len(given) > 2:
             raise click.UsageError("a range of revisions takes one path behind it")
@@ -65,14 +62,15 @@ def _sides(given: tuple[str, ...]) -> tuple[Side, Side]:
 def _stale(given: tuple[str, ...]) -> tuple[Stale, ...]:
     """Where the new side, being a directory or what is checked out of a revision, is not what its specs give; a spec on
     the old side is compared with what it gave once, which nobody takes for what it gives now."""
-    from llmdgen.diff.git import is_checked_out, split_range
-    from llmdgen.diff.stale import stale
-
-    parts = None if os.path.exists(given[0]) else split_range(given[0])
-    new = given[1] if given[1:] else DEFAULT_PATH
+    parts, new = _range(given[0]), given[1] if given[1:] else DEFAULT_PATH
     if not os.path.isdir(new) or (_is_file(given[0]) if parts is None else not is_checked_out(parts[1])):
         return ()
     return stale(new)
+
+
+def _range(side: str) -> tuple[str, str, bool] | None:
+    """The two revisions of a side that is a range of them, None for any other."""
+    return None if os.path.exists(side) else split_range(side)
 
 
 def _is_file(name: str) -> bool:
@@ -99,17 +97,11 @@ def _pair(old: str, new: str, path: str | None) -> tuple[Side, Side]:
 
 def _side(name: str, other: str, path: str | None, is_new: bool) -> Side:
     if os.path.isdir(name):
-        from llmdgen.diff.sources import directory_side
-
         return directory_side(name)
     revision, colon, file = name.partition(":")
     in_revision = bool(colon) and _is_file(file) and not os.path.exists(name)
     if _is_file(name) and not in_revision:
-        from llmdgen.diff.sources import spec_side
-
         return spec_side(name, is_checked=is_new)
-    from llmdgen.diff.git import revision_side
-
     if in_revision:
         return revision_side(revision, file, is_new=is_new)
     if path is None and os.path.isdir(other):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, structs
 
 from llmdgen import api
+from llmdgen.facts.catalogue import release
 from llmdgen.findings import Located, Place, SpecError
 from llmdgen.output import rules
 from llmdgen.output.lock import digest
@@ -119,8 +120,6 @@ def missing_charts(charts: str | None, specs: Iterable[Spec]) -> list[Located]:
     """A finding for each chart that --charts promises and that is not there."""
     if charts is None:
         return []
-    from llmdgen.facts.catalogue import release
-
     folders = sorted({release(spec.asked.release).charts["router"].name for spec in specs})
     return [
         refusal(rules.NO_CHARTS, charts, f"there is no {folder}/Chart.yaml", "unpack the chart there")

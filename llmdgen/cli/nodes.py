@@ -5,6 +5,8 @@ from __future__ import annotations
 import click
 
 from llmdgen.cli import options, status, work
+from llmdgen.objects.nodes import nodes
+from llmdgen.yaml_text import dump
 
 
 @click.command(epilog="Exit codes: 0 done, 1 an error, 64 wrong usage.")
@@ -16,8 +18,5 @@ def command(specs: tuple[str, ...], instance_types: tuple[str, ...]) -> int:
     They have the labels, taints and devices of the planned types, and every pod of the plan finds its place on them.
     """
     plans = work.sound_plans(specs, instance_types)
-    from llmdgen.objects.nodes import nodes
-    from llmdgen.yaml_text import dump
-
     click.echo("---\n".join(map(dump, nodes(plans))), nl=False)
     return status.OK

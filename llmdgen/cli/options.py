@@ -7,8 +7,10 @@ from typing import Any, TypeVar
 
 import click
 
+from llmdgen.api import targets
 from llmdgen.facts import catalogue
 from llmdgen.spec.model import Spec
+from llmdgen.suggest import did_you_mean
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -99,14 +101,10 @@ def chosen(specs: list[Spec], asked: tuple[str, ...]) -> list[tuple[str, ...]]:
 
     Raises click.UsageError for one that no spec has.
     """
-    from llmdgen.api import targets
-
     wanted = {name.removeprefix("ml.") for name in asked}
     has = [targets(spec) for spec in specs]
     known = {name for names in has for name in names}
     for name in sorted(wanted - known if specs else ()):
-        from llmdgen.suggest import did_you_mean
-
         hint = did_you_mean(name, sorted(known))
         raise click.UsageError(f"no spec here has the instance type {name!r}" + (f"; {hint}" if hint else ""))
     return [tuple(name for name in names if not wanted or name in wanted) for names in has]

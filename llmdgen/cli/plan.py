@@ -9,6 +9,9 @@ import click
 from llmdgen.cli import options, status, work
 from llmdgen.cli.terminal import columns, print_json, say, visible
 from llmdgen.planning.model import Plan
+from llmdgen.rendering.allocation import allocation
+from llmdgen.rendering.merged import merged
+from llmdgen.rendering.topology import topology
 
 TOTAL = ("INSTANCE TYPE", "ZONE", "SPECS", "NODES", "GPUS", "EFA")
 
@@ -26,16 +29,14 @@ TOTAL = ("INSTANCE TYPE", "ZONE", "SPECS", "NODES", "GPUS", "EFA")
 def command(specs: tuple[str, ...], instance_types: tuple[str, ...], form: str) -> int:
     """Show topology, placement and capacity of specs on each of their instance types, and what all take together."""
     if form == "yaml":
-        from llmdgen.rendering.merged import merged
-
         # Whatever the checks say of the specs: they are what a finding is about.
         click.echo(visible("---\n".join(map(merged, work.read(specs)[0]))), nl=False)
     plans = work.sound_plans(specs, instance_types)
     if form == "svg":
-        _print_drawing(plans)
+        if len(plans) != 1:
+            raise click.UsageError("one drawing shows one spec on one instance type: choose it with --instance-type")
+        click.echo(topology(plans[0]), nl=False)
     elif form in ("json", "table"):
-        from llmdgen.rendering.allocation import allocation
-
         taken = list(map(allocation, plans))
         if form == "json":
             print_json(taken)
@@ -45,14 +46,6 @@ def command(specs: tuple[str, ...], instance_types: tuple[str, ...], form: str) 
                 tables.append(_together(plans, taken))
             say("\n\n".join(tables))
     return status.OK
-
-
-def _print_drawing(plans: list[Plan]) -> None:
-    from llmdgen.rendering.topology import topology
-
-    if len(plans) != 1:
-        raise click.UsageError("one drawing shows one spec on one instance type: choose it with --instance-type")
-    click.echo(topology(plans[0]), nl=False)
 
 
 def _table(plan: Plan, taken: dict[str, Any]) -> str:

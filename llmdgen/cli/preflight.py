@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 import click
 
 from llmdgen.cli import options, status, work
 from llmdgen.cli.terminal import columns, complain, print_json, say
 from llmdgen.planning.model import Plan
-
-if TYPE_CHECKING:
-    from llmdgen.preflight.answer import Answer
+from llmdgen.preflight import conclusion, preflight
+from llmdgen.preflight.answer import Answer, ClusterError
+from llmdgen.preflight.cluster import Cluster
+from llmdgen.preflight.connection import connect
 
 
 @click.command(
@@ -26,11 +26,6 @@ if TYPE_CHECKING:
 def command(spec: str, context: str | None, instance_types: tuple[str, ...], form: str) -> int:
     """Ask a live cluster, without changing it, whether it can run a spec on each of its instance types."""
     plans = work.sound_plans([spec], instance_types)
-    from llmdgen.preflight import preflight
-    from llmdgen.preflight.answer import ClusterError
-    from llmdgen.preflight.cluster import Cluster
-    from llmdgen.preflight.connection import connect
-
     try:
         cluster = Cluster(connect(context, os.environ.get("KUBECONFIG")))
         answered = [(plan, preflight(plan, cluster)) for plan in plans]
@@ -38,7 +33,7 @@ def command(spec: str, context: str | None, instance_types: tuple[str, ...], for
         complain(f"llmdgen: error: {error}")
         return status.ERROR
     if form == "json":
-        _print_json(answered)
+        print_json([_summary(plan, answers) for plan, answers in answered])
     else:
         say("\n\n".join(_table(plan, answers) for plan, answers in answered))
     verdicts = {answer.verdict for _, answers in answered for answer in answers}
@@ -47,27 +42,18 @@ def command(spec: str, context: str | None, instance_types: tuple[str, ...], for
     return status.UNKNOWN if verdicts <= {"ok", "unknown"} else status.ERROR
 
 
-def _print_json(answered: list[tuple[Plan, list[Answer]]]) -> None:
-    from llmdgen.preflight import conclusion
-
-    print_json(
-        [
-            {
-                "name": plan.spec.name,
-                "target": plan.target,
-                "ok": all(answer.verdict == "ok" for answer in answers),
-                "conclusion": conclusion(answers),
-                "answers": answers,
-            }
-            for plan, answers in answered
-        ]
-    )
+def _summary(plan: Plan, answers: list[Answer]) -> dict[str, object]:
+    return {
+        "name": plan.spec.name,
+        "target": plan.target,
+        "ok": all(answer.verdict == "ok" for answer in answers),
+        "conclusion": conclusion(answers),
+        "answers": answers,
+    }
 
 
 def _table(plan: Plan, answers: list[Answer]) -> str:
     """A line for each question; below the table, what helps where something is wrong, and what all say together."""
-    from llmdgen.preflight import conclusion
-
     rows = columns(
         ((each.verdict, each.code, each.what, each.needed, each.found) for each in answers),
         ("VERDICT", "CODE", "WHAT", "NEEDED", "FOUND"),

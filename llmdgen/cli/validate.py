@@ -11,7 +11,7 @@ from llmdgen.cli import making, options, status, work
 from llmdgen.cli.terminal import complain, count, report, tell
 from llmdgen.findings import Located, Severity
 from llmdgen.planning.model import Plan
-from llmdgen.report.formats import FORMATS
+from llmdgen.report.formats import FORMATS, write
 
 
 def _reports(context: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> list[tuple[str, str]]:
@@ -74,8 +74,6 @@ def command(
             total += " (those that ask for nothing are in SUMMARY.md)"
         tell(total + (", and --strict fails for warnings" if strict and number[Severity.WARNING] else ""))
     else:
-        from llmdgen.report.formats import write
-
         click.echo(write(form, once, silenced), nl=False)
     inputs = {*specs, *(place.path for spec in read for pair in spec.places.values() for place in pair)}
     unwritten = [file for each, file in reports if not _written(file, each, once, silenced, inputs)]
@@ -92,8 +90,6 @@ def _written(
     file: str, form: str, findings: list[Located], silenced: list[tuple[Located, str]], inputs: set[str]
 ) -> bool:
     """Whether a report could be written to a file, which is none of the inputs; why not is said."""
-    from llmdgen.report.formats import write
-
     try:
         if os.path.exists(file) and any(os.path.exists(each) and os.path.samefile(file, each) for each in inputs):
             raise OSError(0, "it is a spec, or a base of one")

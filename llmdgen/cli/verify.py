@@ -8,6 +8,10 @@ import click
 
 from llmdgen.cli import options, status
 from llmdgen.cli.terminal import complain, count, say
+from llmdgen.findings import in_directory
+from llmdgen.verify.places import lines
+from llmdgen.verify.run import fetch, verify
+from llmdgen.verify.state import VerifyError
 
 HELMFILE = "helmfile.yaml"
 
@@ -26,11 +30,6 @@ def command(directories: tuple[str, ...], charts: str | None, fetch_charts: str 
 
     Nothing of the directories is executed: what a render does not write is refused before helmfile is started.
     """
-    from llmdgen.findings import in_directory
-    from llmdgen.verify.places import lines
-    from llmdgen.verify.run import fetch, verify
-    from llmdgen.verify.state import VerifyError
-
     if charts and fetch_charts:
         raise click.UsageError("--charts and --fetch-charts name the same directory: give one of them")
     found, folder = _rendered(directories), fetch_charts or charts

@@ -7,18 +7,18 @@ from collections.abc import Iterable
 
 import click
 
+from llmdgen.api import judged
 from llmdgen.cli import status
 from llmdgen.cli.options import chosen
 from llmdgen.cli.terminal import report
 from llmdgen.findings import Located, Severity, SpecError
 from llmdgen.planning.model import Plan
+from llmdgen.spec.load import load_all
 from llmdgen.spec.model import Spec
 
 
 def read(files: Iterable[str]) -> tuple[list[Spec], list[Located]]:
     """The specs of all files that can be read, and why the others cannot."""
-    from llmdgen.spec.load import load_all
-
     specs: list[Spec] = []
     findings: list[Located] = []
     for file in dict.fromkeys(files):
@@ -35,8 +35,6 @@ def sound_plans(files: Iterable[str], asked: tuple[str, ...]) -> list[Plan]:
     Reports every finding, and ends the command where one is an error. Raises click.UsageError for an instance type that
     no spec has.
     """
-    from llmdgen.api import judged
-
     found: list[Plan] = []
     findings: list[Located] = []
     files = list(dict.fromkeys(files))
