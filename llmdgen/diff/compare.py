@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from llmdgen.diff.state import Key, Part, State, Value, leaves, renamed, same
+from llmdgen.diff.state import NAMESPACE, Key, Part, State, Value, leaves, renamed, same
 from llmdgen.spec.fields import ROLES
 
 
@@ -53,10 +53,6 @@ class Change(Struct, frozen=True):
         return None
 
 
-# A namespace is a change of its own, even where it only follows the name.
-_NAMESPACE = Key("deployment", "namespace", "namespace")
-
-
 def changes(old: State, new: State) -> tuple[Change, ...]:
     """What differs, in order. A role that only one side has is one change, and so is another name."""
     lone = {role for role in ROLES if old.has(role) != new.has(role)}
@@ -71,7 +67,8 @@ def changes(old: State, new: State) -> tuple[Change, ...]:
             continue
         own = old_key.get(key, key)
         before, after = old.facts.get(own), new.facts.get(key)
-        if not same(before, after) and (key == _NAMESPACE or not same(renamed(before, called), after)):
+        # A namespace is a change of its own, even where it only follows the name.
+        if not same(before, after) and (key == NAMESPACE or not same(renamed(before, called), after)):
             thing = new.facts.things.get(key) or called(old.facts.things.get(own, ""))
             found.append(Change((key.subject,), key.topic, key.name, before, after, thing))
             changed |= {own, key}

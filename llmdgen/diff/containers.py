@@ -1,16 +1,16 @@
 """The containers of a model server's pod as facts, and what vLLM in them is started with: order and spelling of
-arguments gone, JSON settings key by key."""
+arguments gone, JSON settings key by key, quantities as short as one would say them."""
 
 from __future__ import annotations
 
 from copy import deepcopy
 from typing import Any
 
-from llmdgen.diff.spelling import canonical, size, variable
-from llmdgen.diff.state import Facts, leaves, named, taken
+from llmdgen.diff.state import Facts, Value, leaves, named, taken
 from llmdgen.diff.yaml import compact
 from llmdgen.kube.command_line import beside_serving
 from llmdgen.kube.workload import PROBES, Container
+from llmdgen.quantities import MIB, cpu_text, mib_text, to_bytes, to_millis
 from llmdgen.untyped import at, items, mapping, maps
 
 TRANSFER = "kv-transfer-config"
@@ -21,6 +21,8 @@ _PARALLELISM = {
     "data-parallel-size": "data parallelism",
     "data-parallel-size-local": "data parallelism of a pod",
 }
+REFERENCE = "from "  # what a variable's value begins with that comes from elsewhere
+_LONGEST_QUANTITY = 30
 _FIRST = {"LWS_WORKER_INDEX": "0", "LWS_GROUP_SIZE": "1"}
 
 
@@ -132,3 +134,42 @@ def _say_resources(facts: Facts, role: str, prefix: str, resources: dict[str, An
             facts.say(role, topic, f"{label} limit", limit, thing)
             facts.say(role, topic, f"{label} request", request, thing)
     facts.under(role, "pod", f"{prefix}resources", resources, thing)
+
+
+def variable(source: dict[str, Any]) -> Any:
+    """The value of an environment variable, or where it comes from."""
+    if set(source) == {"value"}:
+        return source["value"]
+    for kind, inner in mapping(source.get("valueFrom")).items():
+        if isinstance(inner, dict):
+            return REFERENCE + " ".join([kind, *(compact(inner[key]) for key in sorted(inner, reverse=True))])
+    return compact(source)
+
+
+def size(name: str, value: Any) -> Value:
+    """A quantity of a resource in one spelling: "8000m" and 8 are 8, 65536Mi is 64Gi; a count of devices is a
+    number."""
+    text = compact(value)
+    if value is None or len(text) > _LONGEST_QUANTITY:
+        return None if value is None else text
+    if "/" in name:
+        return int(text) if text.isascii() and text.isdigit() else text
+    try:
+        if name == "cpu":
+            return cpu_text(to_millis(text))
+        number = to_bytes(text)
+        return mib_text(number // MIB) if number % MIB == 0 else text
+    except (KeyError, ValueError):
+        return text
+
+
+def canonical(value: Any, key: str = "") -> Any:
+    """A part of a pod as the API server keeps it: one spelling of each quantity, and no key without a value."""
+    if isinstance(value, dict):
+        is_resource = key in ("limits", "requests")
+        return {
+            name: size(name, item) if is_resource or name == "sizeLimit" else canonical(item, name)
+            for name, item in value.items()
+            if item is not None
+        }
+    return [canonical(item) for item in value] if isinstance(value, list) else value

@@ -5,8 +5,6 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import Any
 
-from msgspec import Struct
-
 from llmdgen.diff.router import FILE
 from llmdgen.diff.state import Facts, named, taken
 from llmdgen.facts.catalogue import release, release_names
@@ -17,29 +15,19 @@ SERVERS = "servers"
 ROUTER = "router"
 
 
-class Helmfile(Struct, frozen=True):
-    """What helmfile.yaml says, and what other readers need of it: namespace, the name of the router's chart, and of the
-    model servers' release."""
-
-    facts: Facts
-    namespace: str
-    router_chart: str
-    servers: str
-
-
-def helmfile(given: dict[str, Any]) -> Helmfile:
-    """Releases, namespace, and the charts by repository and version."""
+def helmfile(given: dict[str, Any]) -> tuple[Facts, str]:
+    """Releases, namespace, and the charts by repository and version; and the name of the router's chart."""
     tree, facts = deepcopy(given), Facts()
     namespaces: set[str] = set()
-    router_chart = servers = ""
+    router_chart, has_servers = "", False
     for number, each in enumerate(map(mapping, items(taken(tree, "releases"))), 1):
         repository, _, chart = str(each.pop("chart", "")).rpartition("/")
         is_local = repository.startswith((".", "/"))
         name = each.pop("name", None)
         if not router_chart and FILE in map(str, items(each.get("values"))):
             what, router_chart = ROUTER, chart
-        elif not servers and is_local:
-            what, servers = SERVERS, str(name or "")
+        elif is_local and not has_servers:
+            what, has_servers = SERVERS, True
         else:
             what = f"{number}"
         facts.say("deployment", "name", f"release {what}", name)
@@ -49,12 +37,11 @@ def helmfile(given: dict[str, Any]) -> Helmfile:
         # Which namespace a release is in is a fact already.
         each["needs"] = [str(need).rpartition("/")[2] for need in items(each.get("needs"))]
         facts.under("deployment", "value", f"helmfile.yaml {what}", each)
-    namespace = ", ".join(sorted(namespaces))
-    facts.say("deployment", "namespace", "namespace", namespace)
+    facts.say("deployment", "namespace", "namespace", ", ".join(sorted(namespaces)))
     for name, repository_of in named(items(taken(tree, "repositories"))).items():
         facts.under("charts", "value", f"repository {name}", repository_of)
     facts.under("deployment", "value", "helmfile.yaml", tree)
-    return Helmfile(facts, namespace, router_chart, servers)
+    return facts, router_chart
 
 
 def tier_name(tier: str) -> str:

@@ -8,9 +8,9 @@ from typing import TypeVar
 from msgspec import Struct, structs
 
 from llmdgen.diff.compare import Change, changes, described
+from llmdgen.diff.containers import REFERENCE
 from llmdgen.diff.reading import Files, state
 from llmdgen.diff.rules import consequences
-from llmdgen.diff.spelling import REFERENCE
 from llmdgen.diff.state import State, renamed
 from llmdgen.diff.step import WEIGHTS, Consequence, Step
 from llmdgen.secrets import mask, mask_value

@@ -37,8 +37,8 @@ def is_manifest(path: str, text: str) -> bool:
     )
 
 
-def manifests(files: Mapping[str, str], place: str, release: str, namespace: str) -> list[Manifest]:
-    """Every object of the chart, whose Helm release and namespace are given. Raises DiffError."""
+def manifests(files: Mapping[str, str], place: str, namespace: str) -> list[Manifest]:
+    """Every object of the chart, whose namespace is given. Raises DiffError."""
     found = []
     for path, text in sorted(files.items()):
         if not is_manifest(path, text):
@@ -52,7 +52,7 @@ def manifests(files: Mapping[str, str], place: str, release: str, namespace: str
             own = "" if kind in CLUSTER_SCOPED else namespace if given is None else str(given)
             if own == namespace:  # the release's, whether an object says it or not
                 doc = {**doc, "metadata": {key: each for key, each in doc["metadata"].items() if key != "namespace"}}
-            found.append(Manifest(release, 2, path, str(doc.get("apiVersion") or ""), kind, name, own, doc))
+            found.append(Manifest("", 2, path, str(doc.get("apiVersion") or ""), kind, name, own, doc))
     return found
 
 

@@ -10,7 +10,7 @@ from llmdgen.diff.objects import is_manifest, manifests, object_part
 from llmdgen.diff.router import FILE as ROUTER_VALUES
 from llmdgen.diff.router import router_parts
 from llmdgen.diff.servers import server_parts
-from llmdgen.diff.state import FAILURE_MODE, Key, Part, State
+from llmdgen.diff.state import FAILURE_MODE, NAMESPACE, Key, Part, State
 from llmdgen.diff.yaml import load
 from llmdgen.facts.catalogue import release, release_names
 from llmdgen.kube.gateway import parameters_of
@@ -45,19 +45,19 @@ def state(name: str, target: str, files: Files, has_manifests: bool = True) -> S
     def tree(path: str) -> dict[str, object]:
         return load(files.get(path, ""), f"{files.place}/{path}")
 
-    allocation, deployed = tree(ALLOCATION), helmfile(tree(HELMFILE))
+    allocation, (deployed, router_chart) = tree(ALLOCATION), helmfile(tree(HELMFILE))
     facts = allocation_facts(allocation)
-    facts.add(deployed.facts)
+    facts.add(deployed)
     facts.under("charts", "value", CHART, tree(CHART))
     for path, text in files.items():
         # Whatever applies the directory may apply these too, and Helm makes something of all that the chart holds.
         is_known = path in NEEDED or repeats(path) or is_manifest(path, text)
         if not is_known and (has_manifests or not path.startswith(MANIFESTS)):
             facts.say("file", "value", encodable(path), text)
-    found = manifests(files, files.place, deployed.servers, deployed.namespace)
+    found = manifests(files, files.place, str(facts[NAMESPACE]))
     parts: dict[Key, Part] = {}
     for part in (
-        *router_parts(tree(ROUTER_VALUES), deployed.router_chart, f"{files.place}/{ROUTER_VALUES}"),
+        *router_parts(tree(ROUTER_VALUES), router_chart, f"{files.place}/{ROUTER_VALUES}"),
         *_parts(found, str(allocation.get("release", ""))),
     ):
         facts.add(part.facts)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import Any
 
-from llmdgen.diff.spelling import variable
+from llmdgen.diff.containers import variable
 from llmdgen.diff.state import FAILURE_MODE, Facts, Key, Part, leaves, named, taken
 from llmdgen.diff.yaml import load
 from llmdgen.facts.catalogue import table

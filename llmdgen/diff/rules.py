@@ -1,6 +1,6 @@
 """What changes do to a deployment that runs: every consequence that llmdgen knows, one function each.
 
-Those of a topic are in `rules_pods`, `rules_serving` and `rules_entry`, the others here.
+Those of a topic are in `rules_pods` and `rules_requests`, the others here.
 
 They follow from the objects of a target, from the router's charts (the scheduler's Deployment is Recreate and does not
 watch its ConfigMap) and from Kubernetes (what of an object cannot change, how a rollout goes). Read in sources:
@@ -22,7 +22,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from llmdgen.diff import rules_entry, rules_pods, rules_serving
+from llmdgen.diff import rules_pods, rules_requests
 from llmdgen.diff.state import State, leaves
 from llmdgen.diff.step import CLAIM, INSTANCE_LABEL, OWN_NODES, SHARED_CACHE, WEIGHTS, Consequence, Step, unquoted
 from llmdgen.facts.catalogue import release, release_names
@@ -175,34 +175,34 @@ def _named(state: State, places: re.Pattern[str]) -> set[str]:
 
 _RULES: tuple[Rule, ...] = (
     another_deployment,
-    rules_serving.served_name,
-    rules_serving.shorter_requests,
-    rules_entry.reachable_from_the_internet,
+    rules_requests.served_name,
+    rules_requests.shorter_requests,
+    rules_requests.reachable_from_the_internet,
     rules_pods.roles_come_and_go,
     nodes_are_there,
     rules_pods.model_is_loaded_again,
-    rules_serving.transfer_leaves_efa,
-    rules_serving.stored_blocks,
-    rules_serving.kv_cache_in_all,
+    rules_requests.transfer_leaves_efa,
+    rules_requests.stored_blocks,
+    rules_requests.kv_cache_in_all,
     rules_pods.replicas_of_a_role,
     secrets_exist,
     priority_classes_exist,
     claims,
     nodes_are_labelled,
-    rules_entry.pool_fails,
+    rules_requests.pool_fails,
     release_prerequisites,
     charts_change,
 )
 # Of a deployment that stays the same one; a new one beside it changes nothing of what runs.
 _OF_UPDATES: tuple[Rule, ...] = (
     immutable_fields,
-    rules_entry.gateway_provider,
-    rules_entry.load_balancer,
-    rules_entry.listeners,
+    rules_requests.gateway_provider,
+    rules_requests.load_balancer,
+    rules_requests.listeners,
     rules_pods.workload_is_another,
     rules_pods.pods_restart,
-    rules_entry.scheduler_restarts,
-    rules_entry.pool_selects,
-    rules_serving.block_size_of_scheduler,
+    rules_requests.scheduler_restarts,
+    rules_requests.pool_selects,
+    rules_requests.block_size_of_scheduler,
     release_replaces,
 )

@@ -8,10 +8,10 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import Any
 
-from llmdgen.diff.containers import container_facts, served_names, sidecar_facts, vllm_facts
+from llmdgen.diff.containers import canonical, container_facts, served_names, sidecar_facts, size, vllm_facts
 from llmdgen.diff.objects import say_immutable
-from llmdgen.diff.spelling import canonical, size, toleration
 from llmdgen.diff.state import Facts, Key, Part, leaves, named, taken, template_key
+from llmdgen.diff.yaml import compact
 from llmdgen.kube.workload import ROLE_LABEL, Container, Workload
 from llmdgen.untyped import at, items, mapping
 
@@ -76,8 +76,12 @@ def _pods(role: str, workload: Workload) -> Facts:
 
 def _say_placement(facts: Facts, role: str, spec: dict[str, Any]) -> None:
     facts.under(role, "placement", "node selector", taken(spec, "nodeSelector"))
-    for each in items(taken(spec, "tolerations")):
-        facts.say(role, "placement", *toleration(mapping(each)))
+    for each in map(dict, map(mapping, items(taken(spec, "tolerations")))):
+        key, effect, operator = (str(each.pop(name, "") or "") for name in ("key", "effect", "operator"))
+        given = compact(each.pop("value", ""))
+        says = operator if operator == "Exists" else f"= {given}"
+        name = " ".join(part for part in ("toleration", key or "of everything", effect) if part)
+        facts.say(role, "placement", name, f"{says} {compact(each)}" if each else says)
     for path, value in leaves(taken(spec, "affinity") or {}):
         short = path.replace("DuringSchedulingIgnoredDuringExecution", "")
         if path:

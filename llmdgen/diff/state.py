@@ -15,27 +15,16 @@ Scalar = str | int | float | bool | None
 Value = Scalar | tuple[Scalar, ...]
 
 # What a fact is about, in the order in which people ask.
-SUBJECTS = (
-    "deployment",
-    "model",
-    *ROLES,
-    "sidecar",
-    "scheduler",
-    "pool",
-    "gateway",
-    "route",
-    "charts",
-    "file",
-    "capacity",
-)
+_OF_THE_WAY_IN = ("sidecar", "scheduler", "pool", "gateway", "route")
+SUBJECTS = ("deployment", "model", *ROLES, *_OF_THE_WAY_IN, "charts", "file", "capacity")
 
 # What kind of fact it is, in order; rules hang on these words.
 _OF_THE_WHOLE = ("release", "paths", "warning", "suppressed", "name", "namespace", "workload", "immutable", "label")
 _OF_A_ROLE = ("model", "presence", "placement", "replicas", "parallelism", "image", "connectors", "connector", "flag")
 _OF_ITS_PODS = ("script", "env", "resource", "device", "cache", "probe", "port", "volume")
-_OF_THE_WAY_IN = ("plugin", "weight", "parameter", "provider", "service", "annotation")
+_OF_THE_ROUTER = ("plugin", "weight", "parameter", "provider", "service", "annotation")
 _OTHERS = ("chart", "nodes", "room", "total", "pod", "object", "value")
-TOPICS = (*_OF_THE_WHOLE, *_OF_A_ROLE, *_OF_ITS_PODS, *_OF_THE_WAY_IN, *_OTHERS)
+TOPICS = (*_OF_THE_WHOLE, *_OF_A_ROLE, *_OF_ITS_PODS, *_OF_THE_ROUTER, *_OTHERS)
 
 
 class Key(Struct, frozen=True):
@@ -52,6 +41,7 @@ class Key(Struct, frozen=True):
 
 # What becomes of requests while no scheduler is ready; the chart writes it into the InferencePool.
 FAILURE_MODE = Key("pool", "parameter", "failureMode")
+NAMESPACE = Key("deployment", "namespace", "namespace")
 
 
 class Facts(dict[Key, Value]):
@@ -118,7 +108,7 @@ class State:
 
     @cached_property
     def namespace(self) -> str:
-        return self.text("deployment", "namespace", "namespace")
+        return str(self.facts[NAMESPACE])
 
     def has(self, role: str) -> bool:
         """Whether the deployment has model servers of a role."""

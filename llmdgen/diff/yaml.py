@@ -38,15 +38,12 @@ def documents(text: str, place: str) -> list[dict[str, Any]]:
     changes one takes a copy. Raises DiffError."""
     try:
         found = _documents(text)
-    except plain_yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
+    except (plain_yaml.YAMLError, RecursionError, ValueError, OverflowError) as error:
+        mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
         at = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
-        says = " ".join((error.problem or error.context or "").split())
-        raise DiffError(f"{place}{at}", f"this is not YAML: {says}", _FIX) from error
-    except plain_yaml.YAMLError as error:
-        raise DiffError(place, f"this is not YAML: {' '.join(str(error).split())}", _FIX) from error
-    except (RecursionError, ValueError, OverflowError) as error:
-        raise DiffError(place, str(error), _FIX) from error
+        says = str(getattr(error, "problem", None) or getattr(error, "context", None) or error)
+        what = "this is not YAML: " if isinstance(error, plain_yaml.YAMLError) else ""
+        raise DiffError(f"{place}{at}", what + " ".join(says.split()), _FIX) from error
     if not all(isinstance(each, dict) for each in found):
         raise DiffError(f"{place}:1:1", "a mapping is expected here", _FIX)
     return found
