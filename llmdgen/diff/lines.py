@@ -153,9 +153,14 @@ def _weight(lines: list[Change]) -> Change:
     return structs.replace(first, name=name)
 
 
-def _text(value: Value) -> str:
-    if isinstance(value, tuple):
-        return f"[{', '.join(map(_text, value))}]"
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return " ".join(value.split()) if isinstance(value, str) else compact(value)
+def _text(given: Value) -> str:
+    return f"[{value(given)}]" if isinstance(given, tuple) else value(given)
+
+
+def value(given: Value) -> str:
+    """A value on one line, as a command line or YAML would have it."""
+    if isinstance(given, tuple):
+        return ", ".join(value(each) for each in given) or "none"
+    if isinstance(given, str):
+        return " ".join(given.split()) or '""'
+    return str(int(given)) if isinstance(given, float) and given.is_integer() else compact(given)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from llmdgen.diff.yaml import compact
 from llmdgen.spec.fields import ROLES
 
+T = TypeVar("T")
 Scalar = str | int | float | bool | None
 Value = Scalar | tuple[Scalar, ...]
 
@@ -100,13 +100,15 @@ class Part(Struct, frozen=True):
         return compact(self.doc)
 
 
-class State:
+class State(Struct, frozen=True):
     """One target of one side: what it is called, its facts, and the parts that they are from."""
 
-    def __init__(self, name: str, target: str, facts: Facts, parts: dict[Key, Part]) -> None:
-        self.name, self.target, self.facts, self.parts = name, target, facts, parts
+    name: str
+    target: str
+    facts: Facts
+    parts: dict[Key, Part]
 
-    @cached_property
+    @property
     def namespace(self) -> str:
         return str(self.facts[NAMESPACE])
 
@@ -147,11 +149,16 @@ def same(old: Value, new: Value) -> bool:
     return old == new
 
 
-def renamed(value: Value, rename: Callable[[str], str]) -> Value:
-    """A value with every text in it under another name."""
-    if isinstance(value, tuple):
-        return tuple(rename(each) if isinstance(each, str) else each for each in value)
-    return rename(value) if isinstance(value, str) else value
+def renamed(value: T, rename: Callable[[str], str]) -> T:
+    """A value, tuple or struct with every text in it under another name."""
+    made: Any = value
+    if isinstance(value, str):
+        made = rename(value)
+    elif isinstance(value, tuple):
+        made = tuple(renamed(each, rename) for each in value)
+    elif isinstance(value, Struct):
+        made = type(value)(*(renamed(each, rename) for each in structs.astuple(value)))
+    return made  # type: ignore[no-any-return]
 
 
 def leaves(value: Any, path: str = "", is_exact: bool = False) -> list[tuple[str, Value]]:

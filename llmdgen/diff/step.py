@@ -61,15 +61,9 @@ class Step(Struct, frozen=True):
         def plain(state: State) -> State:
             facts = Facts()
             facts.update({key: renamed(value, unquoted) for key, value in state.facts.items()})
-            return State(state.name, state.target, facts, state.parts)
+            return structs.replace(state, facts=facts)
 
-        lines = [
-            structs.replace(
-                each, name=unquoted(each.name), old=renamed(each.old, unquoted), new=renamed(each.new, unquoted)
-            )
-            for each in self.changes
-        ]
-        return Step(plain(self.old), plain(self.new), tuple(lines))
+        return Step(plain(self.old), plain(self.new), renamed(self.changes, unquoted))
 
     def changed(self, subject: str, *topics: str) -> list[Change]:
         """The changes of that subject in those topics."""

@@ -3,32 +3,20 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
-import msgspec
 from msgspec import structs
 
 from llmdgen.diff.compare import Change
 from llmdgen.diff.fold import Difference, Growth, Section, Size, Stale
-from llmdgen.diff.lines import GROUP, shown
-from llmdgen.diff.state import Value
+from llmdgen.diff.lines import GROUP, shown, value
+from llmdgen.diff.state import renamed
 from llmdgen.diff.step import Consequence
-from llmdgen.diff.yaml import compact
 
 LONGEST = 120  # characters of a value; start scripts and JSON can be pages
 LONGEST_GROUP = 400  # of a thing that is new or gone, and of a warning
 MOST_NAMES = 8  # of deployments in a heading
 # What grows visibly; of other numbers the old and the new one say enough.
 _COUNTED = ("replicas", "nodes", "total", "device", "parallelism")
-
-
-def value(given: Value) -> str:
-    """A value on one line, as a command line or YAML would have it."""
-    if isinstance(given, tuple):
-        return ", ".join(value(each) for each in given) or "none"
-    if isinstance(given, str):
-        return " ".join(given.split()) or '""'
-    return str(int(given)) if isinstance(given, float) and given.is_integer() else compact(given)
 
 
 def pair(line: Change) -> tuple[str, str]:
@@ -104,15 +92,7 @@ def sections(found: Difference) -> list[tuple[tuple[str, ...], Section]]:
 def _general(section: Section) -> Section:
     """A section with `<name>` in place of the deployment's own name, wherever a text holds it."""
     name = re.compile(rf"(?<![A-Za-z0-9.]){re.escape(section.name)}(?![A-Za-z0-9.])")
-
-    def without(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: without(each) for key, each in value.items()}
-        if isinstance(value, list | tuple):
-            return [without(each) for each in value]
-        return name.sub("<name>", value) if isinstance(value, str) else value
-
-    return msgspec.convert(without(msgspec.to_builtins(section)), Section)
+    return renamed(section, lambda text: name.sub("<name>", text))
 
 
 def listed(names: tuple[str, ...]) -> str:
