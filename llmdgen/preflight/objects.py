@@ -14,6 +14,7 @@ from llmdgen.planning.model import Plan
 from llmdgen.planning.source import namespace_command, token_command
 from llmdgen.preflight.answer import Answer, Forbidden, Reply, asks, missing, ok, short
 from llmdgen.preflight.cluster import Cluster
+from llmdgen.prerequisites.cluster import needs
 from llmdgen.prerequisites.facts import ServedKind, prerequisites
 from llmdgen.untyped import at, mapping, maps
 
@@ -54,17 +55,12 @@ def answers(plan: Plan, cluster: Cluster) -> Iterator[Answer]:
 
 def kinds(plan: Plan) -> list[ServedKind]:
     """The kinds of the plan's objects, and those by which the load balancer's controller is known to be there."""
-    provider = plan.gateway.provider
-    needs = {"always", provider}
-    if plan.multinode:
-        needs.add("multinode")
-    if plan.gateway.needs_controller:
-        needs.add("load_balancer")
-    found = [kind for kind in prerequisites(plan.release).kinds if kind.needed in needs]
+    needed = {"always", *needs(plan)}
+    found = [kind for kind in prerequisites(plan.release).kinds if kind.needed in needed]
     parameters = plan.gateway.settings.get("parameters") or {}
     if parameters.get("group"):  # Istio's are a ConfigMap, which every cluster has
         name = f"{parameters['kind'].lower()}.{parameters['group']}"
-        found.append(ServedKind(name=name, version=parameters["version"], of=provider, needed="always"))
+        found.append(ServedKind(name=name, version=parameters["version"], of=plan.gateway.provider, needed="always"))
     return found
 
 

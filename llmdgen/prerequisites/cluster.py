@@ -17,13 +17,6 @@ from llmdgen.prerequisites.facts import Need
 from llmdgen.spec.model import Spec
 
 
-class ClusterNode(Struct, frozen=True, kw_only=True):
-    """An instance type on which deployments can run: `label` is its value of node.kubernetes.io/instance-type."""
-
-    label: str
-    instance: Instance
-
-
 class Asked(Struct, frozen=True, kw_only=True):
     """What specs ask of their cluster beyond their own fields: `tolerations` are those of the model servers, which a
     device plugin needs to reach the same nodes, and `disks` the directories of the nodes' own NVMe that pods write
@@ -39,8 +32,8 @@ class Cluster(Struct, frozen=True, kw_only=True):
 
     A cluster has one control plane of each kind, which is that of the latest `release` among its specs; deployments of
     `older` ones, newest first, stay beside while an upgrade moves the traffic. `labels` holds names that the platform
-    gives: node labels and device resources; `nodes` every instance type that the release's images run on, whichever the
-    specs name.
+    gives: node labels and device resources; `nodes` by its label every instance type that the release's images run on,
+    whichever the specs name.
     """
 
     platform: str
@@ -48,7 +41,7 @@ class Cluster(Struct, frozen=True, kw_only=True):
     release: Release
     older: tuple[Release, ...]
     labels: dict[str, Any]
-    nodes: tuple[ClusterNode, ...]
+    nodes: dict[str, Instance]
     asked: Asked
 
     @property
@@ -77,7 +70,7 @@ def together(asked: Iterable[Asked]) -> Asked:
 def asked_in(plans: Iterable[Plan]) -> Asked:
     """What the plans of a spec ask, on all its instance types."""
     return together(
-        Asked(tolerations=tuple(plan.tolerations), disks=tuple(_disks(plan)), needs=tuple(_needs(plan)))
+        Asked(tolerations=tuple(plan.tolerations), disks=tuple(_disks(plan)), needs=tuple(needs(plan)))
         for plan in plans
     )
 
@@ -110,7 +103,8 @@ def _cluster(platform: str, provider: str, specs: Sequence[Spec], asked: Sequenc
     )
 
 
-def _needs(plan: Plan) -> list[Need]:
+def needs(plan: Plan) -> list[Need]:
+    """What of a cluster a plan makes necessary."""
     found: list[Need] = ["gpu", "efa", plan.spec.asked.gateway.provider]
     if plan.multinode:
         found.append("multinode")
@@ -119,14 +113,12 @@ def _needs(plan: Plan) -> list[Need]:
     return found
 
 
-def _nodes(prefix: str, release: Release) -> tuple[ClusterNode, ...]:
+def _nodes(prefix: str, release: Release) -> dict[str, Instance]:
     """Every instance type with whole GPUs and an image of its architecture, as the platform labels it."""
-    known = [catalogue.instance(name) for name in catalogue.instance_names()]
-    return tuple(
-        ClusterNode(label=f"{prefix}{each.name}", instance=each)
-        for each in sorted(known, key=lambda each: each.name)
-        if each.gpu.count and each.architecture in release.architectures
-    )
+    known = (catalogue.instance(name) for name in sorted(catalogue.instance_names()))
+    return {
+        f"{prefix}{each.name}": each for each in known if each.gpu.count and each.architecture in release.architectures
+    }
 
 
 def _disks(plan: Plan) -> list[str]:

@@ -80,7 +80,7 @@ class Prerequisites(Struct, frozen=True, kw_only=True):
     releases: tuple[ClusterRelease, ...]
     kinds: tuple[ServedKind, ...]
     crds: tuple[CustomResources, ...]
-    hazards: tuple[Hazard, ...]
+    hazards: tuple[Hazard, ...] = ()
     pins: dict[str, dict[str, Any]]
     switches: dict[str, dict[str, Any]]
 
@@ -96,11 +96,4 @@ class Prerequisites(Struct, frozen=True, kw_only=True):
 def prerequisites(release: Release) -> Prerequisites:
     """The prerequisites of a release. Raises FileNotFoundError where nobody wrote them down."""
     table = release_toml(release.name, FILE)
-    return Prerequisites(
-        releases=msgspec.convert(table["releases"], tuple[ClusterRelease, ...]),
-        kinds=msgspec.convert(table["kinds"], tuple[ServedKind, ...]),
-        crds=msgspec.convert(table["crds"], tuple[CustomResources, ...]),
-        hazards=msgspec.convert(table.get("hazards", []), tuple[Hazard, ...]),
-        pins={**release.prerequisites, **table["pins"]},
-        switches=table["switches"],
-    )
+    return msgspec.convert({**table, "pins": {**release.prerequisites, **table["pins"]}}, Prerequisites)

@@ -55,7 +55,10 @@ def read(outputs: Iterable[ReleaseOutput]) -> tuple[tuple[Manifest, ...], list[F
                     key = (found.group, found.kind, found.namespace, found.name)
                     first = manifests.setdefault(key, found)
                     if first is not found:
-                        problems.append(_twice(first, found))
+                        where = first.source if first.release == found.release else f"release {first.release}"
+                        says = f"{found.source} makes an object that {where} makes too"
+                        fix = "remove one, or name it otherwise"
+                        problems.append(DUPLICATE.at("metadata", "name", says=says, fix=fix, of=found))
     return tuple(manifests.values()), problems
 
 
@@ -100,9 +103,3 @@ def _manifest(document: str, output: ReleaseOutput, order: int) -> Manifest | Fi
         return UNREADABLE.at(says=says, fix="give the object all three", of=source)
     namespace = "" if doc["kind"] in CLUSTER_SCOPED else metadata.get("namespace") or release.namespace
     return Manifest(release.name, order, source, doc["apiVersion"], doc["kind"], metadata["name"], namespace, doc)
-
-
-def _twice(first: Manifest, second: Manifest) -> Finding:
-    where = first.source if first.release == second.release else f"release {first.release}"
-    says = f"{second.source} makes an object that {where} makes too"
-    return DUPLICATE.at("metadata", "name", says=says, fix="remove one, or name it otherwise", of=second)

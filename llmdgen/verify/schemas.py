@@ -125,16 +125,14 @@ def _crds(file: Path) -> _SERVED:
     import yaml
 
     try:
-        documents = list(yaml.load_all(_text(file), getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
-    except yaml.YAMLError as error:
-        raise VerifyError(f"{file} is not YAML: {error}", "give a folder of CRD files") from error
-    try:
         return {
             key: schema
-            for document in documents
+            for document in yaml.load_all(_text(file), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
             if isinstance(document, dict) and document.get("kind") == "CustomResourceDefinition"
             for key, schema in _versions(document["spec"])
         }
+    except yaml.YAMLError as error:
+        raise VerifyError(f"{file} is not YAML: {error}", "give a folder of CRD files") from error
     except (AttributeError, KeyError, TypeError) as error:
         raise VerifyError(f"{file} has no complete CustomResourceDefinition", "give a folder of CRD files") from error
 
@@ -196,7 +194,6 @@ def _built_in(manifest: Manifest) -> list[Finding] | None:
         return None
     import kubernetes_validate
 
-    _read_once()
     # The package finds a schema by the first part of the group alone: networking.istio.io is not networking.k8s.io.
     if "." in manifest.group and not manifest.group.endswith(".k8s.io"):
         return None
@@ -210,17 +207,12 @@ def _built_in(manifest: Manifest) -> list[Finding] | None:
 
 
 @cache
-def _read_once() -> None:
-    """Let kubernetes-validate remember its files: it reads all definitions of Kubernetes again for each object."""
-    from kubernetes_validate import utils
+def _newest() -> str:
+    """The newest version of Kubernetes that kubernetes-validate knows, which remembers its files from now on: it would
+    read all definitions of Kubernetes again for each object."""
+    from kubernetes_validate import latest_version, utils
 
     utils.schema_contents = cache(utils.schema_contents)
-
-
-@cache
-def _newest() -> str:
-    from kubernetes_validate import latest_version
-
     return str(latest_version())
 
 

@@ -25,9 +25,9 @@ def configuration_is_there(rendered: Rendered) -> Iterator[Draft]:
     Fails:  pluginsConfigFile: custom.yaml with a pluginsCustomConfig of another name.
     Passes: a configuration under the name that the flag has.
     """
-    for manifest, _, file, source in _schedulers(rendered):
-        if source is None or _text(source, file) is None:
-            says = f"no ConfigMap has the configuration {file}"
+    for manifest, container, source in _schedulers(rendered):
+        if source is None:
+            says = f"no ConfigMap has the configuration {container.sidecar_flags['config-file']}"
             yield found(says=says, fix="name the file in pluginsCustomConfig", of=manifest)
 
 
@@ -53,7 +53,7 @@ def scheduler_reads_vllms_metrics(rendered: Rendered) -> Iterator[Draft]:
     Passes: kv-cache-usage-percentage-metric: vllm:kv_cache_usage_perc.
     """
     wanted = {name: str(value) for name, value in rendered.release.scheduler_flags.items() if name.endswith("-metric")}
-    for manifest, container, _, _ in _schedulers(rendered):
+    for manifest, container, _ in _schedulers(rendered):
         flags = container.sidecar_flags
         for name, value in wanted.items():
             if flags.get(name) != value:
@@ -63,12 +63,11 @@ def scheduler_reads_vllms_metrics(rendered: Rendered) -> Iterator[Draft]:
 
 def scheduler_configs(rendered: Rendered) -> Iterator[SchedulerConfig]:
     """The configuration of each scheduler, and the model servers of its namespace."""
-    for manifest, container, file, source in _schedulers(rendered):
-        text = _text(source, file) if source is not None else None
-        if source is None or text is None:
+    for manifest, container, source in _schedulers(rendered):
+        if source is None:
             continue
-        where = ("data", _base(file))
-        document, problem = _read(text)
+        where = ("data", _name(container))
+        document, problem = _read(at(source.doc, *where))
         unread = (found(*where, says=problem, fix="correct the YAML", of=source),) if problem else ()
         yield SchedulerConfig(
             release=rendered.release.name,
@@ -108,32 +107,25 @@ def _ports(rendered: Rendered, namespace: str) -> tuple[int, ...]:
     return tuple(number for number in numbers if isinstance(number, int))
 
 
-def _schedulers(rendered: Rendered) -> Iterator[tuple[Manifest, Container, str, Manifest | None]]:
-    """The containers that are started with --config-file, that file, and the ConfigMap that is mounted there."""
+def _schedulers(rendered: Rendered) -> Iterator[tuple[Manifest, Container, Manifest | None]]:
+    """The containers that are started with --config-file, and the ConfigMap that has the file and is mounted there."""
     for workload in rendered.workloads:
         for container in workload.containers:
             flags = container.sidecar_flags
             if "config-file" in flags and "pool-name" in flags:
-                file = flags["config-file"]
-                yield workload.manifest, container, file, _config_map(rendered, workload, container, file)
+                folder = flags["config-file"].rpartition("/")[0]
+                there = [each for each in container.list_of("volumeMounts") if each.get("mountPath") == folder]
+                names = [each.get("name") for each in there]
+                volumes = (each for _, each in maps(workload.spec.get("volumes")) if each.get("name") in names)
+                named = at(next(volumes, None), "configMap", "name")
+                source = rendered.find("ConfigMap", named, workload.namespace)
+                is_there = source is not None and isinstance(at(source.doc, "data", _name(container)), str)
+                yield workload.manifest, container, source if is_there else None
 
 
-def _config_map(rendered: Rendered, workload: Workload, container: Container, file: str) -> Manifest | None:
-    folder = file.rpartition("/")[0]
-    mounts = {each.get("name") for each in container.list_of("volumeMounts") if each.get("mountPath") == folder}
-    for _, volume in maps(workload.spec.get("volumes")):
-        if volume.get("name") in mounts:
-            return rendered.find("ConfigMap", at(volume, "configMap", "name"), workload.namespace)
-    return None
-
-
-def _base(file: str) -> str:
-    return file.rpartition("/")[2]
-
-
-def _text(source: Manifest, file: str) -> str | None:
-    text = at(source.doc, "data", _base(file))
-    return text if isinstance(text, str) else None
+def _name(container: Container) -> str:
+    """What the file of --config-file is called."""
+    return container.sidecar_flags["config-file"].rpartition("/")[2]
 
 
 def _read(text: str) -> tuple[dict[str, Any] | None, str]:
