@@ -16,7 +16,7 @@ from llmdgen.output.lock import digest
 from llmdgen.output.rules import OutputError, refusal
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-_STAGED = re.compile(r"(.*/)?\.(.+)\.[0-9]+\.llmdgen-new")
+_STAGED = re.compile(r"\.(.+)\.[0-9]+\.llmdgen-new")
 _TRIES = 10  # to lock a directory that others make and remove meanwhile
 _SIGNALS = frozenset({signal.SIGINT, signal.SIGTERM})
 
@@ -26,70 +26,69 @@ class Standing:
 
     def __init__(self, root: str) -> None:
         self.root = root
-        self._files: set[str] = set()
-        self._directories: set[str] = set()
-        self._others: set[str] = set()
-        self._staged: dict[str, list[str]] = {}
+        self._kinds: dict[str, str] = {}
+        """Paths as "file", "directory", "staged" by a render, or "other"."""
         with suppress(FileNotFoundError):
-            mode = os.lstat(root).st_mode
-            if not stat.S_ISDIR(mode):
-                raise OutputError([_in_the_way(root, stat.S_ISLNK(mode), "directory")])
-            self._list()
-
-    def _list(self) -> None:
-        folders = [""]
-        while folders:
-            folder = folders.pop()
-            with os.scandir(os.path.join(self.root, folder)) as entries:
-                for entry in entries:
-                    path = folder + entry.name
-                    if entry.is_dir(follow_symlinks=False):
-                        self._directories.add(path)
-                        folders.append(f"{path}/")
-                    elif not entry.is_file(follow_symlinks=False):
-                        self._others.add(path)
-                    elif match := _STAGED.fullmatch(path):
-                        self._staged.setdefault(f"{match[1] or ''}{match[2]}", []).append(path)
-                    else:
-                        self._files.add(path)
+            if not stat.S_ISDIR(os.lstat(root).st_mode):
+                raise OutputError([_in_the_way(root, "directory")])
+            folders = [""]
+            while folders:
+                folder = folders.pop()
+                with os.scandir(os.path.join(root, folder)) as entries:
+                    for entry in entries:
+                        kind = self._kinds[folder + entry.name] = _kind(entry)
+                        if kind == "directory":
+                            folders.append(f"{folder}{entry.name}/")
 
     def read(self, path: str) -> bytes | None:
         """The bytes of a file, None where there is none. Raises OutputError where something else than a file, or than
         the directories that lead to it, stands there."""
-        here = os.path.join(self.root, path)
-        if path in self._files:
-            with open(os.open(here, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
+        here, kind, wanted = path, self._kinds.get(path), "regular file"
+        if kind == "file":
+            with open(os.open(self._full(path), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
                 return file.read()
-        if path in self._directories or path in self._others:
-            raise OutputError([_in_the_way(here, os.path.islink(here), "regular file")])
-        parent = os.path.dirname(path)
-        while parent and parent not in self._directories:
-            if parent in self._files or parent in self._others:
-                here = os.path.join(self.root, parent)
-                raise OutputError([_in_the_way(here, os.path.islink(here), "directory")])
-            parent = os.path.dirname(parent)
-        return None
+        while kind in (None, "staged") and here:
+            here, wanted = os.path.dirname(here), "directory"
+            kind = self._kinds.get(here)
+        if kind is None or (kind, wanted) == ("directory", "directory"):
+            return None
+        raise OutputError([_in_the_way(self._full(here), wanted)])
 
     @property
     def left(self) -> list[str]:
         """What renders have staged that were killed, or are still at work."""
-        return [path for paths in self._staged.values() for path in paths]
+        return [path for path, kind in self._kinds.items() if kind == "staged"]
 
     @property
     def paths(self) -> set[str]:
         """Everything but directories."""
-        return self._files.union(self._others, self.left)
+        return {path for path, kind in self._kinds.items() if kind != "directory"}
 
     def is_staged(self, path: str, seal: str) -> bool:
         """Whether a render was killed before it put the bytes of that sha256 in the place of a file."""
-        for each in self._staged.get(path, ()):
-            with open(os.path.join(self.root, each), "rb") as file:
-                if digest(file.read()) == seal:
-                    return True
+        folder, name = os.path.split(path)
+        for each in self.left:
+            match = _STAGED.fullmatch(os.path.basename(each))
+            if match and os.path.dirname(each) == folder and match[1] == name:
+                with open(self._full(each), "rb") as file:
+                    if digest(file.read()) == seal:
+                        return True
         return False
 
+    def _full(self, path: str) -> str:
+        return os.path.join(self.root, path)
 
-def _in_the_way(path: str, is_link: bool, wanted: str) -> Located:
+
+def _kind(entry: os.DirEntry[str]) -> str:
+    if entry.is_dir(follow_symlinks=False):
+        return "directory"
+    if not entry.is_file(follow_symlinks=False):
+        return "other"
+    return "staged" if _STAGED.fullmatch(entry.name) else "file"
+
+
+def _in_the_way(path: str, wanted: str) -> Located:
+    is_link = os.path.islink(path)
     says = "is a symbolic link, which llmdgen does not follow" if is_link else f"is not a {wanted}"
     return refusal(rules.NOT_A_DIRECTORY, path, says, "move it away")
 

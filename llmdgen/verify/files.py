@@ -71,38 +71,32 @@ def read_files(directory: Path) -> dict[str, str]:
     return files
 
 
-def has_lock(directory: Path) -> bool:
-    """Whether a lock speaks of the directory."""
-    here = directory.resolve()
-    try:
-        return here.name in parse((here.parent / LOCK_NAME).read_bytes()).targets
-    except (OSError, LockError):
-        return False
-
-
-def against_lock(directory: Path, files: Mapping[str, str], is_cluster: bool) -> Iterator[Finding]:
-    """A problem for each file that is not the lock's: edited, missing, or beside those that it names."""
+def against_lock(directory: Path, files: Mapping[str, str], is_cluster: bool) -> tuple[list[Finding], bool]:
+    """A problem for each file that is not the lock's, edited, missing, or beside those that it names; and whether the
+    lock vouches for all of them."""
     here = directory.resolve()
     lock = here.parent / LOCK_NAME
     try:
         entry = parse(lock.read_bytes()).targets.get(here.name) if lock.is_file() else None
     except (OSError, LockError) as error:
-        yield EDITED.at(says=f"it cannot be read: {error}", fix="render the deployment again", of=LOCK_NAME)
-        return
+        return [EDITED.at(says=f"it cannot be read: {error}", fix="render the deployment again", of=LOCK_NAME)], False
     if entry is None:
-        if is_cluster:
-            says = "nothing says that a render wrote this directory"
-            yield EDITED.at(says=says, fix="render with --prerequisites", of=LOCK_NAME)
-        return
+        says = "nothing says that a render wrote this directory"
+        unknown = EDITED.at(says=says, fix="render with --prerequisites", of=LOCK_NAME)
+        return [unknown] if is_cluster else [], False
+    found = []
     for name, seal in entry.files.items():
         if name not in files:
-            yield EDITED.at(says="it was rendered, and is not there", fix="render the deployment again", of=name)
+            found.append(
+                EDITED.at(says="it was rendered, and is not there", fix="render the deployment again", of=name)
+            )
         elif name not in _READ_ONLY_BY_PEOPLE and digest(files[name].encode()) != seal:
             fix = "make the change in the spec, and render again; `<role>.pod` takes what has no field"
-            yield EDITED.at(says=f"it was edited since llmdgen {entry.tool} wrote it", fix=fix, of=name)
+            found.append(EDITED.at(says=f"it was edited since llmdgen {entry.tool} wrote it", fix=fix, of=name))
     for name in sorted(files.keys() - entry.files.keys() - set(USERS_OWN if is_cluster else ())):
         fix = "say in the spec what it is for, and render again"
-        yield EDITED.at(says=f"{LOCK_NAME} does not know it: no render wrote it", fix=fix, of=name)
+        found.append(EDITED.at(says=f"{LOCK_NAME} does not know it: no render wrote it", fix=fix, of=name))
+    return found, not found
 
 
 def strange(files: Mapping[str, str]) -> Iterator[Finding]:

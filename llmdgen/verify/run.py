@@ -19,7 +19,7 @@ from llmdgen.prerequisites.facts import prerequisites
 from llmdgen.registry import declare
 from llmdgen.untyped import at, items, maps
 from llmdgen.verify import invariants, schemas
-from llmdgen.verify.files import against_lock, has_lock, read_files, strange
+from llmdgen.verify.files import against_lock, read_files, strange
 from llmdgen.verify.helmfile import ToolError, Tools, fetch_chart, find_tools, template
 from llmdgen.verify.invariants.scheduler import scheduler_configs
 from llmdgen.verify.manifests import read
@@ -66,8 +66,7 @@ def verify(
     try:
         files = read_files(directory)
         is_cluster = _is_prerequisites(files)
-        problems += against_lock(directory, files, is_cluster)
-        is_sealed = has_lock(directory) and not problems
+        problems, is_sealed = against_lock(directory, files, is_cluster)
         if is_cluster:
             says = "it holds a cluster's prerequisites, whose charts no rule knows"
             problems.append(PREREQUISITES.at(says=says, fix="see its README.md", of=HELMFILE))

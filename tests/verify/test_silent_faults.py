@@ -264,7 +264,7 @@ def test_an_allocation_that_is_not_true_is_caught(pd: Good, old: str, new: str) 
 
 
 def against(directory: Path) -> list[tuple[str, str]]:
-    return [(each.code, each.of) for each in against_lock(directory, read_files(directory), False)]
+    return [(each.code, each.of) for each in against_lock(directory, read_files(directory), False)[0]]
 
 
 def test_an_edited_file_a_missing_and_a_further_one_are_told_by_the_lock(tmp_path: Path) -> None:

@@ -14,11 +14,13 @@ from urllib.parse import urlsplit
 
 from llmdgen.checks._annotations import wrong
 from llmdgen.facts.catalogue import table
+from llmdgen.findings import Route
 from llmdgen.kube.workload import ROLE_LABEL, image_name
 from llmdgen.registry import Draft, found, rule
 from llmdgen.untyped import at, items, mapping, maps
+from llmdgen.verify.invariants.gateway import annotations_and_labels
 from llmdgen.verify.invariants.labels import DEPLOYMENT
-from llmdgen.verify.rendered import Rendered, match_labels
+from llmdgen.verify.rendered import Rendered, differences, match_labels
 
 _OF_A_ROLE = frozenset(
     {"args", "command", "containerPort", "initContainers", "replicas", "resources", "size", ROLE_LABEL, "nodeSelector"}
@@ -97,13 +99,9 @@ def roles_are_alike(rendered: Rendered) -> Iterator[Draft]:
     """
     own = list(rendered.own())
     for first, second in pairwise(each for each in rendered.model_servers if each.manifest in own):
-        one, other = (dict(_leaves(each.manifest.doc)) for each in (first, second))
-        for route in sorted(one.keys() | other.keys(), key=str):
-            if one.get(route) != other.get(route):
-                says = (
-                    f"it is {one.get(route, 'missing')!s:.60}, that of {second} is {other.get(route, 'missing')!s:.60}"
-                )
-                yield found(*route, says=says, fix="make them alike, or say it in the spec", of=first.manifest)
+        one, other = (_shared(each.manifest.doc) for each in (first, second))
+        for route, says in differences(one, other, str(second)):
+            yield found(*route, says=says, fix="make them alike, or say it in the spec", of=first.manifest)
 
 
 @rule("VER120", "error", "an environment variable without a value")
@@ -168,7 +166,7 @@ def annotations_can_be_used(rendered: Rendered) -> Iterator[Draft]:
     """
     facts = table("nlb.toml")
     for manifest in rendered.own():
-        for route, key, value in _annotations(manifest.doc):
+        for route, key, value in annotations_and_labels(manifest.doc):
             name = key.removeprefix(facts["prefix"]).partition(".")[0]
             if not key.startswith(f"{facts['prefix']}aws-load-balancer-") or not isinstance(value, str):
                 continue
@@ -179,25 +177,14 @@ def annotations_can_be_used(rendered: Rendered) -> Iterator[Draft]:
                 yield found(*route, key, says=says, fix=fix, of=manifest)
 
 
-def _annotations(value: Any, route: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], str, Any]]:
-    """The place, name and value of every annotation in a document, whatever it is called that holds them."""
-    for key, each in value.items() if isinstance(value, dict) else ():
-        if str(key).lower().endswith("annotations"):
-            yield from (((*route, str(key)), str(name), text) for name, text in mapping(each).items())
-        yield from _annotations(each, (*route, str(key)))
-
-
-def _leaves(value: Any, route: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Any]]:
-    """Every scalar in which two roles are alike, by its route; items of lists go by their names."""
-    if isinstance(value, dict) and value:
-        for key, each in value.items():
-            if key not in _OF_A_ROLE and (key, route) not in _OF_AN_OBJECT:
-                yield from _leaves(each, (*route, str(key)))
-    elif isinstance(value, list):
-        for index, each in enumerate(value):
-            yield from _leaves(each, (*route, str(mapping(each).get("name", index))))
-    else:
-        yield route, value
+def _shared(value: Any, route: Route = ()) -> Any:
+    """What of a document two roles have alike; items of lists go by their names."""
+    if isinstance(value, dict):
+        own = [key for key in value if key in _OF_A_ROLE or (key, route) in _OF_AN_OBJECT]
+        return {key: _shared(each, (*route, str(key))) for key, each in value.items() if key not in own}
+    if isinstance(value, list):
+        return {str(mapping(each).get("name", at)): _shared(each, (*route, at)) for at, each in enumerate(value)}
+    return value
 
 
 def _longest(probe: dict[str, Any]) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 
 from llmdgen.checks.devices import wrong_amounts
 from llmdgen.facts.catalogue import release_toml, table
+from llmdgen.findings import Route
 from llmdgen.kube.gateway import opened, parameters_of, said
 from llmdgen.kube.workload import Manifest
 from llmdgen.planning.model import AUTO_MODE
@@ -86,10 +87,9 @@ def annotations_are_strings(rendered: Rendered) -> Iterator[Draft]:
     Passes: every value quoted.
     """
     for manifest in rendered.manifests:
-        for place in _string_maps(manifest, rendered):
-            for key, value in mapping(at(manifest.doc, *place)).items():
-                if not isinstance(value, str):
-                    yield found(*place, str(key), says=f"{value!r} is not a string", fix="quote the value", of=manifest)
+        for place, key, value in annotations_and_labels(manifest.doc):
+            if not isinstance(value, str):
+                yield found(*place, key, says=f"{value!r} is not a string", fix="quote the value", of=manifest)
 
 
 @rule("VER049", "error", "a Gateway that nobody serves, or one that is open by accident")
@@ -116,13 +116,12 @@ def gateways_are_known(rendered: Rendered) -> Iterator[Draft]:
             yield found("spec", says=says, fix="set spec.gateway.loadBalancer, or ClusterIP", of=parameters or gateway)
 
 
-def _string_maps(manifest: Manifest, rendered: Rendered) -> Iterator[tuple[str, ...]]:
-    """The places of all annotations and labels of an object, its pod templates' included."""
-    templates = [each.route for each in rendered.workloads if each.manifest is manifest and each.route]
-    for route in ((), *templates):
-        yield (*route, "metadata", "annotations")
-        yield (*route, "metadata", "labels")
-    yield from filter(None, [said(manifest, "annotations")[0]])
+def annotations_and_labels(value: Any, route: Route = ()) -> Iterator[tuple[Route, str, Any]]:
+    """The place, name and value of every annotation and label in a document, whatever it is called that holds them."""
+    for key, each in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        if str(key).lower().endswith(("annotations", "labels")):
+            yield from (((*route, str(key)), str(name), text) for name, text in mapping(each).items())
+        yield from annotations_and_labels(each, (*route, key))
 
 
 def _load_balancer(annotations: Any) -> dict[str, Any]:
