@@ -91,7 +91,9 @@ def declare(
         raise ValueError(f"{code} is declared twice")
     if not explanation.strip():
         raise ValueError(f"{code} has no explanation")
-    made = Rule(code, Severity(severity), title, explanation, check, _subject(check), read)
+    first = next(iter(check.__annotations__.values())) if check else ""
+    subject = first if isinstance(first, str) else first.__name__
+    made = Rule(code, Severity(severity), title, explanation, check, subject, read)
     RULES[code] = made
     _LOOKING_AT.setdefault(made.subject, []).append(made)
     return made
@@ -110,11 +112,3 @@ def run(whole: object) -> Iterator[Finding]:
         if rule.check is not None:
             drafts = chain.from_iterable(map(rule.check, subjects[rule.subject]))
             yield from map(rule.finding, islice(drafts, MOST_OF_A_RULE))
-
-
-def _subject(check: Check | None) -> str:
-    """The name of the type of a check's first parameter."""
-    if check is None:
-        return ""
-    first = next(iter(check.__annotations__.values()))
-    return first if isinstance(first, str) else first.__name__

@@ -104,9 +104,8 @@ def devices_are_requested(workload: ModelServer) -> Iterator[Draft]:
         for resource in (gpu(), efa()):
             limit, request = container.quantity(resource), container.quantity(resource, "requests")
             if limit not in (None, "0") and request is None:
-                place = (*container.route, "resources", "requests")
                 says = f"{resource} is limited to {limit} and not requested"
-                yield workload.found(*place, says=says, fix=f"write {resource}: {limit} there too")
+                yield container.found("resources", "requests", says=says, fix=f"write {resource}: {limit} there too")
 
 
 @rule("VER073", "error", "a pod with EFA may not lock memory")
@@ -147,9 +146,8 @@ def resources_are_taken(container: Container) -> Iterator[Draft]:
             limit; `limit:` instead of limits.
     Passes: `{decode: {pod: {containers: [{name: vllm, resources: {limits: {cpu: "16"}, requests: {cpu: "16"}}}]}}}`.
     """
-    place = (*container.route, "resources")
     for path, says, fix in wrong_amounts(container.doc.get("resources")):
-        yield container.workload.found(*place, *path, says=says, fix=fix)
+        yield container.found("resources", *path, says=says, fix=fix)
 
 
 def wrong_amounts(resources: Any) -> Iterator[tuple[tuple[str, ...], str, str]]:

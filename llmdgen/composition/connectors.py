@@ -11,12 +11,13 @@ from typing import Any
 from llmdgen.composition.contribution import SLOT, Connector, EnvVar, Situation, Tier, Volume, variables
 from llmdgen.composition.names import RoleName
 from llmdgen.engine.size import Size
+from llmdgen.kube.node import room_on
+from llmdgen.kube.room import UNLIMITED
+from llmdgen.kube.vllm import OFFLOADING, TIERING, power_of_two
 from llmdgen.quantities import GIB, MIB, to_bytes
 
 GB = 10**9
 LMCACHE = "LMCacheConnectorV1"
-OFFLOADING = "OffloadingConnector"
-TIERING = "TieringOffloadingSpec"
 _PATH = "tiered-prefix-cache"
 SIDE_CHANNEL = EnvVar(name="VLLM_NIXL_SIDE_CHANNEL_HOST", field="status.podIP")
 
@@ -134,11 +135,8 @@ def memory_held(situation: Situation, cpu: Tier, sizes: dict[RoleName, Size]) ->
     """MiB of each pod's memory that the tier in CPU memory takes: what its ranks pin may be more than what they use."""
     if not _pins_powers_of_two(situation):
         return {role: -(-size // MIB) for role, size in cpu.bytes.items()}
-    held = {}
-    for role, size in sizes.items():
-        each = cpu.bytes[role] // size.gpus_per_pod
-        held[role] = (1 << max(0, each - 1).bit_length()) * size.gpus_per_pod // MIB
-    return held
+    each = {role: power_of_two(cpu.bytes[role] // size.gpus_per_pod) for role, size in sizes.items()}
+    return {role: each[role] * size.gpus_per_pod // MIB for role, size in sizes.items()}
 
 
 def _share(situation: Situation, role: RoleName, sizes: dict[RoleName, Size]) -> float:
@@ -148,11 +146,8 @@ def _share(situation: Situation, role: RoleName, sizes: dict[RoleName, Size]) ->
 
 def _cpu_share(situation: Situation, role: RoleName, sizes: dict[RoleName, Size]) -> int:
     instance = situation.instances[role]
-    node = instance.memory_gib * GIB
-    if situation.spec.asked.platform == "hyperpod" and instance.hyperpod_allocatable:
-        node = instance.hyperpod_allocatable.memory_mib * MIB
-    elif instance.allocatable:
-        node = instance.allocatable.memory_mib * MIB
+    room = room_on(instance, situation.platform[situation.spec.asked.platform]["prefix"] + instance.name).memory_mib
+    node = instance.memory_gib * GIB if room == UNLIMITED else room * MIB
     wanted = int(node * _share(situation, role, sizes) * situation.settings[_PATH]["cpu_share_of_memory"])
     if _pins_powers_of_two(situation):  # as much as fits, so that nothing is rounded up
         ranks = sizes[role].gpus_per_pod

@@ -108,11 +108,7 @@ def arguments_of(workload: Workload) -> Iterator[tuple[str, tuple[str, ...]]]:
     if workload.vllm is None:
         return
     if workload.size == 1:
-        yield f"{ARGUMENTS}{workload.role}.args", _written(workload.vllm.arguments())
+        yield f"{ARGUMENTS}{workload.role}.args", tuple(map(unresolved, workload.vllm.arguments() or ()))
         return
     for index in (0, workload.size - 1):
-        yield f"{ARGUMENTS}{workload.role}-node{index}.args", _written(workload.vllm.arguments_at(index))
-
-
-def _written(arguments: tuple[str, ...] | None) -> tuple[str, ...]:
-    return tuple(unresolved(each) for each in arguments or ())
+        yield f"{ARGUMENTS}{workload.role}-node{index}.args", tuple(map(unresolved, workload.vllm.arguments_at(index)))

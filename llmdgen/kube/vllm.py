@@ -83,6 +83,11 @@ class Cache(Struct, frozen=True):
     pinned: int = 0
 
 
+def power_of_two(size: int) -> int:
+    """The least that is not smaller."""
+    return 1 << max(0, size - 1).bit_length()
+
+
 def offloaded(vllm: Container) -> int:
     """Bytes in which vLLM's OffloadingConnectors keep blocks: each data parallel rank of the pod has one."""
     cache = _offloading(vllm)
@@ -111,6 +116,5 @@ def _offloading(vllm: Container) -> Cache | None:
                 return Cache(size * vllm.ranks, place, in_shm=True)
             pins = release_toml(vllm.release, "engine.toml").get("offloading", {}).get("pins_powers_of_two")
             each = size * vllm.ranks // max(1, vllm.gpus)
-            pinned = (1 << max(0, each - 1).bit_length()) * vllm.gpus if pins else 0
-            return Cache(size * vllm.ranks, place, pinned=pinned)
+            return Cache(size * vllm.ranks, place, pinned=power_of_two(each) * vllm.gpus if pins else 0)
     return None

@@ -10,23 +10,9 @@ A path module has two functions and a rank, and nothing else knows it but the se
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Protocol, cast
-
-from llmdgen.composition.contribution import Contribution, Shape, Situation
-from llmdgen.composition.names import RoleName
-from llmdgen.engine.size import Size
+from types import ModuleType
 
 
-class Path(Protocol):
-    """What a path module offers."""
-
-    RANK: int
-
-    def shapes(self, situation: Situation) -> dict[RoleName, Shape]: ...
-
-    def contribute(self, situation: Situation, sizes: dict[RoleName, Size]) -> Contribution: ...
-
-
-def get(name: str) -> Path:
+def get(name: str) -> ModuleType:
     """The module of a path. Raises ModuleNotFoundError for a name that no module has."""
-    return cast(Path, import_module(f"llmdgen.paths.{name.replace('-', '_')}"))
+    return import_module(f"llmdgen.paths.{name.replace('-', '_')}")

@@ -6,7 +6,6 @@ from typing import Any
 
 from llmdgen.composition.connectors import (
     LMCACHE,
-    OFFLOADING,
     lmcache_environment,
     memory_held,
     offloading,
@@ -17,7 +16,7 @@ from llmdgen.composition.contribution import Connector, Contribution, EnvVar, Sh
 from llmdgen.composition.names import RoleName
 from llmdgen.composition.shapes import contribution, whole_model_servers
 from llmdgen.engine.size import Size
-from llmdgen.kube.vllm import BACKEND, everywhere, generation
+from llmdgen.kube.vllm import BACKEND, OFFLOADING, everywhere, generation
 
 NAME = "tiered-prefix-cache"
 RANK = 5

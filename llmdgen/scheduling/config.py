@@ -60,7 +60,7 @@ def build(asked: Asked) -> tuple[dict[str, Any], dict[str, int | float]]:
     plugins = list({each.called: _listed(asked, each) for each in references}.values())
     producers, fed = _producers(asked, profiles, plugins, by_prefix)
     weights = [(each.called, each.weight) for each in references if each.weight is not None]
-    picker = form.pickers.scored if weights else form.pickers.unscored
+    picker = form.pickers["scored" if weights else "unscored"]
     parts = {"scored": plugins, "producers": producers, "picker": [asked.written(picker)]}
     roles: dict[str, str] = {}
     config: dict[str, Any] = {"apiVersion": asked.tables.facts["api_version"], "kind": "EndpointPickerConfig"}

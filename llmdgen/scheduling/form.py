@@ -102,13 +102,6 @@ class Split(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     one_scorer: str = ""
 
 
-class Pickers(Struct, frozen=True, forbid_unknown_fields=True):
-    """The last plugin of each profile: where something scores, and where nothing does."""
-
-    scored: Plugin
-    unscored: Plugin
-
-
 class KvEvents(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How vLLM's KV events reach the scheduler: who listens on the port, and vLLM's endpoint and topic."""
 
@@ -136,15 +129,16 @@ class Throughput(Struct, frozen=True, forbid_unknown_fields=True):
 class Form(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """scheduler.toml of a release.
 
-    `values` leads to the scheduler's part of the router chart's values; `tokenizer` is where prompts become tokens for
-    precise routing: in a sidecar, or at the model servers' own render endpoint. `parameters` are those of a plugin, by
-    its name or else its type; `cache_backends` the weights of KV cache tiers; `paths` what each path asks.
+    `pickers` are the last plugin of each profile, where something scores and where nothing does. `values` leads to the
+    scheduler's part of the router chart's values; `tokenizer` is where prompts become tokens for precise routing: in a
+    sidecar, or at the model servers' own render endpoint. `parameters` are those of a plugin, by its name or else its
+    type; `cache_backends` the weights of KV cache tiers; `paths` what each path asks.
     """
 
     sources: tuple[str, ...]
     single: Single
     split: Split
-    pickers: Pickers
+    pickers: dict[Literal["scored", "unscored"], Plugin]
     values: tuple[str, ...]
     tokenizer: Literal["sidecar", "render"]
     kv_events: KvEvents
