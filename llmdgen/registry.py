@@ -12,6 +12,7 @@ declared beside it and the step makes the finding.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
 from typing import Any
@@ -77,13 +78,20 @@ def rule(code: str, severity: str, title: str, *, read: bool = False) -> Callabl
     fault was read in source, and not seen on hardware."""
 
     def register(check: Check) -> Check:
-        declare(code, severity, title, check.__doc__ or "", check, read=read)
+        entered(code, severity, title, check.__doc__ or "", check, read=read)
         return check
 
     return register
 
 
-def declare(
+def declare(text: str) -> Rule:
+    """A rule that a step applies while it works: `CODE severity: title`, and below that the explanation."""
+    head, _, explanation = text.partition("\n")
+    code, severity, title = re.split(": | ", head, maxsplit=2)
+    return entered(code, severity, title, explanation)
+
+
+def entered(
     code: str, severity: str, title: str, explanation: str, check: Check | None = None, *, read: bool = False
 ) -> Rule:
     """Add a rule to the catalogue. Raises ValueError where the code is taken or the explanation is missing."""

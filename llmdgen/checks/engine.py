@@ -28,28 +28,20 @@ from llmdgen.planning.model import Plan, RolePlan
 from llmdgen.quantities import MIB, bytes_or_none
 from llmdgen.registry import declare, run
 
-REFUSED = declare(
-    "VLLM023",
-    "error",
-    "the installed vLLM refuses the arguments",
-    """`llmdgen validate --engine` gives everything after `vllm serve`, chart additions included, to the parser of the
+REFUSED = declare("""VLLM023 error: the installed vLLM refuses the arguments
+    `llmdgen validate --engine` gives everything after `vllm serve`, chart additions included, to the parser of the
     vLLM that is installed. What it refuses would stop the container at its start, if the image holds that vLLM.
 
     Fails:  a flag that the installed vLLM no longer has.
     Passes: arguments that its parser takes; what only the engine refuses passes too.
-    """,
-)
-OTHER_VERSION = declare(
-    "VLLM025",
-    "warning",
-    "the installed vLLM is not the release's",
-    """Flags come and go between versions of vLLM. An answer of another version than the one in the release's image says
+""")
+OTHER_VERSION = declare("""VLLM025 warning: the installed vLLM is not the release's
+    Flags come and go between versions of vLLM. An answer of another version than the one in the release's image says
     less: it may refuse what the image takes, and take what the image refuses.
 
     Warned: vLLM 0.16.0 installed beside a spec with release: v0.5.1, which has 0.15.1.
     Passes: `pip install vllm==0.15.1` beside the same spec.
-    """,
-)
+""")
 
 
 def planned_findings(plan: Plan, servers: Servers) -> Iterator[Finding]:

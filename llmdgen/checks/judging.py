@@ -24,18 +24,14 @@ from llmdgen.spec.model import Spec
 
 _SECTIONS = 2  # a route this long leads to a whole section of the spec, which says little about an object
 _TAKEN = "VLLM007"  # a flag that is llmdgen's to set: all objects contradict it
-NEEDLESS = declare(
-    "SPEC028",
-    "warning",
-    "a suppression that nothing needs",
-    """A finding is silenced with its reason. Where no instance type of the spec has such a finding, the reason has
+NEEDLESS = declare("""SPEC028 warning: a suppression that nothing needs
+    A finding is silenced with its reason. Where no instance type of the spec has such a finding, the reason has
     gone, and what is left would silence the next one unread. In a base a suppression may be for some of the specs
     that extend it, and nothing is said of it.
 
     Warned: suppress [{code: GW004, reason: ...}] in a spec whose gateway has no load balancer.
     Passes: the same where the load balancer faces the internet without source ranges.
-    """,
-)
+""")
 # What only another command or option finds, and a suppression for it may be needed then.
 _ON_REQUEST = ("VLLM025",)
 

@@ -19,16 +19,12 @@ from llmdgen.findings import Finding
 from llmdgen.registry import declare
 from llmdgen.scheduling.form import PathForm
 
-CONFLICT = declare(
-    "PATH001",
-    "error",
-    "paths that set the same thing differently",
-    """Composed paths have to agree on every vLLM flag, environment variable and KV connector that both set.
+CONFLICT = declare("""PATH001 error: paths that set the same thing differently
+    Composed paths have to agree on every vLLM flag, environment variable and KV connector that both set.
 
     Fails:  two paths whose settings give one flag different values.
     Passes: the same paths, with the flag in `engine.args`, which settles it.
-    """,
-)
+""")
 TRANSFER = "kv-transfer-config"
 _ANY = ("supervised", "prefiller_sampling", "kv_events", "crosses_pods", "cleans_shm")  # true where one path says so
 _ALL = ("volumes", "tiers", "notes")

@@ -15,105 +15,69 @@ from llmdgen.registry import declare
 from llmdgen.suggest import did_you_mean
 
 NAME = ("spec", "model", "name")
-ABSENT_ROLE = declare(
-    "PATH002",
-    "error",
-    "a role that the path does not have",
-    """Prefill servers of their own exist only where a path separates prefill from decode.
+ABSENT_ROLE = declare("""PATH002 error: a role that the path does not have
+    Prefill servers of their own exist only where a path separates prefill from decode.
 
     Fails:  `prefill:` with `path: inference-scheduling`.
     Passes: the same with `with: [pd-disaggregation]`, or without `prefill:`.
-    """,
-)
-UNEVEN = declare(
-    "PATH003",
-    "error",
-    "data parallel sizes that do not multiply",
-    """A replica's data parallel size is its local size times its pods; ranks would be missing otherwise.
+""")
+UNEVEN = declare("""PATH003 error: data parallel sizes that do not multiply
+    A replica's data parallel size is its local size times its pods; ranks would be missing otherwise.
 
     Fails:  parallelism {data: 12, dataLocal: 8}.
     Passes: parallelism {data: 16, dataLocal: 8}, which is two pods.
-    """,
-)
-TIERS = declare(
-    "PATH004",
-    "error",
-    "cache tiers that do not go together",
-    """Where disk and shared storage are tiers of LMCache, as in llm-d v0.5.1 and v0.6.0, it keeps a CPU tier of its own
+""")
+TIERS = declare("""PATH004 error: cache tiers that do not go together
+    Where disk and shared storage are tiers of LMCache, as in llm-d v0.5.1 and v0.6.0, it keeps a CPU tier of its own
     above them, and vLLM's OffloadingConnector beside it would hold every block twice. A `cache` section does nothing
     without the path tiered-prefix-cache.
 
     Fails:  cache {cpu: {connector: offloading}, disk: {...}}; a cache section with `path: pd-disaggregation` alone.
     Passes: cache {cpu: {connector: lmcache}, disk: {...}} with tiered-prefix-cache.
-    """,
-)
-EVENTS = declare(
-    "PATH005",
-    "error",
-    "KV events from several data parallel ranks",
-    """vLLM adds the data parallel rank to the port of its KV events, and the scheduler listens on one port. Events of
+""")
+EVENTS = declare("""PATH005 error: KV events from several data parallel ranks
+    vLLM adds the data parallel rank to the port of its KV events, and the scheduler listens on one port. Events of
     every rank but the first are lost, and with them what precise prefix routing knows.
 
     Fails:  precise-prefix-cache with parallelism {data: 8}.
     Passes: precise-prefix-cache with tensor parallelism, or wide-ep with the other scorers.
-    """,
-)
-EXPERTS = declare(
-    "PATH006",
-    "error",
-    "wide expert parallelism for a model without experts",
-    """Expert parallelism spreads the experts of a mixture of experts. A dense model has none, and vLLM stops at start.
+""")
+EXPERTS = declare("""PATH006 error: wide expert parallelism for a model without experts
+    Expert parallelism spreads the experts of a mixture of experts. A dense model has none, and vLLM stops at start.
 
     Fails:  wide-ep with Qwen/Qwen3-32B.
     Passes: wide-ep with deepseek-ai/DeepSeek-R1-0528.
-    """,
-)
-HARDWARE = declare(
-    "FIT005",
-    "error",
-    "hardware that is not a node with whole GPUs",
-    """The device plugin offers whole GPUs. G6f and Gr6f have a fraction of one and advertise none; an UltraServer is a
+""")
+HARDWARE = declare("""FIT005 error: hardware that is not a node with whole GPUs
+    The device plugin offers whole GPUs. G6f and Gr6f have a fraction of one and advertise none; an UltraServer is a
     rack of nodes, not a node.
 
     Fails:  `{instanceTypes: [g6f.4xlarge]}`.
     Passes: `{instanceTypes: [g6.48xlarge]}`, `{instanceTypes: [p6-b200.48xlarge]}`.
-    """,
-)
-ONE_RANK = declare(
-    "PATH009",
-    "error",
-    "a server of several pods with one rank in each",
-    """Each pod of a server that spans several nodes answers for its own data parallel ranks, and vLLM wants at least
+""")
+ONE_RANK = declare("""PATH009 error: a server of several pods with one rank in each
+    Each pod of a server that spans several nodes answers for its own data parallel ranks, and vLLM wants at least
     two of them there: under --data-parallel-hybrid-lb, as llm-d v0.5.1 and v0.6.0 have it, and under the supervisor of
     v0.9.0. A node of one GPU has room for one.
 
     Fails:  `{path: wide-ep, instanceTypes: [p5.4xlarge]}`; `{path: wide-ep, decode: {parallelism: {tensor: 8}}}`.
     Passes: `{path: wide-ep, instanceTypes: [p5en.48xlarge]}`.
-    """,
-)
-NO_SIZE = declare(
-    "MOD001",
-    "error",
-    "a model volume of unknown size",
-    """Each pod downloads the weights into a volume whose size has to be known. The facts know it for the models of
+""")
+NO_SIZE = declare("""MOD001 error: a model volume of unknown size
+    Each pod downloads the weights into a volume whose size has to be known. The facts know it for the models of
     `llmdgen list models`; for others the spec says it, or where the weights are mounted from.
 
     Fails:  model {name: example/unknown-70b}.
     Passes: the same with size: 160Gi, or with uri: pvc://models/unknown-70b.
-    """,
-)
+""")
 
-CONFIG = declare(
-    "MOD002",
-    "error",
-    "a config.json that cannot be used",
-    """`model.config` names the Hugging Face config.json of a model that the facts do not know; parallelism, KV cache
+CONFIG = declare("""MOD002 error: a config.json that cannot be used
+    `model.config` names the Hugging Face config.json of a model that the facts do not know; parallelism, KV cache
     and volume size are computed from it.
 
     Fails:  a file that is missing, is not JSON, or lacks num_hidden_layers.
     Passes: the config.json of the model's repository, stored beside the spec.
-    """,
-)
+""")
 
 
 def roles(situation: Situation, present: tuple[RoleName, ...], asked: tuple[RoleName, ...]) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ from typing import Concatenate, Literal, ParamSpec
 
 from msgspec import Struct
 
-from llmdgen.registry import declare
+from llmdgen.registry import entered
 from llmdgen.secrets import mask
 
 _P = ParamSpec("_P")
@@ -64,7 +64,7 @@ def asks(code: str, title: str) -> Callable[[Callable[_P, Reply]], Callable[Conc
     called with what is asked, what the plan needs, and what it has to look at."""
 
     def register(judge: Callable[_P, Reply]) -> Callable[Concatenate[str, str, _P], Answer]:
-        declare(code, "error", title, judge.__doc__ or "")
+        entered(code, "error", title, judge.__doc__ or "")
 
         def ask(what: str, needed: str, /, *about: _P.args, **named: _P.kwargs) -> Answer:
             try:

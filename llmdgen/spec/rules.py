@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from llmdgen.registry import declare
+from llmdgen.registry import entered
 
 _RULES = """
 SPEC001 the file is not YAML
@@ -242,4 +242,4 @@ _WHY_NOT_SECRETS = """
 for _text in re.split(r"\n(?=[A-Z]+[0-9]{3} )", _RULES.strip()):
     _head, _, _explanation = _text.partition("\n")
     _code, _, _title = _head.partition(" ")
-    declare(_code, "error", _title, f"{_WHY_NOT_SECRETS}\n" * _code.startswith("SEC") + _explanation)
+    entered(_code, "error", _title, f"{_WHY_NOT_SECRETS}\n" * _code.startswith("SEC") + _explanation)

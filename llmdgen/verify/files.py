@@ -17,11 +17,8 @@ from llmdgen.output.rules import OutputError
 from llmdgen.registry import declare
 from llmdgen.verify.state import VerifyError
 
-EDITED = declare(
-    "VER008",
-    "error",
-    "a file is not the one that llmdgen wrote",
-    """llmdgen.lock, beside the targets of a deployment, has the sha256 of every file. A file that differs was edited by
+EDITED = declare("""VER008 error: a file is not the one that llmdgen wrote
+    llmdgen.lock, beside the targets of a deployment, has the sha256 of every file. A file that differs was edited by
     hand, or half merged: what it deploys stands in no spec, nobody reviewed it as one, and the next render takes it
     back. Deployments without a lock, such as a directory written by hand, are not judged; prerequisites of a cluster
     have to have one, because nothing else here judges them.
@@ -30,13 +27,9 @@ EDITED = declare(
             a file that the lock does not name, wherever in the directory; prerequisites without a lock.
     Passes: the files as they were rendered; the change in the spec, under `<role>.pod` or `values.router` where it has
             no field for it.
-    """,
-)
-STRANGE = declare(
-    "VER110",
-    "error",
-    "a file that no render writes, or that Helm would do more with than pass it on",
-    """Whatever lies in the directory is applied by somebody, now or later: Helm executes all files of chart/templates,
+""")
+STRANGE = declare("""VER110 error: a file that no render writes, or that Helm would do more with than pass it on
+    Whatever lies in the directory is applied by somebody, now or later: Helm executes all files of chart/templates,
     kubectl and Flux take a kustomization.yaml. The files of chart/templates are the objects that the cluster gets, and
     what a reviewer reads. An action in one of them makes Helm apply what stands in no file. Two opening braces inside a
     text are written as an action that prints them; that is the only one. helm is not started on such a chart.
@@ -44,8 +37,7 @@ STRANGE = declare(
     Fails:  image: {{ .Values.image }} in chart/templates/decode.yaml; chart/values.yaml; chart/crds/x.yaml;
             dependencies in chart/Chart.yaml; kustomization.yaml.
     Passes: "{{ `{{` }} role }}", which Helm prints as "{{ role }}".
-    """,
-)
+""")
 _READ_ONLY_BY_PEOPLE = ("SUMMARY.md", "topology.svg")  # a reviewer may write notes into them
 # What values/, vllm/ and manifests/ hold is held against what reads or makes it: VER009, VER092, VER101.
 _WRITTEN = re.compile(

@@ -12,28 +12,20 @@ from llmdgen.registry import declare
 from llmdgen.verify.helmfile import ReleaseOutput
 from llmdgen.yaml_text import dump
 
-UNREADABLE = declare(
-    "VER002",
-    "error",
-    "a manifest that is not a Kubernetes object",
-    """Every document that helm prints must be one YAML mapping with apiVersion, kind and metadata.name, without a key
+UNREADABLE = declare("""VER002 error: a manifest that is not a Kubernetes object
+    Every document that helm prints must be one YAML mapping with apiVersion, kind and metadata.name, without a key
     that stands twice. helm itself passes on whatever a template prints, and kubectl keeps the last of two equal keys.
 
     Fails:  `name:` twice in one mapping of chart/templates/decode.yaml; a document without kind.
     Passes: every object parsed, every key once.
-    """,
-)
-DUPLICATE = declare(
-    "VER003",
-    "error",
-    "two objects have one name",
-    """The cluster holds one object of a kind, namespace and name: of two, the later overwrites the earlier, and helm
+""")
+DUPLICATE = declare("""VER003 error: two objects have one name
+    The cluster holds one object of a kind, namespace and name: of two, the later overwrites the earlier, and helm
     refuses to install a release that would take over an object of another one.
 
     Fails:  an HTTPRoute both in chart/templates and from the router's chart, under the same name.
     Passes: every object once.
-    """,
-)
+""")
 
 FOLDER = "manifests"
 _SEPARATOR = re.compile(r"^---[ \t]*(?:#.*)?$", re.MULTILINE)

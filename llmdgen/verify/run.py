@@ -28,28 +28,20 @@ from llmdgen.verify.state import HELMFILE, VerifyError
 
 __all__ = ["invariants", "judged", "verify"]
 
-UNRENDERED = declare(
-    "VER001",
-    "error",
-    "helmfile cannot be run on the directory",
-    """What `helmfile apply` would install is what `helmfile template` prints. Where a tool is missing, or a chart
+UNRENDERED = declare("""VER001 error: helmfile cannot be run on the directory
+    What `helmfile apply` would install is what `helmfile template` prints. Where a tool is missing, or a chart
     cannot be fetched or refuses its values, nothing can be installed and no rule has anything to look at.
 
     Fails:  values/router.yaml without the model servers' labels, which the router's chart requires; no helm on PATH.
     Passes: helmfile prints every release.
-    """,
-)
-PREREQUISITES = declare(
-    "VER109",
-    "note",
-    "prerequisites of a cluster are judged by the lock alone",
-    """The directories below rendered/cluster hold charts of others, device plugins and controllers, that no rule here
+""")
+PREREQUISITES = declare("""VER109 note: prerequisites of a cluster are judged by the lock alone
+    The directories below rendered/cluster hold charts of others, device plugins and controllers, that no rule here
     knows. Whether their files are those that llmdgen wrote is asked as everywhere (VER008).
 
     Fails:  rendered/cluster/eks-istio, in a run over all of rendered/.
     Passes: a directory of a deployment.
-    """,
-)
+""")
 
 
 def verify(

@@ -18,39 +18,27 @@ from llmdgen.kube.workload import Manifest
 from llmdgen.registry import Rule, declare
 from llmdgen.verify.state import VerifyError
 
-BUILT_IN = declare(
-    "VER005",
-    "error",
-    "an object does not follow Kubernetes' schema",
-    """The API server refuses an object of a wrong type and drops fields that it does not know. Checked with the package
+BUILT_IN = declare("""VER005 error: an object does not follow Kubernetes' schema
+    The API server refuses an object of a wrong type and drops fields that it does not know. Checked with the package
     kubernetes-validate, strictly, against its newest Kubernetes version.
 
     Fails:  `replicas: "4"`; `nodeselector` instead of nodeSelector.
     Passes: fields and types that the schema has.
-    """,
-)
-CUSTOM = declare(
-    "VER006",
-    "error",
-    "an object does not follow its CRD",
-    """The same for custom resources (Gateway, HTTPRoute, InferencePool, LeaderWorkerSet, PodMonitor ...), against the
+""")
+CUSTOM = declare("""VER006 error: an object does not follow its CRD
+    The same for custom resources (Gateway, HTTPRoute, InferencePool, LeaderWorkerSet, PodMonitor ...), against the
     openAPIV3Schema of the CRD files that --crds names. CEL rules (x-kubernetes-validations) are not evaluated.
 
     Fails:  `targetPort` in an InferencePool, which has targetPorts.
     Passes: fields and types that the CRD has, in a version that it serves.
-    """,
-)
-UNCHECKED = declare(
-    "VER007",
-    "note",
-    "there is no schema for an object",
-    """The object was read, but nothing says what its fields may be: no CRD file for its kind was given with --crds, or
+""")
+UNCHECKED = declare("""VER007 note: there is no schema for an object
+    The object was read, but nothing says what its fields may be: no CRD file for its kind was given with --crds, or
     the optional packages (llmdgen[verify]) are not installed.
 
     Fails:  a GatewayParameters without kgateway's CRD among the files. Said once, for all kinds and directories.
     Passes: an object whose schema was found.
-    """,
-)
+""")
 _CRD = re.compile(r"^kind: CustomResourceDefinition\b", re.MULTILINE)
 _KIND = re.compile(r"^\s+kind: (\w+)\s*$", re.MULTILINE)
 _SERVED = dict[tuple[str, str], dict[str, Any]]
