@@ -14,10 +14,9 @@ from llmdgen.facts.upgrades import newest
 from llmdgen.findings import Located, Place, SpecError
 from llmdgen.output.disk import replace
 from llmdgen.spec.read import STANDARD_INPUT, text_of
-from llmdgen.upgrade.effect import Effect, effect
 from llmdgen.upgrade.replacement import WIDTH, text
 from llmdgen.upgrade.rules import NO_FILE
-from llmdgen.upgrade.run import upgrade
+from llmdgen.upgrade.run import Effect, effect, upgrade
 from llmdgen.upgrade.show import edits, markdown
 
 

@@ -17,7 +17,11 @@ from msgspec import Struct, inspect
 from llmdgen.plain_yaml import load
 from llmdgen.spec import fields, model
 from llmdgen.spec.places import quoted
+from llmdgen.spec.texts import ENV_NAME, FLAG_NAME
 from llmdgen.suggest import one_of
+
+BASE_FILE = r"^[^/~\\][^\\]*\.ya?ml$"
+"""What `extends` looks like; whether it leads somewhere, only reading it can say."""
 
 _KINDS: dict[type[inspect.Type], tuple[str, tuple[type, ...]]] = {
     inspect.StructType: ("a mapping", (dict,)),
@@ -31,7 +35,7 @@ _KINDS: dict[type[inspect.Type], tuple[str, tuple[type, ...]]] = {
 }
 """Each kind of value that a spec has: in words, and the types of Python that it has in plain data."""
 
-_FORMS = {
+FORMS = {
     fields.DNS_LABEL: "a Kubernetes name: lower-case letters, digits and -, with a letter or digit at both ends",
     fields.DNS_SUBDOMAIN: "a Kubernetes name: lower-case letters, digits, - and ., with a letter or digit at both ends",
     fields.CPU: "cores or millicores such as 8, 1.5 or 500m",
@@ -41,6 +45,9 @@ _FORMS = {
     fields.REGISTRY: "a registry and an organisation, without https:// and tag, such as registry.example.com/llm-d",
     fields.ABSOLUTE_PATH: "an absolute path of letters, digits and -._/, such as /mnt/k8s-disks/0/kv",
     fields.FINDING_CODE: "a finding's code, such as GW004",
+    BASE_FILE: "a relative path of a .yaml file",
+    FLAG_NAME: "a vLLM flag without its dashes, such as max-model-len",
+    ENV_NAME: "a variable's name, such as VLLM_LOGGING_LEVEL",
 }
 """What each pattern asks for, in words."""
 _TRUE = frozenset(("true", "yes", "on", "y"))
@@ -121,11 +128,6 @@ def _in_words(kind: inspect.Type) -> str:
     return f"{word} of at least {least}" if most is None else f"{word} from {least} to {most}"
 
 
-def article(pattern: str) -> str:
-    """What a pattern asks for, in words."""
-    return _FORMS.get(pattern, f"of the form {pattern}")
-
-
 def fix_of_type(options: list[Any], value: Any) -> str:
     """How a value of the wrong type becomes one of the right type."""
     fixes = (_fix_of_kind(kind, value) for kind in options)
@@ -178,7 +180,7 @@ def fix_of_pattern(pattern: str, value: str) -> str:
         proposal = re.sub(rf"[^{allowed}]+", "-", value.lower()).strip("-.")
     if proposal != value and re.search(pattern, proposal):
         return f"write {quoted(proposal, bare=True)}"
-    return f"write {article(pattern)}"
+    return f"write {FORMS[pattern]}"
 
 
 def _fix_of_size(value: str) -> str:

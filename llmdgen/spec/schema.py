@@ -8,43 +8,54 @@ is complete. `python -m llmdgen.spec.schema` writes the schema to `schemas/`.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
+from llmdgen.engine.facts import taken
 from llmdgen.facts import catalogue
+from llmdgen.quantities import GIB
 from llmdgen.resources import SCHEMAS
-from llmdgen.spec import suggestions
+from llmdgen.scheduling.form import form
 from llmdgen.spec.fields import ROLES, Base
-from llmdgen.spec.kinds import Description, article, descriptions
+from llmdgen.spec.kinds import BASE_FILE, FORMS, descriptions
 from llmdgen.spec.model import Document
 from llmdgen.spec.names import LONGEST_NAME
 from llmdgen.spec.texts import ENV_NAME, FLAG_NAME
+from llmdgen.suggest import all_of
 
 FILE = "wellitpath.v1alpha1.json"
 IDENTITY = f"https://llmdgen.dev/schemas/{FILE}"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-
-BASE = r"^[^/~\\][^\\]*\.ya?ml$"
-"""What `extends` looks like; whether it leads somewhere, only the tool can say."""
 
 _REFERENCE = "#/$defs/"
 # What each value of an enum means: the keyword that VS Code and the YAML language server show in a completion.
 _MEANINGS = "markdownEnumDescriptions"
 # What the YAML language server says instead of the pattern.
 _EXPECTED = "patternErrorMessage"
-_PATTERNS = {
-    BASE: "a relative path of a .yaml file",
-    FLAG_NAME: "a vLLM flag without its dashes, such as max-model-len",
-    ENV_NAME: "a variable's name, such as VLLM_LOGGING_LEVEL",
+FLAGS, VARIABLES, SCORERS = "vllmFlags", "vllmVariables", "scorers"
+MODELS, INSTANCE_TYPES = "models", "instanceTypes"
+# How a flag's value is written, by the type that vLLM's parser gives it.
+_WRITTEN = {
+    "switch": ["boolean"],
+    "int": ["integer"],
+    "float": ["number"],
+    "enum": ["string", "integer"],
+    "json": ["object", "array"],
+    "json-or-text": ["object", "string"],
+    "human-int": ["integer", "string"],
+    "human-int-or-auto": ["integer", "string"],
 }
+# The keyword that VS Code and the YAML language server read as proposals for a value; validators do not know it.
+SNIPPETS = "defaultSnippets"
 
 
 def schema() -> dict[str, Any]:
     """The schema as plain data. Each place holds what it takes; only proposals stand apart and are referred to."""
     described = {"title": "WellLitPath", "description": "A deployment of an llm-d well-lit path on AWS."}
     extends = {"if": {"required": ["extends"]}, "then": _helpful(overlay()), "else": _helpful(complete())}
-    proposed = {suggestions.SNIPPETS: suggestions.start(), "$defs": suggestions.definitions()}
+    proposed = {SNIPPETS: start(), "$defs": definitions()}
     return {"$schema": DIALECT, "$id": IDENTITY, **described, "type": "object", **extends, **proposed}
 
 
@@ -54,7 +65,7 @@ def overlay() -> dict[str, Any]:
     keys = whole["properties"]
     body: dict[str, Any] = _partial(whole)
     body["properties"] |= {key: keys[key] for key in ("apiVersion", "kind")}
-    body["properties"]["extends"] = {**keys["extends"], "pattern": BASE}
+    body["properties"]["extends"] = {**keys["extends"], "pattern": BASE_FILE}
     metadata = body["properties"]["metadata"]
     metadata["type"] = "object"
     metadata["properties"]["name"] = keys["metadata"]["properties"]["name"]
@@ -69,8 +80,11 @@ def complete() -> dict[str, Any]:
     for part in Base.__subclasses__():
         properties = definitions[part.__name__]["properties"]
         for field in msgspec.structs.fields(part):
-            said = descriptions(part)[field.name]
-            properties[field.encode_name] = _described(said, properties[field.encode_name])
+            said, node = descriptions(part)[field.name], properties[field.encode_name]
+            examples = {"examples": list(said.examples)} if said.examples else {}
+            # msgspec sorts the words that a field takes.
+            words = {_MEANINGS: [text for _, text in sorted(said.meanings.items())]} if said.meanings else {}
+            properties[field.encode_name] = {"description": said.text, **examples, **node, **words}
     body: dict[str, Any] = _inlined(definitions["Document"], definitions)
     spec = body["properties"]["spec"]["properties"]
     newest = catalogue.release_names()[-1]
@@ -95,12 +109,12 @@ def _helpful(body: dict[str, Any]) -> Any:
     """A document's schema with proposals for the names that nobody knows by heart."""
     spec = body["properties"]["spec"]["properties"]
     for role in (*ROLES, "engine"):
-        spec[role]["properties"]["args"] |= _proposed(suggestions.FLAGS)
-        spec[role]["properties"]["env"] |= _proposed(suggestions.VARIABLES)
-    spec["scheduler"]["properties"]["weights"] |= _proposed(suggestions.SCORERS)
-    spec["model"]["properties"]["name"] |= _proposed(suggestions.MODELS)
+        spec[role]["properties"]["args"] |= _proposed(FLAGS)
+        spec[role]["properties"]["env"] |= _proposed(VARIABLES)
+    spec["scheduler"]["properties"]["weights"] |= _proposed(SCORERS)
+    spec["model"]["properties"]["name"] |= _proposed(MODELS)
     for place in (spec["instanceTypes"]["items"], *(spec[role]["properties"]["instanceType"] for role in ROLES)):
-        place |= _proposed(suggestions.INSTANCE_TYPES)
+        place |= _proposed(INSTANCE_TYPES)
     return _told(body)
 
 
@@ -116,7 +130,7 @@ def _told(node: Any) -> Any:
         return node
     node = {key: _told(value) for key, value in node.items()}
     if isinstance(node.get("pattern"), str):
-        node[_EXPECTED] = f"Expected {_PATTERNS.get(node['pattern']) or article(node['pattern'])}."
+        node[_EXPECTED] = f"Expected {FORMS[node['pattern']]}."
     default, description = node.get("default"), node.get("description")
     if isinstance(description, str) and isinstance(default, str | int) and "Default: " not in description:
         node["description"] = (
@@ -128,13 +142,6 @@ def _told(node: Any) -> Any:
 def schema_text() -> str:
     """The schema as the file holds it."""
     return msgspec.json.format(msgspec.json.encode(schema()), indent=2).decode("utf-8") + "\n"
-
-
-def _described(said: Description, node: dict[str, Any]) -> dict[str, Any]:
-    """A field's schema with what is said of it; msgspec sorts the words that a field takes."""
-    examples = {"examples": list(said.examples)} if said.examples else {}
-    meanings = {_MEANINGS: [text for _, text in sorted(said.meanings.items())]} if said.meanings else {}
-    return {"description": said.text, **examples, **node, **meanings}
 
 
 def _inlined(node: Any, definitions: dict[str, Any]) -> Any:
@@ -183,6 +190,134 @@ def _set(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _set(each) for key, each in value.items() if each is not None}
     return value
+
+
+def definitions() -> dict[str, Any]:
+    """What an editor proposes beyond the format. Of flags and instance types these are all, so that another name, or a
+    flag's value of a type that no release takes, is refused; all else is help, one of many. Whether it fits the spec's
+    own release is for the checks."""
+    nodes = [f"{prefix}{name}" for prefix in ("", catalogue.HYPERPOD_PREFIX) for name in catalogue.instance_names()]
+    return {
+        FLAGS: {"properties": flags(), "additionalProperties": False},
+        VARIABLES: {"properties": variables()},
+        SCORERS: {"properties": scorers()},
+        MODELS: {SNIPPETS: models()},
+        INSTANCE_TYPES: {SNIPPETS: instance_types(), "enum": [*nodes, None]},
+    }
+
+
+def flags() -> dict[str, Any]:
+    """Each flag that a spec may set, of any release, as the newest release that has it describes it."""
+
+    def known(release: str) -> dict[str, Any]:
+        told = catalogue.release_json(release, "vllm-help.json")["flags"]
+        found = catalogue.release_json(release, "vllm-serve.json")["flags"].items()
+        ours = taken(release).flags
+        return {name: _flag(flag, told.get(name, "")) for name, flag in found if name not in ours}
+
+    return _of_any_release(known)
+
+
+def variables() -> dict[str, Any]:
+    """Each variable that vLLM reads under a name of its own."""
+
+    def known(release: str) -> dict[str, Any]:
+        found = catalogue.release_json(release, "vllm-env.json")["variables"].items()
+        ours = taken(release).environment
+        return {name: _variable(each) for name, each in found if name.startswith("VLLM_") and name not in ours}
+
+    return _of_any_release(known)
+
+
+def _of_any_release(known: Callable[[str], dict[str, Any]]) -> dict[str, Any]:
+    """What the newest release that has it says of each name, with the releases where it is not all of them."""
+    releases = {release: known(release) for release in catalogue.release_names()}
+    nodes = {name: node for each in releases.values() for name, node in each.items()}
+    for name, node in nodes.items():
+        having = [release for release, each in releases.items() if name in each]
+        node["type"] = sorted({kind for release in having for kind in releases[release][name]["type"]})
+        if len(having) < len(releases):
+            node["description"] = f"{node['description'].rstrip('.')}. Only in llm-d {all_of(having)}."
+    return {name: nodes[name] for name in sorted(nodes)}
+
+
+def instance_types() -> list[dict[str, str]]:
+    """Each instance type with a whole GPU that some release's images run on, by its EC2 name and by its ml. name."""
+    runs = {each for name in catalogue.release_names() for each in catalogue.release(name).architectures}
+    found = []
+    for each in map(catalogue.instance, catalogue.instance_names()):
+        if each.gpu.count and each.architecture in runs:
+            efa = f"{each.efa.interfaces} EFA interface{'s' * (each.efa.interfaces > 1)}"
+            says = f"{each.gpu.count} x {each.gpu.model}, {efa if each.efa.interfaces else 'no EFA'}."
+            found += [_snippet(name, says) for name in (each.name, each.hyperpod) if name]
+    return found
+
+
+def models() -> list[dict[str, str]]:
+    """Each model of the facts."""
+    found = []
+    for each in map(catalogue.model, catalogue.model_names()):
+        says = f"{each.weight_bytes / GIB:.0f} GiB of weights, {each.max_position_embeddings:,} tokens of context."
+        found.append(_snippet(each.id, says))
+    return found
+
+
+def scorers() -> dict[str, Any]:
+    """Each scorer that a path brings, and which."""
+    bring: dict[str, list[str]] = {}
+    for release in catalogue.release_names():
+        for path, asks in form(release).paths.items():
+            for name in asks.scorers:
+                if path not in bring.setdefault(name, []):
+                    bring[name].append(path)
+    return {name: _node(f"A scorer of {all_of(bring[name])}.", ["number", "null"]) for name in sorted(bring)}
+
+
+def start() -> list[dict[str, Any]]:
+    """A whole spec for an empty file."""
+    body = {
+        "apiVersion": "llmdgen.dev/v1alpha1",
+        "kind": "WellLitPath",
+        "metadata": {"name": "${1:chat}"},
+        "spec": {
+            "path": "${2:inference-scheduling}",
+            "platform": "${3:eks}",
+            "instanceTypes": ["${4:p5.48xlarge}"],
+            "model": {"name": "${5:openai/gpt-oss-120b}"},
+        },
+    }
+    return [{"label": "WellLitPath", "description": "A whole spec, with what each must have.", "body": body}]
+
+
+def _flag(flag: dict[str, Any], help_text: str) -> dict[str, Any]:
+    kinds = ["object"] if flag.get("config") else _WRITTEN.get(flag["type"], ["string"])
+    several = ["array", "object"] if flag.get("many") else []
+    # null leaves out what a base or the path says.
+    node = _node(help_text.strip() or f"vLLM's --{flag['name']}.", [*kinds, *several, "null"])
+    if flag["type"] == "switch":
+        node["examples"] = [not flag.get("default")]
+    elif flag.get("choices"):
+        node["examples"] = flag["choices"]
+    elif isinstance(flag.get("default"), str | int | float):
+        node["examples"] = [flag["default"]]
+    return node
+
+
+def _variable(variable: dict[str, Any]) -> dict[str, Any]:
+    node = _node("A variable of vLLM.", ["string", "null"])
+    if variable.get("choices"):
+        node["examples"] = variable["choices"]
+    elif variable["kind"] == "switch":
+        node["examples"] = ["1", "0"]
+    return node
+
+
+def _node(says: str, kinds: list[str]) -> dict[str, Any]:
+    return {"type": kinds, "description": says}
+
+
+def _snippet(value: str, says: str) -> dict[str, str]:
+    return {"label": value, "description": says, "bodyText": value}
 
 
 if __name__ == "__main__":

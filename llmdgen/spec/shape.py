@@ -15,8 +15,8 @@ from msgspec import inspect
 
 from llmdgen.findings import Finding, Route, dotted
 from llmdgen.spec.kinds import (
+    FORMS,
     accepts,
-    article,
     descriptions,
     document_type,
     expected,
@@ -124,7 +124,7 @@ def _text(value: str, kind: inspect.StrType, at: Route) -> Iterator[Finding]:
         says = f"{_name(at)} has {len(value)} characters, {kind.max_length} are allowed"
         yield error("SPEC011", says, "shorten it", at)
     elif kind.pattern is not None and not re.search(kind.pattern, value):
-        says = f"{quoted(value)} is not {article(kind.pattern)}"
+        says = f"{quoted(value)} is not {FORMS[kind.pattern]}"
         yield error("SPEC008", f"{_name(at)}: {says}", fix_of_pattern(kind.pattern, value), at)
 
 

@@ -10,7 +10,7 @@ from llmdgen.diff.markdown import write
 from llmdgen.findings import Located
 from llmdgen.shown import code_span, fence
 from llmdgen.upgrade import replacement
-from llmdgen.upgrade.effect import Effect
+from llmdgen.upgrade.run import Effect
 
 _RED, _GREEN, _CYAN, _BOLD, _PLAIN = "\x1b[31m", "\x1b[32m", "\x1b[36m", "\x1b[1m", "\x1b[0m"
 _TINTS = {"---": _BOLD, "+++": _BOLD, "@@": _CYAN, "-": _RED, "+": _GREEN}

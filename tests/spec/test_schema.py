@@ -17,11 +17,10 @@ from llmdgen.engine.checks.settings import RoleSettings
 from llmdgen.engine.flags import flag_table
 from llmdgen.facts import catalogue
 from llmdgen.registry import run
-from llmdgen.spec import suggestions
 from llmdgen.spec.document import Parsed
 from llmdgen.spec.load import parse
 from llmdgen.spec.model import DEFAULT_RELEASE
-from llmdgen.spec.schema import FILE, complete, overlay, schema, schema_text
+from llmdgen.spec.schema import FILE, FLAGS, INSTANCE_TYPES, SNIPPETS, complete, overlay, schema, schema_text
 from llmdgen.spec.structure import build
 from llmdgen.spec.texts import FLAG_NAME
 
@@ -77,7 +76,7 @@ def test_the_schema_is_a_schema_that_refers_to_proposals_alone() -> None:
     assert None not in types(COMPLETE)
 
 
-@pytest.mark.parametrize("name", sorted(SCHEMA["$defs"].keys() - {suggestions.FLAGS, suggestions.INSTANCE_TYPES}))
+@pytest.mark.parametrize("name", sorted(SCHEMA["$defs"].keys() - {FLAGS, INSTANCE_TYPES}))
 def test_a_proposal_refuses_nothing(name: str) -> None:
     proposed = SCHEMA["$defs"][name]
     validator = jsonschema.Draft202012Validator(proposed)
@@ -85,7 +84,7 @@ def test_a_proposal_refuses_nothing(name: str) -> None:
 
 
 def test_the_flags_of_every_release_are_proposed_except_those_that_a_spec_may_not_set() -> None:
-    proposed = SCHEMA["$defs"][suggestions.FLAGS]["properties"]
+    proposed = SCHEMA["$defs"][FLAGS]["properties"]
     assert "gpu-memory-utilization" in proposed
     assert not {"port", "tensor-parallel-size", "served-model-name"} & proposed.keys()
     assert proposed["kv-cache-dtype"]["examples"][0] == "auto"
@@ -93,7 +92,7 @@ def test_the_flags_of_every_release_are_proposed_except_those_that_a_spec_may_no
 
 
 def test_a_proposed_instance_type_is_one_that_a_spec_may_name() -> None:
-    snippets = SCHEMA["$defs"][suggestions.INSTANCE_TYPES][suggestions.SNIPPETS]
+    snippets = SCHEMA["$defs"][INSTANCE_TYPES][SNIPPETS]
     named = {each["label"]: each["description"] for each in snippets}
     assert named["ml.p5.48xlarge"] == named["p5.48xlarge"] == "8 x NVIDIA H100 SXM, 32 EFA interfaces."
     assert {each.removeprefix("ml.") for each in named} <= set(catalogue.instance_names())
@@ -101,7 +100,7 @@ def test_a_proposed_instance_type_is_one_that_a_spec_may_name() -> None:
 
 
 def test_the_proposed_start_is_a_spec() -> None:
-    (start,) = SCHEMA[suggestions.SNIPPETS]
+    (start,) = SCHEMA[SNIPPETS]
     text = re.sub(r"\$\{\d:([^}]+)\}", r"\1", json.dumps(start["body"]))
     VALIDATOR.validate(json.loads(text))
     assert api.targets(parse(text, "start.yaml")[0]) == ("p5.48xlarge",)
@@ -220,7 +219,7 @@ def test_every_flag_of_every_release_can_be_written() -> None:
 
 @pytest.mark.parametrize("release", catalogue.release_names())
 def test_what_the_schema_refuses_of_a_flag_the_checks_refuse(release: str) -> None:
-    validator = jsonschema.Draft202012Validator(SCHEMA["$defs"][suggestions.FLAGS])
+    validator = jsonschema.Draft202012Validator(SCHEMA["$defs"][FLAGS])
     table = flag_table(release)
     refused = 0
     for name in (*table.flags, "max-num-seq", "port"):
@@ -234,7 +233,7 @@ def test_what_the_schema_refuses_of_a_flag_the_checks_refuse(release: str) -> No
             else:
                 assert name in table.flags
     assert refused > 500
-    assert validator.is_valid(dict.fromkeys(SCHEMA["$defs"][suggestions.FLAGS]["properties"]))
+    assert validator.is_valid(dict.fromkeys(SCHEMA["$defs"][FLAGS]["properties"]))
 
 
 @pytest.mark.parametrize("name", ["p5.48xlage", "P5.48xlarge", "ml.p5", ""])
