@@ -8,7 +8,7 @@ is complete. `python -m llmdgen.spec.schema` writes the schema to `schemas/`.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -30,10 +30,8 @@ IDENTITY = f"https://llmdgen.dev/schemas/{FILE}"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 _REFERENCE = "#/$defs/"
-# What each value of an enum means: the keyword that VS Code and the YAML language server show in a completion.
-_MEANINGS = "markdownEnumDescriptions"
-# What the YAML language server says instead of the pattern.
-_EXPECTED = "patternErrorMessage"
+_MEANINGS = "markdownEnumDescriptions"  # of each value of an enum; VS Code and the YAML language server show them
+_EXPECTED = "patternErrorMessage"  # what the YAML language server says instead of the pattern
 FLAGS, VARIABLES, SCORERS = "vllmFlags", "vllmVariables", "scorers"
 MODELS, INSTANCE_TYPES = "models", "instanceTypes"
 # How a flag's value is written, by the type that vLLM's parser gives it.
@@ -49,13 +47,28 @@ _WRITTEN = {
 }
 # The keyword that VS Code and the YAML language server read as proposals for a value; validators do not know it.
 SNIPPETS = "defaultSnippets"
+_START = {
+    "label": "WellLitPath",
+    "description": "A whole spec, with what each must have.",
+    "body": {
+        "apiVersion": "llmdgen.dev/v1alpha1",
+        "kind": "WellLitPath",
+        "metadata": {"name": "${1:chat}"},
+        "spec": {
+            "path": "${2:inference-scheduling}",
+            "platform": "${3:eks}",
+            "instanceTypes": ["${4:p5.48xlarge}"],
+            "model": {"name": "${5:openai/gpt-oss-120b}"},
+        },
+    },
+}
 
 
 def schema() -> dict[str, Any]:
     """The schema as plain data. Each place holds what it takes; only proposals stand apart and are referred to."""
     described = {"title": "WellLitPath", "description": "A deployment of an llm-d well-lit path on AWS."}
     extends = {"if": {"required": ["extends"]}, "then": _helpful(overlay()), "else": _helpful(complete())}
-    proposed = {SNIPPETS: start(), "$defs": definitions()}
+    proposed = {SNIPPETS: [_START], "$defs": definitions()}
     return {"$schema": DIALECT, "$id": IDENTITY, **described, "type": "object", **extends, **proposed}
 
 
@@ -197,11 +210,15 @@ def definitions() -> dict[str, Any]:
     flag's value of a type that no release takes, is refused; all else is help, one of many. Whether it fits the spec's
     own release is for the checks."""
     nodes = [f"{prefix}{name}" for prefix in ("", catalogue.HYPERPOD_PREFIX) for name in catalogue.instance_names()]
+    models = []
+    for each in map(catalogue.model, catalogue.model_names()):
+        says = f"{each.weight_bytes / GIB:.0f} GiB of weights, {each.max_position_embeddings:,} tokens of context."
+        models.append(_snippet(each.id, says))
     return {
         FLAGS: {"properties": flags(), "additionalProperties": False},
         VARIABLES: {"properties": variables()},
         SCORERS: {"properties": scorers()},
-        MODELS: {SNIPPETS: models()},
+        MODELS: {SNIPPETS: models},
         INSTANCE_TYPES: {SNIPPETS: instance_types(), "enum": [*nodes, None]},
     }
 
@@ -253,15 +270,6 @@ def instance_types() -> list[dict[str, str]]:
     return found
 
 
-def models() -> list[dict[str, str]]:
-    """Each model of the facts."""
-    found = []
-    for each in map(catalogue.model, catalogue.model_names()):
-        says = f"{each.weight_bytes / GIB:.0f} GiB of weights, {each.max_position_embeddings:,} tokens of context."
-        found.append(_snippet(each.id, says))
-    return found
-
-
 def scorers() -> dict[str, Any]:
     """Each scorer that a path brings, and which."""
     bring: dict[str, list[str]] = {}
@@ -273,47 +281,22 @@ def scorers() -> dict[str, Any]:
     return {name: _node(f"A scorer of {all_of(bring[name])}.", ["number", "null"]) for name in sorted(bring)}
 
 
-def start() -> list[dict[str, Any]]:
-    """A whole spec for an empty file."""
-    body = {
-        "apiVersion": "llmdgen.dev/v1alpha1",
-        "kind": "WellLitPath",
-        "metadata": {"name": "${1:chat}"},
-        "spec": {
-            "path": "${2:inference-scheduling}",
-            "platform": "${3:eks}",
-            "instanceTypes": ["${4:p5.48xlarge}"],
-            "model": {"name": "${5:openai/gpt-oss-120b}"},
-        },
-    }
-    return [{"label": "WellLitPath", "description": "A whole spec, with what each must have.", "body": body}]
-
-
 def _flag(flag: dict[str, Any], help_text: str) -> dict[str, Any]:
-    kinds = ["object"] if flag.get("config") else _WRITTEN.get(flag["type"], ["string"])
-    several = ["array", "object"] if flag.get("many") else []
+    kinds, default = _WRITTEN.get(flag["type"], ["string"]), flag.get("default")
     # null leaves out what a base or the path says.
-    node = _node(help_text.strip() or f"vLLM's --{flag['name']}.", [*kinds, *several, "null"])
-    if flag["type"] == "switch":
-        node["examples"] = [not flag.get("default")]
-    elif flag.get("choices"):
-        node["examples"] = flag["choices"]
-    elif isinstance(flag.get("default"), str | int | float):
-        node["examples"] = [flag["default"]]
-    return node
+    kinds = [*(["object"] if flag.get("config") else kinds), *(["array", "object"] if flag.get("many") else []), "null"]
+    examples = flag.get("choices") or ([default] if isinstance(default, str | int | float) else [])
+    says = help_text.strip() or f"vLLM's --{flag['name']}."
+    return _node(says, kinds, [not default] if flag["type"] == "switch" else examples)
 
 
 def _variable(variable: dict[str, Any]) -> dict[str, Any]:
-    node = _node("A variable of vLLM.", ["string", "null"])
-    if variable.get("choices"):
-        node["examples"] = variable["choices"]
-    elif variable["kind"] == "switch":
-        node["examples"] = ["1", "0"]
-    return node
+    examples = variable.get("choices") or (["1", "0"] if variable["kind"] == "switch" else [])
+    return _node("A variable of vLLM.", ["string", "null"], examples)
 
 
-def _node(says: str, kinds: list[str]) -> dict[str, Any]:
-    return {"type": kinds, "description": says}
+def _node(says: str, kinds: list[str], examples: Sequence[object] = ()) -> dict[str, Any]:
+    return {"type": kinds, "description": says, **({"examples": examples} if examples else {})}
 
 
 def _snippet(value: str, says: str) -> dict[str, str]:
