@@ -16,10 +16,7 @@ from llmdgen.spec.model import Spec
 
 
 def load(path: str | os.PathLike[str]) -> Spec:
-    """The spec in a file of one document.
-
-    Raises SpecError, whose `findings` hold every error of the file with its line and column.
-    """
+    """The spec in a file of one document. Raises SpecError, whose `findings` hold every error at its place."""
     from llmdgen.spec.load import load_all
 
     specs = load_all(path)
@@ -36,10 +33,8 @@ def targets(spec: Spec) -> tuple[str, ...]:
 
 
 def plan(spec: Spec, instance_type: str) -> Plan:
-    """Everything that is decided about the spec on one instance type, given by its EC2 or ml. name.
-
-    Raises SpecError where no plan is possible, or where a check finds an error in it.
-    """
+    """Everything that is decided about the spec on one instance type, given by its EC2 or ml. name. Raises SpecError
+    where no plan is possible, or where a check finds an error in it."""
     decided = draft(spec, instance_type)
     errors = [found for found in check(decided) if found.is_error]
     if errors:

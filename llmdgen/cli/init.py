@@ -154,10 +154,8 @@ def started(
     path: str, model: str, instance_type: str, name: str, source: str, *, schema: str = SCHEMA, size: str | None = None
 ) -> tuple[str, list[Located]]:
     """The text of a spec, and what is wrong with it, by the name `source`: what it lacks, or that the model does not
-    run so on those nodes. `size` is that of a model which the facts do not know, None where nobody said it.
-
-    Raises SpecError where it would not be a spec at all.
-    """
+    run so on those nodes. `size` is that of a model which the facts do not know, None where nobody said it. Raises
+    SpecError where it would not be a spec at all."""
     from llmdgen import api
     from llmdgen.rendering.encoding import render
     from llmdgen.spec.load import parse

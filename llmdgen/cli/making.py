@@ -75,11 +75,8 @@ def make(
 
 
 def make_prerequisites(specs: list[Spec], asked: dict[str, Asked], whole: bool) -> tuple[Made | None, list[Located]]:
-    """What the clusters of all specs need, None where that cannot be said; and why. `asked` is what is known already
-    of specs, by their names.
-
-    Whole only where these are all specs: a call with others may be about another cluster.
-    """
+    """What the clusters of all specs need, None where that cannot be said; and why. `asked` is what is known already of
+    specs, by their names. Whole only where these are all specs: a call with others may be about another cluster."""
     from llmdgen.prerequisites import asked_by, clusters, files
 
     try:

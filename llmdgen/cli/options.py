@@ -97,10 +97,7 @@ def folder(name: str, text: str, exists: bool = True) -> Callable[[_F], _F]:
 
 
 def chosen(specs: list[Spec], asked: tuple[str, ...]) -> list[tuple[str, ...]]:
-    """The instance types to plan of each spec; all of them where none is asked for.
-
-    Raises click.UsageError for one that no spec has.
-    """
+    """The instance types to plan of each spec, all where none is asked for. Raises click.UsageError where no spec has it."""
     wanted = {name.removeprefix("ml.") for name in asked}
     has = [targets(spec) for spec in specs]
     known = {name for names in has for name in names}

@@ -17,10 +17,8 @@ _task: Callable[[int], Any]
 
 
 def results(task: Callable[[int], Result], number: int) -> Iterator[Result]:
-    """task(0), task(1) and so on, in that order. Results have to be picklable.
-
-    Raises click.ClickException where one of the processes was killed.
-    """
+    """task(0), task(1) and so on, in that order. Results have to be picklable. Raises click.ClickException where one of
+    the processes was killed."""
     processes = min(_processors(), number // FEWEST + 1)
     if processes < 2 or not hasattr(os, "fork"):
         yield from map(task, range(number))

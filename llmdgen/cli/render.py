@@ -86,8 +86,16 @@ def command(
     taken = making.taken_names(read)
     again = join(["llmdgen", *(word for word in click.get_current_context().obj if word != "--check")])
 
+    outcomes: list[Outcome] = []
+
+    def add(outcome: Outcome) -> None:
+        outcomes.append(outcome)
+        findings.extend(outcome.findings)
+
     def finished(made: Made) -> Outcome:
-        return compared(out, made, again) if only_check else written(out, made, is_alone)
+        return _or_why_not(
+            lambda: _compared(out, made, again) if only_check else _written(out, made, is_alone), f"{out}/{made.name}"
+        )
 
     def waits() -> None:
         complain(f"{out}: another llmdgen writes there; this one waits for it")
@@ -108,18 +116,18 @@ def command(
     steps = [(spec, names) for spec, names in zip(read, asked, strict=True) if names]
     others: list[str] = []
     with nullcontext(False) if only_check else alone(out, waits) as is_alone:
-        outcomes = list(_progress(results(lambda number: rendered(*steps[number]), len(steps)), len(steps)))
-        if prerequisites and not _are_wrong([*findings, *_found(outcomes)]):
+        for each in _progress(results(lambda number: rendered(*steps[number]), len(steps)), len(steps)):
+            add(each)
+        if prerequisites and not _are_wrong(findings):
             known = {spec.name: each.asked for (spec, _), each in zip(steps, outcomes, strict=True) if each.asked}
             cluster, found = making.make_prerequisites(read, known, prune)
-            outcomes.append(finished(cluster) if cluster else Outcome(findings=tuple(found)))
-        if (prune or only_check) and not _are_wrong([*findings, *_found(outcomes)]):
+            add(finished(cluster) if cluster else Outcome(findings=tuple(found)))
+        if (prune or only_check) and not _are_wrong(findings):
             others = leftovers(out, {CLUSTER, *(spec.name for spec in read)})
         for other in others if prune else ():
-            outcomes.append(orphaned(out, other, again) if only_check else removed(out, other))
+            add(_orphaned(out, other, again) if only_check else _removed(out, other))
     for each in outcomes:
         each.show()
-    findings += _found(outcomes)
     differs = sum(each.differs for each in outcomes)
     if differs:
         say(f"{count(differs, 'difference')}; nothing was written")
@@ -132,10 +140,6 @@ def command(
             say(f"{file}: {count(number, 'error')}, nothing written")
         return status.ERROR
     return status.DIFFERS if differs else status.OK
-
-
-def _found(outcomes: Iterable[Outcome]) -> list[Located]:
-    return [found for each in outcomes for found in each.findings]
 
 
 def _are_wrong(findings: Iterable[Located]) -> bool:
@@ -151,34 +155,27 @@ def _progress(outcomes: Iterable[Outcome], number: int) -> Iterator[Outcome]:
         yield from bar
 
 
-def written(out: str, made: Made, is_alone: bool) -> Outcome:
+def _written(out: str, made: Made, is_alone: bool) -> Outcome:
     """Write what was made of a spec, all or nothing; where nobody else writes, also remove what killed renders left."""
-
-    def write() -> Outcome:
-        return _committed(prepare(out, made.name, made.targets, made.whole, is_alone), _size(made))
-
-    return _or_why_not(write, f"{out}/{made.name}")
+    return _committed(prepare(out, made.name, made.targets, made.whole, is_alone), _size(made))
 
 
-def compared(out: str, made: Made, again: str) -> Outcome:
+def _compared(out: str, made: Made, again: str) -> Outcome:
     """What differs from what was made of a spec; `again` is the call that would write it."""
     from llmdgen.output.check import compare
 
-    def look() -> Outcome:
-        own = USERS_OWN if made.name == CLUSTER else ()
-        differences = compare(out, made.name, made.targets, again, made.whole, own)
-        says = [_shown(found) for found in differences] or [f"{out}/{made.name}: {_size(made)}: up to date"]
-        return Outcome(says=tuple(says), differs=len(differences))
-
-    return _or_why_not(look, f"{out}/{made.name}")
+    own = USERS_OWN if made.name == CLUSTER else ()
+    differences = compare(out, made.name, made.targets, again, made.whole, own)
+    says = [_shown(found) for found in differences] or [f"{out}/{made.name}: {_size(made)}: up to date"]
+    return Outcome(says=tuple(says), differs=len(differences))
 
 
-def removed(out: str, name: str) -> Outcome:
+def _removed(out: str, name: str) -> Outcome:
     """Remove a directory that no spec is of any more."""
     return _or_why_not(lambda: _committed(removal(out, name), f"no spec is called {name}"), f"{out}/{name}")
 
 
-def orphaned(out: str, name: str, again: str) -> Outcome:
+def _orphaned(out: str, name: str, again: str) -> Outcome:
     """The same as a difference."""
     from llmdgen.output.check import leftover
 
@@ -199,7 +196,11 @@ def _committed(writing: Writing, size: str) -> Outcome:
     commit(writing)
     edited = [f"{writing.root}/{path}: replaced, though it was edited by hand" for path in writing.edited]
     kept = [f"{writing.root}/{path}: no longer made, but edited by hand, and therefore kept" for path in writing.kept]
-    return Outcome(says=(f"{writing.root}: {size}: {_changes(writing)}",), complains=(*edited, *kept))
+    counts = {"written": writing.written, "removed": len(writing.removes), "unchanged": writing.unchanged}
+    changes = ", ".join(f"{number} {what}" for what, number in counts.items() if number)
+    if not counts["written"] and not counts["removed"]:
+        changes = "unchanged"
+    return Outcome(says=(f"{writing.root}: {size}: {changes}",), complains=(*edited, *kept))
 
 
 def _shown(found: Difference) -> str:
@@ -210,10 +211,3 @@ def _shown(found: Difference) -> str:
 def _size(made: Made) -> str:
     files = sum(len(target.files) for target in made.targets.values())
     return f"{count(len(made.targets), 'target')}, {count(files, 'file')}"
-
-
-def _changes(writing: Writing) -> str:
-    counts = {"written": writing.written, "removed": len(writing.removes), "unchanged": writing.unchanged}
-    if not counts["written"] and not counts["removed"]:
-        return "unchanged"
-    return ", ".join(f"{count} {what}" for what, count in counts.items() if count)

@@ -30,11 +30,8 @@ def read(files: Iterable[str]) -> tuple[list[Spec], list[Located]]:
 
 
 def sound_plans(files: Iterable[str], asked: tuple[str, ...]) -> list[Plan]:
-    """The plans of every spec in the files on the instance types asked for, or on all of their own.
-
-    Reports every finding, and ends the command where one is an error. Raises click.UsageError for an instance type that
-    no spec has.
-    """
+    """The plans of every spec in the files on the instance types asked for, or on all of their own. Reports every
+    finding, and ends the command where one is an error. Raises click.UsageError as `chosen` does."""
     found: list[Plan] = []
     findings: list[Located] = []
     files = list(dict.fromkeys(files))

@@ -39,10 +39,8 @@ def encodable(text: str) -> str:
 
 
 def from_here(path: str) -> str:
-    """A path as a repository names its files: from where the command runs, without ./ and .. that lead nowhere.
-
-    What reads annotations compares names with those of the repository, as text.
-    """
+    """A path as a repository names its files, with which readers of annotations compare it as text: from where the
+    command runs, without ./ and .. that lead nowhere."""
     if not path or "\0" in path:
         return path
     short = os.path.normpath(path)

@@ -15,10 +15,7 @@ VERSION = 1
 
 
 def write(findings: Sequence[Located], suppressed: Sequence[tuple[Located, str]] = ()) -> str:
-    """{"version": 1, "findings": [...], "suppressed": [...]}: what the specs suppress has its reason too.
-
-    A finding about a value of a base has the key "spec": the file of the spec that extends it.
-    """
+    """{"version": 1, "findings": [...], "suppressed": [...]}: what the specs suppress has its reason too."""
     silenced = [{**_row(each), "reason": encodable(reason)} for each, reason in suppressed]
     return document({"version": VERSION, "findings": [*map(_row, findings)], "suppressed": silenced})
 
@@ -34,4 +31,4 @@ def _row(each: Located) -> dict[str, Any]:
         "message": encodable(finding.says),
         "fix": encodable(finding.fix),
     }
-    return row | ({"spec": encodable(place.spec)} if place.spec else {})
+    return row | ({"spec": encodable(place.spec)} if place.spec else {})  # which extends the file with that value

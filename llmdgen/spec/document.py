@@ -48,10 +48,7 @@ _INFINITY = float("inf")
 
 class Parsed(Struct, frozen=True):
     """One document of the file `path`: `index` counts from 0; `damaged` are the routes whose value is not what the
-    file says.
-
-    The route of a merge key, (..., "<<"), is among the damaged: what it would have brought is missing.
-    """
+    file says, and those of merge keys, (..., "<<"): what these would have brought is missing."""
 
     path: str
     index: int

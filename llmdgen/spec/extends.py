@@ -28,10 +28,8 @@ _RELATIVE = "write the path from this file to the base, such as ../bases/gpt-oss
 
 
 def extended(spec: Parsed) -> tuple[Parsed | None, list[Located]]:
-    """A spec over its bases, None where one of them cannot be used; and what is wrong on the way there.
-
-    The spec has to be a mapping, and of this version and kind as far as it says.
-    """
+    """A spec over its bases, None where one of them cannot be used; and what is wrong on the way there. The spec has to
+    be a mapping, and of this version and kind as far as it says."""
     layers, tree = [spec], Tree(spec.path)
     findings = [*_unsaid(spec)]
     nameless = _name(spec) is None

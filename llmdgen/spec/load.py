@@ -22,10 +22,7 @@ def load_all(path: str | os.PathLike[str]) -> list[Spec]:
 
 
 def parse(text: str, name: str) -> list[Spec]:
-    """The specs of a text; `name` is what findings call its file, and where the paths of bases start.
-
-    Raises SpecError as `load_all` does.
-    """
+    """The same of a text; `name` is what findings call its file, and where the paths of bases start."""
     reading = documents(text, name)
     findings = list(reading.findings)
     specs: list[Spec] = []

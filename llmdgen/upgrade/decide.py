@@ -24,10 +24,8 @@ _PATH: Route = ("spec", "path")
 
 
 class Case(Struct, frozen=True):
-    """A setting at a route of the spec, called `name` in words, and what becomes of it.
-
-    `root` is the route below which the move's `to` and `also` are read.
-    """
+    """A setting at a route of the spec, called `name` in words, and what becomes of it; `root` is the route below which
+    the move's `to` and `also` are read."""
 
     route: Route
     name: str

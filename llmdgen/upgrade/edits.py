@@ -55,8 +55,7 @@ class Editor:
         self._take(text, _with(self.data, route, value))
 
     def move(self, source: Route, target: Route, value: Any = UNSET) -> None:
-        """The entry elsewhere, its comments with it, with another scalar as its value where one is given. Raises
-        CannotEdit."""
+        """The entry elsewhere, with its comments, and with another scalar where one is given. Raises CannotEdit."""
         data = _with(self.data, target, self.get(source) if value is UNSET else value)
         piece = self._layout.taken(source, str(target[-1]), value)
         both = Layout(self._inserted(target, piece, before=source), self._layout.line_break)
@@ -65,8 +64,7 @@ class Editor:
         self.moved[target] = self.moved.pop(source, source)
 
     def remove(self, route: Route) -> None:
-        """The document without the entry and its comments, and without a mapping that it would leave empty. Raises
-        CannotEdit."""
+        """The document without the entry, its comments, and a mapping that would be empty then. Raises CannotEdit."""
         text, removed, gone = self._layout.without(route)
         self._take(text, _without(self.data, removed), gone)
 

@@ -25,10 +25,8 @@ _IMAGES = {"modelServer": _MODEL_SERVER, "scheduler": "scheduler", "sidecar": "r
 
 
 def drop_weights(editor: Editor, spec: Spec, release: str) -> Iterator[Located]:
-    """Remove, from a document that names its release already, weights that were for a scorer and now are for none.
-
-    A weight that never was for one is a mistake, which the checks find.
-    """
+    """Remove, from a document that names its release already, weights that were for a scorer and now are for none. One
+    that never was is a mistake, which the checks find."""
     weights = editor.get(_WEIGHTS)
     if not isinstance(weights, dict):
         return

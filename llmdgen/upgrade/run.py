@@ -15,6 +15,7 @@ from llmdgen.diff.yaml import DiffError
 from llmdgen.facts.upgrades import moves, steps
 from llmdgen.findings import Located, Route, SpecError, in_order
 from llmdgen.planning.model import Plan
+from llmdgen.spec.document import read
 from llmdgen.spec.load import parse
 from llmdgen.spec.model import Spec
 from llmdgen.upgrade.decide import cases, in_words, set_release, take_step
@@ -112,8 +113,6 @@ def _documents(text: str) -> list[tuple[str, bool]]:
     """The text cut where documents start, and of each part whether it holds one; joined they are the text."""
     from ruamel.yaml import YAML
 
-    from llmdgen.spec.document import read
-
     starts = [
         int(event.start_mark.index)
         for event in YAML(typ="safe", pure=True).parse(text)
@@ -121,8 +120,6 @@ def _documents(text: str) -> list[tuple[str, bool]]:
     ]
     cuts = [0, *starts[1:], len(text)]
     parts = [text[start:end] for start, end in pairwise(cuts)]
-    if len(parts) == 1:
-        return [(text, True)]
     return [(part, bool(read(part, "").documents)) for part in parts]
 
 
@@ -185,9 +182,7 @@ def _moved(findings: Iterable[Located], spec: Spec, moved: dict[Route, Route]) -
 
 
 def _difference(before: list[Plan], after: list[Plan], path: str) -> Difference | None:
-    """What differs on the targets that both sides have a plan for; None where a text in the values cannot be read.
-
-    The checks find that."""
+    """What differs on the targets of both sides; None where a text in the values cannot be read, as the checks say."""
     try:
         old, new = plans_side(before, path), plans_side(after, path)
         both = old.keys() & new.keys()
