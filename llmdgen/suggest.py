@@ -10,12 +10,12 @@ def nearest(word: str, known: Iterable[str], limit: int = 3) -> tuple[str, ...]:
     from difflib import get_close_matches
 
     names = list(known)
-    same = [name for name in names if _plain(name) == _plain(word)]
+    same = [name for name in names if plain(name) == plain(word)]
     if same:
         return tuple(same[:limit])
     # Nothing that a person types is longer, and difflib's time grows with the square of the length.
-    by_plain = {_plain(name): name for name in names}
-    close = get_close_matches(_plain(word[:100]), by_plain, n=limit, cutoff=0.7)
+    by_plain = {plain(name): name for name in names}
+    close = get_close_matches(plain(word[:100]), by_plain, n=limit, cutoff=0.7)
     return tuple(by_plain[each] for each in close)
 
 
@@ -42,5 +42,6 @@ def all_of(names: Iterable[str]) -> str:
     return f"{', '.join(most)} and {last}" if most else last
 
 
-def _plain(word: str) -> str:
+def plain(word: str) -> str:
+    """A name without what people take for a matter of taste."""
     return word.lower().replace("-", "").replace("_", "").replace(" ", "")

@@ -97,7 +97,7 @@ def folder(name: str, text: str, exists: bool = True) -> Callable[[_F], _F]:
 
 
 def chosen(specs: list[Spec], asked: tuple[str, ...]) -> list[tuple[str, ...]]:
-    """The instance types to plan of each spec, all where none is asked for. Raises click.UsageError where no spec has it."""
+    """The instance types to plan of each spec, all where none is asked for. Raises UsageError where no spec has one."""
     wanted = {name.removeprefix("ml.") for name in asked}
     has = [targets(spec) for spec in specs]
     known = {name for names in has for name in names}

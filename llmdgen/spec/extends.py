@@ -20,6 +20,7 @@ from llmdgen.spec.names import LONGEST_NAME
 from llmdgen.spec.places import described, error, quoted
 from llmdgen.spec.read import ENDINGS, documents, like, text_of, without_secrets
 from llmdgen.spec.structure import MAY_BE_A_BASE, TOP_KEYS, foreign
+from llmdgen.untyped import at
 
 MOST_BASES = 8
 KEY = "extends"
@@ -32,7 +33,7 @@ def extended(spec: Parsed) -> tuple[Parsed | None, list[Located]]:
     be a mapping, and of this version and kind as far as it says."""
     layers, tree = [spec], Tree(spec.path)
     findings = [*_unsaid(spec)]
-    nameless = _name(spec) is None
+    nameless = at(spec.data, *NAME) is None
     while KEY in layers[-1].data:
         base = _base(layers, tree, findings)
         if base is None:
@@ -107,17 +108,12 @@ def _unsaid(layer: Parsed) -> Iterator[Located]:
 
 def _nameless(layers: list[Parsed]) -> Located:
     """A name is never that of a base: two specs of one name would be rendered into one directory."""
-    base = next((name for name in map(_name, layers[1:]) if isinstance(name, str)), "")
+    base = next((name for name in (at(layer.data, *NAME) for layer in layers[1:]) if isinstance(name, str)), "")
     stem = os.path.splitext(os.path.basename(layers[0].path))[0]
     proposal = re.sub(r"[^a-z0-9]+", "-", f"{base}-{stem}".lower())[:LONGEST_NAME].strip("-")
     says = "metadata.name is missing" + (f", and {quoted(base)} is the name of its base" if base else "")
     fix = f"add metadata: {{name: {proposal or 'gpt-oss-production'}}}{MAY_BE_A_BASE}"
     return layers[0].located(error("SPEC026", says, fix, NAME))
-
-
-def _name(layer: Parsed) -> Any:
-    metadata = layer.data.get("metadata")
-    return metadata.get("name") if isinstance(metadata, dict) else None
 
 
 def merge(base: Parsed, over: Parsed) -> tuple[Parsed, list[Finding]]:

@@ -13,6 +13,7 @@ from llmdgen.spec.model import Spec
 from llmdgen.spec.places import error_at, locate
 from llmdgen.spec.read import documents, text_of
 from llmdgen.spec.structure import MAY_BE_A_BASE, build, foreign
+from llmdgen.untyped import at
 
 
 def load_all(path: str | os.PathLike[str]) -> list[Spec]:
@@ -72,8 +73,7 @@ def _extending_spec(parsed: Parsed) -> tuple[Spec | None, list[Located]]:
 
 def _second_of_a_name(parsed: Parsed, first: dict[str, int]) -> list[Located]:
     """A finding where an earlier document has the same metadata.name: both would be rendered into one directory."""
-    metadata = parsed.data.get("metadata") if isinstance(parsed.data, dict) else None
-    called = metadata.get("name") if isinstance(metadata, dict) else None
+    called = at(parsed.data, "metadata", "name")
     if not isinstance(called, str):
         return []
     place = locate(parsed.path, parsed.places, ("metadata", "name"))

@@ -26,7 +26,7 @@ from llmdgen.spec.kinds import (
 )
 from llmdgen.spec.names import is_retired
 from llmdgen.spec.places import described, error, quoted
-from llmdgen.suggest import did_you_mean, nearest, one_of
+from llmdgen.suggest import did_you_mean, nearest, one_of, plain
 
 # What people write who come from vLLM, from the charts or from other generators, and where it is written here.
 ALSO_CALLED = {
@@ -179,11 +179,11 @@ def _fix_of_key(key: str, at: Route, known: tuple[str, ...]) -> str:
     if close:
         return f"did you mean {close[0]}?"
     for name, places in _homes().items():
-        if _same(name, key):
+        if plain(name) == plain(key):
             return f"write {'it' if name == key else name} under {one_of(places)}"
-    other = next((place for place, names in ALSO_CALLED.items() if any(_same(name, key) for name in names)), None)
-    if other:
-        return f"write {other}"
+    for place, names in ALSO_CALLED.items():
+        if plain(key) in map(plain, names):
+            return f"write {place}"
     if _is_flag(key):
         under = f"{dotted(at)}.args" if "args" in known else "spec.engine.args, or args of a role"
         return f"this is a vLLM flag, write it under {under}"
@@ -218,10 +218,6 @@ def _is_flag(key: str) -> bool:
     name = key.strip("-").replace("_", "-")
     releases = catalogue.release_names()
     return any(name in catalogue.release_json(release, "vllm-serve.json")["flags"] for release in releases)
-
-
-def _same(name: str, key: str) -> bool:
-    return name.lower().replace("-", "") == key.lower().replace("-", "").replace("_", "")
 
 
 def means(key: str, name: str, known: tuple[str, ...]) -> bool:

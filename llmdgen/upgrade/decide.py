@@ -77,11 +77,7 @@ def keys_of(release: str, flag: str) -> dict[str, ConfigField]:
 
 
 class _ByHand(Exception):
-    """Why a setting is left to a person, and what to do."""
-
-    def __init__(self, says: str, fix: str) -> None:
-        super().__init__(says)
-        self.says, self.fix = says, fix
+    """A setting that is left to a person: why, and what to do."""
 
 
 def take_step(editor: Editor, spec: Spec, release: str, step: Moves) -> Iterator[Located]:
@@ -93,7 +89,8 @@ def take_step(editor: Editor, spec: Spec, release: str, step: Moves) -> Iterator
             fix = f"change it by hand: {in_words(case)}"
             yield noted(BY_HAND, spec, case.route, f"{case.name} cannot be changed here: {error}", fix, True)
         except _ByHand as error:
-            yield noted(BY_HAND, spec, case.route, error.says, error.fix, True)
+            says, fix = error.args
+            yield noted(BY_HAND, spec, case.route, says, fix, True)
         else:
             if case.move.says:
                 yield noted(CHANGES, spec, case.route, f"{case.name}: {case.move.says}", case.move.fix, True)
@@ -128,7 +125,10 @@ def _settle(editor: Editor, case: Case, release: str) -> None:
     also = {(*case.root, *path.split(".")): wanted for path, wanted in move.also.items()}
     wanted = {case.target: editor.get(case.route) if value is UNSET else value, **also}
     for route, new in wanted.items():
-        _refuse_other(editor, case, route, new)
+        if editor.has(route) and editor.get(route) != new:  # another value there is not ours to decide about
+            where, there = ".".join(map(str, route)), scalar(editor.get(route))
+            says = f"{case.name} becomes {where}: {scalar(new)}, and {where} is {there} already"
+            raise _ByHand(says, "keep one of them, and remove the other")
     if case.is_variable:
         _refuse_overridden(editor, case, wanted)
     if editor.has(case.target):
@@ -151,17 +151,8 @@ def _value(editor: Editor, case: Case, release: str) -> Any:
     try:
         return int(text) if kind == "int" else text
     except ValueError:
-        raise _ByHand(
-            f"{case.name} is not a whole number", f"set {case.move.to} under args to one, and remove it"
-        ) from None
-
-
-def _refuse_other(editor: Editor, case: Case, route: Route, wanted: Any) -> None:
-    """A place where another value stands is not ours to decide about."""
-    if editor.has(route) and editor.get(route) != wanted:
-        where, there = ".".join(map(str, route)), scalar(editor.get(route))
-        says = f"{case.name} becomes {where}: {scalar(wanted)}, and {where} is {there} already"
-        raise _ByHand(says, "keep one of them, and remove the other")
+        fix = f"set {case.move.to} under args to one, and remove it"
+        raise _ByHand(f"{case.name} is not a whole number", fix) from None
 
 
 def _refuse_overridden(editor: Editor, case: Case, wanted: dict[Route, Any]) -> None:
