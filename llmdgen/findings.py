@@ -59,9 +59,7 @@ def dotted(route: Route) -> str:
 def in_directory(directory: str, finding: Finding) -> str:
     """A finding about an object as one line: `rendered/x/p5: Deployment/x spec.replicas: error VER012: ...`."""
     place = f"{directory}: {finding.of} {finding.path}".rstrip(" :")
-    fix = f" (fix: {finding.fix})" if finding.fix else ""
-    says = " ".join(finding.says.split())
-    return f"{place}: {finding.severity.value} {finding.code}: {says}{fix}"
+    return f"{place}: {finding.severity.value} {finding.code}: {' '.join(finding.message.split())}"
 
 
 class Place(Struct, frozen=True, order=True):

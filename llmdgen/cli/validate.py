@@ -62,8 +62,13 @@ def command(
         plans += done.plans
     unasked = ""
     if engine:
-        asked, unasked = _ask(plans)
-        findings += asked
+        from llmdgen.checks.engine import installed_findings
+        from llmdgen.engine.installed import NoVllm
+
+        try:
+            findings += [found for plan in plans for found in installed_findings(plan)]
+        except NoVllm as error:
+            unasked = str(error)
     once = work.in_order_of(specs, findings)
     number = {each: sum(found.finding.severity is each for found in once) for each in Severity}
     if form == "text":
@@ -76,14 +81,11 @@ def command(
     else:
         click.echo(write(form, once, silenced), nl=False)
     inputs = {*specs, *(place.path for spec in read for pair in spec.places.values() for place in pair)}
-    unwritten = [file for each, file in reports if not _written(file, each, once, silenced, inputs)]
-    if unwritten:
-        return status.ERROR
+    are_written = [_written(file, each, once, silenced, inputs) for each, file in reports]
     if unasked:
         complain(f"llmdgen: error: --engine: {unasked}")
-        return status.ERROR
     failing = number[Severity.ERROR] + (number[Severity.WARNING] if strict else 0)
-    return status.ERROR if failing else status.OK
+    return status.ERROR if failing or unasked or not all(are_written) else status.OK
 
 
 def _written(
@@ -99,14 +101,3 @@ def _written(
         complain(f"{file}: error: the report cannot be written: {error.strerror} (fix: name another file)")
         return False
     return True
-
-
-def _ask(plans: list[Plan]) -> tuple[list[Located], str]:
-    """What the installed vLLM says of the plans, and why they could not be asked where they could not."""
-    from llmdgen.checks.engine import installed_findings
-    from llmdgen.engine.installed import NoVllm
-
-    try:
-        return [found for plan in plans for found in installed_findings(plan)], ""
-    except NoVllm as error:
-        return [], str(error)

@@ -38,9 +38,8 @@ SPEC004 anchors, aliases, merge keys, tags and directives
     Passes: prefill: {replicas: 1}, then decode: {replicas: 1}
 
 SPEC005 unknown key
-    A key that nothing reads has no effect, and its author believes that it has. The fix names the key that was
-    probably meant: another spelling, the same key's right place, or `args` for a flag of vLLM. Inside `pod` the keys
-    are those of Kubernetes' own schemas.
+    A key that nothing reads has no effect, and its author believes that it has. The fix names what was probably meant:
+    another spelling, the key's right place, or `args` for a flag of vLLM. Inside `pod` the keys are Kubernetes' own.
 
     Fails:  decode: {replica: 2}       did you mean replicas?
     Passes: decode: {replicas: 2}
@@ -80,9 +79,8 @@ SPEC010 the file cannot be read
     Passes: llmdgen render paths/pd-disaggregation.yaml
 
 SPEC011 a name or text is too long
-    metadata.name becomes part of other names. The router's chart keeps 40 characters of the name of its release,
-    <name>-router, so 33 are left for the name: of a longer one the scheduler's Service is called otherwise than the
-    objects say that refer to it.
+    The router's chart keeps 40 characters of the name of its release, <name>-router, so 33 are left for metadata.name:
+    with a longer one the scheduler's Service has another name than the objects that refer to it say.
 
     Fails:  name: deepseek-r1-0528-wide-expert-parallel
     Passes: name: deepseek-r1-wide-ep
@@ -95,9 +93,8 @@ SPEC012 the model's URI
     Passes: uri: hf://openai/gpt-oss-120b
 
 SPEC013 a path that leaves its place
-    spec.model.config is read by the tool, on whichever machine it runs: it stays in the directory of the file that
-    names it, so that a spec means the same in every checkout and cannot read other files. spec.cache.disk.path becomes
-    a hostPath, in which Kubernetes refuses .. .
+    spec.model.config stays in the directory of the file that names it, so that a spec means the same in every checkout
+    and cannot read other files. spec.cache.disk.path becomes a hostPath, in which Kubernetes refuses .. .
 
     Fails:  config: ../../secrets/config.json
     Passes: config: ./config.json
@@ -158,10 +155,9 @@ SPEC021 a toleration that the API server refuses
     Passes: {key: nvidia.com/gpu, operator: Exists}
 
 SPEC023 a base outside of the repository
-    `extends` names a file by its path from the file that says so, with / between directories. After symbolic links are
-    resolved it has to lie in the repository of the spec, the nearest directory above that holds .git; without one, in
-    the spec's own directory or below. So a spec means the same in every checkout, a review sees all of it, and it
-    cannot read other files of the machine that renders it.
+    `extends` names a file by its path from the file that says so. Links followed, it lies in the repository of the
+    spec, the nearest directory above that holds .git; without one, in the spec's own directory or below. So a spec
+    means the same in every checkout, a review sees all of it, and it cannot read other files of a machine.
 
     Fails:  extends: /etc/llmdgen/base.yaml, https://example.com/base.yaml or ../../../elsewhere/base.yaml
     Passes: extends: ../bases/gpt-oss.yaml
@@ -189,16 +185,14 @@ SPEC026 a spec that extends another and has no name of its own
 SPEC027 null that deletes nothing
     In a file that extends another, null deletes the key of the base. Where the base has no such key, the key is
     misspelt, or the base has changed, and what was to be deleted is still there. Under args and values null stays
-    instead, since their readers give it a meaning: it leaves out what the path or the chart sets. Inside pod it stays
-    even where the base has the key, and deletes from the pod that is rendered.
+    instead, and leaves out what the path or the chart sets; inside pod it always stays, and deletes from the pod.
 
     Fails:  prefil: null               the base has prefill
     Passes: prefill: null
 
 SPEC029 values of a chart that is no longer used
-    llmdgen makes the model servers and the Gateway itself, and the charts whose values they were are not in a
-    deployment. spec.values has the router's alone; a pod is changed by `pod` of its role. The fix says where each key
-    went.
+    llmdgen makes the model servers and the Gateway itself: spec.values has the router's chart alone, and `pod` of a role
+    changes its pods. The fix says where each key went.
 
     Fails:  values: {ms: {decode: {extraConfig: {priorityClassName: serving}}}}
     Passes: decode: {pod: {priorityClassName: serving}}
