@@ -191,8 +191,8 @@ SPEC027 null that deletes nothing
     Passes: prefill: null
 
 SPEC029 values of a chart that is no longer used
-    llmdgen makes the model servers and the Gateway itself: spec.values has the router's chart alone, and `pod` of a role
-    changes its pods. The fix says where each key went.
+    llmdgen makes the model servers and the Gateway itself: spec.values is for the router's chart alone, and `pod` of a
+    role changes its pods. The fix says where each key went.
 
     Fails:  values: {ms: {decode: {extraConfig: {priorityClassName: serving}}}}
     Passes: decode: {pod: {priorityClassName: serving}}

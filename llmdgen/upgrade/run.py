@@ -18,9 +18,8 @@ from llmdgen.planning.model import Plan
 from llmdgen.spec.document import read
 from llmdgen.spec.load import parse
 from llmdgen.spec.model import Spec
-from llmdgen.upgrade.decide import cases, in_words, set_release, take_step
+from llmdgen.upgrade.decide import cases, changed_defaults, drop_weights, in_words, own_images, set_release, take_step
 from llmdgen.upgrade.edits import Editor
-from llmdgen.upgrade.notes import changed_defaults, drop_weights, own_images
 from llmdgen.upgrade.replacement import Way, way
 from llmdgen.upgrade.rules import BY_HAND, IN_A_BASE, NO_WAY, noted
 
