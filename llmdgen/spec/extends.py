@@ -18,8 +18,7 @@ from llmdgen.spec.document import Parsed
 from llmdgen.spec.model import API_VERSION, KIND
 from llmdgen.spec.names import LONGEST_NAME
 from llmdgen.spec.places import described, error, quoted
-from llmdgen.spec.read import ENDINGS, documents, like, text_of, without_secrets
-from llmdgen.spec.structure import MAY_BE_A_BASE, TOP_KEYS, foreign
+from llmdgen.spec.read import ENDINGS, MAY_BE_A_BASE, TOP_KEYS, documents, foreign, like, text_of, without_secrets
 from llmdgen.untyped import at
 
 MOST_BASES = 8

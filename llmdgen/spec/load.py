@@ -4,16 +4,21 @@ said at once."""
 from __future__ import annotations
 
 import os
+from itertools import islice
+from typing import Any
 
+import msgspec
 from msgspec import structs
 
-from llmdgen.findings import Located, SpecError
-from llmdgen.spec.document import Parsed
-from llmdgen.spec.model import Spec
-from llmdgen.spec.places import error_at, locate
-from llmdgen.spec.read import documents, text_of
-from llmdgen.spec.structure import MAY_BE_A_BASE, build, foreign
+from llmdgen.findings import Finding, Located, SpecError
+from llmdgen.spec.document import MOST_FINDINGS, Parsed
+from llmdgen.spec.model import Document, Spec
+from llmdgen.spec.names import misnamed
+from llmdgen.spec.places import error, error_at, locate
+from llmdgen.spec.read import MAY_BE_A_BASE, documents, foreign, text_of
 from llmdgen.untyped import at
+
+_FREE = ("args", "pod", "values")
 
 
 def load_all(path: str | os.PathLike[str]) -> list[Spec]:
@@ -82,3 +87,51 @@ def _second_of_a_name(parsed: Parsed, first: dict[str, int]) -> list[Located]:
         return [error_at(place, "SPEC014", says, "give each spec of a file its own name")]
     first[called] = place.line
     return []
+
+
+def build(parsed: Parsed) -> tuple[Spec | None, list[Finding]]:
+    """The typed document, None where there are findings, and the findings in the order in which they were met."""
+    stranger = foreign(parsed.data)
+    if stranger:
+        return None, [stranger]
+    try:
+        typed = msgspec.convert(parsed.data, Document)
+    except msgspec.ValidationError:
+        typed = None
+    findings = list(islice(misnamed(parsed.data), MOST_FINDINGS))
+    if typed is None or _has_null(parsed.data):
+        from llmdgen.spec.shape import misfits
+
+        findings.extend(islice(misfits(parsed.data), MOST_FINDINGS))
+    if typed is None and not findings and not parsed.damaged:
+        findings.append(error("SPEC007", "the document does not have the form of a spec", ""))
+    findings = _without_consequences(findings, parsed)
+    if typed is None or findings:
+        return None, findings
+    return Spec(parsed.path, parsed.index, typed.metadata, typed.spec, parsed.places, parsed.data), []
+
+
+def _has_null(data: Any) -> bool:
+    """Whether a key has no value, anywhere but below keys that hold whatever their reader takes."""
+    if isinstance(data, dict):
+        return any(_has_null(value) for key, value in data.items() if key not in _FREE)
+    if isinstance(data, list):
+        return any(map(_has_null, data))
+    return data is None
+
+
+def _without_consequences(findings: list[Finding], parsed: Parsed) -> list[Finding]:
+    """The findings that are not about a value that another finding already calls wrong, one for each place and code."""
+    damaged = parsed.damaged
+    merged = {route[:-1] for route in damaged if route and route[-1] == "<<"}
+    seen: set[Any] = set()
+    kept = []
+    for each in findings:
+        prefixes = {each.at[:length] for length in range(len(each.at) + 1)}
+        if damaged & prefixes or (each.code == "SPEC006" and each.at in merged):
+            continue
+        identity = (each.at, each.code, "" if each.code == "SPEC011" else each.says)
+        if identity not in seen:
+            seen.add(identity)
+            kept.append(each)
+    return kept

@@ -6,16 +6,20 @@ import os
 import stat
 from collections.abc import Iterator
 from functools import lru_cache
+from typing import Any
 
-from llmdgen.findings import Located, Place, Route, SpecError
+from llmdgen.findings import Finding, Located, Place, Route, SpecError
 from llmdgen.spec import document, secrets
-from llmdgen.spec.places import Places, Position, error_at, position_of
+from llmdgen.spec.model import API_VERSION, KIND
+from llmdgen.spec.places import Places, Position, described, error, error_at, position_of, quoted
 from llmdgen.untyped import at
 
 STANDARD_INPUT = "-"
 BROKEN = "(broken)"
 """Stands in a route for the place at which a text block of YAML stops being YAML."""
 ENDINGS = (".yaml", ".yml")
+TOP_KEYS = ("apiVersion", "kind", "extends", "metadata", "spec")
+MAY_BE_A_BASE = "; a base is not loaded itself, but the specs that extend it"
 _BLOCKS = "pluginsCustomConfig"  # the key below which texts are YAML: the scheduler's configuration in spec.values
 _OPEN_ALREADY = ("/dev/", "/proc/")  # what a shell opens for <(command)
 _BYTE_ORDER_MARK = "\ufeff"
@@ -155,3 +159,26 @@ def _places(text: str) -> Iterator[tuple[Route, Place, Place]]:
 def _moved(place: Place, block: Place, indent: int) -> Place:
     """From a place in the text to that in the file of the block."""
     return Place(block.path, block.line + place.line, indent + place.column)
+
+
+def foreign(data: Any) -> Finding | None:
+    """A finding where the document is not a spec of ours at all, so that nothing else about it is worth saying."""
+    if not isinstance(data, dict):
+        says = f"a spec is a mapping, this document is {described(data)}"
+        return error("SPEC007", says, f"start with apiVersion: {API_VERSION}")
+    if not any(key in data for key in TOP_KEYS):
+        says = f"this document has no key of a {KIND}: {', '.join(TOP_KEYS)}"
+        return error("SPEC020", says, f"start with apiVersion: {API_VERSION} and kind: {KIND}")
+    version, kind = data.get("apiVersion"), data.get("kind")
+    if isinstance(version, str) and version != API_VERSION:
+        if version.partition("/")[0] == API_VERSION.partition("/")[0]:
+            says = f"version {quoted(version.partition('/')[2])} of the format is not known"
+            return error("SPEC020", says, f"write {API_VERSION}", ("apiVersion",))
+        of = f"of {quoted(version, bare=True)}"
+        what = f"a {quoted(kind, bare=True)} {of}" if isinstance(kind, str) else of
+        says = f"this document is {what}, not a {KIND} of {API_VERSION}"
+        fix = f"write apiVersion: {API_VERSION} and kind: {KIND}, or take the document out of the file"
+        return error("SPEC020", says, fix, ("apiVersion",))
+    if isinstance(kind, str) and kind != KIND:
+        return error("SPEC020", f"kind {quoted(kind)} is not known", f"write {KIND}", ("kind",))
+    return None

@@ -18,10 +18,9 @@ from llmdgen.engine.flags import flag_table
 from llmdgen.facts import catalogue
 from llmdgen.registry import run
 from llmdgen.spec.document import Parsed
-from llmdgen.spec.load import parse
+from llmdgen.spec.load import build, parse
 from llmdgen.spec.model import DEFAULT_RELEASE
 from llmdgen.spec.schema import FILE, FLAGS, INSTANCE_TYPES, SNIPPETS, complete, overlay, schema, schema_text
-from llmdgen.spec.structure import build
 from llmdgen.spec.texts import FLAG_NAME
 
 from .conftest import FULL

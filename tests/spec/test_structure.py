@@ -7,7 +7,7 @@ import pytest
 
 from llmdgen.findings import Finding
 from llmdgen.spec.document import Parsed, read
-from llmdgen.spec.structure import build
+from llmdgen.spec.load import build
 
 
 def findings(text: str) -> list[Finding]:
