@@ -47,11 +47,10 @@ _INFINITY = float("inf")
 
 
 class Parsed(Struct, frozen=True):
-    """One document of the file `path`: `index` counts from 0; `damaged` are the routes whose value is not what the
-    file says, and those of merge keys, (..., "<<"): what these would have brought is missing."""
+    """One document of the file `path`. `damaged` are the routes whose value is not what the file says, and those of
+    merge keys, (..., "<<"): what these would have brought is missing."""
 
     path: str
-    index: int
     data: Any
     places: Places
     damaged: frozenset[Route] = frozenset()
@@ -167,7 +166,7 @@ class _Reader:
         if len(self.documents) >= MOST_DOCUMENTS:
             says = f"the file holds more than {MOST_DOCUMENTS} documents"
             self._end("SPEC002", says, "split the file", self.places[()][1])
-        self.documents.append(Parsed(self.path, len(self.documents), root, self.places, frozenset(self.damaged)))
+        self.documents.append(Parsed(self.path, root, self.places, frozenset(self.damaged)))
 
     def _value(self, event: Any, route: Route, key: Place | None = None) -> Any:
         """What begins with an event; `key` is the place of its key in a mapping."""

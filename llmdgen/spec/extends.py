@@ -154,7 +154,7 @@ def merge(base: Parsed, over: Parsed) -> tuple[Parsed, list[Finding]]:
         if replaced.isdisjoint(at[:length] for length in range(len(at) + 1))
     }
     of_over = {at: place for at, place in over.places.items() if at not in deleted}
-    return Parsed(over.path, over.index, data, of_base | of_over, base.damaged | over.damaged), idle
+    return Parsed(over.path, data, of_base | of_over, base.damaged | over.damaged), idle
 
 
 def _takes_null(route: Route, is_in_base: bool) -> bool:

@@ -108,7 +108,7 @@ def build(parsed: Parsed) -> tuple[Spec | None, list[Finding]]:
     findings = _without_consequences(findings, parsed)
     if typed is None or findings:
         return None, findings
-    return Spec(parsed.path, parsed.index, typed.metadata, typed.spec, parsed.places, parsed.data), []
+    return Spec(parsed.path, typed.metadata, typed.spec, parsed.places, parsed.data), []
 
 
 def _has_null(data: Any) -> bool:

@@ -228,13 +228,12 @@ class Document(Base, frozen=True, kw_only=True):
 class Spec(Struct, frozen=True):
     """One document of a spec file, validated, with what its bases say, that knows its lines.
 
-    `path` is the file as it was named by the caller, `index` the document's number in it, from 0. `asked` is what
-    stands under `spec`, with every default, `said` the whole document as plain data, without them; `places`
-    leads from a route to the places of its key and of its value, in this file or in a base.
+    `path` is the file as it was named by the caller. `asked` is what stands under `spec`, with every default, `said`
+    the whole document as plain data, without them; `places` leads from a route to the places of its key and of its
+    value, in this file or in a base.
     """
 
     path: str
-    index: int
     metadata: Metadata
     asked: PathSpec
     places: Places

@@ -21,7 +21,6 @@ from llmdgen.untyped import at, items, mapping
 
 LONGEST_NAME = 40 - len("-router")  # the router charts cut longer names of their release
 
-LONGEST_INSTANCE_TYPE = 64
 _SEGMENT = r"(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._-]+"
 _REPOSITORY = r"[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*"
 _CLAIM = r"[a-z0-9](?:[-a-z0-9.]*[a-z0-9])?"
@@ -118,15 +117,13 @@ def _instance_types(spec: dict[str, Any]) -> Iterator[Finding]:
 
 
 def _instance_type(name: str, route: Route) -> Iterator[Finding]:
-    try:  # the catalogue opens a file by the name, so what is too long for a file's name is not asked for
-        is_known = len(name) <= LONGEST_INSTANCE_TYPE and bool(catalogue.instance(name))
-    except catalogue.UnknownFact:
-        is_known = False
-    if not is_known:
+    try:
+        catalogue.instance(name)
+    except catalogue.UnknownFact as unknown:
         prefix = catalogue.HYPERPOD_PREFIX if name.startswith(catalogue.HYPERPOD_PREFIX) else ""
-        known = [f"{prefix}{each}" for each in catalogue.instance_names()]
-        fix = did_you_mean(name, known, listed_up_to=0) or "`llmdgen list instances` shows those that are"
-        yield error("SPEC009", f"instance type {quoted(name)} is not known", fix, route)
+        fix = did_you_mean(name, [f"{prefix}{each}" for each in unknown.known], listed_up_to=0)
+        says = f"instance type {quoted(name)} is not known"
+        yield error("SPEC009", says, fix or "`llmdgen list instances` shows those that are", route)
 
 
 def _model_name(name: str, route: Route) -> Iterator[Finding]:

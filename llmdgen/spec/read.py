@@ -113,7 +113,7 @@ def documents(text: str, name: str) -> document.Reading:
 def without_secrets(parsed: document.Parsed) -> tuple[list[Located], document.Parsed]:
     """The secrets that only show once the text is parsed, and a copy of the document without them."""
     found, data = secrets.find_in_data(parsed.data, parsed.path, parsed.places)
-    return found, document.Parsed(parsed.path, parsed.index, data, parsed.places, parsed.damaged)
+    return found, document.Parsed(parsed.path, data, parsed.places, parsed.damaged)
 
 
 # Parsing takes longer than all else that is done with a file, and many specs of a call may extend the same one. The

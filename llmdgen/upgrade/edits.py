@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from copy import copy
 from typing import Any
 
 import msgspec
@@ -23,86 +24,6 @@ _BREAK = re.compile(r"\r\n|\r|\n")
 _COMMENT = re.compile(r"(?:^|(?<=\s))#[^\r\n]*")
 _PLAIN = re.compile(r"[A-Za-z_/.][\w./@+-]*")
 _KEPT: tuple[Route, ...] = (("spec",), ("spec", "prefill"))  # prefill says by being there that there is such a role
-
-
-class Editor:
-    """The text of one document, from its `---` on, and its plain data. `line_break` is for new lines; `moved` leads
-    from a route to the one at which its value stood at first."""
-
-    def __init__(self, text: str, line_break: str) -> None:
-        self._layout = Layout(text, line_break)
-        self.data: Any = read(text, "").documents[0].data
-        self.moved: dict[Route, Route] = {}
-
-    @property
-    def text(self) -> str:
-        return self._layout.text
-
-    def get(self, route: Route) -> Any:
-        """The value at a route of keys, None where there is none."""
-        return at(self.data, *route)
-
-    def has(self, route: Route) -> bool:
-        return route[-1] in mapping(self.get(route[:-1]))
-
-    def put(self, route: Route, value: Any, before: Route = (), after: Route = ()) -> None:
-        """A scalar at a route. Where the key is new it goes before the key that leads to `before` or behind the one
-        that leads to `after`, else to the end; mappings on the way are made. Raises CannotEdit."""
-        if self.has(route):
-            text = self._layout.replaced(route, value)
-        else:
-            text = self._inserted(route, self._layout.piece(str(route[-1]), value), before, after)
-        self._take(text, _with(self.data, route, value))
-
-    def move(self, source: Route, target: Route, value: Any = UNSET) -> None:
-        """The entry elsewhere, with its comments, and with another scalar where one is given. Raises CannotEdit."""
-        data = _with(self.data, target, self.get(source) if value is UNSET else value)
-        piece = self._layout.taken(source, str(target[-1]), value)
-        both = Layout(self._inserted(target, piece, before=source), self._layout.line_break)
-        text, removed, gone = both.without(source)
-        self._take(text, _without(data, removed), gone - Counter(piece.comments))
-        self.moved[target] = self.moved.pop(source, source)
-
-    def remove(self, route: Route) -> None:
-        """The document without the entry, its comments, and a mapping that would be empty then. Raises CannotEdit."""
-        text, removed, gone = self._layout.without(route)
-        self._take(text, _without(self.data, removed), gone)
-
-    def _inserted(self, route: Route, piece: Piece, before: Route = (), after: Route = ()) -> str:
-        depth = len(route) - 1
-        while not isinstance(self.get(route[:depth]), dict):
-            if self.has(route[:depth]):
-                raise CannotEdit(f"{'.'.join(map(str, route[:depth]))} is not a mapping")
-            depth -= 1
-        return self._layout.inserted(route, depth, piece, before, after)
-
-    def _take(self, text: str, data: Any, gone: Counter[str] | None = None) -> None:
-        """Go on with a text. Raises CannotEdit where it does not hold the data, or lacks a comment that is not gone."""
-        reading = read(text, "")
-        if reading.findings or _canonical([each.data for each in reading.documents]) != _canonical([data]):
-            raise CannotEdit("the lines around it are laid out in a way that llmdgen does not edit")
-        new = Layout(text, self._layout.line_break)
-        lost = self._layout.comments() - new.comments() - (gone or Counter())
-        if lost:
-            raise CannotEdit(f"the comment {next(iter(lost))!r} would be lost")
-        self._layout, self.data = new, data
-
-
-def _canonical(data: Any) -> bytes:
-    return msgspec.json.encode(data, order="sorted")
-
-
-def _with(data: Any, route: Route, value: Any) -> Any:
-    if not route:
-        return value
-    inner = data if isinstance(data, dict) else {}
-    return {**inner, route[0]: _with(inner.get(route[0]), route[1:], value)}
-
-
-def _without(data: Any, route: Route) -> Any:
-    if len(route) == 1:
-        return {key: value for key, value in data.items() if key != route[0]}
-    return {**data, route[0]: _without(data[route[0]], route[1:])}
 
 
 class CannotEdit(Exception):
@@ -134,30 +55,80 @@ class Piece(Struct):
     comments: tuple[str, ...] = ()
 
 
-class Layout:
-    """The text of a document that is a mapping. `line_break` is for new lines."""
+class Editor:
+    """The text of one document, from its `---` on, and its plain data. `line_break` is for new lines; `moved` leads
+    from a route to the one at which its value stood at first."""
 
     def __init__(self, text: str, line_break: str) -> None:
+        self.line_break = line_break
+        self.data: Any = read(text, "").documents[0].data
+        self.moved: dict[Route, Route] = {}
+        self._compose(text)
+
+    def _compose(self, text: str) -> None:
         from ruamel.yaml import YAML
 
-        self.text, self.line_break = text, line_break
-        self._bare = text  # without what scalars hold, which may look like a comment
+        self.text = self._bare = text  # the latter without what scalars hold, which may look like a comment
         self._root = self._node(YAML(typ="safe", pure=True).compose(text), 0)
         self._is_json = text[next(iter(self._root.entries.values())).start] == '"'
         spec, self._step = self._root.entries.get("spec"), 2
         if spec is not None and spec.value.in_lines and spec.value.entries:
             self._step = self._column(next(iter(spec.value.entries.values())).start) - self._column(spec.start)
 
-    def comments(self, start: int = 0, end: int | None = None) -> Counter[str]:
+    def get(self, route: Route) -> Any:
+        """The value at a route of keys, None where there is none."""
+        return at(self.data, *route)
+
+    def has(self, route: Route) -> bool:
+        return route[-1] in mapping(self.get(route[:-1]))
+
+    def put(self, route: Route, value: Any, before: Route = (), after: Route = ()) -> None:
+        """A scalar at a route. Where the key is new it goes before the key that leads to `before` or behind the one
+        that leads to `after`, else to the end; mappings on the way are made. Raises CannotEdit."""
+        if self.has(route):
+            text = self._replaced(route, value)
+        else:
+            text = self._inserted(route, self._piece(str(route[-1]), value), before, after)
+        self._take(text, _with(self.data, route, value))
+
+    def move(self, source: Route, target: Route, value: Any = UNSET) -> None:
+        """The entry elsewhere, with its comments, and with another scalar where one is given. Raises CannotEdit."""
+        data = _with(self.data, target, self.get(source) if value is UNSET else value)
+        piece = self._taken(source, str(target[-1]), value)
+        both = copy(self)
+        both._compose(self._inserted(target, piece, before=source))
+        text, removed, gone = both._without(source)
+        self._take(text, _cut(data, removed), gone - Counter(piece.comments))
+        self.moved[target] = self.moved.pop(source, source)
+
+    def remove(self, route: Route) -> None:
+        """The document without the entry, its comments, and a mapping that would be empty then. Raises CannotEdit."""
+        text, removed, gone = self._without(route)
+        self._take(text, _cut(self.data, removed), gone)
+
+    def _take(self, text: str, data: Any, gone: Counter[str] | None = None) -> None:
+        """Go on with a text. Raises CannotEdit where it does not hold the data, or lacks a comment that is not gone."""
+        reading = read(text, "")
+        if reading.findings or _canonical([each.data for each in reading.documents]) != _canonical([data]):
+            raise CannotEdit("the lines around it are laid out in a way that llmdgen does not edit")
+        old, comments = self.text, self._comments()
+        self._compose(text)
+        lost = comments - self._comments() - (gone or Counter())
+        if lost:
+            self._compose(old)
+            raise CannotEdit(f"the comment {next(iter(lost))!r} would be lost")
+        self.data = data
+
+    def _comments(self, start: int = 0, end: int | None = None) -> Counter[str]:
         """Every comment between two places, as often as it stands there."""
         return Counter(each.rstrip() for each in _COMMENT.findall(self._bare[start:end]))
 
-    def piece(self, key: str, value: Any) -> Piece:
+    def _piece(self, key: str, value: Any) -> Piece:
         """A new entry with a scalar."""
         inline = f"{self._scalar(key)}: {self._scalar(value)}"
         return Piece(inline, [inline])
 
-    def taken(self, route: Route, key: str, value: Any = UNSET) -> Piece:
+    def _taken(self, route: Route, key: str, value: Any = UNSET) -> Piece:
         """An entry under another key, with its comments, and with another scalar where one is given."""
         entry = self._entry(route)
         old = entry.value
@@ -169,16 +140,21 @@ class Layout:
         whole = self.text[start : entry.start] + key + self.text[entry.key_end : old.start] + new
         lines = _BREAK.split(whole + _BREAK.sub("", self.text[old.end : end]))
         column = self._column(entry.start)
-        above = tuple(self.comments(start, end).elements())
+        above = tuple(self._comments(start, end).elements())
         return Piece(inline, [line[column:] if not line[:column].strip() else line.lstrip() for line in lines], above)
 
-    def replaced(self, route: Route, value: Any) -> str:
+    def _replaced(self, route: Route, value: Any) -> str:
         """The text with another scalar at a route, in the quotes of the old one."""
         old = self._at(route)
         return self.text[: old.start] + self._scalar(value, self.text[old.start : old.end][:1]) + self.text[old.end :]
 
-    def inserted(self, route: Route, depth: int, piece: Piece, before: Route = (), after: Route = ()) -> str:
-        """The text with an entry; mappings on the way to it are there down to `depth`, and made from there on."""
+    def _inserted(self, route: Route, piece: Piece, before: Route = (), after: Route = ()) -> str:
+        """The text with an entry; mappings on the way to it that are not there are made. Raises CannotEdit."""
+        depth = len(route) - 1
+        while not isinstance(self.get(route[:depth]), dict):
+            if self.has(route[:depth]):
+                raise CannotEdit(f"{'.'.join(map(str, route[:depth]))} is not a mapping")
+            depth -= 1
         holder = self._at(route[:depth])
         entries = list(holder.entries)
         index = len(entries)
@@ -221,18 +197,18 @@ class Layout:
         line, indent = self._line_start(key_start), " " * self._column(key_start)
         return text[:line] + "".join(f"{indent}{each}{self.line_break}" for each in piece.comments) + text[line:]
 
-    def without(self, route: Route) -> tuple[str, Route, Counter[str]]:
+    def _without(self, route: Route) -> tuple[str, Route, Counter[str]]:
         """The text without an entry, the route of what is gone, and the comments that were about it. A mapping that
         would be left empty goes too, unless comments are about it or its being there says something."""
         holder, entry = self._at(route[:-1]), self._entry(route)
         beside = list(holder.entries.values())
         start, end = self._lines(entry) if holder.in_lines else (entry.start, entry.value.end)
-        gone = self.comments(start, end)
+        gone = self._comments(start, end)
         if len(beside) == 1 and len(route) > 1:
             above = self._entry(route[:-1])
             first, last = self._lines(above) if self._at(route[:-2]).in_lines else (holder.start, holder.end)
-            if route[:-1] not in _KEPT and self.comments(first, last) == gone:
-                return self.without(route[:-1])
+            if route[:-1] not in _KEPT and self._comments(first, last) == gone:
+                return self._without(route[:-1])
             if holder.in_lines:
                 between = ": {}" + self.text[above.key_end + 1 : start]
                 return self.text[: above.key_end] + between + self.text[end:], route, gone
@@ -305,6 +281,23 @@ class Layout:
         if isinstance(value, str) and like == "'":
             return "'" + value.replace("'", "''") + "'"
         return json.dumps(value, ensure_ascii=False) if self._is_json or like == '"' else scalar(value)
+
+
+def _canonical(data: Any) -> bytes:
+    return msgspec.json.encode(data, order="sorted")
+
+
+def _with(data: Any, route: Route, value: Any) -> Any:
+    if not route:
+        return value
+    inner = data if isinstance(data, dict) else {}
+    return {**inner, route[0]: _with(inner.get(route[0]), route[1:], value)}
+
+
+def _cut(data: Any, route: Route) -> Any:
+    if len(route) == 1:
+        return {key: value for key, value in data.items() if key != route[0]}
+    return {**data, route[0]: _cut(data[route[0]], route[1:])}
 
 
 def scalar(value: Any) -> str:

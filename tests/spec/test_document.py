@@ -37,7 +37,7 @@ def test_columns_count_characters_and_lines_end_as_on_any_system() -> None:
 
 def test_documents_are_counted_without_the_empty_ones() -> None:
     found = read("---\n# licence\n---\na: 1\n---\nb: 2\n---\n", "a.yaml").documents
-    assert [(document.index, document.data) for document in found] == [(0, {"a": 1}), (1, {"b": 2})]
+    assert [document.data for document in found] == [{"a": 1}, {"b": 2}]
 
 
 def test_what_stands_before_a_syntax_error_is_still_read() -> None:

@@ -206,7 +206,7 @@ def test_defaults_of_a_path_are_those_of_its_settings() -> None:
 
 def test_good_specs_are_valid() -> None:
     VALIDATOR.validate(FULL)
-    assert build(Parsed("", 0, FULL, {}))[1] == []
+    assert build(Parsed("", FULL, {}))[1] == []
 
 
 def test_every_flag_of_every_release_can_be_written() -> None:
@@ -256,7 +256,7 @@ ROUTES = sorted(routes(FULL), key=str)
 def agree(data: Any) -> None:
     """A spec is refused by its structure exactly where the schema refuses it; inside `pod` the schema lets all pass."""
     by_schema = next((each for each in VALIDATOR.iter_errors(data) if "args" not in each.absolute_path), None)
-    _, findings = build(Parsed("", 0, data, {}))
+    _, findings = build(Parsed("", data, {}))
     ours = [
         each
         for each in findings

@@ -26,7 +26,7 @@ def test_a_good_document_becomes_its_types(short: str) -> None:
 def test_every_misfit_is_found_at_once(full: dict[str, Any]) -> None:
     full["spec"]["decode"] |= {"replicas": "1", "efa": "none", "unknown": 1, "env": {"A": 1, "B": 2}}
     full["spec"]["suppress"] = [{"code": "x"}]
-    _, wrong = build(Parsed("", 0, full, {}))
+    _, wrong = build(Parsed("", full, {}))
     assert sorted((each.code, each.at[1:]) for each in wrong) == [
         ("SPEC005", ("decode", "unknown")),
         ("SPEC006", ("suppress", 0)),
