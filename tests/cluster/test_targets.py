@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from llmdgen import api
 from llmdgen.facts import catalogue
+from llmdgen.findings import Severity
 from llmdgen.objects.chart import ROLE
 from llmdgen.plain_yaml import load
 from llmdgen.planning.model import Plan
@@ -59,33 +61,52 @@ def test_a_rendered_target(folder: Path, deploy: Deploy, plane: ControlPlane) ->
     rehearse(deploy(plan, texts_of(folder)))
 
 
-def matrix() -> list[Plan]:
-    """Releases, paths, compositions, gateways and platforms that the rendered tree has not, each at least once."""
-    tiers = {"cache": {"cpu": {"size": "100Gi"}}}
-    paths: dict[str, tuple[str, dict[str, Any]]] = {
-        "inference-scheduling": (QWEN, {}),
-        "pd-disaggregation": (GPT_OSS, {}),
-        "wide-ep": (DEEPSEEK, {}),
-        "tiered-prefix-cache": (QWEN, tiers),
-        "precise-prefix-cache": (QWEN, {}),
-        "pd-disaggregation+tiered-prefix-cache": (GPT_OSS, tiers),
-    }
-    providers = {"v0.5.1": ("kgateway", "agentgateway", "istio"), "v0.6.0": ("istio", "kgateway", "agentgateway")}
-    found = []
-    for number, (release, (path, (model, more))) in enumerate(product(catalogue.release_names(), paths.items())):
-        first, *others = path.split("+")
-        offered = providers.get(release, ("agentgateway", "istio"))
-        provider = offered[number % len(offered)]
-        platform = ("eks", "hyperpod")[number % 2]
-        gateway = {"provider": provider, **(BALANCED if number % 3 == 0 else {})}
-        instance = "p5en.48xlarge" if number % 2 and model != QWEN else "p5.48xlarge"
-        sections = {**MIRROR, **more, "with_": others, "gateway": gateway, "platform": platform, "release": release}
-        found.append(plan_of(first, model, instance, **sections))
-    return found
+PATHS = {
+    "inference-scheduling": QWEN,
+    "pd-disaggregation": GPT_OSS,
+    "wide-ep": DEEPSEEK,
+    "tiered-prefix-cache": QWEN,
+    "precise-prefix-cache": QWEN,
+    "pd-disaggregation+wide-ep": DEEPSEEK,
+    "pd-disaggregation+tiered-prefix-cache": GPT_OSS,
+    "pd-disaggregation+precise-prefix-cache": GPT_OSS,
+    "wide-ep+tiered-prefix-cache": DEEPSEEK,
+    "tiered-prefix-cache+precise-prefix-cache": QWEN,
+    "pd-disaggregation+wide-ep+tiered-prefix-cache": DEEPSEEK,
+    "pd-disaggregation+tiered-prefix-cache+precise-prefix-cache": GPT_OSS,
+}
+PROVIDERS = {
+    "v0.5.1": ("kgateway", "agentgateway", "istio"),
+    "v0.6.0": ("istio", "kgateway", "agentgateway"),
+    "v0.9.0": ("agentgateway", "istio"),
+}
+
+
+def matrix() -> Iterator[Plan]:
+    """Every path and composition of every release, and with them each gateway on each platform."""
+    for release in catalogue.release_names():
+        gateways = list(product(("eks", "hyperpod"), PROVIDERS[release]))
+        for number, (path, model) in enumerate(PATHS.items()):
+            first, *others = path.split("+")
+            platform, provider = gateways[number % len(gateways)]
+            gateway = {"provider": provider, **(BALANCED if number % 5 < 2 else {})}
+            tiers = {"cache": {"cpu": {"size": "100Gi"}}} if "tiered" in path else {}
+            instance = "p5en.48xlarge" if model == DEEPSEEK or number % 2 else "p5.48xlarge"
+            sections = {
+                **MIRROR,
+                **tiers,
+                "with_": others,
+                "gateway": gateway,
+                "platform": platform,
+                "release": release,
+            }
+            plan = plan_of(first, model, instance, **sections)
+            if not any(each.finding.severity is Severity.ERROR for each in api.check(plan)):
+                yield plan
 
 
 @pytest.mark.parametrize(
-    "plan", matrix(), ids=lambda plan: f"{plan.release.name}-{'+'.join(plan.paths)}-{plan.gateway.provider}"
+    "plan", list(matrix()), ids=lambda plan: f"{plan.release.name}-{'+'.join(plan.paths)}-{plan.gateway.provider}"
 )
 def test_a_release_a_path_and_a_gateway(plan: Plan, deploy: Deploy, plane: ControlPlane) -> None:
     serve(plane.api, plan.release)
