@@ -1,5 +1,5 @@
-"""The engine's own checks (`llmdgen.engine.checks`), over what a container gives to its vLLM; and what the vLLM
-that is installed beside llmdgen says of a plan: `llmdgen validate --engine`.
+"""The engine's own checks (`llmdgen.engine.checks`), over what a container gives to its vLLM; and what the vLLM and
+the NIXL that are installed beside llmdgen say of a plan: `llmdgen validate --engine`.
 
 The latter run on request alone, for importing vLLM takes seconds. No other check needs an installed vLLM.
 """
@@ -15,18 +15,21 @@ from msgspec import structs
 from llmdgen.engine import facts
 from llmdgen.engine.argv import arguments
 from llmdgen.engine.checks.settings import Numbers, RoleSettings
+from llmdgen.engine.derived import EXTRA, connectors_in
 from llmdgen.engine.flags import flag_table
 from llmdgen.engine.profile import default_batch
 from llmdgen.findings import Finding, Located, Route
 from llmdgen.kube.node import node_of, room_of
 from llmdgen.kube.room import UNLIMITED
 from llmdgen.kube.servers import Servers, arguments_of
-from llmdgen.kube.workload import Container
+from llmdgen.kube.workload import NIXL, Container
 from llmdgen.objects import objects
 from llmdgen.objects.chart import servers_of
+from llmdgen.objects.origin import PATH
 from llmdgen.planning.model import Plan, RolePlan
 from llmdgen.quantities import MIB, bytes_or_none
 from llmdgen.registry import declare, run
+from llmdgen.untyped import items, mapping
 
 REFUSED = declare("""VLLM023 error: the installed vLLM refuses the arguments
     `llmdgen validate --engine` gives everything after `vllm serve`, chart additions included, to the parser of the
@@ -34,6 +37,13 @@ REFUSED = declare("""VLLM023 error: the installed vLLM refuses the arguments
 
     Fails:  a flag that the installed vLLM no longer has.
     Passes: arguments that its parser takes; what only the engine refuses passes too.
+""")
+NO_BACKEND = declare("""VLLM024 error: the installed NIXL has no such backend
+    NIXL finds its backends as plugins and logs one that is missing, then goes on without it: KV caches would travel over
+    TCP. Backends that NIXL ships but cannot load on this machine pass, because the image has their libraries.
+
+    Fails:  backends: [Libfabric], which NIXL writes LIBFABRIC.
+    Passes: transfer {backend: LIBFABRIC}; a machine without NIXL, where nothing is asked.
 """)
 OTHER_VERSION = declare("""VLLM025 warning: the installed vLLM is not the release's
     Flags come and go between versions of vLLM. An answer of another version than the one in the release's image says
@@ -121,12 +131,12 @@ def _numbers(servers: Servers, vllm: Container) -> Numbers:
 
 
 def installed_findings(plan: Plan) -> tuple[Located, ...]:
-    """Findings of the installed vLLM's parser.
+    """Findings of the installed vLLM's parser and, where NIXL is installed, of its list of backends.
 
     Suppressed warnings are left out. Raises `llmdgen.engine.installed.NoVllm` where there is no vLLM to ask.
     """
     silenced = {each.code for each in plan.spec.asked.suppress}
-    asked = (*_arguments(plan), *_version(plan))
+    asked = (*_arguments(plan), *_version(plan), *_backends(plan))
     said = (each for each in asked if each.is_error or each.code not in silenced)
     return tuple(Located(each, plan.spec.locate(each.at)) for each in said)
 
@@ -158,3 +168,23 @@ def _version(plan: Plan) -> Iterator[Finding]:
     if version is not None and version.partition("+")[0] != wanted:
         says = f"vLLM {version} is installed, and llm-d {plan.release.name} has {wanted}"
         yield OTHER_VERSION.at("spec", "release", says=says, fix=f"pip install vllm=={wanted}")
+
+
+def _backends(plan: Plan) -> Iterator[Finding]:
+    from llmdgen.engine.nixl import installed_backends
+
+    asked = [(role, name) for role in plan.roles for name in _asked_backends(role.flags.get("kv-transfer-config"))]
+    there = installed_backends() if asked else None
+    for role, name in asked:
+        if there is not None and name not in there:
+            own = role.flag_routes.get("kv-transfer-config", PATH)
+            at = ("spec", "transfer", "backend") if own == PATH else own
+            fix = f"use one of {', '.join(there)}"
+            yield NO_BACKEND.at(*at, says=f"the installed NIXL has no backend {name}", fix=fix)
+
+
+def _asked_backends(config: Any) -> Iterator[str]:
+    """The NIXL backends of a --kv-transfer-config, those inside a MultiConnector included."""
+    for _, each in connectors_in(config):
+        if each.get("kv_connector") == NIXL:
+            yield from (name for name in items(mapping(each.get(EXTRA)).get("backends")) if isinstance(name, str))

@@ -37,7 +37,7 @@ def _reports(context: click.Context, parameter: click.Parameter, given: tuple[st
     help="Write the findings to FILE too, in that format; may be given again.",
 )
 @click.option("--strict", is_flag=True, help="Exit 1 for warnings too.")
-@click.option("--engine", is_flag=True, help="Ask the installed vLLM too; takes seconds. Needs llmdgen[vllm].")
+@click.option("--engine", is_flag=True, help="Ask the installed vLLM and NIXL too; takes seconds. Needs llmdgen[vllm].")
 def command(
     specs: tuple[str, ...],
     instance_types: tuple[str, ...],

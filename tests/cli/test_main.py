@@ -24,6 +24,7 @@ NEVER_IN_A_RENDER = {
     "kubernetes",
     "kubernetes_validate",
     "vllm",
+    "nixl",
     "jsonschema",
     "pydantic",
     "jinja2",

@@ -1,4 +1,4 @@
-"""`llmdgen validate --engine`: a stand-in vLLM is asked, and its answers stand at places of the spec."""
+"""`llmdgen validate --engine`: a stand-in vLLM and NIXL are asked, and their answers stand at places of the spec."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from llmdgen.checks import engine as installed
 from llmdgen.engine import installed as engine
 from llmdgen.planning.model import Plan
 from tests.cli.conftest import SPEC, Llmdgen
-from tests.engine.test_installed import PARSER, write
-from tests.specs import DEEPSEEK, plan_of
+from tests.engine.test_installed import NIXL, PARSER, write
+from tests.specs import DEEPSEEK, GPT_OSS, plan_of
 
 # A vLLM that takes whatever it gets but --max-model-len.
 CLI = """
@@ -44,7 +44,7 @@ def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.syspath_prepend(str(folder))
     yield folder
     for name in set(sys.modules) - before:
-        if name.partition(".")[0] == "vllm":
+        if name.partition(".")[0] in ("vllm", "nixl"):
             del sys.modules[name]
 
 
@@ -121,3 +121,23 @@ def test_a_suppressed_warning_is_not_said(packages: Path, monkeypatch: pytest.Mo
     version(monkeypatch, "0.16.0")
     quiet = [{"code": "VLLM025", "reason": "the newest vLLM is asked on purpose"}]
     assert codes(plan_of("inference-scheduling", suppress=quiet)) == []
+
+
+@pytest.mark.parametrize("paths", [{}, {"with_": ["tiered-prefix-cache"]}], ids=["alone", "inside a MultiConnector"])
+def test_a_backend_that_the_installed_nixl_lacks_is_an_error(
+    packages: Path, monkeypatch: pytest.MonkeyPatch, paths: dict[str, list[str]]
+) -> None:
+    write(packages, {**VLLM, "nixl/__init__.py": "", "nixl/_api.py": NIXL})
+    plan = plan_of("pd-disaggregation", GPT_OSS, **paths)
+    version(monkeypatch, plan.release.vllm)
+    found = installed.installed_findings(plan)
+    assert {each.finding.code for each in found} == {"VLLM024"}
+    assert found[0].finding.says == "the installed NIXL has no backend LIBFABRIC"
+    assert found[0].finding.fix == "use one of POSIX, UCX"
+
+
+def test_without_nixl_backends_are_not_asked_about(packages: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(packages, {**VLLM, "nixl/__init__.py": "raise ImportError('libucp.so: cannot open')"})
+    plan = plan_of("pd-disaggregation", GPT_OSS)
+    version(monkeypatch, plan.release.vllm)
+    assert codes(plan) == []

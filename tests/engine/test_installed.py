@@ -1,5 +1,5 @@
-"""The hook to an installed vLLM, stood in for by the smallest package that has its shape, which proves the plumbing
-alone; one test asks the real parser of the oracle's wheel."""
+"""The hooks to an installed vLLM and an installed NIXL. Both are stood in for by the smallest packages that have their
+shape, which proves the plumbing alone; one test asks the real parser of the oracle's wheel."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from llmdgen.engine.installed import NoVllm, check_with_installed_vllm
+from llmdgen.engine.nixl import installed_backends
 from tests.engine.cases import REPOSITORY
 
 PARSER = """
@@ -23,6 +24,13 @@ def make_arg_parser(parser):
     parser.add_argument("--max-num-seqs", type=int)
     return parser
 """
+NIXL = """
+class nixl_agent_config:
+    def __init__(self, backends): assert backends == []
+class nixl_agent:
+    def __init__(self, name, config): pass
+    def get_plugin_list(self): return ["UCX", "POSIX"]
+"""
 
 
 @pytest.fixture
@@ -32,7 +40,7 @@ def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.syspath_prepend(str(tmp_path))
     yield tmp_path
     for name in set(sys.modules) - before:
-        if name.partition(".")[0] == "vllm":
+        if name.partition(".")[0] in ("vllm", "nixl"):
             del sys.modules[name]
 
 
@@ -73,3 +81,16 @@ def test_vllms_real_parser_answers_through_the_hook(wheel: Path) -> None:
     )
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[] ['unrecognized arguments: --bogus']"
+
+
+def test_an_installed_nixl_names_its_backends(packages: Path) -> None:
+    write(
+        packages,
+        {"nixl/__init__.py": "", "nixl/_api.py": NIXL, ".nixl.mesonpy.libs/plugins/libplugin_LIBFABRIC.so": ""},
+    )
+    assert installed_backends() == ["LIBFABRIC", "POSIX", "UCX"]
+
+
+def test_without_nixl_there_is_nobody_to_ask(packages: Path) -> None:
+    write(packages, {"nixl/__init__.py": "raise ImportError('libucp.so: cannot open')"})
+    assert installed_backends() is None
