@@ -39,8 +39,8 @@ REFUSED = declare("""VLLM023 error: the installed vLLM refuses the arguments
     Passes: arguments that its parser takes; what only the engine refuses passes too.
 """)
 NO_BACKEND = declare("""VLLM024 error: the installed NIXL has no such backend
-    NIXL finds its backends as plugins and logs one that is missing, then goes on without it: KV caches would travel over
-    TCP. Backends that NIXL ships but cannot load on this machine pass, because the image has their libraries.
+    NIXL finds its backends as plugins and logs one that is missing, then goes on without it: KV caches would travel
+    over TCP. Backends that NIXL ships but cannot load on this machine pass, because the image has their libraries.
 
     Fails:  backends: [Libfabric], which NIXL writes LIBFABRIC.
     Passes: transfer {backend: LIBFABRIC}; a machine without NIXL, where nothing is asked.
