@@ -1,8 +1,5 @@
-"""YAML of rendered files and of what helm prints, read as Kubernetes reads it.
-
-Kubernetes reads YAML 1.1 booleans (`yes`, `off`), but leaves dates and times as strings, takes 1e3 for a number, and so
-does this reader. A key that stands twice is an error.
-"""
+"""YAML of rendered files and of what helm prints, read as Kubernetes reads it: with YAML 1.1's booleans (`yes`, `off`),
+with 1e3 as a number, with dates and times as text. A key that stands twice is an error."""
 
 from __future__ import annotations
 

@@ -1,8 +1,5 @@
-"""Texts of others where people and machines read them: on a terminal, in the log of a pipeline, in Markdown.
-
-None can steer what shows it: no control character reaches a terminal, no line is a command of a pipeline, and a code
-span ends where llmdgen ends it.
-"""
+"""Texts of others where people and machines read them: on a terminal, in the log of a pipeline, in Markdown. No control
+character reaches a terminal, no line is a command of a pipeline, and a code span ends where llmdgen ends it."""
 
 from __future__ import annotations
 

@@ -1,8 +1,5 @@
-"""Values that may be anything, as what they should be: what is not a mapping, list or such path is simply empty.
-
-For documents that others write: manifests, values, JSON flags. Whoever has to say that a value is of a wrong kind looks
-at the value itself.
-"""
+"""Values that may be anything, as what they should be: what is not a mapping, list or such path is simply empty. For
+documents that others write: manifests, values, JSON flags."""
 
 from __future__ import annotations
 

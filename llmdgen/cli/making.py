@@ -95,21 +95,17 @@ def make_prerequisites(specs: list[Spec], asked: dict[str, Asked], whole: bool) 
     return Made(name=CLUSTER, targets=targets, whole=whole), []
 
 
-def taken_names(specs: Iterable[Spec]) -> frozenset[str]:
-    """The names that no spec of these may be written under: those of several, and that of the prerequisites."""
+def shared_names(specs: list[Spec]) -> dict[str, list[Located]]:
+    """The names under which no spec of these may be written, those of several and that of the prerequisites, with a
+    finding for each spec that has one."""
+    found: dict[str, list[Located]] = {}
     counts = Counter(spec.name for spec in specs)
-    return frozenset({CLUSTER, *(name for name, number in counts.items() if number > 1)})
-
-
-def shared_names(specs: list[Spec]) -> list[Located]:
-    """A finding for each spec whose name is taken."""
-    found, taken = [], taken_names(specs)
-    for spec in (each for each in specs if each.name in taken):
+    for spec in (each for each in specs if counts[each.name] > 1 or each.name == CLUSTER):
         says = f"another spec of this call is called {spec.name} too, and both would be written to one directory"
         if spec.name == CLUSTER:
             says = f"the directory {CLUSTER} is that of the prerequisites"
         finding = rules.SHARED_NAME.at("metadata", "name", says=says, fix="choose another metadata.name")
-        found.append(Located(finding, spec.locate(finding.at)))
+        found.setdefault(spec.name, []).append(Located(finding, spec.locate(finding.at)))
     return found
 
 

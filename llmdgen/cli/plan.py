@@ -57,7 +57,7 @@ def _table(plan: Plan, taken: dict[str, Any]) -> str:
         (*heads, "KV TOKENS/RANK"),
     )
     nodes = columns(
-        ((node["instanceType"], *_devices(node), ", ".join(node["roles"])) for node in taken["nodes"]),
+        ((node["instanceType"], *_devices([node]), ", ".join(node["roles"])) for node in taken["nodes"]),
         ("NODES", "COUNT", "GPUS", "EFA", "ROLES"),
     )
     return f"{title}\n\n{roles}\n\n{nodes}"
@@ -70,24 +70,21 @@ def _role(name: str, role: dict[str, Any]) -> tuple[object, ...]:
     return name, *pods, *of_a_pod, role["podsPerNode"], f"{cache['tokensPerRank']:,}" if cache else "-"
 
 
-def _devices(node: dict[str, Any]) -> tuple[object, ...]:
-    shares = (f"{node[kind]['used']} of {node[kind]['of']}" for kind in ("gpus", "efa"))
-    return node["nodes"], *shares
+def _devices(nodes: list[dict[str, Any]]) -> tuple[object, ...]:
+    """How many nodes, and what is used of their devices."""
+    shares = [
+        f"{sum(each[kind]['used'] for each in nodes)} of {sum(each[kind]['of'] for each in nodes)}"
+        for kind in ("gpus", "efa")
+    ]
+    return sum(each["nodes"] for each in nodes), *shares
 
 
 def _together(plans: list[Plan], taken: list[dict[str, Any]]) -> str:
     """What all specs take, by instance type and zone: a spec with several instance types counts on each of them."""
-    totals: dict[tuple[str, str], dict[str, Any]] = {}
+    places: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for plan, each in zip(plans, taken, strict=True):
         for node in each["nodes"]:
             place = node["instanceType"], plan.spec.asked.cluster.zone or "any"
-            total = totals.setdefault(
-                place, {"specs": set(), "nodes": 0, "gpus": {"used": 0, "of": 0}, "efa": {"used": 0, "of": 0}}
-            )
-            total["specs"].add(plan.spec.name)
-            total["nodes"] += node["nodes"]
-            for kind in ("gpus", "efa"):
-                for share in ("used", "of"):
-                    total[kind][share] += node[kind][share]
-    rows = ((*place, len(total["specs"]), *_devices(total)) for place, total in sorted(totals.items()))
+            places.setdefault(place, []).append({**node, "spec": plan.spec.name})
+    rows = [(*at, len({node["spec"] for node in nodes}), *_devices(nodes)) for at, nodes in sorted(places.items())]
     return f"all specs together, each on every instance type that it has\n\n{columns(rows, TOTAL)}"

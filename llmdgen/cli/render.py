@@ -6,6 +6,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
+from itertools import chain
 from shlex import join
 from typing import TYPE_CHECKING
 
@@ -82,8 +83,8 @@ def command(
     read, findings = work.read(specs)
     asked = options.chosen(read, instance_types)
     missing = making.missing_charts(charts, read)
-    findings += missing + making.shared_names(read)
-    taken = making.taken_names(read)
+    shared = making.shared_names(read)
+    findings += [*missing, *chain(*shared.values())]
     again = join(["llmdgen", *(word for word in click.get_current_context().obj if word != "--check")])
 
     outcomes: list[Outcome] = []
@@ -110,7 +111,7 @@ def command(
             with_manifests=manifests,
             with_prerequisites=prerequisites,
         )
-        done = finished(made) if made and not missing and spec.name not in taken else Outcome()
+        done = finished(made) if made and not missing and spec.name not in shared else Outcome()
         return structs.replace(done, findings=(*found, *done.findings), asked=made.asked if made else None)
 
     steps = [(spec, names) for spec, names in zip(read, asked, strict=True) if names]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import chain
 
 import click
 
@@ -51,7 +52,7 @@ def command(
     A SPEC is a file, or - for standard input. Findings stand file by file, each file's in its own order.
     """
     read, findings = work.read(specs)
-    findings += making.shared_names(read)
+    findings += chain(*making.shared_names(read).values())
     plans: list[Plan] = []
     silenced: list[tuple[Located, str]] = []
     for spec, names in zip(read, options.chosen(read, instance_types), strict=True):

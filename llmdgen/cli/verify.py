@@ -43,12 +43,12 @@ def command(directories: tuple[str, ...], charts: str | None, fetch_charts: str 
             complain(f"{directory}: error: {error}")
             errors += 1
             continue
+        general = [in_directory("llmdgen verify", each) for each in problems if not each.of]
         for line in lines(directory, [each for each in problems if each.of]):
             complain(line)
-        for line in (in_directory("llmdgen verify", each) for each in problems if not each.of):
-            if line not in once:
-                complain(line)
-            once.add(line)
+        for line in (each for each in dict.fromkeys(general) if each not in once):
+            complain(line)
+        once.update(general)
         wrong = sum(each.is_error for each in problems)
         errors += wrong
         say(f"{directory}: {count(wrong, 'error')}, {len(problems) - wrong} further")

@@ -1,9 +1,8 @@
 """A spec that extends another: the chain of its bases, and all of them merged. Maps merge, everything else replaces,
 null deletes, and each value keeps its place.
 
-What is asked of each file: that it is a spec of this version and kind and says so, and that what it extends can be
-used. What is asked of the spec alone: a name of its own. Everything else is asked of the merged document, whose every
-value knows the file that it comes from.
+Each file has to be a spec of this version and kind and say so, and the spec to have a name of its own. Everything else
+is asked of the merged document, whose every value knows the file that it comes from.
 """
 
 from __future__ import annotations

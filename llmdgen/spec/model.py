@@ -1,10 +1,8 @@
 """The spec as types: kind WellLitPath of llmdgen.dev/v1alpha1, the file that a platform engineer writes.
 
 The JSON Schema in `schemas/` is generated from these types (`llmdgen.spec.schema`) and from the text below each field
-(`llmdgen.spec.kinds`); `llmdgen.spec.load` turns a parsed file into them. `None` means that the path
-chooses.
-
-msgspec, not pydantic, because a render has a tenth of a second: importing pydantic alone takes longer than that.
+(`llmdgen.spec.kinds`); `llmdgen.spec.load` turns a parsed file into them. `None` means that the path chooses. They are
+msgspec's, because a render has a tenth of a second: importing pydantic alone takes longer than that.
 """
 
 from typing import Annotated, Any, Literal

@@ -1,7 +1,5 @@
-"""The rules that reading a spec applies, as the catalogue shows them: code, title, explanation.
-
-Reading does not need this file; `llmdgen explain`, the documentation and the reports do.
-"""
+"""The rules that reading a spec applies, as the catalogue shows them: code, title, explanation. Reading does not need
+this file; `llmdgen explain`, the documentation and the reports do."""
 
 from __future__ import annotations
 

@@ -1,9 +1,5 @@
-"""Secrets in a spec: found anywhere in its text, comments included, and never repeated.
-
-A spec is committed, reviewed and copied into what is rendered, so a token in it is a token made public. What is found
-is masked, character by character, before anything else reads the text: no later message can quote it, and every
-position stays what it was.
-"""
+"""Secrets in a spec, found anywhere in its text, comments included. They are masked, character by character, before
+anything else reads the text: no later message can quote one, and every position stays what it was."""
 
 from __future__ import annotations
 

@@ -1,8 +1,5 @@
-"""Everything in plain data that does not fit the types of the spec.
-
-msgspec converts in microseconds but stops at the first thing that does not fit. This walks the same types, and is
-only imported where the conversion failed: every misfit is found at once, with its key, its reason and its fix.
-"""
+"""Everything in plain data that does not fit the types of the spec. msgspec converts in microseconds but stops at the
+first misfit; this walks the same types where it failed, and finds every one with its key, its reason and its fix."""
 
 from __future__ import annotations
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from difflib import unified_diff
 
@@ -18,11 +17,13 @@ _NO_BREAK = "\\ No newline at end of file"
 
 
 def edits(path: str, old: str, new: str, colour: bool = False) -> str:
-    """The unified diff of a file, line breaks as a terminal shows them; `colour` writes ANSI sequences."""
+    """The unified diff of a file, line breaks as a terminal shows them; `colour` writes ANSI sequences. A spec has no
+    line breaks but those of YAML, since its reader takes no other."""
     lines = []
-    for line in unified_diff(_lines(old), _lines(new), path, path, lineterm=""):
+    for line in unified_diff(old.splitlines(True), new.splitlines(True), path, path, lineterm=""):
         body = line.rstrip("\r\n")
-        lines.append(_tinted(body) if colour else body)
+        tint = next((tint for start, tint in _TINTS.items() if line.startswith(start)), "") if colour else ""
+        lines.append(f"{tint}{body}{_PLAIN}" if tint else body)
         if body == line and lines[2:] and not line.startswith("@@"):
             lines.append(_NO_BREAK)
     return "".join(f"{line}\n" for line in lines)
@@ -40,13 +41,3 @@ def markdown(title: str, diff: str, effect: Effect, findings: Sequence[Located])
     if findings:
         parts.append("\n".join(f"- {code_span(str(each))}" for each in findings))
     return "\n\n".join(parts) + "\n"
-
-
-def _lines(text: str) -> list[str]:
-    """Lines with their breaks, as YAML breaks them."""
-    return re.findall(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+", text)
-
-
-def _tinted(line: str) -> str:
-    tint = next((tint for start, tint in _TINTS.items() if line.startswith(start)), "")
-    return f"{tint}{line}{_PLAIN}" if tint else line
