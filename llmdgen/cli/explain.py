@@ -147,7 +147,7 @@ def _model(topic: str) -> str | None:
         "layers": ", ".join(f"{number} {kind}" for kind, number in layers.items() if number),
         "attention": f"{found.attention_heads} heads, {found.kv_heads} KV heads" + (", MLA" if found.mla else ""),
         "context": f"{found.max_position_embeddings} tokens",
-        "active": found.active_parameters and f"{found.active_parameters / 1e9:.1f}B parameters a token",
+        "active": f"{found.active_parameters / 1e9:.1f}B parameters a token" if found.active_parameters else "",
         "experts": experts and f"{experts.routed}, {experts.per_token} a token, {experts.shared} shared",
     }
     return _text(found.id, rows, found.sources, found.notes)

@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
+from io import StringIO
 from typing import Any
 
 import click
@@ -47,8 +49,6 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        from importlib import import_module
-
         command = import_module(f"llmdgen.cli.{COMMANDS[cmd_name][0]}").command
         assert isinstance(command, click.Command)
         return command
@@ -115,8 +115,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _show(error: click.ClickException) -> None:
     """What click says of it, wrapped where a terminal is narrower."""
-    from io import StringIO
-
     from llmdgen.cli.terminal import folded
 
     said = StringIO()

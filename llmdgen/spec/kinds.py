@@ -50,8 +50,9 @@ FORMS = {
     ENV_NAME: "a variable's name, such as VLLM_LOGGING_LEVEL",
 }
 """What each pattern asks for, in words."""
-_TRUE = frozenset(("true", "yes", "on", "y"))
-_FALSE = frozenset(("false", "no", "off", "n"))
+_TRUTHS = dict.fromkeys(("true", "yes", "on", "y", "1"), "true") | dict.fromkeys(
+    ("false", "no", "off", "n", "0"), "false"
+)
 _WHOLE = r"[-+]?[0-9]{1,18}"
 _EXAMPLES = re.compile(r"(?P<text>.*?) (?P<number>Examples?): (?P<values>.*)")
 _UNIT = r"\s*([0-9]+(?:\.[0-9]+)?)\s*([kmgtp]?)(i?)b?\s*"
@@ -153,10 +154,8 @@ def _fix_of_kind(kind: Any, value: Any) -> str:
             return f"remove the quotes: {value}"
         case inspect.IntType() if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
             return f"write {int(value)}"
-        case inspect.BoolType() if isinstance(value, str) and value.lower() in _TRUE | _FALSE:
-            return f"write {str(value.lower() in _TRUE).lower()}, without quotes"
-        case inspect.BoolType() if value in (0, 1):
-            return f"write {str(value == 1).lower()}"
+        case inspect.BoolType() if truth := _TRUTHS.get(str(value).lower()):
+            return f"write {truth}, without quotes" if isinstance(value, str) else f"write {truth}"
         case inspect.VarTupleType() if is_number or isinstance(value, str):
             return f"write [{quoted(str(value), bare=True)}]"
         case inspect.VarTupleType():

@@ -31,8 +31,8 @@ class Document(Struct, frozen=True):
     """A document as it was, what is said of its upgrade, and where values stood that stand elsewhere in the new one."""
 
     spec: Spec
-    findings: tuple[Located, ...] = ()
-    moved: dict[Route, Route] = {}
+    findings: tuple[Located, ...]
+    moved: dict[Route, Route]
 
 
 class Upgraded(Struct, frozen=True, kw_only=True):
@@ -60,20 +60,18 @@ def upgrade(text: str, path: str, release: str) -> Upgraded:
     """The text of a spec file, for that release. Raises SpecError where the file is not a spec as it is."""
     specs = parse(text, path)
     mark = _BYTE_ORDER_MARK if text.startswith(_BYTE_ORDER_MARK) else ""
-    parts = _documents(text.removeprefix(mark))
     line_break = next((each for each in ("\r\n", "\n", "\r") if each in text), "\n")
-    texts = [part for part, _ in parts]
-    numbers = [number for number, (_, is_spec) in enumerate(parts) if is_spec]
-    documents = []
-    for spec, number in zip(specs, numbers, strict=True):
-        if spec.asked.release == release:
-            documents.append(Document(spec))
+    texts, documents, left = [mark], [], iter(specs)
+    for part in _parts(text.removeprefix(mark)):
+        if not read(part, "").documents:
+            texts.append(part)
             continue
-        editor = Editor(texts[number], line_break)
-        documents.append(Document(spec, tuple(_document(editor, spec, release)), editor.moved))
-        texts[number] = editor.text
+        spec, editor = next(left), Editor(part, line_break)
+        said = () if spec.asked.release == release else tuple(_document(editor, spec, release))
+        documents.append(Document(spec, said, editor.moved))
+        texts.append(editor.text)
     since = tuple(dict.fromkeys(spec.asked.release for spec in specs if spec.asked.release != release))
-    return Upgraded(path=path, old=text, new=mark + "".join(texts), since=since, documents=tuple(documents))
+    return Upgraded(path=path, old=text, new="".join(texts), since=since, documents=tuple(documents))
 
 
 def _document(editor: Editor, spec: Spec, release: str) -> Iterator[Located]:
@@ -108,18 +106,13 @@ def _document(editor: Editor, spec: Spec, release: str) -> Iterator[Located]:
     yield from own_images(spec, release)
 
 
-def _documents(text: str) -> list[tuple[str, bool]]:
-    """The text cut where documents start, and of each part whether it holds one; joined they are the text."""
+def _parts(text: str) -> list[str]:
+    """The text cut where documents start; joined they are the text."""
     from ruamel.yaml import YAML
 
-    starts = [
-        int(event.start_mark.index)
-        for event in YAML(typ="safe", pure=True).parse(text)
-        if type(event).__name__ == "DocumentStartEvent"
-    ]
-    cuts = [0, *starts[1:], len(text)]
-    parts = [text[start:end] for start, end in pairwise(cuts)]
-    return [(part, bool(read(part, "").documents)) for part in parts]
+    events = YAML(typ="safe", pure=True).parse(text)
+    starts = [int(each.start_mark.index) for each in events if type(each).__name__ == "DocumentStartEvent"]
+    return [text[start:end] for start, end in pairwise([0, *starts[1:], len(text)])]
 
 
 class Effect(Struct, frozen=True, kw_only=True):
