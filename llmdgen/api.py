@@ -1,7 +1,5 @@
-"""The three calls of the Python API, and what the command line needs beside them.
-
-None of them reads the network, the clock or the environment; `load` reads the spec, and the config.json it names.
-"""
+"""The three calls of the Python API, and what the command line needs beside them. None of them reads the network, the
+clock or the environment; `load` reads the spec, and the config.json it names."""
 
 from __future__ import annotations
 

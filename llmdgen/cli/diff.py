@@ -80,11 +80,8 @@ def _is_file(name: str) -> bool:
 
 
 def _pair(old: str, new: str, path: str | None) -> tuple[Side, Side]:
-    """Two sides, each what its name is: a directory, a file, else a revision.
-
-    A revision beside a directory is read at that directory's own path. A spec beside a tree is compared with its own
-    deployments there: the others are none of its business.
-    """
+    """Two sides, each what its name is: a directory, a file, else a revision. A revision beside a directory is read at
+    that directory's own path, a spec beside a tree is compared with its own deployments there alone."""
     sides = _side(old, new, path, is_new=False), _side(new, old, path, is_new=True)
     specs = [_is_file(name) and not os.path.isdir(name) for name in (old, new)]
     if specs[0] == specs[1]:

@@ -59,10 +59,8 @@ def names() -> list[str]:
 
 
 def explain(topic: str) -> str | None:
-    """All that is known of a topic, None where nothing is. Case does not matter, nor dashes before a flag.
-
-    A name may be that of several things: tokenizer is a flag of vLLM and a plugin of the scheduler.
-    """
+    """All that is known of a topic, None where nothing is; case does not matter, nor dashes before a flag. A name may
+    be that of several things: tokenizer is a flag of vLLM and a plugin of the scheduler."""
     return "\n\n".join(text for _, explain_it in KINDS if (text := explain_it(topic)) is not None) or None
 
 

@@ -1,7 +1,5 @@
-"""`llmdgen`: the commands by name, and the exit code of whatever happens.
-
-A command's module is imported when the command is called, so that `--help` costs no more than click itself.
-"""
+"""`llmdgen`: the commands by name, and the exit code of whatever happens. A command's module is imported when the
+command is called, so that `--help` costs no more than click itself."""
 
 from __future__ import annotations
 

@@ -48,9 +48,7 @@ def make(
     with_prerequisites: bool,
 ) -> tuple[Made | None, list[Located]]:
     """The targets of a spec on the instance types given, None where anything of it is wrong; and every finding.
-
-    `charts` is a directory of charts, None for the release's own; `whole` says that these are all of its targets.
-    """
+    `charts` is a directory of charts, None for the release's own; `whole` says that these are all of its targets."""
     done = api.judged(spec, instance_types)
     findings = list(done.findings)
     targets: dict[str, Rendered] = {}

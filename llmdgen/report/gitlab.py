@@ -1,8 +1,5 @@
-"""The code quality report of GitLab: each finding stands at its line in the merge request.
-
-The form is the subset of the Code Climate specification that GitLab reads:
-https://docs.gitlab.com/ci/testing/code_quality/#code-quality-report-format
-"""
+"""The code quality report of GitLab: each finding stands at its line in the merge request. Of the Code Climate
+specification it reads this: https://docs.gitlab.com/ci/testing/code_quality/#code-quality-report-format"""
 
 from __future__ import annotations
 

@@ -1,7 +1,5 @@
-"""Findings as one JSON document, for programs; schemas/findings.v1.json describes it.
-
-A new version number announces every change that a reader of the old form would stumble over.
-"""
+"""Findings as one JSON document, for programs; schemas/findings.v1.json describes it. A new version number announces
+every change that a reader of the old form would stumble over."""
 
 from __future__ import annotations
 

@@ -43,7 +43,6 @@ _OCTAL = re.compile(r"0o[0-7]+|[-+]?0[0-9]+")
 _HEXADECIMAL = re.compile(r"0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
-_INFINITY = float("inf")
 
 
 class Parsed(Struct, frozen=True):
@@ -313,7 +312,7 @@ def resolve(text: str) -> str | int | float | bool | None:
             return whole
     elif _FLOAT.fullmatch(text):
         number = float(text)
-        if abs(number) != _INFINITY:
+        if abs(number) != float("inf"):
             return number
     else:
         return text

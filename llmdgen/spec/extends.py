@@ -115,11 +115,9 @@ def _nameless(layers: list[Parsed]) -> Located:
 
 
 def merge(base: Parsed, over: Parsed) -> tuple[Parsed, list[Finding]]:
-    """The mapping `over` on top of the mapping `base`, and a finding for each null in it that deletes nothing.
-
-    Keys come in the order of the base, then those that it lacks. A mapping that both have stands where `over` has it.
-    Neither document is changed, and lists may be shared with them.
-    """
+    """The mapping `over` on top of the mapping `base`, and a finding for each null in it that deletes nothing. Keys
+    come in the order of the base, then those that it lacks; a mapping that both have stands where `over` has it.
+    Neither document is changed, and lists may be shared with them."""
     replaced: set[Route] = set()  # values of the base that are there no more
     deleted: set[Route] = set()
     idle: list[Finding] = []

@@ -50,9 +50,8 @@ FORMS = {
     ENV_NAME: "a variable's name, such as VLLM_LOGGING_LEVEL",
 }
 """What each pattern asks for, in words."""
-_TRUTHS = dict.fromkeys(("true", "yes", "on", "y", "1"), "true") | dict.fromkeys(
-    ("false", "no", "off", "n", "0"), "false"
-)
+_TRUTHS = {"true": "true", "yes": "true", "on": "true", "y": "true", "1": "true"}
+_TRUTHS |= {"false": "false", "no": "false", "off": "false", "n": "false", "0": "false"}
 _WHOLE = r"[-+]?[0-9]{1,18}"
 _EXAMPLES = re.compile(r"(?P<text>.*?) (?P<number>Examples?): (?P<values>.*)")
 _UNIT = r"\s*([0-9]+(?:\.[0-9]+)?)\s*([kmgtp]?)(i?)b?\s*"

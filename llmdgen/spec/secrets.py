@@ -36,11 +36,9 @@ def find(text: str, path: str) -> tuple[list[Located], str]:
 
 
 def find_in_data(data: Any, path: str, places: Places) -> tuple[list[Located], Any]:
-    """What only shows once the text is parsed, and the data without it.
-
-    That is a secret written with escapes or over several lines, and a value, of whatever form, whose key says that it
-    is a secret: `HF_TOKEN: ...`, `{name: HF_TOKEN, value: ...}`, or `HF_TOKEN=...` inside a text.
-    """
+    """What only shows once the text is parsed, and the data without it: a secret written with escapes or over several
+    lines, and a value whose key says that it is one: `HF_TOKEN: ...`, `{name: HF_TOKEN, value: ...}`, or `HF_TOKEN=...`
+    inside a text."""
     findings: list[Located] = []
 
     def clean(value: Any, route: Route, named: bool) -> Any:

@@ -16,10 +16,8 @@ _OTHER_FIX = "check the quotes, brackets, colons and indentation around here"
 
 
 def explain(error: Any, text: str, last: Position, innermost: Position | None) -> Explained:
-    """Explain an error of ruamel.yaml, or a ValueError of one of its escapes.
-
-    `last` is where the last thing before the error starts, `innermost` the collection that was open.
-    """
+    """Explain an error of ruamel.yaml, or a ValueError of one of its escapes. `last` is where the last thing before the
+    error starts, `innermost` the collection that was open."""
     mark = getattr(error, "problem_mark", None)
     problem = str(getattr(error, "problem", None) or "")
     context = str(getattr(error, "context", None) or "")

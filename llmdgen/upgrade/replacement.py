@@ -1,7 +1,5 @@
-"""The way from a deployment to the one that replaces it, as a list that a person follows.
-
-What is done, and why, is data of the release; here it gets the names of one deployment.
-"""
+"""The way from a deployment to the one that replaces it, as a list that a person follows. What is done, and why, is
+data of the release; here it gets the names of one deployment."""
 
 from __future__ import annotations
 

@@ -36,10 +36,8 @@ class Document(Struct, frozen=True):
 
 
 class Upgraded(Struct, frozen=True, kw_only=True):
-    """A file before and after. `findings` are about the file as it was; where one is an error, `new` is no use.
-
-    `since` are the releases that its documents came from, those apart that were there already.
-    """
+    """A file before and after. `findings` are about the file as it was; where one is an error, `new` is no use. `since`
+    are the releases that its documents came from, those apart that were there already."""
 
     path: str
     old: str
