@@ -23,11 +23,8 @@ class Severity(StrEnum):
 
 
 class Finding(Struct, frozen=True):
-    """One thing a rule found. `at` is the route to the value at fault, or to its key where `on_key` is set.
-
-    The route leads through the spec; where `of` names an object of the cluster (`Kind/name`) or a rendered file, it
-    leads through that.
-    """
+    """One thing a rule found. `at` is the route to the value at fault, or to its key where `on_key` is set: through the
+    spec or, where `of` names an object of the cluster (`Kind/name`) or a rendered file, through that."""
 
     code: str
     severity: Severity
@@ -63,10 +60,8 @@ def in_directory(directory: str, finding: Finding) -> str:
 
 
 class Place(Struct, frozen=True, order=True):
-    """A position in a file; line and column count from 1.
-
-    `spec` is the file of the spec that the finding is about, where the place is in a base that it extends.
-    """
+    """A position in a file; line and column count from 1. `spec` is the file of the spec that the finding is about,
+    where the place is in a base that it extends."""
 
     path: str
     line: int = 1

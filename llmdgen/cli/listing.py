@@ -13,6 +13,7 @@ from llmdgen.cli import options
 from llmdgen.cli.terminal import columns, print_json, say
 from llmdgen.facts import catalogue
 from llmdgen.facts.types import Instance, ModelFacts
+from llmdgen.spec.model import DEFAULT_RELEASE
 
 
 class Listing(Struct, frozen=True):
@@ -24,14 +25,8 @@ class Listing(Struct, frozen=True):
 
 
 def _paths() -> list[dict[str, str]]:
-    """Every path with what the newest release that has it says of it."""
-    about = {
-        name: settings["about"]
-        for release in catalogue.release_names()
-        for name, settings in catalogue.release_toml(release, "paths.toml").items()
-        if "about" in settings
-    }
-    return [{"name": name, "about": about[name]} for name in catalogue.path_names()]
+    table = catalogue.release_toml(DEFAULT_RELEASE, "paths.toml")
+    return [{"name": name, "about": table[name]["about"]} for name in catalogue.path_names()]
 
 
 def _instance(each: Instance) -> tuple[object, ...]:

@@ -78,8 +78,7 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code. Errors are lines on stderr, never a traceback."""
-    _open_closed_streams()
-    _print_anything()
+    _ready_streams()
     given = sys.argv[1:] if arguments is None else arguments
     try:
         code: Any = cli.main(list(given), prog_name="llmdgen", standalone_mode=False, obj=given)
@@ -129,16 +128,11 @@ def terminate(number: int, frame: object) -> None:
     raise Terminated
 
 
-def _open_closed_streams() -> None:
-    """A stream that the caller has closed (`llmdgen schema >&-`) is None here, and nothing could be printed to it."""
+def _ready_streams() -> None:
+    """A stream that the caller has closed (`llmdgen schema >&-`) is None here, and nothing could be printed to it; one
+    without UTF-8 shows what it cannot encode as escapes, where Python would stop."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
-
-
-def _print_anything() -> None:
-    """Let a terminal without UTF-8 show what it cannot encode as escapes, where Python would stop."""
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is not None:
+        if reconfigure := getattr(getattr(sys, name), "reconfigure", None):
             reconfigure(errors="backslashreplace")

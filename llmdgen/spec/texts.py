@@ -6,8 +6,10 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from llmdgen.facts.catalogue import table
 from llmdgen.findings import Finding, Route
 from llmdgen.spec.places import error, quoted
+from llmdgen.suggest import nearest
 from llmdgen.untyped import mapping, maps
 
 ENGINES = ("prefill", "decode", "engine")
@@ -61,7 +63,12 @@ def broken_lines(value: Any, at: Route = ()) -> Iterator[Finding]:
 def availability_zone(zone: str, at: Route) -> Iterator[Finding]:
     """The availability zone that pods select."""
     if re.fullmatch(_ZONE, zone):
-        yield from _region(zone, at)
+        # A region may be newer than the facts, unless it is almost one that AWS has.
+        region, regions = region_of(zone), table("platforms.toml")["regions"]["names"]
+        close = () if region in regions else nearest(region, regions, limit=1)
+        if region not in regions and (close or not re.match(_LIKE_A_REGION, region)):
+            fix = f"did you mean {close[0]}{zone.removeprefix(region)}?" if close else "write a zone as us-east-1a"
+            yield error("SPEC015", f"{quoted(zone)} is in no region of AWS", fix, at)
         return
     fix = "write the zone's name, such as us-east-1a"
     says = f"{quoted(zone)} is not an availability zone"
@@ -77,20 +84,6 @@ def availability_zone(zone: str, at: Route) -> Iterator[Finding]:
 def region_of(zone: str) -> str:
     """The region of an availability zone or local zone, empty where the text is neither."""
     return zone[: match.end()] if (match := re.match(_REGION, zone)) else ""
-
-
-def _region(zone: str, at: Route) -> Iterator[Finding]:
-    """A region that AWS does not have, where it is almost one that it has; others may be newer than the facts."""
-    from llmdgen.facts.catalogue import table
-    from llmdgen.suggest import nearest
-
-    region, regions = region_of(zone), table("platforms.toml")["regions"]["names"]
-    if region not in regions:
-        close = nearest(region, regions, limit=1)
-        if close or not re.match(_LIKE_A_REGION, region):
-            says = f"{quoted(zone)} is in no region of AWS"
-            fix = f"did you mean {close[0]}{zone.removeprefix(region)}?" if close else "write a zone as us-east-1a"
-            yield error("SPEC015", says, fix, at)
 
 
 def _labels(labels: dict[str, Any], at: Route, what: str = "a label") -> Iterator[Finding]:
