@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from llmdgen.kube.room import fitting, minus
@@ -41,6 +41,12 @@ class _Node:
     def efa(self) -> int:
         return self.node.efa - self.left.efa
 
+    @property
+    def dots(self) -> tuple[int, int]:
+        """Columns and rows of its EFA interfaces."""
+        columns = min(self.node.efa, max(1, self.node.gpus) * DOTS_A_GPU)
+        return columns, -(-self.node.efa // max(1, columns))
+
     def takes(self, role: RolePlan) -> bool:
         return self.node.instance.name == role.node.instance.name and fitting(role.need, self.left)[0] > 0
 
@@ -63,7 +69,7 @@ def topology(plan: Plan) -> str:
     widest = max((node.node.gpus for node in nodes), default=1)
     width = max(NODE_WIDTH, widest * GPU_STEP - (GPU_STEP - GPU) + 2 * (MARGIN + POD_EDGE))
     rows = -(-len(nodes) // COLUMNS)
-    height = NODE_HEIGHT + max((_dot_rows(node) - 1 for node in nodes if node.node.efa), default=0) * DOT_STEP
+    height = NODE_HEIGHT + max((node.dots[1] - 1 for node in nodes if node.node.efa), default=0) * DOT_STEP
     more = sum(pool.nodes for pool in plan.pools) - len(nodes)
     columns = min(COLUMNS, max(1, len(nodes)))
     hardware = plan.target.replace("_", " and ")  # of prefill and of decode, where they differ
@@ -77,17 +83,15 @@ def topology(plan: Plan) -> str:
     if more:
         says = f"and {more} more node{'s' * (more > 1)}"
         drawn.append(filled_xml('  <text class="dim" x="16" y="{y}">{says}</text>', y=bottom - 14, says=says))
-    return (
-        _part(
-            "picture",
-            title=title,
-            width=max(columns * (width + GAP) + GAP, 2 * GAP + len(title) * TITLE_CHARACTER, legend_end, traffic_end),
-            height=bottom,
-            tiles=_lines([_tile(role) for role in plan.roles]),
-            drawn=_lines(drawn),
-        )
-        + "\n"
+    picture = _part(
+        "picture",
+        title=title,
+        width=max(columns * (width + GAP) + GAP, 2 * GAP + len(title) * TITLE_CHARACTER, legend_end, traffic_end),
+        height=bottom,
+        tiles=_lines(map(_tile, plan.roles)),
+        drawn=_lines(drawn),
     )
+    return f"{picture}\n"
 
 
 def _place(plan: Plan) -> list[_Node]:
@@ -205,54 +209,35 @@ def _way(right: int, y: int, label: str, below: int, *, is_back: bool) -> Text:
     return _part("way", path=path, middle=(left + right) / 2, below=y + below, label=label)
 
 
-def _dot_columns(node: _Node) -> int:
-    return min(node.node.efa, max(1, node.node.gpus) * DOTS_A_GPU)
-
-
-def _dot_rows(node: _Node) -> int:
-    return -(-node.node.efa // _dot_columns(node))
-
-
-def _dots(node: _Node) -> list[Text]:
+def _dots(node: _Node) -> Iterator[Text]:
     """EFA interfaces spread below the GPUs, column by column, so that a pod's share lies below its own GPUs."""
-    count = node.node.efa
-    if not count:
-        return []
-    rows = _dot_rows(node)
-    step = max(1, node.node.gpus) * GPU_STEP / _dot_columns(node)
+    step = max(1, node.node.gpus) * GPU_STEP / node.dots[0] if node.node.efa else 0
     left = MARGIN + POD_EDGE - (GPU_STEP - GPU) / 2
-    return [
-        filled_xml(
-            '    <circle class="{style}" cx="{x}" cy="{y}" r="3.5"/>',
-            x=round(left + (index // rows + 0.5) * step, 1),
-            y=110 + index % rows * DOT_STEP,
-            style="on" if index < node.efa else "off",
-        )
-        for index in range(count)
-    ]
+    for index in range(node.node.efa):
+        column, row = divmod(index, node.dots[1])
+        style, x = "on" if index < node.efa else "off", round(left + (column + 0.5) * step, 1)
+        dot = '    <circle class="{style}" cx="{x}" cy="{y}" r="3.5"/>'
+        yield filled_xml(dot, x=x, y=110 + row * DOT_STEP, style=style)
 
 
-def _gpus(node: _Node) -> list[Text]:
+def _gpus(node: _Node) -> Iterator[Text]:
     """A tile for each GPU, of the role that has it."""
     tile = '    <use href="#{role}" x="{x}" y="34"/>'
     free = '    <rect class="free" x="{x}" y="34" width="26" height="{height}"/>'
     owners: list[str] = [role.name for role, _, _ in node.placed for _ in range(role.size.gpus_per_pod)]
     owners += [""] * (node.node.gpus - len(owners))
-    return [
-        filled_xml(tile if role else free, role=role, x=MARGIN + POD_EDGE + place * GPU_STEP, height=GPU_HEIGHT)
-        for place, role in enumerate(owners)
-    ]
+    for place, role in enumerate(owners):
+        yield filled_xml(tile if role else free, role=role, x=MARGIN + POD_EDGE + place * GPU_STEP, height=GPU_HEIGHT)
 
 
-def _pods(node: _Node) -> list[Text]:
+def _pods(node: _Node) -> Iterator[Text]:
     """A frame around the GPUs of each pod, and its number below."""
-    found = []
+    frame = '    <rect class="pod" x="{x}" y="31.5" width="{width}" height="49" rx="3"/>'
+    below = '    <text class="dim" x="{x}" y="95" text-anchor="middle" font-size="10">{label}</text>'
     for role, first, label in node.placed:
         x, width = MARGIN + first * GPU_STEP, role.size.gpus_per_pod * GPU_STEP - 2 * POD_EDGE
-        frame = '    <rect class="pod" x="{x}" y="31.5" width="{width}" height="49" rx="3"/>'
-        below = '    <text class="dim" x="{x}" y="95" text-anchor="middle" font-size="10">{label}</text>'
-        found += [filled_xml(frame, x=x, width=width), filled_xml(below, x=x + width / 2, label=label)]
-    return found
+        yield filled_xml(frame, x=x, width=width)
+        yield filled_xml(below, x=x + width / 2, label=label)
 
 
 def _drawn(node: _Node, index: int, width: int, height: int, top: int, zone: str) -> Text:
@@ -278,5 +263,5 @@ def _part(name: str, /, **values: Any) -> Text:
     return Text(filled(f"topology/{name}.svg", {key: xml(value) for key, value in values.items()}))
 
 
-def _lines(parts: list[Text]) -> Text:
+def _lines(parts: Iterable[Text]) -> Text:
     return Text("\n".join(parts))
