@@ -49,13 +49,6 @@ RENAMED = {
 # Flags whose JSON vLLM hands to a configuration class only after parsing.
 LATER_CONFIGS = {"speculative-config": "SpeculativeConfig"}
 BOUNDS = {"ge": "at_least", "gt": "more_than", "le": "at_most", "lt": "less_than"}
-LITERALS = {
-    "vllm.config.parallel": ("All2AllBackend", "EPLBPolicyOption", "DistributedExecutorBackend"),
-    "vllm.config.cache": ("CacheDType", "BlockSize", "KVOffloadingBackend"),
-    "vllm.config.compilation": ("CUDAGraphMode", "CompilationMode"),
-    "vllm.v1.attention.backends.registry": ("AttentionBackendEnum",),
-    "vllm.config.kv_transfer": ("KVRole",),
-}
 # Keys that vLLM itself fills in after it has read the JSON.
 FILLED_IN = ("target_model_config", "target_parallel_config", "draft_model_config", "draft_parallel_config")
 SWITCH_WORDS = ("1", "true", "True", "TRUE", "yes", "on")
@@ -96,12 +89,6 @@ def tables() -> dict[str, Any]:
         "source": source,
         "flags": flags,
         "configs": config_tables({row["config"] for row in flags.values() if "config" in row}, classes),
-        "literals": {
-            name: members(module, name)
-            for module, names in LITERALS.items()
-            for name in names
-            if hasattr(sys.modules[module], name)  # BlockSize went with 0.26: any number is one
-        },
         "connectors": registered("distributed/kv_transfer/kv_connector/factory.py", "register_connector"),
         "offloading_specs": registered("v1/kv_offload/factory.py", "register_spec"),
     }
@@ -220,7 +207,8 @@ def config_row(field: dataclasses.Field[Any]) -> dict[str, Any]:
     row = describe(hint_of(field))
     if field.name == "mode" and row["choices"] == [0, 1, 2, 3]:
         # CompilationConfig takes the names of its levels too.
-        row |= {"type": "enum", "choices": [*members("vllm.config.compilation", "CompilationMode"), *row["choices"]]}
+        levels = sys.modules["vllm.config.compilation"].CompilationMode.__members__
+        row |= {"type": "enum", "choices": [*levels, *row["choices"]]}
     default = getattr(field.default, "default", field.default)
     if isinstance(default, (str, int, float, bool)) and not isinstance(default, enum.Enum):
         row["default"] = default
@@ -265,17 +253,6 @@ def bounds(field: dataclasses.Field[Any]) -> dict[str, Any]:
             if hasattr(limit, short):
                 found[name] = getattr(limit, short)
     return found
-
-
-def members(module: str, name: str) -> list[Any]:
-    """The values of a Literal, the names of an Enum."""
-    value = getattr(__import__(module, fromlist=[name]), name)
-    if isinstance(value, type) and issubclass(value, enum.Enum):
-        return list(value.__members__)
-    flat: list[Any] = []
-    for each in typing.get_args(value):
-        flat += typing.get_args(each) or [each]
-    return flat
 
 
 def registered(path: str, function: str) -> list[str]:

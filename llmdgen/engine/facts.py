@@ -135,6 +135,4 @@ def taken(release: str) -> Taken:
 @cache
 def history() -> History:
     """Which of the compared versions of vLLM have which flags."""
-    table = msgspec.json.decode(read_fact("vllm-flag-history.json"))
-    flags = {name.lstrip("-"): msgspec.convert(row, Lifetime) for name, row in table["flags"].items()}
-    return History(tuple(table["versions_compared"]), flags)
+    return msgspec.json.decode(read_fact("vllm-flag-history.json"), type=History)

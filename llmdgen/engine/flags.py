@@ -82,15 +82,14 @@ class ConfigField(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class FlagTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything that `vllm serve` of one version accepts.
 
-    `configs` are the keys of each JSON configuration class, `literals` vLLM's named sets of values,
-    `connectors` the KV connectors that its factory knows, `offloading_specs` those of OffloadingConnector.
+    `configs` are the keys of each JSON configuration class, `connectors` the KV connectors that its factory knows,
+    `offloading_specs` those of OffloadingConnector.
     """
 
     vllm: str
     source: str
     flags: dict[str, Flag]
     configs: dict[str, dict[str, ConfigField]]
-    literals: dict[str, tuple[str | int, ...]]
     connectors: tuple[str, ...]
     offloading_specs: tuple[str, ...]
 
@@ -101,10 +100,6 @@ class FlagTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def by_short(self, short: str) -> Flag | None:
         """The flag of a short form with its dash, such as -tp."""
         return next((flag for flag in self.flags.values() if flag.short == short), None)
-
-    def starting_with(self, prefix: str) -> tuple[str, ...]:
-        """The flags that begin so: vLLM's parser takes a unique prefix for the flag itself."""
-        return tuple(name for name in self.flags if name.startswith(prefix))
 
 
 @cache

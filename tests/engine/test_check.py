@@ -397,7 +397,7 @@ def test_an_offloading_spec_is_one_that_this_vllm_has(table: FlagTable) -> None:
 
 def test_the_facts_speak_of_what_this_vllm_has(table: FlagTable, release: str) -> None:
     assert set(connectors(release)) == set(table.connectors)
-    assert set(taken(release).all2all_backends) < set(table.literals["All2AllBackend"])
+    assert set(taken(release).all2all_backends) < set(table.flags["all2all-backend"].choices)
     read = variables(release)
     assert [name for name in taken(release).environment if name.startswith("VLLM_") and name not in read] == []
     assert not set(lmcache(release).settings) & set(lmcache(release).renamed)

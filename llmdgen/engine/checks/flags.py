@@ -86,7 +86,7 @@ def _unknown(name: str, release: str) -> tuple[str, str]:
         if gone and _number(gone) <= _number(table.vllm):
             return f"{says}: it is gone from vLLM {gone}", "remove it"
         return f"{says}: it exists from vLLM {lifetime.first_seen}", "remove it, or choose a release with that vLLM"
-    longer = table.starting_with(hyphened)
+    longer = [each for each in table.flags if each.startswith(hyphened)]
     if longer and len(hyphened) > 2:
         begins = longer[0] if len(longer) == 1 else f"{len(longer)} flags"
         return f"{says}: it begins {begins}", did_you_mean(hyphened, longer, listed_up_to=8)
