@@ -116,8 +116,6 @@ def _numbers(servers: Servers, vllm: Container) -> Numbers:
         tensor=vllm.size("tensor-parallel-size", 1),
         data=data,
         data_local=vllm.size("data-parallel-size-local", max(1, data // workload.size)),
-        workers=workload.size,
-        expert_parallel=vllm.flags.get("enable-expert-parallel") is True,
         gpus=(room.gpus if room is not None else 0) or None,
         host_memory_bytes=None if memory == UNLIMITED else memory * MIB,
         pod_memory_bytes=bytes_or_none(vllm.quantity("memory")),

@@ -15,6 +15,7 @@ from tests.engine.cases import release_of
 
 ARGS = ("spec", "engine", "args")
 ENV = ("spec", "decode", "env")
+EPLB = {"enable-eplb": True, "enable-expert-parallel": True}
 YARN = {"rope_type": "yarn", "factor": 4.0, "rope_theta": 1000000, "original_max_position_embeddings": 32768}
 
 
@@ -201,9 +202,9 @@ def test_the_backend_that_really_runs_decides_about_dual_batches(table: FlagTabl
         ({"data-parallel-start-rank": 4}, Numbers(data=4), "VLLM012"),
         ({}, Numbers(data=2, data_local=4), "VLLM012"),
         ({"enable-eplb": True}, Numbers(data=8, data_local=8), "VLLM012"),
-        ({"enable-eplb": True}, Numbers(expert_parallel=True), "VLLM012"),
-        ({"enable-eplb": True}, Numbers(data=8, expert_parallel=True, routed_experts=0), "VLLM012"),
-        ({"enable-eplb": True}, Numbers(data=12, expert_parallel=True, routed_experts=256), "VLLM012"),
+        (EPLB, Numbers(), "VLLM012"),
+        (EPLB, Numbers(data=8, routed_experts=0), "VLLM012"),
+        (EPLB, Numbers(data=12, routed_experts=256), "VLLM012"),
         ({}, Numbers(tensor=16, gpus=8), "VLLM018"),
         ({}, Numbers(tensor=3, gpus=8, attention_heads=64), "VLLM018"),
         ({}, Numbers(tensor=8, gpus=8, attention_heads=24, kv_heads=3), "VLLM018"),
@@ -292,11 +293,11 @@ def test_settings_that_the_model_or_the_node_refuses_are_found(
 @pytest.mark.parametrize(
     ("args", "numbers"),
     [
-        ({"data-parallel-hybrid-lb": True}, Numbers(data=16, data_local=8, workers=2)),
-        ({"enable-eplb": True}, Numbers(data=16, data_local=8, expert_parallel=True, routed_experts=256)),
+        ({"data-parallel-hybrid-lb": True}, Numbers(data=16, data_local=8)),
+        (EPLB, Numbers(data=16, data_local=8, routed_experts=256)),
         (
-            {"enable-eplb": True, "eplb-config": {"num_redundant_experts": 32}},
-            Numbers(data=16, data_local=8, expert_parallel=True, routed_experts=256),
+            {**EPLB, "eplb-config": {"num_redundant_experts": 32}},
+            Numbers(data=16, data_local=8, routed_experts=256),
         ),
         ({}, Numbers(tensor=8, gpus=8, attention_heads=64, kv_heads=4)),
         ({}, Numbers(tensor=8, gpus=8, attention_heads=128, kv_heads=1, mla=True)),
@@ -353,8 +354,8 @@ def test_swap_space_fits_the_host_where_vllm_swaps(
 
 
 def test_a_number_of_redundant_experts_that_divides_is_proposed(table: FlagTable) -> None:
-    numbers = Numbers(data=24, expert_parallel=True, routed_experts=256)
-    (finding,) = found(table, {"enable-eplb": True}, numbers=numbers, by_path=True)
+    numbers = Numbers(data=24, routed_experts=256)
+    (finding,) = found(table, EPLB, numbers=numbers, by_path=True)
     assert finding.fix == "set eplb-config.num_redundant_experts to 8"
 
 
@@ -430,8 +431,9 @@ def test_a_draft_model_runs_ahead_where_vllm_lets_it(table: FlagTable, release: 
 
 
 def test_redundant_experts_that_do_not_divide_are_said_where_they_are_written(table: FlagTable) -> None:
-    numbers = Numbers(data=16, data_local=8, expert_parallel=True, routed_experts=256)
-    (finding,) = found(table, {"enable-eplb": True, "eplb-config": {"num_redundant_experts": 7}}, numbers=numbers)
+    numbers = Numbers(data=16, data_local=8, routed_experts=256)
+    findings = found(table, {**EPLB, "eplb-config": {"num_redundant_experts": 7}}, numbers=numbers)
+    (finding,) = [each for each in findings if each.code == "VLLM012"]
     assert finding.at == (*ARGS, "eplb-config", "num_redundant_experts")
 
 

@@ -92,22 +92,22 @@ def context_parallel_size_fits(role: RoleSettings) -> Iterator[Draft]:
     Passes: args: {decode-context-parallel-size: 8} for deepseek-ai/DeepSeek-R1-0528 with tensor: 8.
     """
     numbers, flag = role.numbers, "decode-context-parallel-size"
-    size = integer(role.args.get(flag))
+    size, tensor = integer(role.args.get(flag)), numbers.tensor
     if size is None or size < 2:
         return
-    at, heads, tensor = role.at(flag), numbers.kv_heads, numbers.tensor
-    copies = tensor if numbers.mla or heads is None else tensor // heads
+    heads = None if numbers.mla else numbers.kv_heads
+    copies = max(1, tensor // heads) if heads else tensor
     fitting = [each for each in range(2, copies + 1) if not tensor % each]
+    asking = (numbers.attention_heads or 0) // heads if heads else 0
     if tensor % size:
         says = f"{flag} {size} does not divide the tensor parallel size {tensor}"
-        yield found(*at, says=says, fix=f"set it to {one_of(map(str, fitting))}" if fitting else "remove it")
-    elif heads is not None and not numbers.mla and size > tensor // heads:
+        yield role.found(flag, says=says, fix=f"set it to {one_of(map(str, fitting))}" if fitting else "remove it")
+    elif size > copies:
         says = f"{flag} {size} needs {size} copies of the model's {heads} KV heads, tensor parallel size {tensor} has "
-        most = max(1, copies)
-        yield found(*at, says=f"{says}{most}", fix="remove it" if most < 2 else f"set it to {most} or less")
-    elif heads and not numbers.mla and numbers.attention_heads and numbers.attention_heads // heads % size:
-        says = f"the {numbers.attention_heads // heads} heads that ask each KV head do not divide by {flag} {size}"
-        yield found(*at, says=says, fix="set it to a number that divides them, or remove it")
+        yield role.found(flag, says=f"{says}{copies}", fix="remove it" if copies < 2 else f"set it to {copies} or less")
+    elif asking % size:
+        says = f"the {asking} heads that ask each KV head do not divide by {flag} {size}"
+        yield role.found(flag, says=says, fix="set it to a number that divides them, or remove it")
 
 
 def _load_balancing(role: RoleSettings) -> Iterator[Draft]:
@@ -134,34 +134,30 @@ def _load_balancing(role: RoleSettings) -> Iterator[Draft]:
         yield role.found("data-parallel-start-rank", says=says, fix=f"write 0 to {numbers.data - 1}")
     if local > numbers.data:
         says = f"{local} local data parallel ranks are more than the data parallel size {numbers.data}"
-        at = role.at("data-parallel-size-local")
-        yield found(*at, says=says, fix=f"set parallelism.dataLocal to {numbers.data} or less")
+        fix = f"set parallelism.dataLocal to {numbers.data} or less"
+        yield role.found("data-parallel-size-local", says=says, fix=fix)
 
 
 def _expert_balancing(role: RoleSettings) -> Iterator[Draft]:
-    numbers, args = role.numbers, role.args
-    redundant = integer(mapping(args.get("eplb-config")).get("num_redundant_experts")) or 0
-    if args.get("enable-eplb") is not True:
+    numbers, config, flag = role.numbers, mapping(role.args.get("eplb-config")), "enable-eplb"
+    ranks, experts = numbers.tensor * numbers.data, numbers.routed_experts
+    redundant = integer(config.get("num_redundant_experts")) or 0
+    if role.args.get(flag) is not True:
         if redundant > 0:
-            says = f"{redundant} redundant experts need --enable-eplb"
-            at = role.at("eplb-config", "num_redundant_experts")
-            yield found(*at, says=says, fix="add enable-eplb: true")
+            says = f"{redundant} redundant experts need --{flag}"
+            yield role.found("eplb-config", "num_redundant_experts", says=says, fix=f"add {flag}: true")
         return
-    at = role.at("enable-eplb")
-    ranks = numbers.tensor * numbers.data
-    if numbers.routed_experts == 0:
-        yield found(*at, says="--enable-eplb needs a mixture of experts, and the model is dense", fix="remove it")
-        return
-    if not (args.get("enable-expert-parallel") is True or numbers.expert_parallel):
-        yield found(*at, says="--enable-eplb needs expert parallelism", fix="set parallelism.expert: true")
+    if experts == 0:
+        yield role.found(flag, says=f"--{flag} needs a mixture of experts, and the model is dense", fix="remove it")
+    elif role.args.get("enable-expert-parallel") is not True:
+        yield role.found(flag, says=f"--{flag} needs expert parallelism", fix="set parallelism.expert: true")
     elif ranks < 2:
-        yield found(*at, says="--enable-eplb needs more than one rank", fix="set parallelism.tensor or data")
+        yield role.found(flag, says=f"--{flag} needs more than one rank", fix="set parallelism.tensor or data")
     # A negative number is VLLM003's.
-    if numbers.routed_experts and redundant >= 0 and (numbers.routed_experts + redundant) % ranks:
-        missing = -(numbers.routed_experts + redundant) % ranks
-        says = f"{numbers.routed_experts} routed and {redundant} redundant experts do not divide by {ranks} ranks"
-        fix = f"set eplb-config.num_redundant_experts to {redundant + missing}"
-        inside = ("num_redundant_experts",) if "num_redundant_experts" in mapping(args.get("eplb-config")) else ()
+    if experts and redundant >= 0 and (experts + redundant) % ranks:
+        says = f"{experts} routed and {redundant} redundant experts do not divide by {ranks} ranks"
+        fix = f"set eplb-config.num_redundant_experts to {redundant + -(experts + redundant) % ranks}"
+        inside = ("num_redundant_experts",) if "num_redundant_experts" in config else ()
         yield role.found("eplb-config", *inside, says=says, fix=fix)
 
 

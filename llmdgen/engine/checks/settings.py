@@ -24,8 +24,6 @@ class Numbers(Struct, frozen=True, kw_only=True):
     tensor: int = 1
     data: int = 1
     data_local: int = 1
-    workers: int = 1
-    expert_parallel: bool = False
     gpus: int | None = None
     host_memory_bytes: int | None = None
     pod_memory_bytes: int | None = None
