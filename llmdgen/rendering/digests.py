@@ -20,8 +20,8 @@ def spec_digest(spec: Spec) -> str:
 
 @cache
 def facts_digest(release: str, model: str) -> str:
-    """sha256 over the facts of a release and of a model, and what every render shares: names and contents of files, each
-    told apart from the next one's."""
+    """sha256 over the facts of a release and of a model, and what every render shares: names and contents of files,
+    each told apart from the next one's."""
     total = sha256()
     paths = [fact("models", f"{model.replace('/', '--')}.toml")]
     for folder in (fact("instances"), fact("releases", release), fact()):

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from llmdgen.findings import Located, Route
 from llmdgen.kube.servers import argument_files
 from llmdgen.objects import objects
-from llmdgen.objects.chart import chart_files, servers_of
+from llmdgen.objects.chart import chart_files, present, servers_of
 from llmdgen.objects.router import COMMENTS, router_values
 from llmdgen.objects.workload import deadline
 from llmdgen.planning.model import Plan
@@ -46,23 +44,16 @@ def helmfile(plan: Plan, charts: str | None) -> str:
     """The file of a target; `charts` is the path from there to a directory of charts, None for the published ones."""
     title = comment(f"{plan.spec.name} on {plan.target}: llm-d {plan.release.name}, {' + '.join(plan.paths)}.")
     about = f"# {title}\n# Deploy with `helmfile apply` in this directory; SUMMARY.md says what that gives.\n"
-    return about + sections(_document(plan, charts), _IN_HELMFILE)
-
-
-def _document(plan: Plan, charts: str | None) -> dict[str, Any]:
-    names, chart = plan.names, plan.release.charts["router"]
+    chart, router, servers = plan.release.charts["router"], plan.names.router, plan.names.servers
+    source = {"chart": chart.repository, "version": chart.version}
     if charts is not None:
-        source: dict[str, Any] = {"chart": f"{charts}/{chart.name}"}
-        defaults: dict[str, Any] = {"createNamespace": True, "skipDeps": True}
-    else:
-        source = {"chart": chart.repository, "version": chart.version}
-        defaults = {"createNamespace": True}
-    router = {"name": names.router, "namespace": names.namespace, **source, "values": ["values/router.yaml"]}
-    servers = {
-        "name": names.servers,
-        "namespace": names.namespace,
-        "chart": "./chart",
-        "needs": [f"{names.namespace}/{names.router}"],
+        source = {"chart": f"{charts}/{chart.name}"}
+    timeout, here = max(deadline(role) for role in plan.roles), {"namespace": plan.names.namespace}
+    document = {
+        "helmDefaults": present(createNamespace=True, skipDeps=charts is not None, timeout=timeout),
+        "releases": [
+            {"name": router, **here, **source, "values": ["values/router.yaml"]},
+            {"name": servers, **here, "chart": "./chart", "needs": [f"{plan.names.namespace}/{router}"]},
+        ],
     }
-    defaults["timeout"] = max(deadline(role) for role in plan.roles)
-    return {"helmDefaults": defaults, "releases": [router, servers]}
+    return about + sections(document, _IN_HELMFILE)
