@@ -70,7 +70,8 @@ def _documents(file: str, shown: str, found: Found) -> Iterator[dict[str, Any]]:
         with open(file, "rb") as stream:
             content = stream.read(MOST_BYTES + 1)
         if len(content) > MOST_BYTES:
-            raise ValueError(f"it is larger than {MOST_BYTES // 2**20} MiB")
+            found.leave(shown, "the file", f"it is larger than {MOST_BYTES // 2**20} MiB")
+            return
         documents = load_all(content.decode())
     except OSError as error:
         found.leave(shown, "the file", f"it cannot be read: {error.strerror}")

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from llmdgen.adopt.found import Found, Leave, Server, rules, shortened, why
+from llmdgen.engine.numbers import decimal
 from llmdgen.kube.command_line import beside_serving
 from llmdgen.kube.workload import SHARED_MEMORY, Container, mounted_at
 from llmdgen.untyped import at, items, mapping, maps
@@ -90,8 +91,8 @@ def cache_tiers(server: Server, found: Found) -> dict[str, Any]:
             for _, tier in maps(extra.get("secondary_tiers")):
                 tiers |= _files_tier(server, str(tier.get("root_dir") or ""))
         elif name == "LMCacheConnectorV1":
-            local = _number(vllm.variables.get("LMCACHE_MAX_LOCAL_CPU_SIZE"))
-            tiers["cpu"] = {"connector": "lmcache"} | ({"size": _gibibytes(int(local * 10**9))} if local else {})
+            held = int(min(decimal(vllm.variables.get("LMCACHE_MAX_LOCAL_CPU_SIZE"), 0), 1e6) * 10**9)
+            tiers["cpu"] = {"connector": "lmcache"} | ({"size": _gibibytes(held)} if held > 0 else {})
             if folder := vllm.variables.get("LMCACHE_LOCAL_DISK", "").removeprefix("file://"):
                 tiers |= _files_tier(server, folder)
         elif name not in ("NixlConnector", "MultiConnector"):
@@ -121,14 +122,12 @@ def _resources(vllm: Container, leave: Leave) -> dict[str, str]:
     if limit := at(mounted_at(vllm, SHARED_MEMORY), "emptyDir", "sizeLimit"):
         said["shm"] = str(limit)
     for name in {**mapping(at(vllm.doc, "resources", "limits")), **mapping(at(vllm.doc, "resources", "requests"))}:
-        if name == "ephemeral-storage":
-            leave(f"resources {name}", "it follows from model.size")
-        elif name.startswith("rdma/"):
+        if name.startswith("rdma/"):
             leave(f"resources {name}", "EFA interfaces take the place of InfiniBand's")
         elif name == GPU and vllm.count(GPU) not in (0, vllm.gpus):
             leave(f"resources {name}", f"{vllm.count(GPU)} GPUs, and the engine uses {vllm.gpus}: these are asked for")
-        elif name not in (GPU, EFA, "cpu", "memory"):
-            leave(f"resources {name}", why("pod", name))
+        elif name not in rules("resources")["read"]:
+            leave(f"resources {name}", why("resources", name))
     return said
 
 
@@ -136,9 +135,7 @@ def _startup(container: dict[str, Any]) -> int:
     """Seconds until the start-up probe gives up, 0 without one."""
     probe = mapping(container.get("startupProbe"))
     period, most = probe.get("periodSeconds"), probe.get("failureThreshold")
-    if not isinstance(period, int) or not isinstance(most, int):
-        return 0
-    return min(max(period * most, 0), 10**6)
+    return min(max(period * most, 0), 10**6) if isinstance(period, int) and isinstance(most, int) else 0
 
 
 def _environment(vllm: Container, leave: Leave) -> dict[str, str]:
@@ -201,10 +198,3 @@ def _files_tier(server: Server, folder: str) -> dict[str, Any]:
 
 def _gibibytes(held: int) -> str:
     return f"{max(1, held // 2**30)}Gi"
-
-
-def _number(text: str | None) -> float:
-    try:
-        return min(max(float(text or 0), 0.0), 1e6)
-    except ValueError:
-        return 0.0

@@ -136,12 +136,12 @@ def _model(found: Found, servers: list[Server], asked: str | None) -> dict[str, 
 
 
 def _cluster(places: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    said: dict[str, Any] = {"zone": "", "nodeSelector": {}, "tolerations": []}
+    said: dict[str, Any] = {"zone": None, "nodeSelector": {}, "tolerations": []}
     for place in places.values():
         said["zone"] = place["zone"] or said["zone"]
         said["nodeSelector"] |= place["nodeSelector"]
         said["tolerations"] += [each for each in place["tolerations"] if each not in said["tolerations"]]
-    return {key: value for key, value in said.items() if value}
+    return said
 
 
 def _fitted(spec: dict[str, Any], source: str, name: str, found: Found) -> Plan:

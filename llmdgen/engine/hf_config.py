@@ -94,7 +94,7 @@ def read(path: Path, name: str) -> ModelFacts:
 
 
 def _facts(config: HuggingFaceConfig, name: str, path: Path) -> ModelFacts:
-    experts = None
+    experts, mla = None, None
     if config.routed:
         experts = Experts(
             routed=config.routed,
@@ -103,13 +103,13 @@ def _facts(config: HuggingFaceConfig, name: str, path: Path) -> ModelFacts:
             intermediate_size=config.moe_intermediate_size or config.intermediate_size,
             dense_layers=config.dense_layers or 0,
         )
-    quantization = config.quantization_config or {}
-    method = str(quantization.get("quant_method", "")).lower()
-    block = quantization.get("weight_block_size")
-    parameters, of_mtp = _parameters(config, experts)
-    mla = None
     if config.kv_lora_rank:
         mla = Mla(kv_lora_rank=config.kv_lora_rank, qk_rope_head_dim=config.qk_rope_head_dim or 0)
+    quantization = config.quantization_config or {}
+    method, block = str(quantization.get("quant_method", "")).lower(), quantization.get("weight_block_size")
+    parameters, of_mtp = _parameters(config, experts)
+    kinds = (config.layer_types or [])[: config.layers]
+    linear, sliding = (sum(word in kind for kind in kinds) for word in ("linear", "sliding"))
     return ModelFacts(
         id=name,
         architecture=config.architectures[0],
@@ -120,7 +120,12 @@ def _facts(config: HuggingFaceConfig, name: str, path: Path) -> ModelFacts:
         attention_heads=config.attention_heads,
         kv_heads=config.kv_heads or config.attention_heads,
         head_dim=config.head_dim,
-        layers=_layers(config),
+        layers=Layers(
+            full=config.layers - linear - sliding,
+            sliding=sliding,
+            linear=linear,
+            sliding_window=config.sliding_window if sliding else None,
+        ),
         mla=mla,
         experts=experts,
         fp8_block=block[0] if isinstance(block, list) and block and isinstance(block[0], int) else None,
@@ -139,18 +144,6 @@ def _positions(config: HuggingFaceConfig) -> int:
         return own
     # The key was called type in older configs.
     return longest_context(own, {"rope_parameters": {"rope_type": rope.get("type"), **rope}}) or own
-
-
-def _layers(config: HuggingFaceConfig) -> Layers:
-    kinds = (config.layer_types or [])[: config.layers]
-    linear = sum("linear" in kind for kind in kinds)
-    sliding = sum("sliding" in kind for kind in kinds)
-    return Layers(
-        full=config.layers - linear - sliding,
-        sliding=sliding,
-        linear=linear,
-        sliding_window=config.sliding_window if sliding else None,
-    )
 
 
 def _parameters(config: HuggingFaceConfig, experts: Experts | None) -> tuple[int, int]:
