@@ -39,7 +39,7 @@ def origins(plan: Plan, role: RolePlan, spec: dict[str, Any]) -> dict[Route, Rou
         found["nodeSelector", plan.platform["zone_label"]] = ("spec", "cluster", "zone")
     own_labels = plan.spec.asked.cluster.node_selector
     found |= {("nodeSelector", key): ("spec", "cluster", "nodeSelector", key) for key in own_labels}
-    for index, toleration in enumerate(spec["tolerations"]):
+    for index, toleration in enumerate(spec.get("tolerations", ())):
         if toleration in plan.own_tolerations:
             place = ("spec", "cluster", "tolerations", plan.own_tolerations.index(toleration))
             found["tolerations", index] = place
@@ -50,7 +50,7 @@ def origins(plan: Plan, role: RolePlan, spec: dict[str, Any]) -> dict[Route, Rou
     for index, container in enumerate(spec.get("initContainers", ())):
         field = "sidecar" if container["name"] == SIDECAR else "modelServer"
         found["initContainers", index, "image"] = ("spec", "images", field)
-    for index, volume in enumerate(spec["volumes"]):
+    for index, volume in enumerate(spec.get("volumes", ())):
         if volume["name"] == "shm":
             found["volumes", index] = ("spec", role.name, "resources", "shm")
         elif volume["name"] in _VOLUMES:
@@ -82,14 +82,14 @@ def _container(plan: Plan, role: RolePlan, container: dict[str, Any]) -> dict[Ro
     own: Route = ("spec", role.name)
     found: dict[Route, Route] = {("image",): ("spec", "images", "modelServer"), ("args",): (*own, "args")}
     found |= {("args", f"--{flag}"): place for flag, place in role.flag_routes.items()}
-    for index, argument in enumerate(container["args"]):
+    for index, argument in enumerate(container.get("args", ())):
         flag = argument.removeprefix("--").partition("=")[0]
         if argument.startswith("--") and flag in role.flag_routes:
             found["args", index] = role.flag_routes[flag]
     if role.flag_routes.get(_TRANSFER) == PATH:
         found |= _transfer(role.flags.get(_TRANSFER), ("args", f"--{_TRANSFER}"))
     tiers: dict[str, str] = plan.platform["tier_variables"]
-    for index, variable in enumerate(container["env"]):
+    for index, variable in enumerate(container.get("env", ())):
         name = variable["name"]
         place = role.env_routes.get(name)
         if place == PATH and name in tiers:

@@ -43,18 +43,12 @@ def pulled(plan: Plan) -> tuple[Pulled, ...]:
 
 
 def _image(plan: Plan, reference: str, users: tuple[str, ...]) -> Pulled:
-    if _name(reference) == _name(plan.server.image):
-        return Pulled(reference=reference, upstream=plan.server.image, used_by=users)
-    images = plan.release.images
-    name = next((name for name, image in images.items() if _name(image) == _name(reference)), "")
+    known = {"": plan.server.image, **plan.release.images}
+    same = ((name, image) for name, image in known.items() if _name(image) == _name(reference))
+    name, upstream = next(same, ("", None))
     gone = plan.release.withdrawn.get(name)
-    return Pulled(
-        reference=reference,
-        upstream=images.get(name),
-        used_by=users,
-        withdrawn=gone.says if gone else None,
-        rebuild=gone.rebuild if gone else None,
-    )
+    withdrawn, rebuild = (gone.says, gone.rebuild) if gone else (None, None)
+    return Pulled(reference=reference, upstream=upstream, used_by=users, withdrawn=withdrawn, rebuild=rebuild)
 
 
 def _name(image: str) -> str:
