@@ -150,9 +150,7 @@ def _layer_bytes(model: ModelFacts, tensor: int, dtype: str) -> int:
 
 def predicts_tokens(args: Mapping[str, Any]) -> bool:
     """Whether vLLM speculates with the model's own layers for multi-token prediction (MTP)."""
-    config = args.get("speculative-config")
-    if not isinstance(config, Mapping):
-        return False
+    config = mapping(args.get("speculative-config"))
     method = config.get("method")
     return isinstance(method, str) and (method == "mtp" or method.endswith("_mtp")) and not config.get("model")
 
@@ -234,10 +232,8 @@ def smallest_tensor(model: ModelFacts, instance: Instance, engine: dict[str, Any
 
 def _longest(args: Mapping[str, Any], model: ModelFacts, kv_tokens: int) -> int:
     """--max-model-len: as asked, the model's own where nothing is, what fits for `auto`."""
-    overrides = args.get("hf-overrides")
     own = model.max_position_embeddings
-    if isinstance(overrides, Mapping):
-        own = longest_context(own, overrides) or own
+    own = longest_context(own, mapping(args.get("hf-overrides"))) or own
     return max(1, min(own, kv_tokens) if _is_auto(args) else whole(args.get("max-model-len"), own))
 
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from llmdgen.engine.checks.settings import RoleSettings, integer
 from llmdgen.engine.facts import taken
-from llmdgen.findings import Route
 from llmdgen.registry import Draft, found, rule
 from llmdgen.untyped import mapping
 
@@ -33,7 +31,14 @@ def speculation_starts(role: RoleSettings) -> Iterator[Draft]:
     if method is not None and method not in table["method"].choices:
         return  # VLLM003's
     methods = taken(role.release).speculation
-    yield from _missing(config, method, at, methods["without_draft"])
+    predicts = method is not None and method.endswith("mtp")
+    says_itself = bool(config.get("model")) and (predicts or method in SAYS_ITSELF)
+    if not config.get("model") and not predicts and method not in methods["without_draft"]:
+        says = f"speculative decoding {f'by {method} ' if method else ''}needs a draft model"
+        yield found(*at, says=says, fix="add model: org/name, or method: ngram or mtp")
+    elif config.get("num_speculative_tokens") is None and method != "suffix" and not says_itself:
+        fix = f"add num_speculative_tokens: {1 if predicts else 3}"
+        yield found(*at, says="num_speculative_tokens is missing", fix=fix)
     if config.get("tensor_parallel_size") is not None:
         says = "vLLM refuses tensor_parallel_size here"
         yield found(*at, "tensor_parallel_size", says=says, fix="write draft_tensor_parallel_size", on_key=True)
@@ -51,18 +56,3 @@ def speculation_starts(role: RoleSettings) -> Iterator[Draft]:
         if other:
             says = f"--async-scheduling cannot be combined with {other}"
             yield role.found("async-scheduling", says=says, fix="remove async-scheduling", on_key=True)
-
-
-def _missing(
-    config: Mapping[str, Any], method: str | None, at: Route, without_draft: tuple[str, ...]
-) -> Iterator[Draft]:
-    """The draft model, or the number of tokens."""
-    predicts = method is not None and method.endswith("mtp")
-    own = method in without_draft or predicts
-    says_itself = bool(config.get("model")) and (predicts or method in SAYS_ITSELF)
-    if not config.get("model") and not own:
-        says = f"speculative decoding {f'by {method} ' if method else ''}needs a draft model"
-        yield found(*at, says=says, fix="add model: org/name, or method: ngram or mtp")
-    elif config.get("num_speculative_tokens") is None and method != "suffix" and not says_itself:
-        number = 1 if predicts else 3
-        yield found(*at, says="num_speculative_tokens is missing", fix=f"add num_speculative_tokens: {number}")
