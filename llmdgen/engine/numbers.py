@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import TypeVar
 
 _Default = TypeVar("_Default")
+_Number = TypeVar("_Number", int, float)
 _HUMAN = re.compile(r"(\d+(?:\.\d+)?)([kKmMgGtT])")
 _DECIMAL = {"k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 _BINARY = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
@@ -20,19 +22,19 @@ def human_int(text: str) -> int:
     return int(float(number) * _DECIMAL[suffix]) if suffix in _DECIMAL else int(number) * _BINARY[suffix]
 
 
-def whole(value: object, default: _Default) -> int | _Default:
-    """A whole number, or text that vLLM reads as one; `default` for anything else, which other checks refuse."""
-    if isinstance(value, int | float):
-        return int(value)
+def parsed(text: str, reader: Callable[[str], _Number], default: _Default) -> _Number | _Default:
+    """What a reader of numbers makes of a text, `default` where it is none to it."""
     try:
-        return human_int(str(value))
+        return reader(text)
     except ValueError:
         return default
+
+
+def whole(value: object, default: _Default) -> int | _Default:
+    """A whole number, or text that vLLM reads as one; `default` for anything else, which other checks refuse."""
+    return int(value) if isinstance(value, int | float) else parsed(str(value), human_int, default)
 
 
 def decimal(value: object, default: float) -> float:
     """A number with a fraction, `default` for anything else."""
-    try:
-        return float(str(value))
-    except ValueError:
-        return default
+    return parsed(str(value), float, default)

@@ -7,10 +7,12 @@ from collections.abc import Iterable, Iterator
 from llmdgen.engine.checks.settings import RoleSettings
 from llmdgen.engine.checks.values import shown
 from llmdgen.engine.facts import Variable, lmcache, taken, variables
+from llmdgen.engine.numbers import parsed
 from llmdgen.registry import Draft, found, rule
 from llmdgen.suggest import did_you_mean, nearest, one_of
 
 ALL2ALL = "VLLM_ALL2ALL_BACKEND"
+_NUMBERS: dict[str, tuple[type[float], str]] = {"int": (int, "a whole number"), "float": (float, "a number")}
 _OFF = ("", "0", "false", "False", "FALSE", "no", "off")
 
 
@@ -94,8 +96,8 @@ def _unknown(role: RoleSettings, name: str, reader: str, known: Iterable[str]) -
 def _unreadable(role: RoleSettings, name: str, value: str, variable: Variable) -> Iterator[Draft]:
     """What vLLM makes of the value, where that is not what it looks like."""
     at = role.env_at(name)
-    if variable.kind in ("int", "float") and not _number(value, variable.kind):
-        wanted = "a whole number" if variable.kind == "int" else "a number"
+    if variable.kind in _NUMBERS and parsed(value, _NUMBERS[variable.kind][0], None) is None:
+        wanted = _NUMBERS[variable.kind][1]
         yield found(*at, says=f"{name} takes {wanted}, not {shown(value)}", fix=f"write {wanted}")
     elif variable.kind == "choice":
         read = str.lower if variable.any_case else str
@@ -103,17 +105,9 @@ def _unreadable(role: RoleSettings, name: str, value: str, variable: Variable) -
             fix = did_you_mean(value, variable.choices, listed_up_to=20)
             yield found(*at, says=f"{name} cannot be {shown(value)}", fix=fix)
     elif variable.kind == "switch" and value not in variable.true and (variable.strict or value not in _OFF):
-        if not variable.strict or not _number(value, "int"):
+        if not variable.strict or parsed(value, int, None) is None:
             effect = "vLLM stops at" if variable.strict else "vLLM reads as off"
             fix = f"write {one_of(variable.true)} for on, 0 for off"
             yield found(*at, says=f"{name}: {effect} {shown(value)}", fix=fix)
     elif variable.kind == "presence" and value in _OFF:
         yield found(*at, says=f"{name} is on whatever it holds, {shown(value)} included", fix="remove it")
-
-
-def _number(text: str, kind: str) -> bool:
-    try:
-        int(text) if kind == "int" else float(text)
-    except ValueError:
-        return False
-    return True

@@ -6,8 +6,8 @@ text and 256 a number. What is found is a `Problem`; the rules that report it ar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from math import isfinite
+from collections.abc import Iterator, Mapping
+from math import inf, isfinite
 from operator import ge, gt, le, lt
 from typing import Any, Literal
 
@@ -16,7 +16,7 @@ from msgspec import Struct, structs
 from llmdgen.engine.argv import word
 from llmdgen.engine.derived import EXTRA, children
 from llmdgen.engine.flags import ConfigField, Flag, FlagTable
-from llmdgen.engine.numbers import human_int
+from llmdgen.engine.numbers import decimal, human_int, parsed
 from llmdgen.findings import Route
 from llmdgen.suggest import did_you_mean
 
@@ -158,18 +158,9 @@ def _fits(wanted: str, value: Any) -> bool:
         return types in (bool, object)
     if wanted.startswith("human-int") and isinstance(value, str):
         # Digits alone are a number that was quoted.
-        number = None if value.strip().lstrip("+-").isdigit() else _number(human_int, value)
+        number = None if value.strip().lstrip("+-").isdigit() else parsed(value, human_int, None)
         return number is not None or (wanted == "human-int-or-auto" and value.lower() == "auto")
     return isinstance(value, types)
-
-
-def _number(read: Callable[[str], float], text: str) -> float | None:
-    """The number that a text holds, None where it holds none or an infinite one."""
-    try:
-        number = read(text)
-    except ValueError:
-        return None
-    return number if isfinite(number) else None
 
 
 def _type_fix(wanted: str, value: Any) -> str:
@@ -184,7 +175,7 @@ def _type_fix(wanted: str, value: Any) -> str:
             return f"write {int(value)}"
         if isinstance(value, str) and value.strip().lstrip("+-").isdigit():
             return f"write {int(value)} without quotes"
-    if wanted == "float" and isinstance(value, str) and _number(float, value) is not None:
+    if wanted == "float" and isinstance(value, str) and isfinite(decimal(value, inf)):
         return f"write {value.strip()} without quotes"
     if wanted in _TEXTS and isinstance(value, int | float):
         return f'write "{shown(value)}" in quotes'
