@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from llmdgen.findings import Route
-from llmdgen.untyped import mapping
+from llmdgen.untyped import at, maps
 
 EXTRA = "kv_connector_extra_config"
 MULTI = "MultiConnector"
@@ -25,11 +25,9 @@ def connectors_in(transfer: Any, inside: Route = ()) -> Iterator[tuple[Route, Ma
             yield from connectors_in(child, (*inside, EXTRA, "connectors", index))
 
 
-def children(transfer: Mapping[str, Any]) -> list[tuple[int, Mapping[str, Any]]]:
+def children(transfer: Mapping[str, Any]) -> list[tuple[int, dict[str, Any]]]:
     """The connectors directly inside a MultiConnector, as far as they are maps, with their indices."""
-    found = mapping(transfer.get(EXTRA)).get("connectors") if transfer.get("kv_connector") == MULTI else None
-    listed = found if isinstance(found, list | tuple) else ()
-    return [(index, child) for index, child in enumerate(listed) if isinstance(child, Mapping)]
+    return maps(at(transfer, EXTRA, "connectors")) if transfer.get("kv_connector") == MULTI else []
 
 
 def hybrid_manager_off_by(flags: Mapping[str, Any], engine: dict[str, Any]) -> str | None:
@@ -39,9 +37,7 @@ def hybrid_manager_off_by(flags: Mapping[str, Any], engine: dict[str, Any]) -> s
     lacking = engine.get("hybrid_kv_off_with_connectors", ())
     if any(each.get("kv_connector") in lacking for _, each in connectors_in(flags.get("kv-transfer-config"))):
         off.append("kv-transfer-config")
-    if not off and flags.get(NO_HYBRID) is True:
-        return NO_HYBRID
-    return off[0] if off else None
+    return next(iter(off), NO_HYBRID if flags.get(NO_HYBRID) is True else None)
 
 
 def longest_context(own: int, overrides: Mapping[str, Any]) -> int | None:

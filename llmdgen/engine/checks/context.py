@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from llmdgen.engine.checks.limits import context_length
 from llmdgen.engine.checks.settings import RoleSettings
 from llmdgen.engine.derived import UNSCALED, longest_context, overriding
+from llmdgen.findings import Route
 from llmdgen.registry import Draft, found, rule
 from llmdgen.untyped import mapping
 
@@ -54,14 +55,10 @@ def rope_parameters_are_whole(role: RoleSettings) -> Iterator[Draft]:
     Passes: hf-overrides: {rope_parameters: {rope_type: yarn, factor: 4.0, rope_theta: 1000000,
             original_max_position_embeddings: 32768}}.
     """
-    overrides = mapping(role.args.get(OVERRIDES))
-    rope = overriding(overrides, "rope_parameters")
+    rope, at = overriding(_overrides(role), "rope_parameters"), _place(role, "rope_parameters")
     if not isinstance(rope, Mapping) or any(isinstance(value, Mapping) for value in rope.values()):
         return
-    inside = ("text_config",) if "rope_parameters" in mapping(overrides.get("text_config")) else ()
-    at = role.at(OVERRIDES, *inside, "rope_parameters")
-    needed = ["rope_type", *(["original_max_position_embeddings"] if rope.get("rope_type") == "yarn" else [])]
-    for key in needed:
+    for key in ("rope_type", *(["original_max_position_embeddings"] if rope.get("rope_type") == "yarn" else [])):
         if rope.get(key) is None:
             old = key == "rope_type" and "type" in rope
             fix = "write rope_type instead of type" if old else f"add {key}"
@@ -80,14 +77,19 @@ def rope_scaling_is_read(role: RoleSettings) -> Iterator[Draft]:
             original_max_position_embeddings: 32768}}.
     """
     if _unread(role):
-        inside = ("text_config",) if "rope_scaling" in mapping(_overrides(role).get("text_config")) else ()
         says = f"vLLM {role.table.vllm} does not read rope_scaling from --{OVERRIDES}"
         fix = "write rope_parameters, with rope_type, factor, rope_theta and original_max_position_embeddings"
-        yield role.found(OVERRIDES, *inside, "rope_scaling", says=says, fix=fix, on_key=True)
+        yield found(*_place(role, "rope_scaling"), says=says, fix=fix, on_key=True)
 
 
 def _overrides(role: RoleSettings) -> Mapping[str, object]:
     return mapping(role.args.get(OVERRIDES))
+
+
+def _place(role: RoleSettings, name: str) -> Route:
+    """The place of an override, which may be inside that of a multimodal model's language model."""
+    inside = ("text_config",) if name in mapping(_overrides(role).get("text_config")) else ()
+    return role.at(OVERRIDES, *inside, name)
 
 
 def _beyond(role: RoleSettings) -> tuple[str, str] | None:
