@@ -15,12 +15,12 @@ from typing import Any, Literal, TypeVar
 import msgspec
 
 from llmdgen.facts.parsed import parse
-from llmdgen.facts.types import Fact, Instance, ModelFacts, ProgramFlag, Release
+from llmdgen.facts.types import Instance, ModelFacts, ProgramFlag, Release
 from llmdgen.resources import fact, read_fact
 
 HYPERPOD_PREFIX = "ml."
 LONGEST_NAME = 250
-_F = TypeVar("_F", bound=Fact)
+_F = TypeVar("_F")
 
 
 class UnknownFact(LookupError):
@@ -38,7 +38,7 @@ def instance(name: str) -> Instance:
     file = fact("instances", f"{ec2_name.partition('.')[0]}.toml")
     if not _is_plain(ec2_name) or not os.path.isfile(file) or ec2_name not in _toml(file):
         raise UnknownFact("instance type", name, instance_names())
-    return _fact({"name": ec2_name, **_toml(file)[ec2_name]}, Instance, file)
+    return as_fact({"name": ec2_name, **_toml(file)[ec2_name]}, Instance, file)
 
 
 @cache
@@ -52,7 +52,7 @@ def model(name: str) -> ModelFacts:
     file = fact("models", f"{name.replace('/', '--')}.toml")
     if not _is_plain(name.replace("/", "--")) or not os.path.isfile(file):
         raise UnknownFact("model", name, model_names())
-    return _fact(_toml(file), ModelFacts, file)
+    return as_fact(_toml(file), ModelFacts, file)
 
 
 def model_names() -> tuple[str, ...]:
@@ -66,7 +66,7 @@ def release(name: str) -> Release:
     file = fact("releases", name, "release.toml")
     if not _is_plain(name) or not os.path.isfile(file):
         raise UnknownFact("llm-d release", name, release_names())
-    return _fact(_toml(file), Release, file)
+    return as_fact(_toml(file), Release, file)
 
 
 def release_names() -> tuple[str, ...]:
@@ -104,7 +104,7 @@ def architectures(name: str) -> frozenset[str]:
 def program_flags(name: str, program: Literal["scheduler", "sidecar"]) -> dict[str, ProgramFlag]:
     """The flags of a release's scheduler or routing sidecar, without dashes."""
     file = fact("releases", name, {"scheduler": "scheduler-flags.toml", "sidecar": "sidecar.toml"}[program])
-    return {flag: _fact(row, ProgramFlag, file) for flag, row in _toml(file)["flags"].items()}
+    return {flag: as_fact(row, ProgramFlag, file) for flag, row in _toml(file)["flags"].items()}
 
 
 @cache
@@ -133,7 +133,8 @@ def _toml(file: str) -> dict[str, Any]:
     return parse(file)
 
 
-def _fact(row: dict[str, Any], kind: type[_F], file: str) -> _F:
+def as_fact(row: dict[str, Any], kind: type[_F], file: str) -> _F:
+    """A row of a file as its type. Raises ValueError, which names the file."""
     try:
         return msgspec.convert(row, kind)
     except msgspec.ValidationError as error:

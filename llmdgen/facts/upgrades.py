@@ -9,10 +9,9 @@ import os
 from functools import cache
 from typing import Any
 
-import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from llmdgen.facts.catalogue import release_names, release_toml
+from llmdgen.facts.catalogue import as_fact, release_names, release_toml
 from llmdgen.resources import fact
 
 FILE = "upgrade.toml"
@@ -98,12 +97,7 @@ class Moves(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, renam
 def moves(release: str) -> Moves | None:
     """The step to a release, None for the first that llmdgen knows."""
     file = fact("releases", release, FILE)
-    if not os.path.isfile(file):
-        return None
-    try:
-        return msgspec.convert(release_toml(release, FILE), Moves)
-    except msgspec.ValidationError as error:
-        raise ValueError(f"{file}: {error}") from error
+    return as_fact(release_toml(release, FILE), Moves, file) if os.path.isfile(file) else None
 
 
 def steps(start: str, end: str) -> tuple[str, ...] | None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from llmdgen.engine.memory import margin
 from llmdgen.findings import Located, Severity
+from llmdgen.objects.chart import present
 from llmdgen.planning.model import Plan, RolePlan
 from llmdgen.quantities import GIB, cpu_text, mib_text
 
@@ -38,11 +39,10 @@ def allocation(plan: Plan, findings: Iterable[Located] = ()) -> dict[str, Any]:
         },
     }
     stands = [each.finding for each in findings if each.finding.severity is Severity.WARNING]
-    if warnings := [{"code": each.code, "says": each.says} for each in stands]:
-        found["warnings"] = warnings
-    if silenced := [{"code": each.code, "reason": each.reason} for each in plan.spec.asked.suppress]:
-        found["suppressed"] = silenced
-    return found
+    return found | present(
+        warnings=[{"code": each.code, "says": each.says} for each in stands],
+        suppressed=[{"code": each.code, "reason": each.reason} for each in plan.spec.asked.suppress],
+    )
 
 
 def _role(plan: Plan, role: RolePlan) -> dict[str, Any]:
@@ -66,8 +66,7 @@ def _role(plan: Plan, role: RolePlan) -> dict[str, Any]:
         "memoryPerPod": mib_text(role.need.memory_mib),
         "shmPerPod": role.shm,
     }
-    if role.memory_use:
-        use = role.memory_use
+    if use := role.memory_use:
         found["kvCache"] = {
             "estimate": True,
             "marginGib": margin(role.size, plan.engine) / GIB,
@@ -77,5 +76,4 @@ def _role(plan: Plan, role: RolePlan) -> dict[str, Any]:
             "maxModelLen": use.max_model_len,
             "fullLengthRequestsPerRank": round(use.sequences, 1),
         }
-    tiers = {tier.name: f"{tier.bytes[role.name] / GIB:.0f}Gi" for tier in plan.tiers}
-    return {**found, "cacheTiers": tiers} if tiers else found
+    return found | present(cacheTiers={tier.name: f"{tier.bytes[role.name] / GIB:.0f}Gi" for tier in plan.tiers})
