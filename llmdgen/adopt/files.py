@@ -6,8 +6,8 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
+from llmdgen.adopt.charts import is_modelservice, read_values
 from llmdgen.adopt.found import Found, UnusableSource, server_of, why
-from llmdgen.adopt.modelservice import is_modelservice, read_values
 from llmdgen.plain_yaml import YAMLError, load_all, reason
 from llmdgen.spec.fields import ROLES
 from llmdgen.untyped import at, items, mapping

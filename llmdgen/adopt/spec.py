@@ -6,9 +6,9 @@ import re
 from typing import Any
 
 from llmdgen import api
+from llmdgen.adopt.charts import scheduler_spec
 from llmdgen.adopt.files import read
 from llmdgen.adopt.found import Found, LeftOut, Server, UnusableSource, shortened
-from llmdgen.adopt.router import scheduler_spec
 from llmdgen.adopt.servers import EVENTS, cache_tiers, placement, role_spec, token_secret
 from llmdgen.facts import catalogue
 from llmdgen.findings import Located, Route, SpecError, dotted
