@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from shlex import quote
 from typing import Any
 
-from llmdgen.composition.contribution import SLOT, EnvVar, Volume
+from llmdgen.composition.contribution import SLOT, EnvVar
 from llmdgen.findings import Route
 from llmdgen.objects.chart import DEPLOYMENT, pod_labels, present, selector
 from llmdgen.planning.model import Plan, RolePlan
@@ -80,12 +80,10 @@ def comments(plan: Plan, role: RolePlan) -> dict[Route, str]:
 def _affinity(plan: Plan, role: RolePlan) -> dict[str, Any]:
     """All pods of the deployment in one zone, whichever the first is in; those of a role together where the other's are
     of another size."""
-    found: dict[str, Any] = {}
-    if plan.one_zone and not plan.spec.asked.cluster.zone:
-        found[REQUIRED] = [_near(plan.platform["zone_label"], plan)]
-    if plan.mixes(role):
-        found[PREFERRED] = [{"weight": 100, "podAffinityTerm": _near("kubernetes.io/hostname", plan, role)}]
-    return found
+    zone, node = plan.platform["zone_label"], "kubernetes.io/hostname"
+    same = [_near(zone, plan)] if plan.one_zone and not plan.spec.asked.cluster.zone else []
+    near = [{"weight": 100, "podAffinityTerm": _near(node, plan, role)}] if plan.mixes(role) else []
+    return present(**{REQUIRED: same, PREFERRED: near})
 
 
 def _near(topology: str, plan: Plan, role: RolePlan | None = None) -> dict[str, Any]:
@@ -110,7 +108,11 @@ def _vllm(plan: Plan, role: RolePlan) -> dict[str, Any]:
         ports=_ports(plan, role),
         **_probes(role),
         resources=_resources(plan, role),
-        volumeMounts=[_mount(volume) for volume in role.volumes],
+        # Where a volume has a directory for each pod, the container has that alone.
+        volumeMounts=[
+            present(name=each.name, mountPath=each.mount_path, subPathExpr=each.own_directory, readOnly=each.read_only)
+            for each in role.volumes
+        ],
         # The scheduler and the gateway see that a pod ends a moment later than the pod itself.
         lifecycle={"preStop": {"exec": {"command": ["sleep", str(role.life.pre_stop)]}}},
         securityContext=as_root if role.efa_per_pod else None,
@@ -124,12 +126,6 @@ def _environment(variable: EnvVar) -> dict[str, Any]:
     if variable.secret:
         return {"name": variable.name, "valueFrom": {"secretKeyRef": {"name": variable.secret, "key": variable.name}}}
     return {"name": variable.name, "value": variable.value}
-
-
-def _mount(volume: Volume) -> dict[str, Any]:
-    """Where the container has a volume; a directory of its own inside it, where the volume has one for each pod."""
-    path, own = volume.mount_path, volume.own_directory
-    return present(name=volume.name, mountPath=path, subPathExpr=own, readOnly=volume.read_only)
 
 
 def _ports(plan: Plan, role: RolePlan) -> list[dict[str, Any]]:

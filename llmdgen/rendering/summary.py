@@ -237,7 +237,9 @@ def _keep_running(plan: Plan) -> Iterator[str]:
             "A prefill pod that ends takes KV cache with it that decode has not read yet. Engines of different vLLM"
             " versions refuse each other's transfers: deploy a new one beside this one (llmdgen upgrade prints how)."
         )
-    yield _scheduler(plan)
+    mode = plan.release.pool_failure_mode
+    without = "spreads requests at random" if mode == "FailOpen" else "refuses requests"
+    yield f"Scheduler: while none is ready, the gateway {without} ({mode}); a change of its configuration restarts it."
     yield from map(_full, (tier for tier in plan.tiers if tier.name != "cpu"))
     if plan.gateway.service_type == "LoadBalancer":
         given = plan.gateway.annotations.items()
@@ -269,12 +271,6 @@ def _rollout(plan: Plan, role: RolePlan) -> str:
         first = f"{how['maxUnavailable']} of {role.size.replicas} servers at a time ends before a new one starts"
     late = "" if plan.multinode else f", and after {deadline(role) / 60:g} the rollout counts as failed"
     return f"{first}; it may take {role.life.startup / 60:g} minutes to start{late}."
-
-
-def _scheduler(plan: Plan) -> str:
-    mode = plan.release.pool_failure_mode
-    without = "the gateway spreads requests at random" if mode == "FailOpen" else "the gateway refuses requests"
-    return f"Scheduler: while none is ready, {without} ({mode}); a change of its configuration restarts it."
 
 
 def _full(tier: Tier) -> str:

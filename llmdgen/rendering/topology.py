@@ -177,7 +177,11 @@ def _legend(plan: Plan, nodes: list[_Node]) -> tuple[list[Text], int, int]:
 def _traffic(plan: Plan, top: int) -> tuple[list[Text], int]:
     """Who talks to whom, and where that ends to the right: requests reach decode servers, whose sidecar has prompts
     computed by prefill servers first; KV caches come back."""
-    boxes: list[tuple[str, str, str, str]] = [(role.name, role.name, *_servers(role)) for role in plan.roles]
+    boxes: list[tuple[str, str, str, str]] = []
+    for role in plan.roles:
+        nodes, gpus = role.size.workers, role.size.gpus_per_pod * role.size.workers
+        says = f"{role.size.replicas} x {gpus} GPU{'s' * (gpus > 1)}{f' on {nodes} nodes' * (nodes > 1)}"
+        boxes.append((role.name, role.name, says, "all-to-all over EFA" * (nodes > 1)))
     boxes.append(("off", "gateway", plan.gateway.provider, "and the scheduler"))
     found = []
     for index, (style, name, says, more) in enumerate(boxes):
@@ -192,14 +196,6 @@ def _traffic(plan: Plan, top: int) -> tuple[list[Text], int]:
         found.append(_way(last - BOX_WIDTH - WAY, top + 16, "prompts", -5, is_back=True))
         found.append(_way(last - BOX_WIDTH - WAY, top + 34, f"KV cache over {across}", 13, is_back=False))
     return found, last + BOX_WIDTH + GAP
-
-
-def _servers(role: RolePlan) -> tuple[str, str]:
-    """How many servers a role has, of how many GPUs, and what these exchange between nodes."""
-    size = role.size
-    gpus = size.gpus_per_pod * size.workers
-    says = f"{size.replicas} x {gpus} GPU{'s' * (gpus > 1)}"
-    return (f"{says} on {size.workers} nodes", "all-to-all over EFA") if size.workers > 1 else (says, "")
 
 
 def _way(right: int, y: int, label: str, below: int, *, is_back: bool) -> Text:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from msgspec import Struct
 
 from llmdgen.engine.argv import ArgumentError
-from llmdgen.engine.flags import Flag, FlagTable
+from llmdgen.engine.flags import FlagTable
 from llmdgen.findings import Route
 from llmdgen.registry import Draft, found
 
@@ -80,13 +80,6 @@ class RoleSettings(Struct, frozen=True, kw_only=True):
         """What the parser would refuse of flags that `args` does not have, each with the flag's name."""
         given = {_bare(flag) for flag in self.args}
         return ((_bare(each.flag), each) for each in self.refused if _bare(each.flag) not in given)
-
-    def known(self) -> Iterable[tuple[Flag, Any]]:
-        """The flags that this vLLM has and that are set, with their values."""
-        for name, value in self.args.items():
-            flag = self.table.get(name)
-            if flag is not None and value is not None:
-                yield flag, value
 
 
 def _bare(flag: str) -> str:

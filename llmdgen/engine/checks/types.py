@@ -38,8 +38,7 @@ def value_is_in_range(role: RoleSettings) -> Iterator[Draft]:
     """
     yield from drafts(role, "value")
     yield from _names(role)
-    yield from _least(role)
-    yield from _forms(role)
+    yield from _bounds(role)
     for spelled, refused in role.refusals():
         name = spelled.removeprefix("no-")
         if role.table.get(name) is not None:
@@ -72,15 +71,13 @@ def _called(path: str) -> str:
     return f"--{path.replace('.', ': ', 1)}"
 
 
-def _forms(role: RoleSettings) -> Iterator[Draft]:
-    """Text of a certain form: versions, and a chat template, which is a file's path or the template itself."""
+def _bounds(role: RoleSettings) -> Iterator[Draft]:
+    """Numbers with a least value, and text of a certain form: versions, and a chat template, which is a file's path or
+    the template itself."""
     for flag, (form, fix) in taken(role.release).patterns.items():
-        value = role.args.get(flag)
-        if isinstance(value, str) and value not in ("", "None") and not fullmatch(form, value):
-            yield role.found(flag, says=f"--{flag} cannot be {shown(value)}", fix=fix)
-
-
-def _least(role: RoleSettings) -> Iterator[Draft]:
+        text = role.args.get(flag)
+        if isinstance(text, str) and text not in ("", "None") and not fullmatch(form, text):
+            yield role.found(flag, says=f"--{flag} cannot be {shown(text)}", fix=fix)
     for path, least in taken(role.release).least.items():
         _, _, given, at = _at(role, path)
         value = number(given)
@@ -94,7 +91,10 @@ def _least(role: RoleSettings) -> Iterator[Draft]:
 def drafts(role: RoleSettings, kind: str) -> Iterator[Draft]:
     """The problems of one kind in every flag's value."""
     elsewhere = taken(role.release).flags
-    for flag, value in role.known():
+    for name, value in role.args.items():
+        flag = role.table.get(name)
+        if flag is None or value is None:
+            continue
         if kind == "type" and flag.name in elsewhere and role.spec_sets(flag.name):
             continue  # whatever it is, it goes: VLLM007
         for problem in flag_problems(flag, value, role.table):
