@@ -83,23 +83,21 @@ def _documents(file: str, shown: str, found: Found) -> Iterator[dict[str, Any]]:
         found.leave(shown, "the file", "it is not YAML that Kubernetes would take")
     else:
         for index, doc in enumerate(documents):
-            if _nodes(doc, DEEPEST) > MOST_NODES:
+            if _is_too_large(doc):
                 found.leave(shown, f"document {index + 1}", "it is nested too deeply or too large, aliases included")
             elif isinstance(doc, dict):
                 yield from (mapping(each) for each in items(doc.get("items"))) if doc.get("kind") == "List" else [doc]
 
 
-def _nodes(value: Any, depth: int, room: int = MOST_NODES + 1) -> int:
-    """How many values a tree has, no further than it matters."""
-    if depth == 0:
-        return room
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    count = 1
-    for each in inner:
-        count += _nodes(each, depth - 1, room - count)
-        if count >= room:
+def _is_too_large(doc: Any) -> bool:
+    """Whether a document is nested too deeply, or holds too many values, aliases counted as often as they are used."""
+    level, left = [doc], MOST_NODES
+    for _ in range(DEEPEST):
+        left -= len(level)
+        if not level or left < 0:
             break
-    return count
+        level = [each for value in level for each in (value.values() if isinstance(value, dict) else items(value))]
+    return bool(level)
 
 
 def _read(doc: dict[str, Any], file: str, found: Found) -> None:

@@ -54,15 +54,14 @@ def check_with_installed_vllm(argv: Sequence[str]) -> list[str]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    make: Any = None
     for home in _HOMES:
         try:
-            make = import_module(home).make_arg_parser
+            make: Any = import_module(home).make_arg_parser
             break
         except ModuleNotFoundError as error:
             if error.name is None or not home.startswith(error.name):
                 raise NoVllm(f"vLLM is installed but cannot be imported: {error}") from error
-    if make is None:
+    else:
         raise NoVllm("vLLM is not installed (fix: pip install vllm)")
     flexible: Any = import_module("vllm.utils.argparse_utils").FlexibleArgumentParser
     # vLLM looks at the process's own command line: which flags it offers, and whether to read its help texts.

@@ -21,6 +21,7 @@ from llmdgen.resources import fact, read_fact
 HYPERPOD_PREFIX = "ml."
 LONGEST_NAME = 250
 _F = TypeVar("_F")
+_toml = cache(parse)
 
 
 class UnknownFact(LookupError):
@@ -126,11 +127,6 @@ def _is_plain(name: str) -> bool:
 
 def _files(folder: str) -> list[str]:
     return sorted(fact(folder, name) for name in os.listdir(fact(folder)) if name.endswith(".toml"))
-
-
-@cache
-def _toml(file: str) -> dict[str, Any]:
-    return parse(file)
 
 
 def as_fact(row: dict[str, Any], kind: type[_F], file: str) -> _F:
