@@ -4,6 +4,7 @@ it may start, keeps idle connections and gets to end."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from llmdgen.engine.facts import engine
 from llmdgen.engine.numbers import whole
@@ -221,10 +222,7 @@ def pods_end_in_time(vllm: Engine) -> Iterator[Draft]:
     Fails:  `{decode: {pod: {terminationGracePeriodSeconds: 60}}}`, which has 2 minutes for its answers.
     Passes: `{decode: {drain: 30s}}`, from which the period follows.
     """
-    stop = mapping(at(vllm.doc, "lifecycle", "preStop"))
-    words = [*items(at(stop, "exec", "command")), 0, 0]
-    waits = whole(at(stop, "sleep", "seconds"), 0) or (whole(words[1], 0) if words[0] == "sleep" else 0)
-    needed = waits + whole(vllm.flags.get("shutdown-timeout"), 0)
+    needed = pause(vllm) + whole(vllm.flags.get("shutdown-timeout"), 0)
     grace = whole(vllm.workload.spec.get("terminationGracePeriodSeconds"), _GRACE)
     if grace < needed:
         place = vllm.workload.in_template("spec", "terminationGracePeriodSeconds")
@@ -232,8 +230,20 @@ def pods_end_in_time(vllm: Engine) -> Iterator[Draft]:
         yield vllm.workload.found(*place, says=says, fix=f"set {needed + 15} or more, or a shorter drain")
 
 
+def pause(vllm: Engine) -> int:
+    """Seconds for which preStop sleeps."""
+    stop = mapping(at(vllm.doc, "lifecycle", "preStop"))
+    words = [*items(at(stop, "exec", "command")), 0, 0]
+    return whole(at(stop, "sleep", "seconds"), 0) or (whole(words[1], 0) if words[0] == "sleep" else 0)
+
+
+def patience(probe: dict[str, Any]) -> int:
+    """Seconds that a probe waits before it acts."""
+    period, failures = whole(probe.get("periodSeconds"), _PERIOD), whole(probe.get("failureThreshold"), _FAILURES)
+    return whole(probe.get("initialDelaySeconds"), 0) + period * failures
+
+
 def _startup(vllm: Engine) -> int | None:
     """Seconds that the startup probe waits, None without one."""
     probe = mapping(vllm.doc.get("startupProbe"))
-    period, failures = whole(probe.get("periodSeconds"), _PERIOD), whole(probe.get("failureThreshold"), _FAILURES)
-    return whole(probe.get("initialDelaySeconds"), 0) + period * failures if probe else None
+    return patience(probe) if probe else None

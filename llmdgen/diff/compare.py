@@ -12,11 +12,8 @@ from llmdgen.spec.fields import ROLES
 
 
 class Change(Struct, frozen=True):
-    """One fact that differs; None is a side that does not state it.
-
-    `subjects` are those that it holds for, for prefill and decode often change alike; `thing` is what it is a part of,
-    such as a plugin, "" for nothing.
-    """
+    """One fact that differs, of all `subjects` that change alike; None is a side that does not state it. `thing` is
+    what it is a part of, such as a plugin, "" for nothing."""
 
     subjects: tuple[str, ...]
     topic: str

@@ -9,9 +9,8 @@ from collections.abc import Callable
 from msgspec import structs
 
 from llmdgen.diff.compare import Change
-from llmdgen.diff.deployment import tier_name
 from llmdgen.diff.fold import Section
-from llmdgen.diff.state import Value
+from llmdgen.diff.state import Value, tier_name
 from llmdgen.diff.step import INSTANCE_LABEL, SCHEDULER_CONFIG_TOPICS
 from llmdgen.diff.yaml import compact
 

@@ -1,16 +1,18 @@
-"""The files of a target become its state."""
+"""The files of a target become its state; helmfile.yaml and allocation.yaml say what is deployed as a whole, from which
+charts, and on how much."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from copy import deepcopy
+from typing import Any
 
-from llmdgen.diff.deployment import allocation_facts, helmfile
 from llmdgen.diff.objects import is_manifest, manifests, object_part
 from llmdgen.diff.router import FILE as ROUTER_VALUES
 from llmdgen.diff.router import router_parts
 from llmdgen.diff.servers import server_parts
-from llmdgen.diff.state import FAILURE_MODE, NAMESPACE, Key, Part, State
+from llmdgen.diff.state import FAILURE_MODE, NAMESPACE, Facts, Key, Part, State, named, taken, tier_name
 from llmdgen.diff.yaml import load
 from llmdgen.facts.catalogue import release, release_names
 from llmdgen.kube.gateway import parameters_of
@@ -18,10 +20,12 @@ from llmdgen.kube.workload import Manifest, Workload, workloads
 from llmdgen.objects.chart import FOLDER
 from llmdgen.report.formats import encodable
 from llmdgen.spec.fields import ROLES
+from llmdgen.untyped import at, items, mapping, maps
 
 HELMFILE, ALLOCATION, CHART = "helmfile.yaml", "allocation.yaml", f"{FOLDER}/Chart.yaml"
 # A directory with these is a target.
 NEEDED = (HELMFILE, ROUTER_VALUES, ALLOCATION, CHART)
+SERVERS, ROUTER = "servers", "router"  # the releases, whatever they are called
 MANIFESTS = "manifests/"  # what helm makes of the rest, where somebody asked for it
 
 
@@ -45,8 +49,8 @@ def state(name: str, target: str, files: Files, has_manifests: bool = True) -> S
     def tree(path: str) -> dict[str, object]:
         return load(files.get(path, ""), f"{files.place}/{path}")
 
-    allocation, (deployed, router_chart) = tree(ALLOCATION), helmfile(tree(HELMFILE))
-    facts = allocation_facts(allocation)
+    allocation, (deployed, router_chart) = tree(ALLOCATION), _helmfile(tree(HELMFILE))
+    facts = _allocation(allocation)
     facts.add(deployed)
     facts.under("charts", "value", CHART, tree(CHART))
     for path, text in files.items():
@@ -68,10 +72,8 @@ def state(name: str, target: str, files: Files, has_manifests: bool = True) -> S
 
 
 def _parts(found: list[Manifest], name: str) -> list[Part]:
-    """Model servers and Gateway by readers of their own, and every other object under its kind and name.
-
-    The arguments of a release that is not known are read as those of the newest.
-    """
+    """Model servers and Gateway by readers of their own, and every other object under its kind and name. The arguments
+    of a release that is not known are read as those of the newest."""
     by_role: dict[str, Workload] = {}
     for workload in workloads(found, name if name in release_names() else release_names()[-1]):
         if workload.role in ROLES:
@@ -94,3 +96,61 @@ def _parts(found: list[Manifest], name: str) -> list[Part]:
             number = labels[subject, label]  # the same object twice, or one of another namespace
             parts.append(object_part(each, subject, label if number == 1 else f"{label} ({number})"))
     return parts
+
+
+def _helmfile(given: dict[str, Any]) -> tuple[Facts, str]:
+    """Releases, namespace, and the charts by repository and version; and the name of the router's chart."""
+    tree, facts = deepcopy(given), Facts()
+    namespaces: set[str] = set()
+    router_chart, has_servers = "", False
+    for number, each in enumerate(map(mapping, items(taken(tree, "releases"))), 1):
+        repository, _, chart = str(each.pop("chart", "")).rpartition("/")
+        is_local = repository.startswith((".", "/"))
+        name = each.pop("name", None)
+        if not router_chart and ROUTER_VALUES in map(str, items(each.get("values"))):
+            what, router_chart = ROUTER, chart
+        elif is_local and not has_servers:
+            what, has_servers = SERVERS, True
+        else:
+            what = f"{number}"
+        facts.say("deployment", "name", f"release {what}", name)
+        namespaces.add(str(each.pop("namespace", "")))
+        facts.say("charts", "chart", f"{chart} from", f"local: {repository}" if is_local else repository)
+        facts.say("charts", "chart", chart, each.pop("version", None))
+        # Which namespace a release is in is a fact already.
+        each["needs"] = [str(need).rpartition("/")[2] for need in items(each.get("needs"))]
+        facts.under("deployment", "value", f"helmfile.yaml {what}", each)
+    facts.say("deployment", "namespace", "namespace", ", ".join(sorted(namespaces)))
+    for name, repository_of in named(items(taken(tree, "repositories"))).items():
+        facts.under("charts", "value", f"repository {name}", repository_of)
+    facts.under("deployment", "value", "helmfile.yaml", tree)
+    return facts, router_chart
+
+
+def _allocation(tree: dict[str, Any]) -> Facts:
+    """allocation.yaml: what the deployment takes. Sizes that the objects state too are left to them."""
+    facts = Facts()
+    name = tree.get("release")
+    facts.say("deployment", "release", "llm-d release", name)
+    if name in release_names():
+        facts.say("deployment", "release", "vLLM", release(str(name)).vllm)
+    facts.say("deployment", "paths", "well-lit paths", tree.get("paths"))
+    for role in ROLES:
+        sizes = mapping(at(tree, "roles", role))
+        facts.say(role, "placement", "instance type", sizes.get("instanceType"))
+        facts.say(role, "cache", "KV cache tokens of a rank", at(sizes, "kvCache", "tokensPerRank"))
+        facts.say(role, "cache", "longest request in tokens", at(sizes, "kvCache", "maxModelLen"))
+        facts.say(role, "total", "GPUs of a pod", sizes.get("gpusPerPod"))
+        facts.say(role, "total", "pods on a node", sizes.get("podsPerNode"))
+        for tier, size in mapping(sizes.get("cacheTiers")).items():
+            facts.say(role, "cache", tier_name(tier), size)
+    for _, pool in maps(tree.get("nodes")):
+        facts.say("capacity", "nodes", f"{pool.get('instanceType')} nodes", pool.get("nodes"))
+        facts.say("capacity", "room", str(pool.get("instanceType")), at(pool, "gpus", "of"))
+    for _, each in maps(tree.get("warnings")):
+        facts.say("deployment", "warning", f"warning {each.get('code')}", each.get("says"))
+    for _, each in maps(tree.get("suppressed")):
+        facts.say("deployment", "suppressed", f"suppressed finding {each.get('code')}", each.get("reason"))
+    for key, called in (("pods", "pods"), ("gpus", "GPUs"), ("efa", "EFA interfaces")):
+        facts.say("capacity", "total", called, at(tree, "total", key))
+    return facts

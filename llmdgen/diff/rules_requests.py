@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from llmdgen.diff.deployment import ROUTER
+from llmdgen.diff.reading import ROUTER
 from llmdgen.diff.state import FAILURE_MODE, State, Value
 from llmdgen.diff.step import CLAIM, SCHEDULER_CONFIG_TOPICS, SHARED_CACHE, Consequence, Step
 from llmdgen.kube.workload import NIXL

@@ -23,10 +23,8 @@ _DEEPEST = 50  # directories of any kind
 
 
 def spec_side(path: str, is_checked: bool = False) -> Side:
-    """The targets of every spec in a file, rendered in memory.
-
-    Raises SpecError where a spec cannot be planned, and where it `is_checked`, for what no render would pass.
-    """
+    """The targets of every spec in a file, rendered in memory. Raises SpecError where one cannot be planned, and where
+    it `is_checked`, for what no render would pass."""
     from llmdgen.api import draft, targets
     from llmdgen.spec.load import load_all
 

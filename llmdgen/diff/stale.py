@@ -19,10 +19,8 @@ from llmdgen.spec.model import Spec
 
 
 def stale(directory: str) -> tuple[Stale, ...]:
-    """Every deployment in or below a rendered directory, or around it, whose spec says something else by now.
-
-    Specs are looked for in the git repository around; without one, or without a lock, nothing is known.
-    """
+    """Every deployment in, below or around a rendered directory whose spec says something else by now. Specs are looked
+    for in the git repository around; without one, or without a lock, nothing is known."""
     locks = {os.path.basename(os.path.abspath(root)): (root, lock) for root, lock in _locks(directory)}
     if not locks:
         return ()

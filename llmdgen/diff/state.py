@@ -85,9 +85,7 @@ class Facts(dict[Key, Value]):
 
 class Part(Struct, frozen=True):
     """Something that the cluster keeps as it is written: an object, a pod template, the scheduler's configuration.
-
-    `doc` is all of it and `facts` are what was read from it: what differs in no fact still differs in `doc`, and `key`
-    is what a fact that quotes it begins with.
+    What differs in none of its `facts` still differs in `doc`, and `key` is what a fact that quotes that begins with.
     """
 
     key: Key
@@ -163,10 +161,8 @@ def renamed(value: T, rename: Callable[[str], str]) -> T:
 
 def leaves(value: Any, path: str = "", is_exact: bool = False) -> list[tuple[str, Value]]:
     """Every scalar of a tree by its path. Items of a list go by their name, key or type where they all have one of
-    their own, otherwise by their number, as a single one does; a list of scalars is one value, and so are {} and [].
-
-    Where it `is_exact`, every item of every list goes by its number.
-    """
+    their own, otherwise by their number, as a single one does and, where it `is_exact`, all do; a list of scalars is
+    one value, and so are {} and []."""
     if isinstance(value, dict) and value:
         inner = {f"{path}.{key}" if path else str(key): item for key, item in value.items()}
     elif isinstance(value, list) and value and (is_exact or any(isinstance(item, dict | list) for item in value)):
@@ -207,3 +203,8 @@ def taken(tree: dict[str, Any], *route: str) -> Any:
     if not inner:
         del tree[route[0]]
     return value
+
+
+def tier_name(tier: str) -> str:
+    """What a cache tier's size is called: storage is one for all pods, the others are each pod's own."""
+    return f"{tier} cache, of all pods together" if tier == "storage" else f"{tier} cache of a pod"

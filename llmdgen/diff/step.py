@@ -8,8 +8,7 @@ from typing import Literal
 from msgspec import Struct, structs
 
 from llmdgen.diff.compare import Change
-from llmdgen.diff.deployment import tier_name
-from llmdgen.diff.state import Facts, State, renamed
+from llmdgen.diff.state import Facts, State, renamed, tier_name
 
 Weight = Literal["breaks", "exposes", "interrupts", "costs", "note"]
 WEIGHTS: tuple[Weight, ...] = ("breaks", "exposes", "interrupts", "costs", "note")

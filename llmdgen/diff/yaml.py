@@ -56,10 +56,8 @@ def _documents(text: str) -> list[Any]:
 
 
 def plain(value: Any) -> Any:
-    """A copy of a value with text keys, and nothing in it but maps, lists and scalars of JSON.
-
-    Shared parts (aliases) are copied, so that a document which refers to itself ends at the depth limit and one that
-    multiplies at the count, both with a ValueError."""
+    """A copy of a value with text keys, and nothing in it but maps, lists and scalars of JSON. Aliases are copied, so
+    that a document which refers to itself, or multiplies, ends at a limit. Raises ValueError."""
     return _plain(value, 0, [VALUES])
 
 

@@ -32,10 +32,8 @@ class Kind(StrEnum):
 
 
 class Difference(Struct, frozen=True):
-    """A file that is not what the spec gives: why, the unified diff from the disk to the spec, and what mends it.
-
-    Of a long diff the beginning is there, and how much more there is.
-    """
+    """A file that is not what the spec gives: why, the unified diff from the disk to the spec, or the beginning of a
+    long one, and what mends it."""
 
     kind: Kind
     path: str
@@ -53,10 +51,8 @@ def compare(
     of_the_user: Collection[str] = (),
 ) -> list[Difference]:
     """Every difference below <out>/<name>/, by path; `command` is the render that mends most of them, `of_the_user` are
-    names of files that people put into a target.
-
-    Raises OutputError where the lock cannot be used or something other than a regular file is in the way.
-    """
+    names of files that people put into a target. Raises OutputError where the lock cannot be used or something other
+    than a regular file is in the way."""
     there = Standing(os.path.join(out, name))
     old = read_lock(there)
     new = merged(old, rendered, whole)

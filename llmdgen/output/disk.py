@@ -158,11 +158,8 @@ def make_directory(path: str) -> list[str]:
 @contextmanager
 def alone(out: str, waits: Callable[[], None] = lambda: None) -> Iterator[bool]:
     """Wait until no other process writes below a directory; `waits` is called where one does. The directory is made for
-    that, and goes again if it stays empty.
-
-    Two that render different specs share the lock of rendered/cluster/, and one would drop what the other wrote.
-    Where the file system or the platform has no such locks nobody waits, and False is given.
-    """
+    that, and goes again if it stays empty. Two that render different specs share the lock of rendered/cluster/, and one
+    would drop what the other wrote. Without such locks nobody waits, and False is given."""
     held = _hold(out, waits)
     try:
         yield held is not None

@@ -18,11 +18,8 @@ Reply = tuple[Verdict, str, str]
 
 
 class Answer(Struct, frozen=True, kw_only=True):
-    """One question and its answer. `fix` is empty where nothing needs to be done.
-
-    The verdict is `missing` for a thing that is not there or not usable, `short` for too little of it, and `unknown`
-    where the cluster does not let the user ask.
-    """
+    """One question and its answer. The verdict is `missing` for a thing that is not there or not usable, `short` for
+    too little of it, and `unknown` where the cluster does not let the user ask. `fix` is empty where all is well."""
 
     code: str
     what: str

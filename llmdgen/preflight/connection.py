@@ -52,9 +52,7 @@ class Connection:
 
     def get(self, verb: str, resource: str, path: str, query: Mapping[str, str]) -> bytes | None:
         """What the server answers, None where there is no such thing. `verb` and `resource` are as RBAC names them.
-
-        Raises ClusterError, and Forbidden where the user may not read it.
-        """
+        Raises ClusterError, and Forbidden where the user may not read it."""
         url = f"{path}?{urlencode(query)}" if query else path
         for left in range(TRIES - 1, -1, -1):
             answer = self._ended(url)

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from llmdgen.kube.node import efa, gpu, repels, zone_label
 from llmdgen.kube.room import NOTHING, Need, largest, total
 from llmdgen.preflight.answer import ClusterError
-from llmdgen.preflight.parts import Container, Quantities, Thing
+from llmdgen.preflight.cluster import Container, Quantities, Thing
 from llmdgen.quantities import MIB
 
 # A quantity as the API server writes it: digits, and a unit or an exponent.

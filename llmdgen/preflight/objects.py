@@ -124,7 +124,7 @@ def _load_balancer(kind: ServedKind, cluster: Cluster) -> Reply:
 
 
 def _served(kind: ServedKind, cluster: Cluster) -> Reply:
-    found = cluster.crd(kind.name)
+    found = cluster.one("customresourcedefinitions", kind.name)
     if found is None:
         fix = f"install {kind.of}; `llmdgen render` writes the cluster's prerequisites with --prerequisites"
         return missing("no such CRD", fix)
@@ -147,7 +147,7 @@ def _gateway_class(plan: Plan, cluster: Cluster) -> Reply:
     Fails:  gateway.provider: istio on a cluster where istiod is not installed.
     Passes: `kubectl get gatewayclass istio` with ACCEPTED True.
     """
-    provider, found = plan.gateway.provider, cluster.gateway_class(str(plan.gateway.settings["class"]))
+    provider, found = plan.gateway.provider, cluster.one("gatewayclasses", str(plan.gateway.settings["class"]))
     if found is None:
         return missing("no such GatewayClass", f"install {provider}, which makes it")
     if found.condition("Accepted") == "True":
@@ -162,7 +162,7 @@ def _namespace(name: str, cluster: Cluster) -> Reply:
     Fails:  a namespace in phase Terminating.
     Passes: an Active one, or none.
     """
-    found = cluster.namespace(name)
+    found = cluster.one("namespaces", name)
     if found is None:
         return ok("absent: helmfile apply makes it")
     phase = found.status.phase or "Active"
@@ -172,7 +172,7 @@ def _namespace(name: str, cluster: Cluster) -> Reply:
 def _security(plan: Plan, cluster: Cluster) -> Iterator[Answer]:
     """Asked where the namespace says which pods it takes; one that is absent, or says nothing, takes all."""
     try:
-        found = cluster.namespace(plan.names.namespace)
+        found = cluster.one("namespaces", plan.names.namespace)
     except Forbidden:
         return  # said by the question about the namespace itself
     if found is not None and SECURITY_LABEL in found.labels:
@@ -274,7 +274,7 @@ def _priority_class(name: str, cluster: Cluster) -> Reply:
     Fails:  `pod: {priorityClassName: serving}` and no such PriorityClass.
     Passes: the same once the class is made; one of Kubernetes' own, such as system-cluster-critical.
     """
-    if cluster.priority_class(name) is not None:
+    if cluster.one("priorityclasses", name) is not None:
         return ok("is there")
     return missing("no such PriorityClass", f"kubectl create priorityclass {name} --value=1000")
 
@@ -298,7 +298,7 @@ def _claim(plan: Plan, name: str, enough: tuple[str, ...], cluster: Cluster) -> 
     """
     # `enough` are the access modes of which one must be there, empty where any will do.
     namespace = plan.names.namespace
-    found = cluster.claim(namespace, name)
+    found = cluster.one("persistentvolumeclaims", name, namespace)
     if found is None:
         return missing("no such claim", f"make the claim in {namespace} before the deployment")
     phase, kind = found.status.phase or "Pending", found.spec.storage_class_name
@@ -307,7 +307,7 @@ def _claim(plan: Plan, name: str, enough: tuple[str, ...], cluster: Cluster) -> 
     if found.is_leaving:
         return missing(f"{says}, being deleted", "make the claim again once it is gone")
     if phase == "Pending" and kind:
-        storage = cluster.storage_class(kind)
+        storage = cluster.one("storageclasses", kind)
         if storage is None:
             fix = f"make the StorageClass {kind}, or a claim of another"
             return missing(f"{says}, no StorageClass {kind}", fix)

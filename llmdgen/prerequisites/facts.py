@@ -49,10 +49,8 @@ class ServedKind(Fact, frozen=True, kw_only=True):
 
 
 class CustomResources(Fact, frozen=True, kw_only=True):
-    """CustomResourceDefinitions that are applied before any chart: a file, or a kustomization, of a pinned version.
-
-    `needs_kubernetes` is the least version of the cluster that takes them.
-    """
+    """CustomResourceDefinitions that are applied before any chart: a file, or a kustomization, of a pinned version;
+    `needs_kubernetes` is the least version of the cluster that takes them."""
 
     of: str
     pin: str

@@ -49,11 +49,8 @@ class ReleaseOutput(Struct, frozen=True):
 
 
 def find_tools(helm: str = "helm", helmfile: str = "helmfile") -> Tools:
-    """The programs by name or path.
-
-    Raises ToolError where one is missing or does not say its version, and where helm is version 4 and helmfile 0.x,
-    which calls it with flags that helm 4 no longer has.
-    """
+    """The programs by name or path. Raises ToolError where one is missing or does not say its version, and where helm
+    is version 4 and helmfile 0.x, which calls it with flags that helm 4 no longer has."""
     tools = Tools(_located(helm, "helm"), _located(helmfile, "helmfile"))
     of_helm = _version([tools.helm, "version", "--template", "{{.Version}}"])
     of_helmfile = _version([tools.helmfile, "--version"])
@@ -207,10 +204,8 @@ def _environment(scratch: Path, tools: Tools) -> dict[str, str]:
 
 
 def _said(stderr: str) -> str:
-    """What helm printed as an error; where helmfile itself fails, the last lines that it printed.
-
-    helmfile tells a failed command under headings: COMMAND, EXIT STATUS, STDERR, and all once more as COMBINED OUTPUT.
-    """
+    """What helm printed as an error, which helmfile tells under headings: COMMAND, EXIT STATUS, STDERR, and all once
+    more as COMBINED OUTPUT; where helmfile itself fails, the last lines that it printed."""
     _, heading, errors = stderr.partition("STDERR:")
     text = errors.partition("COMBINED OUTPUT:")[0] if heading else stderr
     lines = [line.strip() for line in text.splitlines() if line.strip()]

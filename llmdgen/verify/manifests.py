@@ -60,11 +60,8 @@ def write_manifests(manifests: Sequence[Manifest]) -> dict[str, str]:
 
 
 def manifest_names(manifests: Sequence[Manifest]) -> dict[str, Manifest]:
-    """The objects by their files' names, `manifests/<release's place>-<kind>-<name>.yaml`.
-
-    The place comes first so that `kubectl apply -f manifests/` takes the releases in their order. Where a name of
-    another namespace or group would collide, it is numbered.
-    """
+    """The objects by their files' names, `manifests/<release's place>-<kind>-<name>.yaml`: `kubectl apply -f
+    manifests/` takes the releases in their order. A name that another namespace or group has too is numbered."""
     files: dict[str, Manifest] = {}
     for manifest in sorted(manifests, key=lambda each: (each.order, each.kind, each.name, each.namespace, each.group)):
         stem = f"{FOLDER}/{manifest.order}-{_NOT_IN_FILE_NAMES.sub('-', f'{manifest.kind}-{manifest.name}'.lower())}"

@@ -27,10 +27,7 @@ _STATED = re.compile(r"^release: [\"']?([^\s\"']+)", re.MULTILINE)
 
 class Rendered(Servers):
     """A rendered directory: its objects, its own files by their paths, and the llm-d release that it deploys. Where it
-    `is_sealed`, the lock says that the files are those that llmdgen wrote.
-
-    Raises VerifyError where its helmfile.yaml cannot be used.
-    """
+    `is_sealed`, the lock says that llmdgen wrote the files. Raises VerifyError where helmfile.yaml cannot be used."""
 
     def __init__(self, manifests: tuple[Manifest, ...], files: Mapping[str, str], is_sealed: bool = False) -> None:
         self.files = files
@@ -48,10 +45,8 @@ class Rendered(Servers):
         return {**super().parts, "Servers": (self,)}
 
     def document(self, name: str) -> Any:
-        """A file of the directory as YAML, read once; None for an empty one and for one that is not there.
-
-        Raises YAMLError where it is not YAML, has a key twice or is nested without end.
-        """
+        """A file of the directory as YAML, read once; None for an empty one and for one that is not there. Raises
+        YAMLError where it is not YAML, has a key twice or is nested without end."""
         if name not in self._documents:
             try:
                 self._documents[name] = load(self.files.get(name, ""))

@@ -1,7 +1,5 @@
-"""`llmdgen verify`: a rendered directory through helmfile and helm, then every schema and every rule.
-
-Files are read and judged harmless, then helmfile is run, and nothing is written.
-"""
+"""`llmdgen verify`: a rendered directory is read and judged harmless, goes through helmfile and helm, then through
+every schema and every rule; nothing is written."""
 
 from __future__ import annotations
 

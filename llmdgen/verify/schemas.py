@@ -45,10 +45,8 @@ _SERVED = dict[tuple[str, str], dict[str, Any]]
 
 
 def check(manifests: Iterable[Manifest], crds: Path | None) -> list[Finding]:
-    """Every way in which an object differs from its schema, and a note for each kind that has none.
-
-    Raises VerifyError where `crds` cannot be read.
-    """
+    """Every way in which an object differs from its schema, and a note for each kind that has none. Raises VerifyError
+    where `crds` cannot be read."""
     manifests = tuple(manifests)
     served = read_crds(crds, {each.kind for each in manifests}) if crds is not None and _installed() else {}
     problems: list[Finding] = []
@@ -78,10 +76,8 @@ def check(manifests: Iterable[Manifest], crds: Path | None) -> list[Finding]:
 
 
 def read_crds(folder: Path, kinds: Collection[str]) -> _SERVED:
-    """The schemas of the kinds asked for by (apiVersion, kind), in every version that a CRD file of the folder serves.
-
-    Raises VerifyError where the folder has no CRD at all, or a file is not YAML.
-    """
+    """The schemas of kinds by (apiVersion, kind), in every version that a CRD file of the folder serves. Raises
+    VerifyError where the folder has no CRD at all, or a file is not YAML."""
     kinds_of = _kinds_of(folder.resolve())
     if not kinds_of:
         raise VerifyError(f"there is no CustomResourceDefinition in {folder}", "give a folder of CRD files")

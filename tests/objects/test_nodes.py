@@ -10,8 +10,8 @@ from llmdgen.kube.node import repels
 from llmdgen.kube.room import placed, total
 from llmdgen.objects.nodes import ZONE, nodes
 from llmdgen.planning.model import Plan
+from llmdgen.preflight.cluster import Thing
 from llmdgen.preflight.node import live_node
-from llmdgen.preflight.parts import Thing
 from tests.specs import DEEPSEEK, GPT_OSS, plan_of
 
 READY = {"conditions": [{"type": "Ready", "status": "True"}]}

@@ -6,18 +6,18 @@ Where the lock says that the files are those that llmdgen wrote, a part that is 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 from urllib.parse import urlsplit
 
 from llmdgen.checks._annotations import wrong
+from llmdgen.checks.serving import patience, pause
 from llmdgen.facts.catalogue import table
 from llmdgen.findings import Route
 from llmdgen.kube.workload import ROLE_LABEL, image_name
 from llmdgen.registry import Draft, found, rule
-from llmdgen.untyped import at, items, mapping, maps
+from llmdgen.untyped import at, mapping, maps
 from llmdgen.verify.invariants.gateway import annotations_and_labels
 from llmdgen.verify.invariants.labels import DEPLOYMENT
 from llmdgen.verify.rendered import Rendered, differences, match_labels
@@ -63,20 +63,17 @@ def servers_end_and_start_in_time(rendered: Rendered) -> Iterator[Draft]:
     waits = rendered.state.helm_defaults.timeout or 300
     for vllm in () if rendered.is_sealed else rendered.engines:
         workload = vllm.workload
-        sleep = items(at(vllm.doc, "lifecycle", "preStop", "exec", "command"))
-        paused = at(vllm.doc, "lifecycle", "preStop", "sleep", "seconds") or next(iter(sleep[1:2]), None)
-        seconds = int(str(paused)) if re.fullmatch(r"[0-9]{1,6}", str(paused)) else 0
-        if not seconds or (sleep and sleep[0] != "sleep"):
+        if not pause(vllm):
             says = "it ends at once, while gateways still send to it"
             yield vllm.found("lifecycle", "preStop", says=says, fix="let it sleep 15 seconds first")
         if not vllm.doc.get("livenessProbe"):
             yield vllm.found("livenessProbe", says="nobody ends a vLLM that hangs", fix="ask /health")
         for probe, longest in (("livenessProbe", 300), ("readinessProbe", 60)):
             asked = mapping(vllm.doc.get(probe))
-            if asked and _longest(asked) > longest:
-                says = f"it takes {_longest(asked)} seconds until somebody sees that vLLM hangs"
+            if asked and patience(asked) > longest:
+                says = f"it takes {patience(asked)} seconds until somebody sees that vLLM hangs"
                 yield vllm.found(probe, says=says, fix="ask more often")
-        startup = _longest(mapping(vllm.doc.get("startupProbe")))
+        startup = patience(mapping(vllm.doc.get("startupProbe")))
         limit = at(workload.manifest.doc, "spec", "progressDeadlineSeconds")
         is_deployment = workload.manifest.kind == "Deployment"
         if is_deployment and (not isinstance(limit, int) or not startup < limit <= 2 * startup + 1200):
@@ -185,14 +182,6 @@ def _shared(value: Any, route: Route = ()) -> Any:
     if isinstance(value, list):
         return {str(mapping(each).get("name", at)): _shared(each, (*route, at)) for at, each in enumerate(value)}
     return value
-
-
-def _longest(probe: dict[str, Any]) -> int:
-    """Seconds that a probe waits before it acts, with Kubernetes' defaults."""
-    given = [probe.get(key, default) for key, default in (("failureThreshold", 3), ("periodSeconds", 10))]
-    times, period = (each if isinstance(each, int) else 0 for each in given)
-    first = probe.get("initialDelaySeconds", 0)
-    return times * period + (first if isinstance(first, int) else 0)
 
 
 def _registry(image: str) -> str:

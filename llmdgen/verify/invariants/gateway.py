@@ -12,7 +12,7 @@ from llmdgen.kube.gateway import opened, parameters_of, said
 from llmdgen.kube.workload import Manifest
 from llmdgen.planning.model import AUTO_MODE
 from llmdgen.registry import Draft, found, rule
-from llmdgen.untyped import at, mapping, maps
+from llmdgen.untyped import at, mapping, maps, nodes
 from llmdgen.verify.rendered import Rendered
 
 _CLASSES = ("service.k8s.aws/nlb", AUTO_MODE)
@@ -116,12 +116,11 @@ def gateways_are_known(rendered: Rendered) -> Iterator[Draft]:
             yield found("spec", says=says, fix="set spec.gateway.loadBalancer, or ClusterIP", of=parameters or gateway)
 
 
-def annotations_and_labels(value: Any, route: Route = ()) -> Iterator[tuple[Route, str, Any]]:
-    """The place, name and value of every annotation and label in a document, whatever it is called that holds them."""
-    for key, each in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
-        if str(key).lower().endswith(("annotations", "labels")):
-            yield from (((*route, str(key)), str(name), text) for name, text in mapping(each).items())
-        yield from annotations_and_labels(each, (*route, key))
+def annotations_and_labels(doc: dict[str, Any]) -> Iterator[tuple[Route, str, Any]]:
+    """The place, name and value of every annotation and label in an object, whatever it is called that holds them."""
+    for route, each in nodes(doc):
+        if str(route[-1]).lower().endswith(("annotations", "labels")):
+            yield from ((route, str(name), text) for name, text in mapping(each).items())
 
 
 def _load_balancer(annotations: Any) -> dict[str, Any]:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
 
 from llmdgen.registry import Draft, found, rule
 from llmdgen.secrets import names_a_secret, spans
-from llmdgen.untyped import at, mapping
+from llmdgen.untyped import at, mapping, nodes
 from llmdgen.verify.rendered import Rendered
 
 _SCIENTIFIC = re.compile(r"(?<![\w.])\d(?:\.\d+)?e\+\d+(?![\w.])")
@@ -51,7 +50,7 @@ def numbers_are_written_out(rendered: Rendered) -> Iterator[Draft]:
     Passes: "1000000".
     """
     for manifest in rendered.manifests:
-        for path, value in _scalars(manifest.doc):
+        for path, value in nodes(manifest.doc):
             whole = isinstance(value, float) and value >= 1_000_000 and value.is_integer()
             if whole or (isinstance(value, str) and _SCIENTIFIC.search(value)):
                 says = f"{value!r} was an integer"
@@ -80,7 +79,7 @@ def no_secret_is_rendered(rendered: Rendered) -> Iterator[Draft]:
                     fix = "refer to a Secret with valueFrom.secretKeyRef"
                     yield found(*container.route, "env", index, says=says, fix=fix, of=workload.manifest)
     for manifest in rendered.manifests:
-        for path, value in _scalars(manifest.doc):
+        for path, value in nodes(manifest.doc):
             for kind, _, _ in spans(value) if isinstance(value, str) else ():
                 says = f"the text holds {kind.name}"
                 yield found(*path, says=says, fix="refer to a Secret instead", of=manifest)
@@ -103,15 +102,3 @@ def namespaces_agree(rendered: Rendered) -> Iterator[Draft]:
         if manifest.namespace and manifest.namespace != namespaces.get(manifest.release, manifest.namespace):
             says = f"{manifest.namespace} is not {namespaces[manifest.release]}, its release's"
             yield found("metadata", "namespace", says=says, fix="leave the namespace to the release", of=manifest)
-
-
-def _scalars(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Any]]:
-    """Every scalar of a document with its path."""
-    if isinstance(value, dict):
-        for key, each in value.items():
-            yield from _scalars(each, (*path, str(key)))
-    elif isinstance(value, list):
-        for index, each in enumerate(value):
-            yield from _scalars(each, (*path, index))
-    else:
-        yield path, value
