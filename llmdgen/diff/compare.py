@@ -57,7 +57,7 @@ def changes(old: State, new: State) -> tuple[Change, ...]:
     called = _Renaming(old, new)
     if old.name != new.name:
         found.append(Change(("deployment",), "name", "name", old.name, new.name))
-    old_key = {key if key in new.facts else called.key(key): key for key in old.facts}
+    old_key = {key if key in new.facts else Key(key.subject, key.topic, called(key.name)): key for key in old.facts}
     changed: set[Key] = set()
     for key in {**old_key, **new.facts}:
         if key.subject in lone or key.topic == "room":
@@ -91,9 +91,6 @@ class _Renaming:
         for before, after in self._pairs:
             text = before.sub(lambda _, after=after: after, text)  # type: ignore[misc]
         return text
-
-    def key(self, key: Key) -> Key:
-        return Key(key.subject, key.topic, self(key.name))
 
 
 def _spelling(old: Part, new: Part, called: _Renaming) -> Iterator[Change]:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterator, Sequence
 
-from msgspec import structs
-
 from llmdgen.diff.fold import Side
 from llmdgen.diff.sources import FILE_BYTES, spec_side, targets_of, texts, wanted
+from llmdgen.diff.state import renamed
 from llmdgen.diff.yaml import DiffError
-from llmdgen.findings import Located, SpecError
+from llmdgen.findings import SpecError
 from llmdgen.spec.read import ENDINGS
 
 DEFAULT_PATH = "rendered"
@@ -125,16 +124,8 @@ def _specs(commit: str, revision: str, path: str, is_new: bool) -> Side:
         try:
             return spec_side(os.path.join(folder, file), is_checked=is_new)
         except SpecError as error:
-            raise SpecError([_renamed(each, f"{folder}/", place) for each in error.findings]) from None
-
-
-def _renamed(found: Located, old: str, new: str) -> Located:
-    """A finding in a file that has another name to whoever reads it."""
-    finding, place = found.finding, found.place
-    return Located(
-        structs.replace(finding, says=finding.says.replace(old, new), fix=finding.fix.replace(old, new)),
-        structs.replace(place, path=place.path.replace(old, new), spec=place.spec.replace(old, new)),
-    )
+            findings = renamed(error.findings, lambda text: text.replace(f"{folder}/", place))
+            raise SpecError(findings) from None
 
 
 def _blobs(commit: str, root: str, may_fail: bool = False) -> Blobs:

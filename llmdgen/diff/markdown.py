@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from llmdgen.diff import words
 from llmdgen.diff.compare import Change
 from llmdgen.diff.fold import Difference, Section
 from llmdgen.diff.step import Consequence
+from llmdgen.diff.text import MOST_NAMES, delta, listed, nothing, pair, removal, shown_sections, size_lines, stale_line
 from llmdgen.shown import code_span, visible
 
 ROWS = 12  # of a table that is shown open
@@ -19,23 +19,23 @@ _MARKUP = re.compile(r"([\\`*_\[\]<>|#~!&$@])")
 def write(found: Difference) -> str:
     """GitHub Markdown, ending with a line break. Nothing of a value becomes markup, a link or a mention."""
     if found.is_empty:
-        return f"**llmdgen diff:** {words.nothing(found)}.\n"
+        return f"**llmdgen diff:** {nothing(found)}.\n"
     lone = []
     for each in found.lone:
         about = f" ({_escaped(each.what)})" if each.what else ""
         lone.append(f"- {'added' if each.is_added else 'removed'}: {code(f'{each.name} on {each.target}')}{about}")
-    if (removal := words.removal(found)) is not None:
-        lone.append(_consequence(removal))
+    if (gone := removal(found)) is not None:
+        lone.append(_consequence(gone))
     parts = [
         "### llmdgen diff",
-        "\n".join(f"- ⏳ **stale**: {_prose(words.stale(each))}" for each in found.stale),
-        "" if found.lone or found.sections else f"{words.nothing(found)}.",
+        "\n".join(f"- ⏳ **stale**: {_prose(stale_line(each))}" for each in found.stale),
+        "" if found.lone or found.sections else f"{nothing(found)}.",
         "\n".join(
             f"- size of {_codes(names)} on {_codes(targets)}: {_escaped(said)}"
-            for names, targets, said in words.sizes(found)
+            for names, targets, said in size_lines(found)
         ),
         "\n".join(lone),
-        *(_section(names, section) for names, section in words.sections(found)),
+        *(_section(names, section) for names, section in shown_sections(found)),
     ]
     return _bounded([part for part in parts if part])
 
@@ -55,7 +55,7 @@ def _bounded(parts: list[str]) -> str:
 
 def _section(names: tuple[str, ...], section: Section) -> str:
     lines = section.lines
-    called = _escaped(words.listed(names)) if len(names) > words.MOST_NAMES else _codes(names)
+    called = _escaped(listed(names)) if len(names) > MOST_NAMES else _codes(names)
     parts = [f"#### {called} on {_codes(section.targets)}"]
     if section.consequences:
         parts.append("\n".join(map(_consequence, section.consequences)))
@@ -71,10 +71,10 @@ def _consequence(each: Consequence) -> str:
 
 
 def _row(line: Change) -> str:
-    old, new = words.pair(line)
+    old, new = pair(line)
     before, after = ("" if given is None else code(text) for given, text in ((line.old, old), (line.new, new)))
     name = code(line.name) if line.name else ""
-    return f"| {_escaped(', '.join(line.subjects))} | {name} | {before} | {after} | {_escaped(words.delta(line))} |"
+    return f"| {_escaped(', '.join(line.subjects))} | {name} | {before} | {after} | {_escaped(delta(line))} |"
 
 
 def _codes(texts: tuple[str, ...]) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from llmdgen.diff.containers import canonical, container_facts, served_names, sidecar_facts, size, vllm_facts
 from llmdgen.diff.objects import say_immutable
-from llmdgen.diff.state import Facts, Key, Part, leaves, named, taken, template_key
+from llmdgen.diff.state import Facts, Key, Part, leaves, named, taken
 from llmdgen.diff.yaml import compact
 from llmdgen.kube.workload import ROLE_LABEL, Container, Workload
 from llmdgen.untyped import at, items, mapping
@@ -43,7 +43,7 @@ def server_parts(role: str, workload: Workload) -> list[Part]:
             facts.say(role, "value", path, value, ".".join(path.split(".")[:2]))
     around = {**manifest.doc, "spec": {**mapping(manifest.doc.get("spec")), workload.route[1]: None}}
     return [
-        Part(template_key(role), canonical(template), pods),
+        Part(Key(role, "pod", ""), canonical(template), pods),
         Part(Key(role, "value", manifest.kind), around, facts),
     ]
 

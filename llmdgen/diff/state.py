@@ -130,12 +130,7 @@ class State(Struct, frozen=True):
 
     def template(self, role: str) -> Part:
         """The pod template of a role that the deployment has."""
-        return self.parts[template_key(role)]
-
-
-def template_key(role: str) -> Key:
-    """What the pod template of a role is called among the parts."""
-    return Key(role, "pod", "")
+        return self.parts[Key(role, "pod", "")]
 
 
 def same(old: Value, new: Value) -> bool:
@@ -150,8 +145,8 @@ def same(old: Value, new: Value) -> bool:
 def renamed(value: T, rename: Callable[[str], str]) -> T:
     """A value, tuple or struct with every text in it under another name."""
     made: Any = value
-    if isinstance(value, str):
-        made = rename(value)
+    if type(value) is str:  # no member of an enumeration
+        made = rename(made)
     elif isinstance(value, tuple):
         made = tuple(renamed(each, rename) for each in value)
     elif isinstance(value, Struct):

@@ -55,20 +55,17 @@ def _documents(text: str) -> list[Any]:
     return [plain(each) for each in plain_yaml.load_all(text) if each is not None]
 
 
-def plain(value: Any) -> Any:
+def plain(value: Any, depth: int = DEPTH, left: list[int] | None = None) -> Any:
     """A copy of a value with text keys, and nothing in it but maps, lists and scalars of JSON. Aliases are copied, so
     that a document which refers to itself, or multiplies, ends at a limit. Raises ValueError."""
-    return _plain(value, 0, [VALUES])
-
-
-def _plain(value: Any, depth: int, left: list[int]) -> Any:
+    left = [VALUES] if left is None else left
     left[0] -= 1
-    if left[0] < 0 or depth > DEPTH:
+    if left[0] < 0 or depth < 0:
         raise ValueError("this YAML is larger or deeper than any values file")
     if isinstance(value, dict):
-        return {compact(key): _plain(item, depth + 1, left) for key, item in value.items()}
+        return {compact(key): plain(item, depth - 1, left) for key, item in value.items()}
     if isinstance(value, list | tuple | set):
-        return [_plain(item, depth + 1, left) for item in value]
+        return [plain(item, depth - 1, left) for item in value]
     return value if value is None or isinstance(value, str | bool | int | float) else compact(value)
 
 

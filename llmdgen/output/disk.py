@@ -75,6 +75,10 @@ class Standing:
                         return True
         return False
 
+    def is_ours(self, path: str, data: bytes, seal: str) -> bool:
+        """Whether a render wrote these bytes of a file, or was killed before it replaced what it had written before."""
+        return digest(data) == seal or self.is_staged(path, seal)
+
     def _full(self, path: str) -> str:
         return os.path.join(self.root, path)
 

@@ -100,7 +100,7 @@ def prepare(out: str, name: str, rendered: dict[str, Rendered], whole: bool = Tr
                 fix = "move it away, or name another directory with -o"
                 says = "llmdgen did not write this file and will not replace it"
                 refused.append(refusal(rules.NOT_OURS, os.path.join(root, path), says, fix))
-            elif digest(before) != owned[path] and not there.is_staged(path, owned[path]):
+            elif not there.is_ours(path, before, owned[path]):
                 edited.append(path)
         replaces[path] = data
     if refused:
@@ -191,8 +191,7 @@ def _orphans(there: Standing, owned: dict[str, str]) -> tuple[tuple[str, ...], t
             kept.append(path)
             continue
         if data is not None:
-            is_ours = digest(data) == seal or there.is_staged(path, seal)
-            (removes if is_ours else kept).append(path)
+            (removes if there.is_ours(path, data, seal) else kept).append(path)
     return tuple(removes), tuple(kept)
 
 

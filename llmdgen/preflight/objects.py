@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 
 from llmdgen.checks.images import withdrawn
 from llmdgen.facts.types import Withdrawn
@@ -35,7 +36,10 @@ def answers(plan: Plan, cluster: Cluster) -> Iterator[Answer]:
         yield ask(f"CRD {kind.name}", f"{kind.version} served", kind, cluster)
     yield _gateway_class(f"GatewayClass {plan.gateway.settings['class']}", "Accepted", plan, cluster)
     yield _namespace(f"namespace {namespace}", "Active or absent", namespace, cluster)
-    yield from _security(plan, cluster)
+    with suppress(Forbidden):  # said by the question about the namespace itself
+        # One that is absent, or does not say which pods it takes, takes all.
+        if (found := cluster.one("namespaces", namespace)) and (level := found.labels.get(SECURITY_LABEL)) is not None:
+            yield _admits(f"pod security of {namespace}", "takes the model servers", plan, level)
     for secret, key in secrets(plan).items():
         asked = _token if key == TOKEN else _other_secret
         yield asked(f"Secret {namespace}/{secret}", f"key {key}" if key else "any key", namespace, secret, key, cluster)
@@ -167,17 +171,6 @@ def _namespace(name: str, cluster: Cluster) -> Reply:
         return ok("absent: helmfile apply makes it")
     phase = found.status.phase or "Active"
     return ok(phase) if phase == "Active" else missing(phase, "wait until it is gone")
-
-
-def _security(plan: Plan, cluster: Cluster) -> Iterator[Answer]:
-    """Asked where the namespace says which pods it takes; one that is absent, or says nothing, takes all."""
-    try:
-        found = cluster.one("namespaces", plan.names.namespace)
-    except Forbidden:
-        return  # said by the question about the namespace itself
-    if found is not None and SECURITY_LABEL in found.labels:
-        level = found.labels[SECURITY_LABEL]
-        yield _admits(f"pod security of {plan.names.namespace}", "takes the model servers", plan, level)
 
 
 @asks("PRE135", "an image that its registry no longer serves")
