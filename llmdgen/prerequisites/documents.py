@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import to_builtins
 
 from llmdgen.prerequisites.cluster import Cluster
-from llmdgen.prerequisites.facts import ClusterRelease, CustomResources, Hazard, Prerequisites, prerequisites
+from llmdgen.prerequisites.facts import ClusterRelease, CustomResources, Prerequisites, prerequisites
 from llmdgen.rendering.encoding import render as template
 from llmdgen.rendering.encoding import shell_word
 from llmdgen.yaml_text import Text
@@ -43,12 +43,13 @@ def files(cluster: Cluster) -> dict[str, str]:
 
 
 def _helmfile(cluster: Cluster, known: Prerequisites, releases: Sequence[ClusterRelease]) -> str:
+    urls = {each.alias: known.pins[each.pin]["repository"] for each in releases if each.alias is not None}
     return template(
         f"{FOLDER}/helmfile.yaml.j2",
         title=f"Cluster prerequisites of llm-d {cluster.release.name}: {cluster.labels[cluster.platform]['title']}, "
         f"gateway provider {cluster.provider}.",
         switches=known.switches_of(cluster.platform, cluster.asked.needs),
-        repositories=_repositories(known, releases),
+        repositories=[{"name": alias, "url": urls[alias]} for alias in sorted(urls)],
         releases=[_release(each, known, releases) for each in releases],
     )
 
@@ -77,15 +78,11 @@ def _chart(release: ClusterRelease, repository: str) -> str:
     return repository if repository.endswith(f"/{release.chart}") else f"{repository}/{release.chart}"
 
 
-def _repositories(known: Prerequisites, releases: Sequence[ClusterRelease]) -> list[dict[str, str]]:
-    urls = {release.alias: known.pins[release.pin]["repository"] for release in releases if release.alias is not None}
-    return [{"name": alias, "url": urls[alias]} for alias in sorted(urls)]
-
-
 def _readme(cluster: Cluster, known: Prerequisites, releases: Sequence[ClusterRelease]) -> str:
     """The steps in their order, with the commands that no chart runs; `releases` are those that the cluster gets."""
     balanced = "load_balancer" in cluster.asked.needs
     apply = 5 if balanced else 4
+    pinned = {release.name: known.pins[release.pin]["version"] for release in releases}
     return template(
         f"{FOLDER}/README.md.j2",
         title=cluster.labels[cluster.platform]["title"],
@@ -103,10 +100,9 @@ def _readme(cluster: Cluster, known: Prerequisites, releases: Sequence[ClusterRe
         optional_crds=[(each.of, _apply(each, known)) for each in known.crds if each.optional],
         kubernetes=max((each.needs_kubernetes or "" for each in known.crds), key=_version),
         hazards=[
-            {**to_builtins(each), "commands": _first(each, release, known)}
+            {**to_builtins(each), "commands": [Text(line.format(version=pinned[each.release])) for line in each.before]}
             for each in known.hazards
-            for release in releases
-            if each.release == release.name
+            if each.release in pinned
         ],
         load_balancer=balanced,
         service_account=SERVICE_ACCOUNT,
@@ -130,12 +126,6 @@ def _older(cluster: Cluster, known: Prerequisites) -> list[Text]:
         found += [_apply(each, own) for each in own.crds if each.of in lacking and not each.optional]
         served |= {kind.name for kind in own.kinds}
     return found
-
-
-def _first(hazard: Hazard, release: ClusterRelease, known: Prerequisites) -> list[Text]:
-    """The commands that come before the step to the release's pinned version."""
-    version = known.pins[release.pin]["version"]
-    return [Text(command.format(version=version)) for command in hazard.before]
 
 
 def _version(text: str) -> list[int]:

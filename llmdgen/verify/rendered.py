@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from llmdgen.facts.catalogue import release, release_names
@@ -34,7 +34,6 @@ class Rendered(Servers):
         self.is_sealed = is_sealed
         self.state = read_state(files[HELMFILE])
         self.releases = self.state.releases
-        self._documents: dict[str, Any] = {}
         attached = {role: at(row, "efaPerNode") for role, row in mapping(self.stated.get("roles")).items()}
         known = {role: number for role, number in attached.items() if isinstance(number, int)}
         super().__init__(manifests, _release_of(self.releases, files), attached=known)
@@ -47,14 +46,7 @@ class Rendered(Servers):
     def document(self, name: str) -> Any:
         """A file of the directory as YAML, read once; None for an empty one and for one that is not there. Raises
         YAMLError where it is not YAML, has a key twice or is nested without end."""
-        if name not in self._documents:
-            try:
-                self._documents[name] = load(self.files.get(name, ""))
-            except YAMLError as error:
-                self._documents[name] = error
-            except RecursionError:
-                self._documents[name] = YAMLError("it is nested too deeply")
-        document = self._documents[name]
+        document = _document(self.files.get(name, ""))
         if isinstance(document, YAMLError):
             raise document
         return document
@@ -93,6 +85,17 @@ class Rendered(Servers):
     def selected(self, selector: Mapping[str, Any]) -> list[Workload]:
         """The pod templates whose labels a selector matches."""
         return [each for each in self.workloads if selects(selector, each.labels)]
+
+
+@lru_cache(maxsize=64)
+def _document(text: str) -> Any:
+    """What a text holds, or why it cannot be read. Every rule that asks for a file gets the same."""
+    try:
+        return load(text)
+    except YAMLError as error:
+        return error
+    except RecursionError:
+        return YAMLError("it is nested too deeply")
 
 
 def match_labels(manifest: Manifest) -> dict[str, Any]:
