@@ -19,13 +19,7 @@ TOTAL = ("INSTANCE TYPE", "ZONE", "SPECS", "NODES", "GPUS", "EFA")
 @click.command(epilog="Exit codes: 0 done, 1 an error, 64 wrong usage.")
 @options.SPEC_FILES
 @options.INSTANCE_TYPES
-@options.form(
-    "table",
-    "json",
-    "svg",
-    "yaml",
-    text="yaml: the spec with what it extends, and each value's place.",
-)
+@options.form("table", "json", "svg", "yaml", text="yaml: the spec with what it extends, and each value's place.")
 def command(specs: tuple[str, ...], instance_types: tuple[str, ...], form: str) -> int:
     """Show topology, placement and capacity of specs on each of their instance types, and what all take together."""
     if form == "yaml":
@@ -52,10 +46,7 @@ def _table(plan: Plan, taken: dict[str, Any]) -> str:
     """A plan for a terminal: a line of its own for each role, and for the nodes that the roles share."""
     title = f"{plan.spec.name} on {plan.target}: {' + '.join(plan.paths)}, llm-d {plan.release.name}"
     heads = ("ROLE", "REPLICAS", "PODS", "TP", "DP", "GPUS/POD", "EFA/POD", "CPU/POD", "MEMORY/POD", "PODS/NODE")
-    roles = columns(
-        (_role(name, role) for name, role in taken["roles"].items()),
-        (*heads, "KV TOKENS/RANK"),
-    )
+    roles = columns((_role(name, role) for name, role in taken["roles"].items()), (*heads, "KV TOKENS/RANK"))
     nodes = columns(
         ((node["instanceType"], *_devices([node]), ", ".join(node["roles"])) for node in taken["nodes"]),
         ("NODES", "COUNT", "GPUS", "EFA", "ROLES"),

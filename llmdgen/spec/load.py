@@ -32,15 +32,18 @@ def parse(text: str, name: str) -> list[Spec]:
     reading = documents(text, name)
     findings = list(reading.findings)
     specs: list[Spec] = []
-    first: dict[str, int] = {}
+    first: dict[str, int] = {}  # the line of each name: two specs of one would be rendered into one directory
     for parsed in reading.documents:
         spec, found = _spec(parsed)
         findings += found
-        findings += _second_of_a_name(parsed, first)
         if spec is not None:
             specs.append(spec)
+        called, place = at(parsed.data, "metadata", "name"), locate(parsed.path, parsed.places, ("metadata", "name"))
+        if isinstance(called, str) and first.setdefault(called, place.line) != place.line:
+            says = f"this document has the name of another, given in line {first[called]}"
+            findings.append(error_at(place, "SPEC014", says, "give each spec of a file its own name"))
     if findings:
-        raise SpecError(dict.fromkeys(findings))
+        raise SpecError(findings)
     return specs
 
 
@@ -74,19 +77,6 @@ def _extending_spec(parsed: Parsed) -> tuple[Spec | None, list[Located]]:
     # A base may leave out what each spec has to say, so what is missing is missing here.
     found += [(parsed if each.code == "SPEC006" else merged).located(each) for each in wrong]
     return (spec if not found else None), found
-
-
-def _second_of_a_name(parsed: Parsed, first: dict[str, int]) -> list[Located]:
-    """A finding where an earlier document has the same metadata.name: both would be rendered into one directory."""
-    called = at(parsed.data, "metadata", "name")
-    if not isinstance(called, str):
-        return []
-    place = locate(parsed.path, parsed.places, ("metadata", "name"))
-    if called in first:
-        says = f"this document has the name of another, given in line {first[called]}"
-        return [error_at(place, "SPEC014", says, "give each spec of a file its own name")]
-    first[called] = place.line
-    return []
 
 
 def build(parsed: Parsed) -> tuple[Spec | None, list[Finding]]:

@@ -86,9 +86,12 @@ class Editor:
         """A scalar at a route. Where the key is new it goes before the key that leads to `before` or behind the one
         that leads to `after`, else to the end; mappings on the way are made. Raises CannotEdit."""
         if self.has(route):
-            text = self._replaced(route, value)
+            start, end = self._at(route).start, self._at(route).end
+            written = self._scalar(value, self.text[start:end][:1])  # in the quotes of the old one
+            text = self.text[:start] + written + self.text[end:]
         else:
-            text = self._inserted(route, self._piece(str(route[-1]), value), before, after)
+            inline = f"{self._scalar(route[-1])}: {self._scalar(value)}"
+            text = self._inserted(route, Piece(inline, [inline]), before, after)
         self._take(text, _with(self.data, route, value))
 
     def move(self, source: Route, target: Route, value: Any = UNSET) -> None:
@@ -123,11 +126,6 @@ class Editor:
         """Every comment between two places, as often as it stands there."""
         return Counter(each.rstrip() for each in _COMMENT.findall(self._bare[start:end]))
 
-    def _piece(self, key: str, value: Any) -> Piece:
-        """A new entry with a scalar."""
-        inline = f"{self._scalar(key)}: {self._scalar(value)}"
-        return Piece(inline, [inline])
-
     def _taken(self, route: Route, key: str, value: Any = UNSET) -> Piece:
         """An entry under another key, with its comments, and with another scalar where one is given."""
         entry = self._entry(route)
@@ -142,11 +140,6 @@ class Editor:
         column = self._column(entry.start)
         above = tuple(self._comments(start, end).elements())
         return Piece(inline, [line[column:] if not line[:column].strip() else line.lstrip() for line in lines], above)
-
-    def _replaced(self, route: Route, value: Any) -> str:
-        """The text with another scalar at a route, in the quotes of the old one."""
-        old = self._at(route)
-        return self.text[: old.start] + self._scalar(value, self.text[old.start : old.end][:1]) + self.text[old.end :]
 
     def _inserted(self, route: Route, piece: Piece, before: Route = (), after: Route = ()) -> str:
         """The text with an entry; mappings on the way to it that are not there are made. Raises CannotEdit."""
