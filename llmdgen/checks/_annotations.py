@@ -73,10 +73,8 @@ def _of_kind(text: str, entry: dict[str, Any], facts: dict[str, Any]) -> Iterato
     elif len(text) > entry.get("longest", len(text)):
         yield f"it has {len(text)} characters, {entry['longest']} are allowed", "shorten it"
     elif not text.startswith(starts):
-        yield (
-            f"'{text}' does not start with {starts}",
-            "list ids, separated by commas" if listed else f"write {starts}...",
-        )
+        fix = "list ids, separated by commas" if listed else f"write {starts}..."
+        yield f"'{text}' does not start with {starts}", fix
     elif kind in ("cidrs", "ipv4", "ipv6"):
         yield from _network(text, kind)
     elif pattern and not re.fullmatch(pattern["pattern"], text):

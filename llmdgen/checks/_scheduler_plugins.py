@@ -110,9 +110,8 @@ def _parameters(each: Listed, kind: str) -> Iterator[Draft]:
             yield each.found_at(needing, says=says, fix=f"set {needed}")
     for path in facts.get("refuses_zero", ()):
         if each.at(path) == 0:
-            yield each.found_at(
-                path, says=f"{path} is 0, and the scheduler does not start", fix="write a number above 0"
-            )
+            says = f"{path} is 0, and the scheduler does not start"
+            yield each.found_at(path, says=says, fix="write a number above 0")
 
 
 def _references(each: Listed) -> Iterator[Draft]:

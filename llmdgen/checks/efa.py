@@ -64,9 +64,8 @@ def interfaces_fit_the_node(servers: Servers) -> Iterator[Draft]:
     for pod in _pods(servers):
         if pod.need.efa > pod.room.efa and pod.need.gpus <= pod.room.gpus:
             most, name = pod.node.efa.interfaces, pod.node.name
-            has = (
-                f"{name} has {most}" if pod.room.efa == most else f"{pod.room.efa} of the {most} of {name} are attached"
-            )
+            some = f"{pod.room.efa} of the {most} of {name} are attached"
+            has = f"{name} has {most}" if pod.room.efa == most else some
             says = f"a {pod.role} pod asks for {pod.need.efa} EFA interfaces, {has}"
             fix = f"set efa: {pod.efa_share}" if pod.room.efa else "set efa: 0, or use an instance type with EFA"
             yield pod.vllm.found(*LIMITS, efa(), says=says, fix=fix)

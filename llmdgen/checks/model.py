@@ -53,8 +53,8 @@ def weights_fit(plan: Plan) -> Iterator[Draft]:
     for role, model, use in loaded(plan):
         best = favourable(plan, role, model, use)
         fixed = whole(role.flags.get("kv-cache-memory-bytes"), 0)
-        if best.left <= 0 and fixed and use.gpu - best.weights - spared(plan, role, use) > 0:
-            room = (use.gpu - best.weights - spared(plan, role, use)) * 9 // 10
+        room = (use.gpu - best.weights - spared(plan, role, use)) * 9 // 10
+        if best.left <= 0 and fixed and room > 0:
             both = f"{_gib(fixed)} of KV cache and {_gib(best.weights)} of weights"
             says = f"{both} do not fit into the {_gib(use.gpu)} of a GPU of {role.node.instance.name}"
             fix = f"set it to {room} or less, or remove it: vLLM finds it by itself"
@@ -80,17 +80,13 @@ def one_request_fits(plan: Plan) -> Iterator[Draft]:
     """
     for role, model, use in loaded(plan):
         best = favourable(plan, role, model, use)
-        fixed = role.flag_routes.get("kv-cache-memory-bytes")
-        if best.left > 0 and best.tokens < use.max_model_len and fixed:
-            needs = f"{use.needed} bytes of KV cache on each {role.name} GPU"
-            says = f"one request of {use.max_model_len} tokens needs {needs}"
-            fix = f"set it to {use.needed} or more, lower max-model-len, or remove it: vLLM finds it by itself"
-            yield found(*fixed, says=says, fix=fix)
-        elif best.left > 0 and best.tokens < use.max_model_len:
+        if best.left > 0 and best.tokens < use.max_model_len:
             needs = f"{_gib(use.needed)} of KV cache on each {role.name} GPU"
             has = f"{role.node.instance.name} has at most {_gib(best.left)} left"
+            fixed, fix = role.flag_routes.get("kv-cache-memory-bytes"), f"set it to {use.needed} or more, lower"
+            fix = f"{fix} max-model-len, or remove it: vLLM finds it by itself" if fixed else ""
             says = f"one request of {use.max_model_len} tokens needs {needs}, {has}"
-            yield found(*_length(plan, role), says=says, fix=_shorter(plan, role, model, use))
+            yield found(*(fixed or _length(plan, role)), says=says, fix=fix or _shorter(plan, role, model, use))
 
 
 @rule("MOD005", "warning", "a request that may not fit the KV cache")

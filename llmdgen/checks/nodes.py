@@ -126,10 +126,8 @@ def _stays_with(workload: Workload, others: list[Workload], strangers: list[Work
     zonal = [term for term in map(mapping, items(terms)) if term.get("topologyKey") == zone_label()]
     # A term without a selector selects no pods at all; an empty selector all of the namespace.
     chosen = [term["labelSelector"] for term in zonal if isinstance(term.get("labelSelector"), dict)]
-    return any(
-        all(_matches(selector, other) for other in others) and not any(_matches(selector, each) for each in strangers)
-        for selector in chosen
-    )
+    ours = [selector for selector in chosen if all(_matches(selector, other) for other in others)]
+    return any(not any(_matches(selector, each) for each in strangers) for selector in ours)
 
 
 def _matches(selector: dict[str, Any], workload: Workload) -> bool:

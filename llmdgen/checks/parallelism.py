@@ -98,9 +98,8 @@ def kv_is_divided(plan: Plan) -> Iterator[Draft]:
             continue
         what = "one latent KV vector a layer" if model.mla else f"{model.kv_heads} KV heads"
         fewer, ranks = tensor // copies, role.size.data_local * copies
-        spread = structs.replace(
-            role.size, tensor=fewer, data=role.size.data * copies, data_local=ranks, expert=model.experts is not None
-        )
+        wider = structs.replace(role.size, data=role.size.data * copies, data_local=ranks)
+        spread = structs.replace(wider, tensor=fewer, expert=model.experts is not None)
         weights = int(weights_per_gpu(model, spread) * resident_ratio(model, plan.engine))
         times = (use.budget - weights - use.activations) * copies / max(1, use.kv)
         if times < WORTH_IT:
@@ -109,9 +108,8 @@ def kv_is_divided(plan: Plan) -> Iterator[Draft]:
         if model.experts:
             fix = f"set parallelism: {{tensor: {fewer}, dataLocal: {ranks}, expert: true}}, or use wide-ep"
         says = f"{model.id} has {what}, so tensor: {tensor} keeps {copies} copies of the {role.name} KV cache"
-        yield found(
-            *size(plan, role, "tensor"), says=says, fix=f"{fix}: {times:.1f} times the KV cache on as many GPUs"
-        )
+        fix += f": {times:.1f} times the KV cache on as many GPUs"
+        yield found(*size(plan, role, "tensor"), says=says, fix=fix)
 
 
 @rule("MOD009", "error", "experts that tensor parallelism cannot cut")

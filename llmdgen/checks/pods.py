@@ -172,10 +172,8 @@ def leader_and_workers_agree(servers: Servers) -> Iterator[Draft]:
     for leader, worker in product(servers.workloads, servers.workloads):
         if worker.manifest is not leader.manifest or not leader.is_leader or worker.is_leader:
             continue
-        alike = {
-            "resources": demand(leader) == demand(worker),
-            "nodes": leader.node_selector == worker.node_selector,
-        }
+        alike = {"resources": demand(leader) == demand(worker)}
+        alike["nodes"] = leader.node_selector == worker.node_selector
         if leader.vllm is not None and worker.vllm is not None:
             alike["environment variables"] = leader.vllm.list_of("env") == worker.vllm.list_of("env")
             alike["images"] = leader.vllm.image == worker.vllm.image

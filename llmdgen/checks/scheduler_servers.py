@@ -17,7 +17,7 @@ IN_MEMORY = "indexerConfig.kvBlockIndexConfig.inMemoryConfig"
 MODEL = "indexerConfig.tokenizersPoolConfig.modelName"
 SOCKET = "indexerConfig.tokenizersPoolConfig.uds"
 DEFAULT_BLOCK, DEFAULT_PODS, DEFAULT_PORT = 16, 10, 5557
-CAPACITY = "lruCapacityPerServer"
+EVENTS, CAPACITY = "kvEventsConfig", "lruCapacityPerServer"
 EVERY_ADDRESS = ("*", "0.0.0.0", "[::]", "::")
 TOLERANCE = 1.05
 
@@ -63,9 +63,9 @@ def events_reach_the_scheduler(config: SchedulerConfig) -> Iterator[Draft]:
     """
     for plugin in _precise(config)[:1]:
         for each in config.servers:
-            says, fix = _unheard(config, each, mapping(plugin.at("kvEventsConfig")))
+            says, fix = _unheard(config, each, mapping(plugin.at(EVENTS)))
             if says:
-                here = ("plugins", plugin.index, "parameters", "kvEventsConfig")
+                here = ("plugins", plugin.index, "parameters", EVENTS)
                 yield _either(config, each.events_route, here, says, fix)
 
 
@@ -84,10 +84,10 @@ def configuration_hears_events(config: SchedulerConfig) -> Iterator[Draft]:
     speaking = next((each for each in config.servers if each.events), None)
     plugins = _precise(config)
     if speaking is not None and not plugins:
-        types = [
-            kind for kind, facts in config.tables.plugins.items() if "kvEventsConfig" in facts.get("parameters", ())
+        known = config.tables.plugins.items()
+        listening = [
+            kind for kind, facts in known if EVENTS in facts.get("parameters", ()) and "deprecated_in" not in facts
         ]
-        listening = [kind for kind in types if "deprecated_in" not in config.tables.plugins[kind]]
         says = f"model servers report their KV blocks, and no {' or '.join(listening)} listens"
         yield config.found(says=says, fix="add one, as values/router.yaml has it without this")
         return
@@ -204,7 +204,7 @@ def _either(config: SchedulerConfig, setting: Route, inside: Route, says: str, f
 
 def _precise(config: SchedulerConfig) -> list[Listed]:
     """The plugins that listen to KV events."""
-    return _with(config, "kvEventsConfig")
+    return _with(config, EVENTS)
 
 
 def _with(config: SchedulerConfig, parameter: str) -> list[Listed]:
@@ -261,7 +261,7 @@ def _listening(config: SchedulerConfig, plugin: Listed, speaking: Endpoints) -> 
     """Where the plugin listens otherwise than these servers speak: the parameter, what it has, what it has to be."""
     events = speaking.events or {}
     topic, (_, port) = str(events.get("topic", "")), _address(events.get("endpoint", ""))
-    given = mapping(plugin.at("kvEventsConfig"))
+    given = mapping(plugin.at(EVENTS))
     topics, connects = given.get("topicFilter", "kv@"), given.get("discoverPods", True)
     if not topic.startswith(str(topics)):
         yield "kvEventsConfig.topicFilter", topics, "kv@"

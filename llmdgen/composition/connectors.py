@@ -84,16 +84,13 @@ def lmcache_environment(
 ) -> tuple[EnvVar, ...]:
     """LMCACHE_* of the tiers. Sizes are for one rank's process; block keys of two pods agree by PYTHONHASHSEED."""
     settings, engine = situation.settings[_PATH], situation.engine
-    found = variables(
-        {"LMCACHE_CHUNK_SIZE": str(engine["lmcache"]["chunk_size"]), "PYTHONHASHSEED": engine["hash_seed"]}
-    )
+    chunk = str(engine["lmcache"]["chunk_size"])
+    found = variables({"LMCACHE_CHUNK_SIZE": chunk, "PYTHONHASHSEED": engine["hash_seed"]})
+    remote = f"fs://localhost:0{settings['storage_mount']}"
     own = {
         "cpu": {"LMCACHE_LOCAL_CPU": "True"},
         "disk": {"LMCACHE_LOCAL_DISK": f"file://{SLOT}/"},
-        "storage": {
-            "LMCACHE_REMOTE_URL": f"fs://localhost:0{settings['storage_mount']}",
-            "LMCACHE_REMOTE_SERDE": "naive",
-        },
+        "storage": {"LMCACHE_REMOTE_URL": remote, "LMCACHE_REMOTE_SERDE": "naive"},
     }
     for tier in kept:
         found += variables(own[tier.name])

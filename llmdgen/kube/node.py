@@ -42,12 +42,10 @@ def instance_types(workload: Workload) -> list[str]:
     selected = workload.node_selector.get(label)
     if selected is not None:
         return [str(selected)]
-    terms = at(
-        workload.spec, "affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution", "nodeSelectorTerms"
-    )
+    required = at(workload.spec, "affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution")
     return [
         str(value)
-        for term in items(terms)
+        for term in items(at(required, "nodeSelectorTerms"))
         for expression in map(mapping, items(mapping(term).get("matchExpressions")))
         if expression.get("key") == label and expression.get("operator") == "In"
         for value in items(expression.get("values"))

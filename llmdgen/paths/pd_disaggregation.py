@@ -22,10 +22,8 @@ def shapes(situation: Situation) -> dict[RoleName, Shape]:
     wider = situation.settings[NAME]["decode_tensor_over_prefill"]
     own = asked_for or tensor(structs.replace(situation, doubled={}), "prefill", TIGHT)
     decode = min(max(tensor(situation, "decode", TIGHT), own * wider), situation.instances["decode"].gpu.count or 1)
-    return {
-        "prefill": shape(situation, NAME, "prefill", prefill),
-        "decode": shape(situation, NAME, "decode", decode),
-    }
+    sizes: dict[RoleName, int] = {"prefill": prefill, "decode": decode}
+    return {role: shape(situation, NAME, role, size) for role, size in sizes.items()}
 
 
 def contribute(situation: Situation, sizes: dict[RoleName, Size]) -> Contribution:

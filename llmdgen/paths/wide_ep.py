@@ -33,10 +33,9 @@ def shapes(situation: Situation) -> dict[RoleName, Shape]:
     if model is not None and model.layers.linear and not asked and not transfers_linear_state(situation):
         roles = ("decode",)
     gpus = {role: max(1, situation.instances[role].gpu.count) for role in roles}
-    one = {role: shape(situation, NAME, role, 1) for role in roles}
-    return {
-        role: replace(one[role], data_local=gpus[role], workers=_nodes(situation, role), expert=True) for role in roles
-    }
+    nodes = {role: _nodes(situation, role) for role in roles}
+    one = {role: replace(shape(situation, NAME, role, 1), expert=True) for role in roles}
+    return {role: replace(one[role], data_local=gpus[role], workers=nodes[role]) for role in roles}
 
 
 def contribute(situation: Situation, sizes: dict[RoleName, Size]) -> Contribution:

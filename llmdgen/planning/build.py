@@ -14,7 +14,7 @@ from llmdgen.composition.fold import Folded, fold
 from llmdgen.composition.names import RoleName, labels, names
 from llmdgen.engine.size import Size
 from llmdgen.facts import catalogue
-from llmdgen.facts.types import Instance, ModelFacts
+from llmdgen.facts.types import ModelFacts
 from llmdgen.findings import Finding, Located, Severity, SpecError
 from llmdgen.planning import problems
 from llmdgen.planning.launch import sidecar_arguments
@@ -44,7 +44,8 @@ def _attempt(situation: Situation, instance_type: str) -> Plan:
     _stop(spec, list(problems.roles(situation, tuple(shapes), asked)))
     sizes = {name: settle(shape, spec.role(name), spec.asked.engine) for name, shape in shapes.items()}
     _stop(spec, list(problems.sizes(situation, sizes)))
-    settled = _settled(spec)
+    own: tuple[Engine | Role, ...] = (spec.asked.engine, *map(spec.role, ROLES))
+    settled = {name for part in own for name in (*part.args, *part.env)}
     folded, conflicts = fold([module.contribute(situation, sizes) for module in modules], settled)
     _stop(spec, [*conflicts, *problems.composition(folded, sizes)])
     return _plan(situation, instance_type, shapes, sizes, folded)
@@ -131,7 +132,7 @@ def _situation(spec: Spec, instance_type: str) -> Situation:
         spec=spec,
         release=release,
         model=_model(spec),
-        instances={name: _instance(spec, name, instance_type) for name in ROLES},
+        instances={name: catalogue.instance(_instance_name(spec, name, instance_type)) for name in ROLES},
         paths=tuple(dict.fromkeys((spec.asked.path, *spec.asked.with_))),
         settings=catalogue.release_toml(release.name, "paths.toml"),
         engine=catalogue.release_toml(release.name, "engine.toml"),
@@ -150,10 +151,6 @@ def _provider(spec: Spec) -> dict[str, Any]:
 
 def _instance_name(spec: Spec, role: RoleName, instance_type: str) -> str:
     return (spec.role(role).instance_type or instance_type).removeprefix(catalogue.HYPERPOD_PREFIX)
-
-
-def _instance(spec: Spec, role: RoleName, instance_type: str) -> Instance:
-    return catalogue.instance(_instance_name(spec, role, instance_type))
 
 
 def _model(spec: Spec) -> ModelFacts | None:
@@ -181,11 +178,6 @@ def _model(spec: Spec) -> ModelFacts | None:
         except catalogue.UnknownFact:
             continue
     return None
-
-
-def _settled(spec: Spec) -> set[str]:
-    own: tuple[Engine | Role, ...] = (spec.asked.engine, *map(spec.role, ROLES))
-    return {name for part in own for name in (*part.args, *part.env)}
 
 
 def _stop(spec: Spec, findings: list[Finding]) -> None:

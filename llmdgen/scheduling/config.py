@@ -124,10 +124,8 @@ def _composed(asked: Asked) -> tuple[Profiles, bool]:
             last = replace(same[-1], weight=sum(each.weight or 0 for each in same))
             references = [last if each is same[-1] else each for each in references if each not in same[:-1]]
         own = asked.weights
-        profiles[profile] = tuple(
-            each if each.weight is None else replace(each, weight=own.get(each.called, each.weight))
-            for each in references
-        )
+        weights = [None if each.weight is None else own.get(each.called, each.weight) for each in references]
+        profiles[profile] = tuple(map(lambda each, weight: replace(each, weight=weight), references, weights))
     return profiles, counts
 
 
