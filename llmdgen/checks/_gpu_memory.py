@@ -33,8 +33,7 @@ _QUANTISED = re.compile(r"-(FP8|NVFP4|MXFP4|INT8|INT4|AWQ|GPTQ)(-dynamic)?$", re
 
 class Favourable(Struct, frozen=True):
     """One GPU with weights as large as measured or as their file, and the estimate's error in the role's favour: bytes
-    of weights, what is left of the budget for the KV cache (negative where nothing is), and the tokens of one request
-    that it holds."""
+    of weights, what is left for the KV cache (negative where nothing is), and the tokens of one request in that."""
 
     weights: int
     left: int
@@ -42,8 +41,7 @@ class Favourable(Struct, frozen=True):
 
 
 def loaded(plan: Plan) -> Iterator[tuple[RolePlan, ModelFacts, Memory]]:
-    """Roles whose GPU memory is known, with the model as the role loads it. A share of the memory that cannot be is
-    another rule's."""
+    """Roles whose GPU memory is known, with the model as the role loads it. An impossible share is another rule's."""
     for role in plan.roles:
         share = role.flags.get("gpu-memory-utilization", 1)
         if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share <= 1:

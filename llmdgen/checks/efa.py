@@ -160,8 +160,7 @@ def attached_interfaces_fit_each_type(plan: Plan) -> Iterator[Draft]:
 
 
 def _beyond(plan: Plan) -> Iterator[tuple[Instance, int, bool]]:
-    """The instance types of the plan that cannot have what efaPerNode says, each once, and whether none of the spec's
-    can."""
+    """The instance types of the plan that cannot have what efaPerNode says, and whether none of the spec's can."""
     attached = plan.spec.asked.cluster.efa_per_node
     instances = {role.node.instance.name: role.node.instance for role in plan.roles}
     most = max(catalogue.instance(name).efa.interfaces for name in (*plan.spec.asked.instance_types, *instances))

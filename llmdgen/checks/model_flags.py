@@ -93,8 +93,7 @@ def sampler_has_room(plan: Plan) -> Iterator[Draft]:
 
 @rule("MOD028", "note", "4-bit weights on GPUs that do not compute with them")
 def nvfp4_is_computed(plan: Plan) -> Iterator[Draft]:
-    """GPUs before Blackwell have no NVFP4: vLLM unpacks the weights for each step (Marlin), which saves memory and is
-    no faster than BF16.
+    """GPUs before Blackwell have no NVFP4: vLLM unpacks the weights for each step (Marlin), no faster than BF16.
 
     Fails:  `{model: {name: nvidia/Qwen3-235B-A22B-NVFP4}, instanceTypes: [p5en.48xlarge]}`.
     Passes: `{model: {name: nvidia/Qwen3-235B-A22B-NVFP4}, instanceTypes: [p6-b200.48xlarge]}`.

@@ -41,8 +41,7 @@ def weights_name_scorers(plan: Plan) -> Iterator[Draft]:
 
 @rule("EPP002", "error", "a weight below 0, or infinite")
 def weights_are_positive(plan: Plan) -> Iterator[Draft]:
-    """A scorer's weight multiplies its score. A negative one prefers the worst server, and one that is not finite makes
-    every sum so.
+    """A weight multiplies the score. A negative one prefers the worst server, an infinite one makes every sum infinite.
 
     Fails:  `{release: v0.6.0, scheduler: {weights: {queue-scorer: -1}}}`.
     Passes: `{release: v0.6.0, scheduler: {weights: {queue-scorer: 2.5}}}`.

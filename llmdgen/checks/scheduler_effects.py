@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from llmdgen.checks._scheduler_plugins import whole
+from llmdgen.checks.scheduler_loading import whole
 from llmdgen.registry import Draft, rule
 from llmdgen.scheduling.document import Listed, SchedulerConfig
 from llmdgen.scheduling.form import View

@@ -170,8 +170,7 @@ def probes_ask_vllm(vllm: Engine) -> Iterator[Draft]:
 @rule("VER027", "warning", "vLLM has little time to start")
 def startup_has_time(vllm: Engine) -> Iterator[Draft]:
     """The startup probe's period times its failures, and its initial delay, are what vLLM has to fetch and load the
-    model and to compile. Kubernetes' defaults, where one of them is left out, are half a minute. Then the container is
-    killed and begins anew.
+    model and to compile, by Kubernetes' defaults half a minute. Then the container is killed and begins anew.
 
     Fails:  `{decode: {pod: {containers: [{name: vllm, startupProbe: {failureThreshold: 3}}]}}}` of 30 seconds.
     Passes: `{decode: {pod: {containers: [{name: vllm, startupProbe: {failureThreshold: 120}}]}}}`; an hour.
@@ -200,8 +199,7 @@ def front_ends_wait(vllm: Engine) -> Iterator[Draft]:
 @rule("VER112", "warning", "idle connections that vLLM closes first")
 def idle_connections_stay_open(vllm: Engine) -> Iterator[Draft]:
     """The routing sidecar keeps idle connections to vLLM for 90 seconds, a gateway's Envoy for an hour, and vLLM closes
-    them after 5 where VLLM_HTTP_TIMEOUT_KEEP_ALIVE does not say otherwise. A request that is sent just then is answered
-    with 502 or 503.
+    them after 5 unless VLLM_HTTP_TIMEOUT_KEEP_ALIVE is set. A request that is sent just then gets a 502 or 503.
 
     Fails:  `{path: pd-disaggregation, engine: {env: {VLLM_HTTP_TIMEOUT_KEEP_ALIVE: "30"}}}`.
     Passes: `{path: pd-disaggregation}`, whose 120 seconds are above the sidecar's.

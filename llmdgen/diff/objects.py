@@ -10,7 +10,7 @@ from typing import Any
 from llmdgen.diff.state import Facts, Key, Part, leaves, taken
 from llmdgen.diff.yaml import DiffError, compact, documents, plain
 from llmdgen.facts.catalogue import table
-from llmdgen.kube.gateway import PARAMETERS, opened
+from llmdgen.kube.gateway import opened, places
 from llmdgen.kube.workload import CLUSTER_SCOPED, Manifest
 from llmdgen.objects.chart import FOLDER, as_printed, passed_on
 from llmdgen.untyped import at, mapping
@@ -75,18 +75,17 @@ def object_part(manifest: Manifest, subject: str, label: str) -> Part:
 
 def _say_known(facts: Facts, kind: str, doc: dict[str, Any]) -> None:
     """What has a name of its own, taken out of an object."""
-    places = PARAMETERS.get(kind)
     known: list[tuple[tuple[str, ...], str, str]] = []
     if kind == "Gateway":
         known = [
             (("spec", "gatewayClassName"), "provider", "class"),
             (("metadata", "annotations"), "annotation", "annotation"),
         ]
-    elif places is not None:
+    elif there := places(kind):
         known = [
-            ((*places.service, "type"), "service", "Service type"),
-            (places.annotations, "annotation", "annotation"),
-            (places.proxy, "parameter", "proxy"),
+            ((*there["service"], "type"), "service", "Service type"),
+            (there["annotations"], "annotation", "annotation"),
+            (there["proxy"], "parameter", "proxy"),
         ]
     balancer = f"annotation {table('nlb.toml')['prefix']}aws-load-balancer-"
     for route, topic, name in known:

@@ -7,40 +7,19 @@ a ConfigMap, kgateway and agentgateway a kind of their own.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
-from msgspec import Struct
-
+from llmdgen.facts.catalogue import table
 from llmdgen.kube.workload import Manifest
 from llmdgen.plain_yaml import YAMLError, load
 from llmdgen.untyped import at, mapping
 
 
-class Places(Struct, frozen=True):
-    """Where a kind of parameters has the spec of the Service, its annotations, and the proxy itself."""
-
-    service: tuple[str, ...]
-    annotations: tuple[str, ...]
-    proxy: tuple[str, ...]
-
-
-PARAMETERS = {
-    "ConfigMap": Places(
-        ("data", "service", "spec"),
-        ("data", "service", "metadata", "annotations"),
-        ("data", "deployment", "spec", "template", "spec", "containers"),
-    ),
-    "GatewayParameters": Places(
-        ("spec", "kube", "service"),
-        ("spec", "kube", "service", "extraAnnotations"),
-        ("spec", "kube", "envoyContainer"),
-    ),
-    "AgentgatewayParameters": Places(
-        ("spec", "service", "spec"),
-        ("spec", "service", "metadata", "annotations"),
-        ("spec",),
-    ),
-}
+@cache
+def places(kind: str) -> dict[str, tuple[str, ...]]:
+    """Where a kind of parameters has the `service`, its `annotations` and the `proxy`; nothing for other kinds."""
+    return {what: tuple(path.split(".")) for what, path in table("kubernetes/gateways.toml").get(kind, {}).items()}
 
 
 def parameters_of(gateway: Manifest, manifests: Iterable[Manifest]) -> Manifest | None:
@@ -66,8 +45,5 @@ def _opened(text: Any) -> Any:
 def said(parameters: Manifest | None, what: str) -> tuple[tuple[str, ...], dict[str, Any]]:
     """The place of the `service` or the `annotations` in a parameters object, and what stands there; nothing where
     there is no such object, or none that a provider reads."""
-    places = PARAMETERS.get(parameters.kind) if parameters else None
-    if parameters is None or places is None:
-        return (), {}
-    route: tuple[str, ...] = getattr(places, what)
-    return route, mapping(at(opened(parameters.doc), *route))
+    route = places(parameters.kind).get(what, ()) if parameters else ()
+    return route, mapping(at(opened(parameters.doc), *route)) if parameters and route else {}

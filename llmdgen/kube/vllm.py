@@ -1,5 +1,4 @@
-"""What vLLM does in a pod: the attention backend that it is told, else chooses by GPU and model, and its KV blocks in
-CPU memory."""
+"""What vLLM does in a pod: the attention backend that it is told, else chooses, and its KV blocks in CPU memory."""
 
 from __future__ import annotations
 
@@ -23,8 +22,7 @@ LMCACHE_SIZE = "LMCACHE_MAX_LOCAL_CPU_SIZE"  # in GiB, of each rank's own proces
 
 
 def generation(node: Instance | None) -> str:
-    """The compute capability of a node's GPUs without its minor part: 9 is Hopper, 10 Blackwell; "" where no table has
-    it."""
+    """The major compute capability of a node's GPUs: 9 is Hopper, 10 Blackwell; "" where no table has it."""
     found: str | None = gpu_fact("capability", node.gpu.model) if node is not None else None
     return (found or "").partition(".")[0]
 

@@ -77,8 +77,7 @@ def head(model: str, served_name: str, port: int, size: Size) -> tuple[str, ...]
 def sidecar_arguments(engine: dict[str, Any], ranks: int, *, sampling: bool) -> tuple[str, ...]:
     """The routing sidecar listens where the pool sends requests and forwards to decode's own vLLM.
 
-    `engine` is the release's engine.toml, whose [sidecar] has the flags; `sampling`: it picks one of several prefill
-    servers itself.
+    `engine` is the release's engine.toml; `sampling`: it picks one of several prefill servers itself.
     """
     ports, settings = engine["ports"], engine["sidecar"]
     words = [f"--port={ports['service']}", f"--{settings['server_port_flag']}={ports['behind_sidecar']}"]

@@ -47,8 +47,7 @@ class RolePlan(Struct, frozen=True, kw_only=True):
     `efa_per_pod` is 0 where nothing crosses pods. vLLM serves on `ranks` ports from `port` on, and answers probes on
     `probed_port`, None where that is `port`. `head` is what stands first after `vllm serve` (model, port, sizes, served
     name), `arguments` are the flags behind it, and `flags` the same as values.
-    `flag_routes` leads from a flag or variable to its place in the spec; `removed` are flags of the path that the spec
-    leaves out by null.
+    `flag_routes` leads from a flag to its place in the spec; `removed` are the path's flags that the spec leaves out.
     """
 
     name: RoleName

@@ -23,8 +23,7 @@ LENGTH = "max-model-len"
 
 
 def started(situation: Situation, attempt: Callable[[Situation], Plan]) -> Plan:
-    """The first plan that starts, from the path's own choice on; that choice where none does. Raises what `attempt`
-    raises of it."""
+    """The first plan that starts, from the path's own choice on; that choice where none does."""
     first = attempt(situation)
     short = _short(first)
     if not short or not all(_is_open(role, situation) for role in short):
@@ -75,8 +74,7 @@ def _doubled(situation: Situation, attempt: Callable[[Situation], Plan]) -> Iter
 
 
 def _context(plan: Plan, *, sure: bool) -> int:
-    """The longest context, in steps that a reviewer would write, which every role's KV cache holds, surely or by the
-    bare estimate."""
+    """The longest context, in round steps, which every role's KV cache holds, surely or by the bare estimate."""
     uses = [role.memory_use for role in plan.roles if role.memory_use is not None]
     tokens = min(use.tokens_in(use.kv - use.margin * sure) for use in uses)
     return min(tokens, max(use.max_model_len for use in uses)) // CONTEXT_STEP * CONTEXT_STEP

@@ -52,8 +52,7 @@ class Asked(Struct, frozen=True):
 
 
 def build(asked: Asked) -> tuple[dict[str, Any], dict[str, int | float]]:
-    """The configuration that these paths give together, and by name its scorers with their weights, the largest where
-    profiles differ."""
+    """The configuration that these paths give together, and by name its scorers with their largest weights."""
     form = asked.form
     profiles, by_prefix = _composed(asked)
     references = [each for found in profiles.values() for each in found]

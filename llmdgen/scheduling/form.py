@@ -56,8 +56,7 @@ class PathForm(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     `profiles` are its filters and scorers by profile, under `each` for every profile that is not named. `by_prefix` are
     those of profiles where a decider counts cached tokens. `instead` are what this path puts in place of another path's
     plugins. Of several paths with a `rank` the highest says what the profiles hold; one without adds to that. `view` is
-    what all plugins read of the caches that name no view themselves; `supersedes` are paths whose view that makes
-    superfluous.
+    what plugins read of the caches that name no view themselves; `supersedes` are paths whose view is then not needed.
     """
 
     rank: int = 0
