@@ -12,7 +12,6 @@ from llmdgen.planning.model import Plan, RolePlan
 from llmdgen.registry import Draft, found, rule
 from llmdgen.scheduling.document import Endpoints, SchedulerConfig
 from llmdgen.scheduling.form import form
-from llmdgen.scheduling.tables import parameters_of
 from llmdgen.spec.read import BROKEN
 from llmdgen.suggest import did_you_mean
 from llmdgen.untyped import at, mapping
@@ -160,6 +159,8 @@ def scheduler_config(plan: Plan) -> SchedulerConfig:
     document, where, inside = effective(plan)
     cpu = next((tier for tier in plan.tiers if tier.name == "cpu"), None)
     host = f"{plan.names.scheduler_service}.{plan.names.namespace}"
+    uds = ("parameters", "indexerConfig", "tokenizersPoolConfig", "uds", "socketFile")
+    sockets = (at(each, *uds) for each in plan.scheduler.config["plugins"])
     return SchedulerConfig(
         release=plan.release.name,
         document=document,
@@ -170,7 +171,7 @@ def scheduler_config(plan: Plan) -> SchedulerConfig:
         model=plan.spec.asked.model.name,
         pool_ports=plan.target_ports,
         hosts=(plan.names.scheduler_service, host, f"{host}.svc", f"{host}.svc.cluster.local"),
-        tokenizer_socket=_socket(plan),
+        tokenizer_socket=str(next(filter(None, sockets), "")),
         experimental=bool(at(epp_values(plan), "flags", "allow-experimental-plugins")),
     )
 
@@ -256,11 +257,3 @@ def _endpoints(role: RolePlan, cpu_bytes: int) -> Endpoints:
 def _own(route: Route | None) -> Route:
     """A route to a setting of the spec, () for one that the path makes."""
     return () if route is None or route[:2] == ("spec", "path") else route
-
-
-def _socket(plan: Plan) -> str:
-    for plugin in plan.scheduler.config["plugins"]:
-        socket = at(parameters_of(plugin), "indexerConfig", "tokenizersPoolConfig", "uds", "socketFile")
-        if socket:
-            return str(socket)
-    return ""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from llmdgen.checks.scheduler_loading import whole
+from llmdgen.findings import Route
 from llmdgen.registry import Draft, rule
 from llmdgen.scheduling.document import Listed, SchedulerConfig
 from llmdgen.scheduling.form import View
@@ -174,16 +176,12 @@ def _extractors(config: SchedulerConfig) -> Iterator[Draft]:
     """What dataLayer.sources refers to: sources, and plugins that extract."""
     kinds = {each.name: each.kind for each in config.plugins}
     for number, source in maps(at(config.doc, "dataLayer", "sources")):
-        for route, name, wanted in (
-            (("pluginRef",), source.get("pluginRef"), ("source",)),
-            *(
-                (("extractors", index, "pluginRef"), each.get("pluginRef"), ("extractor", "producer"))
-                for index, each in maps(source.get("extractors"))
-            ),
-        ):
-            if kinds.get(str(name)) not in wanted:
-                is_a = f"is a {kinds[str(name)]}, not" if str(name) in kinds else "is not in the list: name"
-                meant = did_you_mean(str(name), [each for each, kind in kinds.items() if kind in wanted])
-                here = ("dataLayer", "sources", number, *route)
-                says = f"{name} {is_a} a plugin that can be {'a source' if wanted == ('source',) else 'an extractor'}"
+        of_source: list[tuple[Route, dict[str, Any]]] = [((), source)]
+        for route, each in of_source + [(("extractors", at_), one) for at_, one in maps(source.get("extractors"))]:
+            name, wanted = str(each.get("pluginRef")), ("extractor", "producer") if route else ("source",)
+            if kinds.get(name) not in wanted:
+                is_a = f"is a {kinds[name]}, not" if name in kinds else "is not in the list: name"
+                meant = did_you_mean(name, [one for one, kind in kinds.items() if kind in wanted])
+                here = ("dataLayer", "sources", number, *route, "pluginRef")
+                says = f"{name} {is_a} a plugin that can be {'an extractor' if route else 'a source'}"
                 yield config.found(*here, says=says, fix=meant or "name another plugin")

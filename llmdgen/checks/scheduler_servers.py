@@ -157,44 +157,34 @@ def configuration_counts_in_blocks(config: SchedulerConfig) -> Iterator[Draft]:
             fix = f"write {BLOCKS[0]}: {block * max(1, -(-least // block))}"
             tunes = "" if least else ", or remove autoTune: false"
             yield each.found_at(BLOCKS[0], says=says, fix=fix + tunes)
-        yield from _capacity(each, max(size, least))
-
-
-def _capacity(plugin: Listed, size: int) -> Iterator[Draft]:
-    """The capacity of whatever guesses at the cache in CPU memory."""
-    known = [each for each in plugin.config.servers if each.cpu_bytes and each.token_bytes]
-    rooms = [each.cpu_bytes // (each.token_bytes * size) for each in known]
-    capacity = plugin.parameters.get(CAPACITY, _default_capacity(plugin))
-    views = (
-        plugin.config.form.views
-    )  # without producers whoever does not tune itself guesses at the cache in CPU memory
-    if rooms and (not views or plugin.name == views["cpu"].called):
-        yield from _misjudged(plugin, capacity, min(rooms), TOLERANCE, "a server's memory, where {} fit")
+        known = [one for one in config.servers if one.cpu_bytes and one.token_bytes]
+        rooms = [one.cpu_bytes // (one.token_bytes * max(size, least)) for one in known]
+        views = config.form.views
+        # Without producers whoever does not tune itself guesses at the cache in CPU memory.
+        if not views or each.name == views["cpu"].called:
+            yield from _misjudged(each, rooms, TOLERANCE, "a server's memory, where {} fit")
 
 
 def _gpu_capacity(plugin: Listed) -> Iterator[Draft]:
     """The capacity of a producer that guesses at GPU memory, within a factor of two: the room is an estimate."""
     views, given = plugin.config.form.views, plugin.parameters
     guesses = {views[name].called for name in ("default", "gpu") if name in views}
-    rooms = [each.gpu_tokens for each in plugin.config.servers if each.gpu_tokens]
-    capacity, size = given.get(CAPACITY), given.get(BLOCKS[0], DEFAULT_BLOCK)
-    capacity = _default_capacity(plugin) if capacity is None else capacity
-    asked = plugin.name in guesses and given.get("autoTune") is False
-    if asked and rooms and isinstance(size, int) and size > 0:
-        room = min(rooms) // max(size, plugin.facts.get("least", {}).get(BLOCKS[0], 0))
-        yield from _misjudged(plugin, capacity, room, 2, "a server's GPUs, where {} fit by estimate")
+    size = given.get(BLOCKS[0], DEFAULT_BLOCK)
+    if plugin.name in guesses and given.get("autoTune") is False and isinstance(size, int) and size > 0:
+        block = max(size, plugin.facts.get("least", {}).get(BLOCKS[0], 0))
+        rooms = [each.gpu_tokens // block for each in plugin.config.servers if each.gpu_tokens]
+        yield from _misjudged(plugin, rooms, 2, "a server's GPUs, where {} fit by estimate")
 
 
-def _misjudged(plugin: Listed, capacity: Any, room: int, most: float, where: str) -> Iterator[Draft]:
+def _misjudged(plugin: Listed, rooms: list[int], most: float, where: str) -> Iterator[Draft]:
     """A capacity of more than `most` times the blocks that there is room for, or of less than half of them."""
-    if isinstance(capacity, int) and not room / 2 <= capacity <= room * most:
+    default = plugin.config.tables.defaults.get(plugin.type, {}).get(CAPACITY)
+    default = default or release_toml(plugin.config.release, "engine.toml")["lru_capacity"]
+    given, room = plugin.parameters.get(CAPACITY), min(rooms, default=0)
+    capacity = default if given is None else given
+    if rooms and isinstance(capacity, int) and not room / 2 <= capacity <= room * most:
         says = f"{plugin.name} counts on {capacity} blocks in {where.format(room)}"
         yield plugin.found_at(CAPACITY, says=says, fix=f"set {CAPACITY} to {room}")
-
-
-def _default_capacity(plugin: Listed) -> Any:
-    default = plugin.config.tables.defaults.get(plugin.type, {}).get(CAPACITY)
-    return default or release_toml(plugin.config.release, "engine.toml")["lru_capacity"]
 
 
 def _either(config: SchedulerConfig, setting: Route, inside: Route, says: str, fix: str) -> Draft:

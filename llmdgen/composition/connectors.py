@@ -51,15 +51,9 @@ def offloading(situation: Situation, kept: tuple[Tier, ...], sizes: dict[RoleNam
     if below:
         settings = situation.settings[_PATH]
         extra = {"spec_name": TIERING, "block_size": situation.engine["offloading"]["fs_block_tokens"]}
-        extra["secondary_tiers"] = [
-            {
-                "type": "fs",
-                "root_dir": SLOT if tier.name == "disk" else settings["storage_mount"],
-                "n_read_threads": settings["fs_threads"],
-                "n_write_threads": settings["fs_threads"],
-            }
-            for tier in below
-        ]
+        threads = dict.fromkeys(("n_read_threads", "n_write_threads"), settings["fs_threads"])
+        roots = [SLOT if tier.name == "disk" else settings["storage_mount"] for tier in below]
+        extra["secondary_tiers"] = [{"type": "fs", "root_dir": root, **threads} for root in roots]
     return Connector(
         name=OFFLOADING,
         serves="KV cache tiers in CPU memory and in files" if below else "KV cache tier in CPU memory",
@@ -70,13 +64,10 @@ def offloading(situation: Situation, kept: tuple[Tier, ...], sizes: dict[RoleNam
 
 def _connector(situation: Situation) -> str:
     """The connector of CPU memory: the spec's, else what has the tiers below, else vLLM's own."""
-    cache = situation.spec.asked.cache
+    cache, below = situation.spec.asked.cache, str(situation.settings[_PATH]["below_memory"])
     if cache.cpu and cache.cpu.connector:
         return {"lmcache": LMCACHE, "offloading": OFFLOADING}[cache.cpu.connector]
-    if cache.disk is not None or cache.storage is not None:
-        connector: str = situation.settings[_PATH]["below_memory"]
-        return connector
-    return OFFLOADING
+    return below if cache.disk is not None or cache.storage is not None else OFFLOADING
 
 
 def lmcache_environment(
