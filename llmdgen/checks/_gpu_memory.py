@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 
-from msgspec import Struct, structs
+from msgspec import structs
 
 from llmdgen.engine.memory import (
     Memory,
@@ -31,15 +31,6 @@ from llmdgen.quantities import GIB
 _QUANTISED = re.compile(r"-(FP8|NVFP4|MXFP4|INT8|INT4|AWQ|GPTQ)(-dynamic)?$", re.IGNORECASE)
 
 
-class Favourable(Struct, frozen=True):
-    """One GPU with weights as large as measured or as their file, and the estimate's error in the role's favour: bytes
-    of weights, what is left for the KV cache (negative where nothing is), and the tokens of one request in that."""
-
-    weights: int
-    left: int
-    tokens: int
-
-
 def loaded(plan: Plan) -> Iterator[tuple[RolePlan, ModelFacts, Memory]]:
     """Roles whose GPU memory is known, with the model as the role loads it. An impossible share is another rule's."""
     for role in plan.roles:
@@ -50,18 +41,17 @@ def loaded(plan: Plan) -> Iterator[tuple[RolePlan, ModelFacts, Memory]]:
             yield role, as_loaded(plan.model, role.flags), role.memory_use
 
 
-def favourable(plan: Plan, role: RolePlan, model: ModelFacts, use: Memory) -> Favourable:
+def favourable(plan: Plan, role: RolePlan, model: ModelFacts, use: Memory) -> tuple[int, int]:
+    """On one GPU, with weights as large as measured or as their file and the estimate's error in the role's favour:
+    bytes of weights, and what is left for the KV cache, negative where nothing is."""
     quantised = "quantization" in role.flags and model.weight_dtype.startswith("BF16")
     ratio = model.resident_weights or 1.0
     in_cpu = int(decimal(role.flags.get("cpu-offload-gb", 0), 0) * GIB)
     held = max(0, int(weights_per_gpu(model, role.size, redundant_experts(role.flags)) * ratio) - in_cpu)
     weights = held // (4 if quantised else 1)
     fixed = whole(role.flags.get("kv-cache-memory-bytes"), 0)
-    if fixed:
-        left = fixed if use.gpu >= weights + spared(plan, role, use) + fixed else -1
-    else:
-        left = use.budget - weights - spared(plan, role, use)
-    return Favourable(weights, left, use.tokens_in(left))
+    free = (use.gpu if fixed else use.budget) - weights - spared(plan, role, use)
+    return weights, (fixed if free >= fixed else -1) if fixed else free
 
 
 def spared(plan: Plan, role: RolePlan, use: Memory) -> int:

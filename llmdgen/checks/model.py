@@ -51,21 +51,21 @@ def weights_fit(plan: Plan) -> Iterator[Draft]:
     Passes: `{model: {name: openai/gpt-oss-120b}, instanceTypes: [g6e.48xlarge], decode: {parallelism: {tensor: 4}}}`.
     """
     for role, model, use in loaded(plan):
-        best = favourable(plan, role, model, use)
+        weights, left = favourable(plan, role, model, use)
         fixed = whole(role.flags.get("kv-cache-memory-bytes"), 0)
-        room = (use.gpu - best.weights - spared(plan, role, use)) * 9 // 10
-        if best.left <= 0 and fixed and room > 0:
-            both = f"{_gib(fixed)} of KV cache and {_gib(best.weights)} of weights"
+        room = (use.gpu - weights - spared(plan, role, use)) * 9 // 10
+        if left <= 0 and fixed and room > 0:
+            both = f"{_gib(fixed)} of KV cache and {_gib(weights)} of weights"
             says = f"{both} do not fit into the {_gib(use.gpu)} of a GPU of {role.node.instance.name}"
             fix = f"set it to {room} or less, or remove it: vLLM finds it by itself"
             yield found(*role.flag_routes["kv-cache-memory-bytes"], says=says, fix=fix)
-        elif best.left <= 0:
-            weights = f"{_gib(best.weights)} of weights of {model.id} on each {role.name} GPU"
+        elif left <= 0:
+            held = f"{_gib(weights)} of weights of {model.id} on each {role.name} GPU"
             budget = f"{_gib(use.budget)} that vLLM may use of a GPU of {role.node.instance.name}"
-            share = _share_that_fits(plan, role, use, best.weights)
+            share = _share_that_fits(plan, role, use, weights)
             at = role.flag_routes["gpu-memory-utilization"] if share else size(plan, role, "tensor", "data")
             fix = (f"set it to {share}, or " if share else "") + _room_for_weights(plan, role, model)
-            yield found(*at, says=f"{weights} leave nothing of the {budget}", fix=fix)
+            yield found(*at, says=f"{held} leave nothing of the {budget}", fix=fix)
 
 
 @rule("MOD004", "error", "a request that does not fit the KV cache")
@@ -79,10 +79,10 @@ def one_request_fits(plan: Plan) -> Iterator[Draft]:
             {tensor: 8}}, engine: {args: {max-model-len: 131072}}}`.
     """
     for role, model, use in loaded(plan):
-        best = favourable(plan, role, model, use)
-        if best.left > 0 and best.tokens < use.max_model_len:
+        _, left = favourable(plan, role, model, use)
+        if left > 0 and use.tokens_in(left) < use.max_model_len:
             needs = f"{_gib(use.needed)} of KV cache on each {role.name} GPU"
-            has = f"{role.node.instance.name} has at most {_gib(best.left)} left"
+            has = f"{role.node.instance.name} has at most {_gib(left)} left"
             fixed, fix = role.flag_routes.get("kv-cache-memory-bytes"), f"set it to {use.needed} or more, lower"
             fix = f"{fix} max-model-len, or remove it: vLLM finds it by itself" if fixed else ""
             says = f"one request of {use.max_model_len} tokens needs {needs}, {has}"
@@ -98,11 +98,11 @@ def one_request_fits_by_estimate(plan: Plan) -> Iterator[Draft]:
     Passes: `{decode: {parallelism: {tensor: 1}}, engine: {args: {max-model-len: 16384}}}` there.
     """
     for role, model, use in loaded(plan):
-        best = favourable(plan, role, model, use)
-        if not use.starts and use.max_model_len <= best.tokens:
-            left = f"{_gib(use.kv)} of KV cache are left on each {role.name} GPU of {role.node.instance.name}"
+        _, left = favourable(plan, role, model, use)
+        if not use.starts and use.max_model_len <= use.tokens_in(left):
+            has = f"{_gib(use.kv)} of KV cache are left on each {role.name} GPU of {role.node.instance.name}"
             needs = f"one request of {use.max_model_len} tokens needs {_gib(use.needed)}"
-            says = f"by estimate, to {use.margin / GIB:g} GiB, {left}, {needs}"
+            says = f"by estimate, to {use.margin / GIB:g} GiB, {has}, {needs}"
             yield found(*_length(plan, role), says=says, fix=_shorter(plan, role, model, use))
 
 
@@ -234,7 +234,7 @@ def _shorter(plan: Plan, role: RolePlan, model: ModelFacts, use: Memory) -> str:
         fixes.append(f"{role.name}'s tensor: {larger.tensor}")
     if fixes:
         return f"set {', or '.join(fixes)}"
-    perhaps = favourable(plan, role, model, use).tokens // CONTEXT_STEP * CONTEXT_STEP
+    perhaps = use.tokens_in(favourable(plan, role, model, use)[1]) // CONTEXT_STEP * CONTEXT_STEP
     may = f", or try max-model-len: {perhaps}, which may start" if 0 < perhaps < use.max_model_len else ""
     return _other(types_that_start(plan, role, lambda _: role.size), model) + may
 
