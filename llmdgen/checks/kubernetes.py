@@ -155,7 +155,7 @@ def _size(quantity: str | None, least: int, *at: str) -> Iterator[Draft]:
     if quantity is None or size >= least:
         return
     number = quantity.rstrip("kMGTPiK")
-    unit = "Gi" if quantity == number else f"{'G' if quantity[len(number)] in 'kK' else quantity[len(number)]}i"
-    better = f"{number}{'Gi' if unit in ('Mi', 'Ki') else unit}"
+    unit = quantity[len(number) :][:1]
+    better = f"{number}{'G' if unit in ('', 'k', 'K', 'M') else unit}i"
     fix = f"did you mean {better}?" if to_bytes(better) >= least else f"write {least // MIB}Mi or more"
     yield found(*at, says=f"{at[-1]} {quantity} is {size} bytes", fix=fix)

@@ -72,6 +72,10 @@ def _plan(
         plan_role(name, size, shapes[name], situation, folded, behind_sidecar=disaggregated and name == "decode")
         for name, size in sizes.items()
     )
+    ranks = max(role.ranks for role in roles if role.name == "decode")
+    sidecar = sidecar_arguments(situation.engine, ranks, sampling=folded.prefiller_sampling)
+    # What a pod has to find out before vLLM starts: its place in a group, its slot of a volume.
+    finds_out = [*(size.workers > 1 for size in sizes.values()), *(volume.slots for volume in folded.volumes)]
     return Plan(
         spec=spec,
         target=target(spec, instance_type),
@@ -90,8 +94,8 @@ def _plan(
         tiers=folded.tiers,
         images=images(spec.asked.images, situation.release),
         server=situation.server,
-        sidecar=_sidecar(situation, folded, roles) if disaggregated else None,
-        by_script=_needs_script(sizes, folded),
+        sidecar=sidecar if disaggregated else None,
+        by_script=folded.prefiller_sampling or folded.cleans_shm or any(finds_out),
         one_zone=folded.crosses_pods,
         scheduler=scheduler(situation, folded, roles),
         gateway=gateway(spec.asked.gateway, _provider(spec)),
@@ -102,21 +106,6 @@ def _plan(
         precise=situation.settings["precise-prefix-cache"],
         engine=situation.engine,
         platform=situation.platform,
-    )
-
-
-def _sidecar(situation: Situation, folded: Folded, roles: tuple[RolePlan, ...]) -> tuple[str, ...]:
-    ranks = max(role.ranks for role in roles if role.name == "decode")
-    return sidecar_arguments(situation.engine, ranks, sampling=folded.prefiller_sampling)
-
-
-def _needs_script(sizes: dict[RoleName, Size], folded: Folded) -> bool:
-    """Whether a pod has something to find out or to clean before vLLM starts."""
-    return (
-        any(size.workers > 1 for size in sizes.values())
-        or folded.prefiller_sampling
-        or folded.cleans_shm
-        or any(volume.slots for volume in folded.volumes)
     )
 
 
