@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, structs
 
 from llmdgen import api
-from llmdgen.facts.catalogue import release
+from llmdgen.facts.catalogue import facts_digest, release
 from llmdgen.findings import Located, Place, SpecError
 from llmdgen.output import rules
 from llmdgen.output.lock import digest
 from llmdgen.output.rules import refusal
 from llmdgen.output.tree import Rendered
 from llmdgen.planning.model import Plan
-from llmdgen.rendering.digests import facts_digest, spec_digest
 from llmdgen.spec.model import Spec
 from llmdgen.version import VERSION
 
@@ -61,7 +60,7 @@ def make(
             files |= manifests
             findings += found
         facts = facts_digest(plan.release.name, spec.asked.model.name)
-        targets[plan.target] = Rendered(tool=VERSION, spec=spec_digest(spec), facts=facts, files=files)
+        targets[plan.target] = Rendered(tool=VERSION, spec=spec.digest, facts=facts, files=files)
     if any(found.is_error for found in findings):
         return None, findings
     asked = None

@@ -13,7 +13,6 @@ from llmdgen.diff.fold import Stale
 from llmdgen.diff.git import files_with
 from llmdgen.findings import SpecError
 from llmdgen.output.lock import LOCK_NAME, Lock, LockError, parse
-from llmdgen.rendering.digests import spec_digest
 from llmdgen.spec.load import load_all
 from llmdgen.spec.model import Spec
 
@@ -52,7 +51,7 @@ def _judged(spec: Spec, path: str, root: str, lock: Lock) -> Stale | None:
     """What a spec says of the directory that has its name; None where they agree.
 
     Of a target that disagrees, the lock has another spec, or nothing, or the spec gives it no more."""
-    says, known = spec_digest(spec), {name: entry.spec for name, entry in lock.targets.items()}
+    says, known = spec.digest, {name: entry.spec for name, entry in lock.targets.items()}
     others = tuple(name for name in dict.fromkeys((*targets(spec), *known)) if known.get(name) != says)
     if not others:
         return None

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 from functools import cache
+from hashlib import sha256
 from typing import Any, Literal, TypeVar
 
 import msgspec
@@ -118,6 +119,20 @@ def gpu_fact(kind: str, model: str) -> Any:
     """What a table of gpus.toml says of GPUs of an instance type's gpu.model; None where it has no such row."""
     rows, name = table("gpus.toml")[kind], model.removeprefix("NVIDIA ")
     return rows.get(max((words for words in rows if name.startswith(words)), key=len, default=None))
+
+
+@cache
+def facts_digest(release: str, model: str) -> str:
+    """sha256 over the facts of a release and of a model, and what every render shares: names and contents of files,
+    each told apart from the next one's."""
+    total = sha256()
+    paths = [fact("models", f"{model.replace('/', '--')}.toml")]
+    for folder in (fact("instances"), fact("releases", release), fact()):
+        paths[:0] = sorted(os.path.join(folder, name) for name in os.listdir(folder))
+    for path in filter(os.path.isfile, paths):
+        data = read_fact(path)
+        total.update(f"{os.path.basename(path)}\0{len(data)}\0".encode() + data)
+    return total.hexdigest()
 
 
 def _is_plain(name: str) -> bool:

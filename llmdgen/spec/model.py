@@ -5,9 +5,10 @@ The JSON Schema in `schemas/` is generated from these types (`llmdgen.spec.schem
 msgspec's, because a render has a tenth of a second: importing pydantic alone takes longer than that.
 """
 
+from hashlib import sha256
 from typing import Annotated, Any, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, json
 
 from llmdgen.findings import Place, Route
 from llmdgen.spec.fields import Base, Commit, Duration, FindingCode, Label, Registry, Size, Subdomain
@@ -244,6 +245,12 @@ class Spec(Struct, frozen=True):
     @property
     def namespace(self) -> str:
         return self.metadata.namespace or f"llm-d-{self.metadata.name}"
+
+    @property
+    def digest(self) -> str:
+        """sha256 over what it says; comments, order and layout do not count."""
+        said = {"metadata": self.metadata, "spec": self.asked}
+        return sha256(json.encode(said, order="sorted")).hexdigest()
 
     def role(self, name: str) -> Role:
         """What is asked of a role; nothing, where the spec does not name it."""
