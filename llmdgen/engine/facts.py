@@ -93,7 +93,9 @@ class History(Struct, frozen=True):
 @cache
 def variables(release: str) -> dict[str, Variable]:
     """Every environment variable that the release's vLLM reads."""
-    return msgspec.convert(release_json(release, "vllm-env.json")["variables"], dict[str, Variable])
+    found = msgspec.convert(release_json(release, "vllm-env.json")["variables"], dict[str, Variable])
+    words = taken(release).variables.items()
+    return found | {name: Variable(kind="choice", choices=each, any_case=True) for name, each in words}
 
 
 @cache

@@ -30,16 +30,15 @@ def gateway(plan: Plan) -> Object:
     }
     doc = document(plan, f"{_GROUP}/v1", "Gateway", plan.names.gateway, spec=spec)
     doc["metadata"]["labels"] |= settings.get("labels", {})
-    comments: dict[Route, str] = {}
+    place: Route = ("metadata", "annotations")
     if settings["annotations_from"] == "gateway" and plan.gateway.annotations:
         doc["metadata"]["annotations"] = plan.gateway.annotations
-        comments[("metadata", "annotations")] = (
-            f"{plan.gateway.provider} copies these to the Service that it makes, where the load balancer controller"
-            " reads them."
-        )
-    origin: dict[Route, Route] = {(): ("spec", "gateway")}
-    origin[("metadata", "annotations")] = ("spec", "gateway", "loadBalancer")
-    return Object(file="gateway.yaml", doc=doc, origin=origin, comments=comments)
+    copied = (
+        f"{plan.gateway.provider} copies these to the Service that it makes, where the load balancer controller"
+        " reads them."
+    )
+    origin: dict[Route, Route] = {(): ("spec", "gateway"), place: ("spec", "gateway", "loadBalancer")}
+    return Object(file="gateway.yaml", doc=doc, origin=origin, comments={place: copied})
 
 
 def parameters(plan: Plan) -> Object:

@@ -25,15 +25,11 @@ def variable_is_read(role: RoleSettings) -> Iterator[Draft]:
     Fails:  env: {VLLM_LOGING_LEVEL: DEBUG}, {VLLM_LOG_STATS_INTERVAL: often}, {VLLM_USE_BYTECODE_HOOK: "true"}.
     Passes: env: {VLLM_LOGGING_LEVEL: DEBUG, VLLM_LOG_STATS_INTERVAL: "10"}.
     """
-    words = taken(role.release).variables
     for name, value in role.env.items():
         upper = name.upper()
         if name != upper and upper.startswith(("VLLM_", "LMCACHE_")):
             says = f"{name} is not {upper}: the names of variables are case-sensitive"
             yield found(*role.env_at(name), says=says, fix=f"write {upper}", on_key=True)
-        elif name in words and value is not None and value.upper() not in words[name]:
-            fix = did_you_mean(value.upper(), words[name], listed_up_to=20)
-            yield found(*role.env_at(name), says=f"{name} cannot be {shown(value)}", fix=fix)
         elif name == "PYTHONHASHSEED" and value is not None and not _is_hash_seed(value):
             says = f"Python does not start with PYTHONHASHSEED {shown(value)}"
             yield found(*role.env_at(name), says=says, fix="write a whole number from 0 to 4294967295")
