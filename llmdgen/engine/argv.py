@@ -134,8 +134,6 @@ def _store(settings: dict[str, Any], flag: Flag, negative: bool, given: str | No
         if given is not None:
             raise ArgumentError(f"{flag} is a switch and takes no value, got {given!r}", str(flag))
         settings[flag.name] = not negative
-    elif negative:
-        raise ArgumentError(f"{flag} has no --no- form", str(flag))
     elif flag.bare and given is None and (not rest or _is_flag(rest[0])):
         settings[flag.name] = True
     else:

@@ -108,14 +108,10 @@ class Object(Struct, frozen=True, kw_only=True):
         return route
 
 
-def metadata(plan: Plan, name: str) -> dict[str, Any]:
-    """Name, namespace and the label by which all objects of a deployment are found."""
-    return {"name": name, "namespace": plan.names.namespace, "labels": {DEPLOYMENT: plan.spec.name}}
-
-
 def document(plan: Plan, version: str, kind: str, name: str, **body: Any) -> dict[str, Any]:
-    """An object of the deployment: what all have, and the rest of it."""
-    return {"apiVersion": version, "kind": kind, "metadata": metadata(plan, name), **body}
+    """An object of the deployment, with the label by which all of them are found."""
+    metadata = {"name": name, "namespace": plan.names.namespace, "labels": {DEPLOYMENT: plan.spec.name}}
+    return {"apiVersion": version, "kind": kind, "metadata": metadata, **body}
 
 
 def present(**fields: Any) -> dict[str, Any]:

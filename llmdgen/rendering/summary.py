@@ -78,7 +78,11 @@ def _used(plan: Plan) -> Iterator[str]:
             f"{pool.nodes} x {pool.instance}: {pool.gpus_used} of {pool.gpus} GPUs,"
             f" {pool.efa_used} of {pool.efa} EFA interfaces in use."
         )
-    yield from (_efa(role) for role in plan.roles if plan.one_zone)
+    for role in plan.roles if plan.one_zone else ():
+        gpus, has, share = role.size.gpus_per_pod, role.node, role.efa_share
+        rule = f"{has.efa} EFA interfaces / {has.gpus} GPUs x {gpus} GPU{'s' * (gpus > 1)} a pod = {share} a pod"
+        own = "" if role.efa_per_pod == share else f"; the spec says {role.efa_per_pod}"
+        yield f"{role.name}: {rule}{own}"
 
 
 def _role(role: RolePlan) -> tuple[Any, ...]:
@@ -96,13 +100,6 @@ def _role(role: RolePlan) -> tuple[Any, ...]:
 def _rows(rows: Iterable[tuple[Any, ...]]) -> Text:
     """Rows of a table, each cell as text without markup."""
     return _lines(f"| {' | '.join(map(markdown, row))} |" for row in rows)
-
-
-def _efa(role: RolePlan) -> str:
-    node, gpus = role.node, role.size.gpus_per_pod
-    rule = f"{node.efa} EFA interfaces / {node.gpus} GPUs x {gpus} GPU{'s' * (gpus > 1)} a pod = {role.efa_share} a pod"
-    own = "" if role.efa_per_pod == role.efa_share else f"; the spec says {role.efa_per_pod}"
-    return f"{role.name}: {rule}{own}"
 
 
 def _memory(role: str, use: Memory) -> tuple[str, ...]:
