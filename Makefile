@@ -137,7 +137,7 @@ $(STAMPS)/package: pyproject.toml llmdgen/version.py $(STAMPS)/run
 	@echo "llmdgen itself, compiled, with its facts"
 	@$(PIP) install --quiet --no-build-isolation --no-deps --editable .
 	@$(BIN)/python -m compileall -q llmdgen
-	@$(BIN)/python -m llmdgen.facts.parsed
+	@find llmdgen/facts -name "*.toml" -exec $(BIN)/python -c "import sys; from llmdgen.facts.catalogue import parse; [*map(parse, sys.argv[1:])]" {} +
 	@touch $@
 
 clean:

@@ -7,22 +7,24 @@ opened, so that a render does not pay for the whole catalogue.
 
 from __future__ import annotations
 
+import marshal
 import os
 import re
+import sys
+from contextlib import suppress
 from functools import cache
 from hashlib import sha256
 from typing import Any, Literal, TypeVar
 
 import msgspec
 
-from llmdgen.facts.parsed import parse
 from llmdgen.facts.types import Instance, ModelFacts, ProgramFlag, Release
 from llmdgen.resources import fact, read_fact
 
 HYPERPOD_PREFIX = "ml."
 LONGEST_NAME = 250
 _F = TypeVar("_F")
-_toml = cache(parse)
+_KEPT = f".{sys.implementation.cache_tag}.marshal"
 
 
 class UnknownFact(LookupError):
@@ -150,3 +152,41 @@ def as_fact(row: dict[str, Any], kind: type[_F], file: str) -> _F:
         return msgspec.convert(row, kind)
     except msgspec.ValidationError as error:
         raise ValueError(f"{file}: {error}") from error
+
+
+def parse(path: str) -> dict[str, Any]:
+    """What a TOML file says. Raises FileNotFoundError, and ValueError where it is no TOML.
+
+    Parsing the tables of a release takes as long as everything that a plan decides, so what a file says is kept as
+    Python keeps its own modules, in __pycache__ beside the source. It is taken only while the source has the time and
+    size that it names, and is missing where nothing may be written: then the source is parsed again.
+    """
+    status = os.stat(path)
+    seal = f"{status.st_mtime_ns} {status.st_size}\n".encode()
+    folder, name = os.path.split(path)
+    kept = os.path.join(folder, "__pycache__", name + _KEPT)
+    with suppress(OSError, ValueError, EOFError, TypeError), open(kept, "rb") as file:
+        if file.readline() == seal:
+            table: dict[str, Any] = marshal.loads(file.read())
+            return table
+    import tomli
+
+    with open(path, "rb") as file:
+        table = tomli.load(file)
+    if not sys.dont_write_bytecode:
+        _keep(kept, seal, table)
+    return table
+
+
+def _keep(kept: str, seal: bytes, table: dict[str, Any]) -> None:
+    """Write the file whole or not at all; a table with a date, which marshal does not know, is not kept."""
+    new = f"{kept}.{os.getpid()}"
+    with suppress(OSError, ValueError):
+        data = seal + marshal.dumps(table)
+        os.makedirs(os.path.dirname(kept), exist_ok=True)
+        with open(new, "wb") as file:
+            file.write(data)
+        os.replace(new, kept)
+
+
+_toml = cache(parse)
