@@ -7,10 +7,9 @@ is named. All of that is data. Parameters may hold the names of numbers in brace
 
 from typing import Any, Literal
 
-import msgspec
 from msgspec import Struct
 
-from llmdgen.facts.catalogue import release_toml
+from llmdgen.facts.catalogue import as_fact, release_toml
 
 Part = Literal["header", "producers", "scored", "roles", "picker", "decider", "handler"]
 
@@ -151,10 +150,7 @@ class Form(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 def form(release: str) -> Form:
     """The form of that release. Raises ValueError where its scheduler.toml is not of this type."""
-    try:
-        return msgspec.convert(release_toml(release, "scheduler.toml"), Form)
-    except msgspec.ValidationError as error:
-        raise ValueError(f"scheduler.toml of {release}: {error}") from error
+    return as_fact(release_toml(release, "scheduler.toml"), Form, f"scheduler.toml of {release}")
 
 
 def filled(value: Any, numbers: dict[str, Any]) -> Any:
