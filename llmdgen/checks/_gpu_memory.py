@@ -94,30 +94,27 @@ def fits_heads(model: ModelFacts, tensor: int) -> bool:
 
 
 def types_that_start(plan: Plan, role: RolePlan, size_on: Callable[[Instance], Size]) -> list[str]:
-    """Other instance types on which the role surely starts at the size that it would have there."""
+    """Other instance types of the platform on which the role surely starts at the size that it would have there, those
+    with the least GPU memory first."""
+    from llmdgen.facts import catalogue
 
     def starts(row: Instance) -> bool:
+        runs = row.kind == "instance" and row.gpu.count and row.architecture in plan.server.architectures
+        offered = row.hyperpod or plan.spec.asked.platform != "hyperpod"
+        if not runs or not offered or row.name == role.node.instance.name or plan.model is None:
+            return False
         size = size_on(row)
         if size.workers > 1 and (size.data_local < 2 or not row.efa.gpudirect):
             return False  # a server of several pods has several ranks in each, and reads GPU memory over EFA
-        if row.gpu.count < size.gpus_per_pod or (role.efa_per_pod and not row.efa.rdma) or plan.model is None:
+        if row.gpu.count < size.gpus_per_pod or (role.efa_per_pod and not row.efa.rdma):
             return False
         use = memory(plan.model, row, size, plan.engine, role.flags)
         return use is not None and use.starts
 
-    return [row.name for row in suited(plan) if row.name != role.node.instance.name and starts(row)]
-
-
-def suited(plan: Plan) -> Iterator[Instance]:
-    """The instance types that the plan's platform and images run on, those with the least GPU memory first."""
-    from llmdgen.facts import catalogue
-
-    hyperpod = plan.spec.asked.platform == "hyperpod"
-    rows = [catalogue.instance(name) for name in catalogue.instance_names()]
-    for row in sorted(rows, key=lambda row: (usable(row.gpu) * row.gpu.count, row.name)):
-        runs = row.kind == "instance" and row.gpu.count and row.architecture in plan.server.architectures
-        if runs and (row.hyperpod or not hyperpod):
-            yield row
+    rows = map(catalogue.instance, catalogue.instance_names())
+    return [
+        row.name for row in sorted(rows, key=lambda row: (usable(row.gpu) * row.gpu.count, row.name)) if starts(row)
+    ]
 
 
 def smaller_checkpoints(model: ModelFacts) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 from llmdgen.kube.node import efa, gpu
 from llmdgen.kube.servers import Engine, ModelServer
 from llmdgen.kube.workload import Container
-from llmdgen.quantities import to_bytes, to_millis
+from llmdgen.quantities import bytes_or_none, millis_or_none
 from llmdgen.registry import Draft, rule
 from llmdgen.untyped import at, mapping
 
@@ -161,12 +161,12 @@ def wrong_amounts(resources: Any) -> Iterator[tuple[tuple[str, ...], str, str]]:
             if name not in _PLAIN and not _EXTENDED.fullmatch(str(name)):
                 fix = f"write one of {', '.join(_PLAIN)}, or a name with its domain"
                 yield (side, str(name)), "Kubernetes has no such resource", fix
-    for name, number in (("cpu", to_millis), ("memory", to_bytes)):
+    for name, number in (
+        ("cpu", millis_or_none),
+        ("memory", bytes_or_none),
+    ):  # what is neither is the schema's business
         limit, request = at(given, "limits", name), at(given, "requests", name)
-        try:
-            over = None not in (limit, request) and number(str(request)) > number(str(limit))
-        except ValueError:
-            continue  # the schema's own business
-        if over:
+        most, asked = number(limit), number(request)
+        if most is not None and asked is not None and asked > most:
             says = f"{request} is requested under a limit of {limit}"
             yield ("requests", name), says, "request at most the limit"
