@@ -7,12 +7,11 @@ from typing import TypeVar
 
 from msgspec import Struct, structs
 
-from llmdgen.diff.compare import Change, changes, described
 from llmdgen.diff.containers import REFERENCE
 from llmdgen.diff.reading import Files, state
 from llmdgen.diff.rules import consequences
 from llmdgen.diff.state import State, renamed
-from llmdgen.diff.step import WEIGHTS, Consequence, Step
+from llmdgen.diff.step import WEIGHTS, Change, Consequence, Step, changes, described
 from llmdgen.secrets import mask, mask_value
 from llmdgen.spec.fields import ROLES
 

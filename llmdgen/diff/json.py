@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from llmdgen.diff.compare import Change
 from llmdgen.diff.fold import Difference, Section
+from llmdgen.diff.step import Change
 from llmdgen.report.formats import document
 
 VERSION = 1

@@ -8,10 +8,9 @@ from collections.abc import Callable
 
 from msgspec import structs
 
-from llmdgen.diff.compare import Change
 from llmdgen.diff.fold import Section
 from llmdgen.diff.state import Value, tier_name
-from llmdgen.diff.step import INSTANCE_LABEL, SCHEDULER_CONFIG_TOPICS
+from llmdgen.diff.step import INSTANCE_LABEL, SCHEDULER_CONFIG_TOPICS, Change
 from llmdgen.diff.yaml import compact
 
 GROUP = "group"  # the topic of a line that stands for several

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 
-from llmdgen.diff.compare import Change
 from llmdgen.diff.fold import Difference, Section
-from llmdgen.diff.step import Consequence
+from llmdgen.diff.step import Change, Consequence
 from llmdgen.diff.text import MOST_NAMES, delta, listed, nothing, pair, removal, shown_sections, size_lines, stale_line
 from llmdgen.shown import code_span, visible
 

@@ -7,11 +7,10 @@ import re
 
 from msgspec import structs
 
-from llmdgen.diff.compare import Change
 from llmdgen.diff.fold import Difference, Growth, Section, Size, Stale
 from llmdgen.diff.lines import GROUP, shown, value
 from llmdgen.diff.state import renamed
-from llmdgen.diff.step import Consequence
+from llmdgen.diff.step import Change, Consequence
 from llmdgen.shown import visible
 
 LONGEST = 120  # characters of a value; start scripts and JSON can be pages

@@ -219,22 +219,16 @@ def _plugin(group: Group, resource: str, image: str, chart: str) -> Reply:
         return ok("on all")
     says = f"none on {without[0]}" + (f" and {len(without) - 1} more" if len(without) > 1 else "")
     try:
-        found = _daemon_set(group.cluster, image)
+        for each in group.cluster.daemon_sets:
+            pods = each.spec.template.spec
+            # The name as a whole: NVIDIA's is the end of EFA's own.
+            if pods is not None and any(image_name(container.image) == image for container in pods.containers):
+                there = f"DaemonSet {each.metadata.namespace}/{each.metadata.name}"
+                fix = f"see whether node affinity and tolerations of {there} let it on these nodes, and its pods' logs"
+                return missing(f"{says}; {there} is there", fix)
     except Forbidden:
         return missing(says, f"see whether the DaemonSet of {chart} runs on these nodes")
-    if found is None:
-        return missing(f"{says}; no DaemonSet of {chart}", f"install the chart {chart}")
-    fix = f"see whether node affinity and tolerations of DaemonSet {found} let it on these nodes, and its pods' logs"
-    return missing(f"{says}; DaemonSet {found} is there", fix)
-
-
-def _daemon_set(cluster: Cluster, image: str) -> str | None:
-    """The DaemonSet that runs an image with that name, as namespace/name. NVIDIA's name is the end of EFA's own."""
-    for each in cluster.daemon_sets:
-        pods = each.spec.template.spec
-        if pods is not None and any(image_name(container.image) == image for container in pods.containers):
-            return f"{each.metadata.namespace}/{each.metadata.name}"
-    return None
+    return missing(f"{says}; no DaemonSet of {chart}", f"install the chart {chart}")
 
 
 @asks("PRE115", "no room beside the pods that run already")

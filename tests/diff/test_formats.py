@@ -12,9 +12,8 @@ import pytest
 from llmdgen import resources
 from llmdgen.diff import json as json_format
 from llmdgen.diff import markdown, text
-from llmdgen.diff.compare import Change
 from llmdgen.diff.fold import Difference, Section, difference
-from llmdgen.diff.step import Consequence
+from llmdgen.diff.step import Change, Consequence
 
 from .conftest import PD, changed, compared, side
 

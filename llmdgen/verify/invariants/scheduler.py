@@ -69,6 +69,8 @@ def scheduler_configs(rendered: Rendered) -> Iterator[SchedulerConfig]:
         where = ("data", _name(container))
         document, problem = _read(at(source.doc, *where))
         unread = (found(*where, says=problem, fix="correct the YAML", of=source),) if problem else ()
+        pools = [pool for pool in rendered.pools if pool.namespace == manifest.namespace]
+        ports = [each.get("number") for pool in pools for _, each in maps(at(pool.doc, "spec", "targetPorts"))]
         yield SchedulerConfig(
             release=rendered.release.name,
             document=document,
@@ -80,7 +82,7 @@ def scheduler_configs(rendered: Rendered) -> Iterator[SchedulerConfig]:
                 for each in rendered.model_servers
                 if each.vllm is not None and each.namespace == manifest.namespace
             ),
-            pool_ports=_ports(rendered, manifest.namespace),
+            pool_ports=tuple(port for port in ports if isinstance(port, int)),
             experimental=container.sidecar_flags.get("allow-experimental-plugins", "false") == "true",
         )
 
@@ -99,12 +101,6 @@ def _endpoints(rendered: Rendered, workload: Workload, vllm: Container) -> Endpo
         cpu_bytes=offloaded(vllm) // len(vllm.served_ports),
         token_bytes=stated * vllm.size("tensor-parallel-size", 1) if isinstance(stated, int) else 0,
     )
-
-
-def _ports(rendered: Rendered, namespace: str) -> tuple[int, ...]:
-    pools = (pool for pool in rendered.pools if pool.namespace == namespace)
-    numbers = (each.get("number") for pool in pools for _, each in maps(at(pool.doc, "spec", "targetPorts")))
-    return tuple(number for number in numbers if isinstance(number, int))
 
 
 def _schedulers(rendered: Rendered) -> Iterator[tuple[Manifest, Container, Manifest | None]]:
