@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from llmdgen.engine.derived import EXTRA, connectors_in
 from llmdgen.findings import Route
 from llmdgen.objects.pod import NAME, SIDECAR
 from llmdgen.planning.model import Plan, RolePlan
 
 PATH: Route = ("spec", "path")
-_TRANSFER, _EXTRA = "kv-transfer-config", "kv_connector_extra_config"
+_TRANSFER = "kv-transfer-config"
 _SIZES = ("tensor", "dataLocal", "data")
 # What the paths write into --kv-transfer-config of what the spec says elsewhere.
 _IN_TRANSFER: dict[str, Route] = {
@@ -87,7 +88,9 @@ def _container(plan: Plan, role: RolePlan, container: dict[str, Any]) -> dict[Ro
         if argument.startswith("--") and flag in role.flag_routes:
             found["args", index] = role.flag_routes[flag]
     if role.flag_routes.get(_TRANSFER) == PATH:
-        found |= _transfer(role.flags.get(_TRANSFER), ("args", f"--{_TRANSFER}"))
+        for inside, _ in connectors_in(role.flags.get(_TRANSFER)):
+            here: Route = ("args", f"--{_TRANSFER}", *inside, EXTRA)
+            found |= {(*here, key): place for key, place in _IN_TRANSFER.items()}
     tiers: dict[str, str] = plan.platform["tier_variables"]
     for index, variable in enumerate(container.get("env", ())):
         name = variable["name"]
@@ -104,14 +107,4 @@ def _container(plan: Plan, role: RolePlan, container: dict[str, Any]) -> dict[Ro
     }
     for side in ("limits", "requests"):
         found |= {("resources", side, name): place for name, place in places.items()}
-    return found
-
-
-def _transfer(config: Any, at: Route) -> dict[Route, Route]:
-    """The places of what the spec says of the transfer and of cache tiers, inside the connectors that the paths set."""
-    extra = config.get(_EXTRA, {}) if isinstance(config, dict) else {}
-    here: Route = (*at, _EXTRA)
-    found = {(*here, key): place for key, place in _IN_TRANSFER.items()}
-    for index, each in enumerate(extra.get("connectors", ())):
-        found |= _transfer(each, (*here, "connectors", index))
     return found
