@@ -169,7 +169,7 @@ def _version(plan: Plan) -> Iterator[Finding]:
 
 
 def _backends(plan: Plan) -> Iterator[Finding]:
-    from llmdgen.engine.nixl import installed_backends
+    from llmdgen.engine.installed import installed_backends
 
     asked = [(role, name) for role in plan.roles for name in _asked_backends(role.flags.get("kv-transfer-config"))]
     there = installed_backends() if asked else None

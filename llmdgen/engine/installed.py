@@ -1,8 +1,13 @@
-"""The vLLM that is installed beside llmdgen, asked about an argument list: `pip install 'llmdgen[vllm]'`.
+"""The vLLM and the NIXL that are installed beside llmdgen, asked about arguments and backends: `pip install
+'llmdgen[vllm]'`, `'llmdgen[nixl]'`.
 
-llmdgen's own checks need no vLLM and speak of the release's version. This asks the parser of whatever vLLM is
-installed, which may be another version; `installed_version` says which. Importing vLLM imports torch, which takes
+llmdgen's own checks need neither and speak of the release's versions. This asks the parser of whatever vLLM is
+installed, which may be another version; `installed_version` says which. Importing either imports torch, which takes
 seconds, so it is done on request alone.
+
+NIXL finds its backends as plugins, libraries beside it, and offers those that load on the machine: LIBFABRIC only where
+libfabric, hwloc and CUDA's libraries are. So the list of a laptop is shorter than that of the image, and a backend
+that is missing here may well be there; only a name that NIXL has no plugin for is an error.
 """
 
 from __future__ import annotations
@@ -13,6 +18,8 @@ import io
 import sys
 from collections.abc import Sequence
 from importlib import import_module, metadata
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 # Where vLLM has had make_arg_parser: until 0.29, from 0.30, from 0.33.
@@ -21,6 +28,8 @@ _HOMES = (
     "vllm.entrypoints.launchers.cli_args",
     "vllm.entrypoints.common.cli_args",
 )
+_NIXL = ("nixl", "nixl_cu12", "nixl_cu13")
+_PLUGIN = "libplugin_"
 
 
 class NoVllm(ImportError):
@@ -71,3 +80,26 @@ def _parser() -> argparse.ArgumentParser:
     finally:
         sys.argv = before
     return parser
+
+
+def installed_backends() -> list[str] | None:
+    """The backends that the installed NIXL brings plugins for, None where there is no NIXL to ask.
+
+    Creates an agent without a backend, so that none of them is started. Needs the package nixl with a CUDA flavour
+    (nixl-cu12) and its own imports, torch and numpy.
+    """
+    for package in _NIXL:
+        try:
+            api = import_module(f"{package}._api")
+        except ImportError:
+            continue
+        agent = api.nixl_agent("llmdgen", api.nixl_agent_config(backends=[]))
+        return sorted({*agent.get_plugin_list(), *_plugin_files()})
+    return None
+
+
+def _plugin_files() -> set[str]:
+    """Backends by the names of their libraries, which a wheel keeps in a folder of plugins beside the package."""
+    homes = (spec.origin for spec in map(find_spec, _NIXL) if spec is not None and spec.origin)
+    folders = [Path(home).parent.parent / f".{Path(home).parent.name}.mesonpy.libs" / "plugins" for home in homes]
+    return {file.stem.removeprefix(_PLUGIN) for folder in folders for file in folder.glob(f"{_PLUGIN}*.so")}

@@ -15,9 +15,6 @@ WIDEST = 60
 
 _TOP = ("apiVersion", "kind", "metadata", "spec")
 
-_Line = tuple[str, str]
-"""A line of the spec, and the place that it comes from, empty where that is said above or below."""
-
 
 def merged(spec: Spec) -> str:
     """The document, every value as its file has it, with `# file:line` beside it and beside each list."""
@@ -26,7 +23,8 @@ def merged(spec: Spec) -> str:
     return "".join(f"{text.ljust(width)}  # {place}\n" if place else f"{text}\n" for text, place in lines)
 
 
-def _lines(spec: Spec, mapping: dict[str, Any], at: Route) -> Iterator[_Line]:
+def _lines(spec: Spec, mapping: dict[str, Any], at: Route) -> Iterator[tuple[str, str]]:
+    """The lines of the spec, and the place that each comes from, empty where that is said above or below."""
     indent = "  " * len(at)
     for key, value in mapping.items():
         route = (*at, key)

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from llmdgen.engine.installed import NoVllm, check_with_installed_vllm
-from llmdgen.engine.nixl import installed_backends
+from llmdgen.engine.installed import NoVllm, check_with_installed_vllm, installed_backends
 from tests.engine.cases import REPOSITORY
 
 PARSER = """

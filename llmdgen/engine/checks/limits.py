@@ -11,7 +11,7 @@ from llmdgen.engine.facts import engine, taken
 from llmdgen.engine.numbers import whole
 from llmdgen.registry import Draft, found, rule
 from llmdgen.suggest import one_of
-from llmdgen.untyped import mapping
+from llmdgen.untyped import items, mapping
 
 GIB = 1 << 30
 OLD_QUANTIZATION = "allow-deprecated-quantization"
@@ -129,16 +129,13 @@ def flags_go_together(role: RoleSettings) -> Iterator[Draft]:
     if method in known.deprecated_quantization and not role.args.get(OLD_QUANTIZATION):
         says = f"vLLM stops at the deprecated quantization {method} without --{OLD_QUANTIZATION}"
         yield role.found("quantization", says=says, fix=f"use another checkpoint, or add {OLD_QUANTIZATION}: true")
-    operations = compilation.get("custom_ops")
-    if isinstance(operations, list | tuple):
-        texts = [each for each in operations if isinstance(each, str)]
-        at = (*role.at("compilation-config"), "custom_ops")
-        for index, each in enumerate(operations):
-            if isinstance(each, str) and each not in ("all", "none") and each[:1] not in ("+", "-"):
-                says = f"custom_ops cannot hold {each}: it takes all, none, +name and -name"
-                yield found(*at, index, says=says, fix=f"write +{each} or -{each}")
-        if texts.count("all") + texts.count("none") > 1:
-            yield found(*at, says="custom_ops takes all or none, once", fix="keep one of them")
+    at, operations = role.at("compilation-config", "custom_ops"), items(compilation.get("custom_ops"))
+    for index, each in enumerate(operations):
+        if isinstance(each, str) and each not in ("all", "none") and each[:1] not in ("+", "-"):
+            says = f"custom_ops cannot hold {each}: it takes all, none, +name and -name"
+            yield found(*at, index, says=says, fix=f"write +{each} or -{each}")
+    if operations.count("all") + operations.count("none") > 1:
+        yield found(*at, says="custom_ops takes all or none, once", fix="keep one of them")
 
 
 def _graphs(role: RoleSettings, compilation: Mapping[str, Any]) -> Iterator[Draft]:
