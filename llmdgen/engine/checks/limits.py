@@ -107,7 +107,7 @@ def flags_go_together(role: RoleSettings) -> Iterator[Draft]:
     yield from _needs(role)
     for flag, only in known.only.items():
         value = role.args.get(flag)
-        if type(value) is type(only) and value > only:
+        if value is not None and (isinstance(only, str) or (integer(value) or 0) > only):
             says = f"vLLM {role.table.vllm} does not support --{flag} {shown(value)}"
             yield role.found(flag, says=says, fix="remove it", on_key=True)
     group, part = integer(role.value("offload-group-size")) or 0, integer(role.value("offload-num-in-group")) or 1
@@ -161,7 +161,7 @@ def _needs(role: RoleSettings) -> Iterator[Draft]:
         beside, wanted = mapping(role.args.get(flag)) if inside else role.args, path.partition("=")[2]
         given = beside.get(inside[0] if inside else flag)
         missing = str(beside.get(other)).lower() not in allowed if allowed else not beside.get(other)
-        if missing and (given == wanted if wanted else given not in (None, False, "")):
+        if missing and (str(given).lower() == wanted if wanted else given not in (None, "" if inside else False)):
             what = f"--{': '.join([flag, *inside])}" + (f": {shown(given).strip(chr(39))}" if inside else "")
             of = "" if allowed in ([], ["true"]) else f" {one_of(allowed)}"
             says = f"{what} needs {'' if inside else '--'}{other}{of}"

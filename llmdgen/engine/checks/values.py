@@ -70,11 +70,14 @@ def flag_problems(flag: Flag, value: Any, table: FlagTable) -> Iterator[Problem]
         if flag.name == "lora-modules":
             yield from _adapter(str(flag), item, inside)
             continue
-        yield from field_problems(str(flag), structs.replace(flag, optional=False), item, table, inside)
+        problems = list(field_problems(str(flag), structs.replace(flag, optional=False), item, table, inside))
+        yield from problems
+        if problems:
+            continue
         if flag.optional and item in ("", "None"):
             says = f"{flag}: vLLM reads {shown(item)} as null, and refuses it in a list"
             yield Problem("value", inside, says, "remove it")
-        if flag.many == "values" and isinstance(item, str | int | float) and str(item).startswith("-"):
+        if flag.many == "values" and str(item).startswith("-"):
             says = f"{flag}: {shown(item)} would be read as a flag"
             yield Problem("value", inside, says, "give a value that does not begin with -")
 
