@@ -184,7 +184,10 @@ def blocks_across_layers_run(servers: Servers) -> Iterator[Draft]:
     asserting = engine(servers.release.name).get("offloading", {}).get("asserts_contiguous", ())
     for vllm in servers.engines:
         node, runs = node_of(vllm.workload), backend(vllm, servers.model)
-        if node and generation(node) in asserting and _across_layers(vllm) and runs == "FLASHINFER":
+        # OffloadingConnector alone keeps one block for all layers, NIXL where it is told to.
+        told = str(mapping(mapping(vllm.nixl).get(EXTRA)).get(CROSS_LAYERS)).lower() == "true"
+        across = told or [each.get("kv_connector") for each in vllm.connectors] == [OFFLOADING]
+        if node and generation(node) in asserting and across and runs == "FLASHINFER":
             common = everywhere(cache_dtype(vllm), servers.model, vllm.release)
             says = f"vLLM {servers.release.vllm} runs FLASHINFER on {node.name}, which stops at blocks across layers"
             fix = f"set attention-backend: {common} in engine.args"
@@ -212,13 +215,6 @@ def offloading_beside_nixl(servers: Servers) -> Iterator[Draft]:
             fix = "set cache.cpu.connector: lmcache, or use a later release"
             yield vllm.workload.found(*vllm.flag_at(TRANSFER_FLAG, EXTRA), says=says, fix=fix)
             return
-
-
-def _across_layers(vllm: Container) -> bool:
-    """Whether one block holds all layers: OffloadingConnector alone does so, NIXL where it is told to."""
-    names = [each.get("kv_connector") for each in vllm.connectors]
-    told = mapping(mapping(vllm.nixl).get(EXTRA)).get(CROSS_LAYERS)
-    return names == [OFFLOADING] or str(told).lower() == "true"
 
 
 @rule("MOD026", "error", "sparse attention on GPUs without a kernel for it")

@@ -62,7 +62,10 @@ def weights_fit(plan: Plan) -> Iterator[Draft]:
         elif left <= 0:
             held = f"{_gib(weights)} of weights of {model.id} on each {role.name} GPU"
             budget = f"{_gib(use.budget)} that vLLM may use of a GPU of {role.node.instance.name}"
-            share = _share_that_fits(plan, role, use, weights)
+            usual = plan.engine["gpu_memory_utilization"]  # which the spec may have lowered
+            own = role.flag_routes.get("gpu-memory-utilization", ())[-1:] == ("gpu-memory-utilization",)
+            fits = use.gpu * usual > max(use.budget, weights + spared(plan, role, use))
+            share = usual if own and fits else None
             at = role.flag_routes["gpu-memory-utilization"] if share else size(plan, role, "tensor", "data")
             fix = (f"set it to {share}, or " if share else "") + _room_for_weights(plan, role, model)
             yield found(*at, says=f"{held} leave nothing of the {budget}", fix=fix)
@@ -209,13 +212,6 @@ def cpu_tier_is_worth_it(plan: Plan) -> Iterator[Draft]:
         says = f"{asked.size} is less than " + (f"one block of {block // MIB} MiB" if size_of_tier < block else held)
         fix = f"set size: {-(-on_gpus // (10 * GIB)) * 10}Gi or more, or remove size"
         yield found("spec", "cache", "cpu", "size", says=says, fix=fix)
-
-
-def _share_that_fits(plan: Plan, role: RolePlan, use: Memory, weights: int) -> float | None:
-    """vLLM's own share of GPU memory, where the spec sets a smaller one and the weights would fit it."""
-    usual: float = plan.engine["gpu_memory_utilization"]
-    own = role.flag_routes.get("gpu-memory-utilization", ())[-1:] == ("gpu-memory-utilization",)
-    return usual if own and use.gpu * usual > max(use.budget, weights + spared(plan, role, use)) else None
 
 
 def _length(plan: Plan, role: RolePlan) -> Route:

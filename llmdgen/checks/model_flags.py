@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 
 from llmdgen.engine.memory import predicts_tokens
 from llmdgen.engine.profile import batch_of, has_v2_runner
-from llmdgen.facts.types import ModelFacts
 from llmdgen.kube.vllm import generation
 from llmdgen.planning.model import Plan
 from llmdgen.registry import Draft, found, rule
@@ -36,10 +35,15 @@ def weights_are_quantised_so(plan: Plan) -> Iterator[Draft]:
         method = role.flags.get("quantization")
         if not isinstance(method, str) or method in ("", "None"):
             continue
-        wrong, fix = _other_quantisation(plan, plan.model, method)
+        stored = plan.model.weight_dtype
+        rows = (row["methods"] for row in plan.engine["quantization"] if row["weights"] in stored.lower())
+        methods = next(rows, [method])
+        wrong, fix = method not in methods, f"remove it: vLLM reads {one_of(methods)} from the checkpoint"
+        if stored.startswith("BF16"):
+            wrong = method.startswith(OFFLINE_METHODS)
+            fix = "remove it, write fp8, or name a checkpoint that was quantised so"
         if wrong:
-            stored = plan.model.weight_dtype.split(" ")[0].rstrip(":")
-            says = f"the weights of {plan.model.id} are {stored}, not {method}"
+            says = f"the weights of {plan.model.id} are {stored.split(' ')[0].rstrip(':')}, not {method}"
             yield found(*role.flag_routes["quantization"], says=says, fix=fix)
 
 
@@ -157,14 +161,3 @@ def kv_format_is_the_attentions(plan: Plan) -> Iterator[Draft]:
         if role.flags.get("kv-cache-dtype") == SPARSE_DTYPE:
             says = f"{SPARSE_DTYPE} is the format of sparse attention, which {model.id} does not have"
             yield found(*role.flag_routes["kv-cache-dtype"], says=says, fix="write fp8")
-
-
-def _other_quantisation(plan: Plan, model: ModelFacts, method: str) -> tuple[bool, str]:
-    """Whether the weights cannot be of that method, and what to write instead."""
-    if model.weight_dtype.startswith("BF16"):
-        return method.startswith(OFFLINE_METHODS), "remove it, write fp8, or name a checkpoint that was quantised so"
-    stored = model.weight_dtype.lower()
-    methods = next((row["methods"] for row in plan.engine["quantization"] if row["weights"] in stored), None)
-    if methods is None or method in methods:
-        return False, ""
-    return True, f"remove it: vLLM reads {one_of(methods)} from the checkpoint"

@@ -84,7 +84,13 @@ def every_part_has_its_effect(config: SchedulerConfig) -> Iterator[Draft]:
                 here = ("schedulingProfiles", number, "plugins", index)
                 yield config.found(*here, says=says, fix="remove it: its data is read by name")
     yield from _unread_producers(config)
-    yield from _metrics(config)
+    layer = mapping(config.doc.get("dataLayer"))
+    sources = {str(each.get("pluginRef")) for _, each in maps(layer.get("sources"))}
+    read = any("metrics" in each.type for each in config.plugins if each.name in sources)
+    if layer.get("injectDefaults") is False and not read:
+        says = "without the default source nobody reads the servers' metrics, and load scorers see zeros"
+        fix = "remove injectDefaults, or add metrics-data-source with core-metrics-extractor"
+        yield config.found("dataLayer", "injectDefaults", says=says, fix=fix)
     for index, gate in enumerate(items(config.doc.get("featureGates"))):
         if gate in ("flowControl", "flowControl=true") and "strict" in config.tables.facts:
             says = "flowControl holds requests in the scheduler, and nothing of this deployment reads its queues"
@@ -101,16 +107,6 @@ def _unread_producers(config: SchedulerConfig) -> Iterator[Draft]:
         if makes and each.name not in named and each.name not in {tables.default_producer(data) for data in makes}:
             says = f"no plugin reads {each.name}: they read producers that they name, else the default one"
             yield each.found(says=says, fix="name it where it is meant, or remove it")
-
-
-def _metrics(config: SchedulerConfig) -> Iterator[Draft]:
-    layer = mapping(config.doc.get("dataLayer"))
-    sources = {str(each.get("pluginRef")) for _, each in maps(layer.get("sources"))}
-    read = any("metrics" in each.type for each in config.plugins if each.name in sources)
-    if layer.get("injectDefaults") is False and not read:
-        says = "without the default source nobody reads the servers' metrics, and load scorers see zeros"
-        fix = "remove injectDefaults, or add metrics-data-source with core-metrics-extractor"
-        yield config.found("dataLayer", "injectDefaults", says=says, fix=fix)
 
 
 @rule("EPP018", "error", "data that a plugin of the scheduler reads and nothing makes")

@@ -38,26 +38,38 @@ class Folded(Contribution, frozen=True, kw_only=True):
 
 def fold(contributions: Sequence[Contribution], settled: set[str]) -> tuple[Folded, list[Finding]]:
     """Fold contributions, and say where they conflict. `settled` are flags and variables that the spec itself sets."""
-    said = _Said(settled)
+    origin: dict[str, str] = {}  # the path that said it first
+    conflicts: list[Finding] = []
+
+    def keep(table: dict[str, Any], key: str, value: Any, path: str, what: str = "", flag: str = "") -> None:
+        """Put a value into a table, or say that another path had another. `what` is how it is called, where that is not
+        its key, and `flag` the one by which the spec settles it."""
+        what, flag = what or key, flag or key
+        known, first = table.setdefault(key, value), origin.setdefault(what, path)
+        if known != value and flag not in settled:
+            says = f"{first} and {path} set {what} differently"
+            fix = f"set {flag} in engine.args or engine.env, or leave one of the paths out"
+            conflicts.append(CONFLICT.at("spec", "with", says=says, fix=fix))
+
     args: dict[str, Any] = {}
     role_args: dict[RoleName, dict[str, Any]] = {}
     env: dict[str, EnvVar] = {}
     connectors: dict[str, Connector] = {}
     for each in contributions:
         for flag, value in each.args.items():
-            said.keep(args, flag, value, each.path)
+            keep(args, flag, value, each.path)
         for role, flags in each.role_args.items():
             for flag, value in flags.items():
-                said.keep(role_args.setdefault(role, {}), flag, value, each.path, f"{flag} of {role}")
+                keep(role_args.setdefault(role, {}), flag, value, each.path, f"{flag} of {role}")
         for variable in each.env:
-            said.keep(env, variable.name, variable, each.path)
+            keep(env, variable.name, variable, each.path)
         for connector in each.connectors:
-            said.keep(connectors, connector.name, connector, each.path, f"connector {connector.name}", TRANSFER)
+            keep(connectors, connector.name, connector, each.path, f"connector {connector.name}", TRANSFER)
     for role, of_role in role_args.items():
         for flag, value in of_role.items():
-            first, second = said.origin.get(flag), said.origin[f"{flag} of {role}"]
+            first, second = origin.get(flag), origin[f"{flag} of {role}"]
             if first not in (None, second):
-                said.keep(args, flag, value, second)
+                keep(args, flag, value, second)
     joined: dict[str, Any] = {name: any(getattr(each, name) for each in contributions) for name in _ANY}
     joined |= {name: tuple(part for each in contributions for part in getattr(each, name)) for name in _ALL}
     folded = Folded(
@@ -74,23 +86,4 @@ def fold(contributions: Sequence[Contribution], settled: set[str]) -> tuple[Fold
         startup_minutes=max(each.startup_minutes for each in contributions),
         **joined,
     )
-    return folded, said.conflicts
-
-
-class _Said:
-    """Which path said what first, and where another differs. What is `settled` by the spec is no conflict."""
-
-    def __init__(self, settled: set[str]) -> None:
-        self.origin: dict[str, str] = {}
-        self.conflicts: list[Finding] = []
-        self._settled = settled
-
-    def keep(self, table: dict[str, Any], key: str, value: Any, path: str, what: str = "", flag: str = "") -> None:
-        """Put a value into a table, or say that another path had another. `what` is how it is called, where that is not
-        its key, and `flag` the one by which the spec settles it."""
-        what, flag = what or key, flag or key
-        known, first = table.setdefault(key, value), self.origin.setdefault(what, path)
-        if known != value and flag not in self._settled:
-            says = f"{first} and {path} set {what} differently"
-            fix = f"set {flag} in engine.args or engine.env, or leave one of the paths out"
-            self.conflicts.append(CONFLICT.at("spec", "with", says=says, fix=fix))
+    return folded, conflicts

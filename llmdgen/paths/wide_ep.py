@@ -41,7 +41,9 @@ def shapes(situation: Situation) -> dict[RoleName, Shape]:
 def contribute(situation: Situation, sizes: dict[RoleName, Size]) -> Contribution:
     """Expert parallelism over NCCL and aws-ofi-nccl, EPLB where the model has it, NIXL where both roles are there."""
     settings = situation.settings[NAME]
-    disaggregated = "prefill" in sizes
+    disaggregated, spans_nodes = "prefill" in sizes, any(size.workers > 1 for size in sizes.values())
+    minutes = situation.engine.get("timeouts", {}).get("handshake", 0) // 60
+    says = f"the engines of a replica give up where its nodes start more than {minutes} minutes apart"
     return contribution(
         situation,
         NAME,
@@ -52,17 +54,9 @@ def contribute(situation: Situation, sizes: dict[RoleName, Size]) -> Contributio
         non_cached_tokens=situation.spec.asked.scheduler.non_cached_tokens or 0 if disaggregated else None,
         prefiller_sampling=disaggregated,
         supervised=settings.get("load_balancing") == "supervisor",
-        crosses_pods=disaggregated or any(size.workers > 1 for size in sizes.values()),
-        notes=_notes(situation, sizes),
+        crosses_pods=disaggregated or spans_nodes,
+        notes=(f"{says}: have the image on all of them before",) if minutes and spans_nodes else (),
     )
-
-
-def _notes(situation: Situation, sizes: dict[RoleName, Size]) -> tuple[str, ...]:
-    minutes = situation.engine.get("timeouts", {}).get("handshake", 0) // 60
-    if not minutes or all(size.workers == 1 for size in sizes.values()):
-        return ()
-    says = f"the engines of a replica give up where its nodes start more than {minutes} minutes apart"
-    return (f"{says}: have the image on all of them before",)
 
 
 def redundant_experts(routed: int, expert_parallel: int, share: float) -> int:

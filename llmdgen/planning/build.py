@@ -66,12 +66,13 @@ def _plan(
     sizes: dict[RoleName, Size],
     folded: Folded,
 ) -> Plan:
-    spec = situation.spec
+    spec, settings = situation.spec, situation.settings
     disaggregated = "prefill" in sizes
     roles: tuple[RolePlan, ...] = tuple(
         plan_role(name, size, shapes[name], situation, folded, behind_sidecar=disaggregated and name == "decode")
         for name, size in sizes.items()
     )
+    titles = [settings.get(name, {}).get("title", name.replace("-", " ").capitalize()) for name in situation.paths]
     ranks = max(role.ranks for role in roles if role.name == "decode")
     sidecar = sidecar_arguments(situation.engine, ranks, sampling=folded.prefiller_sampling)
     # What a pod has to find out before vLLM starts: its place in a group, its slot of a volume.
@@ -85,7 +86,7 @@ def _plan(
         model_uri=uri(spec.asked.model),
         model_size=volume_size(spec.asked.model, situation.model),
         paths=situation.paths,
-        titles=tuple(_title(situation, name) for name in situation.paths),
+        titles=tuple(titles),
         names=situation.names,
         labels=labels(spec),
         roles=roles,
@@ -103,16 +104,10 @@ def _plan(
         own_tolerations=own_tolerations(spec.asked.cluster),
         notes=(*folded.notes, *bounds(situation)),
         most=situation.most,
-        precise=situation.settings["precise-prefix-cache"],
+        precise=settings["precise-prefix-cache"],
         engine=situation.engine,
         platform=situation.platform,
     )
-
-
-def _title(situation: Situation, path: str) -> str:
-    """A path's title in the release's settings; its name, for a path that has none there."""
-    title: str = situation.settings.get(path, {}).get("title", path.replace("-", " ").capitalize())
-    return title
 
 
 def _situation(spec: Spec, instance_type: str) -> Situation:
