@@ -17,7 +17,7 @@ else:
 
 __all__ = ["MarkedYAMLError", "YAMLError", "load", "load_all", "reason"]
 
-MOST_VALUES = 200_000  # of one document, aliases counted as often as they are used
+MOST_VALUES, DEEPEST = 200_000, 60  # of one document
 _MERGE = "tag:yaml.org,2002:merge"
 
 
@@ -63,21 +63,27 @@ _Reader.add_implicit_resolver(
 
 
 def load(text: str) -> Any:
-    """The one document of a text. Raises YAMLError, for a duplicate key and for aliases that multiply too."""
-    document = yaml.load(text, _Reader)
-    if "&" in text and "*" in text:
-        left, waiting = MOST_VALUES, [document]
-        while waiting:
-            value, left = waiting.pop(), left - 1
-            if not left:
-                raise YAMLError("its aliases unfold to more than any document holds")
-            waiting += value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return document
+    """The one document of a text. Raises YAMLError, for a duplicate key and for a document out of bounds too."""
+    return _bounded(yaml.load(text, _Reader))
 
 
 def load_all(text: str) -> list[Any]:
-    """Every document of a text, None for an empty one. Raises YAMLError, for a duplicate key too."""
-    return list(yaml.load_all(text, _Reader))
+    """Every document of a text, None for an empty one. Raises YAMLError as `load` does."""
+    return [_bounded(each) for each in yaml.load_all(text, _Reader)]
+
+
+def _bounded(document: Any) -> Any:
+    """A document that is no deeper and no larger than what a person or Helm writes, aliases counted as often as they
+    are used: one may refer to itself, or multiply what it holds."""
+    left, waiting = MOST_VALUES, [(document, DEEPEST)]
+    while waiting:
+        value, depth = waiting.pop()
+        inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+        left -= len(inside)
+        if left < 0 or not depth:
+            raise YAMLError("it is nested too deeply or too large, aliases included")
+        waiting += [(each, depth - 1) for each in inside if isinstance(each, dict | list)]
+    return document
 
 
 def reason(error: YAMLError) -> str:

@@ -31,3 +31,18 @@ def test_a_key_that_stands_twice_is_refused() -> None:
 
 def test_an_empty_document_is_none() -> None:
     assert load_all("---\n# nothing\n---\na: 1\n") == [None, {"a": 1}]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: &a [*a]\n",
+        "a: &a [" + "x," * 90_000 + "]\nb: [" + "*a," * 30_000 + "]\n",
+        "[" * 61 + "]" * 61,
+    ],
+    ids=["an alias of itself", "many aliases of a long list", "deep"],
+)
+def test_a_document_out_of_bounds_is_refused_before_it_unfolds(text: str) -> None:
+    for read in (load, load_all):
+        with pytest.raises(YAMLError, match="nested too deeply or too large"):
+            read(text)

@@ -12,7 +12,7 @@ from llmdgen.plain_yaml import YAMLError, load_all, reason
 from llmdgen.spec.fields import ROLES
 from llmdgen.untyped import at, items, mapping
 
-MOST_FILES, MOST_BYTES, MOST_NODES, DEEPEST = 400, 2**20, 50_000, 60
+MOST_FILES, MOST_BYTES = 400, 2**20
 _ENDINGS = (".yaml", ".yml", ".json")
 # Guides hold the same deployment for several kinds of hardware side by side.
 _OTHER_HARDWARE = ("xpu", "hpu", "tpu", "gaudi", "rebellions", "amd", "cpu")
@@ -82,22 +82,9 @@ def _documents(file: str, shown: str, found: Found) -> Iterator[dict[str, Any]]:
     except (RecursionError, ValueError, TypeError):
         found.leave(shown, "the file", "it is not YAML that Kubernetes would take")
     else:
-        for index, doc in enumerate(documents):
-            if _is_too_large(doc):
-                found.leave(shown, f"document {index + 1}", "it is nested too deeply or too large, aliases included")
-            elif isinstance(doc, dict):
+        for doc in documents:
+            if isinstance(doc, dict):
                 yield from (mapping(each) for each in items(doc.get("items"))) if doc.get("kind") == "List" else [doc]
-
-
-def _is_too_large(doc: Any) -> bool:
-    """Whether a document is nested too deeply, or holds too many values, aliases counted as often as they are used."""
-    level, left = [doc], MOST_NODES
-    for _ in range(DEEPEST):
-        left -= len(level)
-        if not level or left < 0:
-            break
-        level = [each for value in level for each in (value.values() if isinstance(value, dict) else items(value))]
-    return bool(level)
 
 
 def _read(doc: dict[str, Any], file: str, found: Found) -> None:

@@ -11,8 +11,6 @@ import msgspec
 from llmdgen import plain_yaml
 from llmdgen.secrets import mask
 
-VALUES = 200_000  # leaves of one document, aliases counted as often as they are used
-DEPTH = 60
 _FIX = "restore the file, or render it again"
 
 
@@ -55,17 +53,12 @@ def _documents(text: str) -> list[Any]:
     return [plain(each) for each in plain_yaml.load_all(text) if each is not None]
 
 
-def plain(value: Any, depth: int = DEPTH, left: list[int] | None = None) -> Any:
-    """A copy of a value with text keys, and nothing in it but maps, lists and scalars of JSON. Aliases are copied, so
-    that a document which refers to itself, or multiplies, ends at a limit. Raises ValueError."""
-    left = [VALUES] if left is None else left
-    left[0] -= 1
-    if left[0] < 0 or depth < 0:
-        raise ValueError("this YAML is larger or deeper than any values file")
+def plain(value: Any) -> Any:
+    """A copy of a value with text keys, and nothing in it but maps, lists and scalars of JSON."""
     if isinstance(value, dict):
-        return {compact(key): plain(item, depth - 1, left) for key, item in value.items()}
+        return {compact(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set):
-        return [plain(item, depth - 1, left) for item in value]
+        return [plain(item) for item in value]
     return value if value is None or isinstance(value, str | bool | int | float) else compact(value)
 
 

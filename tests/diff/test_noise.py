@@ -235,13 +235,16 @@ BROKEN: dict[str, tuple[str, str]] = {
         "a: !!python/object/apply:os.system [ls]\n",
         "edited/chart/templates/decode.yaml:1:4: error: this is not YAML",
     ),
-    "an alias of itself": ("a: &a [*a]\n", "edited/chart/templates/decode.yaml: error: this YAML is larger or deeper"),
+    "an alias of itself": (
+        "a: &a [*a]\n",
+        "edited/chart/templates/decode.yaml: error: this is not YAML: it is nested too deeply",
+    ),
     "a billion laughs": (
         "a: &a ["
         + "x," * 99
         + "]\n"
         + "".join(f"{b}: &{b} [{','.join([f'*{a}'] * 99)}]\n" for a, b in ("ab", "bc", "cd")),
-        "edited/chart/templates/decode.yaml: error: this YAML is larger or deeper",
+        "edited/chart/templates/decode.yaml: error: this is not YAML: it is nested too deeply",
     ),
 }
 
