@@ -46,11 +46,11 @@ def ports_are_unique(workload: Workload) -> Iterator[Draft]:
     owners: dict[object, str] = {}
     for container in workload.containers:
         for index, port in enumerate(container.list_of("ports")):
-            number, name = (port.get("containerPort"), port.get("protocol") or "TCP"), port.get("name")
+            number, name = (str(port.get("containerPort")), str(port.get("protocol") or "TCP")), str(port.get("name"))
             if number in owners:
                 says = f"port {number[0]} of container {container.name} is also {owners[number]}'s"
                 yield container.found("ports", index, says=says, fix="give each container of the pod a port of its own")
-            if isinstance(name, str) and name in owners:
+            if "name" in port and name in owners:
                 says = f"port name {name} of container {container.name} is also {owners[name]}'s"
                 yield container.found("ports", index, says=says, fix="name the ports apart")
             owners = {number: container.name, name: container.name} | owners
@@ -65,13 +65,13 @@ def probes_reach_a_port(container: Container) -> Iterator[Draft]:
     Passes: `{decode: {pod: {containers: [{name: vllm, readinessProbe: {httpGet: {port: vllm}}}]}}}`.
     """
     ports = container.list_of("ports")
-    known = {each.get("name") for each in ports} | {each.get("containerPort") for each in ports}
+    known = [each.get(key) for each in ports for key in ("name", "containerPort")]
     for probe in PROBES:
         for kind in ("httpGet", "tcpSocket", "grpc"):
             port = at(container.doc, probe, kind, "port")
             if port is not None and port not in known:
                 says = f"container {container.name} has no port {port}"
-                fix = f"use one of {', '.join(sorted(str(each) for each in known if each)) or 'its ports'}"
+                fix = f"use one of {', '.join(sorted({str(each) for each in known if each})) or 'its ports'}"
                 yield container.found(probe, kind, "port", says=says, fix=fix)
 
 
@@ -83,9 +83,9 @@ def mounts_have_volumes(workload: Workload) -> Iterator[Draft]:
     Passes: `{decode: {pod: {volumes: [{name: logs, emptyDir: {}}], containers: [{name: vllm, volumeMounts: [{name:
             logs, mountPath: /logs}]}]}}}`.
     """
-    volumes = {mapping(each).get("name") for each in items(workload.spec.get("volumes"))}
+    volumes = [mapping(each).get("name") for each in items(workload.spec.get("volumes"))]
     for container in workload.containers:
-        paths: set[object] = set()
+        paths: list[object] = []
         for index, mount in enumerate(container.list_of("volumeMounts")):
             name, path = mount.get("name"), mount.get("mountPath")
             if name not in volumes:
@@ -94,7 +94,7 @@ def mounts_have_volumes(workload: Workload) -> Iterator[Draft]:
             if path in paths:
                 says = f"container {container.name} mounts two volumes at {path}"
                 yield container.found("volumeMounts", index, says=says, fix="mount each volume at a path of its own")
-            paths.add(path)
+            paths.append(path)
 
 
 @rule("VER103", "error", "a volume hides what the image needs")

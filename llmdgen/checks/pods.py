@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from itertools import product
-from typing import Any
 
 from llmdgen.facts.catalogue import table
 from llmdgen.kube.node import demand
@@ -43,8 +42,8 @@ def parts_have_names(workload: Workload) -> Iterator[Draft]:
             "example.com/log:v1"}]}}}`.
     Passes: `{path: pd-disaggregation, decode: {pod: {containers: [{name: log, image: "example.com/log:v1"}]}}}`.
     """
-    parts: dict[str, list[Any]] = {
-        "volumes": [mapping(each).get("name") for each in items(workload.spec.get("volumes"))],
+    parts: dict[str, list[str]] = {
+        "volumes": [str(mapping(each).get("name") or "") for each in items(workload.spec.get("volumes"))],
         "containers": [each.name for each in workload.containers],
     }
     for what, names in parts.items():
@@ -64,7 +63,7 @@ def volumes_are_mounted(workload: Workload) -> Iterator[Draft]:
     Passes: `{decode: {pod: {volumes: [{name: logs, emptyDir: {}}], containers: [{name: vllm, volumeMounts: [{name:
             logs, mountPath: /logs}]}]}}}`.
     """
-    mounted = {mount.get("name") for each in workload.containers for mount in each.list_of("volumeMounts")}
+    mounted = [mount.get("name") for each in workload.containers for mount in each.list_of("volumeMounts")]
     for index, volume in enumerate(map(mapping, items(workload.spec.get("volumes")))):
         if volume.get("name") not in mounted:
             says = f"no container mounts {volume.get('name')}"

@@ -239,7 +239,7 @@ def _tiers(servers: Servers) -> Iterator[_Tier]:
 def _in_memory(vllm: Container) -> Iterator[tuple[int, int | None, int]]:
     """Volumes in memory that vLLM mounts: the index of each, its limit and the container's memory, in bytes."""
     memory = bytes_or_none(vllm.quantity("memory"))
-    mounted = {each.get("name") for each in vllm.list_of("volumeMounts")}
+    mounted = [each.get("name") for each in vllm.list_of("volumeMounts")]
     for index, volume in maps(vllm.workload.spec.get("volumes")) if memory else ():
         if at(volume, "emptyDir", "medium") == "Memory" and volume.get("name") in mounted:
             yield index, bytes_or_none(limit_of(volume)), memory or 0

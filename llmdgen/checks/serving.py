@@ -33,17 +33,17 @@ def vllm_listens_on_its_container_port(vllm: Engine) -> Iterator[Draft]:
     """
     ports = vllm.list_of("ports")
     declared = [each.get("containerPort") for each in ports]
-    for port in {*vllm.served_ports, vllm.probed_port} - set(declared):
+    for port in (each for each in {*vllm.served_ports, vllm.probed_port} if each not in declared):
         says = f"vLLM listens on {port}, the container declares {', '.join(map(str, declared)) or 'none'}"
         yield vllm.found("ports", says=says, fix=f"declare containerPort {port}")
     for index, each in enumerate(ports):
         if each.get("containerPort") == vllm.port and each.get("protocol", "TCP") != "TCP":
             says = f"port {vllm.port} is declared {each['protocol']}, vLLM speaks HTTP over TCP"
             yield vllm.found("ports", index, "protocol", says=says, fix="write TCP")
-    by_name = {each.get("name"): each.get("containerPort") for each in ports}
+    by_name = {str(each.get("name")): each.get("containerPort") for each in ports}
     for probe in PROBES:
         asked = at(vllm.doc, probe, "httpGet", "port")
-        number = by_name.get(asked, asked)
+        number = by_name.get(str(asked), asked)
         if isinstance(number, int) and number != vllm.probed_port:
             says = f"the probe asks port {number}, vLLM answers probes on {vllm.probed_port}"
             yield vllm.found(probe, says=says, fix=f"let it ask {vllm.probed_port}")

@@ -44,7 +44,7 @@ def objects_are_the_deployments(rendered: Rendered) -> Iterator[Draft]:
             yield found("metadata", "labels", DEPLOYMENT, says=says, fix="render again", of=manifest)
         if manifest.kind in _SELECTING:
             selector = match_labels(manifest)
-            roles = {each.role for each in rendered.selected(selector) if each.vllm is not None}
+            roles = [each.role for each in rendered.selected(selector) if each.vllm is not None]
             if selector.get(DEPLOYMENT) != name or selector.get(ROLE_LABEL) not in roles:
                 says = f"it does not select the pods of one role of {name}"
                 yield found("spec", "selector", says=says, fix=f"select {DEPLOYMENT} and {ROLE_LABEL}", of=manifest)

@@ -149,7 +149,7 @@ def services_reach_pods(rendered: Rendered) -> Iterator[Draft]:
             target = port.get("targetPort", port.get("port"))
             for workload in pods:
                 ports = [each for container in workload.containers for each in container.list_of("ports")]
-                known = {each.get("name") for each in ports} | {each.get("containerPort") for each in ports}
+                known = [each.get(key) for each in ports for key in ("name", "containerPort")]
                 if target not in known:
                     says = f"no container of {workload} has port {target}"
                     fix = "declare the port in the container, or send to one that it has"
@@ -180,7 +180,7 @@ def labels_say_what_pods_are(rendered: Rendered) -> Iterator[Draft]:
     for pool in rendered.pools:
         selector = match_labels(pool)
         servers = [each for each in rendered.model_servers if each.namespace == pool.namespace]
-        carried = {each.labels[DEPLOYMENT] for each in servers if DEPLOYMENT in each.labels}
+        carried = {str(each.labels[DEPLOYMENT]) for each in servers if DEPLOYMENT in each.labels}
         ours = any(str(key).startswith("llm-d.ai/") for key in selector)
         if ours and DEPLOYMENT not in selector and len(carried) == 1:
             says = f"it does not select {DEPLOYMENT}, and would take another deployment's pods too"

@@ -91,7 +91,7 @@ def pools_are_routed(rendered: Rendered) -> Iterator[Draft]:
     Fails:  a Gateway and a pool, and an HTTPRoute left for kubectl.
     Passes: an HTTPRoute in chart/templates, or from the router's chart.
     """
-    routed = {each.get("name") for _, _, entry in _rules(rendered) for _, each in maps(entry.get("backendRefs"))}
+    routed = [each.get("name") for _, _, entry in _rules(rendered) for _, each in maps(entry.get("backendRefs"))]
     for pool in rendered.pools:
         if pool.name not in routed:
             yield found(says="no HTTPRoute leads to it", fix="add an HTTPRoute with this pool as its backend", of=pool)
@@ -231,10 +231,10 @@ def picker_listens_where_the_pool_asks(rendered: Rendered) -> Iterator[Draft]:
         ports = [port for _, port in maps(at(service.doc, "spec", "ports")) if port.get("port") == number]
         for workload in rendered.selected(mapping(at(service.doc, "spec", "selector"))):
             for container in (each for each in workload.containers if "pool-name" in each.sidecar_flags):
-                names = {port.get("name"): port.get("containerPort") for port in container.list_of("ports")}
+                names = {str(port.get("name")): port.get("containerPort") for port in container.list_of("ports")}
                 listens = container.sidecar_flags.get("grpc-port", str(default))
                 for target in (port.get("targetPort", number) for port in ports):
-                    if str(names.get(target, target)) != listens:
+                    if str(names.get(str(target), target)) != listens:
                         says = f"it sends port {number} to {target}, the scheduler listens on {listens}"
                         yield found("spec", "ports", says=says, fix=f"send to {listens}", of=service)
 
