@@ -191,6 +191,15 @@ def test_idle_gpus_are_a_warning_from_more_than_half_on() -> None:
     assert at == "spec.decode.replicas"
     assert "the pods use 2 of the 8 GPUs of 1 x p5.48xlarge" in says
     assert fix == "set replicas of decode to 4, or use an instance type with fewer GPUs"
+    three = {"replicas": 3, "parallelism": {"tensor": 1}}
+    assert the("FIT010", SCHEDULING, "p5.48xlarge", "meta-llama/Llama-3.1-8B-Instruct", decode=three)[2].startswith(
+        "set replicas of decode to 8"
+    )
+
+
+def test_pods_that_memory_keeps_few_are_not_asked_to_be_more() -> None:
+    large = {"replicas": 1, "parallelism": {"tensor": 2}, "resources": {"memory": "700Gi"}}
+    assert the("FIT010", SCHEDULING, "p5.48xlarge", QWEN, decode=large)[2] == "use an instance type with fewer GPUs"
 
 
 def test_a_rank_has_room_from_four_gibibytes_and_a_core_on() -> None:
