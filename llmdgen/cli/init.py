@@ -130,7 +130,7 @@ def _written(text: str, file: str | None, schema: str | None) -> int:
 
 def _name(file: str) -> str | None:
     """The name that a file's own name gives, None where a deployment cannot be called so."""
-    from llmdgen.cli.making import CLUSTER
+    from llmdgen.cli.work import CLUSTER
     from llmdgen.spec.fields import DNS_LABEL
     from llmdgen.spec.names import LONGEST_NAME
 

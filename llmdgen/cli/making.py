@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, structs
 
 from llmdgen import api
+from llmdgen.cli.work import CLUSTER
 from llmdgen.facts.catalogue import facts_digest, release
 from llmdgen.findings import Located, Place, SpecError
 from llmdgen.output import rules
@@ -22,8 +22,6 @@ from llmdgen.version import VERSION
 
 if TYPE_CHECKING:
     from llmdgen.prerequisites import Asked
-
-CLUSTER = "cluster"  # rendered/cluster/ holds prerequisites
 
 
 class Made(Struct, frozen=True, kw_only=True):
@@ -90,20 +88,6 @@ def make_prerequisites(specs: list[Spec], asked: dict[str, Asked], whole: bool) 
         for each in found
     }
     return Made(name=CLUSTER, targets=targets, whole=whole), []
-
-
-def shared_names(specs: list[Spec]) -> dict[str, list[Located]]:
-    """The names under which no spec of these may be written, those of several and that of the prerequisites, with a
-    finding for each spec that has one."""
-    found: dict[str, list[Located]] = {}
-    counts = Counter(spec.name for spec in specs)
-    for spec in (each for each in specs if counts[each.name] > 1 or each.name == CLUSTER):
-        says = f"another spec of this call is called {spec.name} too, and both would be written to one directory"
-        if spec.name == CLUSTER:
-            says = f"the directory {CLUSTER} is that of the prerequisites"
-        finding = rules.SHARED_NAME.at("metadata", "name", says=says, fix="choose another metadata.name")
-        found.setdefault(spec.name, []).append(Located(finding, spec.locate(finding.at)))
-    return found
 
 
 def missing_charts(charts: str | None, specs: Iterable[Spec]) -> list[Located]:

@@ -14,9 +14,10 @@ import click
 from msgspec import Struct, structs
 
 from llmdgen.cli import making, options, status, work
-from llmdgen.cli.making import CLUSTER, Made
+from llmdgen.cli.making import Made
 from llmdgen.cli.processes import results
 from llmdgen.cli.terminal import complain, count, report, say, tell
+from llmdgen.cli.work import CLUSTER
 from llmdgen.findings import Located
 from llmdgen.output.disk import alone
 from llmdgen.output.lock import USERS_OWN
@@ -83,7 +84,7 @@ def command(
     read, findings = work.read(specs)
     asked = options.chosen(read, instance_types)
     missing = making.missing_charts(charts, read)
-    shared = making.shared_names(read)
+    shared = work.shared_names(read)
     findings += [*missing, *chain(*shared.values())]
     again = join(["llmdgen", *(word for word in click.get_current_context().obj if word != "--check")])
 

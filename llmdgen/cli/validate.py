@@ -8,7 +8,7 @@ from itertools import chain
 import click
 
 from llmdgen.api import judged
-from llmdgen.cli import making, options, status, work
+from llmdgen.cli import options, status, work
 from llmdgen.cli.terminal import complain, count, report, tell
 from llmdgen.findings import Located, Severity
 from llmdgen.planning.model import Plan
@@ -52,7 +52,7 @@ def command(
     A SPEC is a file, or - for standard input. Findings stand file by file, each file's in its own order.
     """
     read, findings = work.read(specs)
-    findings += chain(*making.shared_names(read).values())
+    findings += chain(*work.shared_names(read).values())
     plans: list[Plan] = []
     silenced: list[tuple[Located, str]] = []
     for spec, names in zip(read, options.chosen(read, instance_types), strict=True):

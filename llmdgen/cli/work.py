@@ -3,7 +3,9 @@ are shown at once, and specs that have any are left out."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
+from itertools import chain
 
 import click
 
@@ -12,9 +14,12 @@ from llmdgen.cli import status
 from llmdgen.cli.options import chosen
 from llmdgen.cli.terminal import report
 from llmdgen.findings import Located, Severity, SpecError
+from llmdgen.output.rules import SHARED_NAME
 from llmdgen.planning.model import Plan
 from llmdgen.spec.load import load_all
 from llmdgen.spec.model import Spec
+
+CLUSTER = "cluster"  # rendered/cluster/ holds prerequisites
 
 
 def read(files: Iterable[str]) -> tuple[list[Spec], list[Located]]:
@@ -29,19 +34,31 @@ def read(files: Iterable[str]) -> tuple[list[Spec], list[Located]]:
     return specs, findings
 
 
+def shared_names(specs: list[Spec]) -> dict[str, list[Located]]:
+    """The names under which no spec of these may be written, those of several and that of the prerequisites, with a
+    finding for each spec that has one."""
+    found: dict[str, list[Located]] = {}
+    counts = Counter(spec.name for spec in specs)
+    for spec in (each for each in specs if counts[each.name] > 1 or each.name == CLUSTER):
+        says = f"another spec of this call is called {spec.name} too, and both would be written to one directory"
+        if spec.name == CLUSTER:
+            says = f"the directory {CLUSTER} is that of the prerequisites"
+        finding = SHARED_NAME.at("metadata", "name", says=says, fix="choose another metadata.name")
+        found.setdefault(spec.name, []).append(Located(finding, spec.locate(finding.at)))
+    return found
+
+
 def sound_plans(files: Iterable[str], asked: tuple[str, ...]) -> list[Plan]:
     """The plans of every spec in the files on the instance types asked for, or on all of their own. Reports every
     finding, and ends the command where one is an error. Raises click.UsageError as `chosen` does."""
     found: list[Plan] = []
-    findings: list[Located] = []
     files = list(dict.fromkeys(files))
-    for file in files:
-        specs, unread = read([file])
-        findings += unread
-        for spec, names in zip(specs, chosen(specs, asked), strict=True):
-            done = judged(spec, names)
-            findings += done.findings
-            found += done.plans
+    specs, findings = read(files)
+    findings += chain(*shared_names(specs).values())
+    for spec, names in zip(specs, chosen(specs, asked), strict=True):
+        done = judged(spec, names)
+        findings += done.findings
+        found += done.plans
     report(in_order_of(files, findings))
     if any(each.is_error for each in findings):
         raise click.exceptions.Exit(status.ERROR)

@@ -97,3 +97,11 @@ def test_a_wrong_spec_gives_its_errors_and_no_plan(llmdgen: Llmdgen, spec: Path)
     answer = llmdgen("plan", "chat.yaml")
     assert (answer.code, answer.out) == (1, "")
     assert answer.err.startswith("chat.yaml:6:9: error ")
+
+
+def test_two_specs_of_one_name_are_no_plan(llmdgen: Llmdgen, spec: Path) -> None:
+    Path("again.yaml").write_text(spec.read_text())
+    answer = llmdgen("plan", "chat.yaml", "again.yaml")
+    assert answer.code == 1
+    assert answer.err.count("OUT004") == 2
+    assert not answer.out
