@@ -54,6 +54,9 @@ def istiod(plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Ite
         yield running
     finally:
         running.end()
+        classes = "/apis/gateway.networking.k8s.io/v1/gatewayclasses"
+        for made in api.items(classes):
+            api.remove(f"{classes}/{made['metadata']['name']}")
 
 
 def chart() -> list[Object]:
