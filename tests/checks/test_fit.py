@@ -372,3 +372,7 @@ def test_pods_that_need_a_gap_are_told_unless_they_make_it_themselves(
             "or keep 3 such nodes"
             in the("FIT019", "pd-disaggregation", "p5.48xlarge", "openai/gpt-oss-120b", **asked)[2]
         )
+
+
+def test_memory_of_one_gibibyte_has_its_unit_and_is_too_little_for_more_shared_memory() -> None:
+    assert "FIT006" in codes(SCHEDULING, "p5.48xlarge", QWEN, **decode(memory="1Gi", shm="2Gi"))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from llmdgen.facts.types import Efa, Gpu, Instance
 from llmdgen.kube.node import room_on
-from llmdgen.kube.room import UNLIMITED, Need, fitting, most_blocked, nodes_for, sure_nodes
+from llmdgen.kube.room import UNLIMITED, Need, fitting, most_blocked, nodes_for, placed, sure_nodes
 from llmdgen.objects.pod import PREFERRED, pod_spec
 from tests.specs import GPT_OSS, plan_of
 
@@ -93,6 +93,11 @@ def test_roles_on_other_hardware_have_nodes_of_their_own() -> None:
         ("p5.48xlarge", 1, 16),
     ]
     assert plan.target == "p5en.48xlarge_p5.48xlarge"
+
+
+def test_large_pods_are_placed_first() -> None:
+    large, small = Need(8, 0, 0, 0), Need(1, 0, 0, 0)
+    assert placed([(small, 4), (large, 1)], [large, Need(4, 0, 0, 0)]) == 5
 
 
 @pytest.mark.parametrize(
