@@ -57,6 +57,9 @@ def istiod(plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Ite
         classes = "/apis/gateway.networking.k8s.io/v1/gatewayclasses"
         for made in api.items(classes):
             api.remove(f"{classes}/{made['metadata']['name']}")
+        for made in api.items("/api/v1/configmaps"):  # certificates, which it puts into every namespace
+            if made["metadata"]["name"].startswith("istio-ca-"):
+                api.remove(f"/api/v1/namespaces/{made['metadata']['namespace']}/configmaps/{made['metadata']['name']}")
 
 
 def chart() -> list[Object]:
